@@ -1,0 +1,29 @@
+"""The errors of this package: each message names what is wrong and what to do."""
+
+
+class NapariUaiError(Exception):
+    """Base of all errors that a user can mend; the command line prints it as one line, exit 2."""
+
+
+class VideoFormatError(NapariUaiError, ValueError):
+    """A file that cannot be read as the video that was asked for."""
+
+
+class TooFewFramesError(NapariUaiError, ValueError):
+    """A video that is shorter than a stage needs."""
+
+
+class BadValueError(NapariUaiError, ValueError):
+    """A parameter outside its limits, or data that a stage cannot work on."""
+
+
+class RecipeError(NapariUaiError, ValueError):
+    """A recipe that names an unknown stage or parameter, or gives a value that does not fit."""
+
+
+class OutputError(NapariUaiError, OSError):
+    """A folder or file that cannot be written."""
+
+
+class CancelledError(NapariUaiError):
+    """The user asked to stop; nothing was written under a final name."""

@@ -1,0 +1,1 @@
+"""Found against true: how good a list of landings is."""

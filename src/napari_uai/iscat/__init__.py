@@ -1,0 +1,1 @@
+"""Stages of the iSCAT pipeline: pure functions of videos and tables."""

@@ -1,0 +1,19 @@
+"""Parameter types that several stages share: type, limits and unit, each written once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from annotated_types import Ge, Gt, Unit
+
+BatchSize: TypeAlias = Annotated[int, Ge(1), Unit("frames")]
+"""Frames averaged on each side of a differential rolling average."""
+
+SigmaPx: TypeAlias = Annotated[float, Gt(0), Unit("px")]
+"""Standard deviation of a Gaussian (not sqrt(2) times it)."""
+
+Axes: TypeAlias = Literal["both", "rows", "columns"]
+"""Along which lines a pattern is constant: one value per row, one per column, or both."""
+
+Polarity: TypeAlias = Literal["auto", "both", "bright", "dark"]
+"""Sign of the contrasts that are searched; ``auto`` weighs signs by what the strong events show."""

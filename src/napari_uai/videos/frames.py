@@ -1,0 +1,269 @@
+"""Lazy videos: what gives frames from any thread, and how stages chain without storing anything.
+
+A *video* is a numpy or dask array (frames, rows, columns). Inside the package every stage reads
+from :class:`Frames`, an object that returns any run of frames on demand; a stage wraps the frames
+of its input and is wrapped by the next one, so that a run of frames goes through the whole chain
+while it is warm in the processor's cache. To the outside each stage returns what it was given: a
+dask array whose chunks read from the chain, or a numpy array that is filled chunk by chunk.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
+
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+from dask.base import tokenize
+
+from napari_uai.errors import BadValueError
+from napari_uai.monitor import SILENT, Monitor
+
+Video: TypeAlias = npt.NDArray[Any] | da.Array
+"""Frames, rows, columns; any real dtype; numpy or dask."""
+
+Result = TypeVar("Result")
+
+CHUNK_BYTES = 8 * 2**20
+"""Size of a chunk as float32: large against dask's overhead per task, small against caches and memory."""
+
+
+class Frames(ABC):
+    """A source of frames that can be read from any thread.
+
+    Attributes
+    ----------
+    shape
+        Frames, rows, columns.
+    dtype
+        Type of the pixels that :meth:`read` returns.
+    name
+        Unique for content: file, size, time of change and all parameters are in it, because
+        dask and napari cache by it.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    name: str
+    ndim = 3
+
+    @abstractmethod
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Return frames ``start`` to ``stop - 1`` as one array that the caller must not change."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> npt.NDArray[Any]:
+        index = index if isinstance(index, tuple) else (index,)
+        first, rest = index[0], index[1:]
+        if isinstance(first, slice):
+            start, stop, step = first.indices(self.shape[0])
+            if step > 0:
+                block = self.read(start, max(start, stop))[::step]
+                return block[(slice(None), *rest)]
+        chosen = np.arange(self.shape[0])[first]
+        block = np.stack([self.read(i, i + 1)[0] for i in np.atleast_1d(chosen)])
+        return block[(slice(None) if np.ndim(chosen) else 0, *rest)]
+
+
+class ArrayFrames(Frames):
+    """Frames of a numpy array in memory or of a memory map."""
+
+    def __init__(self, array: npt.NDArray[Any]) -> None:
+        self.array = array
+        self.shape = _shape_of(array)
+        self.dtype = array.dtype
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # hashed only when dask asks: it reads all
+        """Content hash."""
+        return f"array-{tokenize(self.array)}"
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Return a view."""
+        return self.array[start:stop]
+
+
+class DaskFrames(Frames):
+    """Frames of a dask array that was not made by this package."""
+
+    def __init__(self, array: da.Array) -> None:
+        self.array = array
+        self.shape = _shape_of(array)
+        self.dtype = array.dtype
+        self.name = f"dask-{array.name}"
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Compute in the calling thread: the caller is itself one of dask's workers."""
+        return np.asarray(self.array[start:stop].compute(scheduler="synchronous"))
+
+
+class MappedFrames(Frames):
+    """Frames that a function makes from the same frames of another source."""
+
+    def __init__(
+        self,
+        source: Frames,
+        function: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
+        *,
+        label: str,
+        dtype: npt.DTypeLike = np.float32,
+        frame_shape: tuple[int, int] | None = None,
+    ) -> None:
+        self.source = source
+        self.function = function
+        self.shape = (source.shape[0], *(frame_shape or source.shape[1:]))
+        self.dtype = np.dtype(dtype)
+        self.label = label
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name of the source and of the function with its parameters."""
+        return f"{self.label}-{tokenize(self.source.name, self.function)}"
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Read the source's frames and map them."""
+        return self.function(self.source.read(start, stop))
+
+
+_FRAMES_BEHIND: WeakValueDictionary[str, Frames] = WeakValueDictionary()
+"""The frames behind each dask array of ours, by the array's name; the array's graph keeps them."""
+
+
+def frames_of(video: Video) -> Frames:
+    """Return the frames of a numpy or dask array, as short a way to the data as there is.
+
+    Raises
+    ------
+    BadValueError
+        If the array is not (frames, rows, columns) of real numbers, or has no pixel.
+    """
+    if getattr(video, "ndim", None) != 3:
+        shape = getattr(video, "shape", None)
+        raise BadValueError(f"a video has three axes (frames, rows, columns), got shape {shape}")
+    if np.dtype(video.dtype).kind not in "uifb":
+        raise BadValueError(f"a video holds integers or floats, got {video.dtype}")
+    if 0 in video.shape[1:]:
+        raise BadValueError(f"a video has at least one row and column, got shape {video.shape}")
+    if isinstance(video, da.Array):
+        return _FRAMES_BEHIND.get(video.name) or DaskFrames(video)
+    return ArrayFrames(np.asanyarray(video))
+
+
+def lazy_video(frames: Frames) -> da.Array:
+    """Return frames as a dask array, chunked by frames; nothing is read."""
+    name = frames.name
+    video = da.from_array(
+        frames,
+        chunks=(frames_per_chunk(frames.shape), *frames.shape[1:]),
+        name=name,
+        asarray=False,
+        fancy=False,
+        meta=np.empty((0, 0, 0), frames.dtype),
+    )
+    _FRAMES_BEHIND[name] = frames
+    return video
+
+
+def video_like(frames: Frames, given: Video) -> Video:
+    """Return frames as the kind of array that was given: dask stays lazy, numpy is computed."""
+    return lazy_video(frames) if isinstance(given, da.Array) else compute_video(frames)
+
+
+def per_frame(
+    video: Video,
+    function: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
+    *,
+    label: str,
+    dtype: npt.DTypeLike = np.float32,
+) -> Video:
+    """Apply a function of a block of frames, frame by frame alike, to a whole video.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns.
+    function
+        Takes and returns (n, rows, columns) for any n; a module-level function or a
+        ``functools.partial`` of one, so that its parameters enter the result's name.
+    label
+        Name of the stage, for dask's task names.
+    dtype
+        Type of the result.
+    """
+    frames = MappedFrames(frames_of(video), function, label=label, dtype=dtype)
+    return video_like(frames, video)
+
+
+def frames_per_chunk(shape: tuple[int, int, int]) -> int:
+    """Return how many frames make a chunk of about ``CHUNK_BYTES`` as float32, at most 1000."""
+    return int(np.clip(CHUNK_BYTES // (4 * shape[1] * shape[2]), 1, min(1000, max(shape[0], 1))))
+
+
+def map_chunks(
+    function: Callable[[int, int], Result],
+    n_frames: int,
+    chunk: int,
+    *,
+    monitor: Monitor = SILENT,
+    message: str = "",
+) -> Iterator[Result]:
+    """Call ``function(start, stop)`` for each chunk on all cores; yield the results in order.
+
+    At most two chunks per core are under way or waiting, so memory does not grow with the length,
+    and a cancelled monitor acts within a chunk's time.
+    """
+    starts = range(0, n_frames, chunk)
+    workers = os.cpu_count() or 1
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            done = 0
+            for start in starts:
+                pending.append(pool.submit(function, start, min(start + chunk, n_frames)))
+                if len(pending) >= 2 * workers:
+                    yield pending.popleft().result()
+                    done += 1
+                    monitor.update(done / len(starts), message)
+            while pending:
+                yield pending.popleft().result()
+                done += 1
+                monitor.update(done / len(starts), message)
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def compute_video(video: Video | Frames, *, monitor: Monitor = SILENT) -> npt.NDArray[Any]:
+    """Compute a whole video into one array, chunk by chunk on all cores.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns.
+    monitor
+        Progress and cancelling, once per chunk.
+    """
+    frames = video if isinstance(video, Frames) else frames_of(video)
+    if isinstance(frames, ArrayFrames):
+        return frames.array
+    out = np.empty(frames.shape, frames.dtype)
+
+    def fill(start: int, stop: int) -> None:
+        out[start:stop] = frames.read(start, stop)
+
+    for _ in map_chunks(fill, frames.shape[0], frames_per_chunk(frames.shape), monitor=monitor):
+        pass
+    return out
+
+
+def _shape_of(array: Video) -> tuple[int, int, int]:
+    n, height, width = array.shape
+    return int(n), int(height), int(width)

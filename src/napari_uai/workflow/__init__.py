@@ -1,0 +1,1 @@
+"""Recipes, the catalogue of stages, running them, provenance and outputs."""
