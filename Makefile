@@ -1,0 +1,70 @@
+# One way to run things. `make demo` and `make test` set up all they need on a fresh machine.
+#
+#   make demo    sample recording -> ranked landings, against the truth
+#   make test    everything that a change must pass
+#   make lint    ruff, import contracts, manifest
+#   make types   mypy
+#   make bench   speed, memory and detection figures
+#   make docs    the generated reference in docs/reference
+#   make manifest  rewrite the generated part of napari.yaml after a change of the catalogue
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+OUT ?= demo
+
+# One thread per worker: the suites run side by side.
+export OMP_NUM_THREADS ?= 1
+# Mesa's software renderer gives the same picture on every machine.
+SCREEN := LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1200x24"
+
+.PHONY: demo test lint types bench docs manifest screenshots setup screen core-tests widget-tests wheel-test clean
+
+demo: $(READY)
+	$(BIN)/napari-uai demo --out $(OUT)
+
+test: lint types core-tests widget-tests wheel-test
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/python tools/write_manifest.py --check
+	$(BIN)/npe2 validate src/napari_uai/napari.yaml
+
+types: $(READY)
+	$(BIN)/mypy
+
+core-tests: $(READY)
+	$(BIN)/pytest -q -n 2 --ignore tests/widgets
+
+widget-tests: screen
+	$(SCREEN) $(BIN)/pytest -q tests/widgets
+
+wheel-test: $(READY)
+	tools/wheel_test.sh $(BIN)/python
+
+bench: $(READY)
+	set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+docs: $(READY)
+	$(BIN)/python docs/make_reference.py
+
+screenshots: screen
+	$(SCREEN) $(BIN)/python docs/screenshots.py
+
+manifest: $(READY)
+	$(BIN)/python tools/write_manifest.py
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	PYTHON="$(PYTHON)" tools/setup.sh $(VENV)
+	touch $@
+
+screen: $(READY)
+	tools/screen.sh $(BIN)/python
+
+clean:
+	rm -rf $(VENV) build dist $(OUT)

@@ -1,0 +1,47 @@
+"""What a start of napari may not load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.resources import files
+
+import pytest
+
+HEAVY = ("torch", "sklearn", "cv2", "pandas", "scipy", "numba", "skimage", "laptrack", "matplotlib")
+
+LOAD = """
+import importlib, json, sys
+for module in sys.argv[1:]:
+    importlib.import_module(module)
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def modules_after_importing(*names: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, *names], check=True, capture_output=True, text=True
+    )
+    return set(json.loads(done.stdout))
+
+
+def modules_named_by_the_manifest() -> list[str]:
+    npe2 = pytest.importorskip("npe2")
+    manifest = npe2.PluginManifest.from_file(str(files("napari_uai") / "napari.yaml"))
+    commands = manifest.contributions.commands or []
+    return sorted({command.python_name.split(":")[0] for command in commands})
+
+
+def test_modules_named_by_the_manifest_load_nothing_heavy() -> None:
+    pytest.importorskip("napari")
+    loaded = modules_after_importing(*modules_named_by_the_manifest())
+    assert not loaded.intersection(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "name", ["napari_uai", "napari_uai.videos", "napari_uai.workflow.catalogue"]
+)
+def test_library_loads_no_viewer(name: str) -> None:
+    loaded = modules_after_importing(name)
+    assert not loaded.intersection({"napari", "magicgui", "qtpy", "PyQt6", "torch"})

@@ -1,0 +1,25 @@
+"""Check that a wheel holds what is not Python: manifest, recipes, sample data, type marker."""
+
+from __future__ import annotations
+
+import sys
+from fnmatch import filter as matching
+from zipfile import ZipFile
+
+NEEDED = (
+    "napari_uai/napari.yaml",
+    "napari_uai/py.typed",
+    "napari_uai/workflow/recipes/*.toml",
+    "napari_uai/sample_data/*",
+)
+LIMIT = 15 * 2**20
+
+with ZipFile(sys.argv[1]) as wheel:
+    names = wheel.namelist()
+    size = sum(member.compress_size for member in wheel.infolist())
+missing = [pattern for pattern in NEEDED if not matching(names, pattern)]
+if missing:
+    sys.exit(f"{sys.argv[1]} lacks {', '.join(missing)}")
+if size > LIMIT:
+    sys.exit(f"{sys.argv[1]} has {size / 2**20:.1f} MiB, more than {LIMIT / 2**20:.0f}")
+print(f"{sys.argv[1]}: {len(names)} files, {size / 2**20:.1f} MiB")

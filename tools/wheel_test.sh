@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Build the wheel, install it alone (no napari) in an empty environment, and use it from elsewhere.
+set -euo pipefail
+python=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$python" -m build --quiet --wheel --no-isolation --outdir "$work/dist"
+"$python" tools/check_wheel.py "$work"/dist/*.whl
+"$python" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --constraint constraints.txt "$work"/dist/*.whl
+cd "$work"
+samples() { venv/bin/python -c 'from napari_uai.workflow.samples import sample_folder as f; print(f())'; }
+venv/bin/python - <<'PYTHON'
+from importlib.util import find_spec
+
+for name in ("napari", "qtpy", "PyQt6", "torch"):
+    assert find_spec(name) is None, f"the base installation brought {name}"
+PYTHON
+for recording in "$(samples)"/*.raw "$(samples)"/*.bin; do
+    test ! -e "$recording" || venv/bin/napari-uai info "$recording"
+done
+venv/bin/napari-uai demo --out demo
+test -n "$(find demo -name landings.csv -size +0)"
+echo "The wheel works alone."
