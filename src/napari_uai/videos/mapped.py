@@ -1,0 +1,136 @@
+"""Frames that lie one after the other in a file, read through a memory map."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from dask.base import tokenize
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.videos.frames import Frames
+
+_RESIDENT_BYTES = 64 * 2**20
+"""Pages of the file that stay mapped; all others are given back while the views stay valid."""
+
+
+class FileFrames(Frames):
+    """Frames at equal distances in one file, without copying where the type allows it.
+
+    Views of a memory map in native byte order and aligned; other types are converted block by
+    block. The map is opened on the first read in each process, so objects can be pickled.
+
+    Parameters
+    ----------
+    path
+        The file.
+    shape
+        Frames, rows, columns.
+    dtype
+        Type of the pixels in the file, any byte order.
+    offset
+        Bytes before the first frame.
+    order
+        ``"C"``: columns vary fastest; ``"F"``: frames do (Fortran-ordered npy).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        shape: tuple[int, int, int],
+        dtype: npt.DTypeLike,
+        offset: int = 0,
+        order: Literal["C", "F"] = "C",
+    ) -> None:
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100  # links stay as they are
+        self.shape = shape
+        self.stored = np.dtype(dtype)
+        self.dtype = native_dtype(self.stored)
+        self.offset = offset
+        self.order = order
+        status = self.path.stat()
+        self.name = "file-" + tokenize(
+            str(self.path),
+            status.st_size,
+            status.st_mtime_ns,
+            shape,
+            self.stored.str,
+            offset,
+            order,
+        )
+        self._end = offset + int(np.prod(shape, dtype=np.int64)) * self.stored.itemsize
+        self._map: mmap.mmap | None = None
+        self._handed_out = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the map behind: it is opened again where the copy lives."""
+        return {**self.__dict__, "_map": None, "_handed_out": 0}
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Return a read-only view where the file's type is the machine's, else a copy.
+
+        Raises
+        ------
+        VideoFormatError
+            If the file has gone or has become shorter since it was opened.
+        """
+        frames: npt.NDArray[Any] = np.ndarray(
+            self.shape, self.stored, self._mapped(), self.offset, order=self.order
+        )
+        block = frames[start:stop]
+        self._give_back(block.nbytes)
+        return to_native(block)
+
+    def _mapped(self) -> mmap.mmap:
+        # Reading a map beyond the end of its file kills the process: better to ask each time.
+        try:
+            if self._map is None:
+                with self.path.open("rb") as file:
+                    self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            size = self._map.size()
+        except (OSError, ValueError) as error:
+            message = f"{self.path} can no longer be read ({error}): open it again"
+            raise VideoFormatError(message) from error
+        if min(size, len(self._map)) < self._end:
+            raise VideoFormatError(
+                f"{self.path} has become shorter ({size} bytes, {self._end} needed): open it again"
+            )
+        return self._map
+
+    def _give_back(self, n_bytes: int) -> None:
+        # Mapped pages count as memory of this process although they belong to the file; without
+        # this a pass over a recording would seem to take all of its size.
+        self._handed_out += n_bytes
+        if self._handed_out > _RESIDENT_BYTES and sys.platform != "win32":
+            self._handed_out = 0
+            if self._map is not None:
+                self._map.madvise(mmap.MADV_DONTNEED)
+
+
+def native_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type in which stages get pixels that are stored as ``dtype``.
+
+    The machine's byte order; booleans as uint8, half floats as float32 and long floats as float64,
+    which is what compiled kernels take.
+    """
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.kind == "f" and dtype.itemsize not in {4, 8}:
+        return np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+    return dtype.newbyteorder("=")
+
+
+def to_native(block: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return pixels in the type of :func:`native_dtype`, aligned; a view where possible."""
+    dtype = native_dtype(block.dtype)
+    if block.dtype.kind == "b":
+        return block.view(dtype)
+    if block.dtype == dtype and block.flags.aligned:
+        return block
+    return block.astype(dtype)

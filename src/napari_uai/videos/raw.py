@@ -1,0 +1,359 @@
+"""Headerless camera recordings: where their shape is written, and what shapes would fit."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.videos.info import AxisOrder
+
+SIDECAR_KEYS = ("height", "width", "dtype", "offset", "frames", "pixel_size_um", "frame_rate_hz")
+
+_NAME = re.compile(r"type_(?P<dtype>\w+?)_shape\((?P<shape>\d+,\s*\d+,\s*\d+)\)")
+_COMMON_SIDES = frozenset({64, 70, 72, 96, 100, 120, 126, 128, 150, 200, 250, 256, 480, 512, 640})
+_LIKELY_TYPES = ("<u2", "|u1", "<f4", "<f8", "<u4", ">u2")
+
+
+@dataclass(frozen=True)
+class RawLayout:
+    """Where the frames of a headerless file lie.
+
+    Attributes
+    ----------
+    shape
+        Whole frames in the file, rows, columns.
+    dtype
+        Type with byte order.
+    offset
+        Bytes before the first frame.
+    source
+        Which of ``"arguments"``, ``"sidecar"``, ``"name"`` say so.
+    warnings
+        What does not quite fit, one line each.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    offset: int
+    source: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def raw_layout(
+    path: Path,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    offset: int | None = None,
+    axis_order: AxisOrder = "height-width",
+    sidecar: Mapping[str, Any] | None = None,
+) -> RawLayout:
+    """Find out how a headerless file is laid out.
+
+    Arguments win over the sidecar and the name (with a warning where they differ). A sidecar and a
+    name that contradict each other are an error unless an argument settles it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    height, width, dtype, offset
+        Rows, columns, type with byte order, header bytes; None: look them up.
+    axis_order
+        Meaning of ``height`` and ``width`` as arguments.
+    sidecar
+        Contents of the sidecar, see :func:`read_sidecar`.
+
+    Raises
+    ------
+    VideoFormatError
+        If shape or type is not to be found, contradicts the file, or fits no whole frame.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
+    if axis_order == "width-height":
+        height, width = width, height
+    given = {"height": height, "width": width, "dtype": dtype, "offset": offset}
+    facts = _Facts(path)
+    for source, values in (
+        ("arguments", given),
+        ("sidecar", dict(sidecar or {})),
+        ("name", shape_in_name(path.name)),
+    ):
+        facts.add(source, values)
+    missing = [key for key in ("height", "width", "dtype") if key not in facts.values]
+    if missing:
+        raise VideoFormatError(
+            f"{path} has no header: give {_and(missing)} (as arguments or in {path.stem}.json)"
+            f"{_hint(path, facts.values)}"
+        )
+    return _fit(path, size, facts)
+
+
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """Return what the sidecar of a recording says; empty if there is none.
+
+    ``<name>.json`` is looked for first, then ``<stem>.json``. Keys: ``height``, ``width`` (px),
+    ``dtype`` (e.g. ``"<u2"``), ``offset`` (bytes), ``frames``, ``pixel_size_um``,
+    ``frame_rate_hz``; all optional. A JSON file that has none of them is not a sidecar.
+
+    Raises
+    ------
+    VideoFormatError
+        If it is not JSON, or a value makes no sense.
+    """
+    for sidecar in sidecar_paths(path):
+        if sidecar == path or not sidecar.is_file():
+            continue
+        try:
+            values = json.loads(sidecar.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise VideoFormatError(
+                f"{sidecar} beside {path.name} is not readable JSON ({error}): mend or remove it"
+            ) from error
+        if isinstance(values, dict) and any(key in values for key in SIDECAR_KEYS):
+            return {
+                key: _checked(sidecar, key, values[key])
+                for key in SIDECAR_KEYS
+                if values.get(key) is not None
+            }
+    return {}
+
+
+def sidecar_paths(path: Path) -> tuple[Path, Path]:
+    """Return where a recording's sidecar may stand: ``<name>.json``, then ``<stem>.json``."""
+    return path.with_name(f"{path.name}.json"), path.with_name(f"{path.stem}.json")
+
+
+def shape_in_name(name: str) -> dict[str, Any]:
+    """Return shape and type from a name such as ``..._type_uint16_shape(1000, 70, 72).raw``."""
+    match = _NAME.search(name)
+    if match is None:
+        return {}
+    frames, height, width = (int(n) for n in match["shape"].split(","))
+    try:
+        dtype = pixel_type(match["dtype"])
+    except BadValueError:
+        return {}
+    return {"frames": frames, "height": height, "width": width, "dtype": dtype}
+
+
+def pixel_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return a type of pixels: any integer or float, either byte order, or boolean.
+
+    Raises
+    ------
+    BadValueError
+        If it is something else.
+    """
+    try:
+        pixels = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):
+        pixels = np.dtype(object)
+    if pixels.kind not in "uifb" or pixels.shape or dtype is None:
+        raise BadValueError(
+            f"{dtype!r} is no type of pixels: give one such as '<u2', '>u2', 'uint8', '<f4'"
+        )
+    return pixels
+
+
+def plausible_shapes(
+    path: Path, *, dtype: npt.DTypeLike | None = None, offset: int = 0, n_best: int = 5
+) -> list[tuple[int, int, int, str]]:
+    """Return shapes that a headerless file may have, likeliest first.
+
+    Frames of a recording resemble each other, and so do neighbouring rows: the correlation of the
+    pixel stream with itself peaks at the frame's size and at the row's length. Shapes that fill
+    the file exactly are ranked by that, then by squareness and common sizes of sensors.
+
+    Parameters
+    ----------
+    path
+        The file.
+    dtype
+        Type if it is known.
+    offset
+        Bytes before the first frame.
+    n_best
+        How many to return at most.
+
+    Returns
+    -------
+    list of (frames, height, width, dtype)
+    """
+    size = path.stat().st_size - offset
+    types = _LIKELY_TYPES if dtype is None else (pixel_type(dtype).str,)
+    found: list[tuple[float, tuple[int, int, int, str]]] = []
+    for kind in types:
+        pixels = np.dtype(kind)
+        if size < 1 or size % pixels.itemsize:
+            continue
+        likeness = _likeness(path, pixels, offset)
+        for frames, height, width in _divisions(size // pixels.itemsize):
+            score = likeness(height, width) + _habit(height, width)
+            found.append((score, (frames, height, width, kind)))
+    found.sort(key=lambda scored: -scored[0])
+    return [shape for _, shape in found[:n_best]]
+
+
+@dataclass
+class _Facts:
+    """What is said about a file, and by whom; the first to say something wins."""
+
+    path: Path
+    values: dict[str, Any] = field(default_factory=dict)
+    said_by: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, source: str, values: Mapping[str, Any]) -> None:
+        for key, value in values.items():
+            if value is None or key not in {"height", "width", "dtype", "offset", "frames"}:
+                continue
+            checked = _checked(self.path, key, value)
+            if key not in self.values:
+                self.values[key], self.said_by[key] = checked, source
+            elif not _same(self.values[key], checked):
+                self._contradiction(key, source, checked)
+
+    def _contradiction(self, key: str, source: str, value: Any) -> None:
+        mine, said_by = self.values[key], self.said_by[key]
+        if said_by != "arguments":
+            raise VideoFormatError(
+                f"{self.path}: its {said_by} says {key} {mine}, its {source} says {value}: "
+                f"correct one of them, or give {key} yourself"
+            )
+        self.warnings.append(
+            f"{self.path.name}: its {source} says {key} {value}; {mine} is used as asked"
+        )
+
+
+def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
+    height, width = facts.values["height"], facts.values["width"]
+    dtype, offset = facts.values["dtype"], facts.values.get("offset", 0)
+    frame_bytes = height * width * dtype.itemsize
+    frames, rest = divmod(size - offset, frame_bytes)
+    described = f"{height} x {width} px of {dtype.str!r}"
+    if offset >= size or frames < 1:
+        raise VideoFormatError(
+            f"{path} has {size} bytes, too few for one frame of {described} "
+            f"after {offset} bytes of header{_hint(path, {'offset': offset})}"
+        )
+    warnings = list(facts.warnings)
+    if facts.values.get("frames", frames) != frames:
+        stated = facts.values["frames"]
+        message = (
+            f"its {facts.said_by['frames']} says {stated} frames, but {described} "
+            f"fit {(size - offset) / frame_bytes:.1f} times"
+        )
+        if not {facts.said_by["height"], facts.said_by["width"]} <= {"arguments"}:
+            raise VideoFormatError(
+                f"{path}: {message}: give height, width and dtype yourself"
+                f"{_hint(path, {'offset': offset})}"
+            )
+        warnings.append(f"{path.name}: {message}; all {frames} are used")
+    if rest:
+        warnings.append(
+            f"{path.name}: the last {rest} bytes are no whole frame of {described} "
+            f"({frame_bytes} bytes) and are dropped"
+        )
+    source = tuple(dict.fromkeys(facts.said_by[key] for key in ("height", "width", "dtype")))
+    return RawLayout((frames, height, width), dtype, offset, source, tuple(warnings))
+
+
+def _checked(where: Path, key: str, value: Any) -> Any:
+    if key == "dtype":
+        try:
+            return pixel_type(value)
+        except BadValueError as error:
+            raise VideoFormatError(f"{where}: {error}") from error
+    number = isinstance(value, (int, float, np.integer, np.floating)) and value is not True
+    if key in {"pixel_size_um", "frame_rate_hz"}:
+        if not (number and np.isfinite(value) and value > 0):
+            raise VideoFormatError(f"{where}: {key} must be a positive number, got {value!r}")
+        return float(value)
+    least = 0 if key == "offset" else 1
+    if not (number and value == int(value) and value >= least):
+        raise VideoFormatError(f"{where}: {key} must be a whole number >= {least}, got {value!r}")
+    return int(value)
+
+
+def _same(one: Any, other: Any) -> bool:
+    # The name convention writes no byte order: 'uint16' does not contradict '>u2'.
+    if isinstance(one, np.dtype):
+        return bool(one.newbyteorder("=") == np.dtype(other).newbyteorder("="))
+    return bool(one == other)
+
+
+def _hint(path: Path, known: Mapping[str, Any]) -> str:
+    shapes = plausible_shapes(path, dtype=known.get("dtype"), offset=known.get("offset", 0))
+    if not shapes:
+        return "; no usual shape fits the file: it may have a header (offset) or be cut"
+    listed = ", ".join(f"{h} x {w} {kind!r} ({n} frames)" for n, h, w, kind in shapes)
+    return f"; height x width that would fit: {listed}"
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _divisions(n_pixels: int) -> Iterator[tuple[int, int, int]]:
+    """Yield frames, height, width of camera-like frames that fill ``n_pixels`` exactly."""
+    sides = np.arange(8, 2049)
+    sides = sides[n_pixels % sides == 0]
+    for height in sides:
+        for width in sides:
+            area = int(height) * int(width)
+            if max(height, width) <= 3 * min(height, width) and n_pixels % area == 0:
+                yield n_pixels // area, int(height), int(width)
+
+
+def _habit(height: int, width: int) -> float:
+    """Return how usual a shape is, small against what the pixels say.
+
+    Two frames are as alike as one: of shapes that the pixels cannot tell apart the smaller is right.
+    """
+    square = min(height, width) / max(height, width)
+    common = (height in _COMMON_SIDES) + (width in _COMMON_SIDES)
+    lonely = 0.05 if min(height, width) < 32 else 0.0
+    return 0.05 * square + 0.03 * common - lonely - 0.02 * float(np.log2(height * width))
+
+
+@dataclass(frozen=True)
+class _Likeness:
+    correlation: npt.NDArray[np.float64]
+
+    def __call__(self, height: int, width: int) -> float:
+        """Return how much pixels resemble those a row and a frame later, more than others."""
+        row, frame = width, height * width
+        if frame + 2 >= self.correlation.size:
+            return 0.0
+        between = self.correlation[max(row // 2 - 1, 1) : row // 2 + 2].mean()
+        return float(self.correlation[frame] + self.correlation[row] - between)
+
+
+def _likeness(path: Path, dtype: np.dtype[Any], offset: int) -> _Likeness:
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    stream = np.fromfile(path, dtype, 2**19, offset=offset).astype(np.float64)
+    stream = np.nan_to_num(stream, nan=0.0, posinf=0.0, neginf=0.0)
+    bound = np.quantile(np.abs(stream), 0.999)  # wrong types give a few giants
+    stream = np.clip(stream, -bound, bound)
+    stream -= stream.mean()
+    power = float(stream @ stream)
+    if power == 0 or not np.isfinite(power):
+        return _Likeness(np.zeros(0))
+    length = next_fast_len(2 * stream.size)
+    spectrum = rfft(stream, length)
+    correlation = irfft(spectrum * spectrum.conj(), length)[: stream.size // 2]
+    overlap = stream.size / (stream.size - np.arange(correlation.size))
+    return _Likeness(correlation / power * overlap)
