@@ -1,0 +1,554 @@
+"""Recordings of particles that land on a surface under an iSCAT microscope, with known truth.
+
+The detected electrons of pixel r in frame t are
+
+    N(t, r) = N0 * v(r) * P(t) * (1 + rows(t, y)) * (1 + columns(t, x)) * B(t, r) * (1 + S(t, r))
+
+with N0 the mean number, v the illumination, P the laser's power, ``rows`` and ``columns`` the
+electronics' pattern, B the interference of a constant reference field with a speckle field that
+moves with the stage and turns its phase with the focus, and S the sum of contrast times
+point-spread function over all particles that are present. *Contrast* is thus the relative change
+of intensity at the particle's centre, against the local background: what a differential rolling
+average shows of a landing, noise aside. Shot noise, bad pixels and the camera's rounding follow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Ge, Gt, Le, Lt, Unit
+
+from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.simulate.optics import Grid, particle_image, reference_field
+from napari_uai.simulate.paths import ranged_paths, smooth_paths, stage_path
+from napari_uai.simulate.status_line import status_lines
+from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
+
+Array: TypeAlias = npt.NDArray[Any]
+
+BLOCK = 50
+"""Frames between two knots at which the background is computed; linear in between.
+
+What wanders does so over hundreds of frames: 0.2 px in 6000 frames is 0.002 px per block, where a
+straight line is exact to 1e-7 of the intensity. Each block has its own random numbers, so that any
+frames can be made in any order and on any number of threads.
+"""
+
+GAUSSIAN_ELECTRONS = 1000.0
+"""From here on shot noise is drawn from a Gaussian: skewness below 0.03, five times faster."""
+
+_COLUMNS = ["raw_frame", "y", "x", "contrast", "snr", "kind"]
+
+
+@dataclass(frozen=True)
+class RecordingSettings:
+    """All that a simulated recording depends on.
+
+    Parameters
+    ----------
+    seed
+        Seed of everything random; the same settings give the same bytes.
+    frames
+        Length of the recording.
+    rows
+        Rows of the image, status line not counted.
+    columns
+        Columns of the image, status line not counted.
+    batch_size
+        Batch of the differential rolling average for which signal-to-noise ratios are stated.
+        Nothing lands in the first or last batch.
+    electrons
+        Mean number of detected electrons per pixel and frame.
+    electrons_per_count
+        Electrons per count of the file.
+    dark_counts
+        Counts without light.
+    read_noise
+        Noise of the camera in the dark.
+    illumination_drop
+        By how much the illumination is weaker in the corners than in the centre.
+    sigma_px
+        Width of the core of the point-spread function, and of a grain of speckle.
+    ringing
+        0: Gaussian point-spread function; 1: Airy amplitude, first ring -0.13.
+    speckle_contrast
+        Standard deviation of the background over its mean.
+    landings
+        Number of particles that land.
+    landing_snr
+        Range of the matched-filter signal-to-noise ratio of a landing in one frame of the
+        rolling average; uniform.
+    landing_contrast
+        Range of the size of contrasts, instead of ``landing_snr``; uniform.
+    dark_fraction
+        Share of particles of negative contrast.
+    arrival_frames
+        Frames over which a particle appears or vanishes; 1: from one frame to the next.
+    take_offs
+        Number of particles that leave again, at least a batch after they landed.
+    margin_px
+        Least distance of landings from the edge.
+    drift_px
+        Largest distance between two positions of the stage during the recording.
+    drift_correlation
+        Time scale of the random part of the drift.
+    focus_rad
+        Range of the phase between speckle and reference field that the focus causes.
+    focus_correlation
+        Time scale of the focus.
+    scatterers
+        Number of faint scatterers that wander (every second one) or fade (the others).
+    scatterer_contrast
+        Range of the size of their contrasts; uniform, either sign.
+    scatterer_wander_px
+        Range of the distances over which they wander.
+    scatterer_correlation
+        Time scale of the wandering and fading.
+    laser_drift
+        Range of the slow relative changes of the laser's power.
+    laser_noise
+        Standard deviation of its relative noise from frame to frame.
+    line_pattern
+        Standard deviation of the relative pattern along rows, and of that along columns.
+    line_pattern_correlation
+        Time scale on which the pattern wanders.
+    hot_pixels
+        Number of bad pixels: all too bright and noisy, every second one also jumps between
+        two levels.
+    hot_pixel_noise
+        Their noise in multiples of the shot noise.
+    status_line
+        Where the camera writes its status line: one row below or one column right of the image.
+    dropped_frames
+        Frames that the camera took and the file lacks; seen in the status line's counter only.
+    frame_rate_hz
+        Frames per second.
+    pixel_size_um
+        Size of a pixel in the sample.
+    """
+
+    seed: Annotated[int, Ge(0)] = 0
+    frames: Annotated[int, Ge(1), Unit("frames")] = 6000
+    rows: Annotated[int, Ge(8), Unit("px")] = 72
+    columns: Annotated[int, Ge(8), Unit("px")] = 72
+    batch_size: Annotated[int, Ge(1), Unit("frames")] = 500
+    electrons: Annotated[float, Gt(0), Unit("electrons")] = 30_000.0
+    electrons_per_count: Annotated[float, Gt(0), Unit("electrons")] = 1.0
+    dark_counts: Annotated[float, Ge(0), Unit("counts")] = 0.0
+    read_noise: Annotated[float, Ge(0), Unit("electrons")] = 0.0
+    illumination_drop: Annotated[float, Ge(0), Lt(1)] = 0.0
+    sigma_px: Annotated[float, Ge(1), Unit("px")] = 1.7
+    ringing: Annotated[float, Ge(0), Le(1)] = 0.5
+    speckle_contrast: Annotated[float, Ge(0), Lt(0.7)] = 0.15
+    landings: Annotated[int, Ge(0)] = 24
+    landing_snr: tuple[float, float] = (3.0, 10.0)
+    landing_contrast: tuple[float, float] | None = None
+    dark_fraction: Annotated[float, Ge(0), Le(1)] = 0.5
+    arrival_frames: Annotated[int, Ge(1), Unit("frames")] = 1
+    take_offs: Annotated[int, Ge(0)] = 0
+    margin_px: Annotated[float, Ge(0), Unit("px")] = 4.0
+    drift_px: Annotated[float, Ge(0), Unit("px")] = 0.0
+    drift_correlation: Annotated[float, Gt(0), Unit("frames")] = 1500.0
+    focus_rad: Annotated[float, Ge(0), Unit("rad")] = 0.0
+    focus_correlation: Annotated[float, Gt(0), Unit("frames")] = 1500.0
+    scatterers: Annotated[int, Ge(0)] = 0
+    scatterer_contrast: tuple[float, float] = (4e-4, 2e-3)
+    scatterer_wander_px: tuple[float, float] = (0.3, 3.0)
+    scatterer_correlation: Annotated[float, Gt(0), Unit("frames")] = 1000.0
+    laser_drift: Annotated[float, Ge(0), Lt(1)] = 2e-3
+    laser_noise: Annotated[float, Ge(0), Lt(0.2)] = 1e-3
+    line_pattern: Annotated[float, Ge(0), Lt(0.2)] = 3e-4
+    line_pattern_correlation: Annotated[float, Gt(0), Unit("frames")] = 500.0
+    hot_pixels: Annotated[int, Ge(0)] = 4
+    hot_pixel_noise: Annotated[float, Ge(0)] = 10.0
+    status_line: Literal["none", "last row", "last column"] = "none"
+    dropped_frames: Annotated[int, Ge(0), Unit("frames")] = 0
+    frame_rate_hz: Annotated[float, Gt(0), Unit("Hz")] = 400.0
+    pixel_size_um: Annotated[float, Gt(0), Unit("um")] = 0.0437
+
+    def __post_init__(self) -> None:
+        _check_limits(self)
+        batches = 3 if self.take_offs else 2
+        if self.landings and self.frames <= batches * self.batch_size:
+            raise TooFewFramesError(
+                f"{self.frames} frames are too few for landings with batch_size "
+                f"{self.batch_size}: ask for more than {batches * self.batch_size} frames"
+            )
+        if self.take_offs > self.landings:
+            raise BadValueError(
+                f"take_offs is {self.take_offs}, but only {self.landings} particles land: "
+                "lower take_offs or raise landings"
+            )
+        if 2 * self.margin_px >= min(self.rows, self.columns) - 1:
+            raise BadValueError(
+                f"margin_px {self.margin_px} leaves no room in {self.rows} x {self.columns} px: "
+                "lower margin_px"
+            )
+
+    @property
+    def file_shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns of the file, status line included."""
+        return (
+            self.frames,
+            self.rows + (self.status_line == "last row"),
+            self.columns + (self.status_line == "last column"),
+        )
+
+    def sigma_dra(self) -> float:
+        """Shot noise of one pixel of the rolling average: ``sqrt(2 / (batch_size electrons))``."""
+        return float(np.sqrt(2 / (self.batch_size * self.electrons)))
+
+
+@dataclass(frozen=True)
+class SimulatedRecording:
+    """A recording and what is true of it.
+
+    Attributes
+    ----------
+    video
+        uint16, (frames, rows, columns), status line included.
+    truth
+        One row per landing or take-off, in order of time: ``raw_frame`` (first frame in which the
+        particle is present, or gone), ``y``, ``x`` (px of the video's frame, at that time),
+        ``contrast`` (signed step of the relative intensity: a dark particle that leaves is a
+        positive step), ``snr`` (matched filter, one frame of the rolling average; not negative),
+        ``kind`` (``landing`` or ``takeoff``).
+    settings
+        What it was made from.
+    drift_px
+        (frames, 2): y and x position of the stage, px, starting at 0, 0.
+    """
+
+    video: npt.NDArray[np.uint16]
+    truth: pd.DataFrame
+    settings: RecordingSettings
+    drift_px: Array
+
+
+def simulate_recording(
+    settings: RecordingSettings, *, monitor: Monitor = SILENT
+) -> SimulatedRecording:
+    """Simulate a recording in memory.
+
+    Parameters
+    ----------
+    settings
+        What to simulate.
+    monitor
+        Progress and cancelling, once per chunk of frames.
+
+    Returns
+    -------
+    SimulatedRecording
+        Video, truth, settings and the path of the stage.
+    """
+    frames = SimulatedFrames(settings)
+    video = np.empty(frames.shape, np.uint16)
+
+    def fill(start: int, stop: int) -> None:
+        video[start:stop] = frames.read(start, stop)
+
+    for _ in map_chunks(fill, len(frames), chunk_frames(frames.shape), monitor=monitor):
+        pass
+    knots = np.arange(len(frames.shift)) * BLOCK
+    times = np.arange(len(frames))
+    drift = np.stack([np.interp(times, knots, frames.shift[:, i]) for i in range(2)], axis=1)
+    return SimulatedRecording(video, frames.truth, settings, drift)
+
+
+def chunk_frames(shape: tuple[int, int, int]) -> int:
+    """Return a chunk of whole blocks that suits the memory."""
+    return max(BLOCK, frames_per_chunk(shape) // BLOCK * BLOCK)
+
+
+class SimulatedFrames(Frames):
+    """The frames of a simulated recording, made when they are read.
+
+    Parameters
+    ----------
+    settings
+        What to simulate.
+
+    Attributes
+    ----------
+    truth
+        See :class:`SimulatedRecording`.
+    shift
+        Position of the stage at each knot, (knots, 2), y and x, px.
+    """
+
+    def __init__(self, settings: RecordingSettings) -> None:
+        self.settings = settings
+        self.shape = settings.file_shape
+        self.dtype = np.dtype(np.uint16)
+        self.name = f"simulated-{json.dumps(dataclasses.asdict(settings), sort_keys=True)}"
+        rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(0,)))
+        self._draw_background(rng)
+        self._draw_camera(rng)
+        self._draw_particles(rng)
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.uint16]:
+        """Make frames ``start`` to ``stop - 1``."""
+        out = np.empty((max(stop - start, 0), *self.shape[1:]), np.uint16)
+        for block in range(start // BLOCK, -(-stop // BLOCK)):
+            first, last = max(start, block * BLOCK), min(stop, (block + 1) * BLOCK)
+            made = self._block(block)
+            out[first - start : last - start] = made[first - block * BLOCK : last - block * BLOCK]
+        return out
+
+    def background(self, frame: float) -> Array:
+        """Expected relative intensity (rows, columns) without particles; mean near 1."""
+        knot = frame / BLOCK
+        low = min(int(knot), len(self.shift) - 2)
+        at = np.array([low + 1 - knot, knot - low])
+        return self._background_at(at @ self.shift[low : low + 2], at @ self.phase[low : low + 2])
+
+    # what is drawn once -------------------------------------------------------------------------
+
+    def _draw_background(self, rng: np.random.Generator) -> None:
+        s = self.settings
+        knots = -(-s.frames // BLOCK) + 1
+        self.grid = Grid.around((s.rows, s.columns), s.sigma_px)
+        self._speckle = self.grid.speckle_spectrum(rng, s.sigma_px)
+        self._amplitudes = reference_field(s.speckle_contrast)
+        self.shift = stage_path(rng, knots, s.drift_px, s.drift_correlation / BLOCK)
+        self.phase = s.focus_rad * ranged_paths(rng, knots, 1, s.focus_correlation / BLOCK)[:, 0]
+        self._level = 1.0
+        self._level = float(self.background(s.frames / 2).mean())
+        y, x = np.ogrid[: s.rows, : s.columns]
+        corner = max(np.hypot(s.rows / 2, s.columns / 2), 1)
+        distance = np.hypot(y - (s.rows - 1) / 2, x - (s.columns - 1) / 2) / corner
+        self.illumination = 1 - s.illumination_drop * distance**2
+        self._draw_scatterers(rng, knots)
+
+    def _draw_scatterers(self, rng: np.random.Generator, knots: int) -> None:
+        s = self.settings
+        n = s.scatterers
+        correlation = s.scatterer_correlation / BLOCK
+        size = rng.uniform(*s.scatterer_contrast, n) * rng.choice([-1.0, 1.0], n)
+        place = rng.uniform(0, 1, (2, n)) * np.array([[s.rows - 1], [s.columns - 1]])
+        reach = np.where(np.arange(n) % 2 == 0, rng.uniform(*s.scatterer_wander_px, n), 0)
+        self._scatterer_y = place[0] + reach * (ranged_paths(rng, knots, n, correlation) - 0.5)
+        self._scatterer_x = place[1] + reach * (ranged_paths(rng, knots, n, correlation) - 0.5)
+        fade = np.where(np.arange(n) % 2 == 0, 1, ranged_paths(rng, knots, n, correlation))
+        self._scatterer_contrast = size * fade
+
+    def _draw_camera(self, rng: np.random.Generator) -> None:
+        s = self.settings
+        knots = len(self.shift)
+        self._power = 1 + s.laser_drift * (ranged_paths(rng, knots, 1, 1500 / BLOCK)[:, 0] - 0.5)
+        correlation = s.line_pattern_correlation / BLOCK
+        self._rows = s.line_pattern * smooth_paths(rng, knots, s.rows, correlation)
+        self._columns = s.line_pattern * smooth_paths(rng, knots, s.columns, correlation)
+        n = min(s.hot_pixels, s.rows * s.columns)
+        self.hot_pixels = np.stack(
+            np.divmod(rng.choice(s.rows * s.columns, n, replace=False), s.columns), axis=1
+        )
+        shot = np.sqrt(s.electrons)
+        self._hot_offset = rng.uniform(0, 0.3, n) * s.electrons
+        self._hot_noise = s.hot_pixel_noise * shot * rng.uniform(0.5, 1.5, n)
+        jump = np.where(np.arange(n) % 2 == 1, self._hot_noise, 0)
+        self._hot_jumps = [np.cumsum(rng.exponential(1000, s.frames // 250 + 10)) for _ in jump]
+        self._hot_jump = jump
+        gaps = rng.integers(1, max(s.frames, 2), s.dropped_frames)
+        self.image_count = np.arange(s.frames) + np.searchsorted(
+            np.sort(gaps), np.arange(s.frames), side="right"
+        )
+
+    def _draw_particles(self, rng: np.random.Generator) -> None:
+        s = self.settings
+        n = s.landings
+        leaves = rng.permutation(np.arange(n) < s.take_offs)
+        last = s.frames - s.batch_size - np.where(leaves, s.batch_size, 0)
+        self._lands = rng.integers(s.batch_size, np.maximum(last, s.batch_size) + 1, n)
+        takes_off = rng.integers(self._lands + s.batch_size, s.frames, n) if n else self._lands
+        takes_off = np.minimum(takes_off, s.frames - s.batch_size)
+        self._leaves = np.where(leaves, takes_off, np.iinfo(np.int64).max // 2)
+        y = rng.uniform(s.margin_px, s.rows - 1 - s.margin_px, n)
+        x = rng.uniform(s.margin_px, s.columns - 1 - s.margin_px, n)
+        here = self._stage_at(self._lands)
+        self._y, self._x = y - here[:, 0], x - here[:, 1]
+        low, high = s.landing_contrast or s.landing_snr
+        size = rng.uniform(low, high, n)
+        if s.landing_contrast is None:
+            size /= [self._unit_snr(*place) for place in zip(self._lands, y, x, strict=True)]
+        dark = rng.permutation(np.arange(n) < round(n * s.dark_fraction))
+        self._contrast = np.where(dark, -size, size)
+        self.truth = self._truth_table(np.flatnonzero(leaves))
+
+    def _truth_table(self, leaving: Array) -> pd.DataFrame:
+        n = len(self._lands)
+        who = np.concatenate([np.arange(n), leaving])
+        frame = np.concatenate([self._lands, self._leaves[leaving]])
+        sign = np.concatenate([np.ones(n), -np.ones(len(leaving))])
+        y, x = (np.stack([self._y, self._x], axis=1)[who] + self._stage_at(frame)).T
+        contrast = sign * self._contrast[who]
+        unit = np.array([self._unit_snr(*place) for place in zip(frame, y, x, strict=True)])
+        kind = np.where(sign > 0, "landing", "takeoff")
+        columns = [frame.astype(np.int64), y, x, contrast, np.abs(contrast) * unit, kind]
+        table = pd.DataFrame(dict(zip(_COLUMNS, columns, strict=True)))
+        return table.sort_values(["raw_frame", "y"], ignore_index=True)
+
+    def _stage_at(self, frame: Array) -> Array:
+        knots = np.arange(len(self.shift)) * BLOCK
+        return np.stack([np.interp(frame, knots, self.shift[:, i]) for i in range(2)], axis=1)
+
+    def _unit_snr(self, frame: float, y: float, x: float) -> float:
+        """Matched-filter signal-to-noise ratio of contrast 1: sqrt(sum of h^2 / variance)."""
+        s = self.settings
+        image = particle_image((s.rows, s.columns), y, x, sigma_px=s.sigma_px, ringing=s.ringing)
+        electrons = s.electrons * self.illumination * self.background(frame)
+        return float(np.sqrt(s.batch_size / 2 * np.sum(electrons * image**2)))
+
+    # what is made for each block ----------------------------------------------------------------
+
+    def _background_at(self, shift: Array, phase: float) -> Array:
+        reference, speckle = self._amplitudes
+        field = self.grid.image(self._speckle, (shift[0], shift[1]))
+        return np.asarray(
+            np.abs(reference + speckle * np.exp(1j * phase) * field) ** 2 / self._level
+        )
+
+    def _block(self, block: int) -> npt.NDArray[np.uint16]:
+        s = self.settings
+        rng = np.random.Generator(
+            np.random.SFC64(np.random.SeedSequence(s.seed, spawn_key=(1, block)))
+        )
+        times = np.arange(block * BLOCK, (block + 1) * BLOCK)
+        weights, images = self._low_rank(block, times)
+        n = len(times)
+        electrons = (weights @ images).reshape(n, s.rows, s.columns)
+        between = weights[:, :2]
+        power = between @ self._power[block : block + 2]
+        power = power * (1 + s.laser_noise * rng.standard_normal(n))
+        rows = power[:, None] * (1 + between @ self._rows[block : block + 2])
+        columns = 1 + between @ self._columns[block : block + 2]
+        electrons *= rows[:, :, None].astype(np.float32)
+        electrons *= columns[:, None, :].astype(np.float32)
+        self._shot_noise(electrons, rng)
+        self._bad_pixels(electrons, times, rng)
+        counts = self._digitised(electrons)
+        return counts if s.status_line == "none" else self._with_status_line(counts, times)
+
+    def _low_rank(self, block: int, times: Array) -> tuple[Array, Array]:
+        """Weights (n, k) and images (k, pixels), float32, whose product is the expected electrons."""
+        s = self.settings
+        presence = self._presence(times)
+        steady = np.ptp(presence, axis=0) == 0
+        spectrum = self.grid.particle_spectrum(sigma_px=s.sigma_px, ringing=s.ringing)
+        images = []
+        for knot in (block, block + 1):
+            y = np.concatenate([self._y[steady], self._scatterer_y[knot]])
+            x = np.concatenate([self._x[steady], self._scatterer_x[knot]])
+            size = np.concatenate(
+                [(self._contrast * presence[0])[steady], self._scatterer_contrast[knot]]
+            )
+            points = spectrum * self.grid.points_spectrum(y, x, size)
+            shift = (self.shift[knot, 0], self.shift[knot, 1])
+            signal = self.grid.image(points, shift).real
+            images.append(self._background_at(self.shift[knot], self.phase[knot]) * (1 + signal))
+        middle = (block + 0.5) * BLOCK
+        for i in np.flatnonzero(~steady):
+            (place,) = np.array([[self._y[i], self._x[i]]]) + self._stage_at(np.array([middle]))
+            image = particle_image(
+                (s.rows, s.columns), *place, sigma_px=s.sigma_px, ringing=s.ringing
+            )
+            images.append(self._contrast[i] * image * self.background(middle))
+        toward = (times / BLOCK - block)[:, None]
+        weights = np.concatenate([1 - toward, toward, presence[:, ~steady]], axis=1)
+        scale = s.electrons * self.illumination
+        stacked = np.stack([(scale * image).ravel() for image in images])
+        return weights.astype(np.float32), stacked.astype(np.float32)
+
+    def _presence(self, times: Array) -> Array:
+        """How much of each particle is there, 0 to 1; (times, particles)."""
+        ramp = self.settings.arrival_frames
+        arrived = np.clip((times[:, None] - self._lands + 1) / ramp, 0, 1)
+        left = np.clip((times[:, None] - self._leaves + 1) / ramp, 0, 1)
+        return np.asarray(arrived - left)
+
+    def _shot_noise(self, electrons: Array, rng: np.random.Generator) -> None:
+        s = self.settings
+        if s.electrons < GAUSSIAN_ELECTRONS:
+            electrons[:] = rng.poisson(electrons)
+            if s.read_noise:
+                electrons += s.read_noise * rng.standard_normal(electrons.shape, np.float32)
+            return
+        noise = rng.standard_normal(electrons.shape, np.float32)
+        noise *= np.sqrt(electrons + np.float32(s.read_noise**2))
+        electrons += noise
+
+    def _bad_pixels(self, electrons: Array, times: Array, rng: np.random.Generator) -> None:
+        for i, (y, x) in enumerate(self.hot_pixels):
+            level = np.searchsorted(self._hot_jumps[i], times) % 2
+            noise = self._hot_noise[i] * rng.standard_normal(len(times))
+            electrons[:, y, x] += self._hot_offset[i] + self._hot_jump[i] * level + noise
+
+    def _digitised(self, electrons: Array) -> npt.NDArray[np.uint16]:
+        s = self.settings
+        electrons *= np.float32(1 / s.electrons_per_count)
+        electrons += np.float32(s.dark_counts + 0.5)
+        return np.clip(electrons, 0, 65535, out=electrons).astype(np.uint16)
+
+    def _with_status_line(
+        self, counts: npt.NDArray[np.uint16], times: Array
+    ) -> npt.NDArray[np.uint16]:
+        s = self.settings
+        in_row = s.status_line == "last row"
+        within = np.minimum(times, s.frames - 1)
+        lines = status_lines(
+            self.image_count[within],
+            counts.mean(axis=(1, 2)),
+            length=s.columns if in_row else s.rows,
+            frame_rate_hz=s.frame_rate_hz,
+            shape=(s.rows, s.columns),
+        )
+        line = lines[:, None, :] if in_row else lines[:, :, None]
+        return np.concatenate([counts, line], axis=1 if in_row else 2)
+
+
+def _check_limits(settings: RecordingSettings) -> None:
+    hints = get_type_hints(type(settings), include_extras=True)
+    for name, hint in hints.items():
+        value = getattr(settings, name)
+        if get_origin(hint) is Annotated:
+            _check_number(name, value, get_args(hint))
+        elif get_origin(hint) is Literal:
+            if value not in get_args(hint):
+                choices = ", ".join(map(repr, get_args(hint)))
+                raise BadValueError(f"{name} is {value!r}: choose one of {choices}")
+        elif value is not None:
+            _check_range(name, value)
+
+
+def _check_number(name: str, value: Any, hint: tuple[Any, ...]) -> None:
+    kind, *limits = hint
+    numbers: tuple[type, ...] = (int, np.integer) if kind is int else (int, float, np.number)
+    if isinstance(value, bool) or not isinstance(value, numbers) or not np.isfinite(value):
+        wanted = "a whole number" if kind is int else "a finite number"
+        raise BadValueError(f"{name} is {value!r}: give {wanted}")
+    for limit in limits:
+        for test, bound, words in (
+            (Ge, "ge", "at least"),
+            (Gt, "gt", "more than"),
+            (Le, "le", "at most"),
+            (Lt, "lt", "less than"),
+        ):
+            if isinstance(limit, test):
+                edge = getattr(limit, bound)
+                good = {"ge": value >= edge, "gt": value > edge, "le": value <= edge}
+                if not good.get(bound, value < edge):
+                    raise BadValueError(f"{name} is {value}: it must be {words} {edge}")
+
+
+def _check_range(name: str, value: Any) -> None:
+    pair = np.asarray(value, np.float64) if np.ndim(value) == 1 else np.empty(0)
+    if pair.shape != (2,) or not np.isfinite(pair).all() or not 0 <= pair[0] <= pair[1]:
+        raise BadValueError(f"{name} is {value!r}: give two numbers, 0 <= lowest <= highest")

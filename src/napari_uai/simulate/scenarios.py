@@ -1,0 +1,52 @@
+"""The four situations in which landings are looked for: still, drifting, and a living background."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, TypeAlias, get_args
+
+from napari_uai.errors import BadValueError
+from napari_uai.simulate.recording import RecordingSettings
+
+ScenarioName: TypeAlias = Literal["still", "drift-0.05", "drift-0.2", "living"]
+"""Still stage; 0.05 and 0.2 px of drift; focus, wandering and fading scatterers, 0.03 px of drift."""
+
+SCENARIOS: tuple[ScenarioName, ...] = get_args(ScenarioName)
+
+
+def scenario(name: ScenarioName, seed: int = 0) -> RecordingSettings:
+    """Return the settings of one recording of a named situation.
+
+    All have 6000 frames of 72 x 72 px, 30 000 electrons per pixel and frame, 24 landings whose
+    matched-filter signal-to-noise ratio in one frame of the rolling average (batch 500) is
+    uniform from 3 to 10, four hot pixels, drift and noise of the laser, and a wandering pattern
+    along rows and columns. Half of the particles are dark: a method must not live on knowing the
+    sign, and particles interfere with speckle of any phase.
+
+    Parameters
+    ----------
+    name
+        Which situation.
+    seed
+        Seed of everything random in it, speckle and landings included.
+
+    Returns
+    -------
+    RecordingSettings
+        For :func:`napari_uai.simulate.recording.simulate_recording`.
+
+    Raises
+    ------
+    BadValueError
+        If there is no situation of that name.
+    """
+    still = RecordingSettings(seed=seed)
+    if name == "still":
+        return still
+    if name == "drift-0.05":
+        return replace(still, drift_px=0.05)
+    if name == "drift-0.2":
+        return replace(still, drift_px=0.2)
+    if name == "living":
+        return replace(still, drift_px=0.03, focus_rad=0.15, scatterers=12)
+    raise BadValueError(f"there is no scenario {name!r}: choose one of {', '.join(SCENARIOS)}")
