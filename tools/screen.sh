@@ -5,7 +5,7 @@ python=$1
 packages=(
     xvfb xauth libegl1 libgl1 libgl1-mesa-dri libxkbcommon-x11-0 libdbus-1-3 libxcb-cursor0
     libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0
-    libxcb-xinerama0 libfontconfig1
+    libxcb-xinerama0 libfontconfig1 libglib2.0-0
 )
 
 probe() { # opens Qt on a virtual screen and asks it for OpenGL
