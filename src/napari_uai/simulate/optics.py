@@ -13,7 +13,7 @@ from scipy.special import j1
 Array = npt.NDArray[Any]
 
 MARGIN_SIGMAS = 12.0
-"""Padding of the periodic grid in sigmas, so that light that leaves one edge misses the opposite one."""
+"""Padding of the periodic grid: what leaves one edge must not come in at the opposite one."""
 
 
 def point_spread_function(distance_px: Array, *, sigma_px: float, ringing: float) -> Array:
@@ -43,7 +43,8 @@ def point_spread_function(distance_px: Array, *, sigma_px: float, ringing: float
     if ringing == 0:
         return gaussian
     v = np.maximum(2 * scaled, 1e-6)
-    return (1 - ringing) * gaussian + ringing * 2 * j1(v) / v
+    airy: Array = 2 * j1(v) / v
+    return (1 - ringing) * gaussian + ringing * airy
 
 
 def particle_image(
@@ -86,7 +87,7 @@ class Grid:
         return ky[:, None], kx[None, :]
 
     def image(self, spectrum: Array, shift: tuple[float, float]) -> Array:
-        """Image (rows, columns), complex, of a spectrum whose content is displaced by (dy, dx) px."""
+        """Complex image (rows, columns) of a spectrum, displaced by (dy, dx) px."""
         ky, kx = self.wave_numbers()
         ramp = np.exp(-1j * ky * shift[0]) * np.exp(-1j * kx * shift[1])
         whole = ifft2(spectrum * ramp)
@@ -118,8 +119,7 @@ class Grid:
         inside = np.hypot(ky, kx) <= 2 / sigma_px
         field = rng.standard_normal(self.size) + 1j * rng.standard_normal(self.size)
         spectrum = np.where(inside, field, 0)
-        n = self.size[0] * self.size[1]
-        return np.asarray(spectrum * n / np.sqrt(2 * max(np.count_nonzero(inside), 1)))
+        return np.asarray(spectrum * (inside.size / np.sqrt(2 * np.count_nonzero(inside))))
 
 
 def reference_field(speckle_contrast: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The four situations in which landings are looked for: still, drifting, and a living background."""
+"""The situations in which landings are looked for: still, drifting, and a living background."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Literal, TypeAlias, get_args
 
 from napari_uai.errors import BadValueError
-from napari_uai.simulate.recording import RecordingSettings
+from napari_uai.simulate.settings import RecordingSettings
 
 ScenarioName: TypeAlias = Literal["still", "drift-0.05", "drift-0.2", "living"]
-"""Still stage; 0.05 and 0.2 px of drift; focus, wandering and fading scatterers, 0.03 px of drift."""
+"""Still stage; 0.05 and 0.2 px of drift; focus, wandering and fading scatterers, 0.03 px drift."""
 
 SCENARIOS: tuple[ScenarioName, ...] = get_args(ScenarioName)
 

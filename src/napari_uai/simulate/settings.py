@@ -1,0 +1,217 @@
+"""What a simulated recording depends on, with limits and units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
+from annotated_types import Ge, Gt, Le, Lt, Unit
+
+from napari_uai.errors import BadValueError, TooFewFramesError
+
+
+@dataclass(frozen=True)
+class RecordingSettings:
+    """All that a simulated recording depends on.
+
+    Parameters
+    ----------
+    seed
+        Seed of everything random; the same settings give the same bytes.
+    frames
+        Length of the recording.
+    rows
+        Rows of the image, status line not counted.
+    columns
+        Columns of the image, status line not counted.
+    batch_size
+        Batch of the differential rolling average for which signal-to-noise ratios are stated.
+        Nothing lands in the first or last batch.
+    electrons
+        Mean number of detected electrons per pixel and frame.
+    electrons_per_count
+        Electrons per count of the file.
+    dark_counts
+        Counts without light.
+    read_noise
+        Noise of the camera in the dark.
+    illumination_drop
+        By how much the illumination is weaker in the corners than in the centre.
+    sigma_px
+        Width of the core of the point-spread function, and of a grain of speckle.
+    ringing
+        0: Gaussian point-spread function; 1: Airy amplitude, first ring -0.13.
+    speckle_contrast
+        Standard deviation of the background over its mean.
+    landings
+        Number of particles that land.
+    landing_snr
+        Range of the matched-filter signal-to-noise ratio of a landing in one frame of the
+        rolling average; uniform.
+    landing_contrast
+        Range of the size of contrasts, instead of ``landing_snr``; uniform.
+    dark_fraction
+        Share of particles of negative contrast.
+    arrival_frames
+        Frames over which a particle appears or vanishes; 1: from one frame to the next.
+    take_offs
+        Number of particles that leave again, at least a batch after they landed.
+    margin_px
+        Least distance of landings from the edge.
+    drift_px
+        Largest distance between two positions of the stage during the recording.
+    drift_correlation
+        Time scale of the random part of the drift.
+    focus_rad
+        Range of the phase between speckle and reference field that the focus causes.
+    focus_correlation
+        Time scale of the focus.
+    scatterers
+        Number of faint scatterers that wander (every second one) or fade (the others).
+    scatterer_contrast
+        Range of the size of their contrasts; uniform, either sign.
+    scatterer_wander_px
+        Range of the distances over which they wander.
+    scatterer_correlation
+        Time scale of the wandering and fading.
+    laser_drift
+        Range of the slow relative changes of the laser's power.
+    laser_noise
+        Standard deviation of its relative noise from frame to frame.
+    line_pattern
+        Standard deviation of the relative pattern along rows, and of that along columns.
+    line_pattern_correlation
+        Time scale on which the pattern wanders.
+    hot_pixels
+        Number of bad pixels: all too bright and noisy, every second one also jumps between
+        two levels.
+    hot_pixel_noise
+        Their noise in multiples of the shot noise.
+    status_line
+        Where the camera writes its status line: one row below or one column right of the image.
+    dropped_frames
+        Frames that the camera took and the file lacks; seen in the status line's counter only.
+    frame_rate_hz
+        Frames per second.
+    pixel_size_um
+        Size of a pixel in the sample.
+    """
+
+    seed: Annotated[int, Ge(0)] = 0
+    frames: Annotated[int, Ge(1), Unit("frames")] = 6000
+    rows: Annotated[int, Ge(8), Unit("px")] = 72
+    columns: Annotated[int, Ge(8), Unit("px")] = 72
+    batch_size: Annotated[int, Ge(1), Unit("frames")] = 500
+    electrons: Annotated[float, Gt(0), Unit("electrons")] = 30_000.0
+    electrons_per_count: Annotated[float, Gt(0), Unit("electrons")] = 1.0
+    dark_counts: Annotated[float, Ge(0), Unit("counts")] = 0.0
+    read_noise: Annotated[float, Ge(0), Unit("electrons")] = 0.0
+    illumination_drop: Annotated[float, Ge(0), Lt(1)] = 0.0
+    sigma_px: Annotated[float, Ge(1), Unit("px")] = 1.7
+    ringing: Annotated[float, Ge(0), Le(1)] = 0.5
+    speckle_contrast: Annotated[float, Ge(0), Lt(0.7)] = 0.15
+    landings: Annotated[int, Ge(0)] = 24
+    landing_snr: tuple[float, float] = (3.0, 10.0)
+    landing_contrast: tuple[float, float] | None = None
+    dark_fraction: Annotated[float, Ge(0), Le(1)] = 0.5
+    arrival_frames: Annotated[int, Ge(1), Unit("frames")] = 1
+    take_offs: Annotated[int, Ge(0)] = 0
+    margin_px: Annotated[float, Ge(0), Unit("px")] = 4.0
+    drift_px: Annotated[float, Ge(0), Unit("px")] = 0.0
+    drift_correlation: Annotated[float, Gt(0), Unit("frames")] = 1500.0
+    focus_rad: Annotated[float, Ge(0), Unit("rad")] = 0.0
+    focus_correlation: Annotated[float, Gt(0), Unit("frames")] = 1500.0
+    scatterers: Annotated[int, Ge(0)] = 0
+    scatterer_contrast: tuple[float, float] = (4e-4, 2e-3)
+    scatterer_wander_px: tuple[float, float] = (0.3, 3.0)
+    scatterer_correlation: Annotated[float, Gt(0), Unit("frames")] = 1000.0
+    laser_drift: Annotated[float, Ge(0), Lt(1)] = 2e-3
+    laser_noise: Annotated[float, Ge(0), Lt(0.2)] = 1e-3
+    line_pattern: Annotated[float, Ge(0), Lt(0.2)] = 3e-4
+    line_pattern_correlation: Annotated[float, Gt(0), Unit("frames")] = 500.0
+    hot_pixels: Annotated[int, Ge(0)] = 4
+    hot_pixel_noise: Annotated[float, Ge(0)] = 10.0
+    status_line: Literal["none", "last row", "last column"] = "none"
+    dropped_frames: Annotated[int, Ge(0), Unit("frames")] = 0
+    frame_rate_hz: Annotated[float, Gt(0), Unit("Hz")] = 400.0
+    pixel_size_um: Annotated[float, Gt(0), Unit("um")] = 0.0437
+
+    def __post_init__(self) -> None:
+        _check_limits(self)
+        batches = 3 if self.take_offs else 2
+        if self.landings and self.frames <= batches * self.batch_size:
+            raise TooFewFramesError(
+                f"{self.frames} frames are too few for landings with batch_size "
+                f"{self.batch_size}: ask for more than {batches * self.batch_size} frames"
+            )
+        if self.take_offs > self.landings:
+            raise BadValueError(
+                f"take_offs is {self.take_offs}, but only {self.landings} particles land: "
+                "lower take_offs or raise landings"
+            )
+        if 2 * self.margin_px >= min(self.rows, self.columns) - 1:
+            raise BadValueError(
+                f"margin_px {self.margin_px} leaves no room in {self.rows} x {self.columns} px: "
+                "lower margin_px"
+            )
+
+    @property
+    def file_shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns of the file, status line included."""
+        return (
+            self.frames,
+            self.rows + (self.status_line == "last row"),
+            self.columns + (self.status_line == "last column"),
+        )
+
+    def sigma_dra(self) -> float:
+        """Shot noise of one pixel of the rolling average: ``sqrt(2 / (batch_size electrons))``."""
+        return float(np.sqrt(2 / (self.batch_size * self.electrons)))
+
+
+def _check_limits(settings: RecordingSettings) -> None:
+    hints = get_type_hints(type(settings), include_extras=True)
+    for name, hint in hints.items():
+        value = getattr(settings, name)
+        if get_origin(hint) is Annotated:
+            _check_number(name, value, get_args(hint))
+        elif get_origin(hint) is Literal:
+            if value not in get_args(hint):
+                choices = ", ".join(map(repr, get_args(hint)))
+                raise BadValueError(f"{name} is {value!r}: choose one of {choices}")
+        elif value is not None:
+            _check_range(name, value)
+
+
+def _check_number(name: str, value: Any, hint: tuple[Any, ...]) -> None:
+    kind, *limits = hint
+    if not _is_number(value, whole=kind is int):
+        wanted = "a whole number" if kind is int else "a finite number"
+        raise BadValueError(f"{name} is {value!r}: give {wanted}")
+    for limit in limits:
+        good, words = True, ""
+        if isinstance(limit, Ge):
+            good, words = value >= limit.ge, f"at least {limit.ge}"
+        elif isinstance(limit, Gt):
+            good, words = value > limit.gt, f"more than {limit.gt}"
+        elif isinstance(limit, Le):
+            good, words = value <= limit.le, f"at most {limit.le}"
+        elif isinstance(limit, Lt):
+            good, words = value < limit.lt, f"less than {limit.lt}"
+        if not good:
+            raise BadValueError(f"{name} is {value}: it must be {words}")
+
+
+def _is_number(value: Any, *, whole: bool) -> bool:
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, (int, np.integer)):
+        return True
+    return not whole and isinstance(value, (float, np.floating)) and bool(np.isfinite(value))
+
+
+def _check_range(name: str, value: Any) -> None:
+    pair = np.asarray(value, np.float64) if np.ndim(value) == 1 else np.empty(0)
+    if pair.shape != (2,) or not np.isfinite(pair).all() or not 0 <= pair[0] <= pair[1]:
+        raise BadValueError(f"{name} is {value!r}: give two numbers, 0 <= lowest <= highest")
