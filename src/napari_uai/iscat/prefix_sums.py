@@ -1,0 +1,271 @@
+"""Sums of all frames before a frame, from which the mean of any run of frames follows at once.
+
+One pass over a recording stores the sum of all frames before every so many of them (the borders);
+after it, any sum of frames is the difference of two borders and of the few frames next to them.
+
+Pixels are rounded to multiples of a power of two so small (about 1e-10 of a pixel for 200 000
+frames) that all their float64 sums are exact. Sums are then the same in the last bit whatever the
+chunks, the threads and the way they were reached, and a running sum never drifts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.blocks import Block, as_block
+from napari_uai.iscat.power import PowerNormalizedFrames, block_power
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
+
+BORDERS_BYTES = 64 * 2**20
+"""Memory for the sums at borders."""
+
+MIN_SPACING = 64
+"""Frames between borders at least: reading 32 frames of 72 x 72 takes less than 0.1 ms."""
+
+Sum = npt.NDArray[np.float64]
+
+
+class PrefixSums:
+    """Prefix sums of a source of frames, shared by all rolling averages of it.
+
+    Power-normalised frames are read from under their normalisation and weighted here, so that
+    their powers and their sums are found in the same pass; their unit is then that of frame 0
+    (see :meth:`unit`), which cancels in every ratio.
+    """
+
+    def __init__(self, source: Frames) -> None:
+        self.source = source
+        self.normalized = source if isinstance(source, PowerNormalizedFrames) else None
+        self.base = self.normalized.source if self.normalized else source
+        self.shape = source.shape
+        n, height, width = self.shape
+        n_borders = max(BORDERS_BYTES // (8 * height * width), 1)
+        self.spacing = max(MIN_SPACING, -(-n // n_borders))
+        self._setup()
+
+    def _setup(self) -> None:
+        self._lock = threading.RLock()
+        self._borders: npt.NDArray[np.float64] | None = None
+        self._recent: OrderedDict[int, Sum] = OrderedDict()
+        self._read_directly = 0
+        self._first: tuple[float, float] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the sums behind: a pass in the other process costs less than sending them."""
+        left_behind = ("_lock", "_borders", "_recent", "_read_directly", "_first")
+        return {key: value for key, value in self.__dict__.items() if key not in left_behind}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._setup()
+
+    def prepare(self, monitor: Monitor = SILENT) -> None:
+        """Make the pass over the recording now, unless it was made.
+
+        Raises
+        ------
+        BadValueError
+            If a frame holds NaN or infinity, or has no power although it is to be normalised.
+        """
+        with self._lock:
+            if self._borders is None:
+                self._borders = self._pass(monitor)
+
+    def unit(self) -> float:
+        """Return what a sum is multiplied by to be in the unit of the source."""
+        if self.normalized is None:
+            return 1.0
+        return float(self.normalized.power().mean() / self._first_frame()[0])
+
+    @property
+    def magic(self) -> float:
+        """Number that rounds a pixel to the common multiple when added and subtracted again."""
+        return self._first_frame()[1]
+
+    def weighted_block(self, start: int, stop: int) -> tuple[Block, npt.NDArray[np.float64]]:
+        """Read a block of frames and the weight of each of them."""
+        block = as_block(self.base.read(start, stop))
+        return block, self._weights(block, start)[0]
+
+    def at(self, positions: tuple[int, ...]) -> list[Sum]:
+        """Return the sum of all frames before each position, in increasing order of position.
+
+        The sums are the caller's own. They may all lack the frames before the first position: only
+        their differences mean something.
+        """
+        with self._lock:
+            cost = positions[-1] - positions[0]
+            if self._borders is None:
+                if self._read_directly + cost > len(self.base) // 4:
+                    self.prepare()
+                else:
+                    self._read_directly += cost
+        if self._borders is not None:
+            return [self._near_border(position) for position in positions]
+        sums = [np.zeros(self.shape[1:])]
+        for start, stop in zip(positions, positions[1:], strict=False):
+            sums.append(sums[-1].copy())
+            self._add(start, stop, sums[-1], 1.0)
+        return sums
+
+    def remember(self, position: int, total: Sum) -> None:
+        """Keep a sum that a reading in order will soon need again, where borders are far apart."""
+        if self.spacing <= MIN_SPACING or self._borders is None:
+            return
+        room = int(np.clip(BORDERS_BYTES // total.nbytes, 9, 24))
+        with self._lock:
+            self._recent[position] = total
+            self._recent.move_to_end(position)
+            while len(self._recent) > room:
+                self._recent.popitem(last=False)
+
+    def _near_border(self, position: int) -> Sum:
+        """Return the sum before a position, from the nearest one known."""
+        assert self._borders is not None
+        border = min(round(position / self.spacing), len(self._borders) - 1)
+        start = min(border * self.spacing, self.shape[0])
+        total = self._borders[border]
+        with self._lock:
+            near = min(self._recent, key=lambda p: abs(p - position), default=start)
+            if abs(near - position) < abs(start - position):
+                start, total = near, self._recent[near]
+        total = total.copy()
+        if start <= position:
+            self._add(start, position, total, 1.0)
+        else:
+            self._add(position, start, total, -1.0)
+        return total
+
+    def _add(self, start: int, stop: int, total: Sum, sign: float) -> None:
+        """Add frames to a sum, or take them away."""
+        chunk = frames_per_chunk(self.shape)
+        for begin in range(start, stop, chunk):
+            block, weights = self.weighted_block(begin, min(begin + chunk, stop))
+            add_frames(block, sign * weights, self.magic, total)
+
+    def _weights(
+        self, block: Block, start: int
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+        """Return the weights of a block's frames, and their powers if they are normalised."""
+        n = block.shape[0]
+        if self.normalized is None:
+            if self._borders is None:
+                _check_finite(block, start)
+            return np.ones(n), None
+        known = self.normalized.known_power
+        if known is None:
+            power = self.normalized.power_of(block, start)
+        else:
+            power = known[start : start + n]
+        return self._first_frame()[0] / power, power
+
+    def _first_frame(self) -> tuple[float, float]:
+        """Return the power of frame 0, which is the unit of weights, and the rounding number."""
+        if self._first is None:
+            frame = self.base.read(0, 1)
+            power = 1.0
+            if self.normalized is not None:
+                power = float(self.normalized.power_of(as_block(frame), 0)[0])
+            exact = self.normalized is None and frame.dtype.kind in "uib"
+            largest = 0.0 if exact else float(np.nanmax(np.abs(frame.astype(np.float64))))
+            self._first = power, rounding_number(largest, len(self.base))
+        return self._first
+
+    def _pass(self, monitor: Monitor) -> npt.NDArray[np.float64]:
+        """Go through the recording once, on all cores."""
+        n, height, width = self.shape
+        spacing = self.spacing
+        borders = np.zeros((-(-n // spacing) + 1, height, width))
+        powers = []
+        chunk = max(frames_per_chunk(self.shape) // spacing, 1) * spacing
+        border = 0
+        for sums, power in map_chunks(
+            self._block_sums, n, chunk, monitor=monitor, message="sums of frames"
+        ):
+            for block_sum in sums:
+                np.add(borders[border], block_sum, out=borders[border + 1])
+                border += 1
+            powers.append(power)
+        if self.normalized is not None:
+            self.normalized.remember_power(np.concatenate(powers))
+        return borders
+
+    def _block_sums(
+        self, start: int, stop: int
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+        """Sum the frames between borders; in pieces that stay in the processor's cache."""
+        n = stop - start
+        sums = np.zeros((-(-n // self.spacing), *self.shape[1:]))
+        powers = []
+        piece = min(self.spacing, frames_per_chunk(self.shape), max(2**19 // sums[0].size, 1))
+        for border, first in enumerate(range(start, stop, self.spacing)):
+            last = min(first + self.spacing, stop)
+            for begin in range(first, last, piece):
+                block = as_block(self.base.read(begin, min(begin + piece, last)))
+                weights, power = self._weights(block, begin)
+                add_frames(block, weights, self.magic, sums[border])
+                powers.append(power)
+        return sums, None if self.normalized is None else np.concatenate(powers)
+
+
+_SHARED: WeakValueDictionary[int, PrefixSums] = WeakValueDictionary()
+
+
+def prefix_sums_of(source: Frames) -> PrefixSums:
+    """Return the prefix sums of a source, the same as long as anyone uses them.
+
+    A new batch size in a live preview, or the next in a list of them, then needs no new pass.
+    """
+    # A live entry keeps its source alive, so its id cannot be another's.
+    sums = _SHARED.get(id(source))
+    if sums is None:
+        sums = _SHARED[id(source)] = PrefixSums(source)
+    return sums
+
+
+def rounding_number(largest: float, n_frames: int) -> float:
+    """Return the number that rounds pixels so that sums of ``n_frames`` of them are exact.
+
+    Adding 1.5 * 2**52 * q to a float64 and subtracting it again rounds to a multiple of q; here q
+    is as small as sums of ``8 * largest * n_frames`` allow. 0 (no rounding) for zeros.
+    """
+    if not 0 < largest < np.inf:
+        return 0.0
+    return float(1.5 * 2.0 ** (np.ceil(np.log2(8 * largest * max(n_frames, 1))) - 1))
+
+
+def add_frames(block: Block, weights: npt.NDArray[np.float64], magic: float, total: Sum) -> None:
+    """Add weighted and rounded frames to a sum, in place."""
+    _add_frames(block.flat, block.frame_step, block.row_step, weights, magic, total)
+
+
+def _check_finite(block: Block, start: int) -> None:
+    """Raise BadValueError if a frame holds NaN or infinity; names the first."""
+    if block.flat.dtype.kind != "f":
+        return
+    bad = np.flatnonzero(~np.isfinite(block_power(block, (0, block.shape[1], 0, block.shape[2]))))
+    if bad.size:
+        raise BadValueError(
+            f"frame {start + bad[0]} holds NaN or infinity: cut such frames out, or fill them"
+        )
+
+
+# No fastmath: it would cancel the rounding.
+@numba.njit(cache=True, nogil=True)
+def _add_frames(flat, frame_step, row_step, weights, magic, total):  # type: ignore[no-untyped-def]
+    height, width = total.shape
+    for t in range(weights.size):
+        weight = weights[t]
+        for r in range(height):
+            base = t * frame_step + r * row_step
+            for c in range(width):
+                total[r, c] += (flat[base + c] * weight + magic) - magic
