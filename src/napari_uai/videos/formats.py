@@ -7,10 +7,10 @@ Nothing is read before a frame is looked at, and every video can be read from an
 
 from __future__ import annotations
 
+import glob
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.videos.folders import no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
-from napari_uai.videos.info import AxisOrder, VideoFormat, VideoInfo, VideoWarning
+from napari_uai.videos.info import AxisOrder, Opened, VideoFormat, VideoInfo, VideoWarning
 from napari_uai.videos.mapped import FileFrames
 from napari_uai.videos.raw import (
     pixel_type,
@@ -29,7 +30,16 @@ from napari_uai.videos.raw import (
     shape_in_name,
 )
 
-RAW_SUFFIXES = (".bin", ".raw")
+_BY_SUFFIX: dict[str, VideoFormat] = {
+    ".bin": "raw",
+    ".raw": "raw",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".npy": "npy",
+    ".png": "images",
+    ".jpg": "images",
+    ".jpeg": "images",
+}
 
 FrameRange: TypeAlias = tuple[int | None, int | None]
 """First frame and the one after the last, counted from 0; None: from the start, to the end."""
@@ -146,11 +156,55 @@ def open_frames(
     )
     kind = video_format(path, shape_given=asked.height is not None and asked.width is not None)
     try:
-        sidecar = {} if kind == "images" else read_sidecar(path)
-        opened = _OPENERS[kind](path, asked, sidecar, frames)
+        sidecar = read_sidecar(path, strict=kind == "raw") if path.is_file() else {}
+        opened = _opened(kind, path, asked, sidecar)
+        size, changed = _size_and_change(path)
     except PermissionError as error:
         raise VideoFormatError(f"{path} may not be read: ask for the right to read it") from error
-    return opened
+    n, rows, columns = opened.frames.shape
+    start, stop, clipped = _chosen(path, n, frames)
+    info = VideoInfo(
+        path=path,
+        format=kind,
+        shape=(stop - start, rows, columns),
+        dtype=opened.stored.str,
+        offset=opened.offset,
+        file_bytes=size,
+        first_frame=start,
+        file_frames=n,
+        modified_ns=changed,
+        pixel_size_um=sidecar.get("pixel_size_um", opened.pixel_size_um),
+        frame_rate_hz=sidecar.get("frame_rate_hz", opened.frame_rate_hz),
+        source=opened.source,
+        warnings=(*opened.warnings, *clipped),
+    )
+    if (start, stop) == (0, n):
+        return opened.frames, info
+    return ChosenFrames(opened.frames, start, stop), info
+
+
+class ChosenFrames(Frames):
+    """A run of frames of another source.
+
+    Parameters
+    ----------
+    source
+        Where they come from.
+    first, last
+        The first of them, and the one after the last.
+    """
+
+    def __init__(self, source: Frames, first: int, last: int) -> None:
+        self.source = source
+        self.first = first
+        self.shape = (last - first, *source.shape[1:])
+        self.dtype = source.dtype
+        self.name = f"{source.name}-{first}-{last}"
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Read from the source."""
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        return self.source.read(self.first + start, self.first + max(start, stop))
 
 
 def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
@@ -170,16 +224,19 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
     """
     path = Path(path)
     if not path.exists():
-        raise VideoFormatError(_no_such_file(path))
+        if glob.has_magic(str(path)):
+            return "images"
+        raise VideoFormatError(no_such_file(path))
+    suffix = path.suffix.lower()
     if path.is_dir():
-        raise VideoFormatError(f"{path} is a folder: give a recording in it")
-    if path.suffix.lower() in RAW_SUFFIXES or shape_given or shape_in_name(path.name):
-        return "raw"
-    if {"height", "width"} <= read_sidecar(path).keys():
+        return "zarr" if suffix == ".zarr" or _is_zarr(path) else "images"
+    if suffix in _BY_SUFFIX:
+        return _BY_SUFFIX[suffix]
+    if shape_given or shape_in_name(path.name) or {"height", "width"} <= read_sidecar(path).keys():
         return "raw"
     raise VideoFormatError(
-        f"{path} is of no known format: give height, width and dtype if it is a headerless "
-        f"recording; else use {', '.join(RAW_SUFFIXES)}"
+        f"{path} is of no known format ({', '.join(_BY_SUFFIX)}, zarr): "
+        "give height, width and dtype if it is a headerless recording"
     )
 
 
@@ -194,9 +251,24 @@ class _Asked:
     axis_order: AxisOrder
 
 
-def _open_raw(
-    path: Path, asked: _Asked, sidecar: Mapping[str, Any], frames: FrameRange | None
-) -> tuple[Frames, VideoInfo]:
+def _opened(kind: VideoFormat, path: Path, asked: _Asked, sidecar: Mapping[str, Any]) -> Opened:
+    if kind == "raw":
+        return _open_raw(path, asked, sidecar)
+    # Each reader brings its library with it: not before it is needed.
+    if kind == "tiff":
+        from napari_uai.videos.tiff import open_tiff as reader
+    elif kind == "images":
+        from napari_uai.videos.images import open_images as reader
+    else:
+        from napari_uai.videos.arrays import open_npy, open_zarr
+
+        reader = open_npy if kind == "npy" else open_zarr
+    opened = reader(path)
+    _agree(path, asked, opened)
+    return opened
+
+
+def _open_raw(path: Path, asked: _Asked, sidecar: Mapping[str, Any]) -> Opened:
     layout = raw_layout(
         path,
         height=asked.height,
@@ -206,34 +278,56 @@ def _open_raw(
         axis_order=asked.axis_order,
         sidecar=sidecar,
     )
-    n, height, width = layout.shape
-    start, stop, clipped = chosen_frames(path, n, frames)
-    info = VideoInfo(
-        path=path,
-        format="raw",
-        shape=(stop - start, height, width),
-        dtype=layout.dtype.str,
-        offset=layout.offset,
-        file_bytes=path.stat().st_size,
-        first_frame=start,
-        file_frames=n,
-        modified_ns=path.stat().st_mtime_ns,
-        pixel_size_um=sidecar.get("pixel_size_um"),
-        frame_rate_hz=sidecar.get("frame_rate_hz"),
+    return Opened(
+        FileFrames(path, shape=layout.shape, dtype=layout.dtype, offset=layout.offset),
+        layout.dtype,
+        layout.offset,
         source=layout.source,
-        warnings=(*layout.warnings, *clipped),
+        warnings=layout.warnings,
     )
-    first_byte = layout.offset + start * height * width * layout.dtype.itemsize
-    return FileFrames(path, shape=info.shape, dtype=layout.dtype, offset=first_byte), info
 
 
-_Opener: TypeAlias = Callable[
-    [Path, _Asked, Mapping[str, Any], FrameRange | None], tuple[Frames, VideoInfo]
-]
-_OPENERS: dict[VideoFormat, _Opener] = {"raw": _open_raw}
+def _agree(path: Path, asked: _Asked, opened: Opened) -> None:
+    """Refuse arguments that contradict a file which knows its own shape."""
+    _, rows, columns = opened.frames.shape
+    if asked.offset:
+        raise VideoFormatError(f"{path} knows where its frames begin: leave the offset out")
+    if asked.axis_order != "height-width":
+        raise VideoFormatError(f"{path} knows its rows and columns: leave axis_order out")
+    for what, mine, theirs in (
+        ("height", asked.height, rows),
+        ("width", asked.width, columns),
+        ("dtype", asked.dtype, opened.stored),
+    ):
+        # A type without byte order, as 'uint16', agrees with either.
+        if mine is None or mine == theirs or (what == "dtype" and _alike(asked, opened)):
+            continue
+        raise VideoFormatError(
+            f"{path} has {what} {theirs}, not {mine}: leave {what} out to open it as it is"
+        )
 
 
-def chosen_frames(
+def _alike(asked: _Asked, opened: Opened) -> bool:
+    return asked.dtype is not None and asked.dtype.newbyteorder("=") == opened.stored.newbyteorder(
+        "="
+    )
+
+
+def _is_zarr(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
+
+
+def _size_and_change(path: Path) -> tuple[int, int]:
+    from napari_uai.videos.arrays import state_of
+    from napari_uai.videos.folders import image_files
+
+    if path.is_file() or _is_zarr(path):
+        return state_of(path)
+    states = [state_of(file) for file in image_files(path)]
+    return sum(size for size, _ in states), max(changed for _, changed in states)
+
+
+def _chosen(
     path: Path, n_frames: int, frames: FrameRange | None
 ) -> tuple[int, int, tuple[str, ...]]:
     """Return the first frame, the one after the last, and warnings.
@@ -276,15 +370,3 @@ def _axis_order(axis_order: AxisOrder) -> AxisOrder:
             f"axis_order must be 'height-width' or 'width-height', got {axis_order!r}"
         )
     return axis_order
-
-
-def _no_such_file(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"{path} does not exist, nor does its folder: check the path"
-    names = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
-    close = get_close_matches(path.name, names, n=3, cutoff=0.5)
-    alike = sorted(n for n in names if n not in close and Path(n).suffix == path.suffix)
-    there = [*close, *alike][:3]
-    if not there:
-        return f"{path} does not exist: check the path"
-    return f"{path} does not exist; in the same folder there is {', '.join(there)}"

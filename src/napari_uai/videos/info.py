@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from napari_uai.videos.frames import Frames
 
 AxisOrder: TypeAlias = Literal["height-width", "width-height"]
 """How the arguments ``height`` and ``width`` map to the frames of a headerless file.
@@ -64,6 +68,33 @@ class VideoInfo:
     first_frame: int
     file_frames: int
     modified_ns: int
+    pixel_size_um: float | None = None
+    frame_rate_hz: float | None = None
+    source: tuple[str, ...] = ("file",)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """All frames of a recording and what its file says of them; what each format's reader gives.
+
+    Attributes
+    ----------
+    frames
+        All whole frames.
+    stored
+        Type of the pixels in the file.
+    offset
+        Bytes before the first frame, where that has a meaning.
+    pixel_size_um, frame_rate_hz
+        None if the file says nothing.
+    source, warnings
+        As in :class:`VideoInfo`.
+    """
+
+    frames: Frames
+    stored: np.dtype[Any]
+    offset: int = 0
     pixel_size_um: float | None = None
     frame_rate_hz: float | None = None
     source: tuple[str, ...] = ("file",)

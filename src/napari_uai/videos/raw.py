@@ -95,39 +95,36 @@ def raw_layout(
     if missing:
         raise VideoFormatError(
             f"{path} has no header: give {_and(missing)} (as arguments or in {path.stem}.json)"
-            f"{_hint(path, facts.values)}"
+            f"{_hint(path, **facts.values)}"
         )
     return _fit(path, size, facts)
 
 
-def read_sidecar(path: Path) -> dict[str, Any]:
+def read_sidecar(path: Path, *, strict: bool = True) -> dict[str, Any]:
     """Return what the sidecar of a recording says; empty if there is none.
 
     ``<name>.json`` is looked for first, then ``<stem>.json``. Keys: ``height``, ``width`` (px),
     ``dtype`` (e.g. ``"<u2"``), ``offset`` (bytes), ``frames``, ``pixel_size_um``,
     ``frame_rate_hz``; all optional. A JSON file that has none of them is not a sidecar.
 
+    Parameters
+    ----------
+    path
+        The recording.
+    strict
+        False: a sidecar that makes no sense is as none, for files that can do without.
+
     Raises
     ------
     VideoFormatError
         If it is not JSON, or a value makes no sense.
     """
-    for sidecar in sidecar_paths(path):
-        if sidecar == path or not sidecar.is_file():
-            continue
-        try:
-            values = json.loads(sidecar.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise VideoFormatError(
-                f"{sidecar} beside {path.name} is not readable JSON ({error}): mend or remove it"
-            ) from error
-        if isinstance(values, dict) and any(key in values for key in SIDECAR_KEYS):
-            return {
-                key: _checked(sidecar, key, values[key])
-                for key in SIDECAR_KEYS
-                if values.get(key) is not None
-            }
-    return {}
+    try:
+        return _sidecar(path)
+    except VideoFormatError:
+        if strict:
+            raise
+        return {}
 
 
 def sidecar_paths(path: Path) -> tuple[Path, Path]:
@@ -168,7 +165,13 @@ def pixel_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 def plausible_shapes(
-    path: Path, *, dtype: npt.DTypeLike | None = None, offset: int = 0, n_best: int = 5
+    path: Path,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    offset: int = 0,
+    n_best: int = 5,
 ) -> list[tuple[int, int, int, str]]:
     """Return shapes that a headerless file may have, likeliest first.
 
@@ -180,8 +183,8 @@ def plausible_shapes(
     ----------
     path
         The file.
-    dtype
-        Type if it is known.
+    height, width, dtype
+        What is known.
     offset
         Bytes before the first frame.
     n_best
@@ -199,11 +202,31 @@ def plausible_shapes(
         if size < 1 or size % pixels.itemsize:
             continue
         likeness = _likeness(path, pixels, offset)
-        for frames, height, width in _divisions(size // pixels.itemsize):
-            score = likeness(height, width) + _habit(height, width)
-            found.append((score, (frames, height, width, kind)))
+        for n, rows, columns in _divisions(size // pixels.itemsize):
+            if height in {None, rows} and width in {None, columns}:
+                score = likeness(rows, columns) + _habit(rows, columns)
+                found.append((score, (n, rows, columns, kind)))
     found.sort(key=lambda scored: -scored[0])
     return [shape for _, shape in found[:n_best]]
+
+
+def _sidecar(path: Path) -> dict[str, Any]:
+    for sidecar in sidecar_paths(path):
+        if sidecar == path or not sidecar.is_file():
+            continue
+        try:
+            values = json.loads(sidecar.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise VideoFormatError(
+                f"{sidecar} beside {path.name} is not readable JSON ({error}): mend or remove it"
+            ) from error
+        if isinstance(values, dict) and any(key in values for key in SIDECAR_KEYS):
+            return {
+                key: _checked(sidecar, key, values[key])
+                for key in SIDECAR_KEYS
+                if values.get(key) is not None
+            }
+    return {}
 
 
 @dataclass
@@ -246,7 +269,7 @@ def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
     if offset >= size or frames < 1:
         raise VideoFormatError(
             f"{path} has {size} bytes, too few for one frame of {described} "
-            f"after {offset} bytes of header{_hint(path, {'offset': offset})}"
+            f"after {offset} bytes of header{_hint(path, offset=offset)}"
         )
     warnings = list(facts.warnings)
     if facts.values.get("frames", frames) != frames:
@@ -258,7 +281,7 @@ def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
         if not {facts.said_by["height"], facts.said_by["width"]} <= {"arguments"}:
             raise VideoFormatError(
                 f"{path}: {message}: give height, width and dtype yourself"
-                f"{_hint(path, {'offset': offset})}"
+                f"{_hint(path, offset=offset)}"
             )
         warnings.append(f"{path.name}: {message}; all {frames} are used")
     if rest:
@@ -294,8 +317,17 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _hint(path: Path, known: Mapping[str, Any]) -> str:
-    shapes = plausible_shapes(path, dtype=known.get("dtype"), offset=known.get("offset", 0))
+def _hint(
+    path: Path,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    dtype: np.dtype[Any] | None = None,
+    offset: int = 0,
+    frames: int | None = None,  # noqa: ARG001  # wrong often enough when a hint is needed
+) -> str:
+    shapes = plausible_shapes(path, height=height, width=width, dtype=dtype, offset=offset)
+    shapes = shapes or plausible_shapes(path, offset=offset)
     if not shapes:
         return "; no usual shape fits the file: it may have a header (offset) or be cut"
     listed = ", ".join(f"{h} x {w} {kind!r} ({n} frames)" for n, h, w, kind in shapes)
@@ -320,7 +352,8 @@ def _divisions(n_pixels: int) -> Iterator[tuple[int, int, int]]:
 def _habit(height: int, width: int) -> float:
     """Return how usual a shape is, small against what the pixels say.
 
-    Two frames are as alike as one: of shapes that the pixels cannot tell apart the smaller is right.
+    Two frames resemble the next two as one does the next: of shapes that the pixels cannot tell
+    apart, the smaller is right.
     """
     square = min(height, width) / max(height, width)
     common = (height in _COMMON_SIDES) + (width in _COMMON_SIDES)

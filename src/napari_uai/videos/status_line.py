@@ -7,26 +7,59 @@ tells how many frames were added.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
+from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import (
     MappedFrames,
     Video,
     frames_of,
+    frames_per_chunk,
     lazy_video,
+    map_chunks,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Edges: TypeAlias = Literal["line", "both"]
 """What removing a status line takes away: the line, or (as PiSCAT) the opposite edge as well."""
 
 _PREAMBLE = np.array([0xFF, 0x00, 0xAA, 0x55], dtype=np.float64)
 _FRAMES_TO_LOOK_AT = 3
+_CLOCK_HZ = 80e6
+_TAPS = 2
+_LINE_BYTES = 96
+_FIELDS = {
+    "ImgCnt": 4,
+    "RealTimeCnt": 8,
+    "MissedTrgCnt": 12,
+    "ImgAvgVal": 16,
+    "IntTimeClk": 20,
+    "BrstTrgNr": 24,
+    "MissedBrstTrgCnt": 28,
+    "ROIx_start": 32,
+    "ROIx_end": 36,
+    "ROIy_start": 40,
+    "NrRows": 44,
+    "TrgSrc": 48,
+    "DigGain": 52,
+    "DigOffset": 56,
+    "CamType": 60,
+    "SerialNr": 64,
+    "FineGain": 76,
+    "TrgLvl": 92,
+}
+"""First pixel of each field."""
+_WRAPS = {"ImgCnt": 2.0**24, "RealTimeCnt": 2.0**32}
+"""Where the counters begin again at 0."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +105,180 @@ def find_status_line(video: Video) -> StatusLine | None:
         if summed.any():
             return StatusLine(position, line.shape[1], int(summed[summed > 0][0]))
     return None
+
+
+def read_status_line(video: Video, *, monitor: Monitor = SILENT) -> pd.DataFrame:
+    """Decode the status line of every frame.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns as the camera gave them.
+    monitor
+        Progress and cancelling.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per frame; ``attrs["status_line_position"]`` is ``"row"`` or ``"column"``.
+        Only the fields that the line is long enough for:
+
+        ``frame``
+            Counted from 0 in this video.
+        ``NrAcc``
+            Camera frames added up; 0 where the line is damaged, whose other fields are missing.
+        ``ImgCnt``, ``RealTimeCnt``
+            Number of the image (24 bits), time in µs (32 bits) since the camera started.
+        ``MissedTrgCnt``, ``MissedBrstTrgCnt``
+            Triggers and burst triggers that came too early; they stop at 255.
+        ``ImgAvgVal``
+            Mean of the image, 12 bits.
+        ``IntTimeClk``, ``IntTime``
+            Exposure in cycles of the 80 MHz clock, and in ms (two taps).
+        ``BrstTrgNr``
+            Number of the burst trigger.
+        ``ROIx_start``, ``ROIx_end``, ``NrCols``, ``ROIy_start``, ``ROIy_end``, ``NrRows``
+            Window on the sensor, px, ends included.
+        ``TrgSrc``
+            0 free running, 1 interface, 2 I/O.
+        ``DigGain``, ``DigOffset``, ``FineGain``
+            Gain as a factor (a power of two), offset in counts, fine gain as a factor.
+        ``CamType``, ``SerialNr``
+            110 is the MV1-D1024E-160-CL-12.
+        ``TrgLvl``
+            Level of the trigger inputs, four bits.
+
+        Where frames were added up, values are means over them.
+
+    Raises
+    ------
+    BadValueError
+        If the video has no status line.
+    """
+    import pandas as pd
+
+    found = find_status_line(video)
+    if found is None:
+        raise BadValueError(
+            "the video has no status line in its last row or column: switch it on in the camera, "
+            "or check height and width"
+        )
+    frames = frames_of(video)
+
+    def line(start: int, stop: int) -> npt.NDArray[np.float64]:
+        block = frames.read(start, stop)
+        edge = block[:, -1, :] if found.position == "row" else block[:, :, -1]
+        return edge[:, :_LINE_BYTES].astype(np.float64)
+
+    chunk = frames_per_chunk(frames.shape)
+    lines = np.concatenate(
+        list(map_chunks(line, len(frames), chunk, monitor=monitor, message="status line"))
+    )
+    table = pd.DataFrame({"frame": np.arange(len(frames)), **_decoded(lines)})
+    table.attrs["status_line_position"] = found.position
+    return table
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    """What the camera's counters say about the recording.
+
+    Attributes
+    ----------
+    n_frames
+        Frames in the recording.
+    n_dropped
+        Images that the camera took and the file lacks.
+    gaps
+        Frames before which images are missing, and how many.
+    repeated
+        Frames with the same image number as the frame before.
+    restarted
+        Frames at which the counter went back: the camera was started anew, or recordings joined.
+    n_missed_triggers
+        Triggers that came too early for the camera.
+    missed_triggers
+        Frames at which their counter rose.
+    damaged
+        Frames whose status line cannot be read.
+    images_per_frame
+        Usual step of the image number; more than 1 where frames are added up or left out on
+        purpose.
+    frame_rate_hz
+        From the camera's clock; None if that is not recorded.
+    """
+
+    n_frames: int
+    n_dropped: int
+    gaps: tuple[tuple[int, int], ...]
+    repeated: tuple[int, ...]
+    restarted: tuple[int, ...]
+    n_missed_triggers: int
+    missed_triggers: tuple[int, ...]
+    damaged: tuple[int, ...]
+    images_per_frame: int
+    frame_rate_hz: float | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every image is there once and no trigger was missed."""
+        return not (
+            self.gaps or self.repeated or self.restarted or self.missed_triggers or self.damaged
+        )
+
+    @property
+    def text(self) -> str:
+        """The report as one line."""
+        if self.complete:
+            return f"status line: all {self.n_frames} frames are there, no trigger was missed"
+        parts = [
+            f"{self.n_dropped} images dropped{_before([frame for frame, _ in self.gaps])}"
+            if self.gaps
+            else "",
+            f"{len(self.repeated)} frames repeated{_at(self.repeated)}" if self.repeated else "",
+            f"counter restarted{_at(self.restarted)}" if self.restarted else "",
+            f"{self.n_missed_triggers} triggers missed{_at(self.missed_triggers)}"
+            if self.missed_triggers
+            else "",
+            f"{len(self.damaged)} status lines damaged{_at(self.damaged)}" if self.damaged else "",
+        ]
+        return f"status line of {self.n_frames} frames: " + "; ".join(p for p in parts if p)
+
+
+def status_report(table: pd.DataFrame) -> StatusReport:
+    """Find dropped and repeated frames and missed triggers.
+
+    Parameters
+    ----------
+    table
+        From :func:`read_status_line`.
+    """
+    frame = table["frame"].to_numpy()
+    good = table["NrAcc"].to_numpy() > 0
+    count = _column(table, "ImgCnt", good)
+    steps = _steps(count, _WRAPS["ImgCnt"])
+    forward = steps[steps > 0]
+    usual = float(np.median(forward)) if forward.size else 1.0
+    # A damaged line between two good ones stands for one frame that is there.
+    present = np.diff(np.flatnonzero(good))
+    missing = np.rint(steps / usual - present)
+    missing[steps <= 0] = 0
+    after = frame[good][1:]
+    gaps = missing > 0
+    triggers = np.diff(_column(table, "MissedTrgCnt", good))
+    missed = triggers > 0
+    return StatusReport(
+        n_frames=len(table),
+        n_dropped=int(missing[gaps].sum()),
+        gaps=tuple((int(f), int(n)) for f, n in zip(after[gaps], missing[gaps], strict=True)),
+        repeated=_whole(after[steps == 0]),
+        restarted=_whole(after[steps < 0]),
+        n_missed_triggers=int(np.ceil(triggers[missed]).sum()),
+        missed_triggers=_whole(after[: missed.size][missed]),
+        damaged=_whole(frame[~good]),
+        images_per_frame=max(1, round(usual)),
+        frame_rate_hz=_frame_rate(_column(table, "RealTimeCnt", good), present),
+    )
 
 
 def remove_status_line(video: Video, *, edges: Edges = "line") -> Video:
@@ -163,3 +370,76 @@ def _n_accumulated(lines: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     times = np.nan_to_num(np.rint(head[:, 0] / _PREAMBLE[0]), nan=0, posinf=0, neginf=0)
     matches = (head == times[:, None] * _PREAMBLE).all(axis=1) & (times >= 1)
     return np.where(matches, times, 0).astype(np.int64)
+
+
+def _fields(lines: npt.NDArray[np.float64]) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
+    """Yield the fields that the lines are long enough for, four bytes each."""
+    for name, first in _FIELDS.items():
+        if lines.shape[1] >= first + 4:
+            yield name, lines[:, first : first + 4] @ (256.0 ** np.arange(4))
+
+
+def _decoded(lines: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[Any]]:
+    summed = _n_accumulated(lines)
+    good = summed > 0
+    divisor = np.where(good, summed, np.nan)
+    fields = {name: value / divisor for name, value in _fields(lines)}
+    if "IntTimeClk" in fields:
+        fields["IntTime"] = fields["IntTimeClk"] / _CLOCK_HZ * _TAPS * 1000
+    if "ROIx_end" in fields:
+        fields["NrCols"] = fields["ROIx_end"] - fields["ROIx_start"] + 1
+    if "NrRows" in fields:
+        fields["NrRows"] += 1
+        fields["ROIy_end"] = fields["ROIy_start"] + fields["NrRows"] - 1
+    if "DigGain" in fields:
+        fields["DigGain"] = 2.0 ** fields["DigGain"]
+    if "FineGain" in fields:
+        fields["FineGain"] = fields["FineGain"] / 2**12  # weights of the 16 bits: 2^3 to 2^-12
+    return {"NrAcc": summed, **{name: _as_whole(value) for name, value in fields.items()}}
+
+
+def _as_whole(values: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    """Return whole numbers as integers, anything else (also missing ones) as it is."""
+    whole = np.isfinite(values).all() and (values == np.rint(values)).all()
+    return values.astype(np.int64) if whole else values
+
+
+def _column(table: pd.DataFrame, name: str, good: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    if name not in table:
+        return np.zeros(0)
+    return table[name].to_numpy(np.float64)[good]
+
+
+def _steps(count: npt.NDArray[np.float64], wrap: float) -> npt.NDArray[np.float64]:
+    """Return differences of a counter that begins again at 0 after ``wrap - 1``."""
+    steps = np.diff(count)
+    # Only a counter that was close to its end has come round; elsewhere it was set back.
+    came_round = steps < -wrap / 2
+    return np.where(came_round, steps + wrap, steps)
+
+
+def _frame_rate(time_us: npt.NDArray[np.float64], present: npt.NDArray[np.int64]) -> float | None:
+    steps = _steps(time_us, _WRAPS["RealTimeCnt"])
+    steps = steps[(steps > 0) & (present == 1)] if steps.size == present.size else steps[:0]
+    # The clock has whole microseconds: a mean over the usual steps is finer than their median.
+    usual = (
+        steps[np.abs(steps - np.median(steps)) <= 0.5 * np.median(steps)] if steps.size else steps
+    )
+    return float(1e6 / usual.mean()) if usual.size else None
+
+
+def _whole(values: npt.NDArray[Any]) -> tuple[int, ...]:
+    return tuple(int(value) for value in values)
+
+
+def _at(frames: Sequence[int]) -> str:
+    return f" (frame {_listed(frames)})"
+
+
+def _before(frames: Sequence[int]) -> str:
+    return f" (before frame {_listed(frames)})"
+
+
+def _listed(frames: Sequence[int]) -> str:
+    shown = ", ".join(str(frame) for frame in frames[:5])
+    return f"{shown}, ..." if len(frames) > 5 else shown

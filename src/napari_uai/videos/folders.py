@@ -1,0 +1,132 @@
+"""Find recordings and images in folders, in the order in which a person would list them."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from napari_uai.errors import BadValueError, VideoFormatError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+RECORDING_SUFFIXES = (".bin", ".raw", ".tif", ".tiff", ".npy", ".zarr")
+
+
+def list_recordings(
+    folder: str | Path, suffix: str | Sequence[str] = RECORDING_SUFFIXES
+) -> list[Path]:
+    """List the recordings in a folder and all folders below.
+
+    Parameters
+    ----------
+    folder
+        Where to look.
+    suffix
+        One or several, with or without the dot; whole suffixes only (``bin`` does not mean
+        ``a.xbin``), capitals do not matter. A zarr store counts as one recording.
+
+    Returns
+    -------
+    list of Path
+        In natural order: ``run2`` before ``run10``. Hidden files are left out.
+
+    Raises
+    ------
+    VideoFormatError
+        If there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        kind = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise VideoFormatError(f"{folder} {kind}: give a folder of recordings")
+    asked = (suffix,) if isinstance(suffix, str) else tuple(suffix)
+    endings = tuple("." + ending.lower().lstrip(".") for ending in asked)
+    if not asked or "." in endings:
+        raise BadValueError(f"no suffix of recordings in {suffix!r}: give one such as 'bin'")
+    found: list[Path] = []
+    for root, folders, files in os.walk(folder):
+        stores = [name for name in folders if name.lower().endswith(".zarr")]
+        folders[:] = [name for name in folders if name not in stores and name[0] != "."]
+        found += [
+            Path(root, name)
+            for name in (*files, *stores)
+            if name[0] != "." and name.lower().endswith(endings)
+        ]
+    return sorted(found, key=lambda path: natural_key(path.relative_to(folder)))
+
+
+def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
+    """Return a key that sorts paths folder by folder, numbers by value."""
+    return [
+        tuple(
+            (0, int(piece), piece) if piece.isdecimal() else (1, 0, piece.lower())
+            for piece in re.split(r"(\d+)", part)
+            if piece
+        )
+        for part in path.parts
+    ]
+
+
+def image_files(path: Path) -> list[Path]:
+    """Return the images of a sequence in natural order.
+
+    Parameters
+    ----------
+    path
+        A folder, a pattern such as ``frames/*.png``, or one image.
+
+    Raises
+    ------
+    VideoFormatError
+        If there is none, or a folder holds images of different kinds.
+    """
+    if path.is_file():
+        return [path]
+    folder = path.is_dir()
+    entries = path.iterdir() if folder else map(Path, glob.glob(str(path)))  # noqa: PTH207
+    files = [entry for entry in entries if is_image(entry)]
+    if not files:
+        what = "holds no" if folder else "matches no"
+        kinds = ", ".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
+        hint = _recordings_hint(path) if folder else ": check the pattern"
+        raise VideoFormatError(f"{path} {what} images ({kinds}){hint}")
+    kinds_found = sorted({_kind(file) for file in files})
+    if len(kinds_found) > 1:
+        raise VideoFormatError(
+            f"{path} holds images of several kinds ({', '.join(kinds_found)}): "
+            f"choose one by a pattern such as {path / ('*' + kinds_found[0])}"
+        )
+    return sorted(files, key=natural_key)
+
+
+def is_image(path: Path) -> bool:
+    """Return whether a path looks like an image of a sequence."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "." and path.is_file()
+
+
+def no_such_file(path: Path) -> str:
+    """Return a message that says what is there instead."""
+    if not path.parent.is_dir():
+        return f"{path} does not exist, nor does its folder: check the path"
+    names = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
+    close = get_close_matches(path.name, names, n=3, cutoff=0.5)
+    alike = sorted(n for n in names if n not in close and Path(n).suffix == path.suffix)
+    there = [*close, *alike][:3]
+    if not there:
+        return f"{path} does not exist: check the path"
+    return f"{path} does not exist; in the same folder there is {', '.join(there)}"
+
+
+def _kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    return {".jpeg": ".jpg", ".tiff": ".tif"}.get(suffix, suffix)
+
+
+def _recordings_hint(folder: Path) -> str:
+    recordings = list_recordings(folder)
+    if not recordings:
+        return ": give a recording or a folder of images"
+    return f": give one of its recordings, e.g. {recordings[0]}"

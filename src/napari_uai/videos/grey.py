@@ -1,0 +1,57 @@
+"""Colour pictures to grey ones."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.videos.frames import Frames, MappedFrames
+
+RGB_WEIGHTS = (0.299, 0.587, 0.114)
+"""Share of red, green and blue in the luma of Rec. ITU-R BT.601, which cameras' software uses."""
+
+
+def to_grey(colour: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Weigh red, green and blue; the last axis goes.
+
+    Parameters
+    ----------
+    colour
+        Any shape, last axis red, green, blue and possibly alpha (not used), or grey and alpha.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same type; integers are rounded.
+    """
+    if colour.shape[-1] < 3:
+        return colour[..., 0]
+    grey = sum(
+        weight * colour[..., channel].astype(np.float64)
+        for channel, weight in enumerate(RGB_WEIGHTS)
+    )
+    result = np.asarray(grey)
+    if colour.dtype.kind in "ui":
+        result = np.rint(result)
+    return result.astype(colour.dtype)
+
+
+def interleaved_to_grey(block: npt.NDArray[Any], *, channels: int) -> npt.NDArray[Any]:
+    """Return grey frames of frames whose rows hold red, green, blue, red, green, blue, ..."""
+    n, height, width = block.shape
+    return to_grey(block.reshape(n, height, width // channels, channels))
+
+
+def grey_frames(interleaved: Frames, channels: int) -> Frames:
+    """Return grey frames of frames whose rows interleave ``channels`` colours."""
+    _, height, width = interleaved.shape
+    return MappedFrames(
+        interleaved,
+        partial(interleaved_to_grey, channels=channels),
+        label="grey",
+        dtype=interleaved.dtype,
+        frame_shape=(height, width // channels),
+    )

@@ -1,0 +1,186 @@
+"""Image sequences: one frame per file (or several, in TIFF files)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from dask.base import tokenize
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.videos.arrays import state_of
+from napari_uai.videos.folders import image_files
+from napari_uai.videos.frames import Frames
+from napari_uai.videos.grey import to_grey
+from napari_uai.videos.info import Opened
+from napari_uai.videos.mapped import native_dtype, to_native
+from napari_uai.videos.tiff import open_tiff
+
+
+def open_images(path: Path) -> Opened:
+    """Open a folder of images, a pattern such as ``frames/*.png``, or one image.
+
+    Images are taken in natural order (``9.png`` before ``10.png``). TIFF files of several pages
+    follow each other.
+
+    Raises
+    ------
+    VideoFormatError
+        If there is no image, or the first cannot be read.
+    """
+    files = image_files(path)
+    if files[0].suffix.lower() in {".tif", ".tiff"}:
+        return _open_tiffs(files)
+    first = read_image(files[0])
+    frames = ImageFrames(files, first.shape, first.dtype)
+    return Opened(frames, first.dtype)
+
+
+def read_image(path: Path) -> npt.NDArray[Any]:
+    """Read a png or jpg as a grey picture in its own type.
+
+    Raises
+    ------
+    VideoFormatError
+        If it cannot be read.
+    """
+    import cv2
+
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise VideoFormatError(f"{path} cannot be read ({error.strerror})") from error
+    picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if picture is None:
+        raise VideoFormatError(f"{path} is not a whole image: remove or replace it")
+    if picture.ndim == 2:
+        return np.asarray(picture)
+    rgb = picture[..., [2, 1, 0]] if picture.shape[-1] > 2 else picture  # OpenCV: blue first
+    return to_grey(rgb)
+
+
+class ImageFrames(Frames):
+    """One frame per png or jpg file."""
+
+    def __init__(
+        self, files: Sequence[Path], frame_shape: tuple[int, ...], stored: np.dtype[Any]
+    ) -> None:
+        self.files = tuple(file.absolute() for file in files)
+        self.shape = (len(self.files), frame_shape[0], frame_shape[1])
+        self.dtype = native_dtype(stored)
+        self.name = "images-" + tokenize(
+            [str(file) for file in self.files], [state_of(file) for file in self.files]
+        )
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Decode some images, in the calling thread.
+
+        Raises
+        ------
+        VideoFormatError
+            If one cannot be read, or differs from the first in size or type.
+        """
+        files = self.files[start:stop]
+        out = np.empty((len(files), *self.shape[1:]), self.dtype)
+        for block, file in zip(out, files, strict=True):
+            picture = to_native(read_image(file))
+            if picture.shape != self.shape[1:] or picture.dtype != self.dtype:
+                raise _differs(file, picture.shape, picture.dtype, self.files[0], self)
+            block[...] = picture
+        return out
+
+
+class JoinedFrames(Frames):
+    """Frames of several files, one file after the other.
+
+    Parameters
+    ----------
+    files
+        TIFF files.
+    counts
+        Frames in each.
+    first
+        The first one, opened.
+    """
+
+    def __init__(self, files: Sequence[Path], counts: Sequence[int], first: Frames) -> None:
+        self.files = tuple(file.absolute() for file in files)
+        self.starts = (0, *accumulate(counts))
+        self.shape = (self.starts[-1], *first.shape[1:])
+        self.dtype = first.dtype
+        self.name = "tiffs-" + tokenize(
+            [str(file) for file in self.files], [state_of(file) for file in self.files]
+        )
+        # One file is opened again for each read: thousands cannot be kept open, few can.
+        self._kept: dict[int, Frames] = {0: first} if len(self.files) <= 32 else {}
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Read from each file that holds some of the frames.
+
+        Raises
+        ------
+        VideoFormatError
+            If one cannot be read, or differs from the first in size or type.
+        """
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        out = np.empty((max(stop - start, 0), *self.shape[1:]), self.dtype)
+        first = int(np.searchsorted(self.starts, start, side="right")) - 1
+        for k in range(first, len(self.files)):
+            begin, end = max(self.starts[k], start), min(self.starts[k + 1], stop)
+            if begin >= end:
+                break
+            source = self._source(k)
+            out[begin - start : end - start] = source.read(
+                begin - self.starts[k], end - self.starts[k]
+            )
+        return out
+
+    def _source(self, k: int) -> Frames:
+        if k in self._kept:
+            return self._kept[k]
+        source = open_tiff(self.files[k]).frames
+        if source.shape[1:] != self.shape[1:] or source.dtype != self.dtype:
+            raise _differs(self.files[k], source.shape[1:], source.dtype, self.files[0], self)
+        if source.shape[0] != self.starts[k + 1] - self.starts[k]:
+            raise VideoFormatError(
+                f"{self.files[k]} has {source.shape[0]} pages, not as many as its neighbours: "
+                "join the files to one TIFF first"
+            )
+        if len(self.files) <= 32:
+            self._kept[k] = source
+        return source
+
+
+def _open_tiffs(files: Sequence[Path]) -> Opened:
+    first = open_tiff(files[0])
+    if len(files) == 1:
+        return first
+    pages = first.frames.shape[0]
+    size = files[0].stat().st_size
+    # Opening thousands of files takes a minute; those of the first one's size have its pages.
+    counts = [
+        pages
+        if pages == 1 and file.stat().st_size < 1.5 * size
+        else open_tiff(file).frames.shape[0]
+        for file in files
+    ]
+    return Opened(
+        JoinedFrames(files, counts, first.frames),
+        first.stored,
+        pixel_size_um=first.pixel_size_um,
+        frame_rate_hz=first.frame_rate_hz,
+    )
+
+
+def _differs(
+    file: Path, shape: tuple[int, ...], dtype: np.dtype[Any], first: Path, frames: Frames
+) -> VideoFormatError:
+    mine = f"{shape[0]} x {shape[1]} px of {dtype}"
+    others = f"{frames.shape[1]} x {frames.shape[2]} px of {frames.dtype}"
+    return VideoFormatError(
+        f"{file} has {mine}, {first.name} {others}: choose images of one kind by a pattern"
+    )

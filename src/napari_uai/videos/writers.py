@@ -1,0 +1,298 @@
+"""Write a video to a file, chunk by chunk, so that it is either whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.errors import BadValueError, OutputError
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
+from napari_uai.videos.raw import pixel_type, sidecar_paths
+
+_TIFF_LIMIT = 2**32 - 2**25
+"""Bytes of pixels beyond which classic TIFF has no room (as tifffile reckons)."""
+
+
+def write_video(
+    video: Video,
+    path: str | Path,
+    *,
+    dtype: npt.DTypeLike | None = None,
+    pixel_size_um: float | None = None,
+    frame_rate_hz: float | None = None,
+    shape_in_name: bool = False,
+    overwrite: bool = False,
+    monitor: Monitor = SILENT,
+) -> Path:
+    """Write a video; the suffix says in which format.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns.
+    path
+        ``.bin``, ``.raw``: headerless, with a sidecar ``<name>.json`` that tells its shape.
+        ``.tif``, ``.tiff``: one page per frame (BigTIFF when needed; OME for ``.ome.tif``).
+        ``.npy``, ``.zarr``. Folders are made as needed.
+    dtype
+        Type to write, with byte order for headerless files; None: as the video. Floats are
+        rounded to integers.
+    pixel_size_um, frame_rate_hz
+        Pixel size (µm) and frame rate (Hz), kept where the format can (not in npy).
+    shape_in_name
+        Headerless files only: add ``_type_<dtype>_shape(<frames>, <rows>, <columns>)`` to the
+        name, as PiSCAT's users do.
+    overwrite
+        Replace what is there.
+    monitor
+        Progress and cancelling; a cancelled write leaves nothing behind.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    OutputError
+        If the file exists, or the folder cannot be written or is full.
+    BadValueError
+        If the suffix is unknown, the video has no frames, or values do not fit the type.
+    """
+    path = Path(path)
+    write = _writer(path)
+    frames = frames_of(video)
+    if frames.shape[0] == 0:
+        raise BadValueError("the video has no frames: nothing to write")
+    stored = frames.dtype if dtype is None else pixel_type(dtype)
+    if shape_in_name:
+        path = _with_shape(path, write, frames.shape, stored)
+    plan = _Plan(frames, stored, pixel_size_um, frame_rate_hz, monitor)
+    _refuse_existing(path, overwrite=overwrite)
+    partial_path = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _check_space(path.parent, plan, compressed=write is _write_zarr)
+        write(plan, partial_path, path)
+        _put(partial_path, path)
+    except OSError as error:
+        raise _output_error(path, error) from error
+    finally:
+        _remove(partial_path)
+    return path
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be written."""
+
+    frames: Frames
+    dtype: np.dtype[Any]
+    pixel_size_um: float | None
+    frame_rate_hz: float | None
+    monitor: Monitor
+
+    @property
+    def n_bytes(self) -> int:
+        return int(np.prod(self.frames.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    @property
+    def scale(self) -> dict[str, float]:
+        """Pixel size and frame rate, as far as known."""
+        known = {"pixel_size_um": self.pixel_size_um, "frame_rate_hz": self.frame_rate_hz}
+        return {key: float(value) for key, value in known.items() if value is not None}
+
+    def blocks(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield all frames in order, in the type to write; a few blocks are in memory."""
+
+        def block(start: int, stop: int) -> npt.NDArray[Any]:
+            return _cast(self.frames.read(start, stop), self.dtype, start)
+
+        chunk = frames_per_chunk(self.frames.shape)
+        yield from map_chunks(
+            block, self.frames.shape[0], chunk, monitor=self.monitor, message="writing"
+        )
+
+
+_Writer: TypeAlias = Callable[[_Plan, Path, Path], None]
+
+
+def _write_raw(plan: _Plan, partial_path: Path, path: Path) -> None:
+    with partial_path.open("wb") as file:
+        for block in plan.blocks():
+            file.write(block.data)
+    n, height, width = plan.frames.shape
+    facts = {
+        "height": height,
+        "width": width,
+        "dtype": plan.dtype.str,
+        "offset": 0,
+        "frames": n,
+        **plan.scale,
+    }
+    # The sidecar first: alone it does no harm, a headerless file without it is lost.
+    sidecar = sidecar_paths(path)[0]
+    partial_sidecar = sidecar.with_name(f".{sidecar.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        partial_sidecar.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        _put(partial_sidecar, sidecar)
+    finally:
+        _remove(partial_sidecar)
+
+
+def _write_npy(plan: _Plan, partial_path: Path, _path: Path) -> None:
+    header = {"descr": plan.dtype.str, "fortran_order": False, "shape": plan.frames.shape}
+    with partial_path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in plan.blocks():
+            file.write(block.data)
+
+
+def _write_tiff(plan: _Plan, partial_path: Path, path: Path) -> None:
+    import tifffile
+
+    ome = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
+    options: dict[str, Any] = {}
+    if plan.pixel_size_um is not None:
+        per_cm = 1e4 / plan.pixel_size_um
+        options = {"resolution": (per_cm, per_cm), "resolutionunit": "CENTIMETER"}
+    pages = (page for block in plan.blocks() for page in block)
+    with tifffile.TiffWriter(
+        partial_path,
+        bigtiff=plan.n_bytes > _TIFF_LIMIT,
+        byteorder=">" if plan.dtype.str[0] == ">" else "<",
+        ome=ome,
+    ) as writer:
+        writer.write(
+            pages,
+            shape=plan.frames.shape,
+            dtype=plan.dtype,
+            photometric="minisblack",
+            metadata=_tiff_metadata(plan, ome=ome),
+            **options,
+        )
+
+
+def _tiff_metadata(plan: _Plan, *, ome: bool) -> dict[str, Any]:
+    if not ome:
+        return {"axes": "TYX", **plan.scale}
+    facts: dict[str, Any] = {"axes": "TYX"}
+    if plan.pixel_size_um is not None:
+        facts |= {"PhysicalSizeX": plan.pixel_size_um, "PhysicalSizeXUnit": "µm"}
+        facts |= {"PhysicalSizeY": plan.pixel_size_um, "PhysicalSizeYUnit": "µm"}
+    if plan.frame_rate_hz is not None:
+        facts |= {"TimeIncrement": 1 / plan.frame_rate_hz, "TimeIncrementUnit": "s"}
+    return facts
+
+
+def _write_zarr(plan: _Plan, partial_path: Path, _path: Path) -> None:
+    import zarr
+
+    n, height, width = plan.frames.shape
+    chunk = frames_per_chunk(plan.frames.shape)
+    array = zarr.create_array(
+        partial_path,
+        shape=plan.frames.shape,
+        chunks=(min(chunk, n), height, width),
+        dtype=plan.dtype,
+        dimension_names=("frame", "y", "x"),
+        attributes=plan.scale,
+    )
+    start = 0
+    for block in plan.blocks():
+        array[start : start + len(block)] = block
+        start += len(block)
+
+
+_WRITERS: dict[str, _Writer] = {
+    ".bin": _write_raw,
+    ".raw": _write_raw,
+    ".tif": _write_tiff,
+    ".tiff": _write_tiff,
+    ".npy": _write_npy,
+    ".zarr": _write_zarr,
+}
+
+
+def _writer(path: Path) -> _Writer:
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise BadValueError(f"cannot write {path}: use one of the suffixes {', '.join(_WRITERS)}")
+    return writer
+
+
+def _with_shape(
+    path: Path, write: _Writer, shape: tuple[int, int, int], dtype: np.dtype[Any]
+) -> Path:
+    if write is not _write_raw:
+        raise BadValueError(f"{path} has a header: shape_in_name is for .bin and .raw files")
+    named = f"type_{dtype.newbyteorder('=').name}_shape({shape[0]}, {shape[1]}, {shape[2]})"
+    return path.with_name(f"{path.stem}_{named}{path.suffix}")
+
+
+def _cast(block: npt.NDArray[Any], dtype: np.dtype[Any], first_frame: int) -> npt.NDArray[Any]:
+    """Return a block in the type to write, C order; values that do not fit are an error."""
+    if dtype.kind in "ui" and block.dtype != dtype.newbyteorder("="):
+        limits = np.iinfo(dtype)
+        low, high = block.min(), block.max()
+        # NaN fails every comparison, also this one.
+        if not (limits.min - 0.5 <= low and high < limits.max + 0.5):
+            raise BadValueError(
+                f"values from {low:g} to {high:g} (from frame {first_frame} on) do not fit "
+                f"{dtype.name}: write float32, or scale the video first"
+            )
+        if block.dtype.kind == "f":
+            block = np.rint(block)
+    return np.ascontiguousarray(block, dtype)
+
+
+def _refuse_existing(path: Path, *, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already: choose another name, or overwrite it")
+    if path.exists() and path.is_dir() != (path.suffix.lower() == ".zarr"):
+        kind = "folder" if path.is_dir() else "file"
+        raise OutputError(f"{path} is a {kind} of another kind: choose another name")
+
+
+def _check_space(folder: Path, plan: _Plan, *, compressed: bool) -> None:
+    free = shutil.disk_usage(folder).free
+    if not compressed and free < plan.n_bytes:
+        raise OSError(errno.ENOSPC, f"{plan.n_bytes / 1e6:.0f} MB needed, {free / 1e6:.0f} free")
+
+
+def _put(partial_path: Path, path: Path) -> None:
+    """Give a whole file or folder its final name."""
+    if path.is_dir():  # a folder cannot replace another in one step
+        aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
+        path.rename(aside)
+        partial_path.rename(path)
+        _remove(aside)
+    else:
+        partial_path.replace(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _output_error(path: Path, error: OSError) -> OutputError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return OutputError(
+            f"{path} cannot be written: {path.parent} is full ({error.strerror}): make room there"
+        )
+    return OutputError(
+        f"{path} cannot be written ({error.strerror or error}): choose a folder that can"
+    )
