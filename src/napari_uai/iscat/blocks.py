@@ -1,14 +1,37 @@
-"""Blocks of frames as compiled kernels want them: flat, in the machine's byte order."""
+"""Compiled kernels, and blocks of frames as they want them: flat, in native byte order."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
 KERNEL_DTYPES = frozenset("BbHhIifd")
 """Type codes that kernels are compiled for; each costs seconds of compilation at its first use."""
+
+
+def kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Compile a function once per machine; it runs in one thread and releases the GIL.
+
+    Arithmetic is done as written, in the order in which it is written.
+    """
+    compiled = numba.njit(cache=True, nogil=True)(function)
+    return cast("Callable[Parameters, Result]", compiled)
+
+
+def reordering_kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Compile as :func:`kernel` does, but let sums be reordered; NaN and infinity stay."""
+    reordering = {"reassoc", "nsz", "contract"}
+    compiled = numba.njit(cache=True, nogil=True, fastmath=reordering)(function)
+    return cast("Callable[Parameters, Result]", compiled)
 
 
 class Block(NamedTuple):

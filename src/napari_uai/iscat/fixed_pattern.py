@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
-from napari_uai.iscat.blocks import as_block
-from napari_uai.iscat.medians import LANES, median_network, median_of_lanes
-from napari_uai.iscat.parameters import Axes
+from napari_uai.iscat.blocks import Block, as_block, kernel
+from napari_uai.iscat.medians import LANES, MedianNetwork, median_network, median_of_lanes
+from napari_uai.iscat.parameters import Axes  # noqa: TC001
 from napari_uai.videos.frames import Video, per_frame
 
 PatternMethod: TypeAlias = Literal["median", "clipped_mean"]
@@ -20,8 +19,6 @@ PatternMethod: TypeAlias = Literal["median", "clipped_mean"]
 
 FixedPattern: TypeAlias = Literal["none", "median", "clipped_mean"]
 """As PatternMethod, or no correction."""
-
-METHOD_CODES = {"none": 0, "median": 1, "clipped_mean": 2}
 
 
 def fixed_pattern_correction(
@@ -56,7 +53,7 @@ def fixed_pattern_correction(
     """
     check_choice("method", method, ("median", "clipped_mean"))
     check_choice("axes", axes, ("both", "rows", "columns"))
-    function = partial(_correct_block, method=METHOD_CODES[method], axes=axes)
+    function = partial(_correct_block, method=method, axes=axes)
     return per_frame(video, function, label="fixed-pattern")
 
 
@@ -66,74 +63,82 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise BadValueError(f"{name} is one of {', '.join(choices)}, got {value!r}")
 
 
-def _correct_block(block: npt.NDArray[Any], *, method: int, axes: Axes) -> npt.NDArray[np.float32]:
-    n, height, width = block.shape
-    flat, frame_step, row_step, _ = as_block(block)
-    out = np.empty((n, height, width), np.float32)
-    _correct_frames(
-        flat,
-        frame_step,
-        row_step,
-        method,
-        axes != "columns",
-        axes != "rows",
-        *median_network(width),
-        *median_network(height),
-        out,
+class Correction(NamedTuple):
+    """A correction as the kernels take it."""
+
+    method: int
+    rows: bool
+    columns: bool
+    row_network: MedianNetwork
+    column_network: MedianNetwork
+
+
+def correction_for(method: FixedPattern, axes: Axes, height: int, width: int) -> Correction:
+    """Return a correction of planes of a size."""
+    code = {"none": 0, "median": 1, "clipped_mean": 2}[method]
+    return Correction(
+        code,
+        bool(code) and axes != "columns",
+        bool(code) and axes != "rows",
+        median_network(width),
+        median_network(height),
     )
+
+
+def _correct_block(
+    frames: npt.NDArray[Any], *, method: FixedPattern, axes: Axes
+) -> npt.NDArray[np.float32]:
+    out = np.empty(frames.shape, np.float32)
+    _correct_frames(as_block(frames), correction_for(method, axes, *frames.shape[1:]), out)
     return out
 
 
-@numba.njit(cache=True, nogil=True)
-def _correct_frames(  # type: ignore[no-untyped-def]
-    flat,
-    frame_step,
-    row_step,
-    method,
-    rows,
-    columns,
-    row_low,
-    row_high,
-    column_low,
-    column_high,
-    out,
-):
+@kernel
+def _correct_frames(block: Block, correction: Correction, out: npt.NDArray[np.float32]) -> None:
     n, height, width = out.shape
-    scratch = np.empty(max(height, width) * LANES, np.float32)
-    offsets = np.empty(3 * LANES, np.float32)
+    lanes = np.zeros(max(height, width) * LANES, np.float32)
     for t in range(n):
-        plane = out[t]
         for r in range(height):
-            base = t * frame_step + r * row_step
+            base = t * block.frame_step + r * block.row_step
             for c in range(width):
-                plane[r, c] = flat[base + c]
-        if rows:
-            subtract_offsets(plane, True, method, row_low, row_high, scratch, offsets)
-        if columns:
-            subtract_offsets(plane, False, method, column_low, column_high, scratch, offsets)
+                out[t, r, c] = block.flat[base + c]
+        correct_plane(out[t], correction, lanes)
 
 
-@numba.njit(cache=True, nogil=True)
-def subtract_offsets(  # type: ignore[no-untyped-def]
-    plane, of_rows, method, low, high, scratch, offsets
-):
-    """Subtract from each row (or column) of a float32 plane its offset, in place.
+@kernel
+def correct_plane(
+    plane: npt.NDArray[np.float32], correction: Correction, lanes: npt.NDArray[np.float32]
+) -> None:
+    """Correct one frame in place; ``lanes`` holds ``LANES`` times the longest line."""
+    if correction.rows:
+        _subtract_offsets(plane, True, correction.method, correction.row_network, lanes)
+    if correction.columns:
+        _subtract_offsets(plane, False, correction.method, correction.column_network, lanes)
 
-    ``low, high`` is the median network for the length of a line; ``scratch`` holds that length
-    times ``LANES`` float32, ``offsets`` three times ``LANES``.
-    """
+
+@kernel
+def _subtract_offsets(
+    plane: npt.NDArray[np.float32],
+    of_rows: bool,
+    method: int,
+    network: MedianNetwork,
+    lanes: npt.NDArray[np.float32],
+) -> None:
+    """Subtract from each row (or column) its offset."""
     height, width = plane.shape
     n_lines, size = (height, width) if of_rows else (width, height)
+    offsets = np.empty(LANES, np.float32)
+    deviations = np.empty(LANES, np.float32)
     for first in range(0, n_lines, LANES):
         count = min(LANES, n_lines - first)
-        _gather(plane, of_rows, first, count, scratch)
-        median_of_lanes(scratch, size, low, high, offsets[:LANES])
+        _gather(plane, of_rows, first, count, lanes)
+        median_of_lanes(lanes, size, network, offsets)
         if method == 2:
-            _gather(plane, of_rows, first, count, scratch)
-            _deviations(scratch, size, offsets)
-            median_of_lanes(scratch, size, low, high, offsets[LANES : 2 * LANES])
-            _gather(plane, of_rows, first, count, scratch)
-            _clipped_means(scratch, size, offsets)
+            _gather(plane, of_rows, first, count, lanes)
+            _subtract_and_fold(lanes, size, offsets)
+            median_of_lanes(lanes, size, network, deviations)
+            _gather(plane, of_rows, first, count, lanes)
+            _clipped_means(lanes, size, deviations, offsets)
         if of_rows:
             for k in range(count):
                 for c in range(width):
@@ -144,8 +149,14 @@ def subtract_offsets(  # type: ignore[no-untyped-def]
                     plane[r, first + k] -= offsets[k]
 
 
-@numba.njit(cache=True, nogil=True)
-def _gather(plane, of_rows, first, count, lanes):  # type: ignore[no-untyped-def]
+@kernel
+def _gather(
+    plane: npt.NDArray[np.float32],
+    of_rows: bool,
+    first: int,
+    count: int,
+    lanes: npt.NDArray[np.float32],
+) -> None:
     """Lay out lines side by side: entry i of line k at ``lanes[i * LANES + k]``."""
     height, width = plane.shape
     if of_rows:
@@ -158,27 +169,33 @@ def _gather(plane, of_rows, first, count, lanes):  # type: ignore[no-untyped-def
                 lanes[r * LANES + k] = plane[r, first + k]
 
 
-@numba.njit(cache=True, nogil=True)
-def _deviations(lanes, size, medians):  # type: ignore[no-untyped-def]
+@kernel
+def _subtract_and_fold(
+    lanes: npt.NDArray[np.float32], size: int, medians: npt.NDArray[np.float32]
+) -> None:
     for i in range(size):
         for k in range(LANES):
             lanes[i * LANES + k] = abs(lanes[i * LANES + k] - medians[k])
 
 
-@numba.njit(cache=True, nogil=True)
-def _clipped_means(lanes, size, offsets):  # type: ignore[no-untyped-def]
-    """Replace the medians in ``offsets`` by means within the deviations that follow them.
+@kernel
+def _clipped_means(
+    lanes: npt.NDArray[np.float32],
+    size: int,
+    deviations: npt.NDArray[np.float32],
+    offsets: npt.NDArray[np.float32],
+) -> None:
+    """Replace the medians in ``offsets`` by means of the values no further than the deviations.
 
-    Means of differences from the median, so that float32 sums lose nothing to a large offset.
+    Sums of differences from the median, so that float32 loses nothing to a large offset.
     """
-    counts = offsets[2 * LANES :]
     totals = np.zeros(LANES, np.float32)
-    counts[:] = 0
+    counts = np.zeros(LANES, np.float32)
     for i in range(size):
         for k in range(LANES):
             difference = lanes[i * LANES + k] - offsets[k]
-            inside = abs(difference) <= offsets[LANES + k]
-            totals[k] += difference if inside else np.float32(0)
-            counts[k] += np.float32(1) if inside else np.float32(0)
+            inside = np.float32(abs(difference) <= deviations[k])
+            totals[k] += inside * difference
+            counts[k] += inside
     for k in range(LANES):
         offsets[k] += totals[k] / max(counts[k], np.float32(1))

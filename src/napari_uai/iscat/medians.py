@@ -11,9 +11,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from napari_uai.iscat.blocks import kernel
 
 LANES = 80
 """Lines sorted side by side: five vectors of 16, a camera's 64 to 80 pixels in one go."""
@@ -53,22 +54,28 @@ def sorting_steps(size: int) -> list[tuple[int, int]]:
     return steps
 
 
-@numba.njit(cache=True, nogil=True)
-def median_of_lanes(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
-    lanes, size, low, high, out
-):
+@kernel
+def median_of_lanes(
+    lanes: npt.NDArray[np.float32],
+    size: int,
+    network: MedianNetwork,
+    out: npt.NDArray[np.float32],
+) -> None:
     """Write to ``out`` the median over the ``size`` rows of ``LANES`` values in ``lanes``.
 
-    The order of ``lanes`` is lost. No fastmath: it would turn the exchange into slower code.
+    The order of ``lanes`` is lost. Offsets are unsigned: signed ones might count from the end,
+    and that question would be asked at each step.
     """
+    low, high = network
     for step in range(low.size):
         a = low[step]
         b = high[step]
         for k in range(np.uint64(LANES)):
             x = lanes[a + k]
             y = lanes[b + k]
-            lanes[a + k] = x if x < y else y
-            lanes[b + k] = x if x > y else y
+            # min() and max() would look for NaN.
+            lanes[a + k] = x if x < y else y  # noqa: FURB136
+            lanes[b + k] = x if x > y else y  # noqa: FURB136
     lower = np.uint64((size - 1) // 2 * LANES)
     upper = np.uint64(size // 2 * LANES)
     half = np.float32(0.5)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from typing import Annotated, Any, TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Unit
 from dask.base import tokenize
 
 from napari_uai.errors import BadValueError, TooFewFramesError
-from napari_uai.iscat.blocks import Block, as_block
+from napari_uai.iscat.blocks import Block, as_block, kernel, reordering_kernel
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import (
     Frames,
@@ -154,13 +153,16 @@ class PowerNormalizedFrames(Frames):
             )
         return power
 
+    def _read_power(self, start: int, stop: int) -> npt.NDArray[np.float64]:
+        return self.power_of(as_block(self.source.read(start, stop)), start)
+
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Read the source's frames and normalise them."""
         power = self.power()
         block = as_block(self.source.read(start, stop))
         out = np.empty(block.shape, np.float32)
         factors = power.mean() / power[start:stop]
-        _scale_frames(block.flat, block.frame_step, block.row_step, factors, out)
+        _scale_frames(block, factors, out)
         return out
 
     def __getstate__(self) -> dict[str, Any]:
@@ -174,14 +176,14 @@ class PowerNormalizedFrames(Frames):
 def block_power(block: Block, region: tuple[int, int, int, int]) -> npt.NDArray[np.float64]:
     """Return the sum of the pixels in a region of each frame."""
     out = np.empty(block.shape[0])
-    _sum_frames(block.flat, block.frame_step, block.row_step, *region, out)
+    _sum_frames(block, region, out)
     return out
 
 
 def _checked_region(
     region: Region | None, shape: tuple[int, int, int]
 ) -> tuple[int, int, int, int]:
-    """Return the region, or the whole frame; raise BadValueError if it does not lie in the frame."""
+    """Return the region (by default the whole frame); raise BadValueError if it is not inside."""
     _, height, width = shape
     if region is None:
         return 0, height, 0, width
@@ -200,25 +202,27 @@ def _checked_region(
     return top, bottom, left, right
 
 
-# Sums may be reordered into vector lanes; NaN and infinity must stay what they are.
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
-def _sum_frames(  # type: ignore[no-untyped-def]
-    flat, frame_step, row_step, top, bottom, left, right, out
-):
+@reordering_kernel
+def _sum_frames(
+    block: Block, region: tuple[int, int, int, int], out: npt.NDArray[np.float64]
+) -> None:
+    top, bottom, left, right = region
     for t in range(out.size):
         total = 0.0
         for r in range(top, bottom):
-            base = t * frame_step + r * row_step
+            base = t * block.frame_step + r * block.row_step
             for i in range(base + left, base + right):
-                total += flat[i]
+                total += block.flat[i]
         out[t] = total
 
 
-@numba.njit(cache=True, nogil=True)
-def _scale_frames(flat, frame_step, row_step, factors, out):  # type: ignore[no-untyped-def]
+@kernel
+def _scale_frames(
+    block: Block, factors: npt.NDArray[np.float64], out: npt.NDArray[np.float32]
+) -> None:
     n, height, width = out.shape
     for t in range(n):
         for r in range(height):
-            base = t * frame_step + r * row_step
+            base = t * block.frame_step + r * block.row_step
             for c in range(width):
-                out[t, r, c] = flat[base + c] * factors[t]
+                out[t, r, c] = block.flat[base + c] * factors[t]

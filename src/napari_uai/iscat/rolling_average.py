@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba
 import numpy as np
 import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.iscat.blocks import kernel
 from napari_uai.iscat.fixed_pattern import (
-    METHOD_CODES,
+    Correction,
     FixedPattern,
     check_choice,
-    subtract_offsets,
+    correct_plane,
+    correction_for,
 )
-from napari_uai.iscat.medians import LANES, median_network
-from napari_uai.iscat.parameters import Axes, BatchSize
-from napari_uai.iscat.prefix_sums import PrefixSums, prefix_sums_of
+from napari_uai.iscat.medians import LANES
+from napari_uai.iscat.parameters import Axes, BatchSize  # noqa: TC001
+from napari_uai.iscat.prefix_sums import PrefixSums, WeightedBlock, prefix_sums_of
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 
@@ -151,18 +150,10 @@ class DifferentialFrames(Frames):
         size = self.batch_size
         positions = (start, start + size, start + 2 * size)
         moving = np.stack(self.sums.at(positions))
-        blocks, weights = _blocks_at(self.sums, positions, len(out) - 1)
         _differential_kernel(
-            tuple(block.flat for block in blocks),
-            np.array([(block.frame_step, block.row_step) for block in blocks]),
-            weights,
-            self.sums.magic,
+            _blocks_at(self.sums, positions, len(out) - 1),
             moving,
-            METHOD_CODES[self.fixed_pattern],
-            self.axes != "columns",
-            self.axes != "rows",
-            *median_network(width),
-            *median_network(height),
+            correction_for(self.fixed_pattern, self.axes, height, width),
             out,
         )
         for position, total in zip(positions, moving, strict=True):
@@ -196,79 +187,44 @@ class RollingMeanFrames(Frames):
             return out
         positions = (start, start + self.batch_size)
         moving = np.stack(self.sums.at(positions))
-        blocks, weights = _blocks_at(self.sums, positions, len(out) - 1)
-        _mean_kernel(
-            tuple(block.flat for block in blocks),
-            np.array([(block.frame_step, block.row_step) for block in blocks]),
-            weights,
-            self.sums.magic,
-            moving,
-            self.sums.unit() / self.batch_size,
-            out,
-        )
+        factor = self.sums.unit() / self.batch_size
+        _mean_kernel(_blocks_at(self.sums, positions, len(out) - 1), moving, factor, out)
         for position, total in zip(positions, moving, strict=True):
             self.sums.remember(position + len(out) - 1, total)
         return out
 
 
-def _blocks_at(
-    sums: PrefixSums, positions: tuple[int, ...], n: int
-) -> tuple[list[Any], npt.NDArray[np.float64]]:
-    """Return ``n`` frames from each position on, and their weights."""
+def _blocks_at(sums: PrefixSums, positions: tuple[int, ...], n: int) -> tuple[WeightedBlock, ...]:
+    """Return ``n`` frames from each position on."""
     first, last = positions[0], positions[-1]
     if last - first <= n * (len(positions) - 1):
-        block, weights = sums.weighted_block(first, last + n)
-        blocks = [block.frames(p - first, p - first + n) for p in positions]
-        return blocks, np.stack([weights[p - first : p - first + n] for p in positions])
-    parts = [sums.weighted_block(p, p + n) for p in positions]
-    return [part[0] for part in parts], np.stack([part[1] for part in parts])
+        block = sums.block(first, last + n)
+        return tuple(block.frames(p - first, p - first + n) for p in positions)
+    return tuple(sums.block(p, p + n) for p in positions)
 
 
 # No fastmath in these kernels: it would cancel the rounding.
-@numba.njit(cache=True, nogil=True)
-def _move(total, flat, base, frame_step, row_step, weight, magic):  # type: ignore[no-untyped-def]
-    """Add one frame to a sum."""
-    height, width = total.shape
-    for r in range(height):
-        for c in range(width):
-            total[r, c] += (flat[base + r * row_step + c] * weight + magic) - magic
-
-
-@numba.njit(cache=True, nogil=True)
-def _differential_kernel(  # type: ignore[no-untyped-def]
-    flats,
-    steps,
-    weights,
-    magic,
-    moving,
-    method,
-    rows,
-    columns,
-    row_low,
-    row_high,
-    column_low,
-    column_high,
-    out,
-):
+@kernel
+def _differential_kernel(
+    blocks: tuple[WeightedBlock, ...],
+    moving: npt.NDArray[np.float64],
+    correction: Correction,
+    out: npt.NDArray[np.float32],
+) -> None:
     n, height, width = out.shape
     first, second, third = moving[0], moving[1], moving[2]
     plane = np.empty((height, width), np.float32)
-    scratch = np.empty(max(height, width) * LANES, np.float32)
-    offsets = np.zeros(3 * LANES, np.float32)
+    lanes = np.zeros(max(height, width) * LANES, np.float32)
     for t in range(n):
         if t:
-            for k in range(3):
-                frame_step, row_step = steps[k, 0], steps[k, 1]
-                base = (t - 1) * frame_step
-                _move(moving[k], flats[k], base, frame_step, row_step, weights[k, t - 1], magic)
+            _move(blocks[0], t - 1, first)
+            _move(blocks[1], t - 1, second)
+            _move(blocks[2], t - 1, third)
         for r in range(height):
             for c in range(width):
                 before = second[r, c] - first[r, c]
                 plane[r, c] = (third[r, c] - second[r, c]) - before
-        if rows and method:
-            subtract_offsets(plane, True, method, row_low, row_high, scratch, offsets)
-        if columns and method:
-            subtract_offsets(plane, False, method, column_low, column_high, scratch, offsets)
+        correct_plane(plane, correction, lanes)
         for r in range(height):
             for c in range(width):
                 before = np.float32(second[r, c] - first[r, c])
@@ -276,15 +232,29 @@ def _differential_kernel(  # type: ignore[no-untyped-def]
                 out[t, r, c] = plane[r, c] / before if before != 0 else np.float32(0)
 
 
-@numba.njit(cache=True, nogil=True)
-def _mean_kernel(flats, steps, weights, magic, moving, factor, out):  # type: ignore[no-untyped-def]
+@kernel
+def _mean_kernel(
+    blocks: tuple[WeightedBlock, ...],
+    moving: npt.NDArray[np.float64],
+    factor: float,
+    out: npt.NDArray[np.float32],
+) -> None:
     n, height, width = out.shape
     for t in range(n):
         if t:
-            for k in range(2):
-                frame_step, row_step = steps[k, 0], steps[k, 1]
-                base = (t - 1) * frame_step
-                _move(moving[k], flats[k], base, frame_step, row_step, weights[k, t - 1], magic)
+            _move(blocks[0], t - 1, moving[0])
+            _move(blocks[1], t - 1, moving[1])
         for r in range(height):
             for c in range(width):
                 out[t, r, c] = (moving[1, r, c] - moving[0, r, c]) * factor
+
+
+@kernel
+def _move(weighted: WeightedBlock, t: int, total: npt.NDArray[np.float64]) -> None:
+    """Add one frame to a sum."""
+    block, weights, magic = weighted
+    height, width = total.shape
+    for r in range(height):
+        base = t * block.frame_step + r * block.row_step
+        for c in range(width):
+            total[r, c] += (block.flat[base + c] * weights[t] + magic) - magic
