@@ -101,12 +101,15 @@ class Grid:
             fft2(point_spread_function(distance, sigma_px=sigma_px, ringing=ringing)).real
         )
 
-    def points_spectrum(self, y: Array, x: Array, weight: Array) -> Array:
-        """Spectrum of points at (y, x) px with the given weights; all three of length n."""
+    def point_ramps(self, y: Array, x: Array) -> tuple[Array, Array]:
+        """Phase ramps of n points at (y, x) px along rows (rows, n) and columns (columns, n)."""
         ky, kx = self.wave_numbers()
-        along_rows = np.exp(-1j * ky * y) * weight
-        along_columns = np.exp(-1j * kx.T * x)
-        return np.asarray(along_rows @ along_columns.T)
+        return np.exp(-1j * ky * y), np.exp(-1j * kx.T * x)
+
+    def points_spectrum(self, y: Array, x: Array, weight: Array) -> Array:
+        """Spectrum of n points at (y, x) px with the given weights."""
+        along_rows, along_columns = self.point_ramps(y, x)
+        return np.asarray((along_rows * weight) @ along_columns.T)
 
     def speckle_spectrum(self, rng: np.random.Generator, sigma_px: float) -> Array:
         """Spectrum of a fully developed speckle field of unit mean intensity.

@@ -10,6 +10,9 @@ from scipy.ndimage import gaussian_filter1d
 
 Array = npt.NDArray[Any]
 
+WOBBLE = 0.2
+"""Range of the random part of a stage's path against the length of its straight part."""
+
 
 def smooth_paths(rng: np.random.Generator, n: int, series: int, correlation: float) -> Array:
     """Stationary Gaussian random paths of unit variance.
@@ -52,7 +55,7 @@ def ranged_paths(rng: np.random.Generator, n: int, series: int, correlation: flo
 
 
 def stage_path(rng: np.random.Generator, n: int, range_px: float, correlation: float) -> Array:
-    """Path of a stage: a straight drift and a smooth random walk of half its length about it.
+    """Path of a stage: a straight drift, and a smooth random walk about it.
 
     Parameters
     ----------
@@ -72,7 +75,7 @@ def stage_path(rng: np.random.Generator, n: int, range_px: float, correlation: f
     """
     angle = rng.uniform(0, 2 * np.pi)
     straight = np.linspace(0, 1, n)[:, None] * np.array([np.sin(angle), np.cos(angle)])
-    path = straight + 0.5 * ranged_paths(rng, n, 2, correlation)
+    path = straight + WOBBLE * ranged_paths(rng, n, 2, correlation)
     path -= path[0]
     some = path[np.unique(np.linspace(0, n - 1, min(n, 400)).astype(int))]
     extent = np.linalg.norm(some[:, None] - some[None], axis=2).max()

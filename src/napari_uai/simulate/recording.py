@@ -137,10 +137,12 @@ class SimulatedFrames(Frames):
         self.shape = settings.file_shape
         self.dtype = np.dtype(np.uint16)
         self.name = f"simulated-{json.dumps(dataclasses.asdict(settings), sort_keys=True)}"
-        rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(0,)))
-        self._draw_background(rng)
-        self._draw_camera(rng)
-        self._draw_particles(rng)
+        # a stream each, so that a change of the camera leaves the landings where they are
+        streams = np.random.SeedSequence(settings.seed, spawn_key=(0,)).spawn(3)
+        background, camera, particles = (np.random.default_rng(stream) for stream in streams)
+        self._draw_background(background)
+        self._draw_camera(camera)
+        self._draw_particles(particles)
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.uint16]:
         """Make frames ``start`` to ``stop - 1``."""
@@ -217,8 +219,8 @@ class SimulatedFrames(Frames):
         leaves = rng.permutation(np.arange(n) < s.take_offs)
         last = s.frames - s.batch_size - np.where(leaves, s.batch_size, 0)
         self._lands = rng.integers(s.batch_size, np.maximum(last, s.batch_size) + 1, n)
-        takes_off = rng.integers(self._lands + s.batch_size, s.frames, n) if n else self._lands
-        takes_off = np.minimum(takes_off, s.frames - s.batch_size)
+        soonest = self._lands + s.batch_size
+        takes_off = rng.integers(soonest, np.maximum(s.frames - s.batch_size, soonest) + 1, n)
         self._leaves = np.where(leaves, takes_off, np.iinfo(np.int64).max // 2)
         y = rng.uniform(s.margin_px, s.rows - 1 - s.margin_px, n)
         x = rng.uniform(s.margin_px, s.columns - 1 - s.margin_px, n)
@@ -230,6 +232,8 @@ class SimulatedFrames(Frames):
             size /= [self._unit_snr(*place) for place in zip(self._lands, y, x, strict=True)]
         dark = rng.permutation(np.arange(n) < round(n * s.dark_fraction))
         self._contrast = np.where(dark, -size, size)
+        self._particle = self.grid.particle_spectrum(sigma_px=s.sigma_px, ringing=s.ringing)
+        self._ramps = self.grid.point_ramps(self._y, self._x)
         self.truth = self._truth_table(np.flatnonzero(leaves))
 
     def _truth_table(self, leaving: Array) -> pd.DataFrame:
@@ -291,17 +295,14 @@ class SimulatedFrames(Frames):
         s = self.settings
         presence = self._presence(times)
         steady = np.ptp(presence, axis=0) == 0
-        spectrum = self.grid.particle_spectrum(sigma_px=s.sigma_px, ringing=s.ringing)
+        settled = self._settled_spectrum(np.where(steady, presence[0], 0) * self._contrast)
         images = []
         for knot in (block, block + 1):
-            y = np.concatenate([self._y[steady], self._scatterer_y[knot]])
-            x = np.concatenate([self._x[steady], self._scatterer_x[knot]])
-            size = np.concatenate(
-                [(self._contrast * presence[0])[steady], self._scatterer_contrast[knot]]
+            points = settled + self.grid.points_spectrum(
+                self._scatterer_y[knot], self._scatterer_x[knot], self._scatterer_contrast[knot]
             )
-            points = spectrum * self.grid.points_spectrum(y, x, size)
             shift = (self.shift[knot, 0], self.shift[knot, 1])
-            signal = self.grid.image(points, shift).real
+            signal = self.grid.image(points * self._particle, shift).real
             images.append(self._background_at(self.shift[knot], self.phase[knot]) * (1 + signal))
         middle = (block + 0.5) * BLOCK
         for i in np.flatnonzero(~steady):
@@ -315,6 +316,12 @@ class SimulatedFrames(Frames):
         scale = s.electrons * self.illumination
         stacked = np.stack([(scale * image).ravel() for image in images])
         return weights.astype(np.float32), stacked.astype(np.float32)
+
+    def _settled_spectrum(self, contrast: Array) -> Array:
+        """Spectrum of the particles that neither come nor go meanwhile."""
+        there = np.flatnonzero(contrast)
+        along_rows, along_columns = (ramp[:, there] for ramp in self._ramps)
+        return np.asarray((along_rows * contrast[there]) @ along_columns.T)
 
     def _presence(self, times: Array) -> Array:
         """How much of each particle is there, 0 to 1; (times, particles)."""

@@ -29,6 +29,7 @@ def sample_recording_settings() -> RecordingSettings:
         batch_size=200,
         landings=5,
         landing_snr=(9.0, 18.0),
+        margin_px=7.0,
         drift_px=0.02,
         status_line="last row",
         dropped_frames=2,

@@ -110,7 +110,7 @@ class RecordingSettings:
     illumination_drop: Annotated[float, Ge(0), Lt(1)] = 0.0
     sigma_px: Annotated[float, Ge(1), Unit("px")] = 1.7
     ringing: Annotated[float, Ge(0), Le(1)] = 0.5
-    speckle_contrast: Annotated[float, Ge(0), Lt(0.7)] = 0.15
+    speckle_contrast: Annotated[float, Ge(0), Lt(0.7)] = 0.1
     landings: Annotated[int, Ge(0)] = 24
     landing_snr: tuple[float, float] = (3.0, 10.0)
     landing_contrast: tuple[float, float] | None = None
