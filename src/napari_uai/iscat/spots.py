@@ -11,7 +11,7 @@ import pandas as pd
 from annotated_types import Ge, Gt, Unit
 
 from napari_uai.errors import BadValueError
-from napari_uai.iscat.parameters import SigmaPx  # noqa: TC001  # read at run time
+from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 
