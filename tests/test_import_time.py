@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import pytest
 
-HEAVY = ("torch", "sklearn", "cv2", "pandas", "scipy", "numba", "skimage", "laptrack", "matplotlib")
+HEAVY = ("torch", "sklearn", "cv2", "pandas", "scipy", "numba", "skimage", "trackpy", "matplotlib")
 
 LOAD = """
 import importlib, json, sys
