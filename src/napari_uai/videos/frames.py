@@ -31,7 +31,7 @@ Video: TypeAlias = npt.NDArray[Any] | da.Array
 Result = TypeVar("Result")
 
 CHUNK_BYTES = 8 * 2**20
-"""Size of a chunk as float32: large against dask's overhead per task, small against caches and memory."""
+"""Size of a chunk as float32: large against dask's overhead per task, small against memory."""
 
 
 class Frames(ABC):

@@ -17,7 +17,7 @@ from napari_uai.videos.info import AxisOrder
 
 SIDECAR_KEYS = ("height", "width", "dtype", "offset", "frames", "pixel_size_um", "frame_rate_hz")
 
-_NAME = re.compile(r"type_(?P<dtype>\w+?)_shape\((?P<shape>\d+,\s*\d+,\s*\d+)\)")
+_NAME = re.compile(r"type_(?P<dtype>[A-Za-z0-9]+)_shape\((?P<shape>\d+,\s*\d+,\s*\d+)\)")
 _COMMON_SIDES = frozenset({64, 70, 72, 96, 100, 120, 126, 128, 150, 200, 250, 256, 480, 512, 640})
 _LIKELY_TYPES = ("<u2", "|u1", "<f4", "<f8", "<u4", ">u2")
 
@@ -204,8 +204,10 @@ def plausible_shapes(
         likeness = _likeness(path, pixels, offset)
         for n, rows, columns in _divisions(size // pixels.itemsize):
             if height in {None, rows} and width in {None, columns}:
-                score = likeness(rows, columns) + _habit(rows, columns)
-                found.append((score, (n, rows, columns, kind)))
+                score = likeness(rows, columns)
+                # Two frames resemble the next two as one does the next: the smaller is right.
+                score *= 1 - 0.06 * np.log2(rows * columns * pixels.itemsize) * (score > 0)
+                found.append((score + _habit(rows, columns, pixels), (n, rows, columns, kind)))
     found.sort(key=lambda scored: -scored[0])
     return [shape for _, shape in found[:n_best]]
 
@@ -349,16 +351,13 @@ def _divisions(n_pixels: int) -> Iterator[tuple[int, int, int]]:
                 yield n_pixels // area, int(height), int(width)
 
 
-def _habit(height: int, width: int) -> float:
-    """Return how usual a shape is, small against what the pixels say.
-
-    Two frames resemble the next two as one does the next: of shapes that the pixels cannot tell
-    apart, the smaller is right.
-    """
+def _habit(height: int, width: int, dtype: np.dtype[Any]) -> float:
+    """Return how usual a shape is, small against what the pixels say."""
     square = min(height, width) / max(height, width)
     common = (height in _COMMON_SIDES) + (width in _COMMON_SIDES)
     lonely = 0.05 if min(height, width) < 32 else 0.0
-    return 0.05 * square + 0.03 * common - lonely - 0.02 * float(np.log2(height * width))
+    rare = 0.02 * _LIKELY_TYPES.index(dtype.str) if dtype.str in _LIKELY_TYPES else 0.0
+    return 0.05 * square + 0.03 * common - lonely - rare
 
 
 @dataclass(frozen=True)

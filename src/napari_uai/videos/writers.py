@@ -7,6 +7,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -78,13 +79,15 @@ def write_video(
     if shape_in_name:
         path = _with_shape(path, write, frames.shape, stored)
     plan = _Plan(frames, stored, pixel_size_um, frame_rate_hz, monitor)
-    _refuse_existing(path, overwrite=overwrite)
     partial_path = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
+        _refuse_existing(path, overwrite=overwrite)
         path.parent.mkdir(parents=True, exist_ok=True)
         _check_space(path.parent, plan, compressed=write is _write_zarr)
         write(plan, partial_path, path)
         _put(partial_path, path)
+    except OutputError:
+        raise
     except OSError as error:
         raise _output_error(path, error) from error
     finally:
@@ -282,10 +285,11 @@ def _put(partial_path: Path, path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    with suppress(OSError):  # what stood in the way of writing it is the better message
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _output_error(path: Path, error: OSError) -> OutputError:
