@@ -1,0 +1,227 @@
+"""What the widgets compute in a thread: layers in, layers out, without Qt and without a viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari_uai.errors import BadValueError
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.widgets.layers import (
+    RING_COLOURS,
+    LayerTuple,
+    Place,
+    has_positions,
+    image_layer,
+    place_of,
+    points_layer,
+    table_of,
+    video_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from napari_uai.workflow.catalogue import Stage
+    from napari_uai.workflow.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class NamedTable:
+    """A table to show in a dock; ``place`` is that of the video which its rows are places in."""
+
+    name: str
+    table: pd.DataFrame
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made: layers to add, tables to show, and one line about it."""
+
+    layers: Sequence[LayerTuple] = ()
+    tables: Sequence[NamedTable] = ()
+    message: str = ""
+    notes: Sequence[str] = field(default=())
+
+
+@dataclass(frozen=True)
+class StageCall:
+    """A stage with its inputs taken from layers, ready to be run in any thread.
+
+    Layers are read when this is made, in the main thread; what happens to them later does not
+    matter.
+    """
+
+    stage: Stage
+    inputs: tuple[Any, ...]
+    parameters: Mapping[str, Any]
+    place: Place
+    keep: bool = False
+
+    @classmethod
+    def of_layers(
+        cls,
+        stage: Stage,
+        layers: Sequence[Any],
+        parameters: Mapping[str, Any],
+        *,
+        keep: bool = False,
+    ) -> StageCall:
+        """Take the inputs from layers.
+
+        Parameters
+        ----------
+        stage
+            What to run.
+        layers
+            A layer for each input of the stage, or None for one that may be left out.
+        parameters
+            Values by name; they are checked here.
+        keep
+            Compute the whole video now and keep it in memory; otherwise it stays lazy.
+
+        Raises
+        ------
+        NapariUaiError
+            If a value does not fit, or a layer is missing or of the wrong kind.
+        """
+        values = stage.check(parameters)
+        for wanted, layer in zip(stage.inputs, layers, strict=True):
+            if layer is None and wanted.required:
+                kind = "an Image" if wanted.kind == "video" else "a Points"
+                raise BadValueError(f"{stage.title} needs {kind} layer as its {wanted.name}")
+        pairs = list(zip(stage.inputs, layers, strict=True))
+        videos = [layer for i, layer in pairs if layer is not None and i.kind == "video"]
+        given = [layer for layer in layers if layer is not None]
+        place = place_of((videos or given)[0])
+        inputs = [
+            None
+            if layer is None
+            else video_of(layer)
+            if i.kind == "video"
+            else table_of(layer, place)
+            for i, layer in pairs
+        ]
+        while inputs and inputs[-1] is None:
+            inputs.pop()
+        made = place.with_step(stage.name, values, [layer.name for layer in given])
+        return cls(stage, tuple(inputs), values, made, keep)
+
+    def run(self, monitor: Monitor = SILENT) -> Made:
+        """Run the stage and make layers of the result."""
+        monitor.update(0.0, self.stage.title)
+        takes = {"monitor": monitor.part(0.0, 0.9)} if self.stage.takes_monitor else {}
+        result = self.stage.function(*self.inputs, **self.parameters, **takes)
+        offset = (
+            self.stage.origin(self.inputs[0], self.parameters) if self.stage.origin else (0, 0, 0)
+        )
+        place = self.place.moved(offset)
+        name = f"{self.place.name}: {self.stage.title.lower()}"
+        if self.stage.output == "video":
+            return self._video(result, place, name, monitor)
+        monitor.update(1.0)
+        return _table(result, place, name)
+
+    def _video(self, video: Any, place: Place, name: str, monitor: Monitor) -> Made:
+        from napari_uai.videos.frames import compute_video
+
+        if self.keep:
+            video = compute_video(video, monitor=monitor.part(0.0, 0.95, self.stage.title))
+        monitor.update(0.95, "contrast limits")
+        layer = image_layer(video, place, name=name)
+        shape = " x ".join(map(str, video.shape))
+        return Made(layers=[layer], message=f"{shape} px, {'in memory' if self.keep else 'lazy'}")
+
+
+@dataclass(frozen=True)
+class RecipeCall:
+    """A recipe and the video of a layer, ready to be run in any thread."""
+
+    recipe: Recipe
+    video: Any
+    place: Place
+
+    @classmethod
+    def of_layer(cls, recipe: Recipe, layer: Any) -> RecipeCall:
+        """Take the recording from a layer.
+
+        Raises
+        ------
+        BadValueError
+            If it is no video.
+        """
+        if layer is None:
+            raise BadValueError("a recipe needs an Image layer: open a recording first")
+        return cls(recipe, video_of(layer), place_of(layer))
+
+    def run(self, monitor: Monitor = SILENT) -> Made:
+        """Run the recipe; make layers of its rolling average, landings and localizations."""
+        from napari_uai.workflow.recording import Recording
+        from napari_uai.workflow.run import ROLLING_AVERAGE, run_recipe
+
+        record = self.place.record
+        recording = Recording(
+            self.video,
+            pixel_size_um=record.get("pixel_size_um"),
+            frame_rate_hz=record.get("frame_rate_hz"),
+            first_frame=int(record.get("first_frame") or 0),
+        )
+        result = run_recipe(recording, self.recipe, monitor=monitor.part(0.0, 0.95))
+        place = self.place.with_step(
+            f"recipe {self.recipe.name}", {"toml": self.recipe.to_toml()}, [self.place.name]
+        )
+        monitor.update(0.95, "contrast limits")
+        layers: list[LayerTuple] = []
+        over = place
+        if ROLLING_AVERAGE in result.videos:
+            over = place.moved(result.origins[ROLLING_AVERAGE])
+            layers.append(
+                image_layer(
+                    result.videos[ROLLING_AVERAGE],
+                    over,
+                    name=f"{place.name}: rolling average ({self.recipe.name})",
+                )
+            )
+        tables = []
+        for kind, table, colour in (
+            ("localizations", result.localizations, RING_COLOURS[1]),
+            ("landings", result.landings, RING_COLOURS[0]),
+        ):
+            if len(table) and has_positions(table):
+                # The rolling average is shown, so the rings count its frames and lie over it.
+                shifted = _in_video(table, result.origins.get(ROLLING_AVERAGE))
+                layers.append(
+                    points_layer(
+                        shifted,
+                        over,
+                        name=f"{place.name}: {kind} ({self.recipe.name})",
+                        colour=colour,
+                    )
+                )
+        landings = result.landings
+        shown = (
+            _in_video(landings, result.origins.get(ROLLING_AVERAGE)) if len(landings) else landings
+        )
+        tables.append(NamedTable(f"{place.name}: landings ({self.recipe.name})", shown, over))
+        n = len(landings)
+        found = f"{n} landing{'' if n == 1 else 's'}" if n else "no landing found"
+        return Made(layers, tables, found, result.problems)
+
+
+def _in_video(table: pd.DataFrame, origin: Any) -> pd.DataFrame:
+    """Return results, whose y and x are px of the recording, in px of the rolling average."""
+    if origin is None:
+        return table
+    return table.assign(y=table["y"] - origin.rows, x=table["x"] - origin.columns)
+
+
+def _table(table: pd.DataFrame, place: Place, name: str) -> Made:
+    rows = f"{len(table)} row{'' if len(table) == 1 else 's'}"
+    if not has_positions(table):
+        return Made(tables=[NamedTable(name, table)], message=rows)
+    if table.empty:
+        return Made(message="nothing found")
+    return Made(layers=[points_layer(table, place, name=name)], message=f"{rows} found")

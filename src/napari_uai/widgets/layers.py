@@ -1,0 +1,253 @@
+"""Between videos and tables of the library and layers of napari; nothing here knows a viewer.
+
+A video is an Image layer (frames, rows, columns), a table of positions a Points layer with the
+other columns as its features. A layer's ``scale`` and ``translate`` tell where its frame 0, row 0,
+column 0 lie, so that a video that begins later than the recording, and the spots found in it, lie
+over the recording where they belong. What was done stands in ``layer.metadata["napari_uai"]``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from napari_uai.errors import BadValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+    from napari_uai.videos.frames import Video
+    from napari_uai.workflow.recording import Recording
+
+KEY = "napari_uai"
+"""Where in a layer's metadata its history stands."""
+
+AXES = ("frame", "y", "x")
+"""Names of the axes, and columns of a table that are positions."""
+
+LayerTuple: TypeAlias = tuple[Any, dict[str, Any], str]
+"""Data, attributes and type of a layer, as napari's readers give them."""
+
+RING_COLOURS = ("#ffb000", "#4cc9f0", "#f72585", "#80ed99")
+"""Colours of rings, told apart by the colour-blind and seen on grey."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the pixels of a video lie in the world of the viewer, and where they come from.
+
+    Attributes
+    ----------
+    name
+        What the layers that are made of it are named after.
+    scale, translate
+        Of the layer, along frames, rows and columns.
+    record
+        The layer's own entry in its metadata: ``source``, ``history`` and so on.
+    """
+
+    name: str = "video"
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    translate: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    units: tuple[str, ...] = ("pixel", "pixel", "pixel")
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def moved(self, offset: tuple[int, int, int]) -> Place:
+        """Return the place of a video whose position 0, 0, 0 is ``offset`` here."""
+        frames, rows, columns = (
+            t + s * o for t, s, o in zip(self.translate, self.scale, offset, strict=True)
+        )
+        return replace(self, translate=(frames, rows, columns))
+
+    def with_step(self, stage: str, parameters: Mapping[str, Any], inputs: list[str]) -> Place:
+        """Return the place with one more entry in its history."""
+        step = {"stage": stage, "parameters": dict(parameters), "inputs": inputs}
+        history = [*self.record.get("history", ()), step]
+        return replace(self, record={**self.record, "history": history})
+
+    def to_data(self, world: np.ndarray) -> np.ndarray:
+        """Return positions in the video, (n, 3), of positions in the world."""
+        return (np.asarray(world, float) - self.translate) / self.scale
+
+
+def place_of(layer: Any) -> Place:
+    """Return where a layer lies; an image of two axes is one frame."""
+    lacking = 3 - layer.ndim
+    record = dict(layer.metadata.get(KEY, {}))
+    return Place(
+        name=record.get("name") or layer.name,
+        scale=(*(1.0,) * lacking, *map(float, layer.scale)),
+        translate=(*(0.0,) * lacking, *map(float, layer.translate)),
+        units=(*("pixel",) * lacking, *map(str, layer.units)),
+        record={"name": layer.name, "source": layer.source.path, **record},
+    )
+
+
+def video_of(layer: Any) -> Video:
+    """Return the video of an Image layer, lazy; an image of two axes is one frame.
+
+    Raises
+    ------
+    BadValueError
+        If the layer is no video.
+    """
+    from napari_uai.videos.frames import frames_of, lazy_video
+
+    data = layer.data
+    if layer.multiscale or layer.rgb or data.ndim not in (2, 3):
+        raise BadValueError(
+            f"layer {layer.name!r} is no video: choose an Image layer of three axes (frames, "
+            "rows, columns), not a colour or multiscale one"
+        )
+    return lazy_video(frames_of(data if data.ndim == 3 else data[np.newaxis]))
+
+
+def table_of(layer: Any, place: Place) -> pd.DataFrame:
+    """Return the features of a Points layer with positions as a video at ``place`` counts them."""
+    world = np.asarray(layer.data, float) * layer.scale + layer.translate
+    lacking = 3 - world.shape[1]
+    if lacking < 0:
+        raise BadValueError(f"layer {layer.name!r} has more than three axes: choose another one")
+    world = np.pad(world, ((0, 0), (lacking, 0)))
+    table = layer.features.reset_index(drop=True).copy()
+    for axis, values in zip(AXES, place.to_data(world).T, strict=True):
+        table[axis] = values
+    frames = table["frame"].to_numpy()
+    if np.array_equal(frames, np.rint(frames)):
+        table["frame"] = frames.astype(np.int64)
+    return table
+
+
+def has_positions(table: pd.DataFrame) -> bool:
+    """Tell whether the rows of a table are places in a video."""
+    return set(AXES).issubset(table.columns)
+
+
+def recording_layer(recording: Recording) -> LayerTuple:
+    """Return the layer of a recording that was opened, with limits from a few of its frames."""
+    pixel = recording.pixel_size_um
+    place = Place(
+        name=recording.source.stem if recording.source else "recording",
+        scale=(1.0, pixel or 1.0, pixel or 1.0),
+        units=("pixel", *(("micrometer",) * 2 if pixel else ("pixel",) * 2)),
+        record={
+            "name": recording.source.stem if recording.source else "recording",
+            "source": str(recording.source) if recording.source else None,
+            "pixel_size_um": pixel,
+            "frame_rate_hz": recording.frame_rate_hz,
+            "first_frame": recording.first_frame,
+            "history": [{"stage": line, "parameters": {}} for line in recording.history],
+            "problems": list(recording.problems),
+        },
+    )
+    return image_layer(recording.video, place, name=place.name)
+
+
+def image_layer(video: Video, place: Place, *, name: str) -> LayerTuple:
+    """Return a video as a layer; reads a few frames for its contrast limits."""
+    limits = robust_limits(video)
+    attributes = {
+        "name": name,
+        "scale": place.scale,
+        "translate": place.translate,
+        "units": place.units,
+        "axis_labels": AXES,
+        "colormap": "gray",
+        "contrast_limits": limits,
+        "interpolation2d": "nearest",
+        "metadata": {KEY: {**place.record, "kind": "video"}},
+    }
+    return video, attributes, "image"
+
+
+def points_layer(table: pd.DataFrame, place: Place, *, name: str, colour: str = "") -> LayerTuple:
+    """Return a table of positions as rings; rows without a position are left out.
+
+    Parameters
+    ----------
+    table
+        With columns ``frame``, ``y``, ``x``, px of the video at ``place``; the others become
+        features. ``sigma`` sets the size of the rings.
+    place
+        Where the video lies.
+    name
+        Of the layer.
+    colour
+        Of the rings.
+    """
+    positions = table[list(AXES)].to_numpy(float)
+    known = np.isfinite(positions).all(axis=1)  # NaN would wreck the slider's range
+    features = table.loc[known].drop(columns=list(AXES)).reset_index(drop=True)
+    attributes = {
+        "name": name,
+        "ndim": 3,
+        "scale": place.scale,
+        "translate": place.translate,
+        "units": place.units,
+        "axis_labels": AXES,
+        "features": features,
+        "symbol": "disc",  # with a transparent face: a thin ring
+        "face_color": "transparent",
+        "border_color": colour or RING_COLOURS[0],
+        "border_width": 0.06,
+        "size": ring_sizes(features),
+        "metadata": {KEY: {**place.record, "kind": "table"}},
+    }
+    return positions[known], attributes, "points"
+
+
+def ring_sizes(features: pd.DataFrame) -> Any:
+    """Return diameters, in px, of rings that go around the spot and leave it free."""
+    for column in ("sigma", "sigma_px"):
+        if column in features.columns:
+            sigma = features[column].to_numpy(float)
+            return np.clip(np.where(np.isfinite(sigma), 6.0 * sigma, 8.0), 6.0, 40.0)
+    return 9.0
+
+
+def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:
+    """Return contrast limits that a few hot pixels do not spoil.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; counts, or signed contrast, for which the limits are symmetric.
+    n_frames
+        How many frames to look at, spread over the video.
+
+    Returns
+    -------
+    low, high
+        The 0.1 and 99.9 percentiles; for signed data the 99.9 percentile of the absolute values,
+        either sign.
+    """
+    chosen = np.unique(
+        np.linspace(0, len(video) - 1, min(n_frames, len(video))).round().astype(int)
+    )
+    sample = np.concatenate([np.asarray(video[i : i + 1], np.float64).ravel() for i in chosen])
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(sample, (0.1, 99.9))
+    if low < 0 < high:
+        high = float(np.percentile(np.abs(sample), 99.9))
+        low = -high
+    if not high > low:
+        low, high = float(sample.min()), float(sample.max())
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+
+
+def sample_truth(path: Path, place: Place) -> LayerTuple:
+    """Return the known landings of a simulated recording as a layer."""
+    import json
+
+    import pandas as pd
+
+    truth = pd.DataFrame(json.loads(path.read_text("utf-8"))["landings"])
+    table = truth.assign(frame=truth["raw_frame"])
+    return points_layer(table, place, name=f"{place.name}: true landings", colour=RING_COLOURS[3])

@@ -1,0 +1,110 @@
+"""Opening files in napari: headerless recordings, and the tables of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_uai.widgets.layers import LayerTuple
+
+RAW_WIDGET = "Open raw recording"
+_POSITIONS = ("y", "x")
+_FRAMES = ("raw_frame", "frame")
+
+
+def raw_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
+    """Return a reader of headerless recordings; None for what is no file."""
+    return _read_raw if _are_files(path) else None
+
+
+def table_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
+    """Return a reader of landings and localizations; None for other tables."""
+    paths = path if isinstance(path, list) else [path]
+    return _read_tables if _are_files(path) and all(map(_has_our_header, paths)) else None
+
+
+def raw_layers(path: str | Path, **layout: Any) -> list[LayerTuple]:
+    """Open a recording as a layer; nothing but a few frames is read.
+
+    Parameters
+    ----------
+    path
+        The recording.
+    **layout
+        ``height``, ``width``, ``dtype``, ``offset``, where no sidecar or name tells them.
+
+    Raises
+    ------
+    VideoFormatError
+        If the layout is unknown or does not fit; the message lists shapes that would.
+    """
+    from napari_uai.widgets.layers import recording_layer
+    from napari_uai.workflow.recording import open_recording
+
+    return [recording_layer(open_recording(path, **layout))]
+
+
+def _read_raw(path: str | list[str]) -> list[Any]:
+    """Read recordings; ask in a dock widget for what no sidecar and no name tells."""
+    from napari_uai.errors import VideoFormatError
+
+    layers: list[Any] = []
+    for one in path if isinstance(path, list) else [path]:
+        try:
+            layers += raw_layers(one)
+        except VideoFormatError:
+            if not _lacks_layout(one) or not _ask_for_layout(one):
+                raise
+    return layers or [(None,)]  # handled, without a layer so far
+
+
+def _lacks_layout(path: str) -> bool:
+    """Tell whether shape or type are simply not written anywhere."""
+    from napari_uai.videos.raw import read_sidecar, shape_in_name
+
+    known = {**shape_in_name(Path(path).name), **read_sidecar(Path(path))}
+    return Path(path).stat().st_size > 0 and not {"height", "width", "dtype"} <= known.keys()
+
+
+def _ask_for_layout(path: str) -> bool:
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return False
+    _, widget = viewer.window.add_plugin_dock_widget("napari-uai", RAW_WIDGET)
+    widget.set_path(path)
+    return True
+
+
+def _read_tables(path: str | list[str]) -> list[Any]:
+    import pandas as pd
+
+    from napari_uai.widgets.layers import RING_COLOURS, Place, points_layer
+
+    layers = []
+    for one in map(Path, path if isinstance(path, list) else [path]):
+        table = pd.read_csv(one)
+        frame = next(column for column in _FRAMES if column in table.columns)
+        colour = RING_COLOURS["localizations" in one.stem]
+        place = Place(name=one.stem, record={"source": str(one), "history": []})
+        placed = table.assign(frame=table[frame])  # raw_frame: they lie over the recording
+        layers.append(points_layer(placed, place, name=one.stem, colour=colour))
+    return layers
+
+
+def _are_files(path: str | list[str]) -> bool:
+    paths = path if isinstance(path, list) else [path]
+    return all(Path(one).is_file() for one in paths)
+
+
+def _has_our_header(path: str) -> bool:
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            columns = [name.strip('" ') for name in file.readline(10_000).rstrip("\n").split(",")]
+    except (OSError, UnicodeDecodeError):
+        return False
+    return set(_POSITIONS) <= set(columns) and any(name in columns for name in _FRAMES)

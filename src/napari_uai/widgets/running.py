@@ -1,0 +1,218 @@
+"""Work in another thread: Run and Cancel, a progress bar, and a line that says how it went."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_uai.errors import CancelledError, NapariUaiError
+from napari_uai.monitor import Monitor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_REPORTS_PER_S = 20
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error that the user can mend, or a wish to stop."""
+
+    message: str
+    cancelled: bool
+
+
+class Task(QObject):
+    """Runs a function of a :class:`Monitor` in a thread; signals arrive in the main thread.
+
+    Attributes
+    ----------
+    progressed
+        Fraction done and a message.
+    succeeded
+        What the function returned.
+    failed
+        One line: what is wrong and what to do.
+    ended
+        After any outcome, cancelling included.
+    """
+
+    progressed = Signal(float, str)
+    succeeded = Signal(object)
+    failed = Signal(str)
+    ended = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._stop = threading.Event()
+        self._worker: Any = None
+
+    @property
+    def running(self) -> bool:
+        """Whether work is under way."""
+        return self._worker is not None
+
+    def start(self, work: Callable[[Monitor], Any]) -> None:
+        """Start; only one work at a time."""
+        from napari.qt.threading import create_worker
+
+        if self.running:
+            return
+        self._stop = stop = threading.Event()
+        self.destroyed.connect(stop.set)  # the widget or its viewer was closed
+        monitor = Monitor(_Reporter(self, stop), stop.is_set)
+        self._worker = create_worker(_guarded, work, monitor, _start_thread=False)
+        self._worker.returned.connect(self._returned)
+        self._worker.errored.connect(self._broke)  # napari shows it with its traceback
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Ask the work to stop; it does so at its next report."""
+        self._stop.set()
+
+    def _returned(self, outcome: Any) -> None:
+        self._worker = None
+        try:
+            if not isinstance(outcome, _Failure):
+                self.succeeded.emit(outcome)
+            elif not outcome.cancelled:
+                self.failed.emit(outcome.message)
+        finally:
+            self.ended.emit()
+
+    def _broke(self, error: Exception) -> None:
+        self._worker = None
+        self.failed.emit(f"{type(error).__name__}: {error}")
+        self.ended.emit()
+
+
+class RunBar(QWidget):
+    """Run, Cancel, progress and outcome of one :class:`Task`.
+
+    Attributes
+    ----------
+    run_asked
+        The user pressed Run.
+    """
+
+    run_asked = Signal()
+
+    def __init__(self, task: Task, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.task = task
+        self.run_button = QPushButton("Run")
+        self.cancel_button = QPushButton("Cancel")
+        self.bar = QProgressBar()
+        self.status = QLabel("")
+        self._asked_to_stop = self._failed = False
+        self._lay_out()
+        self.run_button.clicked.connect(self.run_asked)
+        self.cancel_button.clicked.connect(self._cancel)
+        task.progressed.connect(self._show_progress)
+        task.failed.connect(self.show_error)
+        task.ended.connect(self._end)
+
+    def start(self, work: Callable[[Monitor], Any]) -> None:
+        """Start the work and show that it runs."""
+        self._asked_to_stop = self._failed = False
+        self._show_running(True)
+        self.bar.setValue(0)
+        self.say("Running…")
+        self.task.start(work)
+
+    def say(self, message: str) -> None:
+        """Show a message in the line below the buttons."""
+        self.status.setStyleSheet("")
+        self.status.setText(message)
+
+    def show_error(self, message: str) -> None:
+        """Show an error in the line and as one of napari's notifications."""
+        from napari.utils.notifications import show_error
+
+        self._failed = True
+        self.status.setStyleSheet("color: #ff7a6e;")
+        self.status.setText(message)
+        show_error(message)
+
+    def _lay_out(self) -> None:
+        for widget, name in (
+            (self.run_button, "run"),
+            (self.cancel_button, "cancel"),
+            (self.bar, "progress"),
+            (self.status, "status"),
+        ):
+            widget.setObjectName(name)
+        self.cancel_button.setEnabled(False)
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 2)
+        buttons.addWidget(self.cancel_button, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+
+    def _cancel(self) -> None:
+        self._asked_to_stop = True
+        self.cancel_button.setEnabled(False)
+        self.say("Cancelling…")
+        self.task.cancel()
+
+    def _show_progress(self, fraction: float, message: str) -> None:
+        if self.task.running:
+            self.bar.setValue(round(1000 * fraction))
+            if not self._asked_to_stop:
+                self.say(f"{message or 'Running'} · {fraction:.0%}")
+
+    def _end(self) -> None:
+        self._show_running(False)
+        if self._asked_to_stop and not self._failed:
+            self.bar.setValue(0)
+            self.say("Cancelled; nothing was changed.")
+
+    def _show_running(self, running: bool) -> None:
+        self.run_button.setEnabled(not running)
+        self.cancel_button.setEnabled(running)
+
+
+class _Reporter:
+    """Passes progress on to the main thread, not more often than an eye can follow."""
+
+    def __init__(self, task: Task, stop: threading.Event) -> None:
+        self._task = task
+        self._stop = stop
+        self._last = 0.0
+
+    def __call__(self, fraction: float, message: str) -> None:
+        now = time.monotonic()
+        if now - self._last < 1 / _REPORTS_PER_S:
+            return
+        self._last = now
+        try:
+            self._task.progressed.emit(fraction, message)
+        except RuntimeError:  # the widget is gone
+            self._stop.set()
+
+
+def _guarded(work: Callable[[Monitor], Any], monitor: Monitor) -> Any:
+    """Return errors that the user can mend; the others are bugs and keep their traceback."""
+    try:
+        return work(monitor)
+    except CancelledError as error:
+        return _Failure(str(error), cancelled=True)
+    except NapariUaiError as error:
+        return _Failure(str(error), cancelled=False)
+    except MemoryError:
+        return _Failure(
+            "not enough memory: leave the result lazy, or take fewer frames", cancelled=False
+        )

@@ -1,0 +1,29 @@
+"""Sample data in napari's File menu."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_uai.widgets.layers import LayerTuple
+
+RECORDING = "landings.bin"
+
+
+def landing_recording() -> list[LayerTuple]:
+    """Open the sample recording, lazily, and its known landings as rings."""
+    from napari_uai.widgets.layers import Place, sample_truth
+    from napari_uai.widgets.readers import raw_layers
+    from napari_uai.workflow.samples import sample_path
+
+    path = sample_path(RECORDING)
+    [video] = raw_layers(path)
+    attributes = video[1]
+    place = Place(
+        name=attributes["name"],
+        scale=attributes["scale"],
+        translate=attributes["translate"],
+        units=attributes["units"],
+        record={"source": str(path), "history": []},
+    )
+    return [video, sample_truth(sample_path(f"{path.stem}_truth.json"), place)]

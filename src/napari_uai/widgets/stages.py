@@ -1,0 +1,152 @@
+"""A widget for every stage of the catalogue, made from what its signature and docstring say.
+
+napari's manifest names ``napari_uai.widgets.stages:<stage>``; such a class is made when it is asked
+for, so that a new stage needs nothing here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_uai.errors import NapariUaiError
+from napari_uai.widgets.choices import LayerChoice
+from napari_uai.widgets.forms import ParameterForm, add_row, label_of
+from napari_uai.widgets.running import RunBar, Task
+from napari_uai.workflow.catalogue import STAGES, stage
+
+if TYPE_CHECKING:
+    from napari_uai.widgets.computing import Made
+
+
+class StageWidget(QWidget):
+    """Layers and parameters of one stage, Run, progress and Cancel.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers are taken and to which the result is added.
+    """
+
+    stage_name: ClassVar[str]
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self.setObjectName(self.stage_name)
+        self.viewer = napari_viewer
+        self.stage = stage(self.stage_name)
+        self.choices = [
+            LayerChoice(self.viewer, i.kind, required=i.required) for i in self.stage.inputs
+        ]
+        self.form = ParameterForm(self.stage.parameters.values())
+        self.keep = QCheckBox("Compute all frames now, keep them in memory")
+        self.keep.setObjectName("keep")
+        self.keep.setToolTip("Otherwise each frame is computed when it is looked at.")
+        self.keep.setVisible(self.stage.output == "video")
+        self.task = Task(self)
+        self.run_bar = RunBar(self.task)
+        self.task.succeeded.connect(self._deliver)
+        self.run_bar.run_asked.connect(self.run)
+        self._lay_out()
+
+    def run(self) -> None:
+        """Run the stage on the chosen layers in a thread; add the result to the viewer."""
+        from napari_uai.widgets.computing import StageCall
+
+        try:
+            call = StageCall.of_layers(
+                self.stage,
+                [choice.layer() for choice in self.choices],
+                self.form.values(),
+                keep=self.keep.isChecked(),
+            )
+        except NapariUaiError as error:
+            self.run_bar.show_error(str(error))
+            return
+        self.run_bar.start(call.run)
+
+    def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002
+        """List the viewer's layers anew; napari calls this when they change."""
+        for choice in self.choices:
+            choice.reset_choices()
+
+    def _lay_out(self) -> None:
+        summary = QLabel(self.stage.summary.replace("`", ""))
+        summary.setWordWrap(True)
+        for row, (wanted, choice) in enumerate(zip(self.stage.inputs, self.choices, strict=True)):
+            choice.setObjectName(wanted.name)
+            meaning = wanted.description.replace("`", "")
+            add_row(self.form.rows, label_of(wanted.name), choice, meaning, row=row)
+        defaults = QPushButton("Defaults")
+        defaults.setObjectName("defaults")
+        defaults.clicked.connect(self.form.reset)
+        below = QHBoxLayout()
+        below.addWidget(self.keep, 1)
+        below.addStretch()
+        if self.stage.parameters:
+            below.addWidget(defaults)
+        layout = QVBoxLayout(self)
+        layout.addWidget(summary)
+        area = scrolling(self.form)
+        area.setMaximumHeight(self.form.sizeHint().height() + 4)
+        layout.addWidget(area)
+        layout.addLayout(below)
+        layout.addWidget(self.run_bar)
+        layout.addStretch()
+
+    def _deliver(self, made: Made) -> None:
+        show(made, self.viewer)
+        self.run_bar.bar.setValue(1000)
+        self.run_bar.say(f"Done: {made.message}")
+
+
+def show(made: Made, viewer: Any) -> None:
+    """Add layers and tables to a viewer, and look where the last video begins or lies."""
+    from napari.utils.notifications import show_warning
+
+    from napari_uai.widgets.tables import TableView
+
+    for data, attributes, kind in made.layers:
+        getattr(viewer, f"add_{kind}")(data, **attributes)
+    for entry in made.tables:
+        view = TableView(entry.table, viewer, entry.place)
+        viewer.window.add_dock_widget(view, name=entry.name, area="bottom")
+    for note in made.notes:
+        show_warning(note)
+
+
+def scrolling(widget: QWidget) -> QScrollArea:
+    """Return a widget in an area that scrolls once there is too little room for it."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(widget)
+    area.setMinimumHeight(min(widget.sizeHint().height(), 320))
+    return area
+
+
+def __getattr__(name: str) -> type[StageWidget]:
+    """Return the widget class of a stage.
+
+    Raises
+    ------
+    AttributeError
+        If the catalogue has no such stage.
+    """
+    if name not in STAGES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    made = type(name, (StageWidget,), {"stage_name": name, "__doc__": STAGES[name].title})
+    globals()[name] = made
+    return made

@@ -1,0 +1,66 @@
+"""A real viewer with this plugin, and waiting for what runs in threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari", reason="the widgets need napari")
+
+from npe2 import PluginManifest
+
+
+@pytest.fixture(autouse=True)
+def plugin(npe2pm):
+    """napari's fixtures see no plugin that is installed: this one is registered by hand."""
+    npe2pm.register(PluginManifest.from_distribution("napari-uai"))
+
+
+@pytest.fixture
+def viewer(plugin, make_napari_viewer_proxy):
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def open_widget():
+    """Open a widget of the plugin in a viewer, as its menu does."""
+
+    def open_it(viewer, title):
+        return viewer.window.add_plugin_dock_widget("napari-uai", title)[1]
+
+    return open_it
+
+
+@pytest.fixture
+def run(qtbot):
+    """Press Run and wait for the end."""
+
+    def run_it(widget, timeout=60_000):
+        with qtbot.waitSignal(widget.task.ended, timeout=timeout):
+            widget.run_bar.run_button.click()
+        return widget.run_bar.status.text()
+
+    return run_it
+
+
+@pytest.fixture
+def recording():
+    """600 frames of 24 x 20 px in counts with one landing at frame 300, y 10, x 8."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:24, :20]
+    spot = 0.02 * np.exp(-((y - 10) ** 2 + (x - 8) ** 2) / (2 * 1.7**2))
+    video = 30_000 * (1 + rng.normal(0, 0.003, (600, 24, 20)))
+    video[300:] *= 1 + spot
+    return video.astype(np.uint16)
+
+
+@pytest.fixture
+def notifications(monkeypatch):
+    """Messages of the notifications that napari would show."""
+    from napari.utils import notifications as module
+
+    seen = []
+    monkeypatch.setattr(
+        module.notification_manager, "dispatch", lambda note: seen.append(str(note.message))
+    )
+    return seen

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+
+import dask.array as da
+import napari
+import numpy as np
+import pytest
+from napari.layers import Points
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.widgets.layers import KEY
+from napari_uai.widgets.readers import RAW_WIDGET, raw_reader, table_reader
+
+
+@pytest.fixture
+def bare_file(tmp_path, recording):
+    path = tmp_path / "recording.bin"
+    recording.tofile(path)
+    return path
+
+
+@pytest.fixture
+def described_file(bare_file):
+    described = {"height": 24, "width": 20, "dtype": "<u2", "pixel_size_um": 0.05}
+    bare_file.with_suffix(".json").write_text(json.dumps(described))
+    return bare_file
+
+
+def test_a_recording_with_a_sidecar_opens_lazily(viewer, described_file, recording):
+    [layer] = viewer.open(described_file, plugin="napari-uai")
+    assert isinstance(layer.data, da.Array)
+    assert layer.name == "recording"
+    np.testing.assert_array_equal(np.asarray(layer.data[17]), recording[17])
+    assert tuple(layer.scale) == (1.0, 0.05, 0.05)
+    assert layer.metadata[KEY]["source"] == str(described_file)
+
+
+def test_a_name_may_tell_the_shape(viewer, tmp_path, recording):
+    path = tmp_path / "cam_type_uint16_shape(600, 24, 20).raw"
+    recording.tofile(path)
+    [layer] = viewer.open(path, plugin="napari-uai")
+    assert layer.data.shape == (600, 24, 20)
+
+
+def test_an_unknown_shape_is_asked_for_in_a_widget(viewer, bare_file, monkeypatch, qtbot):
+    monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
+    assert viewer.open(bare_file, plugin="napari-uai") == []
+    widget = viewer.window.dock_widgets[f"{RAW_WIDGET} (napari-uai)"]
+    assert widget.path.text() == str(bare_file)
+
+
+def test_the_widget_previews_opens_and_remembers(viewer, open_widget, bare_file, recording):
+    widget = open_widget(viewer, RAW_WIDGET)
+    widget.set_path(bare_file)
+    assert widget.suggestions.count() > 1
+    widget.height_px.setValue(24)
+    widget.width_px.setValue(20)
+    widget.pixel_type.setCurrentIndex(widget.pixel_type.findData("<u2"))
+    widget.show_preview()
+    assert not widget.preview.pixmap().isNull()
+    assert "600 x 24 x 20" in widget.message.text()
+    widget.remember.setChecked(True)
+    widget.open_button.click()
+    np.testing.assert_array_equal(np.asarray(viewer.layers[0].data[3]), recording[3])
+    [again] = viewer.open(bare_file, plugin="napari-uai")
+    assert again.data.shape == (600, 24, 20)
+
+
+def test_the_widget_says_why_a_shape_cannot_be(viewer, open_widget, bare_file):
+    widget = open_widget(viewer, RAW_WIDGET)
+    widget.set_path(bare_file)
+    widget.height_px.setValue(10_000)
+    widget.width_px.setValue(10_000)
+    widget.show_preview()
+    assert "too few for one frame" in widget.message.text()
+    assert not widget.open_button.isEnabled()
+    assert len(viewer.layers) == 0
+
+
+def test_without_a_viewer_an_unknown_shape_is_one_clear_error(bare_file, monkeypatch):
+    monkeypatch.setattr(napari, "current_viewer", lambda: None)
+    with pytest.raises(VideoFormatError, match="has no header: give height"):
+        raw_reader(str(bare_file))(str(bare_file))
+
+
+def test_an_empty_file_is_an_error_not_a_question(viewer, tmp_path, monkeypatch):
+    monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
+    path = tmp_path / "empty.bin"
+    path.touch()
+    with pytest.raises(VideoFormatError, match="is empty"):
+        raw_reader(str(path))(str(path))
+
+
+def test_folders_and_missing_files_are_left_to_others(tmp_path):
+    assert raw_reader(str(tmp_path)) is None
+    assert raw_reader(str(tmp_path / "nothing.bin")) is None
+
+
+def test_landings_open_as_rings_at_their_frame_of_the_file(viewer, tmp_path):
+    path = tmp_path / "landings.csv"
+    path.write_text("landing,frame,raw_frame,y,x,contrast,score\n1,100,300,10.5,8,0.01,9\n")
+    [layer] = viewer.open(path, plugin="napari-uai")
+    assert isinstance(layer, Points)
+    np.testing.assert_allclose(layer.data, [[300, 10.5, 8]])
+    assert layer.features["score"].tolist() == [9]
+
+
+def test_other_tables_are_left_to_others(tmp_path):
+    path = tmp_path / "landings.csv"
+    path.write_text("name,age\nAda,36\n")
+    assert table_reader(str(path)) is None
+    path.write_bytes(b"\xff\xfe\x00")
+    assert table_reader(str(path)) is None
