@@ -16,7 +16,7 @@ from napari_uai.iscat.fixed_pattern import (
     correction_for,
 )
 from napari_uai.iscat.medians import LANES
-from napari_uai.iscat.parameters import Axes, BatchSize  # noqa: TC001
+from napari_uai.iscat.parameters import Axes, BatchSize
 from napari_uai.iscat.prefix_sums import PrefixSums, WeightedBlock, prefix_sums_of
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
