@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uai.errors import NapariUaiError
+from napari_uai.errors import NapariUaiError, RecipeError
 from napari_uai.widgets.choices import LayerChoice
 from napari_uai.widgets.forms import ParameterForm, add_row, form_layout
 from napari_uai.widgets.running import RunBar, Task
@@ -49,14 +49,15 @@ class RecipeWidget(QWidget):
         self.recipe_choice.setCurrentText(DEFAULT_RECIPE)
         self.description = QLabel("")
         self.description.setWordWrap(True)
-        self.steps = _StepForms(load_recipe(self.recipe_choice.currentText()))
+        self.steps: _StepForms | None = None
         self.task = Task(self)
         self.run_bar = RunBar(self.task)
         self._lay_out()
         self.recipe_choice.currentTextChanged.connect(self.show_recipe)
         self.task.succeeded.connect(self._deliver)
         self.run_bar.run_asked.connect(self.run)
-        self.show_recipe(self.recipe_choice.currentText())
+        if self.recipe_choice.count():
+            self.show_recipe(self.recipe_choice.currentText())
 
     def recipe(self) -> Recipe:
         """Return the chosen recipe with the values that stand in the forms.
@@ -66,6 +67,8 @@ class RecipeWidget(QWidget):
         RecipeError
             If a value does not fit.
         """
+        if self.steps is None:
+            raise RecipeError("no recipe is chosen: choose or load one")
         return self.steps.recipe.with_settings(self.steps.settings())
 
     def show_recipe(self, recipe: str) -> None:
@@ -108,7 +111,7 @@ class RecipeWidget(QWidget):
         rows = form_layout(top)
         add_row(rows, "Recording", self.recording, "The raw recording, in counts.")
         add_row(rows, "Recipe", self.recipe_choice, "Which stages it goes through.")
-        self._area = scrolling(self.steps)
+        self._area = scrolling(QWidget())
         self._area.setMinimumHeight(260)
         load, save = QPushButton("Load recipe…"), QPushButton("Save recipe…")
         load.clicked.connect(self._ask_and_load)
@@ -129,7 +132,7 @@ class RecipeWidget(QWidget):
             self.show_recipe(path)
 
     def _ask_and_save(self) -> None:
-        suggested = f"{self.steps.recipe.name}.toml"
+        suggested = f"{Path(self.recipe_choice.currentText()).stem}.toml"
         path, _ = QFileDialog.getSaveFileName(self, "Save recipe", suggested, "Recipe (*.toml)")
         if path:
             try:

@@ -38,6 +38,8 @@ class Task(QObject):
         What the function returned.
     failed
         One line: what is wrong and what to do.
+    broke
+        One line about a bug; napari reports it with its traceback.
     ended
         After any outcome, cancelling included.
     """
@@ -45,6 +47,7 @@ class Task(QObject):
     progressed = Signal(float, str)
     succeeded = Signal(object)
     failed = Signal(str)
+    broke = Signal(str)
     ended = Signal()
 
     def __init__(self, parent: QWidget) -> None:
@@ -68,7 +71,7 @@ class Task(QObject):
         monitor = Monitor(_Reporter(self, stop), stop.is_set)
         self._worker = create_worker(_guarded, work, monitor, _start_thread=False)
         self._worker.returned.connect(self._returned)
-        self._worker.errored.connect(self._broke)  # napari shows it with its traceback
+        self._worker.errored.connect(self._broke)
         self._worker.start()
 
     def cancel(self) -> None:
@@ -87,7 +90,7 @@ class Task(QObject):
 
     def _broke(self, error: Exception) -> None:
         self._worker = None
-        self.failed.emit(f"{type(error).__name__}: {error}")
+        self.broke.emit(f"{type(error).__name__}: {error}")
         self.ended.emit()
 
 
@@ -115,6 +118,7 @@ class RunBar(QWidget):
         self.cancel_button.clicked.connect(self._cancel)
         task.progressed.connect(self._show_progress)
         task.failed.connect(self.show_error)
+        task.broke.connect(self._say_wrong)
         task.ended.connect(self._end)
 
     def start(self, work: Callable[[Monitor], Any]) -> None:
@@ -134,9 +138,7 @@ class RunBar(QWidget):
         """Show an error in the line and as one of napari's notifications."""
         from napari.utils.notifications import show_error
 
-        self._failed = True
-        self.status.setStyleSheet("color: #ff7a6e;")
-        self.status.setText(message)
+        self._say_wrong(message)
         show_error(message)
 
     def _lay_out(self) -> None:
@@ -161,6 +163,11 @@ class RunBar(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
+
+    def _say_wrong(self, message: str) -> None:
+        self._failed = True
+        self.status.setStyleSheet("color: #ff7a6e;")
+        self.status.setText(message)
 
     def _cancel(self) -> None:
         self._asked_to_stop = True
