@@ -372,5 +372,47 @@ def _catalogue(*stages: Stage) -> dict[str, Stage]:
     return {s.name: s for s in stages}
 
 
-STAGES: dict[str, Stage] = _catalogue()
+def _status_line_origin(video: Any, parameters: Mapping[str, Any]) -> tuple[int, int, int]:
+    from napari_uai.videos.status_line import status_line_origin
+
+    return (0, *status_line_origin(video, **parameters))
+
+
+def _second_batch(_: Any, parameters: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Return where the second batch begins: a particle that lands there stands out most."""
+    return (parameters["batch_size"], 0, 0)
+
+
+def _middle_of_batch(_: Any, parameters: Mapping[str, Any]) -> tuple[int, int, int]:
+    return ((parameters["batch_size"] - 1) // 2, 0, 0)
+
+
+STAGES: dict[str, Stage] = _catalogue(
+    Stage(
+        "napari_uai.videos.status_line:remove_status_line",
+        "Remove status line",
+        "filter",
+        _status_line_origin,
+    ),
+    Stage("napari_uai.iscat.power:power_normalization", "Power normalisation", "filter"),
+    Stage(
+        "napari_uai.iscat.rolling_average:differential_rolling_average",
+        "Differential rolling average",
+        "filter",
+        _second_batch,
+    ),
+    Stage(
+        "napari_uai.iscat.rolling_average:rolling_mean",
+        "Rolling mean",
+        "filter",
+        _middle_of_batch,
+    ),
+    Stage(
+        "napari_uai.iscat.fixed_pattern:fixed_pattern_correction",
+        "Fixed-pattern correction",
+        "filter",
+    ),
+    Stage("napari_uai.iscat.spots:detect_spots", "Detect spots", "measure"),
+    Stage("napari_uai.iscat.gaussian_fits:fit_spots", "Fit spots", "measure"),
+)
 """Every stage by name."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from napari_uai.videos.formats import FrameRange, open_frames
+from napari_uai.videos.frames import Video, lazy_video
 
-    from napari_uai.videos.frames import Video
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_uai.videos.info import AxisOrder
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,3 +49,38 @@ class Recording:
     def name(self) -> str:
         """Name of the file, or ``recording``."""
         return self.source.name if self.source else "recording"
+
+
+def open_recording(
+    path: str | Path,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    offset: int | None = None,
+    frames: FrameRange | None = None,
+    axis_order: AxisOrder = "height-width",
+) -> Recording:
+    """Open a file as a recording; nothing is read before it is needed.
+
+    Parameters and errors are those of :func:`napari_uai.videos.open_video`; what that function
+    warns of stands in :attr:`Recording.problems`.
+    """
+    video, info = open_frames(
+        path,
+        height=height,
+        width=width,
+        dtype=dtype,
+        offset=offset,
+        frames=frames,
+        axis_order=axis_order,
+    )
+    return Recording(
+        lazy_video(video),
+        source=Path(path),
+        pixel_size_um=info.pixel_size_um,
+        frame_rate_hz=info.frame_rate_hz,
+        first_frame=info.first_frame,
+        history=(f"opened {Path(path).name}",),
+        problems=info.warnings,
+    )

@@ -18,7 +18,7 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Video, frames_of, lazy_video
 from napari_uai.workflow.catalogue import Offset
 from napari_uai.workflow.recipes import RECORDING, Recipe, Step, load_recipe
-from napari_uai.workflow.recording import Recording
+from napari_uai.workflow.recording import Recording, open_recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -227,8 +227,8 @@ def _run_step(result: RunResult, step: Step, monitor: Monitor) -> None:
     extra = {"monitor": monitor} if stage.takes_monitor else {}
     try:
         made = stage.function(*inputs, **values, **extra)
-        if stage.origin is not None:
-            origin = origin.plus(Offset(*stage.origin(inputs[0], values)))
+        if stage.origin is not None and video is not None:
+            origin = origin.plus(Offset(*stage.origin(result.videos[video], values)))
     except CancelledError:
         raise
     except NapariUaiError as error:
@@ -255,8 +255,6 @@ def _as_recording(recording: Runnable) -> Recording:
     if isinstance(recording, Recording):
         return recording
     if isinstance(recording, (str, Path)):
-        from napari_uai.workflow.recording import open_recording
-
         return open_recording(recording)
     return Recording(recording)
 
