@@ -51,5 +51,5 @@ def test_scenarios_share_all_but_the_background(name):
 
 
 def test_an_unknown_scenario_names_those_that_there_are():
-    with pytest.raises(BadValueError, match="choose one of still, drift-0.05"):
+    with pytest.raises(BadValueError, match=r"choose one of still, drift-0\.05"):
         scenario("storm")
