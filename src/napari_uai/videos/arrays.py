@@ -198,8 +198,8 @@ def array_layout(
     shape, dtype
         Of the array.
     colour
-        Whether the last axis is colour; None: if it has length 3 or 4 and there are three axes
-        or more.
+        Whether the last axis is colour; None: if it has length 3 or 4 and there are at least four
+        axes.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def array_layout(
     if np.dtype(dtype).kind not in "uifb":
         raise VideoFormatError(f"{path} holds {dtype} values: save it as integers or floats")
     if colour is None:
-        colour = len(shape) > 2 and shape[-1] in {3, 4}
+        colour = len(shape) > 3 and shape[-1] in {3, 4}
     channels = shape[-1] if colour else 0
     sizes = shape[:-1] if colour else shape
     long = [axis for axis, size in enumerate(sizes[:-2]) if size > 1]

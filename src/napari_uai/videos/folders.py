@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -60,14 +60,7 @@ def list_recordings(
 
 def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
     """Return a key that sorts paths folder by folder, numbers by value."""
-    return [
-        tuple(
-            (0, int(piece), piece) if piece.isdecimal() else (1, 0, piece.lower())
-            for piece in re.split(r"(\d+)", part)
-            if piece
-        )
-        for part in path.parts
-    ]
+    return [(*_pieces(part), (-1, 0, part)) for part in path.parts]
 
 
 def image_files(path: Path) -> list[Path]:
@@ -118,6 +111,12 @@ def no_such_file(path: Path) -> str:
     if not there:
         return f"{path} does not exist: check the path"
     return f"{path} does not exist; in the same folder there is {', '.join(there)}"
+
+
+def _pieces(name: str) -> Iterator[tuple[int, int, str]]:
+    for piece in re.split(r"(\d+)", name):
+        if piece:
+            yield (0, int(piece), "") if piece.isdecimal() else (1, 0, piece.lower())
 
 
 def _kind(path: Path) -> str:

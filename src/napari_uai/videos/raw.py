@@ -204,10 +204,8 @@ def plausible_shapes(
         likeness = _likeness(path, pixels, offset)
         for n, rows, columns in _divisions(size // pixels.itemsize):
             if height in {None, rows} and width in {None, columns}:
-                score = likeness(rows, columns)
-                # Two frames resemble the next two as one does the next: the smaller is right.
-                score *= 1 - 0.06 * np.log2(rows * columns * pixels.itemsize) * (score > 0)
-                found.append((score + _habit(rows, columns, pixels), (n, rows, columns, kind)))
+                score = likeness(rows, columns, pixels.itemsize) + _habit(rows, columns, pixels)
+                found.append((score, (n, rows, columns, kind)))
     found.sort(key=lambda scored: -scored[0])
     return [shape for _, shape in found[:n_best]]
 
@@ -364,13 +362,24 @@ def _habit(height: int, width: int, dtype: np.dtype[Any]) -> float:
 class _Likeness:
     correlation: npt.NDArray[np.float64]
 
-    def __call__(self, height: int, width: int) -> float:
-        """Return how much pixels resemble those a row and a frame later, more than others."""
-        row, frame = width, height * width
-        if frame + 2 >= self.correlation.size:
+    def __call__(self, height: int, width: int, itemsize: int) -> float:
+        """Return how much pixels resemble those a frame and a row later, more than others."""
+        frame = height * width
+        if frame + width >= self.correlation.size:
             return 0.0
-        between = self.correlation[max(row // 2 - 1, 1) : row // 2 + 2].mean()
-        return float(self.correlation[frame] + self.correlation[row] - between)
+        # A still picture under noise is 0.99 alike from frame to frame, 0.8 from row to row.
+        alike = -float(np.log10(1.01 - self._peak(frame, width)))
+        rows = self._peak(width, width)
+        # Two frames resemble the next two as one does the next: the smaller is right.
+        large = 0.06 * float(np.log2(frame * itemsize)) * min(alike, 1.0)
+        return alike + rows - large
+
+    def _peak(self, lag: int, width: int) -> float:
+        """Return the correlation at a lag above that of its neighbourhood, 0 to 1."""
+        # Steps of two: bytes read singly from 16-bit pixels resemble every second one.
+        reach = 2 * (width // 4)
+        around = float(self.correlation[lag - reach : lag + reach + 1 : 2].mean())
+        return float(np.clip((self.correlation[lag] - around) / max(1 - around, 1e-9), 0, 1))
 
 
 def _likeness(path: Path, dtype: np.dtype[Any], offset: int) -> _Likeness:
@@ -378,11 +387,14 @@ def _likeness(path: Path, dtype: np.dtype[Any], offset: int) -> _Likeness:
 
     stream = np.fromfile(path, dtype, 2**19, offset=offset).astype(np.float64)
     stream = np.nan_to_num(stream, nan=0.0, posinf=0.0, neginf=0.0)
-    bound = np.quantile(np.abs(stream), 0.999)  # wrong types give a few giants
-    stream = np.clip(stream, -bound, bound)
+    bound = float(np.quantile(np.abs(stream), 0.999))  # wrong types give a few giants
+    if bound == 0:
+        return _Likeness(np.zeros(0))
+    stream = np.clip(stream / bound, -1, 1)
     stream -= stream.mean()
-    power = float(stream @ stream)
-    if power == 0 or not np.isfinite(power):
+    with np.errstate(over="ignore", invalid="ignore"):  # a wrong type: no likeness at all
+        power = float(stream @ stream)
+    if power == 0:
         return _Likeness(np.zeros(0))
     length = next_fast_len(2 * stream.size)
     spectrum = rfft(stream, length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from collections.abc import Mapping
@@ -39,6 +40,7 @@ def open_tiff(path: Path) -> Opened:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
     with _tiff_file(path) as tiff:
         series = _series_of(path, tiff)
+        _check_index(path, tiff, series)
         layout = _layout(path, series)
         stored = np.dtype(series.dtype)
         contiguous = series.dataoffset is not None and _plain(series.keyframe)
@@ -52,6 +54,7 @@ def open_tiff(path: Path) -> Opened:
             if layout.channels:
                 frames = grey_frames(frames, layout.channels)
         else:
+            _check_pages(path, series, layout)
             frames = TiffFrames(path, layout.shape, stored)
         pixel_size, frame_rate = _scale_of(tiff, series)
         warnings = _warnings(path, tiff)
@@ -139,7 +142,9 @@ def _tiff_file(path: Path) -> Any:
 
     try:
         return tifffile.TiffFile(path)
-    except tifffile.TiffFileError as error:
+    except OSError:
+        raise
+    except Exception as error:  # not only TiffFileError
         raise VideoFormatError(f"{path} is not a whole TIFF file ({error}): export it") from error
 
 
@@ -174,6 +179,30 @@ def _layout(path: Path, series: Any) -> Layout:
     samples = shape[axes.index("S")]
     others = [size for axis, size in zip(axes, shape, strict=True) if axis != "S"]
     return array_layout(path, (*others, samples), series.dtype, colour=True)
+
+
+def _check_index(path: Path, tiff: Any, series: Any) -> None:
+    """Refuse a file whose chain of pages breaks off: tifffile gives those before the break."""
+    whole = True
+    if series.kind == "shaped":
+        stated = (tiff.shaped_metadata or ({},))[0].get("shape", series.shape)
+        whole = math.prod(stated) == math.prod(series.shape)
+    elif series.kind in {"uniform", "generic"}:
+        tiff.filehandle.seek(tiff.pages.next_page_offset)
+        whole = not any(tiff.filehandle.read(tiff.tiff.offsetsize))
+    if not whole:
+        raise VideoFormatError(
+            f"{path} is cut: its index breaks off after {len(tiff.pages)} pages: "
+            "copy or export it again"
+        )
+
+
+def _check_pages(path: Path, series: Any, layout: Layout) -> None:
+    n = layout.shape[0]
+    if len(series.pages) < n or len(series.pages) % n:
+        raise VideoFormatError(
+            f"{path} has {len(series.pages)} pages for {n} frames: copy or export it again"
+        )
 
 
 def _check_whole(path: Path, offset: int, layout: Layout, dtype: np.dtype[Any]) -> None:
