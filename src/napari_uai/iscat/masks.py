@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Gt, Unit
+from annotated_types import Gt, MinLen, Unit
 from skimage.draw import polygon2mask
 
 from napari_uai.errors import BadValueError
@@ -145,6 +145,37 @@ def circular_mask(
     middle = ((height - 1) / 2, (width - 1) / 2)
     mask = circle_mask((height, width), middle if center is None else center, radius_px)
     return apply_mask(video, mask, fill=fill)
+
+
+def polygonal_mask(
+    video: Video,
+    *,
+    vertices: Annotated[tuple[tuple[float, float], ...], MinLen(3), Unit("px")],
+    fill: Fill = "median",
+) -> Video:
+    """Replace what lies outside of a polygon.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    vertices
+        Row, column of each corner; at least three; the last joins the first.
+    fill
+        What stands outside: the ``median`` of the frame's pixels inside, ``zero``, or ``nan``.
+
+    Returns
+    -------
+    Video
+        float32, same shape and unit.
+
+    Raises
+    ------
+    BadValueError
+        If there are fewer than three corners, or no pixel lies inside.
+    """
+    height, width = frames_of(video).shape[1:]
+    return apply_mask(video, polygon_mask((height, width), vertices), fill=fill)
 
 
 def _fill_outside(

@@ -193,7 +193,7 @@ class ScaledFrames(Frames):
 def _find_limits(
     frames: Frames, percentiles: tuple[float, float], monitor: Monitor = SILENT
 ) -> tuple[float, float]:
-    if percentiles == (0, 100):
+    if percentiles == (0.0, 100.0):
         return _extremes(frames, monitor)
     low, high = (float(value) for value in np.percentile(_sample(frames), percentiles))
     if percentiles[0] == 0:
