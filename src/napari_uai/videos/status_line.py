@@ -392,7 +392,8 @@ def _decoded(lines: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[Any]]:
         fields["NrRows"] += 1
         fields["ROIy_end"] = fields["ROIy_start"] + fields["NrRows"] - 1
     if "DigGain" in fields:
-        fields["DigGain"] = 2.0 ** fields["DigGain"]
+        with np.errstate(over="ignore"):  # a damaged line may hold anything
+            fields["DigGain"] = 2.0 ** fields["DigGain"]
     if "FineGain" in fields:
         fields["FineGain"] = fields["FineGain"] / 2**12  # weights of the 16 bits: 2^3 to 2^-12
     return {"NrAcc": summed, **{name: _as_whole(value) for name, value in fields.items()}}

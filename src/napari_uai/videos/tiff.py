@@ -185,7 +185,8 @@ def _check_index(path: Path, tiff: Any, series: Any) -> None:
     """Refuse a file whose chain of pages breaks off: tifffile gives those before the break."""
     whole = True
     if series.kind == "shaped":
-        stated = (tiff.shaped_metadata or ({},))[0].get("shape", series.shape)
+        facts: dict[str, Any] = (tiff.shaped_metadata or ({},))[0]
+        stated = facts.get("shape", series.shape)
         whole = math.prod(stated) == math.prod(series.shape)
     elif series.kind in {"uniform", "generic"}:
         tiff.filehandle.seek(tiff.pages.next_page_offset)
