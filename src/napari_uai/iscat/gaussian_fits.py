@@ -67,6 +67,7 @@ def fit_spots(
     ----------
     table
         Spots with the columns ``y, x, frame, center_intensity, sigma``; others are carried along.
+        A ``center_intensity`` that is NaN is read from the video.
     video
         Frames, rows, columns, in which the spots were found.
     scale
@@ -99,6 +100,7 @@ def fit_spots(
     order = np.argsort(frame, kind="stable")
     frame, place = frame[order], table[["y", "x", "sigma"]].to_numpy(np.float64)[order]
     windows = _windows(place, frames.shape, scale, legacy=legacy)
+    intensity = table["center_intensity"].to_numpy(np.float64)[order]
     fits = np.full((len(table), 13), np.nan)
     codes = np.zeros(len(table), np.int64)
 
@@ -108,6 +110,9 @@ def fit_spots(
             return
         first = int(frame[rows.start])
         block = np.ascontiguousarray(frames.read(first, int(frame[rows.stop - 1]) + 1))
+        y, x = np.rint(place[rows, :2]).astype(np.int64).T
+        seen = block[frame[rows] - first, y, x]
+        intensity[rows] = np.where(np.isnan(intensity[rows]), seen, intensity[rows])
         _fit_windows(
             block, frame[rows] - first, windows[rows], place[rows], legacy, fits[rows], codes[rows]
         )
@@ -117,6 +122,7 @@ def fit_spots(
         pass
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
+    table = table.assign(center_intensity=intensity[back])
     return _fit_table(table, fits[back], codes[back])
 
 
@@ -276,7 +282,7 @@ def _minimise(data: _Floats, p: _Floats, legacy: bool, sums: _Floats, row_sums: 
     step, trial = np.empty(6), np.empty(6)
     cost = _cost(data, squares, p, sums, row_sums)
     _normal_equations(p, sums, row_sums, normal, gradient)
-    damping, code = 1e-3, _NOT_CONVERGED
+    damping, growth, code = 1e-3, 2.0, _NOT_CONVERGED
     for _ in range(LEGACY_ITERATIONS if legacy else MAX_ITERATIONS):
         if not _solve(normal, gradient, damping, step):
             damping *= 10.0
@@ -289,19 +295,26 @@ def _minimise(data: _Floats, p: _Floats, legacy: bool, sums: _Floats, row_sums: 
         moved = _relative_step(p, trial)
         new = _cost(data, squares, trial, sums, row_sums)
         if new <= cost:
+            expected = 0.0
+            for k in range(6):
+                expected += step[k] * (damping * normal[k, k] * step[k] + gradient[k])
+            quality = (cost - new) / max(expected, 1e-300)
             p[:] = trial
             cost = new
             if moved < 1e-6:
                 code = 0
                 break
             _normal_equations(p, sums, row_sums, normal, gradient)
-            damping = max(damping * 0.1, 1e-12)
+            # Nielsen 1999: steps that gain less than promised overshoot, and are damped more
+            damping = max(damping * max(0.1, 1 - (2 * quality - 1) ** 3), 1e-10)
+            growth = 2.0
         else:
-            damping *= 10.0
             # rounding of the cost hides any gain of a step as small as this
             if moved < 1e-6:
                 code = 0
                 break
+            damping *= growth
+            growth *= 2.0
     if not legacy:
         code = _at_bound(p, lower, upper, code)
     return code

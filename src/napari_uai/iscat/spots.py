@@ -22,7 +22,7 @@ SURROUND = 1.6
 """Width of the wide Gaussian over that of the narrow one (Marr & Hildreth 1980)."""
 
 TRUNCATE = 4.0
-NOISE_FRAMES = 200
+NOISE_FRAMES = 64
 
 _Float = npt.NDArray[np.floating[Any]]
 
@@ -58,7 +58,7 @@ def detect_spots(
         Smallest size of the response.
     threshold_unit
         ``noise``: the threshold counts standard deviations of the response, measured robustly
-        over up to 200 frames that are spread evenly over the video. ``contrast``: it is the
+        over up to 64 frames that are spread evenly over the video. ``contrast``: it is the
         contrast itself.
     polarity
         Sign of the spots searched: brighter than the background, darker, or both.
@@ -123,7 +123,7 @@ def response_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
     Returns
     -------
     float
-        1.4826 times the median absolute response over up to 200 frames, in units of contrast.
+        1.4826 times the median absolute response over up to 64 frames, in units of contrast.
 
     Raises
     ------
