@@ -388,13 +388,27 @@ def _middle_of_batch(_: Any, parameters: Mapping[str, Any]) -> tuple[int, int, i
 
 
 STAGES: dict[str, Stage] = _catalogue(
+    Stage("napari_uai.videos.status_line:read_status_line", "Read status line", "measure"),
     Stage(
         "napari_uai.videos.status_line:remove_status_line",
         "Remove status line",
         "filter",
         _status_line_origin,
     ),
+    Stage("napari_uai.iscat.dark_frame:dark_frame_subtraction", "Subtract dark frame", "filter"),
     Stage("napari_uai.iscat.power:power_normalization", "Power normalisation", "filter"),
+    Stage("napari_uai.iscat.bad_pixels:bad_pixel_repair", "Repair bad pixels", "filter"),
+    Stage("napari_uai.iscat.bad_pixels:median_filter", "Median filter", "filter"),
+    Stage("napari_uai.iscat.filters:gaussian_filter", "Gaussian filter", "filter"),
+    Stage("napari_uai.iscat.filters:difference_of_gaussians", "Difference of Gaussians", "filter"),
+    Stage("napari_uai.iscat.filters:flat_field", "Flat field", "filter"),
+    Stage("napari_uai.iscat.filters:temporal_median", "Divide by temporal median", "filter"),
+    Stage(
+        "napari_uai.iscat.normalization:global_normalization", "Normalise the recording", "filter"
+    ),
+    Stage("napari_uai.iscat.normalization:frame_normalization", "Normalise each frame", "filter"),
+    Stage("napari_uai.iscat.masks:circular_mask", "Circular mask", "filter"),
+    Stage("napari_uai.iscat.masks:polygonal_mask", "Polygonal mask", "filter"),
     Stage(
         "napari_uai.iscat.rolling_average:differential_rolling_average",
         "Differential rolling average",
@@ -402,17 +416,26 @@ STAGES: dict[str, Stage] = _catalogue(
         _second_batch,
     ),
     Stage(
-        "napari_uai.iscat.rolling_average:rolling_mean",
-        "Rolling mean",
-        "filter",
-        _middle_of_batch,
+        "napari_uai.iscat.rolling_average:rolling_mean", "Rolling mean", "filter", _middle_of_batch
     ),
     Stage(
         "napari_uai.iscat.fixed_pattern:fixed_pattern_correction",
         "Fixed-pattern correction",
         "filter",
     ),
+    Stage("napari_uai.iscat.noise_floor:noise_floor", "Noise floor", "measure"),
     Stage("napari_uai.iscat.spots:detect_spots", "Detect spots", "measure"),
     Stage("napari_uai.iscat.gaussian_fits:fit_spots", "Fit spots", "measure"),
+    Stage("napari_uai.iscat.spot_filters:outlier_frames", "Leave out crowded frames", "track"),
+    Stage("napari_uai.iscat.spot_filters:dense_spots", "Leave out close spots", "track"),
+    Stage("napari_uai.iscat.spot_filters:remove_side_lobes", "Remove side lobes", "track"),
+    Stage("napari_uai.iscat.spot_filters:symmetric_spots", "Keep round spots", "track"),
+    Stage("napari_uai.iscat.spot_filters:inner_spots", "Leave out spots near the edge", "track"),
+    Stage("napari_uai.iscat.linking:link_spots", "Link spots", "track"),
+    Stage("napari_uai.iscat.landings:landings_from_tracks", "Landings from tracks", "track"),
+    Stage("napari_uai.iscat.landings:assign_spots", "Assign spots to landings", "track"),
+    Stage("napari_uai.iscat.localization:localize_landings", "Localise landings", "measure"),
+    Stage("napari_uai.iscat.localization:summarize_landings", "Summarise landings", "track"),
+    Stage("napari_uai.iscat.landings:contrast_traces", "Contrast traces", "measure"),
 )
 """Every stage by name."""
