@@ -1,5 +1,7 @@
 """Photonfocus status lines, against an encoder written from the camera's manual."""
 
+from typing import get_type_hints
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -219,6 +221,11 @@ def test_a_damaged_first_frame_does_not_hide_the_line():
     video = camera_video(steady(20))
     video[0, -1] = 0
     assert find_status_line(video).position == "row"
+
+
+@pytest.mark.parametrize("stage", [read_status_line, remove_status_line, status_report])
+def test_annotations_can_be_read_at_run_time(stage):
+    assert "return" in get_type_hints(stage, include_extras=True)
 
 
 def test_unknown_edges_are_refused():

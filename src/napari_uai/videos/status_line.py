@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
@@ -25,9 +26,6 @@ from napari_uai.videos.frames import (
     lazy_video,
     map_chunks,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Edges: TypeAlias = Literal["line", "both"]
 """What removing a status line takes away: the line, or (as PiSCAT) the opposite edge as well."""
@@ -155,8 +153,6 @@ def read_status_line(video: Video, *, monitor: Monitor = SILENT) -> pd.DataFrame
     BadValueError
         If the video has no status line.
     """
-    import pandas as pd
-
     found = find_status_line(video)
     if found is None:
         raise BadValueError(
