@@ -1,0 +1,94 @@
+"""How many false events a score lets pass, told by the recording itself."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_uai.iscat.parameters import Polarity
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+WEAK = (3.3, 4.2)
+"""Scores between which nearly all events are noise, and noise has been pursued completely."""
+
+DECAY = 0.75
+"""How fast false events thin out in Gaussian noise, as a multiple of exp(-score^2 / 2).
+
+Maxima of a Gaussian field in three dimensions above u go as u^2 exp(-u^2 / 2) (Adler 1981), which
+between 3.3 and 4.5 falls like exp(-0.75 u^2 / 2)."""
+
+DECAY_EVENTS = 20.0
+"""How many weak events that expectation is worth."""
+
+STRONG = 6.0
+
+
+def expected_false(scores: Array) -> Array:
+    """Return how many events at least as strong as each noise alone would have given.
+
+    The excess of a noise event's squared score over the lower end of ``WEAK`` is exponential. Its
+    decay is fitted to the recording's own weak events (maximum likelihood for a window cut at both
+    ends), so that a background with heavier tails than Gaussian noise is noticed.
+
+    Parameters
+    ----------
+    scores
+        Of all events, standard deviations.
+
+    Returns
+    -------
+    ndarray
+        Expected number per recording, same shape; falls with the score.
+    """
+    low, high = (u**2 / 2 for u in WEAK)
+    energy = scores**2 / 2
+    window = energy[(energy >= low) & (energy < high)] - low
+    decay = _decay(window, high - low)
+    total = len(window) / -np.expm1(-decay * (high - low))
+    # One event is the least that can be extrapolated from.
+    return np.asarray(max(total, 1.0) * np.exp(-decay * (energy - low)))
+
+
+def favour_common_sign(events: pd.DataFrame, polarity: Polarity) -> Array:
+    """Return scores in which the sign of the contrast is weighed.
+
+    With ``auto`` the share p of each sign among the strong events (and one more of each) is a prior
+    for the weak: twice its logarithm against one half is added to the squared score. Take-offs are
+    steps of the other sign and so lose where they are rare. ``bright`` and ``dark`` leave one sign.
+
+    Parameters
+    ----------
+    events
+        ``contrast``, ``score``.
+    polarity
+        See above.
+
+    Returns
+    -------
+    ndarray
+        Scores, 0 where the sign is not wanted.
+    """
+    score = events["score"].to_numpy(float)
+    bright = events["contrast"].to_numpy(float) > 0
+    if polarity in ("bright", "dark"):
+        return np.where(bright == (polarity == "bright"), score, 0.0)
+    if polarity == "both":
+        return score
+    strong = score >= STRONG
+    n_bright = int(np.sum(strong & bright)) + 1
+    n_dark = int(np.sum(strong & ~bright)) + 1
+    share = np.where(bright, n_bright, n_dark) / (n_bright + n_dark)
+    return np.asarray(np.sqrt(np.maximum(score**2 + 2 * np.log(2 * share), 0)))
+
+
+def _decay(excess: Array, width: float) -> float:
+    """Most likely decay of exponential values below ``width``, with a prior of DECAY_EVENTS."""
+    decays = np.linspace(0.2, 1.5, 131)
+    n, total = len(excess), float(excess.sum())
+    prior = DECAY_EVENTS * (np.log(decays) - decays / DECAY)
+    likelihood = n * (np.log(decays) - np.log(-np.expm1(-decays * width))) - decays * total
+    return float(decays[np.argmax(prior + likelihood)])

@@ -1,0 +1,207 @@
+"""The image of a point: given, Gaussian, or measured on the strong landings of a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import make_lsq_spline
+from scipy.ndimage import map_coordinates, spline_filter
+from scipy.signal import fftconvolve
+
+from napari_uai.errors import BadValueError
+
+Image: TypeAlias = npt.NDArray[np.float64]
+
+RADIUS_SIGMAS = 4.7
+"""Half size of the image in standard deviations: the first ring of an Airy pattern is inside."""
+
+
+class PointSpreadFunction:
+    """An image of a point, of unit norm, that can be put at any sub-pixel place.
+
+    Parameters
+    ----------
+    image
+        Odd square; scaled to a sum of squares of 1.
+
+    Attributes
+    ----------
+    image
+        The image, sum of squares 1.
+    peak
+        Its value at the centre: an amplitude times this is a contrast.
+    radius
+        Half size, px.
+    gradient_norm
+        Root of the sum of squares of its derivatives along rows and columns: a matched filter of
+        signal-to-noise s finds the place with standard errors ``1 / (s * gradient_norm)``
+        (Cramer-Rao bound for white noise).
+    """
+
+    def __init__(self, image: npt.ArrayLike) -> None:
+        array = np.asarray(image, np.float64)
+        if array.ndim != 2 or array.shape[0] != array.shape[1] or array.shape[0] % 2 == 0:
+            raise BadValueError(
+                f"a point-spread function is a square of odd size, got shape {array.shape}"
+            )
+        norm = float(np.sqrt(np.sum(array**2)))
+        if not np.isfinite(norm) or norm == 0:
+            raise BadValueError("a point-spread function holds finite numbers that are not all 0")
+        self.image: Image = array / norm
+        self.radius = array.shape[0] // 2
+        self.peak = float(self.image[self.radius, self.radius])
+        dy, dx = np.gradient(self.image)
+        self.gradient_norm = (float(np.sqrt(np.sum(dy**2))), float(np.sqrt(np.sum(dx**2))))
+        correlation = fftconvolve(self.image, self.image[::-1, ::-1])
+        self._image_spline = spline_filter(self.image, order=3)
+        self._correlation_spline = spline_filter(correlation, order=3)
+
+    def at(self, y: float, x: float, shape: tuple[int, int]) -> tuple[tuple[slice, slice], Image]:
+        """Return where in a frame a point at (y, x) is seen, and its image there."""
+        return _sampled(self._image_spline, self.radius, y, x, shape)
+
+    def correlation_at(
+        self, y: float, x: float, shape: tuple[int, int]
+    ) -> tuple[tuple[slice, slice], Image]:
+        """Return what a matched filter makes of a point at (y, x): its autocorrelation."""
+        return _sampled(self._correlation_spline, 2 * self.radius, y, x, shape)
+
+    def correlation_between(self, dy: npt.ArrayLike, dx: npt.ArrayLike) -> Image:
+        """Return the autocorrelation at offsets (px); 0 beyond its range."""
+        middle = 2 * self.radius
+        places = [np.asarray(dy, np.float64) + middle, np.asarray(dx, np.float64) + middle]
+        return np.asarray(
+            map_coordinates(self._correlation_spline, places, order=3, prefilter=False)
+        )
+
+
+def gaussian_psf(sigma_px: float) -> PointSpreadFunction:
+    """Return a Gaussian of a standard deviation (px)."""
+    radius = int(np.ceil(RADIUS_SIGMAS * sigma_px))
+    squares = np.arange(-radius, radius + 1) ** 2
+    distance = squares[:, None] + squares[None]
+    return PointSpreadFunction(np.exp(-distance / (2 * sigma_px**2)))
+
+
+def read_psf(path: str | Path) -> PointSpreadFunction:
+    """Read a point-spread function from an image file (.npy, or anything that OpenCV reads).
+
+    Raises
+    ------
+    BadValueError
+        If the file is missing, unreadable, or no odd square.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadValueError(
+            f"{path}: no such file; a point-spread function is 'fitted', 'gaussian' or an image file"
+        )
+    try:
+        image = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _read_image(path)
+        return PointSpreadFunction(image)
+    except (ValueError, OSError) as error:
+        raise BadValueError(f"{path}: no point-spread function: {error}") from error
+
+
+def radial_psf(
+    image: Image, weights: Image, *, knot_px: float = 1.0, taper_px: float = 2.0
+) -> PointSpreadFunction:
+    """Fit a smooth, round point-spread function to a noisy image of it.
+
+    Parameters
+    ----------
+    image
+        Odd square, centred.
+    weights
+        Inverse variances of its pixels, same shape.
+    knot_px
+        Distance of the knots of the radial cubic spline (px).
+    taper_px
+        Width over which it ends at the rim (px).
+    """
+    radius = image.shape[0] // 2
+    offsets = np.arange(-radius, radius + 1)
+    distance = np.hypot(offsets[:, None], offsets[None])
+    inside = (distance <= radius) & (weights > 0)
+    order = np.argsort(distance[inside], kind="stable")
+    # Mirrored to negative radii, so that the spline is smooth and even at the centre.
+    r, v, w = (a[inside][order] for a in (distance, image, weights))
+    r, v, w = np.r_[-r[::-1], r], np.r_[v[::-1], v], np.r_[w[::-1], w]
+    inner = np.arange(-radius + knot_px, radius, knot_px)
+    knots = np.r_[[-float(radius)] * 4, inner, [float(radius)] * 4]
+    spline = make_lsq_spline(r, v, knots, k=3, w=np.sqrt(w))
+    taper = np.clip((radius - distance) / taper_px, 0, 1)
+    return PointSpreadFunction(spline(np.minimum(distance, radius)) * taper)
+
+
+def stacked_image(
+    images: Sequence[Image],
+    weights: Image,
+    places: Sequence[tuple[float, float]],
+    amplitudes: Sequence[float],
+    precisions: Sequence[float],
+    radius: int,
+) -> tuple[Image, Image]:
+    """Average images of points at sub-pixel places, each of its own amplitude and precision.
+
+    Parameters
+    ----------
+    images
+        One frame per point.
+    weights
+        Inverse variances of the pixels of a frame, up to each point's ``precision``.
+    places
+        y and x of each point, px.
+    amplitudes, precisions
+        Of each point; the average is that of least squares.
+    radius
+        Half size of the result, px.
+
+    Returns
+    -------
+    tuple of ndarray
+        The image of a point of amplitude 1, and the inverse variances of its pixels.
+    """
+    offsets = np.arange(-radius, radius + 1)
+    total = np.zeros((2 * radius + 1, 2 * radius + 1))
+    weight = np.zeros_like(total)
+    for image, (y, x), amplitude, precision in zip(
+        images, places, amplitudes, precisions, strict=True
+    ):
+        grid = np.meshgrid(y + offsets, x + offsets, indexing="ij")
+        inside = np.ones_like(total)
+        for axis, n in enumerate(image.shape):
+            inside *= (grid[axis] >= 0) & (grid[axis] <= n - 1)
+        here = map_coordinates(weights, grid, order=1, mode="nearest") * inside * precision
+        total += here * amplitude * map_coordinates(image, grid, order=3, mode="nearest")
+        weight += here * amplitude**2
+    return total / np.maximum(weight, np.finfo(float).tiny), weight
+
+
+def _sampled(
+    spline: Image, radius: int, y: float, x: float, shape: tuple[int, int]
+) -> tuple[tuple[slice, slice], Image]:
+    rows, columns = (
+        slice(max(int(np.ceil(p - radius)), 0), max(min(int(np.floor(p + radius)) + 1, n), 0))
+        for p, n in zip((y, x), shape, strict=True)
+    )
+    grid = np.meshgrid(
+        np.arange(rows.start, rows.stop) - y + radius,
+        np.arange(columns.start, columns.stop) - x + radius,
+        indexing="ij",
+    )
+    values = map_coordinates(spline, grid, order=3, prefilter=False, mode="constant")
+    return (rows, columns), np.asarray(values)
+
+
+def _read_image(path: Path) -> npt.NDArray[Any]:
+    import cv2
+
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise ValueError("this is no image")
+    return np.asarray(image)

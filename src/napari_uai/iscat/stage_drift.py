@@ -1,0 +1,377 @@
+"""Stage drift: what a background that moves by a fraction of a pixel does to each frame, undone.
+
+A shift by d changes an image M by ``-d . grad M + (d . grad)^2 M / 2 - ...``: a combination of
+derivatives of the mean image. Regressing each frame on them takes the motion out to the order of
+the derivatives, whatever it is (also rotation-free breathing to first order in the focus is nearly
+such a combination), and the coefficients of the first derivatives are the drift in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Ge, Le, Unit
+from dask.base import tokenize
+from scipy.interpolate import make_interp_spline
+from scipy.ndimage import median_filter
+
+from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.iscat.bad_pixels import find_bad_pixels
+from napari_uai.iscat.binning import BinnedFrames
+from napari_uai.iscat.fixed_pattern import fixed_pattern_correction
+from napari_uai.iscat.rolling_average import rolling_mean
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.videos.frames import (
+    Frames,
+    Video,
+    frames_of,
+    frames_per_chunk,
+    lazy_video,
+    map_chunks,
+    video_like,
+)
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+DriftOrder: TypeAlias = Annotated[int, Ge(1), Le(4)]
+"""Highest derivative of the mean image: 2 is enough to 0.1 px, 3 to 0.3 px of drift."""
+
+BORDER_PX = 2
+"""Where derivatives are one-sided and poor: there they are measured on the frames themselves."""
+
+BORDER_TRUST = 0.5
+"""Expected error of a derivative there, in units of what is usual in the frame."""
+
+OUTLIER = 5.0
+"""Pixels further than this many robust standard deviations do not vote on the drift."""
+
+
+def stage_drift_correction(
+    video: Video,
+    reference: Video,
+    *,
+    order: DriftOrder = 3,
+) -> Video:
+    """Take what stage drift does to a differential rolling average out of it.
+
+    Each frame is regressed on the derivatives of the mean image of the very frames that it was made
+    from, so that drift over a long recording does not matter, only that within two batches.
+
+    Parameters
+    ----------
+    video
+        Differential rolling average, ``n_frames - 2 batch_size + 1`` frames.
+    reference
+        The video that it was made from, ``n_frames`` frames of the same size.
+    order
+        Highest derivative of the mean image.
+
+    Returns
+    -------
+    Video
+        float32, shape and unit of ``video``.
+
+    Raises
+    ------
+    BadValueError
+        If the two videos do not belong together.
+    """
+    check_order(order)
+    frames, source = frames_of(video), frames_of(reference)
+    surplus = len(source) - len(frames) + 1
+    if source.shape[1:] != frames.shape[1:] or surplus < 2 or surplus % 2:
+        raise BadValueError(
+            f"a rolling average of {len(frames)} frames of {frames.shape[1:]} px was not made from "
+            f"a reference of {len(source)} frames of {source.shape[1:]} px: give the video that "
+            "went into it"
+        )
+    mean = frames_of(rolling_mean(lazy_video(source), batch_size=surplus))
+    # The mean image of two batches hardly changes over a small part of them.
+    block = max(min(surplus // 20, 200), 1)
+    return video_like(DriftCorrectedFrames(frames, mean, order, block), video)
+
+
+def measure_stage_drift(
+    video: Video,
+    *,
+    bin_size: Annotated[int, Ge(1), Unit("frames")] = 100,
+    segment_bins: Annotated[int, Ge(8), Unit("bins")] = 64,
+    order: DriftOrder = 3,
+    monitor: Monitor = SILENT,
+) -> pd.DataFrame:
+    """Measure how far the background moved.
+
+    Bins of frames are compared with the mean image of their segment; segments overlap by half and
+    are joined where they do, so that the total may be many pixels.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; best normalised by power.
+    bin_size
+        Frames that are averaged for one value.
+    segment_bins
+        Bins that share a mean image; the drift within it should stay below half a pixel.
+    order
+        Highest derivative of the mean image.
+    monitor
+        Progress and cancelling, once per chunk.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``frame`` (middle of the bin), ``y_px``, ``x_px`` (position against the first bin; rows
+        down, columns right), ``y_error_px``, ``x_error_px`` (standard errors).
+
+    Raises
+    ------
+    TooFewFramesError
+        If there are fewer than 2 bins.
+    """
+    check_order(order)
+    source = frames_of(video)
+    bin_size = max(min(bin_size, len(source) // 2), 1)
+    binned = BinnedFrames(source, bin_size)
+    if len(binned) < 2:
+        raise TooFewFramesError("drift shows between at least 2 frames")
+    images = binned_frames(binned, 0, len(binned), monitor=monitor)
+    length = min(segment_bins, len(images))
+    step = max(length // 2, 1)
+    starts = [*range(0, len(images) - length, step), len(images) - length]
+    position = np.zeros((len(images), 2))
+    error = np.zeros((len(images), 2))
+    known = 0
+    for start in sorted(set(starts)):
+        stop = start + length
+        part, part_error = _drift_of(images[start:stop], order)
+        overlap = known - start
+        if overlap > 0:
+            part += (position[start:known] - part[:overlap]).mean(axis=0)
+        first = max(overlap, 0)
+        position[start + first : stop] = part[first:]
+        error[start + first : stop] = part_error
+        known = stop
+    middle = (np.arange(len(images)) + 0.5) * bin_size - 0.5
+    columns = np.c_[middle, position - position[0], error]
+    return pd.DataFrame(columns, columns=["frame", "y_px", "x_px", "y_error_px", "x_error_px"])
+
+
+def gradient_images(mean: Array, order: int) -> Array:
+    """Return the derivatives of an image up to an order, relative to the image.
+
+    Parameters
+    ----------
+    mean
+        Rows, columns; positive.
+    order
+        Highest total order.
+
+    Returns
+    -------
+    ndarray
+        float64, (n, rows, columns): d/dy, d/dx, d2/dy2, d2/dydx, d2/dx2, ... over ``mean``.
+    """
+    derivatives = [
+        _derivative(_derivative(mean, 0, total - along_x), 1, along_x)
+        for total in range(1, order + 1)
+        for along_x in range(total + 1)
+    ]
+    return np.stack(derivatives) / mean
+
+
+@dataclass(frozen=True)
+class MovingBackground:
+    """Camera pattern and stage drift of a run of frames that share a mean image.
+
+    Parameters
+    ----------
+    gradients
+        (n, rows, columns), as :func:`gradient_images`.
+    weights
+        Inverse variance of each pixel, rows, columns; 0 for a bad pixel.
+    """
+
+    gradients: Array
+    weights: Array
+
+    def subtract(self, relative: Array, *, iterations: int = 2) -> tuple[Array, Array]:
+        """Take pattern and drift out of frames.
+
+        The offsets of rows and columns (medians, so that a landing does not move them) and the
+        drift are found in turns, because each disturbs the other.
+
+        Parameters
+        ----------
+        relative
+            Frames relative to their mean image, minus 1; bad pixels anything finite.
+        iterations
+            Turns.
+
+        Returns
+        -------
+        tuple of ndarray
+            The frames without both (bad pixels 0), and the coefficients of the gradients (n,
+            frames); the first two are minus the drift along rows and columns in px.
+        """
+        good = self.weights > 0
+        trusted = good & ~_border(good.shape)
+        if trusted.sum() < 4 * len(self.gradients):
+            trusted = good
+        root = np.sqrt(self.weights[trusted])
+        centred = self.gradients - self.gradients[:, trusted].mean(axis=1)[:, None, None]
+        inverse = np.linalg.pinv((centred[:, trusted] * root).T)
+        filled = np.where(good, relative, 0)
+        gradients = centred
+        moved = np.zeros_like(filled)
+        coefficients = np.zeros((len(gradients), len(filled)))
+        for _ in range(iterations):
+            still = filled - moved
+            pattern = still - _without_lines(still)
+            moving = filled - pattern
+            coefficients = inverse @ (moving[:, trusted] * root).T
+            gradients = self._measured_at_border(centred, coefficients, moving, good)
+            moved = np.tensordot(coefficients.T, gradients, 1)
+        residual = _without_lines(filled - moved)
+        residual[:, ~good] = 0
+        return residual, coefficients
+
+    def _measured_at_border(
+        self, gradients: Array, coefficients: Array, moving: Array, good: npt.NDArray[np.bool_]
+    ) -> Array:
+        """Replace gradients near the border by how the pixels there follow the motion of the rest.
+
+        Bayesian linear regression of each pixel's time course on the coefficients, around the
+        derivative that was computed (Bishop, Pattern Recognition and Machine Learning, eq. 3.49).
+        """
+        rows, columns = np.nonzero(_border(good.shape) & good)
+        motion = coefficients - coefficients.mean(axis=1, keepdims=True)
+        course = moving[:, rows, columns] - moving[:, rows, columns].mean(axis=0)
+        weight = self.weights[rows, columns]
+        spread = (BORDER_TRUST * gradients.std(axis=(1, 2))) ** 2 + np.finfo(float).tiny
+        prior = np.diag(1 / spread)
+        matrix = prior[None] + weight[:, None, None] * (motion @ motion.T)[None]
+        side = gradients[:, rows, columns].T / spread + weight[:, None] * (motion @ course).T
+        measured = gradients.copy()
+        measured[:, rows, columns] = np.linalg.solve(matrix, side[..., None])[..., 0].T
+        return measured
+
+
+class DriftCorrectedFrames(Frames):
+    """Frames of a rolling average without what moves with the stage.
+
+    Blocks of frames at fixed places share a mean image, so that a frame does not depend on the
+    chunk in which it is asked for.
+    """
+
+    def __init__(self, source: Frames, mean: Frames, order: int, block: int) -> None:
+        self.source = source
+        self.mean = mean
+        self.order = order
+        self.block = block
+        self.shape = source.shape
+        self.dtype = np.dtype(np.float32)
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Names of both videos and the order."""
+        return (
+            f"drift-corrected-{tokenize(self.source.name, self.mean.name, self.order, self.block)}"
+        )
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Correct block by block, each with its own mean image."""
+        out = np.empty((max(stop - start, 0), *self.shape[1:]), np.float32)
+        given = self.source.read(start, stop)
+        for block in range(start // self.block, -(-stop // self.block)):
+            first, last = block * self.block, (block + 1) * self.block
+            middle = min(first + self.block // 2, len(self) - 1)
+            mean = np.asarray(self.mean.read(middle, middle + 1)[0], np.float64)
+            part = slice(max(first - start, 0), last - start)
+            out[part] = _regress_out(np.asarray(given[part], np.float64), mean, self.order)
+        return out
+
+
+def binned_frames(
+    binned: BinnedFrames, start: int, stop: int, *, monitor: Monitor = SILENT
+) -> Array:
+    """Read some bins on all cores."""
+    chunk = max(frames_per_chunk(binned.source.shape) // binned.bin_size, 1)
+
+    def read(first: int, last: int) -> npt.NDArray[Any]:
+        return binned.read(start + first, start + last)
+
+    parts = list(map_chunks(read, stop - start, chunk, monitor=monitor))
+    return np.concatenate(parts).astype(np.float64)
+
+
+def check_order(order: int) -> None:
+    """Raise BadValueError unless the order is one of those that are offered."""
+    if not 1 <= order <= 4:
+        raise BadValueError(f"the order of the drift's expansion is 1 to 4, got {order}")
+
+
+def positive_mean(mean: Array, bad: npt.NDArray[np.bool_]) -> Array:
+    """Return a mean image by which one may divide and that is smooth across bad pixels."""
+    floor = 1e-3 * max(float(np.median(mean)), np.finfo(float).tiny)
+    out = np.where(bad, median_filter(mean, 5), mean)
+    return np.where(out > floor, out, max(float(np.median(mean)), floor))
+
+
+def _drift_of(images: Array, order: int) -> tuple[Array, Array]:
+    """Drift (frames, 2) against the mean of some images, px, and its standard errors (2)."""
+    images = images / images.mean(axis=(1, 2), keepdims=True)
+    mean = images.mean(axis=0)
+    bad = find_bad_pixels(images) | ~(mean > 0)
+    mean = positive_mean(mean, bad)
+    relative = images / mean - 1
+    variance = max(float(np.median(np.diff(relative, axis=0) ** 2)) / (2 * 0.455), 1e-30)
+    gradients = gradient_images(mean, order)
+    background = MovingBackground(gradients, np.where(bad, 0, 1 / variance))
+    _, coefficients = background.subtract(relative)
+    good = gradients[:, ~bad]
+    good = good - good.mean(axis=1, keepdims=True)
+    covariance = variance * np.linalg.pinv(good @ good.T)
+    error = np.sqrt(np.maximum(np.diag(covariance)[:2], 0))
+    return -coefficients[:2].T, error
+
+
+def _regress_out(frames: Array, mean: Array, order: int) -> Array:
+    bad = ~(mean > 0)
+    gradients = gradient_images(positive_mean(mean, bad), order).reshape(-1, mean.size)
+    flat = frames.reshape(len(frames), -1)
+    middle = np.median(flat, axis=1, keepdims=True)
+    spread = 1.4826 * np.median(np.abs(flat - middle), axis=1, keepdims=True)
+    calm = np.mean(np.abs(flat - middle) <= OUTLIER * spread, axis=0) > 0.5
+    use = calm & ~_border(mean.shape).ravel() & ~bad.ravel()
+    if use.sum() < 4 * len(gradients):
+        return frames
+    centred = gradients - gradients[:, use].mean(axis=1, keepdims=True)
+    coefficients = (flat - middle)[:, use] @ np.linalg.pinv(centred[:, use])
+    return np.asarray((flat - coefficients @ centred).reshape(frames.shape))
+
+
+def _derivative(image: Array, axis: int, order: int) -> Array:
+    """Derivative along an axis by a cubic spline through the pixels."""
+    n = image.shape[axis]
+    if order == 0:
+        return image
+    if n < 5:
+        return np.zeros_like(image)
+    places = np.arange(n)
+    degree = max(3, order)
+    spline = make_interp_spline(places, image, k=degree | 1, axis=axis)
+    return np.asarray(spline.derivative(order)(places))
+
+
+def _border(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    inner = np.zeros(shape, bool)
+    inner[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = True
+    return ~inner
+
+
+def _without_lines(frames: Array) -> Array:
+    return np.asarray(fixed_pattern_correction(frames), np.float64)

@@ -1,0 +1,565 @@
+"""Landings as steps: the most that a recording says about a particle that arrives and stays.
+
+A rolling average of fixed batch throws away what lies outside its two batches. A generalised least
+squares fit of a step uses the whole recording, as long as it knows how the background moves:
+
+1. bins of frames, relative to their mean image;
+2. camera pattern and stage drift taken out (:mod:`napari_uai.iscat.stage_drift`);
+3. matched filter with the point-spread function, pixels weighted by their noise;
+4. temporal covariance of the background, and from it the best test for a step in every bin;
+5. matching pursuit (:mod:`napari_uai.iscat.matching_pursuit`);
+6. steps 2 to 5 again without the strong events, which would pass for background, and with a
+   point-spread function measured on them;
+7. each event weighed against slow change at its place (:class:`~.step_models.SlowNoise`);
+8. how many false events a score lets pass, from the weak ones (:mod:`.false_alarms`).
+
+Long recordings are worked through in segments, large fields in tiles, each with its own mean image
+and covariance, so that memory does not grow and a background need not be one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Ge, Gt, Unit
+from scipy.signal import oaconvolve
+
+from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.iscat.bad_pixels import find_bad_pixels
+from napari_uai.iscat.binning import BinnedFrames
+from napari_uai.iscat.false_alarms import expected_false, favour_common_sign
+from napari_uai.iscat.fixed_pattern import check_choice
+from napari_uai.iscat.matching_pursuit import Pursuit, Step
+from napari_uai.iscat.parameters import BatchSize, Polarity, SigmaPx
+from napari_uai.iscat.point_spread_function import (
+    PointSpreadFunction,
+    gaussian_psf,
+    radial_psf,
+    read_psf,
+    stacked_image,
+)
+from napari_uai.iscat.stage_drift import (
+    DriftOrder,
+    MovingBackground,
+    binned_frames,
+    check_order,
+    gradient_images,
+    positive_mean,
+)
+from napari_uai.iscat.step_models import (
+    PIXELS_PER_INDEPENDENT_VALUE,
+    SlowNoise,
+    StepStatistics,
+    temporal_covariance,
+)
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.videos.frames import Frames, Video, frames_of
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+BINS_PER_BATCH = 20
+SEGMENT_BATCHES = 12
+OVERLAP_BATCHES = 4
+FEWEST_BINS = 12
+
+PASSES = 3
+PURSUE_TO = 3.0
+AGAIN_FROM = 4.0
+MODEL_FROM = 5.0
+"""From this statistic on an event is so surely real that it is taken out of the background."""
+
+REAL_FROM = 4.3
+SAME_PLACE_SIGMAS = 3.2
+SAME_TIME_BINS = 8
+WEIGH_ROUNDS = 5
+
+PSF_FROM = 8.0
+PSF_EVENTS = 3
+PSF_LIKENESS = 0.75
+PSF_SIDE_BATCHES = 2
+
+OUTLIER_BIN = 4.0
+"""Bins with this many times the usual variance (a flash, a saturated frame) are interpolated."""
+
+EVENT_COLUMNS = (
+    "frame",
+    "y",
+    "x",
+    "contrast",
+    "score",
+    "contrast_error",
+    "y_error",
+    "x_error",
+    "frame_error",
+    "kind",
+    "expected_false",
+)
+
+
+def detect_steps(
+    video: Video,
+    *,
+    batch_size: BatchSize = 500,
+    sigma_px: SigmaPx = 1.7,
+    point_spread_function: str = "fitted",
+    drift_order: DriftOrder = 3,
+    polarity: Polarity = "auto",
+    tile_px: Annotated[int, Ge(32), Unit("px")] = 96,
+    min_score: Annotated[float, Gt(0), Unit("standard deviations")] = 3.0,
+    monitor: Monitor = SILENT,
+) -> pd.DataFrame:
+    """Find particles that land or leave, strongest first, down to weak candidates.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns, normalised by power; not a rolling average.
+    batch_size
+        Frames over which a landing is judged: bins are a twentieth of it, segments twelve times.
+    sigma_px
+        Standard deviation of the point-spread function.
+    point_spread_function
+        ``fitted`` to the strong events, starting from a Gaussian (which stays if there are too
+        few); ``gaussian``; or the path of an image of it (.npy, .tif; odd square).
+    drift_order
+        Highest derivative of the mean image by which stage drift is taken out.
+    polarity
+        Sign of the contrasts that are searched: ``bright``, ``dark``, ``both``, or ``auto``: both,
+        weighed by how often each sign is among the strong events.
+    tile_px
+        Larger fields are worked through in tiles of this size.
+    min_score
+        Weaker candidates are left out.
+    monitor
+        Progress and cancelling, once per segment and tile.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``frame`` (first in which the particle is there, or gone), ``y, x`` (px), ``contrast``
+        (relative, signed; of a take-off that of the step), ``score`` (standard deviations), the
+        standard errors ``contrast_error, y_error, x_error, frame_error``, ``kind`` (``landing``,
+        or ``takeoff`` if the step undoes an earlier one there), ``expected_false`` (events this
+        strong or stronger that noise alone would give in this recording).
+
+    Raises
+    ------
+    TooFewFramesError
+        If the video is shorter than two batches.
+    BadValueError
+        If a parameter is out of its limits, or the video does not change at all.
+    """
+    check_order(drift_order)
+    check_choice("polarity", polarity, ("auto", "both", "bright", "dark"))
+    if sigma_px <= 0 or tile_px < 32 or min_score <= 0 or batch_size < 1:
+        raise BadValueError("sigma_px and min_score are positive, tile_px at least 32")
+    frames = frames_of(video)
+    if len(frames) < 2 * batch_size:
+        raise TooFewFramesError(
+            f"the video has {len(frames)} frames, fewer than two batches of {batch_size}: make "
+            "batch_size smaller"
+        )
+    psf = _starting_psf(point_spread_function, sigma_px)
+    finder = _Finder(psf, sigma_px, point_spread_function == "fitted", drift_order)
+    parts = list(_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
+    found = []
+    for i, part in enumerate(parts):
+        found.append(part.owned(finder.find(part.images(monitor))))
+        monitor.update((i + 1) / len(parts), "steps")
+    events = pd.concat(found, ignore_index=True)
+    events = events.drop(columns="bin").assign(kind=_kinds(events, batch_size))
+    events["score"] = favour_common_sign(events, polarity)
+    events["expected_false"] = expected_false(events["score"].to_numpy(float))
+    events = events[events["score"] >= min_score]
+    order = ["score", "frame", "y", "x"]
+    events = events.sort_values(order, ascending=[False, True, True, True], ignore_index=True)
+    return events.loc[:, list(EVENT_COLUMNS)]
+
+
+def accept_events(
+    events: pd.DataFrame,
+    *,
+    false_landings: Annotated[float, Gt(0), Unit("per recording")] = 1.0,
+    take_offs: bool = True,
+) -> pd.DataFrame:
+    """Keep the events that are strong enough for how many false ones may be among them.
+
+    Parameters
+    ----------
+    events
+        As :func:`detect_steps` gives, with ``expected_false`` and ``kind``.
+    false_landings
+        Accepted number of false landings in this recording.
+    take_offs
+        Whether particles that leave are kept.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows that stay, in their order.
+
+    Raises
+    ------
+    BadValueError
+        If ``false_landings`` is not positive or a column is missing.
+    """
+    if not false_landings > 0:
+        raise BadValueError(f"false_landings is positive, got {false_landings}")
+    missing = {"expected_false", "kind"} - set(events.columns)
+    if missing:
+        raise BadValueError(f"the table lacks {', '.join(sorted(missing))}: give detected steps")
+    keep = events["expected_false"] <= false_landings
+    if not take_offs:
+        keep &= events["kind"] != "takeoff"
+    return events[keep].reset_index(drop=True)
+
+
+# one part of a recording ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A segment in time and a tile in space, with the inner part whose events it owns."""
+
+    binned: BinnedFrames
+    bins: tuple[int, int]
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    own_bins: tuple[float, float]
+    own_rows: tuple[float, float]
+    own_columns: tuple[float, float]
+
+    def images(self, monitor: Monitor) -> Array:
+        """Read the bins of this part."""
+        # Only cancelling: the bar counts parts.
+        quiet = Monitor(cancelled=monitor.cancelled)
+        images = binned_frames(self.binned, *self.bins, monitor=quiet)
+        return images[:, self.rows[0] : self.rows[1], self.columns[0] : self.columns[1]]
+
+    def owned(self, events: pd.DataFrame) -> pd.DataFrame:
+        """Move events to the coordinates of the video, and keep those that no other part owns."""
+        size = self.binned.bin_size
+        events = events.assign(
+            y=events["y"] + self.rows[0],
+            x=events["x"] + self.columns[0],
+            bin=events["bin"] + self.bins[0],
+        )
+        events["frame"] = np.rint(events["bin"] * size).astype(np.int64)
+        events["frame_error"] *= size
+        keep = np.ones(len(events), bool)
+        for name, (low, high) in (
+            ("bin", self.own_bins),
+            ("y", self.own_rows),
+            ("x", self.own_columns),
+        ):
+            keep &= (events[name] >= low) & (events[name] < high)
+        return events[keep]
+
+
+def _parts(frames: Frames, batch_size: int, tile_px: int, *, margin: int) -> Iterator[_Part]:
+    bin_size = max(batch_size // BINS_PER_BATCH, 1)
+    binned = BinnedFrames(frames, bin_size)
+    if len(binned) < FEWEST_BINS:
+        raise TooFewFramesError(
+            f"steps are told from noise in {FEWEST_BINS} bins or more, {len(frames)} frames make "
+            f"{len(binned)} of {bin_size}: make batch_size smaller"
+        )
+    per_batch = max(batch_size // bin_size, 1)
+    length, overlap = SEGMENT_BATCHES * per_batch, OVERLAP_BATCHES * per_batch
+    for bins, own_bins in _cut(len(binned), length, overlap, slack=length // 3):
+        for rows, own_rows in _cut(frames.shape[1], tile_px, margin, slack=tile_px // 3):
+            for columns, own_columns in _cut(frames.shape[2], tile_px, margin, slack=tile_px // 3):
+                yield _Part(binned, bins, rows, columns, own_bins, own_rows, own_columns)
+
+
+Range: TypeAlias = tuple[int, int]
+
+
+def _cut(
+    n: int, length: int, overlap: int, *, slack: int
+) -> Iterator[tuple[Range, tuple[float, float]]]:
+    """Cut 0..n into overlapping ranges of a length, each with the part that is its own."""
+    count = 1 if n <= length + slack else -(-(n - overlap) // max(length - overlap, 1))
+    edges = np.linspace(0, n, count + 1)
+    for i in range(count):
+        low = 0 if i == 0 else max(int(edges[i] - overlap / 2), 0)
+        high = n if i == count - 1 else min(int(np.ceil(edges[i + 1] + overlap / 2)), n)
+        own_low = -np.inf if i == 0 else float(edges[i])
+        own_high = np.inf if i == count - 1 else float(edges[i + 1])
+        yield (low, high), (own_low, own_high)
+
+
+@dataclass(frozen=True)
+class _Finder:
+    """Finds the steps in the binned images of one part."""
+
+    psf: PointSpreadFunction
+    sigma_px: float
+    fit_psf: bool
+    drift_order: int
+
+    def find(self, images: Array) -> pd.DataFrame:
+        """Return events with bin, y, x, contrast, score and errors, in the part's coordinates."""
+        background, relative = _prepare(images, self.drift_order)
+        psf, model = self.psf, np.zeros_like(relative)
+        bad = background.weights == 0
+        for turn in range(PASSES):
+            rest, _ = background.subtract(relative - model)
+            rest -= rest.mean(axis=0)
+            residual = rest + np.where(bad, 0, model)
+            filtered, gain = _matched(residual, background.weights, psf)
+            quiet, _ = _matched(rest, background.weights, psf)
+            white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=(1, 2)))) / 2
+            if not white > 0:
+                raise BadValueError("the frames do not change: there is nothing to be found")
+            n_independent = bad.size / PIXELS_PER_INDEPENDENT_VALUE
+            temporal = temporal_covariance(quiet.reshape(len(quiet), -1), white, n_independent)
+            statistics = StepStatistics.of(temporal)
+            last = turn == PASSES - 1
+            pursuit = Pursuit(_field(statistics, filtered), statistics, psf)
+            steps = pursuit.run(stop=PURSUE_TO if last else MODEL_FROM, again=AGAIN_FROM)
+            if not last:
+                psf = self._measured_psf(psf, steps, residual, background.weights, gain)
+                model = _model(steps, psf, gain, relative.shape)
+        scores = self._weigh(steps, filtered, temporal, white, psf)
+        return _table(steps, scores, pursuit, gain)
+
+    def _measured_psf(
+        self,
+        psf: PointSpreadFunction,
+        steps: list[Step],
+        residual: Array,
+        weights: Array,
+        gain: Array,
+    ) -> PointSpreadFunction:
+        """Measure the point-spread function on the strong events, if there are enough."""
+        strong = [s for s in steps if abs(s.statistic) >= PSF_FROM]
+        if not self.fit_psf or len(strong) < PSF_EVENTS:
+            return psf
+        side = PSF_SIDE_BATCHES * BINS_PER_BATCH
+        images, places, amplitudes, precisions = [], [], [], []
+        for step in strong:
+            before = residual[max(step.k + 1 - side, 0) : step.k + 1]
+            after = residual[step.k + 2 : step.k + 2 + side]
+            if len(before) < 2 or len(after) < 2:
+                continue
+            images.append(after.mean(axis=0) - before.mean(axis=0))
+            places.append((step.y, step.x))
+            amplitudes.append(step.height / gain[step.pixel])
+            precisions.append(1 / (1 / len(before) + 1 / len(after)))
+        if len(images) < PSF_EVENTS:
+            return psf
+        image, precision = stacked_image(
+            images, weights, places, amplitudes, precisions, psf.radius
+        )
+        measured = radial_psf(image, precision)
+        likeness = float(np.sum(measured.image * psf.image))
+        # A background that moves can pass for landings; what they have in common is no point.
+        return measured if likeness >= PSF_LIKENESS and measured.peak > 0 else psf
+
+    def _weigh(
+        self,
+        steps: list[Step],
+        filtered: Array,
+        temporal: Array,
+        white: float,
+        psf: PointSpreadFunction,
+    ) -> Array:
+        """Score each event against slow change at its place."""
+        if not steps:
+            return np.empty(0)
+        n_bins = len(filtered)
+        noise = SlowNoise.over(temporal, white)
+        near = SAME_PLACE_SIGMAS * self.sigma_px
+        places = np.array([s.pixel for s in steps])
+        series = _without_far_events(steps, filtered, psf, near)
+        grid = np.zeros(filtered.shape[1:], bool)
+        spacing = max(int(round(2.4 * self.sigma_px)), 1)
+        grid[spacing // 2 :: spacing, spacing // 2 :: spacing] = True
+        scores = _scores(steps, series, noise)
+        for _ in range(2):
+            real = [s for s, score in zip(steps, scores, strict=True) if score >= REAL_FROM]
+            courses = np.array([s.course(n_bins) for s in real]).reshape(len(real), n_bins)
+            gone = courses.T @ _heights_on(real, np.argwhere(grid), psf)
+            noise = noise.learnt_from(filtered[:, grid] - gone)
+            scores = _scores(steps, series, noise)
+        assert len(places) == len(scores)
+        return scores
+
+
+def _starting_psf(choice: str, sigma_px: float) -> PointSpreadFunction:
+    return gaussian_psf(sigma_px) if choice in ("fitted", "gaussian") else read_psf(choice)
+
+
+def _prepare(images: Array, order: int) -> tuple[MovingBackground, Array]:
+    """Relative frames, and what is to be known of their background."""
+    if not np.isfinite(images).all():
+        bad_bins = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2)))
+        raise BadValueError(
+            f"the video has NaN or infinite pixels (first near bin {bad_bins[0]}): repair bad "
+            "pixels first"
+        )
+    mean = images.mean(axis=0)
+    bad = find_bad_pixels(images) | ~(mean > 0)
+    if bad.mean() > 0.5:
+        raise BadValueError("more than half of the pixels are dead or do not change")
+    mean = positive_mean(mean, bad)
+    relative = np.where(bad, 0, images / mean - 1)
+    relative = _without_outlier_bins(relative - np.median(relative, axis=(1, 2), keepdims=True))
+    variance = np.mean(np.diff(relative, axis=0) ** 2, axis=0) / 2
+    # Shot noise: the relative variance of a pixel is inverse to its brightness.
+    scale = float(np.median((variance * mean)[~bad]))
+    if not scale > 0:
+        raise BadValueError("the frames do not change: there is nothing to be found")
+    return MovingBackground(gradient_images(mean, order), np.where(bad, 0, mean / scale)), relative
+
+
+def _without_outlier_bins(relative: Array) -> Array:
+    """Interpolate bins whose variance is many times that of the others."""
+    variance = np.median(relative**2, axis=(1, 2))
+    out = variance > OUTLIER_BIN * max(float(np.median(variance)), np.finfo(float).tiny)
+    if not out.any() or out.sum() > len(out) // 4:
+        return relative
+    good = np.flatnonzero(~out)
+    mended = relative.copy()
+    for i in np.flatnonzero(out):
+        right = np.searchsorted(good, i)
+        mended[i] = relative[good[max(right - 1, 0)]] + relative[good[min(right, len(good) - 1)]]
+        mended[i] /= 2
+    return mended
+
+
+def _matched(relative: Array, weights: Array, psf: PointSpreadFunction) -> tuple[Array, Array]:
+    """Matched filter of unit noise, and its response to a point of unit norm at each pixel."""
+    flipped = psf.image[::-1, ::-1]
+    signal = oaconvolve(relative * weights, flipped[None], mode="same", axes=(1, 2))
+    squares = oaconvolve(weights, flipped**2, mode="same")
+    gain = np.sqrt(np.maximum(squares, 0))
+    blind = gain < 0.05 * np.median(gain)
+    gain = np.where(blind, np.median(gain), gain)
+    return np.where(blind, 0, signal / gain), gain
+
+
+def _field(statistics: StepStatistics, filtered: Array) -> npt.NDArray[np.float32]:
+    n_bins, height, width = filtered.shape
+    flat = filtered.reshape(n_bins, -1).astype(np.float32)
+    field = flat.T @ statistics.weights.T.astype(np.float32)
+    return np.ascontiguousarray(field.reshape(height, width, -1))
+
+
+def _model(
+    steps: list[Step], psf: PointSpreadFunction, gain: Array, shape: tuple[int, ...]
+) -> Array:
+    """Return what the events look like in the relative frames."""
+    model = np.zeros(shape)
+    for step in steps:
+        (rows, columns), image = psf.at(step.y, step.x, (shape[1], shape[2]))
+        amplitude = step.height / gain[step.pixel]
+        model[:, rows, columns] += step.course(shape[0])[:, None, None] * (amplitude * image)
+    return model
+
+
+def _heights_on(
+    steps: list[Step], places: npt.NDArray[np.int64], psf: PointSpreadFunction
+) -> Array:
+    """Height of each event in the filtered video at other places, (events, places)."""
+    at = np.array([(s.y, s.x) for s in steps]).reshape(-1, 2)
+    heights = np.array([s.height for s in steps])
+    offsets = places[None] - at[:, None]
+    return heights[:, None] * psf.correlation_between(offsets[..., 0], offsets[..., 1])
+
+
+def _without_far_events(
+    steps: list[Step], filtered: Array, psf: PointSpreadFunction, near: float
+) -> Array:
+    """Time course at each event, with those events taken out that are not at the same place."""
+    places = np.array([s.pixel for s in steps])
+    at = np.array([(s.y, s.x) for s in steps])
+    distance = np.hypot(*np.moveaxis(at[:, None] - places[None], 2, 0))
+    others = np.where(distance >= near, _heights_on(steps, places, psf), 0)
+    courses = np.array([s.course(len(filtered)) for s in steps])
+    series = filtered[:, places[:, 0], places[:, 1]] - courses.T @ others
+    return np.asarray(series)
+
+
+def _scores(steps: list[Step], series: Array, noise: SlowNoise) -> Array:
+    """Root of the evidence for each event, other steps at its place being taken out in turn."""
+    series = series.copy()
+    n_steps = len(series) - 1
+    ks = np.array([s.k + round(s.fraction) for s in steps])
+    scores = np.zeros(len(steps))
+    active = np.arange(len(steps))
+    for _ in range(WEIGH_ROUNDS):
+        evidence, heights = noise.step_evidence(series[:, active])
+        close = np.abs(np.arange(n_steps)[:, None] - ks[active]) <= SAME_TIME_BINS
+        scores[active] = np.sqrt(np.where(close, evidence, 0).max(axis=0))
+        best = evidence.argmax(axis=0)
+        entry = best, np.arange(len(active))
+        elsewhere = ~close[entry] & (np.sqrt(evidence[entry]) >= PURSUE_TO)
+        later = np.arange(len(series))[:, None] > best[elsewhere]
+        series[:, active[elsewhere]] -= heights[entry][elsewhere] * later
+        active = active[elsewhere]
+        if not len(active):
+            break
+    return np.minimum(scores, [abs(s.statistic) for s in steps])
+
+
+def _table(steps: list[Step], scores: Array, pursuit: Pursuit, gain: Array) -> pd.DataFrame:
+    psf = pursuit.psf
+    rows = []
+    for step, score in zip(steps, scores, strict=True):
+        bin_, bin_error = _time_of(step, pursuit)
+        strength = abs(step.statistic)
+        contrast = step.height / gain[step.pixel] * psf.peak
+        row_error, column_error = (1 / (strength * norm) for norm in psf.gradient_norm)
+        error = abs(contrast) / strength
+        rows.append(
+            (bin_, step.y, step.x, contrast, score, error, row_error, column_error, bin_error)
+        )
+    names = ["bin", "y", "x", "contrast", "score"]
+    names += ["contrast_error", "y_error", "x_error", "frame_error"]
+    return pd.DataFrame(np.array(rows).reshape(-1, len(names)), columns=names)
+
+
+def _time_of(step: Step, pursuit: Pursuit) -> tuple[float, float]:
+    """Median and standard deviation of the time, in bins, over the times that may be.
+
+    The likelihood of a time is exp(statistic^2 / 2), maximised over the height; the median of weak
+    events, whose likelihood has several peaks, is nearer the truth than the highest peak.
+    """
+    pursuit.add(step, 1)
+    course = np.asarray(pursuit.field[step.pixel], np.float64)
+    pursuit.add(step, -1)
+    k = min(step.k + round(step.fraction), len(course) - 1)
+    low, high = max(k - BINS_PER_BATCH, 0), min(k + BINS_PER_BATCH + 1, len(course))
+    signed = course[low:high] * np.sign(step.statistic)
+    log_likelihood = np.where(signed > 0, signed**2, 0) / 2
+    share = np.exp(log_likelihood - log_likelihood.max())
+    share /= share.sum()
+    places = np.arange(low, high)
+    below = np.cumsum(share)
+    j = int(np.searchsorted(below, 0.5))
+    inside = (0.5 - (below[j] - share[j])) / share[j]
+    mean = float(share @ places)
+    deviation = float(np.sqrt(share @ (places - mean) ** 2 + 1 / 12))
+    return 1 + float(places[j]) + inside - 0.5, deviation
+
+
+def _kinds(events: pd.DataFrame, batch_size: int) -> list[str]:
+    """Call an event a take-off if it undoes an earlier step at its place."""
+    kinds = np.full(len(events), "landing", dtype=object)
+    y, x, frame, contrast = (events[c].to_numpy(float) for c in ("y", "x", "frame", "contrast"))
+    error = events["contrast_error"].to_numpy(float)
+    strong = events["score"].to_numpy(float) >= REAL_FROM
+    for i in np.flatnonzero(strong):
+        same = np.hypot(y - y[i], x - x[i]) <= 2.5
+        before = strong & same & (frame < frame[i] - batch_size / 10)
+        undone = before & (np.abs(contrast + contrast[i]) <= 3 * np.hypot(error, error[i]))
+        if undone.any():
+            kinds[i] = "takeoff"
+    return list(kinds)

@@ -1,0 +1,197 @@
+"""Steps in time against the noise of a recording: generalised least squares and its alternatives.
+
+A particle that lands and stays is a step at one place. How surely a step at bin k is told from
+noise depends on how the background moves in time; the recording's own temporal covariance says so.
+Some places move more than the average (a scatterer that wanders or fades); there a step has to be
+told from slow change too, and :class:`SlowNoise` says how likely that is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logsumexp
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+PIXELS_PER_INDEPENDENT_VALUE = 30.0
+"""Area of a matched filter of sigma 1.7 px: how many pixels carry one independent value."""
+
+SLOW_TIMES = (1 / 12, 1 / 6, 1 / 3)
+"""Correlation times of slow change, in units of the segment's length."""
+
+SLOW_VARIANCES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Variances of slow change, in units of the white noise of one bin."""
+
+
+def step_functions(n_bins: int) -> Array:
+    """Return all steps: row k is 0 up to bin k and 1 from bin k + 1 on; (n_bins - 1, n_bins)."""
+    bins = np.arange(n_bins)
+    return (bins[None] > bins[:-1, None]).astype(np.float64)
+
+
+def temporal_covariance(series: Array, white: float, n_independent: float) -> Array:
+    """Estimate the temporal covariance of a background from many places that share it.
+
+    Of the sample covariance only what stands above the noise edge of random matrices is kept
+    (Marchenko & Pastur 1967; Johnstone 2001, doi:10.1214/aos/1009210544), on top of the white part.
+
+    Parameters
+    ----------
+    series
+        (bins, places).
+    white
+        Variance of the white part, from differences of neighbouring bins.
+    n_independent
+        Number of independent places among them.
+
+    Returns
+    -------
+    ndarray
+        float64, (bins, bins), positive definite.
+    """
+    n_bins = len(series)
+    centred = series - series.mean(axis=0)
+    sample = centred @ centred.T / series.shape[1]
+    values, vectors = np.linalg.eigh(sample - white * np.eye(n_bins))
+    edge = white * ((1 + np.sqrt(n_bins / max(n_independent, 1.0))) ** 2 - 1)
+    kept = vectors[:, values > edge]
+    return np.asarray((kept * values[values > edge]) @ kept.T + white * np.eye(n_bins))
+
+
+@dataclass(frozen=True)
+class StepStatistics:
+    """The best linear test for every step under one temporal covariance, the mean being unknown.
+
+    Attributes
+    ----------
+    precision
+        Inverse covariance with the constant projected out, (bins, bins).
+    weights
+        Row k maps a time course to the statistic of step k, of unit variance under noise.
+    covariance
+        ``s_k' P s_l`` of the steps; response of step k's unnormalised statistic to step l.
+    response
+        ``g_k = sqrt(s_k' P s_k)``: statistic of a step of height 1; the amplitude is statistic / g.
+    log_determinant
+        Of the covariance restricted to time courses of zero mean, up to a constant.
+    """
+
+    precision: Array
+    weights: Array
+    covariance: Array
+    response: Array
+    log_determinant: float
+
+    @classmethod
+    def of(cls, temporal: Array) -> StepStatistics:
+        """Prepare the test for a temporal covariance (bins, bins)."""
+        inverse = np.linalg.inv(temporal)
+        ones = inverse.sum(axis=1)
+        precision = inverse - np.outer(ones, ones) / ones.sum()
+        steps = step_functions(len(temporal))
+        half = steps @ precision
+        covariance = half @ steps.T
+        response = np.sqrt(np.diag(covariance))
+        log_determinant = float(np.linalg.slogdet(temporal)[1] + np.log(ones.sum()))
+        return cls(precision, half / response[:, None], covariance, response, log_determinant)
+
+    def between(self, k: int, fraction: float) -> tuple[Array, float]:
+        """Return how all statistics respond to a step of height 1 inside bin k + 1, and its own g.
+
+        Parameters
+        ----------
+        k
+            The step before.
+        fraction
+            0 to 1: the particle is missing in this part of bin ``k + 1``.
+        """
+        mixed, own = self.covariance[k], self.covariance[k, k]
+        if fraction > 0:
+            following = self.covariance[k + 1]
+            mixed = (1 - fraction) * mixed + fraction * following
+            own = (1 - fraction) * mixed[k] + fraction * mixed[k + 1]
+        return mixed / self.response, float(np.sqrt(own))
+
+
+@dataclass(frozen=True)
+class SlowNoise:
+    """What a background may do at one place: the common noise, or that and slow change.
+
+    Attributes
+    ----------
+    models
+        The common noise first, then with slow change of several sizes and times.
+    log_prior
+        Log probability of each, learnt from the recording (:meth:`learnt_from`).
+    """
+
+    models: tuple[StepStatistics, ...]
+    log_prior: Array
+
+    @classmethod
+    def over(cls, temporal: Array, white: float, *, slow_share: float = 0.02) -> SlowNoise:
+        """Set up the alternatives around a common covariance; slow change at a share of places."""
+        n_bins = len(temporal)
+        lag = np.subtract.outer(np.arange(n_bins), np.arange(n_bins)) / n_bins
+        covariances = [
+            temporal + variance * white * np.exp(-((lag / time) ** 2) / 2)
+            for time in SLOW_TIMES
+            for variance in SLOW_VARIANCES
+        ]
+        models = tuple(StepStatistics.of(c) for c in (temporal, *covariances))
+        share = slow_share / len(covariances)
+        prior = np.log(np.r_[1 - slow_share, np.full(len(covariances), share)])
+        return cls(models, prior)
+
+    def log_likelihood(self, series: Array) -> Array:
+        """Return the log likelihood of time courses (bins, places) under each model."""
+        return np.stack(
+            [
+                -0.5 * (m.log_determinant + np.einsum("tp,tp->p", series, m.precision @ series))
+                for m in self.models
+            ]
+        )
+
+    def learnt_from(self, series: Array, *, iterations: int = 60, floor: float = 1e-3) -> SlowNoise:
+        """Learn how common each model is from time courses without landings (EM of a mixture)."""
+        likelihood = self.log_likelihood(series)
+        prior = np.full(len(self.models), -np.log(len(self.models)))
+        for _ in range(iterations):
+            joint = prior[:, None] + likelihood
+            share = np.exp(joint - logsumexp(joint, axis=0)).mean(axis=1) + floor / len(prior)
+            prior = np.log(share / share.sum())
+        return SlowNoise(self.models, prior)
+
+    def step_evidence(self, series: Array) -> tuple[Array, Array]:
+        """Compare a step with no step, whatever the background does at the place.
+
+        Parameters
+        ----------
+        series
+            Time courses, (bins, places).
+
+        Returns
+        -------
+        tuple of ndarray
+            Twice the log of the ratio of (maximum over heights of the) likelihoods with step k
+            and without a step, (steps, places), not below 0; and the heights of these steps under
+            the likeliest model.
+        """
+        without = self.log_prior[:, None] + self.log_likelihood(series)
+        total: Array | None = None
+        best = np.full((len(series) - 1, series.shape[1]), -np.inf)
+        height = np.zeros_like(best)
+        for model, base in zip(self.models, without, strict=True):
+            statistic = model.weights @ series
+            joint = base + 0.5 * statistic**2
+            better = joint > best
+            best = np.where(better, joint, best)
+            height = np.where(better, statistic / model.response[:, None], height)
+            total = joint if total is None else np.logaddexp(total, joint)
+        assert total is not None
+        evidence = 2 * (total - logsumexp(without, axis=0))
+        return np.maximum(evidence, 0), height
