@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import pytest
 from annotated_types import Ge, Gt, Le, Unit
+from pydantic import TypeAdapter
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
@@ -121,9 +122,10 @@ def test_the_form_of_every_stage_holds_its_defaults(name, qtbot):
     stage = STAGES[name]
     form = ParameterForm(stage.parameters.values())
     qtbot.addWidget(form)
-    expected = {p.name: p.default for p in stage.parameters.values() if not p.required}
-    values = stage.check({n: v for n, v in form.values().items() if n in expected})
-    assert {n: values[n] for n in expected} == expected
+    for parameter in stage.parameters.values():
+        if not parameter.required:
+            adapter = TypeAdapter(parameter.annotation)
+            assert adapter.validate_python(form.values()[parameter.name]) == parameter.default
 
 
 def test_labels_are_words():

@@ -196,6 +196,8 @@ def points_layer(table: pd.DataFrame, place: Place, *, name: str, colour: str = 
         "border_color": colour or RING_COLOURS[0],
         "border_width": 0.06,
         "size": ring_sizes(features),
+        # napari draws a frame without points as one of size 0, which its lower limit would show.
+        "canvas_size_limits": (0, 10_000),
         "metadata": {KEY: {**place.record, "kind": "table"}},
     }
     return positions[known], attributes, "points"
@@ -207,7 +209,7 @@ def ring_sizes(features: pd.DataFrame) -> Any:
         if column in features.columns:
             sigma = features[column].to_numpy(float)
             return np.clip(np.where(np.isfinite(sigma), 6.0 * sigma, 8.0), 6.0, 40.0)
-    return 9.0
+    return 13.0  # around the rings of the localizations
 
 
 def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:

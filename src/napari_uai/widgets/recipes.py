@@ -160,7 +160,12 @@ class _StepForms(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         for number, step in enumerate(recipe.steps, start=1):
-            section = QCollapsible(f"{number}. {step.stage.title}")
+            section = QCollapsible(
+                f"{number}. {step.stage.title}", expandedIcon="▾", collapsedIcon="▸"
+            )
+            section.layout().setContentsMargins(0, 0, 0, 0)
+            section.layout().setSpacing(0)
+            section.content().layout().setContentsMargins(16, 2, 0, 6)
             # A value that refers to another stage's follows it, so it is not asked for twice.
             own = [
                 p for p in step.stage.parameters.values() if not _refers(step.parameters[p.name])

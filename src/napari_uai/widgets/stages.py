@@ -133,7 +133,7 @@ def scrolling(widget: QWidget) -> QScrollArea:
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(widget)
-    area.setMinimumHeight(min(widget.sizeHint().height(), 320))
+    area.setMinimumHeight(min(max(widget.sizeHint().height(), 0), 320))
     return area
 
 
