@@ -6,6 +6,7 @@ end, file by file, so that nothing half-written ever stands under a final name.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -182,6 +183,7 @@ def run_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any
         "found": {"landings": len(result.landings), "localizations": len(result.localizations)},
         "seconds": round(sum(result.timings_s.values()), 4),
         "seed": {n: v["seed"] for n, v in parameters.items() if "seed" in v} or None,
+        "status_line": None if result.status is None else dataclasses.asdict(result.status),
         "problems": list(result.problems),
         "versions": versions(),
     }

@@ -25,6 +25,7 @@ N_NUMBERED = 40
 
 _MEAN_OF = 200
 _HALF_WINDOW_PX = 9
+_IMAGE_POINTS = 300  # size of the mean image on the page, in typographic points
 _BRIGHT, _DARK = "#d95f02", "#1b6fb8"
 
 
@@ -117,26 +118,17 @@ def _draw_mean_image(axes: Axes, result: RunResult) -> None:
     frames = frames_of(result.videos[RECORDING])
     chosen = np.unique(np.linspace(0, len(frames) - 1, _MEAN_OF).astype(int))
     mean = np.mean([frames.read(i, i + 1)[0] for i in chosen], axis=0, dtype=float)
-    low, high = np.nanpercentile(mean, (1, 99))
+    inner = mean[1:-1, 1:-1] if min(mean.shape) > 2 else mean  # status lines stand at an edge
+    low, high = np.nanpercentile(inner, (0.5, 99.8))
     axes.imshow(mean, cmap="gray", vmin=low, vmax=high if high > low else low + 1)
     table = result.landings.head(N_NUMBERED)
     points = table[["y", "x"]].to_numpy(float)
-    radius = 2.5
-    unit = max(mean.shape) / 72
-    places = label_places(points, (4.0 * unit, 4.4 * unit), mean.shape, radius)
+    point_px = max(mean.shape) / _IMAGE_POINTS
+    places = label_places(points, (13 * point_px, 15 * point_px), mean.shape, 6 * point_px)
     for point, place, row in zip(points, places, table.itertuples(), strict=True):
         colour = _colour(cast("float", row.contrast))
-        axes.plot(
-            point[1],
-            point[0],
-            "o",
-            ms=9,
-            mfc="none",
-            mec=colour,
-            mew=1.3,
-            scalex=False,
-            scaley=False,
-        )
+        marker = {"marker": "o", "ms": 9, "mfc": "none", "mec": colour, "mew": 1.3}
+        axes.plot(point[1], point[0], scalex=False, scaley=False, **marker)  # type: ignore[arg-type]
         if place is not None:
             axes.text(
                 place[1], place[0], str(row.landing), color="white", fontsize=8,
@@ -144,7 +136,7 @@ def _draw_mean_image(axes: Axes, result: RunResult) -> None:
                 bbox={"boxstyle": "round,pad=0.12", "fc": colour, "ec": "none", "alpha": 0.85},
             )  # fmt: skip
     axes.set(xlabel="x (px)", ylabel="y (px)")
-    axes.set_title("Mean image, landings numbered by score", fontsize=9)
+    axes.set_title("Mean image; landings by score (orange: brighter, blue: darker)", fontsize=9)
 
 
 def _draw_over_time(axes: Axes, result: RunResult) -> None:

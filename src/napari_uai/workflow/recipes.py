@@ -166,7 +166,7 @@ class Recipe:
         step = self.step(name)
         if parameter not in step.stage.parameters:
             step.stage.check({parameter: text}, label=name)  # raises, naming the nearest
-        candidates = [_toml_value(text), text]
+        candidates = [toml_value(text), text]
         for i, value in enumerate(candidates):
             changed = replace(step, parameters={**step.parameters, parameter: value})
             recipe = replace(
@@ -340,7 +340,8 @@ def _only(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
             raise RecipeError(f"{where} has an unknown key {key!r}; {nearest(key, known)}")
 
 
-def _toml_value(text: str) -> Any:
+def toml_value(text: str) -> Any:
+    """Read a value as TOML writes it; what is no such value is a text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

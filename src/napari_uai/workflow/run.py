@@ -15,7 +15,13 @@ import pandas as pd
 
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.videos.frames import Video, frames_of, lazy_video
+from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
+from napari_uai.videos.status_line import (
+    StatusReport,
+    find_status_line,
+    read_status_line,
+    status_report,
+)
 from napari_uai.workflow.catalogue import Offset
 from napari_uai.workflow.recipes import RECORDING, Recipe, Step, load_recipe
 from napari_uai.workflow.recording import Recording, open_recording
@@ -71,6 +77,9 @@ class RunResult:
         look at them.
     problems
         Warnings met on the way, one line each.
+    status
+        What the camera's counters say of dropped frames and missed triggers; None if the recording
+        has no status line.
     """
 
     recording: Recording
@@ -80,6 +89,7 @@ class RunResult:
     origins: dict[str, Offset] = field(default_factory=dict)
     timings_s: dict[str, float] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    status: StatusReport | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -116,7 +126,9 @@ class RunResult:
     @property
     def drift(self) -> pd.DataFrame | None:
         """Drift of the stage by frame of the file; None if the recipe does not measure it."""
-        return self._output("drift", ("raw_frame",)) if "drift" in self.recipe.outputs else None
+        if "drift" not in self.recipe.outputs:
+            return None
+        return self._output("drift", ("raw_frame",)).drop(columns="frame", errors="ignore")
 
     def table_in(self, table: str, video: str) -> pd.DataFrame:
         """Return the table of a step in the coordinates of the video of another.
@@ -195,12 +207,15 @@ def run_recipe(
         frames = frames_of(recording.video)
         result.videos[RECORDING] = lazy_video(frames)
         result.origins[RECORDING] = Offset()
-        for step, part in _parts(recipe, monitor):
+        status = _status(frames, monitor.part(0.0, 0.02))
+        for step, part in _parts(recipe, monitor.part(0.02, 1.0)):
             started = time.perf_counter()
             _run_step(result, step, part)
             result.timings_s[step.name] = time.perf_counter() - started
         monitor.update(1.0, "done")
-    return replace(result, problems=(*recording.problems, *problems))
+    if status is not None and not status.complete:
+        problems.insert(0, status.text)
+    return replace(result, problems=(*recording.problems, *problems), status=status)
 
 
 def shifted(table: pd.DataFrame, offset: Offset) -> pd.DataFrame:
@@ -238,6 +253,13 @@ def _run_step(result: RunResult, step: Step, monitor: Monitor) -> None:
         result.tables[step.name] = made
     else:
         result.videos[step.name] = made
+
+
+def _status(frames: Frames, monitor: Monitor) -> StatusReport | None:
+    """Read the counters of the camera, if there are any."""
+    if find_status_line(lazy_video(frames)) is None:
+        return None
+    return status_report(read_status_line(lazy_video(frames), monitor=monitor))
 
 
 def _parts(recipe: Recipe, monitor: Monitor) -> Iterator[tuple[Step, Monitor]]:

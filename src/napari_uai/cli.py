@@ -1,0 +1,459 @@
+"""The command line: ``napari-uai iscat recording.bin --out results``.
+
+Errors that a user can mend are one line on stderr and exit code 2; a cancelled run exits with 130;
+a bug with 1, and with its traceback if ``--debug`` is given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_uai import __version__
+from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, VideoFormatError
+from napari_uai.monitor import Monitor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_uai.evaluate.evaluation import Evaluation
+    from napari_uai.simulate.settings import RecordingSettings
+    from napari_uai.videos.formats import FrameRange
+    from napari_uai.workflow.batch import Outcome
+
+FAILED, CRASHED, INTERRUPTED = 2, 1, 130
+"""Exit codes: something to mend, a bug, Ctrl-C."""
+
+DEMO_RECIPES = ("matched", "classical")
+
+app = typer.Typer(
+    name="napari-uai",
+    help="Find single-protein landings in iSCAT recordings.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+simulate_app = typer.Typer(help="Make recordings with known truth.", rich_markup_mode=None)
+app.add_typer(simulate_app, name="simulate")
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results; made if needed.")]
+Height = Annotated[int | None, typer.Option(help="Rows of a headerless recording.")]
+Width = Annotated[int | None, typer.Option(help="Columns of a headerless recording.")]
+Dtype = Annotated[
+    str | None, typer.Option(help="Pixel type with byte order of a headerless recording: '<u2'.")
+]
+Offset = Annotated[int | None, typer.Option(help="Bytes before the first frame.")]
+FrameText = Annotated[
+    str | None, typer.Option("--frames", metavar="START:STOP", help="Frames to take, from 0.")
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given:
+        given = ["--help"]
+    debug = "--debug" in given
+    if debug:
+        given.remove("--debug")
+        logging.basicConfig(level=logging.INFO)
+        logging.getLogger("napari_uai").setLevel(logging.DEBUG)
+    try:
+        code = app(args=given, prog_name="napari-uai", standalone_mode=False)
+    except (CancelledError, KeyboardInterrupt, typer.Abort):
+        return _say("cancelled; no unfinished results were left", INTERRUPTED)
+    except NapariUaiError as error:
+        if debug:
+            raise
+        return _say(str(error), FAILED)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if hasattr(error, "format_message"):  # typer's own, whose base class varies by version
+            return _say(error.format_message(), FAILED)
+        if debug:
+            raise
+        what = f"{type(error).__name__}: {error}"
+        return _say(f"{what} (a bug; --debug shows where, please report it)", CRASHED)
+    return code if isinstance(code, int) else 0
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"napari-uai {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    del version, debug  # acted on before they come here
+
+
+@app.command()
+def iscat(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A recording, or a folder of recordings.")
+    ],
+    out: Out,
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file.")] = "matched",
+    height: Height = None,
+    width: Width = None,
+    dtype: Dtype = None,
+    offset: Offset = None,
+    frames: FrameText = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="STAGE.PARAMETER=VALUE", help="For example dra.batch_size=500."
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="dask.distributed scheduler, e.g. tcp://host:8786."),
+    ] = None,
+) -> int:
+    """Find landings; write tables, a picture and a record of the run."""
+    from napari_uai.workflow.batch import (
+        Layout,
+        analyse_folder,
+        analyse_recording,
+        is_folder_of_recordings,
+    )
+    from napari_uai.workflow.recipes import load_recipe
+
+    chosen = load_recipe(recipe).with_settings(settings or ())
+    layout = Layout(height, width, dtype, offset, _frame_range(frames))
+    if is_folder_of_recordings(source):
+        with _progress("recordings") as monitor:
+            outcomes = analyse_folder(
+                source, out, chosen, layout=layout, scheduler=scheduler, monitor=monitor
+            )
+        return _report_folder(outcomes, out)
+    with _progress(source.name) as monitor:
+        outcome = analyse_recording(
+            source, out, chosen, layout=layout, scheduler=scheduler, monitor=monitor
+        )
+    _report(outcome)
+    return 0
+
+
+@simulate_app.command("iscat")
+def simulate_iscat(
+    out: Out,
+    scenario: Annotated[
+        str, typer.Option(help="still, drift-0.05, drift-0.2, living or sample.")
+    ] = "still",
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the file.")] = "recording.bin",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="For example frames=20000."),
+    ] = None,
+) -> None:
+    """Simulate a recording with known landings."""
+    from napari_uai.simulate.files import write_recording
+
+    chosen = _simulation(scenario, seed, settings or ())
+    with _progress("simulating") as monitor:
+        written = write_recording(chosen, out / name, monitor=monitor)
+    typer.echo(f"{written.video}\n{written.sidecar}\n{written.truth}")
+
+
+@app.command()
+def evaluate(
+    landings: Annotated[Path, typer.Argument(metavar="LANDINGS.csv", help="Found landings.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH.json", help="True landings.")],
+    max_frames: Annotated[
+        float | None, typer.Option(help="Largest difference in time; half a batch by default.")
+    ] = None,
+    max_px: Annotated[float, typer.Option(help="Largest distance.")] = 2.5,
+    same_sign: Annotated[
+        bool, typer.Option("--same-sign", help="The sign of the contrast must be right.")
+    ] = False,
+) -> None:
+    """Compare found landings with the truth."""
+    from napari_uai.evaluate.evaluation import evaluate_landings
+    from napari_uai.evaluate.truth import read_truth
+
+    figures = evaluate_landings(
+        _read_table(landings),
+        read_truth(truth),
+        max_frames=max_frames,
+        max_px=max_px,
+        same_sign=same_sign,
+    )
+    typer.echo(figures.as_text())
+
+
+@app.command()
+def info(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")],
+    height: Height = None,
+    width: Width = None,
+    dtype: Dtype = None,
+    offset: Offset = None,
+    frames: FrameText = None,
+) -> None:
+    """Say what a recording is, and what its status line tells."""
+    from napari_uai.videos.formats import open_frames
+    from napari_uai.videos.frames import lazy_video
+    from napari_uai.videos.status_line import find_status_line, read_status_line, status_report
+
+    opened, known = open_frames(
+        source,
+        height=height,
+        width=width,
+        dtype=dtype,
+        offset=offset,
+        frames=_frame_range(frames),
+    )
+    n, rows, columns = known.shape
+    lines = {
+        "file": str(source),
+        "format": f"{known.format} ({known.file_bytes} bytes)",
+        "video": f"{n} frames of {rows} x {columns} px, {known.dtype}",
+        "frames of the file": f"{known.first_frame} to {known.first_frame + n - 1}"
+        f" of {known.file_frames}",
+        "known from": ", ".join(known.source),
+        "pixel size": f"{known.pixel_size_um:g} um" if known.pixel_size_um else "unknown",
+        "frame rate": f"{known.frame_rate_hz:g} Hz" if known.frame_rate_hz else "unknown",
+    }
+    for name, text in lines.items():
+        typer.echo(f"{name + ':':20}{text}")
+    video = lazy_video(opened)
+    if find_status_line(video) is None:
+        typer.echo("no status line")
+    else:
+        with _progress("status line") as monitor:
+            report = status_report(read_status_line(video, monitor=monitor))
+        typer.echo(report.text)
+    _notes(known.warnings)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("demo"),
+) -> None:
+    """Run the recipes on the sample recording and compare with the truth."""
+    from napari_uai.evaluate.evaluation import evaluate_landings
+    from napari_uai.evaluate.truth import read_truth
+    from napari_uai.workflow.batch import analyse_recording
+    from napari_uai.workflow.recipes import load_recipe
+    from napari_uai.workflow.samples import sample_path
+
+    source, truth = sample_path("landings.bin"), read_truth(sample_path("landings_truth.json"))
+    typer.echo(f"sample recording {source.name}: {len(truth.landings)} landings")
+    for name in DEMO_RECIPES:
+        recipe = load_recipe(name).with_settings([f"dra.batch_size={truth.batch_size}"])
+        with _progress(name) as monitor:
+            outcome = analyse_recording(source, out / name, recipe, monitor=monitor)
+        figures = evaluate_landings(_read_table(outcome.folder / "landings.csv"), truth)
+        typer.echo(f"\nrecipe {name}: {_score_line(figures)}")
+        typer.echo(_comparison(figures))
+        typer.echo(f"results in {outcome.folder}, picture in {outcome.folder / 'summary.png'}")
+
+
+@app.command()
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="A recipe to print in full.")] = None,
+) -> None:
+    """List the recipes, or print one as TOML with every parameter."""
+    from napari_uai.workflow.recipes import load_recipe, recipe_names
+
+    if name is not None:
+        typer.echo(load_recipe(name).to_toml(), nl=False)
+        return
+    for known in recipe_names():
+        typer.echo(f"{known:12}{load_recipe(known).description.strip()}")
+
+
+@app.command()
+def stages(
+    name: Annotated[str | None, typer.Argument(help="A stage whose parameters to print.")] = None,
+) -> None:
+    """List the stages, or the parameters of one."""
+    from napari_uai.workflow import catalogue
+
+    if name is None:
+        for stage in catalogue.STAGES.values():
+            typer.echo(f"{stage.name:32}{stage.summary}")
+        return
+    stage = catalogue.stage(name)
+    typer.echo(f"{stage.title}: {stage.summary}")
+    for given in stage.inputs:
+        typer.echo(f"\n{given.name} ({given.kind})\n    {given.description}")
+    for parameter in stage.parameters.values():
+        default = "" if parameter.required else f"; default {parameter.default}"
+        typer.echo(f"\n{parameter.name}: {parameter.accepts}{default}\n    {parameter.description}")
+
+
+def _say(message: str, code: int) -> int:
+    """Print one line to stderr."""
+    typer.echo(f"napari-uai: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _notes(problems: Sequence[str]) -> None:
+    for problem in problems:
+        typer.echo(f"note: {' '.join(problem.split())}", err=True)
+
+
+def _report(outcome: Outcome) -> None:
+    typer.echo(
+        f"{outcome.n_landings} landings, {outcome.n_localizations} localizations "
+        f"in {outcome.folder}"
+    )
+    _notes(outcome.problems)
+
+
+def _report_folder(outcomes: Sequence[Outcome], out: Path) -> int:
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in outcomes:
+        if not outcome.error:
+            _report(outcome)
+    if len(failed) == len(outcomes):
+        first = failed[0]
+        return _say(
+            f"none of {len(failed)} recordings could be analysed, the first because: "
+            f"{first.error}; {out / 'problems.csv'} lists all",
+            FAILED,
+        )
+    for outcome in failed:
+        typer.echo(f"failed: {' '.join(outcome.error.split())}", err=True)
+    if failed:
+        typer.echo(f"{len(failed)} of {len(outcomes)} failed: see {out / 'problems.csv'}", err=True)
+    return 0
+
+
+def _frame_range(text: str | None) -> FrameRange | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(":")]
+    if len(parts) != 2 or not all(part.isdecimal() for part in parts if part):
+        raise BadValueError(
+            f"--frames {text!r} is not understood; write START:STOP, such as 1000:90000 or 1000:"
+        )
+    start, stop = (int(part) if part else None for part in parts)
+    return start, stop
+
+
+def _simulation(scenario: str, seed: int | None, settings: Sequence[str]) -> RecordingSettings:
+    from napari_uai.simulate.samples import sample_recording_settings
+    from napari_uai.simulate.scenarios import SCENARIOS
+    from napari_uai.simulate.scenarios import scenario as settings_of
+    from napari_uai.workflow.catalogue import nearest
+    from napari_uai.workflow.recipes import toml_value
+
+    if scenario == "sample":
+        base = sample_recording_settings()
+    else:
+        known = next((name for name in SCENARIOS if name == scenario), None)
+        if known is None:
+            meant = nearest(scenario, [*SCENARIOS, "sample"])
+            raise BadValueError(f"there is no scenario {scenario!r}; {meant}")
+        base = settings_of(known)
+    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
+    names = [field.name for field in dataclasses.fields(base)]
+    for setting in settings:
+        name, equals, text = (part.strip() for part in setting.partition("="))
+        if not equals:
+            raise BadValueError(f"setting {setting!r} is not understood; write NAME=VALUE")
+        if name not in names:
+            raise BadValueError(f"the simulation has no setting {name!r}; {nearest(name, names)}")
+        value = toml_value(text)
+        changes[name] = tuple(value) if isinstance(value, list) else value
+    return dataclasses.replace(base, **changes)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise VideoFormatError(f"{path} does not exist; check the path") from None
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise VideoFormatError(
+            f"{path} cannot be read as a table: {reason}; give a landings.csv"
+        ) from None
+
+
+def _score_line(figures: Evaluation) -> str:
+    return f"{figures.n_found} found, {figures.n_missed} missed, {figures.n_false} false"
+
+
+def _comparison(figures: Evaluation) -> str:
+    """Put what was found beside the truth, landing by landing."""
+    lines = ["      frame      y      x  contrast   found: frame      y      x  contrast  score"]
+    for _, row in figures.truth.iterrows():
+        true = f"{row.raw_frame:11.0f} {row.y:6.1f} {row.x:6.1f}  {row.contrast:8.5f}"
+        found = "   missed"
+        if row.found_score == row.found_score:  # not NaN
+            found = (
+                f"{row.found_raw_frame:15.0f} {row.found_y:6.1f} {row.found_x:6.1f}"
+                f"  {row.found_contrast:8.5f} {row.found_score:6.1f}"
+            )
+        lines.append(true + found)
+    return "\n".join(lines)
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Monitor]:
+    """Give a monitor that draws a bar on a terminal, and that Ctrl-C cancels.
+
+    The first Ctrl-C lets the work stop at the next block of frames, a second one at once.
+    """
+    stop = threading.Event()
+    with _on_interrupt(stop):
+        if not sys.stderr.isatty():
+            yield Monitor(cancelled=stop.is_set)
+            return
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(label, total=1.0)
+
+            def show(fraction: float, message: str) -> None:
+                text = f"{label}: {message}" if message else label
+                bar.update(task, completed=fraction, description=text[:60])
+
+            yield Monitor(show, stop.is_set)
+
+
+@contextmanager
+def _on_interrupt(stop: threading.Event) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        if stop.is_set():
+            signal.default_int_handler(number, frame)
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
