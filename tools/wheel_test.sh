@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 "$python" -m build --quiet --wheel --no-isolation --outdir "$work/dist"
 "$python" tools/check_wheel.py "$work"/dist/*.whl
 "$python" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 \
     --constraint constraints.txt "$work"/dist/*.whl
 cd "$work"
 samples() { venv/bin/python -c 'from napari_uai.workflow.samples import sample_folder as f; print(f())'; }
