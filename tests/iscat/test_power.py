@@ -39,6 +39,14 @@ def test_columns_before_rows_in_memory():
     np.testing.assert_allclose(power_normalization(video), plain(COUNTS), rtol=2e-7)
 
 
+def test_pixels_at_odd_addresses():
+    stored = np.frombuffer(b"x" + COUNTS.tobytes(), np.uint8)[1:].view(COUNTS.dtype)
+    assert not stored.flags.aligned
+    np.testing.assert_allclose(
+        power_normalization(stored.reshape(COUNTS.shape)), plain(COUNTS), rtol=2e-7
+    )
+
+
 def test_power_is_measured_in_the_region():
     region = (1, 4, 2, 9)
     np.testing.assert_array_equal(

@@ -223,6 +223,14 @@ def test_a_frame_that_is_not_finite_is_named(value, frame):
         ).compute()
 
 
+def test_a_frame_without_power_is_named_by_the_common_pass():
+    video = COUNTS.copy()
+    video[211] = 0
+    normalized = power_normalization(da.from_array(video))
+    with pytest.raises(BadValueError, match="frame 211 has a power"):
+        differential_rolling_average(normalized, batch_size=50).compute()
+
+
 def test_a_landing_is_a_triangle_whose_tip_is_one_batch_before_it():
     video = np.full((200, 9, 9), 1000.0)
     video[120:, 4, 4] *= 1.01

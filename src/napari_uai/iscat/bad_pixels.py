@@ -287,8 +287,7 @@ def _load(
     radius = (columns.size - block.shape[2]) // 2
     for i in range(rows.size):
         base = t * block.frame_step + rows[i] * block.row_step
-        for c in range(block.shape[2]):
-            out[i, radius + c] = block.flat[base + c]
+        out[i, radius : radius + block.shape[2]] = block.flat[base : base + block.shape[2]]
         for j in range(radius):
             out[i, j] = block.flat[base + columns[j]]
             out[i, columns.size - 1 - j] = block.flat[base + columns[columns.size - 1 - j]]
@@ -329,13 +328,15 @@ def _median_3x3(
     for t in range(n):
         _load(block, t, rows, columns, frame)
         for r in range(height):
+            above, here, below = frame[r], frame[r + 1], frame[r + 2]
             for c in range(columns.size):
-                x, y, z = frame[r, c], frame[r + 1, c], frame[r + 2, c]
+                x, y, z = above[c], here[c], below[c]
                 low[c] = _low(_low(x, y), z)
                 middle[c] = _middle(x, y, z)
                 high[c] = _high(_high(x, y), z)
+            medians = out[t, r]
             for c in range(width):
-                out[t, r, c] = _middle(
+                medians[c] = _middle(
                     _high(_high(low[c], low[c + 1]), low[c + 2]),
                     _middle(middle[c], middle[c + 1], middle[c + 2]),
                     _low(_low(high[c], high[c + 1]), high[c + 2]),
@@ -364,8 +365,7 @@ def _median_square(
                 for i in range(size):
                     for j in range(size):
                         place = (i * size + j) * LANES
-                        for k in range(count):
-                            lanes[place + k] = frame[r + i, first + k + j]
+                        start = first + j
+                        lanes[place : place + count] = frame[r + i, start : start + count]
                 median_of_lanes(lanes, size * size, network, medians)
-                for k in range(count):
-                    out[t, r, first + k] = medians[k]
+                out[t, r, first : first + count] = medians[:count]

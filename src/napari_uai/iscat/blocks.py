@@ -21,16 +21,19 @@ KERNEL_DTYPES = frozenset("BbHhIifd")
 def kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Compile a function once per machine; it runs in one thread and releases the GIL.
 
-    Arithmetic is done as written, in the order in which it is written.
+    Arithmetic is done as written, in the order in which it is written; a division by zero gives
+    infinity or NaN, as in numpy. Loops over pixels run over slices of one row: with an index that
+    might be negative (which counts from the end) numba's loops are four times as slow.
     """
-    compiled = numba.njit(cache=True, nogil=True)(function)
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     return cast("Callable[Parameters, Result]", compiled)
 
 
 def reordering_kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Compile as :func:`kernel` does, but let sums be reordered; NaN and infinity stay."""
     reordering = {"reassoc", "nsz", "contract"}
-    compiled = numba.njit(cache=True, nogil=True, fastmath=reordering)(function)
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": reordering}
+    compiled = numba.njit(**options)(function)
     return cast("Callable[Parameters, Result]", compiled)
 
 
@@ -62,6 +65,8 @@ def as_block(frames: npt.NDArray[Any]) -> Block:
     frames = _native(frames)
     if not _has_unit_rows(frames):
         frames = np.ascontiguousarray(frames)
+    if not frames.flags.aligned:
+        frames = frames.copy()
     n, height, width = frames.shape
     size = frames.itemsize
     frame_step = frames.strides[0] // size if n > 1 else height * width

@@ -243,8 +243,7 @@ def _filter_frames(
         smooth[:] = 0
         for r in range(height):
             base = t * block.frame_step + r * block.row_step
-            for c in range(width):
-                line[radius + c] = block.flat[base + c]
+            line[radius : radius + width] = block.flat[base : base + width]
             line[:radius] = line[radius]
             line[radius + width :] = line[radius + width - 1]
             for m in range(n_terms):
@@ -255,8 +254,10 @@ def _filter_frames(
                 for k in range(n_taps):
                     tap = along_columns[m, k]
                     row = min(max(r + k - radius, 0), height - 1)
+                    source = smooth[m, row]
+                    target = out[t, r]
                     for c in range(width):
-                        out[t, r, c] += tap * smooth[m, row, c]
+                        target[c] += tap * source[c]
 
 
 @reordering_kernel
@@ -265,5 +266,6 @@ def _add_taps(
 ) -> None:
     for k in range(taps.size):
         tap = taps[k]
+        shifted = line[k : k + out.size]
         for c in range(out.size):
-            out[c] += tap * line[c + k]
+            out[c] += tap * shifted[c]

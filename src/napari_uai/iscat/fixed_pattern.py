@@ -100,8 +100,7 @@ def _correct_frames(block: Block, correction: Correction, out: npt.NDArray[np.fl
     for t in range(n):
         for r in range(height):
             base = t * block.frame_step + r * block.row_step
-            for c in range(width):
-                out[t, r, c] = block.flat[base + c]
+            out[t, r] = block.flat[base : base + width]
         correct_plane(out[t], correction, lanes)
 
 
@@ -141,12 +140,14 @@ def _subtract_offsets(
             _clipped_means(lanes, size, deviations, offsets)
         if of_rows:
             for k in range(count):
+                line = plane[first + k]
                 for c in range(width):
-                    plane[first + k, c] -= offsets[k]
+                    line[c] -= offsets[k]
         else:
             for r in range(height):
+                line = plane[r, first : first + count]
                 for k in range(count):
-                    plane[r, first + k] -= offsets[k]
+                    line[k] -= offsets[k]
 
 
 @kernel
@@ -161,12 +162,16 @@ def _gather(
     height, width = plane.shape
     if of_rows:
         for k in range(count):
+            line = plane[first + k]
+            lane = lanes[k:]
             for c in range(width):
-                lanes[c * LANES + k] = plane[first + k, c]
+                lane[c * LANES] = line[c]
     else:
         for r in range(height):
+            line = plane[r, first : first + count]
+            lane = lanes[r * LANES : r * LANES + count]
             for k in range(count):
-                lanes[r * LANES + k] = plane[r, first + k]
+                lane[k] = line[k]
 
 
 @kernel
@@ -174,8 +179,9 @@ def _subtract_and_fold(
     lanes: npt.NDArray[np.float32], size: int, medians: npt.NDArray[np.float32]
 ) -> None:
     for i in range(size):
+        lane = lanes[i * LANES : (i + 1) * LANES]
         for k in range(LANES):
-            lanes[i * LANES + k] = abs(lanes[i * LANES + k] - medians[k])
+            lane[k] = abs(lane[k] - medians[k])
 
 
 @kernel
@@ -192,8 +198,9 @@ def _clipped_means(
     totals = np.zeros(LANES, np.float32)
     counts = np.zeros(LANES, np.float32)
     for i in range(size):
+        lane = lanes[i * LANES : (i + 1) * LANES]
         for k in range(LANES):
-            difference = lanes[i * LANES + k] - offsets[k]
+            difference = lane[k] - offsets[k]
             inside = np.float32(abs(difference) <= deviations[k])
             totals[k] += inside * difference
             counts[k] += inside

@@ -145,13 +145,17 @@ class PowerNormalizedFrames(Frames):
             If a power is not positive and finite; names the frame.
         """
         power = block_power(block, self.region)
+        self.check_power(power, start)
+        return power
+
+    def check_power(self, power: npt.NDArray[np.float64], start: int) -> None:
+        """Raise BadValueError if a power is not positive and finite; name the frame."""
         bad = np.flatnonzero(~((power > 0) & np.isfinite(power)))
         if bad.size:
             raise BadValueError(
                 f"frame {start + bad[0]} has a power (sum of its pixels) of {power[bad[0]]:g}: "
                 "cut such frames out, or measure the power in another region"
             )
-        return power
 
     def _read_power(self, start: int, stop: int) -> npt.NDArray[np.float64]:
         return self.power_of(as_block(self.source.read(start, stop)), start)
@@ -176,7 +180,7 @@ class PowerNormalizedFrames(Frames):
 def block_power(block: Block, region: tuple[int, int, int, int]) -> npt.NDArray[np.float64]:
     """Return the sum of the pixels in a region of each frame."""
     out = np.empty(block.shape[0])
-    _sum_frames(block, region, out)
+    sum_frames(block, 0, region, out)
     return out
 
 
@@ -203,16 +207,20 @@ def _checked_region(
 
 
 @reordering_kernel
-def _sum_frames(
-    block: Block, region: tuple[int, int, int, int], out: npt.NDArray[np.float64]
+def sum_frames(
+    block: Block, first: int, region: tuple[int, int, int, int], out: npt.NDArray[np.float64]
 ) -> None:
+    """Write the sum of the pixels in a region of as many frames as ``out`` holds."""
     top, bottom, left, right = region
     for t in range(out.size):
         total = 0.0
         for r in range(top, bottom):
-            base = t * block.frame_step + r * block.row_step
-            for i in range(base + left, base + right):
-                total += block.flat[i]
+            base = (first + t) * block.frame_step + r * block.row_step
+            row = block.flat[base + left : base + right]
+            of_row = 0.0
+            for c in range(row.size):
+                of_row += row[c]
+            total += of_row
         out[t] = total
 
 
@@ -224,5 +232,7 @@ def _scale_frames(
     for t in range(n):
         for r in range(height):
             base = t * block.frame_step + r * block.row_step
+            row = block.flat[base : base + width]
+            scaled = out[t, r]
             for c in range(width):
-                out[t, r, c] = block.flat[base + c] * factors[t]
+                scaled[c] = row[c] * factors[t]

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.blocks import Block, as_block, kernel
-from napari_uai.iscat.power import PowerNormalizedFrames, block_power
+from napari_uai.iscat.power import PowerNormalizedFrames, block_power, sum_frames
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
 
@@ -62,6 +62,9 @@ class PrefixSums:
         n, height, width = self.shape
         n_borders = max(BORDERS_BYTES // (8 * height * width), 1)
         self.spacing = max(MIN_SPACING, -(-n // n_borders))
+        chunk = frames_per_chunk(self.shape)
+        if self.spacing > chunk:
+            self.spacing = -(-self.spacing // chunk) * chunk
         self._setup()
 
     def _setup(self) -> None:
@@ -190,14 +193,17 @@ class PrefixSums:
         spacing = self.spacing
         borders = np.zeros((-(-n // spacing) + 1, height, width))
         powers = []
-        chunk = max(frames_per_chunk(self.shape) // spacing, 1) * spacing
-        border = 0
+        chunk = frames_per_chunk(self.shape)
+        chunk = chunk // spacing * spacing or chunk
+        total = np.zeros((height, width))
+        position = 0
         for sums, power in map_chunks(
             self._block_sums, n, chunk, monitor=monitor, message="sums of frames"
         ):
-            for block_sum in sums:
-                np.add(borders[border], block_sum, out=borders[border + 1])
-                border += 1
+            for part in sums:
+                total += part
+                position = min(position + min(spacing, chunk), n)
+                borders[-(-position // spacing)] = total
             powers.append(power)
         if self.normalized is not None:
             self.normalized.remember_power(np.concatenate(powers))
@@ -206,18 +212,21 @@ class PrefixSums:
     def _block_sums(
         self, start: int, stop: int
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Sum the frames between borders; in pieces that stay in the processor's cache."""
-        firsts = range(start, stop, self.spacing)
-        sums = np.zeros((len(firsts), *self.shape[1:]))
-        powers = np.empty(stop - start)
-        piece = max(2**19 // sums[0].size, 1)
-        for total, first in zip(sums, firsts, strict=True):
-            last = min(first + self.spacing, stop)
-            for begin in range(first, last, piece):
-                end = min(begin + piece, last)
-                block = as_block(self.base.read(begin, end))
-                weighted, powers[begin - start : end - start] = self._weighted(block, begin)
-                add_frames(weighted, total)
+        """Sum the frames between borders."""
+        block = as_block(self.base.read(start, stop))
+        sums = np.zeros((-(-(stop - start) // self.spacing), *self.shape[1:]))
+        powers = np.ones(stop - start)
+        if self.normalized is not None:
+            scale = self._first_frame()
+            _sum_normalized(block, self.normalized.region, scale, self.spacing, (powers, sums))
+            self.normalized.check_power(powers, start)
+            return sums, powers
+        _check_finite(block, start)
+        for border, total in enumerate(sums):
+            first = border * self.spacing
+            part = block.frames(first, first + self.spacing)
+            weights = powers[: part.shape[0]]
+            add_frames(WeightedBlock(part, weights, self._first_frame()[1]), total)
         return sums, powers
 
 
@@ -258,27 +267,73 @@ def _check_finite(block: Block, start: int) -> None:
         )
 
 
-# No fastmath: it would cancel the rounding.
+# None of these kernels may reorder: the rounding would be cancelled.
 @kernel
 def add_frames(weighted: WeightedBlock, total: Sum) -> None:
     """Add weighted and rounded frames to a sum, in place; four at a time, to load it less often."""
+    n = weighted.weights.size
+    for t in range(0, n // 4 * 4, 4):
+        _add_four(weighted, t, total)
+    for t in range(n // 4 * 4, n):
+        add_frame(weighted, t, total)
+
+
+@kernel
+def add_frame(weighted: WeightedBlock, t: int, total: Sum) -> None:
+    """Add one weighted and rounded frame to a sum, in place."""
     block, weights, magic = weighted
-    flat, step, row_step = block.flat, block.frame_step, block.row_step
     height, width = total.shape
-    n = weights.size
-    n4 = n // 4 * 4
-    for t in range(0, n4, 4):
-        w0, w1, w2, w3 = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
-        for r in range(height):
-            base = t * step + r * row_step
-            for c in range(width):
-                i = base + c
-                first = (flat[i] * w0 + magic) - magic + ((flat[i + step] * w1 + magic) - magic)
-                i += 2 * step
-                second = (flat[i] * w2 + magic) - magic + ((flat[i + step] * w3 + magic) - magic)
-                total[r, c] += first + second
-    for t in range(n4, n):
-        for r in range(height):
-            base = t * step + r * row_step
-            for c in range(width):
-                total[r, c] += (flat[base + c] * weights[t] + magic) - magic
+    weight = weights[t]
+    for r in range(height):
+        base = t * block.frame_step + r * block.row_step
+        row = block.flat[base : base + width]
+        sums = total[r]
+        for c in range(width):
+            sums[c] += (row[c] * weight + magic) - magic
+
+
+@kernel
+def _add_four(weighted: WeightedBlock, t: int, total: Sum) -> None:
+    block, weights, magic = weighted
+    flat, step = block.flat, block.frame_step
+    w0, w1, w2, w3 = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
+    height, width = total.shape
+    for r in range(height):
+        base = t * step + r * block.row_step
+        row0 = flat[base : base + width]
+        row1 = flat[base + step : base + step + width]
+        row2 = flat[base + 2 * step : base + 2 * step + width]
+        row3 = flat[base + 3 * step : base + 3 * step + width]
+        sums = total[r]
+        for c in range(width):
+            first = ((row0[c] * w0 + magic) - magic) + ((row1[c] * w1 + magic) - magic)
+            second = ((row2[c] * w2 + magic) - magic) + ((row3[c] * w3 + magic) - magic)
+            sums[c] += first + second
+
+
+@kernel
+def _sum_normalized(
+    block: Block,
+    region: tuple[int, int, int, int],
+    scale: tuple[float, float],
+    spacing: int,
+    out: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+) -> None:
+    """Write the power of each frame, and add the weighted frames up between borders.
+
+    Both for a few frames at a time, which stay in the processor's cache.
+    """
+    powers, sums = out
+    n = powers.size
+    weighted = WeightedBlock(block, np.empty(n), scale[1])
+    for border in range(sums.shape[0]):
+        stop = min((border + 1) * spacing, n)
+        for t in range(border * spacing, stop, 4):
+            end = min(t + 4, stop)
+            sum_frames(block, t, region, powers[t:end])
+            weighted.weights[t:end] = scale[0] / powers[t:end]
+            if end == t + 4:
+                _add_four(weighted, t, sums[border])
+            else:
+                for k in range(t, end):
+                    add_frame(weighted, k, sums[border])

@@ -17,7 +17,7 @@ from napari_uai.iscat.fixed_pattern import (
 )
 from napari_uai.iscat.medians import LANES
 from napari_uai.iscat.parameters import Axes, BatchSize
-from napari_uai.iscat.prefix_sums import PrefixSums, WeightedBlock, prefix_sums_of
+from napari_uai.iscat.prefix_sums import PrefixSums, WeightedBlock, add_frame, prefix_sums_of
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 
@@ -217,19 +217,23 @@ def _differential_kernel(
     lanes = np.zeros(max(height, width) * LANES, np.float32)
     for t in range(n):
         if t:
-            _move(blocks[0], t - 1, first)
-            _move(blocks[1], t - 1, second)
-            _move(blocks[2], t - 1, third)
+            add_frame(blocks[0], t - 1, moving[0])
+            add_frame(blocks[1], t - 1, moving[1])
+            add_frame(blocks[2], t - 1, moving[2])
         for r in range(height):
+            x, y, z = first[r], second[r], third[r]
+            difference = plane[r]
             for c in range(width):
-                before = second[r, c] - first[r, c]
-                plane[r, c] = (third[r, c] - second[r, c]) - before
+                difference[c] = (z[c] - y[c]) - (y[c] - x[c])
         correct_plane(plane, correction, lanes)
         for r in range(height):
+            x, y = first[r], second[r]
+            difference = plane[r]
+            contrast = out[t, r]
             for c in range(width):
-                before = np.float32(second[r, c] - first[r, c])
+                before = np.float32(y[c] - x[c])
                 # A dead pixel has no relative contrast.
-                out[t, r, c] = plane[r, c] / before if before != 0 else np.float32(0)
+                contrast[c] = difference[c] / before if before != 0 else np.float32(0)
 
 
 @kernel
@@ -242,19 +246,10 @@ def _mean_kernel(
     n, height, width = out.shape
     for t in range(n):
         if t:
-            _move(blocks[0], t - 1, moving[0])
-            _move(blocks[1], t - 1, moving[1])
+            add_frame(blocks[0], t - 1, moving[0])
+            add_frame(blocks[1], t - 1, moving[1])
         for r in range(height):
+            x, y = moving[0, r], moving[1, r]
+            mean = out[t, r]
             for c in range(width):
-                out[t, r, c] = (moving[1, r, c] - moving[0, r, c]) * factor
-
-
-@kernel
-def _move(weighted: WeightedBlock, t: int, total: npt.NDArray[np.float64]) -> None:
-    """Add one frame to a sum."""
-    block, weights, magic = weighted
-    height, width = total.shape
-    for r in range(height):
-        base = t * block.frame_step + r * block.row_step
-        for c in range(width):
-            total[r, c] += (block.flat[base + c] * weights[t] + magic) - magic
+                mean[c] = (y[c] - x[c]) * factor
