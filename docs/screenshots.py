@@ -24,7 +24,6 @@ def main() -> None:
     viewer.window.remove_dock_widget(dock)
 
     _, landings = widget(viewer, "Find landings (iSCAT)")
-    landings.show_recipe("classical")
     landings.recording.choose(video.name)
     landings.steps.forms["dra"].set_values({"batch_size": BATCH_SIZE})
     run(landings)
