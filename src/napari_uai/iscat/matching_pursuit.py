@@ -27,6 +27,9 @@ SEARCH_BINS = 4
 SUB_BINS = (0.25, 0.5, 0.75)
 MOST_STEPS = 5000
 
+SWEEPS = 1
+"""How often all strong steps are found again."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -93,11 +96,12 @@ class Pursuit:
             step = self._refined(k, int(row), int(column))
             self.add(step, -1)
             steps.append(step)
-        for i, step in enumerate(steps):
-            if abs(step.statistic) >= again:
-                self.add(step, 1)
-                steps[i] = self._found_again(step)
-                self.add(steps[i], -1)
+        for _ in range(SWEEPS):
+            for i, step in enumerate(steps):
+                if abs(step.statistic) >= again:
+                    self.add(step, 1)
+                    steps[i] = self._found_again(step)
+                    self.add(steps[i], -1)
         return steps
 
     def add(self, step: Step, sign: int) -> None:

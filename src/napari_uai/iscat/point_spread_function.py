@@ -98,7 +98,7 @@ def read_psf(path: str | Path) -> PointSpreadFunction:
     path = Path(path)
     if not path.is_file():
         raise BadValueError(
-            f"{path}: no such file; a point-spread function is 'fitted', 'gaussian' or an image file"
+            f"{path}: no such file; give 'fitted', 'gaussian' or an image of a point"
         )
     try:
         image = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _read_image(path)

@@ -40,6 +40,8 @@ Array: TypeAlias = npt.NDArray[np.float64]
 DriftOrder: TypeAlias = Annotated[int, Ge(1), Le(4)]
 """Highest derivative of the mean image: 2 is enough to 0.1 px, 3 to 0.3 px of drift."""
 
+SPLINE_DEGREE = 5
+
 BORDER_PX = 2
 """Where derivatives are one-sided and poor: there they are measured on the frames themselves."""
 
@@ -322,7 +324,7 @@ def positive_mean(mean: Array, bad: npt.NDArray[np.bool_]) -> Array:
 
 
 def _drift_of(images: Array, order: int) -> tuple[Array, Array]:
-    """Drift (frames, 2) against the mean of some images, px, and its standard errors (2)."""
+    """Return the drift (frames, 2) against the mean of some images, px, and its standard errors."""
     images = images / images.mean(axis=(1, 2), keepdims=True)
     mean = images.mean(axis=0)
     bad = find_bad_pixels(images) | ~(mean > 0)
@@ -355,15 +357,15 @@ def _regress_out(frames: Array, mean: Array, order: int) -> Array:
 
 
 def _derivative(image: Array, axis: int, order: int) -> Array:
-    """Derivative along an axis by a cubic spline through the pixels."""
+    """Differentiate along an axis by a spline through the pixels."""
     n = image.shape[axis]
     if order == 0:
         return image
-    if n < 5:
+    if n < 6:
         return np.zeros_like(image)
     places = np.arange(n)
-    degree = max(3, order)
-    spline = make_interp_spline(places, image, k=degree | 1, axis=axis)
+    degree = min(SPLINE_DEGREE, (n - 1) // 2 * 2 - 1)
+    spline = make_interp_spline(places, image, k=degree, axis=axis)
     return np.asarray(spline.derivative(order)(places))
 
 

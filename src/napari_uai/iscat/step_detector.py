@@ -67,6 +67,9 @@ SEGMENT_BATCHES = 12
 OVERLAP_BATCHES = 4
 FEWEST_BINS = 12
 
+END_BATCHES = 0.5
+"""Steps closer to either end are not reported: too few frames show what is there without them."""
+
 PASSES = 3
 PURSUE_TO = 3.0
 AGAIN_FROM = 4.0
@@ -77,9 +80,10 @@ REAL_FROM = 4.3
 SAME_PLACE_SIGMAS = 3.2
 SAME_TIME_BINS = 8
 WEIGH_ROUNDS = 5
+GRID_SIGMAS = 2.4
 
 PSF_FROM = 8.0
-PSF_EVENTS = 3
+PSF_EVENTS = 4
 PSF_LIKENESS = 0.75
 PSF_SIDE_BATCHES = 2
 
@@ -271,7 +275,9 @@ def _parts(frames: Frames, batch_size: int, tile_px: int, *, margin: int) -> Ite
         )
     per_batch = max(batch_size // bin_size, 1)
     length, overlap = SEGMENT_BATCHES * per_batch, OVERLAP_BATCHES * per_batch
-    for bins, own_bins in _cut(len(binned), length, overlap, slack=length // 3):
+    ends = per_batch * END_BATCHES, len(binned) - per_batch * END_BATCHES
+    for bins, within in _cut(len(binned), length, overlap, slack=length // 3):
+        own_bins = max(within[0], ends[0]), min(within[1], ends[1])
         for rows, own_rows in _cut(frames.shape[1], tile_px, margin, slack=tile_px // 3):
             for columns, own_columns in _cut(frames.shape[2], tile_px, margin, slack=tile_px // 3):
                 yield _Part(binned, bins, rows, columns, own_bins, own_rows, own_columns)
@@ -376,10 +382,9 @@ class _Finder:
         n_bins = len(filtered)
         noise = SlowNoise.over(temporal, white)
         near = SAME_PLACE_SIGMAS * self.sigma_px
-        places = np.array([s.pixel for s in steps])
         series = _without_far_events(steps, filtered, psf, near)
         grid = np.zeros(filtered.shape[1:], bool)
-        spacing = max(int(round(2.4 * self.sigma_px)), 1)
+        spacing = max(round(GRID_SIGMAS * self.sigma_px), 1)
         grid[spacing // 2 :: spacing, spacing // 2 :: spacing] = True
         scores = _scores(steps, series, noise)
         for _ in range(2):
@@ -388,7 +393,6 @@ class _Finder:
             gone = courses.T @ _heights_on(real, np.argwhere(grid), psf)
             noise = noise.learnt_from(filtered[:, grid] - gone)
             scores = _scores(steps, series, noise)
-        assert len(places) == len(scores)
         return scores
 
 
@@ -428,14 +432,14 @@ def _without_outlier_bins(relative: Array) -> Array:
     good = np.flatnonzero(~out)
     mended = relative.copy()
     for i in np.flatnonzero(out):
-        right = np.searchsorted(good, i)
-        mended[i] = relative[good[max(right - 1, 0)]] + relative[good[min(right, len(good) - 1)]]
-        mended[i] /= 2
+        right = int(np.searchsorted(good, i))
+        before, after = good[max(right - 1, 0)], good[min(right, len(good) - 1)]
+        mended[i] = (relative[before] + relative[after]) / 2
     return mended
 
 
 def _matched(relative: Array, weights: Array, psf: PointSpreadFunction) -> tuple[Array, Array]:
-    """Matched filter of unit noise, and its response to a point of unit norm at each pixel."""
+    """Filter to unit noise; also return the response to a point of unit norm at each pixel."""
     flipped = psf.image[::-1, ::-1]
     signal = oaconvolve(relative * weights, flipped[None], mode="same", axes=(1, 2))
     squares = oaconvolve(weights, flipped**2, mode="same")
@@ -480,7 +484,8 @@ def _without_far_events(
     """Time course at each event, with those events taken out that are not at the same place."""
     places = np.array([s.pixel for s in steps])
     at = np.array([(s.y, s.x) for s in steps])
-    distance = np.hypot(*np.moveaxis(at[:, None] - places[None], 2, 0))
+    offsets = at[:, None] - places[None]
+    distance = np.hypot(offsets[..., 0], offsets[..., 1])
     others = np.where(distance >= near, _heights_on(steps, places, psf), 0)
     courses = np.array([s.course(len(filtered)) for s in steps])
     series = filtered[:, places[:, 0], places[:, 1]] - courses.T @ others
