@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -102,7 +104,59 @@ def test_folder_of_recordings_is_told_from_a_file(folder):
     assert not is_folder_of_recordings(folder / "run2.bin")
 
 
-def test_scheduler_that_is_not_there_is_one_clear_error(folder, tmp_path):
+def test_scheduler_that_is_not_there_is_one_clear_error(folder, tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    with pytest.raises(NapariUaiError, match="no dask scheduler at"):
-        analyse_folder(folder, tmp_path / "o", "toy", layout=LAYOUT, scheduler="nowhere")
+    monkeypatch.setattr("napari_uai.workflow.batch._CONNECT_S", 1)
+    nowhere = "tcp://127.0.0.1:9"
+    with pytest.raises(NapariUaiError, match=r"no dask scheduler at tcp://127\.0\.0\.1:9"):
+        analyse_folder(folder, tmp_path / "o", "toy", layout=LAYOUT, scheduler=nowhere)
+    assert not (tmp_path / "o").exists()
+
+
+def test_cluster_gives_the_same_files(folder, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    here, there = tmp_path / "here", tmp_path / "there"
+    local = analyse_folder(folder, here, "toy", layout=LAYOUT)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as cluster:
+        address = cluster.scheduler_address
+        remote = analyse_folder(folder, there, "toy", layout=LAYOUT, scheduler=address)
+        one = analyse_recording(
+            folder / "run2.bin", tmp_path / "one", "toy", layout=LAYOUT, scheduler=address
+        )
+        with pytest.raises(NapariUaiError, match=r"bad\.bin"):
+            analyse_recording(
+                folder / "sub" / "bad.bin",
+                tmp_path / "two",
+                "toy",
+                layout=LAYOUT,
+                scheduler=address,
+            )
+    assert [(o.n_landings, o.error) for o in remote] == [(o.n_landings, o.error) for o in local]
+    assert one.n_landings == remote[0].n_landings
+    for name in ("run2/landings.csv", "run10/localizations.csv", "problems.csv"):
+        assert (here / name).read_bytes() == (there / name).read_bytes()
+
+
+def test_cancelling_reaches_the_workers(folder, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    out = tmp_path / "out"
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        monitor = Monitor(cancelled=lambda: True)
+        address = cluster.scheduler_address
+        with pytest.raises(CancelledError):
+            analyse_folder(folder, out, "toy", layout=LAYOUT, scheduler=address, monitor=monitor)
+        deadline = time.monotonic() + 10
+        while list(out.rglob(".partial-*")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert not list(out.rglob(".partial-*"))
+    assert not list(out.rglob("*.csv"))
+
+
+def test_scheduler_without_the_package_says_what_to_install(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(BadValueError, match=r"napari-uai\[cluster\]"):
+        analyse_folder(folder, tmp_path / "o", "toy", layout=LAYOUT, scheduler="tcp://127.0.0.1:9")

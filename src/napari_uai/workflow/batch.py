@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import logging
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from napari_uai.errors import BadValueError, CancelledError, NapariUaiError
 from napari_uai.monitor import SILENT, Monitor
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from napari_uai.videos.formats import FrameRange
 
 _LOG = logging.getLogger(__name__)
+_CONNECT_S, _ASK_S = 10, 0.5
 
 
 @dataclass(frozen=True)
@@ -234,13 +237,18 @@ def _one_by_one(tasks: Sequence[_Task], monitor: Monitor) -> Iterator[Outcome]:
 def _on_cluster(tasks: Sequence[_Task], address: str, monitor: Monitor) -> Iterator[Outcome]:
     """Submit each recording to a dask.distributed cluster; yield in the order of the tasks."""
     client = _client(address)
+    from distributed import Event
+
+    stop = Event(f"napari-uai-stop-{uuid4().hex}", client=client)
     try:
-        futures = client.map(_analyse_or_say_why, [_absolute(t) for t in tasks], pure=False)
+        here = [_absolute(task) for task in tasks]
+        futures = client.map(_analyse_on_worker, here, stop=stop.name, pure=False)
         try:
             _wait(futures, monitor)
             outcomes = client.gather(futures)
         except BaseException:
-            client.cancel(futures, force=True)
+            stop.set()
+            client.cancel(futures)
             raise
     finally:
         client.close()
@@ -255,6 +263,23 @@ def _on_cluster(tasks: Sequence[_Task], address: str, monitor: Monitor) -> Itera
         )
 
 
+def _analyse_on_worker(task: _Task, stop: str) -> Outcome:
+    """Analyse on a worker, whose threads cannot be killed: they ask now and then if to stop."""
+    import dask
+    from distributed import Event
+
+    event, asked = Event(stop), [-_ASK_S]
+
+    def cancelled() -> bool:
+        if time.monotonic() - asked[0] < _ASK_S:
+            return False
+        asked[0] = time.monotonic()
+        return bool(event.is_set())
+
+    with dask.config.set(scheduler="threads"):  # not the cluster, which waits for this task
+        return _analyse_or_say_why(task, Monitor(cancelled=cancelled))
+
+
 def _client(address: str) -> Any:
     try:
         from distributed import Client
@@ -264,7 +289,7 @@ def _client(address: str) -> Any:
             'install it with: pip install "napari-uai[cluster]"'
         ) from None
     try:
-        return Client(address, timeout=10)
+        return Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         reason = " ".join(str(error).split())
         raise BadValueError(
@@ -273,8 +298,6 @@ def _client(address: str) -> Any:
 
 
 def _wait(futures: Sequence[Any], monitor: Monitor) -> None:
-    import time
-
     while True:
         done = sum(f.done() for f in futures)
         monitor.update(done / len(futures), f"{done} of {len(futures)} on the cluster")

@@ -423,7 +423,11 @@ STAGES: dict[str, Stage] = _catalogue(
         "Fixed-pattern correction",
         "filter",
     ),
+    Stage("napari_uai.iscat.stage_drift:stage_drift_correction", "Correct stage drift", "register"),
+    Stage("napari_uai.iscat.stage_drift:measure_stage_drift", "Measure stage drift", "register"),
     Stage("napari_uai.iscat.noise_floor:noise_floor", "Noise floor", "measure"),
+    Stage("napari_uai.iscat.step_detector:detect_steps", "Detect steps", "measure"),
+    Stage("napari_uai.iscat.step_detector:accept_events", "Accept events", "measure"),
     Stage("napari_uai.iscat.spots:detect_spots", "Detect spots", "measure"),
     Stage("napari_uai.iscat.gaussian_fits:fit_spots", "Fit spots", "measure"),
     Stage("napari_uai.iscat.spot_filters:outlier_frames", "Leave out crowded frames", "track"),
@@ -437,5 +441,7 @@ STAGES: dict[str, Stage] = _catalogue(
     Stage("napari_uai.iscat.localization:localize_landings", "Localise landings", "measure"),
     Stage("napari_uai.iscat.localization:summarize_landings", "Summarise landings", "track"),
     Stage("napari_uai.iscat.landings:contrast_traces", "Contrast traces", "measure"),
+    Stage("napari_uai.iscat.contrast:measure_contrasts", "Measure contrasts", "measure"),
+    Stage("napari_uai.iscat.contrast:contrast_histogram", "Contrast histogram", "measure"),
 )
 """Every stage by name."""
