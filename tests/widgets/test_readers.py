@@ -106,6 +106,18 @@ def test_landings_open_as_rings_at_their_frame_of_the_file(viewer, tmp_path):
     assert layer.features["score"].tolist() == [9]
 
 
+def test_landings_lie_over_a_recording_in_micrometres(
+    viewer, described_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
+    [video] = viewer.open(described_file, plugin="napari-uai")
+    path = tmp_path / "landings.csv"
+    path.write_text("landing,frame,raw_frame,y,x\n1,100,300,10,8\n")
+    [layer] = viewer.open(path, plugin="napari-uai")
+    np.testing.assert_allclose(layer.data_to_world(layer.data[0]), (300, 0.5, 0.4))
+    assert layer.units == video.units
+
+
 def test_other_tables_are_left_to_others(tmp_path):
     path = tmp_path / "landings.csv"
     path.write_text("name,age\nAda,36\n")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_uai.widgets.layers import LayerTuple
+    from napari_uai.widgets.layers import LayerTuple, Place
 
 RAW_WIDGET = "Open raw recording"
 _POSITIONS = ("y", "x")
@@ -83,17 +84,33 @@ def _ask_for_layout(path: str) -> bool:
 def _read_tables(path: str | list[str]) -> list[Any]:
     import pandas as pd
 
-    from napari_uai.widgets.layers import RING_COLOURS, Place, points_layer
+    from napari_uai.widgets.layers import RING_COLOURS, points_layer
 
     layers = []
     for one in map(Path, path if isinstance(path, list) else [path]):
         table = pd.read_csv(one)
         frame = next(column for column in _FRAMES if column in table.columns)
         colour = RING_COLOURS["localizations" in one.stem]
-        place = Place(name=one.stem, record={"source": str(one), "history": []})
+        place = _place_of_recording(one)
         placed = table.assign(frame=table[frame])  # raw_frame: they lie over the recording
         layers.append(points_layer(placed, place, name=one.stem, colour=colour))
     return layers
+
+
+def _place_of_recording(table: Path) -> Place:
+    """Return the place of the recording in the viewer, so that the rings lie over it in µm, too."""
+    import napari
+
+    from napari_uai.widgets.layers import KEY, Place, place_of
+
+    place = Place(name=table.stem)
+    viewer = napari.current_viewer()
+    ours = [] if viewer is None else [la for la in viewer.layers if KEY in la.metadata]
+    active = None if viewer is None else viewer.layers.selection.active
+    if ours:
+        place = place_of(active if active in ours else ours[-1])
+    record = {"source": str(table), "history": []}
+    return replace(place, name=table.stem, translate=(0.0, 0.0, 0.0), record=record)
 
 
 def _are_files(path: str | list[str]) -> bool:
