@@ -27,7 +27,10 @@ SEARCH_BINS = 4
 SUB_BINS = (0.25, 0.5, 0.75)
 MOST_STEPS = 5000
 
-SWEEPS = 1
+PART_PX = 2.0
+"""Weaker steps of the same sign and time within this distance are part of the stronger one."""
+
+SWEEPS = 2
 """How often all strong steps are found again."""
 
 
@@ -86,7 +89,17 @@ class Pursuit:
         self.strongest = np.abs(field).max(axis=2)
 
     def run(self, *, stop: float, again: float) -> list[Step]:
-        """Take steps down to a statistic of ``stop``; find those above ``again`` once more."""
+        """Take steps down to a statistic of ``stop``; find those above ``again`` anew."""
+        steps = self._take(stop)
+        for _ in range(SWEEPS):
+            for step in sorted(steps, key=lambda s: -abs(s.statistic)):
+                if step in steps and abs(step.statistic) >= again:
+                    steps = self._taken_again(step, steps)
+            steps += self._take(stop)
+        return steps
+
+    def _take(self, stop: float) -> list[Step]:
+        """Take the strongest step, again and again."""
         steps: list[Step] = []
         while len(steps) < MOST_STEPS:
             row, column = np.unravel_index(self.strongest.argmax(), self.strongest.shape)
@@ -96,13 +109,16 @@ class Pursuit:
             step = self._refined(k, int(row), int(column))
             self.add(step, -1)
             steps.append(step)
-        for _ in range(SWEEPS):
-            for i, step in enumerate(steps):
-                if abs(step.statistic) >= again:
-                    self.add(step, 1)
-                    steps[i] = self._found_again(step)
-                    self.add(steps[i], -1)
         return steps
+
+    def _taken_again(self, step: Step, steps: list[Step]) -> list[Step]:
+        """Find a step once more, and let it absorb the weaker ones that are part of it."""
+        parts = [s for s in steps if s is step or _is_part(s, step)]
+        for part in parts:
+            self.add(part, 1)
+        found = self._found_again(step)
+        self.add(found, -1)
+        return [s for s in steps if not any(s is part for part in parts)] + [found]
 
     def add(self, step: Step, sign: int) -> None:
         """Put the footprint of a step into the field, or take it out."""
@@ -159,6 +175,17 @@ class Pursuit:
         statistic, k, fraction, own = best
         statistic *= peak / value if value else 1.0
         return Step(k, fraction, row + offsets[0], column + offsets[1], statistic, statistic / own)
+
+
+def _is_part(weak: Step, strong: Step) -> bool:
+    """Tell whether a step is what was left of another that was first taken at a wrong place."""
+    return (
+        weak is not strong
+        and abs(weak.statistic) < abs(strong.statistic)
+        and weak.statistic * strong.statistic > 0
+        and abs(weak.k - strong.k) <= SEARCH_BINS
+        and np.hypot(weak.y - strong.y, weak.x - strong.x) <= PART_PX
+    )
 
 
 @kernel

@@ -73,10 +73,10 @@ class PointSpreadFunction:
     def correlation_between(self, dy: npt.ArrayLike, dx: npt.ArrayLike) -> Image:
         """Return the autocorrelation at offsets (px); 0 beyond its range."""
         middle = 2 * self.radius
-        places = [np.asarray(dy, np.float64) + middle, np.asarray(dx, np.float64) + middle]
-        return np.asarray(
-            map_coordinates(self._correlation_spline, places, order=3, prefilter=False)
-        )
+        places = np.stack(np.broadcast_arrays(dy, dx)).astype(np.float64) + middle
+        flat = places.reshape(2, -1)
+        values = map_coordinates(self._correlation_spline, flat, order=3, prefilter=False)
+        return np.asarray(values).reshape(places.shape[1:])
 
 
 def gaussian_psf(sigma_px: float) -> PointSpreadFunction:

@@ -22,7 +22,11 @@ from scipy.ndimage import median_filter
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.bad_pixels import find_bad_pixels
 from napari_uai.iscat.binning import BinnedFrames
-from napari_uai.iscat.fixed_pattern import fixed_pattern_correction
+from napari_uai.iscat.fixed_pattern import (
+    FixedPattern,
+    check_choice,
+    fixed_pattern_correction,
+)
 from napari_uai.iscat.rolling_average import rolling_mean
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import (
@@ -57,6 +61,7 @@ def stage_drift_correction(
     reference: Video,
     *,
     order: DriftOrder = 3,
+    fixed_pattern: FixedPattern = "median",
 ) -> Video:
     """Take what stage drift does to a differential rolling average out of it.
 
@@ -71,6 +76,9 @@ def stage_drift_correction(
         The video that it was made from, ``n_frames`` frames of the same size.
     order
         Highest derivative of the mean image.
+    fixed_pattern
+        Statistic of rows and columns that is taken out once more, because drift disturbs it; as
+        in the rolling average.
 
     Returns
     -------
@@ -83,6 +91,7 @@ def stage_drift_correction(
         If the two videos do not belong together.
     """
     check_order(order)
+    check_choice("fixed_pattern", fixed_pattern, ("none", "median", "clipped_mean"))
     frames, source = frames_of(video), frames_of(reference)
     surplus = len(source) - len(frames) + 1
     if source.shape[1:] != frames.shape[1:] or surplus < 2 or surplus % 2:
@@ -94,7 +103,10 @@ def stage_drift_correction(
     mean = frames_of(rolling_mean(lazy_video(source), batch_size=surplus))
     # The mean image of two batches hardly changes over a small part of them.
     block = max(min(surplus // 20, 200), 1)
-    return video_like(DriftCorrectedFrames(frames, mean, order, block), video)
+    corrected = lazy_video(DriftCorrectedFrames(frames, mean, order, block))
+    if fixed_pattern != "none":
+        corrected = fixed_pattern_correction(corrected, method=fixed_pattern)
+    return video_like(frames_of(corrected), video)
 
 
 def measure_stage_drift(
@@ -102,7 +114,7 @@ def measure_stage_drift(
     *,
     bin_size: Annotated[int, Ge(1), Unit("frames")] = 100,
     segment_bins: Annotated[int, Ge(8), Unit("bins")] = 64,
-    order: DriftOrder = 3,
+    order: DriftOrder = 2,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
     """Measure how far the background moved.
@@ -119,7 +131,8 @@ def measure_stage_drift(
     segment_bins
         Bins that share a mean image; the drift within it should stay below half a pixel.
     order
-        Highest derivative of the mean image.
+        Highest derivative of the mean image; from the third on they are so like the first ones
+        that the drift becomes less certain.
     monitor
         Progress and cancelling, once per chunk.
 
@@ -200,18 +213,17 @@ class MovingBackground:
     gradients: Array
     weights: Array
 
-    def subtract(self, relative: Array, *, iterations: int = 2) -> tuple[Array, Array]:
+    def subtract(self, relative: Array) -> tuple[Array, Array]:
         """Take pattern and drift out of frames.
 
-        The offsets of rows and columns (medians, so that a landing does not move them) and the
-        drift are found in turns, because each disturbs the other.
+        The drift is regressed on the gradients with the means of rows and columns taken out of
+        both, so that neither disturbs the other; the offsets of rows and columns are the medians of
+        what is left, so that a landing does not move them.
 
         Parameters
         ----------
         relative
             Frames relative to their mean image, minus 1; bad pixels anything finite.
-        iterations
-            Turns.
 
         Returns
         -------
@@ -220,24 +232,14 @@ class MovingBackground:
             frames); the first two are minus the drift along rows and columns in px.
         """
         good = self.weights > 0
-        trusted = good & ~_border(good.shape)
-        if trusted.sum() < 4 * len(self.gradients):
-            trusted = good
-        root = np.sqrt(self.weights[trusted])
-        centred = self.gradients - self.gradients[:, trusted].mean(axis=1)[:, None, None]
-        inverse = np.linalg.pinv((centred[:, trusted] * root).T)
         filled = np.where(good, relative, 0)
-        gradients = centred
-        moved = np.zeros_like(filled)
-        coefficients = np.zeros((len(gradients), len(filled)))
-        for _ in range(iterations):
-            still = filled - moved
-            pattern = still - _without_lines(still)
-            moving = filled - pattern
-            coefficients = inverse @ (moving[:, trusted] * root).T
-            gradients = self._measured_at_border(centred, coefficients, moving, good)
-            moved = np.tensordot(coefficients.T, gradients, 1)
-        residual = _without_lines(filled - moved)
+        gradients = np.where(good, self.gradients, 0)
+        coefficients = regressed(filled, gradients, self.weights)
+        moved = np.tensordot(coefficients.T, gradients, 1)
+        pattern = filled - moved
+        pattern -= _without_lines(pattern)
+        gradients = self._measured_at_border(gradients, coefficients, filled - pattern, good)
+        residual = _without_lines(filled - np.tensordot(coefficients.T, gradients, 1))
         residual[:, ~good] = 0
         return residual, coefficients
 
@@ -297,6 +299,30 @@ class DriftCorrectedFrames(Frames):
         return out
 
 
+def regressed(frames: Array, gradients: Array, weights: Array) -> Array:
+    """Regress frames on gradients, rows' and columns' means aside; the border does not vote.
+
+    Parameters
+    ----------
+    frames, gradients
+        (n, rows, columns); 0 at bad pixels in both.
+    weights
+        Rows, columns.
+
+    Returns
+    -------
+    ndarray
+        Coefficients, (gradients, frames).
+    """
+    voting = (weights > 0) & ~_border(weights.shape)
+    if voting.sum() < 4 * len(gradients):
+        voting = weights > 0
+    good, root = weights > 0, np.sqrt(weights[voting])
+    design = _without_means(gradients, good)[:, voting] * root
+    course = _without_means(frames, good)[:, voting] * root
+    return np.asarray(np.linalg.pinv(design.T) @ course.T)
+
+
 def binned_frames(
     binned: BinnedFrames, start: int, stop: int, *, monitor: Monitor = SILENT
 ) -> Array:
@@ -334,8 +360,7 @@ def _drift_of(images: Array, order: int) -> tuple[Array, Array]:
     gradients = gradient_images(mean, order)
     background = MovingBackground(gradients, np.where(bad, 0, 1 / variance))
     _, coefficients = background.subtract(relative)
-    good = gradients[:, ~bad]
-    good = good - good.mean(axis=1, keepdims=True)
+    good = _without_means(gradients, ~bad)[:, ~bad & ~_border(bad.shape)]
     covariance = variance * np.linalg.pinv(good @ good.T)
     error = np.sqrt(np.maximum(np.diag(covariance)[:2], 0))
     return -coefficients[:2].T, error
@@ -343,17 +368,18 @@ def _drift_of(images: Array, order: int) -> tuple[Array, Array]:
 
 def _regress_out(frames: Array, mean: Array, order: int) -> Array:
     bad = ~(mean > 0)
-    gradients = gradient_images(positive_mean(mean, bad), order).reshape(-1, mean.size)
-    flat = frames.reshape(len(frames), -1)
-    middle = np.median(flat, axis=1, keepdims=True)
-    spread = 1.4826 * np.median(np.abs(flat - middle), axis=1, keepdims=True)
-    calm = np.mean(np.abs(flat - middle) <= OUTLIER * spread, axis=0) > 0.5
-    use = calm & ~_border(mean.shape).ravel() & ~bad.ravel()
-    if use.sum() < 4 * len(gradients):
+    middle = np.median(frames, axis=(1, 2), keepdims=True)
+    distance = np.abs(frames - middle)
+    spread = 1.4826 * np.median(distance, axis=(1, 2), keepdims=True)
+    calm = np.mean(distance <= OUTLIER * spread, axis=0) > 0.5
+    good = calm & ~bad
+    gradients = gradient_images(positive_mean(mean, bad), order)
+    if good.sum() < 4 * len(gradients):
         return frames
-    centred = gradients - gradients[:, use].mean(axis=1, keepdims=True)
-    coefficients = (flat - middle)[:, use] @ np.linalg.pinv(centred[:, use])
-    return np.asarray((flat - coefficients @ centred).reshape(frames.shape))
+    coefficients = regressed(
+        np.where(good, frames, 0), np.where(good, gradients, 0), good.astype(np.float64)
+    )
+    return np.asarray(frames - np.tensordot(coefficients.T, gradients, 1))
 
 
 def _derivative(image: Array, axis: int, order: int) -> Array:
@@ -375,5 +401,17 @@ def _border(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     return ~inner
 
 
+def _without_means(frames: Array, good: npt.NDArray[np.bool_]) -> Array:
+    """Subtract the means of the good pixels of rows and columns; in turns, for some are missing."""
+    frames = np.where(good, frames, 0)
+    rows = np.maximum(good.sum(axis=1), 1)[:, None]
+    columns = np.maximum(good.sum(axis=0), 1)[None]
+    for _ in range(1 if good.all() else 3):
+        frames = np.where(good, frames - frames.sum(axis=2, keepdims=True) / rows, 0)
+        frames = np.where(good, frames - frames.sum(axis=1, keepdims=True) / columns, 0)
+    return np.asarray(frames)
+
+
 def _without_lines(frames: Array) -> Array:
-    return np.asarray(fixed_pattern_correction(frames), np.float64)
+    # Twice: where rows differ by more than the noise, the medians of columns are those of few pixels.
+    return np.asarray(fixed_pattern_correction(fixed_pattern_correction(frames)), np.float64)

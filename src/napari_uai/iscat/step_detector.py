@@ -87,8 +87,8 @@ PSF_EVENTS = 4
 PSF_LIKENESS = 0.75
 PSF_SIDE_BATCHES = 2
 
-OUTLIER_BIN = 4.0
-"""Bins with this many times the usual variance (a flash, a saturated frame) are interpolated."""
+OUTLIER_BIN = 20.0
+"""Bins this many times as far from the usual image as others (a flash) are interpolated."""
 
 EVENT_COLUMNS = (
     "frame",
@@ -408,13 +408,14 @@ def _prepare(images: Array, order: int) -> tuple[MovingBackground, Array]:
             f"the video has NaN or infinite pixels (first near bin {bad_bins[0]}): repair bad "
             "pixels first"
         )
+    images = _without_outlier_bins(images)
     mean = images.mean(axis=0)
     bad = find_bad_pixels(images) | ~(mean > 0)
     if bad.mean() > 0.5:
         raise BadValueError("more than half of the pixels are dead or do not change")
     mean = positive_mean(mean, bad)
     relative = np.where(bad, 0, images / mean - 1)
-    relative = _without_outlier_bins(relative - np.median(relative, axis=(1, 2), keepdims=True))
+    relative -= np.median(relative, axis=(1, 2), keepdims=True)
     variance = np.mean(np.diff(relative, axis=0) ** 2, axis=0) / 2
     # Shot noise: the relative variance of a pixel is inverse to its brightness.
     scale = float(np.median((variance * mean)[~bad]))
@@ -423,18 +424,19 @@ def _prepare(images: Array, order: int) -> tuple[MovingBackground, Array]:
     return MovingBackground(gradient_images(mean, order), np.where(bad, 0, mean / scale)), relative
 
 
-def _without_outlier_bins(relative: Array) -> Array:
-    """Interpolate bins whose variance is many times that of the others."""
-    variance = np.median(relative**2, axis=(1, 2))
-    out = variance > OUTLIER_BIN * max(float(np.median(variance)), np.finfo(float).tiny)
+def _without_outlier_bins(images: Array) -> Array:
+    """Interpolate bins that differ from the usual image many times more than others do."""
+    usual = np.median(images, axis=0)
+    distance = np.median((images - usual) ** 2, axis=(1, 2))
+    out = distance > OUTLIER_BIN * np.median(distance)
     if not out.any() or out.sum() > len(out) // 4:
-        return relative
+        return images
     good = np.flatnonzero(~out)
-    mended = relative.copy()
+    mended = images.copy()
     for i in np.flatnonzero(out):
         right = int(np.searchsorted(good, i))
         before, after = good[max(right - 1, 0)], good[min(right, len(good) - 1)]
-        mended[i] = (relative[before] + relative[after]) / 2
+        mended[i] = (images[before] + images[after]) / 2
     return mended
 
 
@@ -564,7 +566,8 @@ def _kinds(events: pd.DataFrame, batch_size: int) -> list[str]:
     for i in np.flatnonzero(strong):
         same = np.hypot(y - y[i], x - x[i]) <= 2.5
         before = strong & same & (frame < frame[i] - batch_size / 10)
-        undone = before & (np.abs(contrast + contrast[i]) <= 3 * np.hypot(error, error[i]))
+        tolerance = np.maximum(3 * np.hypot(error, error[i]), 0.3 * abs(contrast[i]))
+        undone = before & (np.abs(contrast + contrast[i]) <= tolerance)
         if undone.any():
             kinds[i] = "takeoff"
     return list(kinds)
