@@ -8,7 +8,9 @@ such a combination), and the coefficients of the first derivatives are the drift
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -53,7 +55,9 @@ BORDER_TRUST = 0.5
 """Expected error of a derivative there, in units of what is usual in the frame."""
 
 OUTLIER = 5.0
-"""Pixels further than this many robust standard deviations do not vote on the drift."""
+"""Pixels vote on the drift with no more than this many robust standard deviations."""
+
+KEPT_MOTIONS = 64
 
 
 def stage_drift_correction(
@@ -278,6 +282,20 @@ class DriftCorrectedFrames(Frames):
         self.block = block
         self.shape = source.shape
         self.dtype = np.dtype(np.float32)
+        self._setup()
+
+    def _setup(self) -> None:
+        self._lock = Lock()
+        self._motions: OrderedDict[int, _Motion] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["_lock"], state["_motions"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._setup()
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -289,14 +307,69 @@ class DriftCorrectedFrames(Frames):
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Correct block by block, each with its own mean image."""
         out = np.empty((max(stop - start, 0), *self.shape[1:]), np.float32)
+        if not len(out):
+            return out
         given = self.source.read(start, stop)
         for block in range(start // self.block, -(-stop // self.block)):
             first, last = block * self.block, (block + 1) * self.block
-            middle = min(first + self.block // 2, len(self) - 1)
-            mean = np.asarray(self.mean.read(middle, middle + 1)[0], np.float64)
             part = slice(max(first - start, 0), last - start)
-            out[part] = _regress_out(np.asarray(given[part], np.float64), mean, self.order)
+            out[part] = self._motion(block).taken_from(given[part])
         return out
+
+    def _motion(self, block: int) -> _Motion:
+        """Return how a block's background moves, from memory if it was asked for lately."""
+        with self._lock:
+            motion = self._motions.get(block)
+        if motion is None:
+            middle = min(block * self.block + self.block // 2, len(self) - 1)
+            mean = np.asarray(self.mean.read(middle, middle + 1)[0], np.float64)
+            motion = _Motion.of(mean, self.order)
+            with self._lock:
+                self._motions[block] = motion
+                while len(self._motions) > KEPT_MOTIONS:
+                    self._motions.popitem(last=False)
+        return motion
+
+
+@dataclass(frozen=True)
+class _Motion:
+    """What a moving mean image looks like, and how to tell it in a frame.
+
+    Attributes
+    ----------
+    images
+        Gradients, (n, pixels), float32.
+    votes
+        Maps a frame to the coefficients of the images, (n, pixels); rows, columns and the border
+        have no vote.
+    """
+
+    images: npt.NDArray[np.float32]
+    votes: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, mean: Array, order: int) -> _Motion:
+        bad = ~(mean > 0)
+        gradients = np.where(bad, 0, gradient_images(positive_mean(mean, bad), order))
+        design = np.zeros_like(gradients)
+        inner = _inner(mean.shape)
+        design[:, inner[0], inner[1]] = _without_means(
+            gradients[:, inner[0], inner[1]], ~bad[inner]
+        )
+        flat = design.reshape(len(design), -1)
+        images = gradients.reshape(len(gradients), -1).astype(np.float32)
+        return cls(images, (np.linalg.pinv(flat @ flat.T) @ flat).astype(np.float32))
+
+    def taken_from(self, frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return frames of a rolling average without the motion."""
+        flat = np.asarray(frames, np.float32).reshape(len(frames), -1)
+        sample = flat[:, :: max(flat.shape[1] // 1000, 1)]
+        middle = np.median(sample, axis=1, keepdims=True)
+        reach = OUTLIER * 1.4826 * np.median(np.abs(sample - middle), axis=1, keepdims=True)
+        # Clipped, so that a hot pixel has no more of a vote than any other.
+        votes = np.clip(flat, middle - reach, middle + reach)
+        moved = (votes @ self.votes.T) @ self.images
+        return np.asarray((flat - moved).reshape(frames.shape))
 
 
 def regressed(frames: Array, gradients: Array, weights: Array) -> Array:
@@ -366,22 +439,6 @@ def _drift_of(images: Array, order: int) -> tuple[Array, Array]:
     return -coefficients[:2].T, error
 
 
-def _regress_out(frames: Array, mean: Array, order: int) -> Array:
-    bad = ~(mean > 0)
-    middle = np.median(frames, axis=(1, 2), keepdims=True)
-    distance = np.abs(frames - middle)
-    spread = 1.4826 * np.median(distance, axis=(1, 2), keepdims=True)
-    calm = np.mean(distance <= OUTLIER * spread, axis=0) > 0.5
-    good = calm & ~bad
-    gradients = gradient_images(positive_mean(mean, bad), order)
-    if good.sum() < 4 * len(gradients):
-        return frames
-    coefficients = regressed(
-        np.where(good, frames, 0), np.where(good, gradients, 0), good.astype(np.float64)
-    )
-    return np.asarray(frames - np.tensordot(coefficients.T, gradients, 1))
-
-
 def _derivative(image: Array, axis: int, order: int) -> Array:
     """Differentiate along an axis by a spline through the pixels."""
     n = image.shape[axis]
@@ -396,9 +453,14 @@ def _derivative(image: Array, axis: int, order: int) -> Array:
 
 
 def _border(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    inner = np.zeros(shape, bool)
-    inner[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = True
-    return ~inner
+    border = np.ones(shape, bool)
+    border[_inner(shape)] = False
+    return border
+
+
+def _inner(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return the field without its border; a field of a few pixels whole."""
+    return tuple(slice(BORDER_PX, -BORDER_PX) if n > 4 * BORDER_PX else slice(None) for n in shape)
 
 
 def _without_means(frames: Array, good: npt.NDArray[np.bool_]) -> Array:
@@ -413,5 +475,5 @@ def _without_means(frames: Array, good: npt.NDArray[np.bool_]) -> Array:
 
 
 def _without_lines(frames: Array) -> Array:
-    # Twice: where rows differ by more than the noise, the medians of columns are those of few pixels.
+    # Twice: where rows differ by more than the noise, medians of columns rest on few pixels.
     return np.asarray(fixed_pattern_correction(fixed_pattern_correction(frames)), np.float64)
