@@ -4,7 +4,8 @@
 #   make test    everything that a change must pass
 #   make lint    ruff, import contracts, manifest
 #   make types   mypy
-#   make bench   speed, memory and detection figures
+#   make bench   speed and memory figures; a few minutes
+#   make bench-detection  how weak a landing is found: ARGS="--seeds 5 --first-seed 1000"
 #   make docs    the generated reference in docs/reference
 #   make manifest  rewrite the generated part of napari.yaml after a change of the catalogue
 
@@ -19,7 +20,7 @@ export OMP_NUM_THREADS ?= 1
 # Mesa's software renderer gives the same picture on every machine.
 SCREEN := LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1200x24"
 
-.PHONY: demo test lint types bench docs manifest screenshots setup screen core-tests widget-tests wheel-test clean
+.PHONY: demo test lint types bench bench-detection docs manifest screenshots setup screen core-tests widget-tests wheel-test clean
 
 demo: $(READY)
 	$(BIN)/napari-uai demo --out $(OUT)
@@ -46,7 +47,11 @@ wheel-test: $(READY)
 	tools/wheel_test.sh $(BIN)/python
 
 bench: $(READY)
-	set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	$(BIN)/python benchmarks/bench_dra.py
+	$(BIN)/python benchmarks/bench_recipes.py
+
+bench-detection: $(READY)
+	$(BIN)/python benchmarks/bench_detection.py $(ARGS)
 
 docs: $(READY)
 	$(BIN)/python docs/make_reference.py
