@@ -150,7 +150,8 @@ class RepairedFrames(Frames):
         """Read the source's frames and replace the bad pixels."""
         bad, neighbours, counts = self._bad()
         out = np.array(self.source.read(start, stop), np.float32)
-        _replace(out.reshape(len(out), -1), bad, neighbours, counts)
+        pixels = self.shape[1] * self.shape[2]
+        _replace(out.reshape(len(out), pixels), bad, neighbours, counts)
         return out
 
 

@@ -1,0 +1,142 @@
+"""Any source of frames gives an empty block for an empty range, as slices of arrays do."""
+
+import importlib
+import json
+import pkgutil
+from inspect import isabstract
+
+import dask.array as da
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from PIL import Image
+
+import napari_uai
+from napari_uai.iscat.binning import BinnedFrames
+from napari_uai.simulate.recording import SimulatedFrames
+from napari_uai.simulate.settings import RecordingSettings
+from napari_uai.videos import open_frames
+from napari_uai.videos.frames import ArrayFrames, DaskFrames, Frames, frames_of
+from napari_uai.workflow import catalogue
+
+N, HEIGHT, WIDTH = 24, 12, 14
+FORMATS = ("raw", "part", "npy", "colour npy", "zarr", "packed tiff", "tiffs", "pngs")
+PARAMETERS = {
+    "batch_size": 4,
+    "fixed_pattern": "median",
+    "vertices": ((2, 2), (2, 10), (9, 5)),
+}
+
+
+def recording(seed=0):
+    return np.random.default_rng(seed).poisson(1000, (N, HEIGHT, WIDTH)).astype(np.uint16)
+
+
+def opened(folder, kind):
+    video = recording()
+    match kind:
+        case "raw" | "part":
+            video.tofile(folder / "a.bin")
+            layout = {"height": HEIGHT, "width": WIDTH, "dtype": "<u2"}
+            (folder / "a.json").write_text(json.dumps(layout))
+            return open_frames(folder / "a.bin", frames=(2, 20) if kind == "part" else None)[0]
+        case "npy":
+            np.save(folder / "a.npy", video)
+        case "colour npy":
+            np.save(folder / "a.npy", np.repeat(video[..., None], 3, axis=-1))
+        case "zarr":
+            zarr.save_array(folder / "a.zarr", video)
+        case "packed tiff":
+            tifffile.imwrite(folder / "a.tif", video, compression="zlib")
+        case "tiffs":
+            for i in range(3):
+                tifffile.imwrite(folder / f"{i}.tif", video[8 * i : 8 * i + 8])
+            return open_frames(folder)[0]
+        case "pngs":
+            for i, frame in enumerate(video):
+                Image.fromarray(frame).save(folder / f"{i}.png")
+            return open_frames(folder)[0]
+    return open_frames(next(folder.iterdir()))[0]
+
+
+def video_stages():
+    """Every stage that makes a video of a video."""
+    return [
+        stage
+        for stage in catalogue.STAGES.values()
+        if stage.output == "video" and all(i.kind == "video" for i in stage.inputs)
+    ]
+
+
+def made_by(stage):
+    """Run a stage lazily."""
+    video = da.from_array(recording())
+    inputs = [video for given in stage.inputs]
+    if stage.name == "stage_drift_correction":
+        rolling = catalogue.stage("differential_rolling_average").function
+        inputs[0] = rolling(video, batch_size=4)
+    values = {name: v for name, v in PARAMETERS.items() if name in stage.parameters}
+    return frames_of(stage.function(*inputs, **values))
+
+
+def chain_of(frames):
+    """Return frames and all that they are made of."""
+    chain = [frames]
+    while isinstance(getattr(chain[-1], "source", None), Frames):
+        chain.append(chain[-1].source)
+    return chain
+
+
+def assert_empty_blocks(frames):
+    n, *shape = frames.shape
+    for start in (0, 1, n // 2, n):
+        block = frames.read(start, start)
+        assert block.shape == (0, *shape), f"at {start}"
+        assert block.dtype == frames.dtype
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_empty_ranges_of_files_are_empty_blocks(tmp_path, kind):
+    assert_empty_blocks(opened(tmp_path, kind))
+
+
+@pytest.mark.parametrize("stage", video_stages(), ids=lambda stage: stage.name)
+def test_empty_ranges_of_stages_are_empty_blocks(stage):
+    for frames in chain_of(made_by(stage)):
+        assert_empty_blocks(frames)
+
+
+def other_frames():
+    settings = RecordingSettings(frames=N, rows=HEIGHT, columns=WIDTH, landings=0)
+    return [
+        ArrayFrames(recording()),
+        DaskFrames(da.from_array(recording())),
+        BinnedFrames(ArrayFrames(recording()), 3),
+        SimulatedFrames(settings),
+    ]
+
+
+@pytest.mark.parametrize("frames", other_frames(), ids=lambda frames: type(frames).__name__)
+def test_empty_ranges_of_all_others_are_empty_blocks(frames):
+    assert_empty_blocks(frames)
+
+
+def test_no_kind_of_frames_is_left_out_here(tmp_path):
+    for module in pkgutil.walk_packages(napari_uai.__path__, "napari_uai."):
+        if ".widgets" not in module.name:
+            importlib.import_module(module.name)
+    seen = {type(frames) for frames in other_frames()}
+    for kind in FORMATS:
+        folder = tmp_path / kind
+        folder.mkdir()
+        seen.add(type(opened(folder, kind)))
+    seen |= {type(frames) for stage in video_stages() for frames in chain_of(made_by(stage))}
+    ours = {kind for kind in descendants(Frames) if kind.__module__.startswith("napari_uai.")}
+    assert {kind for kind in ours if not isabstract(kind)} <= seen
+
+
+def descendants(kind):
+    for child in kind.__subclasses__():
+        yield child
+        yield from descendants(child)
