@@ -174,6 +174,14 @@ def test_senseless_parameters_are_refused():
         accept_events(pd.DataFrame({"kind": []}))
 
 
+def test_nothing_is_reported_near_the_edge_but_on_request(found):
+    events, _ = found
+    assert events["y"].between(2, SETTINGS.rows - 3).all()
+    assert events["x"].between(2, SETTINGS.columns - 3).all()
+    near, _ = found_in(SETTINGS, border_px=0)
+    assert len(near) > len(events)
+
+
 def test_it_can_be_cancelled():
     with pytest.raises(CancelledError):
         detect_steps(

@@ -114,6 +114,7 @@ def detect_steps(
     drift_order: DriftOrder = 3,
     polarity: Polarity = "auto",
     tile_px: Annotated[int, Ge(32), Unit("px")] = 96,
+    border_px: Annotated[float, Ge(0), Unit("px")] = 2.0,
     min_score: Annotated[float, Gt(0), Unit("standard deviations")] = 3.0,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
@@ -137,6 +138,8 @@ def detect_steps(
         weighed by how often each sign is among the strong events.
     tile_px
         Larger fields are worked through in tiles of this size.
+    border_px
+        Nearer to the edge of the field nothing is reported: half of a particle is outside.
     min_score
         Weaker candidates are left out.
     monitor
@@ -160,8 +163,11 @@ def detect_steps(
     """
     check_order(drift_order)
     check_choice("polarity", polarity, ("auto", "both", "bright", "dark"))
-    if sigma_px <= 0 or tile_px < 32 or min_score <= 0 or batch_size < 1:
-        raise BadValueError("sigma_px and min_score are positive, tile_px at least 32")
+    if sigma_px <= 0 or tile_px < 32 or min_score <= 0 or batch_size < 1 or border_px < 0:
+        raise BadValueError(
+            "sigma_px, min_score and batch_size are positive, border_px is not negative, tile_px "
+            "at least 32"
+        )
     frames = frames_of(video)
     if len(frames) < 2 * batch_size:
         raise TooFewFramesError(
@@ -179,7 +185,10 @@ def detect_steps(
     events = events.drop(columns="bin").assign(kind=_kinds(events, batch_size))
     events["score"] = favour_common_sign(events, polarity)
     events["expected_false"] = expected_false(events["score"].to_numpy(float))
-    events = events[events["score"] >= min_score]
+    inside = np.ones(len(events), bool)
+    for name, n in zip(("y", "x"), frames.shape[1:], strict=True):
+        inside &= ((events[name] >= border_px) & (events[name] <= n - 1 - border_px)).to_numpy()
+    events = events[inside & (events["score"] >= min_score)]
     order = ["score", "frame", "y", "x"]
     events = events.sort_values(order, ascending=[False, True, True, True], ignore_index=True)
     return events.loc[:, list(EVENT_COLUMNS)]
