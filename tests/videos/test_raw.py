@@ -4,6 +4,7 @@ import json
 import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from hypothesis.extra import numpy as hnp
 from scipy.ndimage import gaussian_filter
 
 from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.simulate.recording import SimulatedFrames
+from napari_uai.simulate.scenarios import scenario
 from napari_uai.videos import VideoWarning, frames_of, open_frames, open_video, video_info
 from napari_uai.videos.mapped import FileFrames
 from napari_uai.videos.raw import plausible_shapes, shape_in_name
+from napari_uai.workflow.samples import sample_path
 
 TYPES = [
     order + kind
@@ -138,21 +142,44 @@ def test_other_names_say_nothing(name):
     assert shape_in_name(name) == {}
 
 
-def test_arguments_win_over_sidecar_with_a_warning(tmp_path):
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"height": 17, "width": 3}, r"height 17 \(arguments\) or 36 \(sidecar\), width 3"),
+        ({"dtype": "<u4"}, r"dtype uint32 \(arguments\) or uint16 \(sidecar\)"),
+        ({"offset": 8}, r"offset 8 \(arguments\) or 0 \(sidecar\)"),
+    ],
+)
+def test_arguments_that_contradict_the_sidecar_are_refused_with_shapes(tmp_path, asked, told):
+    speckle_recording(50).tofile(tmp_path / "a.bin")
+    layout = {"height": 36, "width": 48, "dtype": "<u2", "offset": 0}
+    (tmp_path / "a.json").write_text(json.dumps(layout))
+    way_out = r"correct the arguments or edit or remove a\.json; .* fit: 36 x 48 '<u2' \(50 frames"
+    with pytest.raises(VideoFormatError, match=f"{told}.*: {way_out}"):
+        open_video(tmp_path / "a.bin", **asked)
+
+
+def test_arguments_may_repeat_and_complete_what_the_sidecar_says(tmp_path):
     video = speckle_recording(4)
     video.tofile(tmp_path / "a.bin")
-    (tmp_path / "a.json").write_text('{"height": 48, "width": 36, "dtype": "<u2"}')
-    with pytest.warns(VideoWarning, match="its sidecar says height 48; 36 is used as asked"):
-        opened = open_video(tmp_path / "a.bin", height=36, width=48)
+    (tmp_path / "a.json").write_text('{"width": 48, "dtype": "<u2"}')
+    opened = open_video(tmp_path / "a.bin", height=36, width=48)
     np.testing.assert_array_equal(opened.compute(), video)
     assert video_info(tmp_path / "a.bin", height=36, width=48).source == ("arguments", "sidecar")
+
+
+def test_arguments_that_contradict_the_name_are_refused(tmp_path):
+    path = tmp_path / "type_uint16_shape(4, 36, 48).raw"
+    speckle_recording(4).tofile(path)
+    with pytest.raises(VideoFormatError, match=r"35 \(arguments\) or 36 \(name\).*rename the file"):
+        open_video(path, height=35)
 
 
 def test_sidecar_and_name_that_contradict_each_other_are_refused(tmp_path):
     path = tmp_path / "type_uint16_shape(4, 36, 48).raw"
     speckle_recording(4).tofile(path)
     path.with_suffix(".json").write_text('{"height": 35}')
-    with pytest.raises(VideoFormatError, match="sidecar says height 35, its name says 36"):
+    with pytest.raises(VideoFormatError, match=r"height 35 \(sidecar\) or 36 \(name\)"):
         open_video(path)
 
 
@@ -210,6 +237,32 @@ def test_a_file_too_short_for_one_frame_is_refused(tmp_path):
 def test_the_true_shape_of_a_recording_is_the_first_that_is_offered(tmp_path, height, width):
     speckle_recording(50, height, width).tofile(tmp_path / "a.bin")
     assert plausible_shapes(tmp_path / "a.bin")[0] == (50, height, width, "<u2")
+
+
+def test_the_true_shape_of_the_sample_is_the_first_that_is_offered():
+    assert plausible_shapes(sample_path("landings.bin"))[0] == (1200, 41, 40, "<u2")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "dtype"),
+    [
+        *(("still", (200, 72, 72), dtype) for dtype in ("<u2", ">u2", "|u1", "<u4", "<f4", "<f8")),
+        ("drift-0.2", (200, 64, 128), "<u2"),
+        ("living", (600, 70, 50), "<u2"),
+        ("still", (40, 200, 250), "<u2"),
+        ("living", (800, 40, 41), "<u2"),
+    ],
+)
+def test_the_true_shape_of_a_simulation_is_the_first_of_any_type(tmp_path, name, shape, dtype):
+    frames, rows, columns = shape
+    settings = replace(scenario(name, 100), frames=frames, rows=rows, columns=columns, landings=0)
+    counts = SimulatedFrames(settings).read(0, frames)
+    if dtype == "|u1":
+        counts //= 200
+    counts.astype(dtype).tofile(tmp_path / "a.bin")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert plausible_shapes(tmp_path / "a.bin")[0] == (*shape, dtype)
 
 
 def test_noise_offers_shapes_that_fit_the_file_exactly(tmp_path):

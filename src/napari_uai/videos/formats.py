@@ -88,7 +88,7 @@ def open_video(
     Warns
     -----
     VideoWarning
-        If a frame at the end is incomplete, or an argument overrides what the file says.
+        If a frame at the end is incomplete, or there are fewer or more frames than was said.
 
     Notes
     -----

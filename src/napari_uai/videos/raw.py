@@ -20,6 +20,7 @@ SIDECAR_KEYS = ("height", "width", "dtype", "offset", "frames", "pixel_size_um",
 _NAME = re.compile(r"type_(?P<dtype>[A-Za-z0-9]+)_shape\((?P<shape>\d+,\s*\d+,\s*\d+)\)")
 _COMMON_SIDES = frozenset({64, 70, 72, 96, 100, 120, 126, 128, 150, 200, 250, 256, 480, 512, 640})
 _LIKELY_TYPES = ("<u2", "|u1", "<f4", "<f8", "<u4", ">u2")
+_PIXELS_LOOKED_AT, _FRAMES_LOOKED_AT, _ROWS_LOOKED_AT = 2**19, 32, 100
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ def raw_layout(
 ) -> RawLayout:
     """Find out how a headerless file is laid out.
 
-    Arguments win over the sidecar and the name (with a warning where they differ). A sidecar and a
-    name that contradict each other are an error unless an argument settles it.
+    Each fact may come from the arguments, the sidecar or the name; they may not contradict each
+    other, for nobody can tell which of them is a slip.
 
     Parameters
     ----------
@@ -76,7 +77,8 @@ def raw_layout(
     Raises
     ------
     VideoFormatError
-        If shape or type is not to be found, contradicts the file, or fits no whole frame.
+        If shape or type is not to be found, is given in two ways, contradicts the file, or fits no
+        whole frame.
     """
     size = path.stat().st_size
     if size == 0:
@@ -196,7 +198,7 @@ def plausible_shapes(
     """
     size = path.stat().st_size - offset
     types = _LIKELY_TYPES if dtype is None else (pixel_type(dtype).str,)
-    found: list[tuple[float, tuple[int, int, int, str]]] = []
+    found: list[tuple[float, tuple[int, int, int, str], _Likeness]] = []
     for kind in types:
         pixels = np.dtype(kind)
         if size < 1 or size % pixels.itemsize:
@@ -204,10 +206,16 @@ def plausible_shapes(
         likeness = _likeness(path, pixels, offset)
         for n, rows, columns in _divisions(size // pixels.itemsize):
             if height in {None, rows} and width in {None, columns}:
-                score = likeness(rows, columns, pixels.itemsize) + _habit(rows, columns, pixels)
-                found.append((score, (n, rows, columns, kind)))
+                score = likeness.frame(rows * columns, columns, pixels.itemsize)
+                score += _habit(rows, columns, pixels)
+                found.append((score, (n, rows, columns, kind), likeness))
     found.sort(key=lambda scored: -scored[0])
-    return [shape for _, shape in found[:n_best]]
+    best = [
+        (score + likeness.rows(rows * columns, columns), (n, rows, columns, kind))
+        for score, (n, rows, columns, kind), likeness in found[:_ROWS_LOOKED_AT]
+    ]
+    best.sort(key=lambda scored: -scored[0])
+    return [shape for _, shape in best[:n_best]]
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
@@ -231,14 +239,21 @@ def _sidecar(path: Path) -> dict[str, Any]:
 
 @dataclass
 class _Facts:
-    """What is said about a file, and by whom; the first to say something wins."""
+    """What is said about a file, and by whom."""
 
     path: Path
     values: dict[str, Any] = field(default_factory=dict)
     said_by: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
 
     def add(self, source: str, values: Mapping[str, Any]) -> None:
+        """Take what a source says.
+
+        Raises
+        ------
+        VideoFormatError
+            If it contradicts one before.
+        """
+        clashes = []
         for key, value in values.items():
             if value is None or key not in {"height", "width", "dtype", "offset", "frames"}:
                 continue
@@ -246,18 +261,26 @@ class _Facts:
             if key not in self.values:
                 self.values[key], self.said_by[key] = checked, source
             elif not _same(self.values[key], checked):
-                self._contradiction(key, source, checked)
+                clashes.append((key, checked))
+        if clashes:
+            raise VideoFormatError(self._contradiction(source, clashes))
 
-    def _contradiction(self, key: str, source: str, value: Any) -> None:
-        mine, said_by = self.values[key], self.said_by[key]
-        if said_by != "arguments":
-            raise VideoFormatError(
-                f"{self.path}: its {said_by} says {key} {mine}, its {source} says {value}: "
-                f"correct one of them, or give {key} yourself"
-            )
-        self.warnings.append(
-            f"{self.path.name}: its {source} says {key} {value}; {mine} is used as asked"
+    def _contradiction(self, source: str, clashes: list[tuple[str, Any]]) -> str:
+        others = list(dict.fromkeys(self.said_by[key] for key, _ in clashes))
+        told = ", ".join(
+            f"{key} {self.values[key]} ({self.said_by[key]}) or {value} ({source})"
+            for key, value in clashes
         )
+        ways = _and([self._way_out(each) for each in (*others, source)], "or")
+        return f"{self.path} is said to have {told}: {ways}{_hint(self.path)}"
+
+    def _way_out(self, source: str) -> str:
+        if source == "arguments":
+            return "correct the arguments"
+        if source == "name":
+            return "rename the file"
+        sidecar = next((p for p in sidecar_paths(self.path) if p.is_file()), None)
+        return f"edit or remove {sidecar.name if sidecar else 'its sidecar'}"
 
 
 def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
@@ -271,7 +294,7 @@ def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
             f"{path} has {size} bytes, too few for one frame of {described} "
             f"after {offset} bytes of header{_hint(path, offset=offset)}"
         )
-    warnings = list(facts.warnings)
+    warnings = []
     if facts.values.get("frames", frames) != frames:
         stated = facts.values["frames"]
         message = (
@@ -280,8 +303,8 @@ def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
         )
         if not {facts.said_by["height"], facts.said_by["width"]} <= {"arguments"}:
             raise VideoFormatError(
-                f"{path}: {message}: give height, width and dtype yourself"
-                f"{_hint(path, offset=offset)}"
+                f"{path}: {message}: copy it again if it was cut, or give height, width and dtype "
+                f"yourself to take what is there{_hint(path, offset=offset)}"
             )
         warnings.append(f"{path.name}: {message}; all {frames} are used")
     if rest:
@@ -334,8 +357,8 @@ def _hint(
     return f"; height x width that would fit: {listed}"
 
 
-def _and(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+def _and(words: list[str], last: str = "and") -> str:
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _divisions(n_pixels: int) -> Iterator[tuple[int, int, int]]:
@@ -360,44 +383,108 @@ def _habit(height: int, width: int, dtype: np.dtype[Any]) -> float:
 
 @dataclass(frozen=True)
 class _Likeness:
+    """How well pixels resemble those at other places of the stream.
+
+    Attributes
+    ----------
+    stream
+        Pixels of the start of the file, scaled to -1 to 1.
+    correlation
+        Pearson correlation of the stream with itself, by lag in pixels.
+    doubt
+        How little the values look like those of a camera, from 0.
+    """
+
+    stream: npt.NDArray[np.float64]
     correlation: npt.NDArray[np.float64]
+    doubt: float
 
-    def __call__(self, height: int, width: int, itemsize: int) -> float:
-        """Return how much pixels resemble those a frame and a row later, more than others."""
-        frame = height * width
-        if frame + width >= self.correlation.size:
-            return 0.0
+    def frame(self, size: int, width: int, itemsize: int) -> float:
+        """Return how much pixels resemble those a frame later, more than others around."""
+        if size + width >= self.correlation.size:
+            return -self.doubt
         # A still picture under noise is 0.99 alike from frame to frame, 0.8 from row to row.
-        alike = -float(np.log10(1.01 - self._peak(frame, width)))
-        rows = self._peak(width, width)
+        alike = -float(np.log10(1.01 - _peak(self.correlation, size, width)))
         # Two frames resemble the next two as one does the next: the smaller is right.
-        large = 0.06 * float(np.log2(frame * itemsize)) * min(alike, 1.0)
-        return alike + rows - large
+        large = 0.06 * float(np.log2(size * itemsize)) * min(alike, 1.0)
+        return alike - large - self.doubt
 
-    def _peak(self, lag: int, width: int) -> float:
-        """Return the correlation at a lag above that of its neighbourhood, 0 to 1."""
-        # Steps of two: bytes read singly from 16-bit pixels resemble every second one.
-        reach = 2 * (width // 4)
-        around = float(self.correlation[lag - reach : lag + reach + 1 : 2].mean())
-        return float(np.clip((self.correlation[lag] - around) / max(1 - around, 1e-9), 0, 1))
+    def rows(self, size: int, width: int) -> float:
+        """Return how much rows resemble the next, in the mean of the frames at hand."""
+        n = min(self.stream.size // size, _FRAMES_LOOKED_AT)
+        picture = self.stream[: n * size].reshape(n, size).mean(axis=0) if n else self.stream
+        above, below = picture[:-width], picture[width:]
+        if not (above.size and above.std() > 0 and below.std() > 0):
+            return 0.0
+        return float(np.corrcoef(above, below)[0, 1])
 
 
 def _likeness(path: Path, dtype: np.dtype[Any], offset: int) -> _Likeness:
+    content = np.fromfile(path, np.uint8, _PIXELS_LOOKED_AT * dtype.itemsize, offset=offset)
+    content = content[: content.size // dtype.itemsize * dtype.itemsize]
+    with np.errstate(all="ignore"):  # a wrong type: anything may come out
+        stream = content.view(dtype).astype(np.float64)
+        doubt = _doubt(content, stream, dtype)
+        stream = np.nan_to_num(stream, nan=0.0, posinf=0.0, neginf=0.0)
+        bound = float(np.quantile(np.abs(stream), 0.999))  # wrong types give a few giants
+        stream = np.clip(stream / bound, -1, 1) if 0 < bound < np.inf else np.zeros(0)
+    if stream.size == 0 or stream.std() == 0:
+        return _Likeness(np.zeros(0), np.zeros(0), doubt)
+    return _Likeness(stream, _correlation(stream - stream.mean()), doubt)
+
+
+def _doubt(
+    content: npt.NDArray[np.uint8], stream: npt.NDArray[np.float64], dtype: np.dtype[Any]
+) -> float:
+    """Return how little values look like those of a camera.
+
+    Halves of wider pixels differ: the upper hardly varies, the lower is all over its range. Two
+    pixels that are read as one are a number far beyond any camera's, or have two halves alike.
+    """
+    if not stream.size:
+        return 0.0
+    if dtype.kind == "f":
+        size = np.abs(stream)
+        sane = np.isfinite(stream).all() and not ((size > 0) & (size < 1e-12)).any()
+        usual = sane and np.quantile(size, 0.999) < min(1e7, 1e4 * size.mean())
+    else:
+        usual = dtype.itemsize < 4 or np.quantile(stream, 0.999) < 2**24
+    if not usual:
+        return 1.0
+    if dtype.itemsize <= 4 and _in_turn_unlike(stream):
+        return 0.5
+    return 0.5 if dtype.itemsize > 1 and not _in_turn_unlike(content) else 0.0
+
+
+def _in_turn_unlike(values: npt.NDArray[Any]) -> bool:
+    """Tell whether every second or fourth value is of another kind than the rest."""
+    turns = values[: values.size // 4 * 4].reshape(-1, 4).astype(np.float64)
+    if not len(turns):
+        return False
+    spread, level = turns.std(axis=0), turns.mean(axis=0)
+    return bool(spread.max() > 2 * spread.min() or np.ptp(level) > spread.max())
+
+
+def _correlation(stream: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the Pearson correlation of a stream with itself, for lags of up to half of it."""
     from scipy.fft import irfft, next_fast_len, rfft
 
-    stream = np.fromfile(path, dtype, 2**19, offset=offset).astype(np.float64)
-    stream = np.nan_to_num(stream, nan=0.0, posinf=0.0, neginf=0.0)
-    bound = float(np.quantile(np.abs(stream), 0.999))  # wrong types give a few giants
-    if bound == 0:
-        return _Likeness(np.zeros(0))
-    stream = np.clip(stream / bound, -1, 1)
-    stream -= stream.mean()
-    with np.errstate(over="ignore", invalid="ignore"):  # a wrong type: no likeness at all
-        power = float(stream @ stream)
-    if power == 0:
-        return _Likeness(np.zeros(0))
+    lags = np.arange(stream.size // 2)
     length = next_fast_len(2 * stream.size)
     spectrum = rfft(stream, length)
-    correlation = irfft(spectrum * spectrum.conj(), length)[: stream.size // 2]
-    overlap = stream.size / (stream.size - np.arange(correlation.size))
-    return _Likeness(correlation / power * overlap)
+    products = irfft(spectrum * spectrum.conj(), length)[: lags.size]
+    sums, squares = (np.concatenate([[0.0], np.cumsum(stream**power)]) for power in (1, 2))
+    overlap = stream.size - lags
+    first, last = sums[overlap] / overlap, (sums[-1] - sums[lags]) / overlap
+    first_power = squares[overlap] / overlap - first**2
+    last_power = (squares[-1] - squares[lags]) / overlap - last**2
+    spread = np.sqrt(np.maximum(first_power * last_power, 0))
+    return np.asarray((products / overlap - first * last) / np.maximum(spread, 1e-12))
+
+
+def _peak(correlation: npt.NDArray[np.float64], lag: int, width: int) -> float:
+    """Return the correlation at a lag above that of its neighbourhood, 0 to 1."""
+    # Steps of two: bytes read singly from 16-bit pixels resemble every second one.
+    reach = 2 * (width // 4)
+    around = float(correlation[lag - reach : lag + reach + 1 : 2].mean())
+    return float(np.clip((correlation[lag] - around) / max(1 - around, 1e-9), 0, 1))
