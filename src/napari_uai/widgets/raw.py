@@ -125,9 +125,12 @@ class RawRecordingWidget(QWidget):
         self.suggestions.clear()
         self.suggestions.addItem("choose, or give them below", None)
         if path.is_file() and path.stat().st_size:
-            for n, rows, columns, kind in plausible_shapes(path):
+            said = _said_layout(path)
+            for n, rows, columns, kind, offset in said or [
+                (*shape, 0) for shape in plausible_shapes(path)
+            ]:
                 text = f"{n} frames of {rows} x {columns} px, {_NAMES.get(kind, kind)}"
-                self.suggestions.addItem(text, (rows, columns, kind))
+                self.suggestions.addItem(text, (rows, columns, kind, offset))
         self.suggestions.blockSignals(False)
         if self.suggestions.count() > 1:
             self.suggestions.setCurrentIndex(1)
@@ -136,10 +139,13 @@ class RawRecordingWidget(QWidget):
     def _take_suggestion(self, index: int) -> None:
         chosen = self.suggestions.itemData(index)
         if chosen is not None:
-            rows, columns, kind = chosen
+            rows, columns, kind, offset = chosen
             self.height_px.setValue(rows)
             self.width_px.setValue(columns)
-            self.pixel_type.setCurrentIndex(max(self.pixel_type.findData(kind), 0))
+            if self.pixel_type.findData(kind) < 0:
+                self.pixel_type.addItem(_NAMES.get(kind, kind), kind)
+            self.pixel_type.setCurrentIndex(self.pixel_type.findData(kind))
+            self.offset.setValue(offset)
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open raw recording")
@@ -207,6 +213,17 @@ def _picture(frame: Any) -> QPixmap:
     return QPixmap.fromImage(image).scaled(
         _PREVIEW_PX, _PREVIEW_PX, Qt.AspectRatioMode.KeepAspectRatio
     )
+
+
+def _said_layout(path: Path) -> list[tuple[int, int, int, str, int]]:
+    """Return frames, rows, columns, type and header that a recording's sidecar or name gives."""
+    from napari_uai.videos.raw import raw_layout, read_sidecar
+
+    try:
+        layout = raw_layout(path, sidecar=read_sidecar(path))
+    except (NapariUaiError, OSError):
+        return []
+    return [(*layout.shape, layout.dtype.str, layout.offset)]
 
 
 def _write_sidecar(path: Path, layout: dict[str, Any]) -> None:
