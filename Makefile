@@ -46,9 +46,10 @@ widget-tests: screen
 wheel-test: $(READY)
 	tools/wheel_test.sh $(BIN)/python
 
+# With the threads that a user's run has.
 bench: $(READY)
-	$(BIN)/python benchmarks/bench_dra.py
-	$(BIN)/python benchmarks/bench_recipes.py
+	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_dra.py
+	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_recipes.py
 
 bench-detection: $(READY)
 	$(BIN)/python benchmarks/bench_detection.py $(ARGS)
