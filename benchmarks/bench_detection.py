@@ -201,7 +201,8 @@ def figures_text(table: pd.DataFrame, recordings: int) -> str:
         f"alone (recipe classical has no others); error: standard error over {recordings} "
         "recordings.\n"
         "Precision, recall, false ones in each recording: of the reported landings.\n"
-        "Limit: contrast found with that recall at one false candidate per 10 000 frames.\n"
+        "Limit: contrast found with that recall at one false candidate per 10 000 frames\n"
+        "(0: even the weakest are; inf: not even the strongest are).\n"
         "[...]: prototype figures, measured elsewhere, on another simulator's recordings."
     )
 
