@@ -25,6 +25,7 @@ def test_the_image_has_unit_norm_and_the_closed_forms_of_a_gaussian():
     assert psf.peak == pytest.approx(1 / np.sqrt(np.pi * SIGMA**2), rel=1e-4)
     # The sum of the squared derivative of a unit-norm Gaussian is 1 / (2 sigma^2).
     assert psf.gradient_norm[0] == pytest.approx(1 / np.sqrt(2) / SIGMA, rel=0.1)
+    assert psf.correlation_area == pytest.approx(2 * np.pi * SIGMA**2, rel=1e-3)
 
 
 def test_a_point_is_put_at_its_sub_pixel_place():

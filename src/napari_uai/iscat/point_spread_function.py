@@ -40,6 +40,9 @@ class PointSpreadFunction:
         Root of the sum of squares of its derivatives along rows and columns: a matched filter of
         signal-to-noise s finds the place with standard errors ``1 / (s * gradient_norm)``
         (Cramer-Rao bound for white noise).
+    correlation_area
+        Sum of its squared autocorrelation, px: a field of white noise, filtered with it, has one
+        independent value in that many pixels (``2 pi sigma^2`` for a Gaussian).
     """
 
     def __init__(self, image: npt.ArrayLike) -> None:
@@ -57,6 +60,7 @@ class PointSpreadFunction:
         dy, dx = np.gradient(self.image)
         self.gradient_norm = (float(np.sqrt(np.sum(dy**2))), float(np.sqrt(np.sum(dx**2))))
         correlation = fftconvolve(self.image, self.image[::-1, ::-1])
+        self.correlation_area = float(np.sum(correlation**2))
         self._image_spline = spline_filter(self.image, order=3)
         self._correlation_spline = spline_filter(correlation, order=3)
 

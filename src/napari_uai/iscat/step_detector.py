@@ -52,7 +52,6 @@ from napari_uai.iscat.stage_drift import (
     positive_mean,
 )
 from napari_uai.iscat.step_models import (
-    PIXELS_PER_INDEPENDENT_VALUE,
     SlowNoise,
     StepStatistics,
     temporal_covariance,
@@ -332,7 +331,7 @@ class _Finder:
             white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=(1, 2)))) / 2
             if not white > 0:
                 raise BadValueError("the frames do not change: there is nothing to be found")
-            n_independent = bad.size / PIXELS_PER_INDEPENDENT_VALUE
+            n_independent = bad.size / psf.correlation_area
             temporal = temporal_covariance(quiet.reshape(len(quiet), -1), white, n_independent)
             statistics = StepStatistics.of(temporal)
             last = turn == PASSES - 1

@@ -17,9 +17,6 @@ from scipy.special import logsumexp
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
-PIXELS_PER_INDEPENDENT_VALUE = 30.0
-"""Area of a matched filter of sigma 1.7 px: how many pixels carry one independent value."""
-
 SLOW_TIMES = (1 / 12, 1 / 6, 1 / 3)
 """Correlation times of slow change, in units of the segment's length."""
 
