@@ -299,6 +299,7 @@ def combine_places(
     batch_size: BatchSize = 500,
     sigma_px: SigmaPx = 1.7,
     own_error_px: Annotated[float, Ge(0), Unit("px")] = 0.0,
+    move: bool = True,
 ) -> pd.DataFrame:
     """Join the place of each event with those of the Gaussian fits that belong to it.
 
@@ -323,6 +324,8 @@ def combine_places(
         place, ``sqrt(2) sigma_px / score`` is taken, the least possible for that score.
     own_error_px
         Added to that in quadrature.
+    move
+        Whether places are averaged with those of the fits; else the fits are only counted.
 
     Returns
     -------
@@ -351,7 +354,7 @@ def combine_places(
     for name, values in defaults.items():
         if name not in out.columns:
             out[name] = values
-    _add_fits(out, localizations, batch_size, NEAR * sigma_px)
+    _add_fits(out, localizations, batch_size, NEAR * sigma_px, move=move)
     out = out.sort_values(["score", "frame"], ascending=[False, True], kind="stable")
     others = [name for name in out.columns if name not in LANDING_COLUMNS]
     types = {name: np.int64 if name in _WHOLE else np.float64 for name in LANDING_COLUMNS}
@@ -373,15 +376,20 @@ def landing_ids(events: pd.DataFrame) -> _Ints:
 
 
 def _add_fits(
-    out: pd.DataFrame, localizations: pd.DataFrame, batch_size: int, reach_px: float
+    out: pd.DataFrame,
+    localizations: pd.DataFrame,
+    batch_size: int,
+    reach_px: float,
+    *,
+    move: bool,
 ) -> None:
-    """Move the places of landings towards those of their fits, in place."""
+    """Count the fits of landings and move the places towards them, in place."""
     fitted = localizations
     if "status" in localizations.columns:
         fitted = _near_fits(out, localizations, reach_px)
     counts = fitted["landing"].value_counts()
     out["n_localizations"] = out["landing"].map(counts).fillna(0).astype(np.int64)
-    if "status" not in localizations.columns:
+    if not move or "status" not in localizations.columns:
         return
     ids = out["landing"].to_numpy(np.int64)
     owner, frame = fitted["landing"].to_numpy(np.int64), fitted["frame"].to_numpy(np.float64)

@@ -94,8 +94,9 @@ def summarize_landings(
 ) -> pd.DataFrame:
     """Join events with the fits of :func:`localize_landings` into the table of landings.
 
-    Contrast, score and time are those of the events. Places are averages of the events' and the
-    fits', weighted by inverse variances (:func:`~napari_uai.iscat.landings.combine_places`).
+    Contrast, score and time are those of the events. So are the places if they come with errors,
+    for then they were found in more frames than the fits; else they are averages of the events' and
+    the fits', weighted by inverse variances (:func:`~napari_uai.iscat.landings.combine_places`).
 
     Parameters
     ----------
@@ -126,7 +127,12 @@ def summarize_landings(
     whole = bool(len(events)) and bool((places == np.rint(places)).all())
     rounding = np.sqrt(1 / 12) if whole else 0.0
     return combine_places(
-        events, localizations, batch_size=batch_size, sigma_px=sigma_px, own_error_px=rounding
+        events,
+        localizations,
+        batch_size=batch_size,
+        sigma_px=sigma_px,
+        own_error_px=rounding,
+        move=not {"y_error", "x_error"} <= set(events.columns),
     )
 
 

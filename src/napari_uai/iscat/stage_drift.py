@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from typing import Annotated, Any, TypeAlias
 
@@ -24,6 +25,7 @@ from scipy.ndimage import median_filter
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.bad_pixels import find_bad_pixels
 from napari_uai.iscat.binning import BinnedFrames
+from napari_uai.iscat.blocks import reordering_kernel
 from napari_uai.iscat.fixed_pattern import (
     FixedPattern,
     check_choice,
@@ -106,7 +108,7 @@ def stage_drift_correction(
         )
     mean = frames_of(rolling_mean(lazy_video(source), batch_size=surplus))
     # The mean image of two batches hardly changes over a small part of them.
-    block = max(min(surplus // 20, 200), 1)
+    block = max(min(surplus // 8, 400), 1)
     corrected = lazy_video(DriftCorrectedFrames(frames, mean, order, block))
     if fixed_pattern != "none":
         corrected = fixed_pattern_correction(corrected, method=fixed_pattern)
@@ -194,10 +196,13 @@ def gradient_images(mean: Array, order: int) -> Array:
     ndarray
         float64, (n, rows, columns): d/dy, d/dx, d2/dy2, d2/dydx, d2/dx2, ... over ``mean``.
     """
+    along_rows, along_columns = (
+        [_derivative_matrix(n, o) for o in range(order + 1)] for n in mean.shape
+    )
     derivatives = [
-        _derivative(_derivative(mean, 0, total - along_x), 1, along_x)
+        along_rows[total - o] @ mean @ along_columns[o].T
         for total in range(1, order + 1)
-        for along_x in range(total + 1)
+        for o in range(total + 1)
     ]
     return np.stack(derivatives) / mean
 
@@ -362,14 +367,10 @@ class _Motion:
 
     def taken_from(self, frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return frames of a rolling average without the motion."""
-        flat = np.asarray(frames, np.float32).reshape(len(frames), -1)
-        sample = flat[:, :: max(flat.shape[1] // 1000, 1)]
-        middle = np.median(sample, axis=1, keepdims=True)
-        reach = OUTLIER * 1.4826 * np.median(np.abs(sample - middle), axis=1, keepdims=True)
-        # Clipped, so that a hot pixel has no more of a vote than any other.
-        votes = np.clip(flat, middle - reach, middle + reach)
-        moved = (votes @ self.votes.T) @ self.images
-        return np.asarray((flat - moved).reshape(frames.shape))
+        flat = np.ascontiguousarray(frames, np.float32).reshape(len(frames), -1)
+        out = np.empty_like(flat)
+        _take_motion(flat, self.images, self.votes, max(flat.shape[1] // 1000, 1), out)
+        return out.reshape(frames.shape)
 
 
 def regressed(frames: Array, gradients: Array, weights: Array) -> Array:
@@ -422,6 +423,41 @@ def positive_mean(mean: Array, bad: npt.NDArray[np.bool_]) -> Array:
     return np.where(out > floor, out, max(float(np.median(mean)), floor))
 
 
+@reordering_kernel
+def _take_motion(
+    frames: npt.NDArray[np.float32],
+    images: npt.NDArray[np.float32],
+    votes: npt.NDArray[np.float32],
+    every: int,
+    out: npt.NDArray[np.float32],
+) -> None:
+    """Subtract from each frame the images that it votes for.
+
+    Values are clipped before they vote, so that a hot pixel has no more of a say than any other;
+    the limits come from every so many pixels.
+    """
+    n_images, n_pixels = images.shape
+    for t in range(len(frames)):
+        frame, result = frames[t], out[t]
+        middle = np.float32(np.median(frame[::every]))
+        spread = np.float32(np.median(np.abs(frame[::every] - middle)))
+        reach = np.float32(OUTLIER * 1.4826) * spread
+        for p in range(n_pixels):
+            result[p] = min(max(frame[p], middle - reach), middle + reach)
+        coefficients = np.zeros(n_images, np.float32)
+        for i in range(n_images):
+            vote, total = votes[i], np.float32(0)
+            for p in range(n_pixels):
+                total += vote[p] * result[p]
+            coefficients[i] = total
+        for p in range(n_pixels):
+            result[p] = frame[p]
+        for i in range(n_images):
+            image, amount = images[i], coefficients[i]
+            for p in range(n_pixels):
+                result[p] -= amount * image[p]
+
+
 def _drift_of(images: Array, order: int) -> tuple[Array, Array]:
     """Return the drift (frames, 2) against the mean of some images, px, and its standard errors."""
     images = images / images.mean(axis=(1, 2), keepdims=True)
@@ -439,16 +475,15 @@ def _drift_of(images: Array, order: int) -> tuple[Array, Array]:
     return -coefficients[:2].T, error
 
 
-def _derivative(image: Array, axis: int, order: int) -> Array:
-    """Differentiate along an axis by a spline through the pixels."""
-    n = image.shape[axis]
+@lru_cache(maxsize=64)
+def _derivative_matrix(n: int, order: int) -> Array:
+    """Return the matrix that differentiates n samples by a spline through them."""
     if order == 0:
-        return image
-    if n < 6:
-        return np.zeros_like(image)
+        return np.eye(n)
+    if n < SPLINE_DEGREE + 1:
+        return np.zeros((n, n))
     places = np.arange(n)
-    degree = min(SPLINE_DEGREE, (n - 1) // 2 * 2 - 1)
-    spline = make_interp_spline(places, image, k=degree, axis=axis)
+    spline = make_interp_spline(places, np.eye(n), k=SPLINE_DEGREE)
     return np.asarray(spline.derivative(order)(places))
 
 

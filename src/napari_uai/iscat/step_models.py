@@ -93,7 +93,8 @@ class StepStatistics:
         half = steps @ precision
         covariance = half @ steps.T
         response = np.sqrt(np.diag(covariance))
-        log_determinant = float(np.linalg.slogdet(temporal)[1] + np.log(ones.sum()))
+        root = np.diag(np.linalg.cholesky(temporal))
+        log_determinant = float(2 * np.log(root).sum() + np.log(ones.sum()))
         return cls(precision, half / response[:, None], covariance, response, log_determinant)
 
     def between(self, k: int, fraction: float) -> tuple[Array, float]:
