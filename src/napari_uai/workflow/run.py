@@ -16,10 +16,12 @@ import pandas as pd
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
+from napari_uai.videos.health import recording_problems
 from napari_uai.videos.status_line import (
     StatusReport,
     find_status_line,
     read_status_line,
+    remove_status_line,
     status_report,
 )
 from napari_uai.workflow.catalogue import Offset
@@ -207,12 +209,14 @@ def run_recipe(
         frames = frames_of(recording.video)
         result.videos[RECORDING] = lazy_video(frames)
         result.origins[RECORDING] = Offset()
-        status = _status(frames, monitor.part(0.0, 0.02))
+        status = _status(frames, monitor.part(0.0, 0.01))
+        untrusted = _untrusted(frames, monitor.part(0.01, 0.02))
         for step, part in _parts(recipe, monitor.part(0.02, 1.0)):
             started = time.perf_counter()
             _run_step(result, step, part)
             result.timings_s[step.name] = time.perf_counter() - started
         monitor.update(1.0, "done")
+    problems[:0] = untrusted
     if status is not None and not status.complete:
         problems.insert(0, status.text)
     return replace(result, problems=(*recording.problems, *problems), status=status)
@@ -260,6 +264,13 @@ def _status(frames: Frames, monitor: Monitor) -> StatusReport | None:
     if find_status_line(lazy_video(frames)) is None:
         return None
     return status_report(read_status_line(lazy_video(frames), monitor=monitor))
+
+
+def _untrusted(frames: Frames, monitor: Monitor) -> list[str]:
+    """Say which frames and pixels are not to be trusted; the status line is no picture."""
+    video = lazy_video(frames)
+    picture = video if find_status_line(video) is None else remove_status_line(video)
+    return recording_problems(picture, monitor=monitor)
 
 
 def _parts(recipe: Recipe, monitor: Monitor) -> Iterator[tuple[Step, Monitor]]:
