@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from napari_uai.cli import main
 from napari_uai.workflow.samples import sample_path
@@ -139,6 +140,68 @@ def test_file_in_place_of_the_folder_is_an_error(tmp_path, capsys):
     assert main(["iscat", SAMPLE, "--out", str(tmp_path / "out"), *QUICK]) == 2
     one_line_error(capsys, "cannot write to", "choose another folder")
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def write_float_recording(path, change):
+    video = np.random.default_rng(1).normal(3000, 50, (500, 20, 18)).astype("<f4")
+    change(video)
+    video.tofile(path)
+    layout = {"height": 20, "width": 18, "dtype": "<f4"}
+    path.with_suffix(".json").write_text(json.dumps(layout))
+    return str(path)
+
+
+@pytest.mark.parametrize("recipe", ["matched", "classical"])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(np.nan, "frame 320 holds NaN"), (-np.inf, "frame 320 holds"), (0, "frame 320 has no light")],
+)
+def test_frames_without_sense_name_the_recording_and_the_frame(
+    recipe, value, words, tmp_path, capsys
+):
+    def spoil(video):
+        video[320] = value
+
+    path = write_float_recording(tmp_path / "spoilt.bin", spoil)
+    out = tmp_path / "out"
+    arguments = ["--recipe", recipe, "--set", "dra.batch_size=100", "--out", str(out)]
+    assert main(["iscat", path, *arguments]) == 2
+    one_line_error(capsys, "spoilt.bin", words, "cut such frames out")
+    assert not out.exists()
+
+
+def test_dead_columns_and_saturated_frames_are_noted(tmp_path, capsys):
+    video = np.random.default_rng(1).poisson(3000, (500, 20, 18)).astype("<u2")
+    video[300:303, :5] = 65535
+    video[:, :, 7] = 0
+    video.tofile(tmp_path / "type_uint16_shape(500, 20, 18).raw")
+    path = str(tmp_path / "type_uint16_shape(500, 20, 18).raw")
+    assert main(["iscat", path, "--out", str(tmp_path / "out"), *QUICK]) == 0
+    said = capsys.readouterr().err
+    assert "3 frames are saturated" in said
+    assert "(300, 301, 302)" in said
+    assert "column 7" in said
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert len(record["problems"]) == 2
+
+
+def test_a_shape_that_contradicts_the_sidecar_is_an_error_with_the_right_one(tmp_path, capsys):
+    shape = ["--height", "17", "--width", "3"]
+    assert main(["iscat", SAMPLE, "--out", str(tmp_path / "out"), *shape]) == 2
+    one_line_error(capsys, "height 17", "41", "landings.json", "41 x 40 '<u2' (1200 frames)")
+
+
+def test_libraries_do_not_write_beside_the_one_line(tmp_path, capsys):
+    whole = tmp_path / "whole.tif"
+    tifffile.imwrite(whole, np.zeros((40, 30, 30), np.uint16) + 7)
+    (tmp_path / "cut.tif").write_bytes(whole.read_bytes()[:30000])
+    run = [sys.executable, "-m", "napari_uai.cli", "iscat", str(tmp_path / "cut.tif")]
+    done = subprocess.run(
+        [*run, "--out", str(tmp_path / "out")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "cut.tif is cut" in done.stderr
 
 
 def test_folder_of_recordings_goes_on_after_a_bad_one(tmp_path, capsys):

@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given:
         given = ["--help"]
     debug = "--debug" in given
+    # Without a handler, warnings of the libraries would go to stderr beside our one line.
+    logging.getLogger().addHandler(logging.NullHandler())
     if debug:
         given.remove("--debug")
         logging.basicConfig(level=logging.INFO)

@@ -227,7 +227,7 @@ def test_a_frame_without_power_is_named_by_the_common_pass():
     video = COUNTS.copy()
     video[211] = 0
     normalized = power_normalization(da.from_array(video))
-    with pytest.raises(BadValueError, match="frame 211 has a power"):
+    with pytest.raises(BadValueError, match="frame 211 has no light"):
         differential_rolling_average(normalized, batch_size=50).compute()
 
 

@@ -152,9 +152,15 @@ class PowerNormalizedFrames(Frames):
         """Raise BadValueError if a power is not positive and finite; name the frame."""
         bad = np.flatnonzero(~((power > 0) & np.isfinite(power)))
         if bad.size:
+            frame, value = start + bad[0], power[bad[0]]
+            if not np.isfinite(value):
+                raise BadValueError(
+                    f"frame {frame} holds NaN or infinity: cut such frames out, or correct the "
+                    "type of the pixels"
+                )
             raise BadValueError(
-                f"frame {start + bad[0]} has a power (sum of its pixels) of {power[bad[0]]:g}: "
-                "cut such frames out, or measure the power in another region"
+                f"frame {frame} has no light, the sum of its pixels is {value:g}: cut such frames "
+                "out, or measure the power in another region"
             )
 
     def _read_power(self, start: int, stop: int) -> npt.NDArray[np.float64]:

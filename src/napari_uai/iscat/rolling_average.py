@@ -111,9 +111,11 @@ def check_batch_size(batch_size: int, n_frames: int, *, batches: int) -> None:
         raise BadValueError(f"batch_size is at least 1 frame, got {batch_size}")
     if n_frames < batches * batch_size:
         needed = "two batches" if batches == 2 else "one batch"
+        largest = n_frames // batches
+        smaller = f"a batch_size of at most {largest}, or " if largest else ""
         raise TooFewFramesError(
             f"{needed} of {batch_size} frames need {batches * batch_size} frames, the video has "
-            f"{n_frames}: use a batch_size of at most {n_frames // batches}, or a longer video"
+            f"{n_frames}: use {smaller}a longer video"
         )
 
 

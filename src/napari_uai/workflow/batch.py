@@ -6,6 +6,7 @@ import csv
 import logging
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,7 +205,8 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
             offset=layout.offset,
             frames=layout.frames,
         )
-        result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
+        with _named(task.source):
+            result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
         write_files(result, partial, monitor=monitor.part(0.9, 1.0))
     return Outcome(
         task.source,
@@ -213,6 +215,19 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
         n_localizations=len(result.localizations),
         problems=result.problems,
     )
+
+
+@contextmanager
+def _named(source: Path) -> Iterator[None]:
+    """Let errors say which recording they speak of."""
+    try:
+        yield
+    except CancelledError:
+        raise
+    except NapariUaiError as error:
+        if source.name in str(error):
+            raise
+        raise type(error)(f"{source}: {error}") from error
 
 
 def _analyse_or_say_why(task: _Task, monitor: Monitor = SILENT) -> Outcome:

@@ -285,12 +285,19 @@ def stage(name: str) -> Stage:
     return STAGES[name]
 
 
+_NAMED_AT_MOST = 12
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name may be meant, or which there are if none is near."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
+    if len(names) > _NAMED_AT_MOST:
+        return (
+            f"there are {', '.join(names[:_NAMED_AT_MOST])} and {len(names) - _NAMED_AT_MOST} more"
+        )
     return "there are " + ", ".join(names) if names else "there are none"
 
 
