@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ SIDECAR_KEYS = ("height", "width", "dtype", "offset", "frames", "pixel_size_um",
 _NAME = re.compile(r"type_(?P<dtype>[A-Za-z0-9]+)_shape\((?P<shape>\d+,\s*\d+,\s*\d+)\)")
 _COMMON_SIDES = frozenset({64, 70, 72, 96, 100, 120, 126, 128, 150, 200, 250, 256, 480, 512, 640})
 _LIKELY_TYPES = ("<u2", "|u1", "<f4", "<f8", "<u4", ">u2")
+_NAMED_AT_MOST, _CREDIBLE = 5, 0.3
 _PIXELS_LOOKED_AT, _FRAMES_LOOKED_AT, _ROWS_LOOKED_AT = 2**19, 32, 100
 
 
@@ -173,7 +174,7 @@ def plausible_shapes(
     width: int | None = None,
     dtype: npt.DTypeLike | None = None,
     offset: int = 0,
-    n_best: int = 5,
+    n_best: int = _NAMED_AT_MOST,
 ) -> list[tuple[int, int, int, str]]:
     """Return shapes that a headerless file may have, likeliest first.
 
@@ -196,16 +197,30 @@ def plausible_shapes(
     -------
     list of (frames, height, width, dtype)
     """
-    size = path.stat().st_size - offset
-    types = _LIKELY_TYPES if dtype is None else (pixel_type(dtype).str,)
+    known = _Known(height, width, None if dtype is None else pixel_type(dtype), offset)
+    return [shape for _, shape in _scored_shapes(path, known)[:n_best]]
+
+
+class _Known(NamedTuple):
+    """What is known of a file's layout."""
+
+    height: int | None = None
+    width: int | None = None
+    dtype: np.dtype[Any] | None = None
+    offset: int = 0
+
+
+def _scored_shapes(path: Path, known: _Known) -> list[tuple[float, tuple[int, int, int, str]]]:
+    size = path.stat().st_size - known.offset
+    types = _LIKELY_TYPES if known.dtype is None else (known.dtype.str,)
     found: list[tuple[float, tuple[int, int, int, str], _Likeness]] = []
     for kind in types:
         pixels = np.dtype(kind)
         if size < 1 or size % pixels.itemsize:
             continue
-        likeness = _likeness(path, pixels, offset)
+        likeness = _likeness(path, pixels, known.offset)
         for n, rows, columns in _divisions(size // pixels.itemsize):
-            if height in {None, rows} and width in {None, columns}:
+            if known.height in {None, rows} and known.width in {None, columns}:
                 score = likeness.frame(rows * columns, columns, pixels.itemsize)
                 score += _habit(rows, columns, pixels)
                 found.append((score, (n, rows, columns, kind), likeness))
@@ -215,7 +230,7 @@ def plausible_shapes(
         for score, (n, rows, columns, kind), likeness in found[:_ROWS_LOOKED_AT]
     ]
     best.sort(key=lambda scored: -scored[0])
-    return [shape for _, shape in best[:n_best]]
+    return best
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
@@ -349,12 +364,20 @@ def _hint(
     offset: int = 0,
     frames: int | None = None,  # noqa: ARG001  # wrong often enough when a hint is needed
 ) -> str:
-    shapes = plausible_shapes(path, height=height, width=width, dtype=dtype, offset=offset)
-    shapes = shapes or plausible_shapes(path, offset=offset)
-    if not shapes:
-        return "; no usual shape fits the file: it may have a header (offset) or be cut"
-    listed = ", ".join(f"{h} x {w} {kind!r} ({n} frames)" for n, h, w, kind in shapes)
-    return f"; height x width that would fit: {listed}"
+    scored = _scored_shapes(path, _Known(height, width, dtype, offset))
+    if not any(score > _CREDIBLE for score, _ in scored):
+        scored = _scored_shapes(path, _Known(offset=offset))
+    listed = ", ".join(
+        f"{h} x {w} {kind!r} ({n} frames)" for _, (n, h, w, kind) in scored[:_NAMED_AT_MOST]
+    )
+    if not scored:
+        return "; no usual shape fills the file: it may have a header (offset) or be cut"
+    if scored[0][0] > _CREDIBLE:
+        return f"; height x width that would fit: {listed}"
+    return (
+        "; the pixels speak for no shape, so it may have a header (offset) or be cut; "
+        f"height x width that would fit by size alone: {listed}"
+    )
 
 
 def _and(words: list[str], last: str = "and") -> str:
