@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_uai.errors import BadValueError
@@ -77,6 +77,7 @@ def test_limits_must_be_positive():
 coordinates = st.tuples(st.integers(0, 300), st.floats(0, 20), st.floats(0, 20), st.floats(0, 9))
 
 
+@settings(deadline=None)
 @given(st.lists(coordinates, max_size=12), st.lists(coordinates, max_size=12))
 def test_matching_is_one_to_one_and_within_limits(some, true):
     truth_table = truth(*[(*t[:3], 1.0) for t in true])

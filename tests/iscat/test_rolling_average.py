@@ -293,3 +293,12 @@ class CountingFrames(Frames):
     def read(self, start, stop):
         self.n_read += max(stop - start, 0)
         return self.array[start:stop]
+
+
+@pytest.mark.parametrize(
+    ("n_frames", "advice"),
+    [(9, "use a batch_size of at most 4, or a longer video"), (1, ": use a longer video")],
+)
+def test_too_short_a_video_is_told_what_would_fit(n_frames, advice):
+    with pytest.raises(TooFewFramesError, match=advice):
+        differential_rolling_average(np.ones((n_frames, 4, 4), np.float32), batch_size=5)

@@ -6,7 +6,7 @@ import pytest
 
 from napari_uai.errors import RecipeError
 from napari_uai.workflow import catalogue
-from napari_uai.workflow.catalogue import Offset
+from napari_uai.workflow.catalogue import Offset, nearest
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -85,3 +85,9 @@ def test_missing_required_value_is_asked_for():
 
 def test_offsets_add_and_subtract_by_axis():
     assert Offset(3, 1, 0).plus(Offset(2, 0, 5)).minus(Offset(1, 1, 1)) == Offset(4, 0, 4)
+
+
+def test_long_lists_of_known_names_are_cut():
+    said = nearest("xyz", [f"stage_{i}" for i in range(40)])
+    assert said.endswith("stage_11 and 28 more")
+    assert nearest("xyz", ["dra", "power"]) == "there are dra, power"
