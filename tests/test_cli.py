@@ -238,6 +238,19 @@ def test_same_recipe_and_data_give_the_same_bytes(tmp_path):
         assert (tmp_path / "a" / table).read_bytes() == (tmp_path / "b" / table).read_bytes()
 
 
+def test_candidates_hold_the_landings_and_weaker_events(tmp_path):
+    assert main(["iscat", SAMPLE, "--out", str(tmp_path), "--set", "dra.batch_size=200"]) == 0
+    landings, candidates = (
+        pd.read_csv(tmp_path / f"{name}.csv") for name in ("landings", "candidates")
+    )
+    columns = ["frame", "raw_frame", "y", "x", "contrast", "score"]
+    pd.testing.assert_frame_equal(
+        landings[columns], candidates[columns].head(len(landings)), check_exact=True
+    )
+    assert len(candidates) > len(landings)
+    assert candidates["score"].is_monotonic_decreasing
+
+
 def test_info_tells_shape_and_status_line(capsys):
     assert main(["info", SAMPLE]) == 0
     text = capsys.readouterr().out

@@ -36,6 +36,7 @@ FILES = (
     "landings.csv",
     "localizations.csv",
     "traces.csv",
+    "candidates.csv",
     "drift.csv",
     "recipe.toml",
     "summary.png",
@@ -68,8 +69,8 @@ def write_results(
     Returns
     -------
     dict
-        Path by file name: landings.csv, localizations.csv, traces.csv and drift.csv if the recipe
-        makes them, recipe.toml, summary.png, run.json.
+        Path by file name: landings.csv, localizations.csv; traces.csv, candidates.csv and
+        drift.csv if the recipe makes them; recipe.toml, summary.png, run.json.
 
     Raises
     ------
@@ -89,6 +90,7 @@ def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -
     tables = {
         "landings": result.landings,
         "localizations": result.localizations,
+        "candidates": result.candidates,
         "traces": result.traces,
         "drift": result.drift,
     }

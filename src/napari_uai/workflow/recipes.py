@@ -41,6 +41,7 @@ RECORDING = "recording"
 OUTPUTS: dict[str, Kind] = {
     "landings": "table",
     "localizations": "table",
+    "candidates": "table",
     "traces": "table",
     "drift": "table",
 }
@@ -82,7 +83,8 @@ class Recipe:
     steps
         In the order in which they are run.
     outputs
-        Name of the step that makes each result: landings, localizations, traces, drift.
+        Name of the step that makes each result: landings, localizations,
+        candidates, traces, drift.
     """
 
     name: str

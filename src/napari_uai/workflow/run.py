@@ -119,6 +119,16 @@ class RunResult:
         return table.sort_values(["frame", "y", "x"], kind="stable", ignore_index=True)
 
     @property
+    def candidates(self) -> pd.DataFrame | None:
+        """Events down to the weakest, surest first; None if the recipe does not keep them.
+
+        In the coordinates of :attr:`landings`, which are those of them that are sure enough.
+        """
+        if "candidates" not in self.recipe.outputs:
+            return None
+        return self._output("candidates", ("frame", "raw_frame", "y", "x"))
+
+    @property
     def traces(self) -> pd.DataFrame | None:
         """Contrast of each landing frame by frame; None if the recipe makes none."""
         if "traces" not in self.recipe.outputs:
