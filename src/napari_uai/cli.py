@@ -141,12 +141,12 @@ def iscat(
     chosen = load_recipe(recipe).with_settings(settings or ())
     layout = Layout(height, width, dtype, offset, _frame_range(frames))
     if is_folder_of_recordings(source):
-        with _progress("recordings") as monitor:
+        with _compiling(), _progress("recordings") as monitor:
             outcomes = analyse_folder(
                 source, out, chosen, layout=layout, scheduler=scheduler, monitor=monitor
             )
         return _report_folder(outcomes, out)
-    with _progress(source.name) as monitor:
+    with _compiling(), _progress(source.name) as monitor:
         outcome = analyse_recording(
             source, out, chosen, layout=layout, scheduler=scheduler, monitor=monitor
         )
@@ -262,7 +262,7 @@ def demo(
     typer.echo(f"sample recording {source.name}: {len(truth.landings)} landings")
     for name in DEMO_RECIPES:
         recipe = load_recipe(name).with_settings([f"dra.batch_size={truth.batch_size}"])
-        with _progress(name) as monitor:
+        with _compiling(), _progress(name) as monitor:
             outcome = analyse_recording(source, out / name, recipe, monitor=monitor)
         figures = evaluate_landings(_read_table(outcome.folder / "landings.csv"), truth)
         typer.echo(f"\nrecipe {name}: {_score_line(figures)}")
@@ -413,6 +413,16 @@ def _comparison(figures: Evaluation) -> str:
             )
         lines.append(true + found)
     return "\n".join(lines)
+
+
+@contextmanager
+def _compiling() -> Iterator[None]:
+    """Tell why a first run on a machine is slow."""
+    from napari_uai.iscat.blocks import announced_compilation
+
+    text = "note: compiling for this machine; only the first run takes this half a minute longer"
+    with announced_compilation(lambda: typer.echo(text, err=True)):
+        yield
 
 
 @contextmanager

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from numba.core.event import Event, Listener, install_listener
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -35,6 +36,40 @@ def reordering_kernel(function: Callable[Parameters, Result]) -> Callable[Parame
     options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": reordering}
     compiled = numba.njit(**options)(function)
     return cast("Callable[Parameters, Result]", compiled)
+
+
+class _Announcement(Listener):  # type: ignore[misc]  # numba has no types
+    """Calls a function at the first compilation."""
+
+    def __init__(self, announce: Callable[[], None]) -> None:
+        self.announce = announce
+        self.lock = Lock()
+        self.said = False
+
+    def on_start(self, event: Event) -> None:  # noqa: ARG002  # numba's signature
+        """Say it once; kernels that come from the cache on disk are no event."""
+        with self.lock:
+            said, self.said = self.said, True
+        if not said:
+            self.announce()
+
+    def on_end(self, event: Event) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def announced_compilation(announce: Callable[[], None]) -> Iterator[None]:
+    """Call a function if, and when, a kernel has to be compiled; at most once.
+
+    A first run on a machine spends half a minute on that, and its user should know why.
+
+    Parameters
+    ----------
+    announce
+        Called from any thread.
+    """
+    with install_listener("numba:compile", _Announcement(announce)):
+        yield
 
 
 class Block(NamedTuple):

@@ -1,0 +1,45 @@
+import subprocess
+import sys
+
+import numpy as np
+
+from napari_uai.iscat.blocks import announced_compilation, kernel
+
+PROGRAM = """
+import numpy as np
+from napari_uai.iscat.blocks import announced_compilation
+from napari_uai.iscat.medians import median_network
+from napari_uai.iscat.fixed_pattern import fixed_pattern_correction
+with announced_compilation(lambda: print("compiling")):
+    fixed_pattern_correction(np.ones((2, 8, 8), np.float32))
+"""
+
+
+def test_a_compilation_is_announced_once_and_a_compiled_kernel_not():
+    @kernel
+    def double(x):
+        return 2 * x
+
+    said = []
+    with announced_compilation(lambda: said.append("compiling")):
+        assert double(1) == 2
+        assert double(1.5) == 3.0
+    assert said == ["compiling"]
+    with announced_compilation(lambda: said.append("again")):
+        assert double(np.float64(2)) == 4
+    assert said == ["compiling"]
+
+
+def test_kernels_from_the_cache_on_disk_are_not_announced(tmp_path):
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path), "PATH": ""}
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert outputs == ["compiling\n", ""]
