@@ -191,6 +191,7 @@ class PrefixSums:
         """Go through the recording once, on all cores."""
         n, height, width = self.shape
         spacing = self.spacing
+        self._first_frame()  # here, or each thread would read it
         borders = np.zeros((-(-n // spacing) + 1, height, width))
         powers = []
         chunk = frames_per_chunk(self.shape)
