@@ -67,6 +67,18 @@ def test_the_widget_previews_opens_and_remembers(viewer, open_widget, bare_file,
     assert again.data.shape == (600, 24, 20)
 
 
+def test_the_widget_takes_what_the_sidecar_says_first(viewer, open_widget, tmp_path, recording):
+    path = tmp_path / "recording.bin"
+    path.write_bytes(b"header!!" + recording.astype(">i2").tobytes())
+    described = {"height": 24, "width": 20, "dtype": ">i2", "offset": 8}
+    path.with_suffix(".json").write_text(json.dumps(described))
+    widget = open_widget(viewer, RAW_WIDGET)
+    widget.set_path(path)
+    assert widget.layout_of_file() == described
+    widget.open_button.click()
+    np.testing.assert_array_equal(np.asarray(viewer.layers[0].data[3]), recording[3])
+
+
 def test_the_widget_says_why_a_shape_cannot_be(viewer, open_widget, bare_file):
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(bare_file)
