@@ -89,6 +89,8 @@ PSF_SIDE_BATCHES = 2
 OUTLIER_BIN = 20.0
 """Bins this many times as far from the usual image as others (a flash) are interpolated."""
 
+STILL = "the frames do not change: this is no recording, or its shape or type is wrong; give those it has"
+
 EVENT_COLUMNS = (
     "frame",
     "y",
@@ -330,7 +332,7 @@ class _Finder:
             quiet, _ = _matched(rest, background.weights, psf)
             white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=(1, 2)))) / 2
             if not white > 0:
-                raise BadValueError("the frames do not change: there is nothing to be found")
+                raise BadValueError(STILL)
             n_independent = bad.size / psf.correlation_area
             temporal = temporal_covariance(quiet.reshape(len(quiet), -1), white, n_independent)
             statistics = StepStatistics.of(temporal)
@@ -428,7 +430,7 @@ def _prepare(images: Array, order: int) -> tuple[MovingBackground, Array]:
     # Shot noise: the relative variance of a pixel is inverse to its brightness.
     scale = float(np.median((variance * mean)[~bad]))
     if not scale > 0:
-        raise BadValueError("the frames do not change: there is nothing to be found")
+        raise BadValueError(STILL)
     return MovingBackground(gradient_images(mean, order), np.where(bad, 0, mean / scale)), relative
 
 
