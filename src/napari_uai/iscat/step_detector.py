@@ -89,7 +89,7 @@ PSF_SIDE_BATCHES = 2
 OUTLIER_BIN = 20.0
 """Bins this many times as far from the usual image as others (a flash) are interpolated."""
 
-STILL = "the frames do not change: this is no recording, or its shape or type is wrong; give those it has"
+STILL = "the frames do not change: no recording, or read in a wrong shape or type; correct those"
 
 EVENT_COLUMNS = (
     "frame",
