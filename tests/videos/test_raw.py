@@ -372,3 +372,15 @@ def test_the_dask_video_leads_back_to_the_file(tmp_path):
     speckle_recording().tofile(tmp_path / "a.bin")
     opened = open_video(tmp_path / "a.bin", height=36, width=48, dtype="<u2")
     assert isinstance(frames_of(opened), FileFrames)
+
+
+def test_a_wrong_shape_is_told_from_a_cut_file_by_its_pixels(tmp_path):
+    still = np.random.default_rng(7).integers(900, 1100, (31, 24))
+    noise = np.random.default_rng(8).integers(-5, 6, (50, 31, 24))
+    path = tmp_path / "recording.bin"
+    path.write_bytes((still + noise).astype("<u2").tobytes())
+    with pytest.raises(VideoFormatError, match=r"pixels speak against them.* 31 x 24 '<u2'"):
+        open_video(path, height=30, width=23, dtype="<u2")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.warns(VideoWarning, match="no whole frame"):
+        assert open_video(path, height=31, width=24, dtype="<u2").shape == (49, 31, 24)

@@ -323,12 +323,31 @@ def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
             )
         warnings.append(f"{path.name}: {message}; all {frames} are used")
     if rest:
+        _check_against_pixels(path, (height, width), dtype, offset)
         warnings.append(
             f"{path.name}: the last {rest} bytes are no whole frame of {described} "
             f"({frame_bytes} bytes) and are dropped"
         )
     source = tuple(dict.fromkeys(facts.said_by[key] for key in ("height", "width", "dtype")))
     return RawLayout((frames, height, width), dtype, offset, source, tuple(warnings))
+
+
+def _check_against_pixels(
+    path: Path, shape: tuple[int, int], dtype: np.dtype[Any], offset: int
+) -> None:
+    """Raise an error if another shape fills the file and is the one that its pixels speak for.
+
+    A file that was cut in the middle of a frame still has frames that resemble each other at the
+    distance that was given; one that is read in a wrong shape has not.
+    """
+    height, width = shape
+    given = _likeness(path, dtype, offset).frame(height * width, width, dtype.itemsize)
+    scored = _scored_shapes(path, _Known(dtype=dtype, offset=offset))
+    if scored and scored[0][0] > _CREDIBLE and given < _CREDIBLE / 2:
+        raise VideoFormatError(
+            f"{path}: {height} x {width} px of {dtype.str!r} do not fill it, and its pixels speak "
+            f"against them{_hint(path, dtype=dtype, offset=offset)}"
+        )
 
 
 def _checked(where: Path, key: str, value: Any) -> Any:
