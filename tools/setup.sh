@@ -23,4 +23,4 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then # Debian ships them
 fi
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 \
-    --constraint constraints.txt --editable ".[all,dev]"
+    --constraint constraints.txt --editable ".[all,cluster,dev]"
