@@ -178,9 +178,11 @@ def detect_steps(
     psf = _starting_psf(point_spread_function, sigma_px)
     finder = _Finder(psf, sigma_px, point_spread_function == "fitted", drift_order)
     parts = list(_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
-    found = []
+    found, images = [], np.empty(0)
     for i, part in enumerate(parts):
-        found.append(part.owned(finder.find(part.images(monitor))))
+        if i == 0 or part.bins != parts[i - 1].bins:  # the tiles of a segment share one reading
+            images = part.read_segment(monitor)
+        found.append(part.owned(finder.find(part.tile_of(images))))
         monitor.update((i + 1) / len(parts), "steps")
     events = pd.concat(found, ignore_index=True)
     events = events.drop(columns="bin").assign(kind=_kinds(events, batch_size))
@@ -248,11 +250,14 @@ class _Part:
     own_rows: tuple[float, float]
     own_columns: tuple[float, float]
 
-    def images(self, monitor: Monitor) -> Array:
-        """Read the bins of this part."""
+    def read_segment(self, monitor: Monitor) -> Array:
+        """Read the bins of this segment, the whole field."""
         # Only cancelling: the bar counts parts.
         quiet = Monitor(cancelled=monitor.cancelled)
-        images = binned_frames(self.binned, *self.bins, monitor=quiet)
+        return binned_frames(self.binned, *self.bins, monitor=quiet)
+
+    def tile_of(self, images: Array) -> Array:
+        """Cut this tile out of the segment's bins."""
         return images[:, self.rows[0] : self.rows[1], self.columns[0] : self.columns[1]]
 
     def owned(self, events: pd.DataFrame) -> pd.DataFrame:
