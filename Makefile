@@ -37,8 +37,9 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
+# They need no screen, nor the libraries of one, which napari's and Qt's plugins of pytest would load.
 core-tests: $(READY)
-	$(BIN)/pytest -q -n 2 --ignore tests/widgets
+	$(BIN)/pytest -q -n 2 -p no:napari -p no:pytest-qt --ignore tests/widgets
 
 widget-tests: screen
 	$(SCREEN) $(BIN)/pytest -q tests/widgets
