@@ -418,7 +418,7 @@ def _comparison(figures: Evaluation) -> str:
 @contextmanager
 def _compiling() -> Iterator[None]:
     """Tell why a first run on a machine is slow."""
-    from napari_uai.iscat.blocks import announced_compilation
+    from napari_uai.compiled import announced_compilation
 
     text = "note: compiling for this machine; only the first run takes this half a minute longer"
     with announced_compilation(lambda: typer.echo(text, err=True)):

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from annotated_types import Ge, Unit
 from dask.base import tokenize
 
+from napari_uai.compiled import reordering_kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
-from napari_uai.iscat.blocks import Block, as_block, reordering_kernel
+from napari_uai.iscat.blocks import Block, as_block
 from napari_uai.iscat.memo import Memo
 from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like

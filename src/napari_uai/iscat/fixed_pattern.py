@@ -8,8 +8,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
-from napari_uai.iscat.blocks import Block, as_block, kernel
+from napari_uai.iscat.blocks import Block, as_block
 from napari_uai.iscat.medians import LANES, MedianNetwork, median_network, median_of_lanes
 from napari_uai.iscat.parameters import Axes
 from napari_uai.videos.frames import Video, per_frame

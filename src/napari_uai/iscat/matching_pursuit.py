@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from napari_uai.iscat.blocks import kernel
+from napari_uai.compiled import kernel
 from napari_uai.iscat.point_spread_function import PointSpreadFunction
 from napari_uai.iscat.step_models import StepStatistics
 

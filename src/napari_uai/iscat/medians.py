@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from napari_uai.iscat.blocks import kernel
+from napari_uai.compiled import kernel
 
 LANES = 80
 """Lines sorted side by side: five vectors of 16, a camera's 64 to 80 pixels in one go."""

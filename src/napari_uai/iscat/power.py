@@ -10,8 +10,9 @@ import numpy.typing as npt
 from annotated_types import Unit
 from dask.base import tokenize
 
+from napari_uai.compiled import kernel, reordering_kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
-from napari_uai.iscat.blocks import Block, as_block, kernel, reordering_kernel
+from napari_uai.iscat.blocks import Block, as_block
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import (
     Frames,

@@ -19,8 +19,9 @@ from weakref import WeakValueDictionary
 import numpy as np
 import numpy.typing as npt
 
+from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
-from napari_uai.iscat.blocks import Block, as_block, kernel
+from napari_uai.iscat.blocks import Block, as_block
 from napari_uai.iscat.power import PowerNormalizedFrames, block_power, sum_frames
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from dask.base import tokenize
 
+from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
-from napari_uai.iscat.blocks import kernel
 from napari_uai.iscat.fixed_pattern import (
     Correction,
     FixedPattern,

@@ -22,10 +22,10 @@ from dask.base import tokenize
 from scipy.interpolate import make_interp_spline
 from scipy.ndimage import median_filter
 
+from napari_uai.compiled import reordering_kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.bad_pixels import find_bad_pixels
 from napari_uai.iscat.binning import BinnedFrames
-from napari_uai.iscat.blocks import reordering_kernel
 from napari_uai.iscat.fixed_pattern import (
     FixedPattern,
     check_choice,

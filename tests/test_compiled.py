@@ -4,11 +4,11 @@ import sys
 import numba
 import numpy as np
 
-from napari_uai.iscat.blocks import announced_compilation
+from napari_uai.compiled import announced_compilation
 
 PROGRAM = """
 import numpy as np
-from napari_uai.iscat.blocks import announced_compilation
+from napari_uai.compiled import announced_compilation
 from napari_uai.iscat.medians import median_network
 from napari_uai.iscat.fixed_pattern import fixed_pattern_correction
 with announced_compilation(lambda: print("compiling")):
