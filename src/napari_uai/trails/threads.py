@@ -1,0 +1,62 @@
+"""Work on many trails in threads: a block of trails at a time, in kernels that release the GIL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.monitor import SILENT, Monitor
+
+BLOCKS_PER_THREAD = 4
+"""So that a thread that met long trails is not waited for."""
+
+
+def in_blocks(
+    work: Callable[[int, int], None],
+    offsets: npt.NDArray[np.int64],
+    *,
+    text: str,
+    min_samples: int = 20_000,
+    monitor: Monitor = SILENT,
+) -> None:
+    """Call a function on runs of trails of about equally many samples.
+
+    Parameters
+    ----------
+    work
+        Called with the first trail of a run and the one behind its last, in any thread.
+    offsets
+        First sample of each trail, and the number of all; one more than trails.
+    text
+        What the monitor is told.
+    min_samples
+        Samples for which a thread is worth its start.
+    """
+    borders = _borders(offsets, min_samples)
+    if len(borders) <= 2:
+        work(0, len(offsets) - 1)
+        monitor.update(1.0, text)
+        return
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        runs = [pool.submit(work, int(start), int(stop)) for start, stop in pairwise(borders)]
+        try:
+            for done, run in enumerate(as_completed(runs), 1):
+                run.result()
+                monitor.update(done / len(runs), text)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _borders(offsets: npt.NDArray[np.int64], min_samples: int) -> npt.NDArray[np.int64]:
+    n, n_samples = len(offsets) - 1, int(offsets[-1])
+    most = (os.cpu_count() or 1) * BLOCKS_PER_THREAD
+    n_blocks = int(np.clip(n_samples // max(min_samples, 1), 1, most))
+    marks = np.arange(1, n_blocks) * n_samples // n_blocks
+    inner = np.searchsorted(offsets, marks)
+    return np.unique(np.concatenate([[0], inner, [n]])).astype(np.int64)
