@@ -28,6 +28,7 @@ import numpy.typing as npt
 import pandas as pd
 from annotated_types import Ge, Gt, Unit
 from scipy.signal import oaconvolve
+from scipy.spatial import KDTree
 
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.bad_pixels import find_bad_pixels
@@ -78,6 +79,9 @@ MODEL_FROM = 5.0
 REAL_FROM = 4.3
 SAME_PLACE_SIGMAS = 3.2
 SAME_TIME_BINS = 8
+TWIN_SIGMAS = 1.5
+"""Two parts that meet may each place one event on their own side, at most this far apart."""
+
 WEIGH_ROUNDS = 5
 GRID_SIGMAS = 2.4
 
@@ -182,9 +186,13 @@ def detect_steps(
     for i, part in enumerate(parts):
         if i == 0 or part.bins != parts[i - 1].bins:  # the tiles of a segment share one reading
             images = part.read_segment(monitor)
-        found.append(part.owned(finder.find(part.tile_of(images))))
+        found.append(part.owned(finder.find(part.tile_of(images))).assign(part=i))
         monitor.update((i + 1) / len(parts), "steps")
-    events = pd.concat(found, ignore_index=True)
+    events = _counted_once(
+        pd.concat(found, ignore_index=True),
+        near_px=TWIN_SIGMAS * sigma_px,
+        near_frames=SAME_TIME_BINS * parts[0].binned.bin_size,
+    ).reset_index(drop=True)
     events = events.drop(columns="bin").assign(kind=_kinds(events, batch_size))
     events["score"] = favour_common_sign(events, polarity)
     events["expected_false"] = expected_false(events["score"].to_numpy(float))
@@ -200,7 +208,7 @@ def detect_steps(
 def accept_events(
     events: pd.DataFrame,
     *,
-    false_landings: Annotated[float, Gt(0), Unit("per recording")] = 1.0,
+    false_landings: Annotated[float, Gt(0), Unit("per recording")] = 2.0,
     take_offs: bool = True,
 ) -> pd.DataFrame:
     """Keep the events that are strong enough for how many false ones may be among them.
@@ -313,6 +321,24 @@ def _cut(
         own_low = -np.inf if i == 0 else float(edges[i])
         own_high = np.inf if i == count - 1 else float(edges[i + 1])
         yield (low, high), (own_low, own_high)
+
+
+def _counted_once(events: pd.DataFrame, *, near_px: float, near_frames: float) -> pd.DataFrame:
+    """Leave out what a neighbouring part has found, too, and stronger."""
+    if events["part"].nunique() < 2:
+        return events
+    scaled = events[["frame", "y", "x"]] / [near_frames, near_px, near_px]
+    pairs = KDTree(scaled).query_pairs(np.sqrt(2), output_type="ndarray")
+    part, bright = events["part"].to_numpy(), events["contrast"].to_numpy() > 0
+    frame, y, x = (scaled[name].to_numpy() for name in ("frame", "y", "x"))
+    a, b = pairs.T
+    twins = (part[a] != part[b]) & (bright[a] == bright[b])
+    twins &= (np.abs(frame[a] - frame[b]) <= 1) & (np.hypot(y[a] - y[b], x[a] - x[b]) <= 1)
+    score = events["score"].to_numpy()
+    weaker = np.where(score[a] < score[b], a, b)[twins]
+    keep = np.ones(len(events), bool)
+    keep[weaker] = False
+    return events[keep]
 
 
 @dataclass(frozen=True)
