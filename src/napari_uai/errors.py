@@ -9,6 +9,10 @@ class VideoFormatError(NapariUaiError, ValueError):
     """A file that cannot be read as the video that was asked for."""
 
 
+class TrailFormatError(NapariUaiError, ValueError):
+    """A file or folder that cannot be read as trails."""
+
+
 class TooFewFramesError(NapariUaiError, ValueError):
     """A video that is shorter than a stage needs."""
 

@@ -1,0 +1,308 @@
+"""JSON of trackers, most of which is long arrays of coordinates: those are parsed by a kernel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.compiled import kernel
+from napari_uai.errors import TrailFormatError
+
+_MARK = "\x01array "
+_MIN_BYTES = 48
+_POWERS = 10.0 ** np.arange(23)
+
+
+class Document(NamedTuple):
+    """JSON whose long arrays of numbers are still text.
+
+    The outlines of an object at every sample are 90 % of its record, and only the last is wanted:
+    arrays are found, and parsed when asked for, by kernels that release the GIL, so that threads
+    read many records at a time.
+
+    Parameters
+    ----------
+    content
+        What :func:`json.loads` gives, but for a mark in the place of each long array of numbers.
+    data
+        The text; uint8.
+    spans
+        First byte of each array that is marked, and the byte behind its last.
+    """
+
+    content: Any
+    data: npt.NDArray[np.uint8]
+    spans: npt.NDArray[np.int64]
+
+    def pairs(self, value: Any) -> npt.NDArray[np.float64]:
+        """Return an array of pairs of numbers: n, 2; NaN where there is none."""
+        span = self._span(value)
+        if span is not None:
+            text = self.data[span[0] : span[1]]
+            numbers = np.empty(len(text) // 3 + 2)
+            n = _parse_pairs(text, _POWERS, numbers)
+            if n >= 0:
+                return numbers[: 2 * n].reshape(n, 2).copy()
+        items = self.value(value)
+        if not isinstance(items, list):
+            raise TypeError("no list of points")
+        return np.array([_pair(item) for item in items], np.float64).reshape(-1, 2)
+
+    def value(self, value: Any) -> Any:
+        """Return a value in full, as :func:`json.loads` would."""
+        span = self._span(value)
+        if span is None:
+            return value
+        return json.loads(self.data[span[0] : span[1]].tobytes())
+
+    def last(self, value: Any) -> Any:
+        """Return the last item of an array; None if it is empty or no array."""
+        span = self._span(value)
+        if span is not None:
+            text = self.data[span[0] : span[1]]
+            start, stop = _last_item(text)
+            if start >= 0:
+                return json.loads(text[start:stop].tobytes())
+        items = self.value(value)
+        return items[-1] if isinstance(items, list) and items else None
+
+    def _span(self, value: Any) -> npt.NDArray[np.int64] | None:
+        if not (isinstance(value, str) and value.startswith(_MARK)):
+            return None
+        number = value[len(_MARK) :]
+        if not (number.isdecimal() and number.isascii() and int(number) < len(self.spans)):
+            return None
+        return self.spans[int(number)]
+
+
+def parse_json(data: bytes, repeated: list[str] | None = None) -> Document:
+    """Parse JSON, leaving its long arrays of numbers as they are.
+
+    Parameters
+    ----------
+    data
+        Text in UTF-8, with or without a byte-order mark.
+    repeated
+        Receives keys that one object holds more than once; the first value counts.
+
+    Raises
+    ------
+    TrailFormatError
+        If it is no JSON, or cut short.
+    """
+    if data.startswith(b"\xef\xbb\xbf"):
+        data = data[3:]
+    text = np.frombuffer(data, np.uint8)
+    spans = _number_arrays(text, _MIN_BYTES)
+    pieces: list[bytes] = []
+    behind = 0
+    for i, (start, stop) in enumerate(spans.tolist()):
+        pieces += data[behind:start], b'"\\u0001array %d"' % i
+        behind = stop
+    pieces.append(data[behind:])
+
+    def unique(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in items:
+            if key not in found:
+                found[key] = value
+            elif repeated is not None:
+                repeated.append(key)
+        return found
+
+    try:
+        content = json.loads(b"".join(pieces), object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise TrailFormatError(f"broken or truncated JSON ({_reason(error)})") from None
+    return Document(content, text, spans)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).split(": line", maxsplit=1)[0].split(": char", maxsplit=1)[0][:80]
+
+
+def _pair(item: Any) -> tuple[float, float]:
+    """Two numbers, or NaN: null, words and points of one coordinate are no position."""
+    try:
+        first, second = item
+        return float(first), float(second)
+    except (TypeError, ValueError, OverflowError):
+        return np.nan, np.nan
+
+
+@kernel
+def _number_arrays(text: npt.NDArray[np.uint8], min_bytes: int) -> npt.NDArray[np.int64]:
+    """Find the outermost arrays that hold nothing but numbers and such arrays."""
+    spans = np.empty((16, 2), np.int64)
+    n_spans = 0
+    i = 0
+    end = len(text)
+    while i < end:
+        byte = text[i]
+        if byte == 34:  # a string: skip it, with what its backslashes escape
+            i += 1
+            while i < end and text[i] != 34:
+                i += 2 if text[i] == 92 else 1
+            i += 1
+        elif byte == 91:
+            start = i
+            depth = 0
+            while i < end:
+                byte = text[i]
+                if byte == 91:
+                    depth += 1
+                elif byte == 93:
+                    depth -= 1
+                    if depth == 0:
+                        break
+                # Digits, + , - . then blanks, then e and E.
+                elif not (
+                    (43 <= byte <= 57 and byte != 47)
+                    or byte == 32
+                    or byte == 9
+                    or byte == 10
+                    or byte == 13
+                    or byte == 101
+                    or byte == 69
+                ):
+                    break
+                i += 1
+            if depth == 0:
+                i += 1
+                if i - start >= min_bytes:
+                    if n_spans == len(spans):
+                        grown = np.empty((2 * n_spans, 2), np.int64)
+                        grown[:n_spans] = spans
+                        spans = grown
+                    spans[n_spans, 0] = start
+                    spans[n_spans, 1] = i
+                    n_spans += 1
+        else:
+            i += 1
+    return spans[:n_spans].copy()
+
+
+@kernel
+def _parse_pairs(
+    text: npt.NDArray[np.uint8], powers: npt.NDArray[np.float64], numbers: npt.NDArray[np.float64]
+) -> int:
+    """Parse ``[[x, y], ...]``; returns the number of pairs, -1 if it is anything else.
+
+    A number of up to 15 digits is correctly rounded: its digits are an exact integer, divided by
+    an exact power of ten (Clinger 1990, doi:10.1145/93542.93557).
+    """
+    end = len(text)
+    n = 0  # numbers so far
+    depth = 0
+    wants = 0  # 0: an item or the end of an empty array, 1: an item, 2: a comma or the end
+    i = 0
+    while i < end:
+        byte = text[i]
+        if byte == 32 or byte == 9 or byte == 10 or byte == 13:
+            i += 1
+        elif byte == 91:
+            if wants == 2 or depth == 2:
+                return -1
+            depth += 1
+            wants = 0 if depth == 1 else 1
+            i += 1
+        elif byte == 93:
+            if depth == 2 and (wants != 2 or n % 2 != 0):
+                return -1
+            if depth == 1 and wants == 1:
+                return -1
+            depth -= 1
+            wants = 2
+            i += 1
+            if depth == 0:
+                break
+        elif byte == 44:
+            if wants != 2 or (depth == 2 and n % 2 != 1):
+                return -1
+            wants = 1
+            i += 1
+        else:
+            if wants == 2 or depth != 2:
+                return -1
+            negative = byte == 45
+            if negative:
+                i += 1
+            digits = 0
+            exponent = 0
+            mantissa = 0
+            while i < end and 48 <= text[i] <= 57:
+                if mantissa < 100_000_000_000_000_000:
+                    mantissa = 10 * mantissa + (np.int64(text[i]) - 48)
+                else:
+                    exponent += 1
+                digits += 1
+                i += 1
+            if digits == 0:
+                return -1
+            if i < end and text[i] == 46:
+                i += 1
+                digits = 0
+                while i < end and 48 <= text[i] <= 57:
+                    if mantissa < 100_000_000_000_000_000:
+                        mantissa = 10 * mantissa + (np.int64(text[i]) - 48)
+                        exponent -= 1
+                    digits += 1
+                    i += 1
+                if digits == 0:
+                    return -1
+            if i < end and (text[i] == 101 or text[i] == 69):
+                i += 1
+                down = i < end and text[i] == 45
+                if i < end and (text[i] == 45 or text[i] == 43):
+                    i += 1
+                digits = 0
+                power = 0
+                while i < end and 48 <= text[i] <= 57:
+                    power = min(10 * power + (np.int64(text[i]) - 48), 1000)
+                    digits += 1
+                    i += 1
+                if digits == 0:
+                    return -1
+                exponent += -power if down else power
+            number = np.float64(mantissa)
+            if exponent < -22 or exponent > 22:
+                number *= 10.0 ** np.float64(exponent)
+            elif exponent < 0:
+                number /= powers[-exponent]
+            else:
+                number *= powers[exponent]
+            if n >= len(numbers):
+                return -1
+            numbers[n] = -number if negative else number
+            n += 1
+            wants = 2
+    if depth != 0 or i != end:
+        return -1
+    return n // 2
+
+
+@kernel
+def _last_item(text: npt.NDArray[np.uint8]) -> tuple[int, int]:
+    """Find the last item of an array of arrays: its first byte and the one behind; -1 if none."""
+    stop = len(text) - 2  # the last byte closes the array itself
+    while stop > 0 and text[stop] != 93:
+        if not (text[stop] == 32 or text[stop] == 9 or text[stop] == 10 or text[stop] == 13):
+            return -1, -1
+        stop -= 1
+    if stop <= 0:
+        return -1, -1
+    depth = 0
+    start = stop
+    while start > 0:
+        if text[start] == 93:
+            depth += 1
+        elif text[start] == 91:
+            depth -= 1
+            if depth == 0:
+                return start, stop + 1
+        start -= 1
+    return -1, -1
