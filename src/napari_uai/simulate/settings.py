@@ -138,7 +138,7 @@ class RecordingSettings:
     pixel_size_um: Annotated[float, Gt(0), Unit("um")] = 0.0437
 
     def __post_init__(self) -> None:
-        _check_limits(self)
+        check_limits(self)
         batches = 3 if self.take_offs else 2
         if self.landings and self.frames <= batches * self.batch_size:
             raise TooFewFramesError(
@@ -170,7 +170,19 @@ class RecordingSettings:
         return float(np.sqrt(2 / (self.batch_size * self.electrons)))
 
 
-def _check_limits(settings: RecordingSettings) -> None:
+def check_limits(settings: Any) -> None:
+    """Refuse a value outside what the annotation of its setting allows.
+
+    Parameters
+    ----------
+    settings
+        A dataclass whose numbers are annotated with their limits; pairs are ranges.
+
+    Raises
+    ------
+    BadValueError
+        With the name of the setting, its value and what it must be.
+    """
     hints = get_type_hints(type(settings), include_extras=True)
     for name, hint in hints.items():
         value = getattr(settings, name)
