@@ -208,7 +208,7 @@ def detect_steps(
 def accept_events(
     events: pd.DataFrame,
     *,
-    false_landings: Annotated[float, Gt(0), Unit("per recording")] = 2.0,
+    false_landings: Annotated[float, Gt(0), Unit("per recording")] = 1.0,
     take_offs: bool = True,
 ) -> pd.DataFrame:
     """Keep the events that are strong enough for how many false ones may be among them.
