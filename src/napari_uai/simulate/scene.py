@@ -1,4 +1,4 @@
-"""A simulated scene: a roundabout with four streets, pavements, a park, a car park, and their routes.
+"""A simulated scene: a roundabout, streets, pavements, a park, a car park, and their routes.
 
 Positions are (y, x) in px of the camera's picture, rows down; 10 px are about a metre. Traffic
 keeps to the right. Every seed gives another place: streets come in at other angles, and other
@@ -14,7 +14,6 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
-from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -186,7 +185,7 @@ def smooth_path(points: Any, sigma_px: float = 12.0) -> Array:
     pad = int(4 * sigma_px / STEP_PX) + 1
     # Continued straight, so that neither end is drawn inwards.
     before = even[0] + np.arange(-pad, 0)[:, None] * (even[min(3, len(even) - 1)] - even[0]) / 3
-    after = even[-1] + np.arange(1, pad + 1)[:, None] * (even[-1] - even[max(-4, -len(even))]) / 3
+    after = even[-1] + np.arange(1, pad + 1)[:, None] * (even[-1] - even[-min(4, len(even))]) / 3
     long = np.concatenate([before, even, after])
     return even_path(gaussian_filter1d(long, sigma_px / STEP_PX, axis=0)[pad:-pad])
 
@@ -195,7 +194,7 @@ def even_path(points: Any) -> Array:
     """Return points every 2 px along a line, its ends included."""
     line = np.asarray(points, np.float64)
     at = path_length(line)
-    n = max(int(round(at[-1] / STEP_PX)) + 1, 2)
+    n = max(round(at[-1] / STEP_PX) + 1, 2)
     places = np.linspace(0, at[-1], n)
     return np.stack([np.interp(places, at, line[:, 0]), np.interp(places, at, line[:, 1])], axis=1)
 
@@ -438,13 +437,14 @@ class _Walks:
         number = {node: i for i, node in enumerate(nodes)}
         pairs = [(number[a], number[b]) for a, b in self.links]
         lengths = [float(path_length(line)[-1]) for line in self.links.values()]
-        graph = coo_array((lengths, np.array(pairs).T), shape=(len(nodes), len(nodes)))
+        graph = np.zeros((len(nodes), len(nodes)))
+        graph[tuple(np.array(pairs).T)] = lengths
         _, came = dijkstra(
-            graph.tocsr(), directed=False, indices=number[start], return_predecessors=True
+            graph, directed=False, indices=np.array([number[start]]), return_predecessors=True
         )
         way = [number[end]]
         while way[-1] != number[start]:
-            way.append(int(came[way[-1]]))
+            way.append(int(came[0, way[-1]]))
         legs = [self._leg(nodes[a], nodes[b]) for a, b in pairwise(reversed(way))]
         return smooth_path(np.concatenate(legs), 8)
 
@@ -509,7 +509,7 @@ def _walk(walks: _Walks, a: Any, b: Any, share: float, *, rare: bool) -> Route:
     at = path_length(path)
     stops = []
     if np.hypot(*(path - walks.plaza).T).min() < 12:
-        stops.append(Stop(_place_near(path, walks.plaza), 0.3, 30.0, sway_px=5.0))
+        stops.append(Stop(_place_near(path, walks.plaza), 0.3, 35.0, sway_px=5.0))
     for corners in (line for link, line in walks.links.items() if _is_crossing(link)):
         near = [np.hypot(*(path - end).T) for end in (corners[0], corners[-1])]
         if max(d.min() for d in near) < 14:

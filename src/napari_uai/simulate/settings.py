@@ -1,4 +1,4 @@
-"""What a simulated recording depends on, with limits and units."""
+"""What simulated recordings and trails depend on, with limits and units."""
 
 from __future__ import annotations
 
@@ -168,6 +168,59 @@ class RecordingSettings:
     def sigma_dra(self) -> float:
         """Shot noise of one pixel of the rolling average: ``sqrt(2 / (batch_size electrons))``."""
         return float(np.sqrt(2 / (self.batch_size * self.electrons)))
+
+
+@dataclass(frozen=True)
+class TrailSettings:
+    """All that simulated trails depend on.
+
+    Parameters
+    ----------
+    seed
+        Seed of everything random, the place included; the same settings give the same trails.
+    trails
+        Number of trails.
+    anomalous_fraction
+        Share of trails that are anomalous; all kinds equally often.
+    duration_s
+        Length of the recording in which all of them begin.
+    rates_hz
+        Range of the samples per second; each trail has its own.
+    jitter_px
+        Standard deviation of detected positions about the true ones, sample by sample; half of
+        its size wanders slowly besides.
+    spread
+        How far objects keep from the middle of their lane: 1 is 3 px (bus) to 6 px (pedestrian).
+    speed_variation
+        Standard deviation of the logarithm of objects' ordinary speeds.
+    dwelling
+        How many stop where some do: 1 is about a third at crossings and the roundabout.
+    lost_fraction
+        Share of trails that begin late, and of those that end early.
+    gap_fraction
+        Share of trails with a gap that the tracker bridged by extrapolation; as many have
+        extrapolated samples at their end.
+    rare_route_trails
+        Range of the trails on each rarely used route, of 1500 trails.
+    """
+
+    seed: Annotated[int, Ge(0)] = 0
+    trails: Annotated[int, Ge(10)] = 1500
+    anomalous_fraction: Annotated[float, Ge(0), Le(0.5)] = 0.02
+    duration_s: Annotated[float, Gt(0), Unit("s")] = 3600.0
+    rates_hz: tuple[float, float] = (1.5, 5.0)
+    jitter_px: Annotated[float, Ge(0), Le(20), Unit("px")] = 0.8
+    spread: Annotated[float, Ge(0), Le(3)] = 1.0
+    speed_variation: Annotated[float, Ge(0), Le(1)] = 0.18
+    dwelling: Annotated[float, Ge(0), Le(1.5)] = 1.0
+    lost_fraction: Annotated[float, Ge(0), Lt(1)] = 0.12
+    gap_fraction: Annotated[float, Ge(0), Lt(1)] = 0.1
+    rare_route_trails: tuple[float, float] = (10.0, 20.0)
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+        if self.rates_hz[0] < 0.1:
+            raise BadValueError(f"rates_hz is {self.rates_hz}: give rates of 0.1 Hz or more")
 
 
 def check_limits(settings: Any) -> None:

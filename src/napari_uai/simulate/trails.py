@@ -1,45 +1,29 @@
-"""Simulated trails: ordinary traffic of a scene, and a few objects that move as nobody else does."""
+"""Simulated trails: ordinary traffic, and a few objects that move as nobody else does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from annotated_types import Ge, Gt, Le, Lt, Unit
-from scipy.spatial import KDTree
 
-from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.simulate.paths import smooth_paths
 from napari_uai.simulate.scene import (
     HEIGHT,
-    OBJECT_CLASSES,
     STEP_PX,
     WIDTH,
     Array,
-    ObjectClass,
-    Route,
-    Stop,
     StreetScene,
-    even_path,
     headings,
     path_length,
-    smooth_path,
     street_scene,
 )
-from napari_uai.simulate.settings import check_limits
+from napari_uai.simulate.settings import TrailSettings
+from napari_uai.simulate.traffic import HABITS, Journey, journeys_of
 from napari_uai.trails.table import Scene, Trails
-
-AnomalyKind: TypeAlias = Literal[
-    "reversed", "off-route", "loitering", "late turn", "shortcut", "wrong class"
-]
-
-ANOMALY_KINDS: tuple[AnomalyKind, ...] = get_args(AnomalyKind)
 
 START = datetime(2024, 6, 12, 8, 0, tzinfo=UTC)
 """When the recording begins."""
@@ -47,57 +31,8 @@ START = datetime(2024, 6, 12, 8, 0, tzinfo=UTC)
 TRUTH_COLUMNS = ("trail", "class", "route", "anomaly", "start", "end")
 
 
-@dataclass(frozen=True)
-class TrailSettings:
-    """All that simulated trails depend on.
-
-    Parameters
-    ----------
-    seed
-        Seed of everything random, the place included; the same settings give the same trails.
-    trails
-        Number of trails.
-    anomalous_fraction
-        Share of trails that are anomalous; all kinds equally often.
-    duration_s
-        Length of the recording in which all of them begin.
-    rates_hz
-        Range of the samples per second; each trail has its own.
-    jitter_px
-        Standard deviation of detected positions about the true ones, sample by sample; half of
-        its size wanders slowly besides.
-    spread
-        How far objects keep from the middle of their lane: 1 is 3 px (bus) to 6 px (pedestrian).
-    speed_variation
-        Standard deviation of the logarithm of objects' ordinary speeds.
-    dwelling
-        How many stop where some do: 1 is about a third at crossings and the roundabout.
-    lost_fraction
-        Share of trails that begin late, and of those that end early.
-    gap_fraction
-        Share of trails with a gap that the tracker bridged by extrapolation; as many have
-        extrapolated samples at their end.
-    rare_route_trails
-        Range of the trails on each rarely used route, of 1500 trails.
-    """
-
-    seed: Annotated[int, Ge(0)] = 0
-    trails: Annotated[int, Ge(10)] = 1500
-    anomalous_fraction: Annotated[float, Ge(0), Le(0.5)] = 0.02
-    duration_s: Annotated[float, Gt(0), Unit("s")] = 3600.0
-    rates_hz: tuple[float, float] = (1.5, 5.0)
-    jitter_px: Annotated[float, Ge(0), Le(20), Unit("px")] = 0.8
-    spread: Annotated[float, Ge(0), Le(3)] = 1.0
-    speed_variation: Annotated[float, Ge(0), Le(1)] = 0.18
-    dwelling: Annotated[float, Ge(0), Le(1.5)] = 1.0
-    lost_fraction: Annotated[float, Ge(0), Lt(1)] = 0.12
-    gap_fraction: Annotated[float, Ge(0), Lt(1)] = 0.1
-    rare_route_trails: tuple[float, float] = (10.0, 20.0)
-
-    def __post_init__(self) -> None:
-        check_limits(self)
-        if self.rates_hz[0] < 0.1:
-            raise BadValueError(f"rates_hz is {self.rates_hz}: give rates of 0.1 Hz or more")
+BRIDGED_S = (0.4, 1.5)
+"""Range of the time that the tracker extrapolates; s."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,58 +60,6 @@ class SimulatedTrails:
     extrapolated: npt.NDArray[np.bool_]
     place: StreetScene
     settings: TrailSettings
-
-
-@dataclass(frozen=True)
-class Habits:
-    """How objects of a class move.
-
-    Parameters
-    ----------
-    share
-        Of all trails.
-    speed
-        Ordinary speed; px/s.
-    spread_px
-        Standard deviation of the distance from the middle of the path.
-    bend
-        Largest sideways acceleration in curves; px/s^2.
-    length_px, width_px
-        Of the outline.
-    """
-
-    share: float
-    speed: float
-    spread_px: float
-    bend: float
-    length_px: float
-    width_px: float
-
-
-HABITS: dict[ObjectClass, Habits] = {
-    "car": Habits(0.47, 92.0, 3.6, 32.0, 44.0, 18.0),
-    "bicycle": Habits(0.14, 46.0, 4.0, 22.0, 18.0, 7.0),
-    "pedestrian": Habits(0.35, 14.0, 5.5, np.inf, 8.0, 8.0),
-    "bus": Habits(0.04, 72.0, 2.8, 22.0, 108.0, 25.0),
-}
-
-APART_PX = 24.0
-"""Farther than this from all ordinary paths of its class, an object is where none of them goes."""
-
-TRIES = 400
-
-
-@dataclass(frozen=True, eq=False)
-class _Journey:
-    """What one object does: its path, where it stops for how long, and what is odd about it."""
-
-    kind: ObjectClass
-    route: str
-    path: Array
-    halts: tuple[tuple[float, float, float], ...] = ()  # place (px), seconds, sway (px)
-    speed: float = 1.0
-    anomaly: str = ""
-    odd: tuple[float, float] | None = None  # stretch of the path (px); None: all of it
 
 
 def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> SimulatedTrails:
@@ -213,238 +96,14 @@ def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> Si
     """
     rng = np.random.default_rng(settings.seed)
     place = street_scene(rng)
-    journeys = _journeys(rng, place, settings)
+    journeys = journeys_of(rng, place, settings)
     starts = np.sort(rng.uniform(0, settings.duration_s, len(journeys))) + START.timestamp()
     tracks = []
     for i, journey in enumerate(journeys):
         if i % 100 == 0:
             monitor.update(i / len(journeys), "objects on their way")
         tracks.append(_track(rng, journey, settings))
-    return _collect(rng, place, settings, journeys, tracks, np.round(starts, 3))
-
-
-def _journeys(
-    rng: np.random.Generator, place: StreetScene, settings: TrailSettings
-) -> list[_Journey]:
-    n_odd = round(settings.trails * settings.anomalous_fraction)
-    kinds = [ANOMALY_KINDS[i % len(ANOMALY_KINDS)] for i in range(n_odd)]
-    maker = _Oddities(rng, place, settings)
-    journeys = [maker.make(kind) for kind in kinds]
-    n_ordinary = settings.trails - n_odd
-    for kind, n in _class_counts(rng, n_ordinary).items():
-        for route in _choose_routes(rng, place, kind, n, settings):
-            journeys.append(ordinary_journey(rng, route, settings))
-    order = rng.permutation(len(journeys))
-    return [journeys[i] for i in order]
-
-
-def _class_counts(rng: np.random.Generator, n: int) -> dict[ObjectClass, int]:
-    shares = np.array([HABITS[kind].share for kind in OBJECT_CLASSES])
-    counts = np.floor(shares * n).astype(int)
-    counts[0] += n - counts.sum()
-    moved = int(rng.integers(0, n // 50 + 1))
-    counts[0] -= moved
-    counts[2] += moved
-    return dict(zip(OBJECT_CLASSES, counts.tolist(), strict=True))
-
-
-def _choose_routes(
-    rng: np.random.Generator, place: StreetScene, kind: str, n: int, settings: TrailSettings
-) -> list[Route]:
-    """Rare routes have their few trails; the others share the rest by popularity."""
-    routes = [route for route in place.routes if route.kind == kind]
-    few = [route for route in routes if route.rare]
-    usual = [route for route in routes if not route.rare]
-    low, high = np.asarray(settings.rare_route_trails) * settings.trails / 1500
-    chosen = [r for r in few for _ in range(round(rng.uniform(low, high)))][:n]
-    shares = np.array([route.share for route in usual])
-    counts = rng.multinomial(n - len(chosen), shares / shares.sum())
-    return chosen + [r for r, count in zip(usual, counts, strict=True) for _ in range(count)]
-
-
-def ordinary_journey(rng: np.random.Generator, route: Route, settings: TrailSettings) -> _Journey:
-    """Follow a route, and stop where others stop."""
-    which = int(rng.integers(len(route.paths)))
-    halts = _halts(rng, route.stops[which], settings)
-    return _Journey(route.kind, route.name, route.paths[which], halts)
-
-
-def _halts(
-    rng: np.random.Generator, stops: tuple[Stop, ...], settings: TrailSettings
-) -> tuple[tuple[float, float, float], ...]:
-    chosen = [stop for stop in stops if rng.random() < stop.share * settings.dwelling]
-    return tuple(
-        (
-            max(stop.place + rng.normal(0, 4), 0.0),
-            min(stop.seconds * rng.lognormal(0, 0.6), 4 * stop.seconds),
-            stop.sway_px,
-        )
-        for stop in chosen
-    )
-
-
-class _Oddities:
-    """Makes anomalous journeys; tries again until one is an anomaly that a person would see."""
-
-    def __init__(
-        self, rng: np.random.Generator, place: StreetScene, settings: TrailSettings
-    ) -> None:
-        self.rng, self.settings = rng, settings
-        self.routes = {k: [r for r in place.routes if r.kind == k] for k in OBJECT_CLASSES}
-        self.ordinary = {kind: KDTree(place.paths_of(kind)) for kind in OBJECT_CLASSES}
-        self.all_routes = list(place.routes)
-
-    def make(self, kind: AnomalyKind) -> _Journey:
-        """Return an anomalous journey of one kind."""
-        makers: dict[str, Callable[[], _Journey | None]] = {
-            "reversed": self._reversed,
-            "off-route": self._off_route,
-            "loitering": self._loitering,
-            "late turn": self._late_turn,
-            "shortcut": self._shortcut,
-            "wrong class": self._wrong_class,
-        }
-        for _ in range(TRIES):
-            journey = makers[kind]()
-            if journey is not None:
-                return replace(journey, anomaly=kind)
-        raise BadValueError(f"this place has no room for the anomaly {kind!r}: choose another seed")
-
-    def _class(self, *kinds: ObjectClass) -> ObjectClass:
-        shares = np.array([HABITS[kind].share for kind in kinds])
-        return kinds[int(self.rng.choice(len(kinds), p=shares / shares.sum()))]
-
-    def _route(self, kind: ObjectClass) -> tuple[Route, Array]:
-        routes = [route for route in self.routes[kind] if not route.rare]
-        route = routes[int(self.rng.integers(len(routes)))]
-        return route, route.paths[int(self.rng.integers(len(route.paths)))]
-
-    def _apart(self, kind: ObjectClass, path: Array) -> Array:
-        return np.asarray(self.ordinary[kind].query(path)[0])
-
-    def _reversed(self) -> _Journey | None:
-        kind = self._class("car", "bicycle", "bus")
-        route, path = self._route(kind)
-        if "car park" in route.name:  # its lanes lie too close for a person to tell
-            return None
-        return _Journey(kind, route.name, path[::-1], speed=0.8)
-
-    def _off_route(self) -> _Journey | None:
-        rng = self.rng
-        kind = self._class("car", "bicycle", "pedestrian")
-        route, path = self._route(kind)
-        at = path_length(path)
-        half = rng.uniform(0.1, 0.22) * at[-1]
-        middle = rng.uniform(half, at[-1] - half)
-        size = rng.uniform(45, 110) * rng.choice([-1, 1])
-        bump = size * np.exp(-(((at - middle) / (0.6 * half)) ** 4))
-        along = headings(path)
-        shifted = path + bump[:, None] * np.stack([along[:, 1], -along[:, 0]], axis=1)
-        return self._departing(kind, route.name, smooth_path(shifted, 10))
-
-    def _loitering(self) -> _Journey | None:
-        rng = self.rng
-        kind = self._class("pedestrian", "bicycle")
-        route, path = self._route(kind)
-        at = path_length(path)
-        place = rng.uniform(0.15, 0.85) * at[-1]
-        seconds = rng.uniform(200, 500) if kind == "pedestrian" else rng.uniform(120, 300)
-        sway = rng.uniform(14, 30)
-        place = float(np.clip(place, 3 * sway, at[-1] - 3 * sway))
-        return _Journey(
-            kind, route.name, path, ((place, float(seconds), float(sway)),), odd=(place, place)
-        )
-
-    def _late_turn(self) -> _Journey | None:
-        rng = self.rng
-        kind = self._class("car", "bicycle", "pedestrian")
-        (first, a), (second, b) = self._route(kind), self._route(kind)
-        if kind != "pedestrian" and rng.random() < 0.5:
-            return self._turn_back(kind)
-        if first is second or np.hypot(*(a[0] - b[0])) > 10:
-            return None
-        shared = int(np.argmax(KDTree(b).query(a)[0] > 8))
-        late = shared + int(rng.uniform(50, 160) / STEP_PX)
-        if shared == 0 or late >= len(a) - 20:
-            return None
-        link = self._link(a, late, b, longest=300.0)
-        return None if link is None else self._departing(kind, f"{first.name}, {second.name}", link)
-
-    def _turn_back(self, kind: ObjectClass) -> _Journey | None:
-        """Turn round in the middle of a street."""
-        rng = self.rng
-        route, path = self._route(kind)
-        other, back = self._route(kind)
-        at = path_length(path)
-        i = int(np.searchsorted(at, rng.uniform(0.1, 0.9) * at[-1]))
-        distance = np.hypot(*(back - path[i]).T)
-        j = int(np.argmin(distance))
-        opposite = headings(path)[i] @ headings(back)[j] < -0.9
-        room = 20 <= i < len(path) - 20 and 20 <= j < len(back) - 20
-        if not (opposite and room and 20 < distance[j] < 70):
-            return None
-        # Once round with the width of the street as diameter.
-        ahead = headings(path)[i] * distance[j] * 0.6
-        loop = np.concatenate([path[:i], [path[i] + ahead, back[j] + ahead], back[j:]])
-        stretch = path_length(path)[i]
-        odd = (float(stretch), float(stretch + 2.2 * distance[j]))
-        return _Journey(kind, f"{route.name}, {other.name}", smooth_path(loop, 7), odd=odd)
-
-    def _shortcut(self) -> _Journey | None:
-        rng = self.rng
-        kind = self._class("car", "bicycle", "pedestrian")
-        (first, a), (second, b) = self._route(kind), self._route(kind)
-        i = int(rng.uniform(0.15, 0.75) * len(a))
-        link = self._link(a, i, b, longest=420.0)
-        return None if link is None else self._departing(kind, f"{first.name}, {second.name}", link)
-
-    def _link(self, a: Array, i: int, b: Array, *, longest: float) -> Array | None:
-        """Leave a path at a point and go straight to another, without a sharp turn."""
-        rng = self.rng
-        ahead, there = b - a[i], headings(b)
-        length = np.hypot(*ahead.T)
-        towards = ahead / np.maximum(length, 1e-9)[:, None]
-        good = (length > 90) & (length < longest) & (towards @ headings(a)[i] > 0.35)
-        good &= np.einsum("ij,ij->i", towards, there) > 0.35
-        good[:15] = good[-15:] = False
-        if not good.any():
-            return None
-        j = int(rng.choice(np.flatnonzero(good)))
-        return smooth_path(np.concatenate([a[:i], b[j:]]), 10)
-
-    def _wrong_class(self) -> _Journey | None:
-        rng = self.rng
-        kind = self._class("car", "bicycle", "pedestrian")
-        route = self.all_routes[int(rng.integers(len(self.all_routes)))]
-        path = route.paths[int(rng.integers(len(route.paths)))]
-        if route.kind == kind or (self._apart(kind, path) > 20).mean() < 0.3:
-            return None
-        own, others = HABITS[kind].speed, HABITS[route.kind].speed
-        speed = min(1.0, np.sqrt(others / own))
-        return self._departing(kind, route.name, path, speed=float(speed), apart=20.0)
-
-    def _departing(
-        self,
-        kind: ObjectClass,
-        route: str,
-        path: Array,
-        *,
-        speed: float = 0.9,
-        apart: float = APART_PX,
-    ) -> _Journey | None:
-        """Accept a path that leads, over a good stretch, where the class does not go."""
-        inside = np.all((path > 2) & (path < (HEIGHT - 3, WIDTH - 3)), axis=1)
-        far = self._apart(kind, path) > apart
-        if far.sum() * STEP_PX < 60 or not inside[5:-5].all():
-            return None
-        at = path_length(path)
-        # The object has left its way somewhat before it is that far from all others.
-        near = np.flatnonzero(self._apart(kind, path) > apart / 3)
-        first, last = np.flatnonzero(far)[[0, -1]]
-        start = at[near[near <= first][0]] if len(near) else at[first]
-        return _Journey(
-            kind, route, path, speed=speed, odd=(float(max(start, at[first] - 60)), float(at[last]))
-        )
+    return _collect(place, settings, journeys, tracks, np.round(starts, 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -458,7 +117,7 @@ class _Track:
     odd: tuple[float, float] | None
 
 
-def _track(rng: np.random.Generator, journey: _Journey, settings: TrailSettings) -> _Track:
+def _track(rng: np.random.Generator, journey: Journey, settings: TrailSettings) -> _Track:
     habits = HABITS[journey.kind]
     path = journey.path
     at = path_length(path)
@@ -484,7 +143,7 @@ def _track(rng: np.random.Generator, journey: _Journey, settings: TrailSettings)
 
 
 def _timetable(
-    rng: np.random.Generator, journey: _Journey, settings: TrailSettings
+    rng: np.random.Generator, journey: Journey, settings: TrailSettings
 ) -> tuple[tuple[Array, Array], list[tuple[float, float, float]]]:
     """When each place on the path is reached; when it stands for how long, and how far it sways."""
     habits, at = HABITS[journey.kind], path_length(journey.path)
@@ -500,8 +159,8 @@ def _timetable(
         speed = np.minimum(speed, own * np.clip(near, 0.15, None))
     when = np.concatenate([[0.0], np.cumsum(np.diff(at) * 2 / (speed[1:] + speed[:-1]))])
     places, sways = at, []
-    for place, seconds, sway in sorted(journey.halts):
-        place = min(place, float(at[-1]))
+    for wanted, seconds, sway in sorted(journey.halts):
+        place = min(wanted, float(at[-1]))
         start = float(np.interp(place, places, when))
         after = places > place
         when = np.concatenate([when[~after], [start, start + seconds], when[after] + seconds])
@@ -533,7 +192,7 @@ def _jitter(rng: np.random.Generator, n: int, jitter_px: float, rate: float) -> 
 
 
 def _odd_time(
-    journey: _Journey,
+    journey: Journey,
     reached: tuple[Array, Array],
     sways: list[tuple[float, float, float]],
     time: Array,
@@ -562,12 +221,12 @@ def _lose(rng: np.random.Generator, track: _Track, settings: TrailSettings) -> _
         last = max(last, int(np.searchsorted(track.time, track.odd[1])) + 2)
     first, last = max(min(first, n - 4), 0), min(max(last, first + 4), n)
     points, unseen = track.points[first:last].copy(), np.zeros(last - first, bool)
-    n = last - first
-    if rng.random() < settings.gap_fraction and n > 12:
-        gap = int(rng.integers(3, max(4, min(n // 4, 15))))
-        _extrapolate(points, unseen, int(rng.integers(4, n - gap)), gap)
-    if rng.random() < settings.gap_fraction and n > 12:
-        _extrapolate(points, unseen, n - 3, 3)
+    step = float(track.time[1])
+    for at_end in (False, True):
+        n = max(round(rng.uniform(*BRIDGED_S) / step), 1)
+        if rng.random() < settings.gap_fraction and len(points) > 3 * n + 6:
+            start = len(points) - n if at_end else int(rng.integers(4, len(points) - n))
+            _extrapolate(points, unseen, start, n)
     time = track.time[first:last]
     odd = None
     if track.odd is not None:
@@ -582,10 +241,9 @@ def _extrapolate(points: Array, unseen: npt.NDArray[np.bool_], start: int, n: in
 
 
 def _collect(
-    rng: np.random.Generator,
     place: StreetScene,
     settings: TrailSettings,
-    journeys: list[_Journey],
+    journeys: list[Journey],
     tracks: list[_Track],
     starts: Array,
 ) -> SimulatedTrails:
