@@ -25,7 +25,7 @@ _ZIP_ERRORS = (
     zlib.error,
     EOFError,
     OSError,
-    RuntimeError,  # NotImplementedError: a packing that is not built in
+    RuntimeError,  # encrypted, or packed in a way that is not built in
     ValueError,
     struct.error,
     lzma.LZMAError,
@@ -85,21 +85,18 @@ def _gunzipped(data: bytes, limit: int) -> bytes:
 def _only_member(data: bytes, limit: int) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [m for m in archive.infolist() if _holds_trails(m)]
-            if len(members) != 1:
-                names = ", ".join(m.filename for m in members[:5]) or "none"
-                raise TrailFormatError(
-                    f"a zip must hold one file of trails (json, csv or txt), this has: {names};"
-                    " unpack it and open the file or report folder"
-                )
-            if members[0].flag_bits & 1:
-                raise TrailFormatError("the zip is encrypted: unpack it first")
-            with archive.open(members[0]) as file:
-                content = file.read(limit + 1)
-    except TrailFormatError:
-        raise
+            members = [member for member in archive.infolist() if _holds_trails(member)]
+            if len(members) == 1:
+                with archive.open(members[0]) as file:
+                    content = file.read(limit + 1)
     except _ZIP_ERRORS:
-        raise TrailFormatError("broken or truncated zip: copy it again") from None
+        raise TrailFormatError("broken, truncated or encrypted zip: unpack it first") from None
+    if len(members) != 1:
+        names = ", ".join(member.filename for member in members[:5]) or "none"
+        raise TrailFormatError(
+            f"a zip must hold one file of trails (json, csv or txt), this has: {names};"
+            " unpack it and open the file or report folder"
+        )
     if len(content) > limit:
         raise _too_much(limit)
     return content

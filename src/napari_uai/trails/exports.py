@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_uai.errors import TrailFormatError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.json_arrays import Document, parse_json
+from napari_uai.trails.json_arrays import parse_json
 from napari_uai.trails.records import (
     ObjectRecord,
     Problem,

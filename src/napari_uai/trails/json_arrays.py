@@ -14,7 +14,9 @@ from napari_uai.errors import TrailFormatError
 
 _MARK = "\x01array "
 _MIN_BYTES = 48
-_POWERS = 10.0 ** np.arange(23)
+_POWERS = np.array([float(f"1e{i}") for i in range(23)])
+_IS_BLANK = np.isin(np.arange(256), list(b" \t\n\r"))
+_IN_NUMBERS = np.isin(np.arange(256), list(b"0123456789+-.eE, \t\n\r"))
 
 
 class Document(NamedTuple):
@@ -76,7 +78,8 @@ class Document(NamedTuple):
         number = value[len(_MARK) :]
         if not (number.isdecimal() and number.isascii() and int(number) < len(self.spans)):
             return None
-        return self.spans[int(number)]
+        span: npt.NDArray[np.int64] = self.spans[int(number)]
+        return span
 
 
 def parse_json(data: bytes, repeated: list[str] | None = None) -> Document:
@@ -159,16 +162,7 @@ def _number_arrays(text: npt.NDArray[np.uint8], min_bytes: int) -> npt.NDArray[n
                     depth -= 1
                     if depth == 0:
                         break
-                # Digits, + , - . then blanks, then e and E.
-                elif not (
-                    (43 <= byte <= 57 and byte != 47)
-                    or byte == 32
-                    or byte == 9
-                    or byte == 10
-                    or byte == 13
-                    or byte == 101
-                    or byte == 69
-                ):
+                elif not _IN_NUMBERS[byte]:
                     break
                 i += 1
             if depth == 0:
@@ -202,7 +196,7 @@ def _parse_pairs(
     i = 0
     while i < end:
         byte = text[i]
-        if byte == 32 or byte == 9 or byte == 10 or byte == 13:
+        if _IS_BLANK[byte]:
             i += 1
         elif byte == 91:
             if wants == 2 or depth == 2:
@@ -236,7 +230,7 @@ def _parse_pairs(
             mantissa = 0
             while i < end and 48 <= text[i] <= 57:
                 if mantissa < 100_000_000_000_000_000:
-                    mantissa = 10 * mantissa + (np.int64(text[i]) - 48)
+                    mantissa = 10 * mantissa + (int(text[i]) - 48)
                 else:
                     exponent += 1
                 digits += 1
@@ -248,7 +242,7 @@ def _parse_pairs(
                 digits = 0
                 while i < end and 48 <= text[i] <= 57:
                     if mantissa < 100_000_000_000_000_000:
-                        mantissa = 10 * mantissa + (np.int64(text[i]) - 48)
+                        mantissa = 10 * mantissa + (int(text[i]) - 48)
                         exponent -= 1
                     digits += 1
                     i += 1
@@ -262,7 +256,7 @@ def _parse_pairs(
                 digits = 0
                 power = 0
                 while i < end and 48 <= text[i] <= 57:
-                    power = min(10 * power + (np.int64(text[i]) - 48), 1000)
+                    power = 10 * power + (int(text[i]) - 48) if power < 1000 else power
                     digits += 1
                     i += 1
                 if digits == 0:
@@ -290,7 +284,7 @@ def _last_item(text: npt.NDArray[np.uint8]) -> tuple[int, int]:
     """Find the last item of an array of arrays: its first byte and the one behind; -1 if none."""
     stop = len(text) - 2  # the last byte closes the array itself
     while stop > 0 and text[stop] != 93:
-        if not (text[stop] == 32 or text[stop] == 9 or text[stop] == 10 or text[stop] == 13):
+        if not _IS_BLANK[text[stop]]:
             return -1, -1
         stop -= 1
     if stop <= 0:

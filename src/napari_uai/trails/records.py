@@ -1,4 +1,4 @@
-"""Records of a tracker: what one JSON object says of one tracked object, and trails made of them."""
+"""Records of a tracker: what JSON says of a tracked object, and trails made of them."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def trails_of_records(
             ]
         keep &= ~bad
     counts = np.bincount(owner[keep], minlength=len(records))
-    for i in np.flatnonzero(counts < 2):
+    for i in np.flatnonzero(counts < 2).tolist():
         what = "one usable sample only" if counts[i] else "no usable sample"
         problems.append((records[i].file, records[i].name, f"{what}: no trail"))
     keep &= (counts >= 2)[owner]
@@ -400,7 +400,8 @@ def _status(
     if status.shape != (n,):
         problems.append((*whose, "track_status has no value for each sample: ignored"))
         return None
-    return status != 0
+    seen: npt.NDArray[np.bool_] = status != 0
+    return seen
 
 
 def _last_hull(document: Document, tracking: Mapping[str, Any]) -> npt.NDArray[np.float32] | None:
