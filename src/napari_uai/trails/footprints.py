@@ -134,7 +134,7 @@ def paint_footprints(
     BadValueError
         If a parameter is outside its limits, or a position or time is not finite.
     """
-    _check_odd("painted_width_px", painted_width_px, MAX_WIDTH_PX)
+    check_odd("painted_width_px", painted_width_px, MAX_WIDTH_PX)
     if not 16 <= longest_side_px <= MAX_LONGEST_SIDE_PX:
         raise BadValueError(
             f"longest_side_px is {longest_side_px}: choose 16 to {MAX_LONGEST_SIDE_PX}"
@@ -230,7 +230,8 @@ def accumulate(
     if rows is not None:
         groups[:] = -1
         groups[np.asarray(rows)] = 0
-    return accumulate_groups(footprints, groups, 1, monitor=monitor)[0].astype(np.float32)
+    counts = accumulate_groups(footprints, groups, 1, monitor=monitor)[0]
+    return np.asarray(counts, np.float32)
 
 
 def accumulate_groups(
@@ -381,7 +382,8 @@ def brush(width_px: int) -> tuple[Cells, Cells, Offsets]:
     return full, new, np.array(starts, np.int64)
 
 
-def _check_odd(name: str, value: int, highest: int) -> None:
+def check_odd(name: str, value: int, highest: int) -> None:
+    """Raise BadValueError unless a width is an odd number of cells up to the highest."""
     if not 1 <= value <= highest or value % 2 == 0 or value != int(value):
         raise BadValueError(f"{name} is {value}: choose an odd number from 1 to {highest}")
 
@@ -659,7 +661,7 @@ def _own_heat(
     painted = np.empty(layers * plane, np.int32)
     radius, turn = len(blur_weights) // 2, len(direction_weights) // 2
     for i in range(first, last):
-        mark = np.int32(i + 1)
+        mark = i + 1
         path = cells[offsets[i] : offsets[i + 1]]
         _paint(path, rows, columns, full, edges, edge_starts, mark, marks, painted)
         for p in range(offsets[i], offsets[i + 1]):
