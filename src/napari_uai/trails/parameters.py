@@ -26,3 +26,15 @@ Weigh: TypeAlias = Literal["time", "arc"]
 
 Share: TypeAlias = Annotated[float, Gt(0), Le(1)]
 """Part of a trail, by its time or its length."""
+
+LimitUnit: TypeAlias = Literal["trails", "quantile", "permille"]
+"""What limits of the heat count: trails, a share of the heat met along trails, or of all trails."""
+
+HeatScale: TypeAlias = Literal["linear", "log", "sqrt", "rank", "surprisal"]
+"""How heat between its limits becomes ordinariness from 0 to 1."""
+
+Limit: TypeAlias = Annotated[float, Ge(0)]
+"""A limit of the heat, in the unit chosen."""
+
+Threshold: TypeAlias = Annotated[float, Gt(0), Le(1)]
+"""Share of a trail that must lie inside a mask for it to count."""
