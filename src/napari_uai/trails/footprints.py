@@ -297,6 +297,29 @@ def painted_cells(footprints: Footprints, row: int) -> Cells:
     return np.flatnonzero(accumulate_groups(footprints, groups, 1)).astype(np.int32)
 
 
+def painted_areas(footprints: Footprints, *, monitor: Monitor = SILENT) -> Offsets:
+    """Return how many cells each trail paints, in all its layers; int64."""
+    areas = np.empty(len(footprints), np.int64)
+    full, edges, edge_starts = brush(footprints.painted_width_px)
+
+    def work(first: int, last: int) -> None:
+        _areas(
+            footprints.offsets,
+            footprints.cells,
+            footprints.n_layers,
+            *footprints.shape,
+            full,
+            edges,
+            edge_starts,
+            first,
+            last,
+            areas,
+        )
+
+    in_blocks(work, footprints.offsets, text="areas", min_samples=100_000, monitor=monitor)
+    return areas
+
+
 def own_heat(
     footprints: Footprints,
     *,
@@ -637,6 +660,28 @@ def _accumulate(
         own = counts[groups[i]]
         for at in painted[:n]:
             own[at] += 1
+
+
+@kernel
+def _areas(
+    offsets: Offsets,
+    cells: Cells,
+    layers: int,
+    rows: int,
+    columns: int,
+    full: Cells,
+    edges: Cells,
+    edge_starts: Offsets,
+    first: int,
+    last: int,
+    areas: Offsets,
+) -> None:
+    """Count the cells that each trail of a block paints."""
+    marks = np.zeros(layers * rows * columns, np.int32)
+    painted = np.empty(layers * rows * columns, np.int32)
+    for i in range(first, last):
+        path = cells[offsets[i] : offsets[i + 1]]
+        areas[i] = _paint(path, rows, columns, full, edges, edge_starts, i + 1, marks, painted)
 
 
 @kernel
