@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import lzma
+import os
+import stat
 import struct
 import zipfile
 import zlib
@@ -33,7 +35,7 @@ _ZIP_ERRORS = (
 _READABLE = (".json", ".csv", ".txt", ".gz", ".tsv")
 
 
-def unpacked(path: Path, *, limit: int = FILE_LIMIT) -> bytes:
+def unpacked(path: str | Path, *, limit: int = FILE_LIMIT) -> bytes:
     """Read a file, unpacking it if it is gz, or zip with one file in it, whatever its name.
 
     Parameters
@@ -50,11 +52,16 @@ def unpacked(path: Path, *, limit: int = FILE_LIMIT) -> bytes:
         holds several files.
     """
     try:
-        if path.stat().st_size > limit:
-            raise _too_much(limit)
-        data = path.read_bytes()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # a third of Path.open's time
+            status = os.fstat(file.fileno())
+            if status.st_size > limit:
+                raise _too_much(limit)
+            # What is no plain file (a pipe) has no size and may never end.
+            data = file.read() if stat.S_ISREG(status.st_mode) else file.read(limit + 1)
     except OSError as error:
         raise TrailFormatError(f"cannot be read: {error.strerror or error}") from None
+    if len(data) > limit:
+        raise _too_much(limit)
     if data.startswith((_ZIP, _EMPTY_ZIP)):
         data = _only_member(data, limit)
     if data.startswith(_GZIP):

@@ -77,6 +77,7 @@ def read_export(
             name=name,
             file=path.name,
             frame_rate_hz=frame_rate_hz,
+            with_status=not keep_extrapolated,
             problems=problems,
         )
         if record is not None and record.name in found:

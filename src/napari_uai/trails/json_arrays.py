@@ -33,53 +33,45 @@ class Document(NamedTuple):
     data
         The text; uint8.
     spans
-        First byte of each array that is marked, and the byte behind its last.
+        First byte of each array that is marked, and the one behind its last.
     """
 
     content: Any
     data: npt.NDArray[np.uint8]
-    spans: npt.NDArray[np.int64]
+    spans: list[list[int]]
 
     def pairs(self, value: Any) -> npt.NDArray[np.float64]:
         """Return an array of pairs of numbers: n, 2; NaN where there is none."""
-        span = self._span(value)
-        if span is not None:
-            text = self.data[span[0] : span[1]]
-            numbers = np.empty(len(text) // 3 + 2)
-            n = _parse_pairs(text, _POWERS, numbers)
-            if n >= 0:
-                return numbers[: 2 * n].reshape(n, 2).copy()
-        items = self.value(value)
-        if not isinstance(items, list):
-            raise TypeError("no list of points")
-        return np.array([_pair(item) for item in items], np.float64).reshape(-1, 2)
+        text = self._text(value)
+        points = None if text is None else _pairs(text)
+        return _pairs_of_list(self.value(value)) if points is None else points
 
     def value(self, value: Any) -> Any:
         """Return a value in full, as :func:`json.loads` would."""
-        span = self._span(value)
-        if span is None:
-            return value
-        return json.loads(self.data[span[0] : span[1]].tobytes())
+        text = self._text(value)
+        return value if text is None else json.loads(text.tobytes())
 
-    def last(self, value: Any) -> Any:
-        """Return the last item of an array; None if it is empty or no array."""
-        span = self._span(value)
-        if span is not None:
-            text = self.data[span[0] : span[1]]
+    def last_pairs(self, value: Any) -> npt.NDArray[np.float64]:
+        """Return the last item of an array, which is one of pairs, as :meth:`pairs` does."""
+        text = self._text(value)
+        if text is not None:
             start, stop = _last_item(text)
-            if start >= 0:
-                return json.loads(text[start:stop].tobytes())
+            points = _pairs(text[start:stop]) if start >= 0 else None
+            if points is not None:
+                return points
         items = self.value(value)
-        return items[-1] if isinstance(items, list) and items else None
+        if not isinstance(items, list) or not items:
+            raise TypeError("no list of lists of points")
+        return _pairs_of_list(items[-1])
 
-    def _span(self, value: Any) -> npt.NDArray[np.int64] | None:
+    def _text(self, value: Any) -> npt.NDArray[np.uint8] | None:
         if not (isinstance(value, str) and value.startswith(_MARK)):
             return None
         number = value[len(_MARK) :]
         if not (number.isdecimal() and number.isascii() and int(number) < len(self.spans)):
             return None
-        span: npt.NDArray[np.int64] = self.spans[int(number)]
-        return span
+        start, stop = self.spans[int(number)]
+        return self.data[start:stop]
 
 
 def parse_json(data: bytes, repeated: list[str] | None = None) -> Document:
@@ -90,7 +82,8 @@ def parse_json(data: bytes, repeated: list[str] | None = None) -> Document:
     data
         Text in UTF-8, with or without a byte-order mark.
     repeated
-        Receives keys that one object holds more than once; the first value counts.
+        Receives keys that one object holds more than once, and the first value counts; if None,
+        the last counts.
 
     Raises
     ------
@@ -100,25 +93,28 @@ def parse_json(data: bytes, repeated: list[str] | None = None) -> Document:
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
     text = np.frombuffer(data, np.uint8)
-    spans = _number_arrays(text, _MIN_BYTES)
+    spans: list[list[int]] = _number_arrays(text, _MIN_BYTES).tolist()
     pieces: list[bytes] = []
     behind = 0
-    for i, (start, stop) in enumerate(spans.tolist()):
+    for i, (start, stop) in enumerate(spans):
         pieces += data[behind:start], b'"\\u0001array %d"' % i
         behind = stop
     pieces.append(data[behind:])
 
     def unique(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        assert repeated is not None
         found: dict[str, Any] = {}
         for key, value in items:
             if key not in found:
                 found[key] = value
-            elif repeated is not None:
+            else:
                 repeated.append(key)
         return found
 
     try:
-        content = json.loads(b"".join(pieces), object_pairs_hook=unique)
+        content = json.loads(
+            b"".join(pieces), object_pairs_hook=None if repeated is None else unique
+        )
     except (ValueError, RecursionError) as error:
         raise TrailFormatError(f"broken or truncated JSON ({_reason(error)})") from None
     return Document(content, text, spans)
@@ -126,6 +122,19 @@ def parse_json(data: bytes, repeated: list[str] | None = None) -> Document:
 
 def _reason(error: Exception) -> str:
     return str(error).split(": line", maxsplit=1)[0].split(": char", maxsplit=1)[0][:80]
+
+
+def _pairs(text: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64] | None:
+    """Parse pairs of numbers; None if there is anything else."""
+    numbers = np.empty(len(text) // 3 + 2)
+    n = _parse_pairs(text, _POWERS, numbers)
+    return None if n < 0 else numbers[: 2 * n].reshape(n, 2)
+
+
+def _pairs_of_list(items: Any) -> npt.NDArray[np.float64]:
+    if not isinstance(items, list):
+        raise TypeError("no list of points")
+    return np.array([_pair(item) for item in items], np.float64).reshape(-1, 2)
 
 
 def _pair(item: Any) -> tuple[float, float]:

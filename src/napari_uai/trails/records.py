@@ -67,6 +67,7 @@ def object_record(
     name: str,
     file: str,
     frame_rate_hz: float | None,
+    with_status: bool,
     problems: list[Problem],
 ) -> ObjectRecord | None:
     """Read what is known of an object; None, with a problem, if it has no positions.
@@ -89,6 +90,8 @@ def object_record(
         Where it stands.
     frame_rate_hz
         Samples per second, if its times are unknown.
+    with_status
+        Whether it matters which samples were extrapolated.
     problems
         Receives what could not be used.
     """
@@ -115,7 +118,9 @@ def object_record(
         xy=xy,
         time=_times(len(xy), start, end, frame_rate_hz),
         timed=math.isfinite(start),
-        tracked=_status(document, tracking, len(xy), (file, name), problems),
+        tracked=_status(document, tracking, len(xy), (file, name), problems)
+        if with_status
+        else None,
         hull=_last_hull(document, tracking),
         frame_size=frame_size(tracking.get("frame_width"), tracking.get("frame_height")),
         ancestor=_identity(record.get("ancestor_id")),
@@ -306,8 +311,9 @@ def _times(
     n: int, start: float, end: float, frame_rate_hz: float | None
 ) -> npt.NDArray[np.float64]:
     if math.isfinite(start) and math.isfinite(end):
-        return np.linspace(start, end, n)
-    return (start if math.isfinite(start) else 0.0) + np.arange(n) / (frame_rate_hz or 1.0)
+        return start + np.arange(n, dtype=np.float64) * ((end - start) / max(n - 1, 1))
+    step = 1.0 / (frame_rate_hz or 1.0)
+    return (start if math.isfinite(start) else 0.0) + np.arange(n, dtype=np.float64) * step
 
 
 def _seen(record: ObjectRecord) -> npt.NDArray[np.bool_]:
@@ -406,9 +412,7 @@ def _status(
 
 def _last_hull(document: Document, tracking: Mapping[str, Any]) -> npt.NDArray[np.float32] | None:
     try:
-        corners = np.array(document.last(tracking.get("hull")), np.float32)
-    except (TypeError, ValueError, RecursionError, OverflowError):
+        corners = document.last_pairs(tracking.get("hull")).astype(np.float32)
+    except (TypeError, ValueError, RecursionError):
         return None
-    if corners.ndim != 2 or corners.shape[1] != 2 or not np.isfinite(corners).all():
-        return None
-    return corners if len(corners) else None
+    return corners if len(corners) and np.isfinite(corners).all() else None
