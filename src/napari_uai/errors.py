@@ -25,6 +25,10 @@ class RecipeError(NapariUaiError, ValueError):
     """A recipe that names an unknown stage or parameter, or gives a value that does not fit."""
 
 
+class WeightsError(NapariUaiError, ValueError):
+    """A file of network weights that cannot be used."""
+
+
 class OutputError(NapariUaiError, OSError):
     """A folder or file that cannot be written."""
 

@@ -30,6 +30,9 @@ class NetworkSettings:
         Channels at full resolution; twice and four times as many at half and a quarter.
     non_negative
         Whether the output goes through batch norm and a ReLU, as in the reference.
+    standardize
+        Whether videos are divided by their noise before they come in, and predictions multiplied
+        by it, so that weights serve recordings of other contrast.
     """
 
     frames: int = 5
@@ -39,6 +42,7 @@ class NetworkSettings:
     spread: int = 10
     channels: int = 16
     non_negative: bool = False
+    standardize: bool = True
 
     def __post_init__(self) -> None:
         if self.frames < 5 or self.frames % 2 == 0:
@@ -70,6 +74,12 @@ class NetworkSettings:
 
 
 REFERENCE = NetworkSettings(
-    stride=1, blind=False, shared=False, spread=30, channels=32, non_negative=True
+    stride=1,
+    blind=False,
+    shared=False,
+    spread=30,
+    channels=32,
+    non_negative=True,
+    standardize=False,
 )
 """The network of the reference: four blocks of their own weights, the target among the inputs."""

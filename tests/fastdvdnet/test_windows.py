@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.fastdvdnet.settings import NetworkSettings
+from napari_uai.fastdvdnet.windows import noise_of, read_frames, window_index
+from napari_uai.videos.frames import ArrayFrames
+
+
+def test_inside_a_video_windows_are_the_offsets():
+    settings = NetworkSettings(stride=3)
+    index = window_index(np.arange(6, 94), 100, settings)
+    np.testing.assert_array_equal(index - np.arange(6, 94)[:, None], [settings.offsets] * 88)
+
+
+@pytest.mark.parametrize("stride", [1, 5, 20])
+@pytest.mark.parametrize("n", [41, 60, 100])
+def test_near_the_ends_the_other_side_stands_in_and_never_the_target(stride, n):
+    index = window_index(np.arange(n), n, NetworkSettings(stride=stride))
+    distance = np.abs(index - np.arange(n)[:, None])
+    assert index.min() >= 0
+    assert index.max() < n
+    assert distance.min() >= stride
+    assert set(np.unique(distance)) <= {stride, 2 * stride}
+
+
+def test_a_window_that_sees_the_target_keeps_it():
+    index = window_index(np.arange(50), 50, NetworkSettings(stride=2, blind=False))
+    np.testing.assert_array_equal(index[:, 2], np.arange(50))
+
+
+def test_a_video_without_neighbours_is_too_short():
+    with pytest.raises(TooFewFramesError, match="41 frames"):
+        window_index(np.arange(40), 40, NetworkSettings(stride=20))
+
+
+def test_frames_are_read_run_by_run():
+    video = np.arange(30.0).reshape(30, 1, 1)
+    wanted = np.array([0, 1, 2, 9, 20, 21])
+    np.testing.assert_array_equal(read_frames(ArrayFrames(video), wanted)[:, 0, 0], wanted)
+
+
+def test_noise_is_that_of_the_pixels_whatever_the_outliers():
+    rng = np.random.default_rng(0)
+    video = rng.normal(5, 0.01, (200, 30, 30)) + rng.normal(0, 1, (200, 1, 1))
+    video[:, 3, 4] = 1e3
+    assert noise_of(ArrayFrames(video)) == pytest.approx(0.01, rel=0.02)
+
+
+@pytest.mark.parametrize(("value", "message"), [(1.0, "constant"), (np.nan, "NaN")])
+def test_videos_without_noise_are_refused(value, message):
+    with pytest.raises(BadValueError, match=message):
+        noise_of(ArrayFrames(np.full((10, 4, 4), value)))
