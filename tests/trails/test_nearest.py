@@ -4,7 +4,7 @@ import pytest
 
 from napari_uai.errors import BadValueError, CancelledError
 from napari_uai.monitor import Monitor
-from napari_uai.trails.nearest import distances_of_points, nearest_distances, relative
+from napari_uai.trails.nearest import nearest_distances, nearest_of_points, relative
 from napari_uai.trails.resampling import resample_along_arc
 from napari_uai.trails.table import Scene, trails_of
 
@@ -52,12 +52,27 @@ def test_equal_trails_have_no_distance_and_a_lone_one_none_to_measure():
     way = [[0, 0], [5, 5]]
     distances = nearest_distances(make_trails([way, way, way], ["a", "a", "b"]), k=5)
     np.testing.assert_array_equal(distances, [0, 0, np.nan])
-    distances = nearest_distances(make_trails([way, way, way], ["a", "a", "b"]), within="all")
+    everybody = np.zeros(3, object)
+    distances = nearest_distances(make_trails([way, way, way], ["a", "a", "b"]), groups=everybody)
     np.testing.assert_allclose(distances, 0, atol=1e-6)
 
 
 def test_no_trails_have_no_distances():
-    assert distances_of_points(np.empty((0, 4, 2), np.float32)).shape == (0,)
+    distances, rows = nearest_of_points(np.empty((0, 4, 2), np.float32), k=2)
+    assert distances.shape == rows.shape == (0, 2)
+
+
+def test_neighbours_are_named_in_the_order_of_their_distance():
+    places = np.array([0, 10, 13, 14, 100, 7, 7, 7], np.float32)
+    points = np.repeat(places, 8).reshape(-1, 4, 2)
+    groups = np.array(["a"] * 4 + ["b"] + ["c"] * 3, object)
+    distances, rows = nearest_of_points(points, k=2, groups=groups)
+    root = np.sqrt(2)
+    np.testing.assert_array_equal(rows[:4], [[1, 2], [2, 3], [3, 1], [2, 1]])
+    np.testing.assert_allclose(distances[:4] / root, [[10, 13], [3, 4], [1, 3], [1, 4]], rtol=1e-6)
+    np.testing.assert_array_equal(rows[4], [-1, -1])
+    assert [set(found) for found in rows[5:]] == [{6, 7}, {5, 7}, {5, 6}]
+    np.testing.assert_allclose(distances[4:], [[np.nan] * 2] + [[0, 0]] * 3)
 
 
 def test_typical_distance_is_a_half():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from napari_uai.trails.table import Trails
 
 Points: TypeAlias = npt.NDArray[np.float32]
 Array: TypeAlias = npt.NDArray[np.float64]
+Rows: TypeAlias = npt.NDArray[np.int64]
 
 Neighbours: TypeAlias = Annotated[int, Ge(1)]
 """Most similar trails whose distances are averaged."""
@@ -28,7 +29,7 @@ def nearest_distances(
     *,
     k: Neighbours = 1,
     n_points: Annotated[int, Ge(2)] = 32,
-    within: Literal["class", "all"] = "class",
+    groups: npt.NDArray[np.object_] | None = None,
     monitor: Monitor = SILENT,
 ) -> Array:
     """Return how far each trail lies from the most similar others.
@@ -49,8 +50,8 @@ def nearest_distances(
         that resemble each other is missed; with many, a rare but regular route stands out.
     n_points
         Points at which two trails are compared.
-    within
-        Whether only trails of the same class are compared.
+    groups
+        What each trail is compared among; its class by default.
 
     Returns
     -------
@@ -64,18 +65,20 @@ def nearest_distances(
         If ``k`` or ``n_points`` is too small.
     """
     points = resample_along_arc(trails, n_points=n_points, monitor=monitor.part(0, 0.1))
-    groups = trails.table["class"].to_numpy() if within == "class" else None
-    return distances_of_points(points, k=k, groups=groups, monitor=monitor.part(0.1, 1))
+    if groups is None:
+        groups = trails.table["class"].to_numpy()
+    distances, _ = nearest_of_points(points, k=k, groups=groups, monitor=monitor.part(0.1, 1))
+    return mean_of_nearest(distances, k)
 
 
-def distances_of_points(
+def nearest_of_points(
     points: Points,
     *,
     k: Neighbours = 1,
     groups: npt.NDArray[np.object_] | None = None,
     monitor: Monitor = SILENT,
-) -> Array:
-    """Return how far each trail lies from the most similar others, given points along them.
+) -> tuple[Array, Rows]:
+    """Return the most similar trails and their distances, given points along each.
 
     The search is exact: points are turned onto their principal axes, where a k-d tree needs to
     look along few of the axes to know that a trail is too far away.
@@ -85,29 +88,42 @@ def distances_of_points(
     points
         Trails, points, (y, x); px.
     k
-        Most similar trails whose distances are averaged; as many as there are if there are fewer.
+        How many are sought.
     groups
         Class of each trail, among which alone it is compared; all are one by default.
 
     Returns
     -------
-    ndarray
-        Root mean square distance of the points, averaged over the k nearest, px. NaN for
-        a trail that is alone in its group.
+    distances
+        Root mean square distance of the points, px, the nearest first; float64, (trails, k). NaN
+        where a group has fewer trails.
+    rows
+        Which trails they are; int64, (trails, k). -1 where a group has fewer.
     """
     if k < 1:
         raise BadValueError(f"k is at least 1, got {k}")
-    distances = np.full(len(points), np.nan)
+    n = len(points)
+    distances, rows = np.full((n, k), np.nan), np.full((n, k), -1, np.int64)
     if groups is None:
-        groups = np.zeros(len(points), object)
+        groups = np.zeros(n, object)
     done = 0
     for group in dict.fromkeys(groups.tolist()):
-        rows = np.flatnonzero(groups == group)
-        part = monitor.part(done / len(points), (done + len(rows)) / len(points))
-        done += len(rows)
-        if len(rows) > 1:
-            distances[rows] = _within_group(points[rows], min(k, len(rows) - 1), part)
-    return distances
+        members = np.flatnonzero(groups == group)
+        part = monitor.part(done / n, (done + len(members)) / n)
+        done += len(members)
+        most = min(k, len(members) - 1)
+        if most:
+            apart, which = _within_group(points[members], most, part)
+            distances[members, :most], rows[members, :most] = apart, members[which]
+    return distances, rows
+
+
+def mean_of_nearest(distances: Array, k: int) -> Array:
+    """Return the mean of the first k distances of each trail, of those there are; NaN if none."""
+    first = distances[:, :k]
+    counts = np.count_nonzero(~np.isnan(first), axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nansum(first, axis=1) / np.where(counts, counts, np.nan))
 
 
 def relative(distances: Array, typical: float) -> Array:
@@ -117,16 +133,22 @@ def relative(distances: Array, typical: float) -> Array:
     return distances / (distances + typical)
 
 
-def _within_group(points: Points, k: int, monitor: Monitor) -> Array:
+def _within_group(points: Points, k: int, monitor: Monitor) -> tuple[Array, Rows]:
     turned = _principal_axes(points.reshape(len(points), -1).astype(np.float64))
     tree = cKDTree(turned, balanced_tree=False, compact_nodes=False)
-    found = np.empty((len(points), k + 1))
-    for start in range(0, len(points), BLOCK):
-        monitor.update(start / len(points), "most similar trails")
-        rows = slice(start, start + BLOCK)
-        found[rows] = tree.query(turned[rows], k=k + 1, workers=-1)[0]
-    # The nearest of all is the trail itself, or one that equals it.
-    return np.asarray(found[:, 1:].mean(1) / np.sqrt(points.shape[1]))
+    n = len(points)
+    distances, rows = np.empty((n, k)), np.empty((n, k), np.int64)
+    for start in range(0, n, BLOCK):
+        monitor.update(start / n, "most similar trails")
+        block = slice(start, min(start + BLOCK, n))
+        found = tree.query(turned[block], k=k + 1, workers=-1)
+        apart, which = np.asarray(found[0]), np.asarray(found[1])
+        # The nearest of all is the trail itself, unless more than k others equal it.
+        own = which == np.arange(block.start, block.stop)[:, None]
+        own[~own.any(1), -1] = True
+        distances[block] = apart[~own].reshape(-1, k)
+        rows[block] = which[~own].reshape(-1, k)
+    return distances / np.sqrt(points.shape[1]), rows
 
 
 def _principal_axes(vectors: Array) -> Array:
