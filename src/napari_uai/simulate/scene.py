@@ -150,7 +150,7 @@ def street_scene(rng: np.random.Generator) -> StreetScene:
     bays = bays[np.abs(bays[:, 1] - access[-1, 1]) > 24]
     door = np.array([560.0, rng.uniform(1000, 1120)])
     buildings = (
-        (560.0, 930.0, 719.0, 1250.0),
+        (566.0, float(door[1]) - 40, 719.0, 1250.0),
         (20.0, 890.0, 190.0, 1230.0),
         (20.0, 20.0, 150.0, 130.0),
     )
@@ -429,7 +429,7 @@ class _Walks:
         self._footpath("lot", ("south", 1, "joint"), lot, (10, 80))
         self._link("car park", "lot", [walk[-1], lot])
         self._footpath(("east", 1, "joint"), "door", door, (-40, 10))
-        self._footpath("door", ("south", -1, "joint"), door, (-10, -100))
+        self._footpath("door", ("south", -1, "joint"), door, (-60, -60))
 
     def path(self, start: Any, end: Any) -> Array:
         """Return the shortest way between two nodes, as a smooth path."""

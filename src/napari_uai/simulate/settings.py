@@ -202,6 +202,8 @@ class TrailSettings:
         extrapolated samples at their end.
     rare_route_trails
         Range of the trails on each rarely used route, of 1500 trails.
+    snapshot_every_s
+        Time between two pictures that the camera keeps.
     """
 
     seed: Annotated[int, Ge(0)] = 0
@@ -216,6 +218,7 @@ class TrailSettings:
     lost_fraction: Annotated[float, Ge(0), Lt(1)] = 0.12
     gap_fraction: Annotated[float, Ge(0), Lt(1)] = 0.1
     rare_route_trails: tuple[float, float] = (10.0, 20.0)
+    snapshot_every_s: Annotated[float, Gt(0), Unit("s")] = 10.0
 
     def __post_init__(self) -> None:
         check_limits(self)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.simulate.outlines import outlines_of
 from napari_uai.simulate.paths import smooth_paths
 from napari_uai.simulate.scene import (
     HEIGHT,
@@ -28,9 +29,6 @@ from napari_uai.trails.table import Scene, Trails
 START = datetime(2024, 6, 12, 8, 0, tzinfo=UTC)
 """When the recording begins."""
 
-TRUTH_COLUMNS = ("trail", "class", "route", "anomaly", "start", "end")
-
-
 BRIDGED_S = (0.4, 1.5)
 """Range of the time that the tracker extrapolates; s."""
 
@@ -42,13 +40,16 @@ class SimulatedTrails:
     Attributes
     ----------
     trails
-        As a tracker would give them; ``Scene`` without a picture.
+        As a tracker would give them, hulls included; their scene has no picture, which
+        :func:`napari_uai.simulate.scene_picture.background_picture` paints.
     truth
         A row per trail, in their order: ``trail`` (its name), ``class``, ``route``, ``anomaly``
         (its kind; empty if the trail is ordinary), ``start``, ``end`` (s) of the part that
         departs from what others do (NaN if ordinary).
     extrapolated
         Which samples the tracker did not see; bool, one per sample.
+    outlines
+        Of each object at each sample: samples, 8 corners, (y, x) in px; float32.
     place
         Streets and routes.
     settings
@@ -58,6 +59,7 @@ class SimulatedTrails:
     trails: Trails
     truth: pd.DataFrame
     extrapolated: npt.NDArray[np.bool_]
+    outlines: npt.NDArray[np.float32]
     place: StreetScene
     settings: TrailSettings
 
@@ -108,12 +110,12 @@ def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> Si
 
 @dataclass(frozen=True, eq=False)
 class _Track:
-    """Samples of one object, times from its first sample."""
+    """Samples of one object, times from its first sample, and the directions in which it heads."""
 
     time: Array
     points: Array
     extrapolated: npt.NDArray[np.bool_]
-    heading: float
+    angles: Array
     odd: tuple[float, float] | None
 
 
@@ -138,8 +140,8 @@ def _track(rng: np.random.Generator, journey: Journey, settings: TrailSettings) 
     points = middle + right * _keeping(rng, at, place, habits.spread_px * settings.spread)[:, None]
     points += _jitter(rng, len(points), settings.jitter_px, rate)
     odd = _odd_time(journey, reached, sway_at, time)
-    heading = float(np.arctan2(-right[-1, 1], right[-1, 0]))
-    return _lose(rng, _Track(time, points, np.zeros(len(time), bool), heading, odd), settings)
+    angles = np.arctan2(-right[:, 1], right[:, 0])
+    return _lose(rng, _Track(time, points, np.zeros(len(time), bool), angles, odd), settings)
 
 
 def _timetable(
@@ -231,7 +233,7 @@ def _lose(rng: np.random.Generator, track: _Track, settings: TrailSettings) -> _
     odd = None
     if track.odd is not None:
         odd = (max(track.odd[0], time[0]) - time[0], min(track.odd[1], time[-1]) - time[0])
-    return _Track(time - time[0], points, unseen, track.heading, odd)
+    return _Track(time - time[0], points, unseen, track.angles[first:last], odd)
 
 
 def _extrapolate(points: Array, unseen: npt.NDArray[np.bool_], start: int, n: int) -> None:
@@ -275,9 +277,14 @@ def _collect(
         }
     )
     y, x = np.ascontiguousarray(points.T)
-    trails = Trails(offsets, y, x, time, table, Scene(WIDTH, HEIGHT))
+    # Random numbers of their own: how large objects are has no say in where they go.
+    rng = np.random.default_rng([settings.seed, 21])
+    angles = np.concatenate([track.angles for track in tracks])
+    outlines = outlines_of(rng, kinds, counts, points, angles)
+    hulls = [*outlines[offsets[1:] - 1]]
+    trails = Trails(offsets, y, x, time, table, Scene(WIDTH, HEIGHT), hulls=hulls)
     extrapolated = np.concatenate([track.extrapolated for track in tracks])
-    return SimulatedTrails(trails, truth, extrapolated, place, settings)
+    return SimulatedTrails(trails, truth, extrapolated, outlines, place, settings)
 
 
 def _names(starts: Array) -> list[str]:
