@@ -38,14 +38,14 @@ def test_a_scale_follows_its_formula_between_its_limits(scale, lower, upper):
     term = FORMULAS[scale](np.clip(heat.at_points.astype(float), lower, high), lower)
     ends = FORMULAS[scale](np.array([lower, high], float), lower)
     expected = (term - ends[0]) / (ends[1] - ends[0])
-    found = rescale(heat, lower=lower, upper=upper, scale=scale)
+    found = rescale(heat, lower=lower, upper=upper, unit="trails", scale=scale)
     np.testing.assert_allclose(found.at_points, expected, atol=2e-6)
     assert (found.at_points[heat.at_points <= lower] == 0).all()
 
 
 def test_the_logarithm_is_the_one_of_the_reference():
     heat = measured()
-    scale = rescale(heat, lower=3, upper=50).scales[0]
+    scale = rescale(heat, lower=3, upper=50, unit="trails", scale="log").scales[0]
     values = heat.blurred[0, 0]
     expected = np.log(np.clip(values, 3, 50) - 3 + 1)
     np.testing.assert_allclose(scale.apply(values), expected / expected.max(), atol=2e-6)
@@ -79,7 +79,7 @@ def test_a_rank_is_the_share_of_places_met_that_are_colder():
 @pytest.mark.parametrize("scale", [*FORMULAS, "rank"])
 def test_scores_do_not_fall_with_heat(scale):
     heat = measured()
-    found = rescale(heat, lower=1, upper=20, scale=scale).at_points
+    found = rescale(heat, lower=1, upper=20, unit="trails", scale=scale).at_points
     order = np.argsort(heat.at_points, kind="stable")
     assert (np.diff(found[order]) >= -1e-6).all()
     assert found.min() >= 0
@@ -88,7 +88,7 @@ def test_scores_do_not_fall_with_heat(scale):
 
 @pytest.mark.parametrize("scale", [*FORMULAS, "rank"])
 def test_a_class_below_the_lower_limit_is_not_ordinary_anywhere(scale):
-    found = rescale(measured(3), lower=10, upper=50, scale=scale)
+    found = rescale(measured(3), lower=10, upper=50, unit="trails", scale=scale)
     assert (found.at_points == 0).all()
 
 
@@ -104,6 +104,7 @@ def test_a_trail_whose_class_has_no_included_trail_meets_nothing_ordinary(unit):
     "wrong",
     [
         {"lower": 5, "upper": 5},
+        {"lower": 30},
         {"lower": -1},
         {"upper": np.inf},
         {"upper": np.nan},

@@ -90,10 +90,10 @@ class ScaledHeat:
 def rescale(
     heat: TrailHeat,
     *,
-    lower: Limit = 3.0,
-    upper: Limit = 50.0,
-    unit: LimitUnit = "trails",
-    scale: HeatScale = "log",
+    lower: Limit = 0.0,
+    upper: Limit = 20.0,
+    unit: LimitUnit = "permille",
+    scale: HeatScale = "surprisal",
     monitor: Monitor = SILENT,
 ) -> ScaledHeat:
     """Map heat to how ordinary a place is.
@@ -104,7 +104,9 @@ def rescale(
         As measured; it stays as it is.
     lower, upper
         At and below the lower limit a place is as unusual as can be (0), at and above the upper
-        one as ordinary as can be (1). The upper limit comes down to the hottest place of a class.
+        one as ordinary as can be (1), so that the busiest places do not make the rest look empty.
+        The upper limit comes down to the hottest place of a class. The reference uses a ``log``
+        scale from 3 to 50 ``trails``.
     unit
         Of the limits. ``trails``: a number of them. ``permille``: of the included trails of the
         class. ``quantile``: of the heat that trails of the class meet on their way, 0 to 1.
