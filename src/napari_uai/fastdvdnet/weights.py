@@ -100,8 +100,8 @@ def save_weights(
     }
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, data)
-        _replace(_description(target), (json.dumps(description, indent=1) + "\n").encode())
+        write_whole(target, data)
+        write_whole(_description(target), (json.dumps(description, indent=1) + "\n").encode())
     except OSError as error:
         raise OutputError(
             f"{target.parent}: cannot write weights there ({error.strerror or error}); choose "
@@ -154,6 +154,19 @@ def load_weights(path: str | Path) -> Weights:
     _check_shapes(tensors, network.state_dict(), source)
     network.load_state_dict(tensors)
     return Weights(network.eval(), description.get("trained", {}), digest)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is whole or not there."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 # description ----------------------------------------------------------------------------------
@@ -211,18 +224,6 @@ def _check_shapes(
             f"{source}: weights of another architecture ({odd[0]} does not fit); use those that "
             "belong to the description"
         )
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 # Keras ----------------------------------------------------------------------------------------

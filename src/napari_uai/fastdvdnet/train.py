@@ -1,0 +1,429 @@
+"""Training: the network learns a recording's background from the recording itself."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from annotated_types import Ge, Gt, Interval, Unit
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_uai.errors import BadValueError, TooFewFramesError, WeightsError
+from napari_uai.fastdvdnet.network import FastDVDnet
+from napari_uai.fastdvdnet.predict import (
+    Device,
+    Precision,
+    chosen_device,
+    chosen_precision,
+)
+from napari_uai.fastdvdnet.settings import NetworkSettings
+from napari_uai.fastdvdnet.weights import Weights, load_weights, save_weights, write_whole
+from napari_uai.fastdvdnet.windows import noise_of, read_frames, window_index
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.videos.frames import Frames, Video, frames_of
+
+Loss: TypeAlias = Literal["mse", "huber"]
+
+VALIDATION_WINDOWS = 64
+"""Spread over the held-out segment; neighbouring windows of a rolling average hardly differ."""
+
+HISTORY = ("epoch", "training_loss", "validation_loss", "learning_rate", "seconds")
+
+WARM_UP = 0.05
+"""Share of the steps in which the learning rate rises."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    epochs
+        At most; each shows the network ``steps`` batches.
+    steps
+        Batches in an epoch.
+    windows
+        Windows in a batch.
+    crop_px
+        Side of the square that is cut out of each window, at random; smaller fields go in whole.
+    learning_rate
+        Highest; it rises over the first steps and then falls to nothing along a cosine.
+    loss
+        ``mse``; ``huber`` is linear beyond one standard deviation and so robust to landings.
+    validation
+        Share of the video, at its end, that is never trained on.
+    patience
+        Epochs without a lower validation loss after which training ends.
+    seed
+        Of the first weights, the order of windows, and their augmentation.
+    """
+
+    epochs: Annotated[int, Ge(1)] = 20
+    steps: Annotated[int, Ge(1)] = 100
+    windows: Annotated[int, Ge(1)] = 16
+    crop_px: Annotated[int, Ge(8), Unit("px")] = 48
+    learning_rate: Annotated[float, Gt(0)] = 2e-3
+    loss: Loss = "mse"
+    validation: Annotated[float, Interval(gt=0, le=0.5)] = 0.2
+    patience: Annotated[int, Ge(1), Unit("epochs")] = 6
+    seed: Annotated[int, Ge(0)] = 0
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.steps, self.windows, self.patience) < 1 or self.crop_px < 8:
+            raise BadValueError(
+                "epochs, steps, windows and patience are 1 or more, crop_px 8 or more"
+            )
+        if not (self.learning_rate > 0 and 0 < self.validation <= 0.5 and self.seed >= 0):
+            raise BadValueError(
+                "learning_rate is positive, validation above 0 and at most 0.5, seed not negative"
+            )
+        if self.loss not in ("mse", "huber"):
+            raise BadValueError(f"loss is mse or huber, got {self.loss!r}")
+
+
+Told: TypeAlias = Callable[[pd.DataFrame], None]
+"""Takes the history so far, after each epoch."""
+
+
+def _tell_nobody(history: pd.DataFrame) -> None:
+    del history
+
+
+def train_network(
+    video: Video,
+    out: str | Path,
+    *,
+    network: NetworkSettings,
+    training: TrainingSettings | None = None,
+    start_from: str | Path | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    on_epoch: Told = _tell_nobody,
+    monitor: Monitor = SILENT,
+) -> tuple[Weights, pd.DataFrame]:
+    """Train a network to predict frames of a video from their neighbours.
+
+    After every epoch the state is written beside ``out``: a training that was stopped or killed
+    goes on where it was when it is called again in the same way, with the same result.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; numpy or dask; windows are read from it as they are needed.
+    out
+        ``NAME.safetensors``: the weights of the best epoch, with ``NAME.json`` beside them and
+        ``NAME.csv``, the history.
+    network
+        Its shape and the frames it looks at.
+    training
+        How it is trained.
+    start_from
+        Weights to begin with instead of random ones; of the same shape.
+    device, precision
+        As in :func:`~napari_uai.fastdvdnet.predict.predict_background`.
+    on_epoch
+        Called with the history after each epoch.
+    monitor
+        Progress and cancelling, once per batch.
+
+    Returns
+    -------
+    Weights
+        Of the best epoch.
+    pandas.DataFrame
+        ``epoch, training_loss, validation_loss, learning_rate, seconds``; losses in variances of
+        the video's noise. Row 0 is the network before training.
+
+    Raises
+    ------
+    TooFewFramesError
+        If either part of the video is shorter than a window needs.
+    BadValueError
+        If the video is constant or has NaN or infinite pixels.
+    WeightsError
+        If ``start_from`` does not fit, or an earlier state is of another training.
+    OutputError
+        If the folder cannot be written.
+    CancelledError
+        If cancelled; the state of the last whole epoch stays.
+    """
+    how = training or TrainingSettings()
+    source = frames_of(video)
+    where = chosen_device(device)
+    run = _Run(
+        windows=_Windows.of(source, network, how, monitor),
+        how=how,
+        device=where,
+        precision=chosen_precision(precision, where),
+        out=Path(out),
+    )
+    model = _first_weights(network, how, start_from).to(where)
+    history = run.go(model, on_epoch, monitor)
+    return load_weights(run.out), history
+
+
+def _first_weights(
+    settings: NetworkSettings, how: TrainingSettings, start_from: str | Path | None
+) -> FastDVDnet:
+    if start_from is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(how.seed)
+            return FastDVDnet(settings)
+    given = load_weights(start_from)
+    if replace(given.settings, stride=settings.stride) != settings:
+        raise WeightsError(
+            f"{start_from}: a network of another shape ({given.settings}); ask for that shape, or "
+            "start from nothing"
+        )
+    fresh = FastDVDnet(settings)
+    fresh.load_state_dict(given.network.state_dict())
+    return fresh
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Where windows are taken from: a first part to train on, a last part to validate on."""
+
+    source: Frames
+    settings: NetworkSettings
+    noise: float
+    split: int
+
+    @classmethod
+    def of(
+        cls, source: Frames, settings: NetworkSettings, how: TrainingSettings, monitor: Monitor
+    ) -> _Windows:
+        n = len(source)
+        split = n - round(n * how.validation)
+        needed = 2 * settings.stride + 1
+        if n - split < needed:
+            split = n - needed
+        if split < needed:
+            raise TooFewFramesError(
+                f"training needs {2 * needed} frames (the network looks {settings.stride} to "
+                f"either side, and a part is held out), the video has {n}: make the batch smaller"
+            )
+        noise = noise_of(source, monitor=Monitor(cancelled=monitor.cancelled))
+        return cls(source, settings, noise if settings.standardize else 1.0, split)
+
+    def training(self, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Windows and, last, their targets: (n, inputs + 1, rows, columns)."""
+        return self._windows(targets, 0, self.split)
+
+    def validation(self) -> npt.NDArray[np.float32]:
+        """Windows of the held-out part, as :meth:`training` gives them."""
+        length = len(self.source) - self.split
+        spread = np.linspace(0, length - 1, min(VALIDATION_WINDOWS, length))
+        return self._windows(spread.astype(np.int64), self.split, length)
+
+    def _windows(
+        self, targets: npt.NDArray[np.int64], first: int, length: int
+    ) -> npt.NDArray[np.float32]:
+        index = window_index(targets, length, self.settings)
+        index = first + np.concatenate([index, targets[:, None]], axis=1)
+        seen, place = np.unique(index, return_inverse=True)
+        frames = read_frames(self.source, seen)
+        if not np.isfinite(frames).all():
+            raise BadValueError("the video has NaN or infinite pixels: repair bad pixels first")
+        return np.asarray(frames[place.reshape(index.shape)] / np.float32(self.noise))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One training, from its first epoch or from where an earlier one was stopped."""
+
+    windows: _Windows
+    how: TrainingSettings
+    device: torch.device
+    precision: torch.dtype
+    out: Path
+
+    def go(self, model: FastDVDnet, on_epoch: Told, monitor: Monitor) -> pd.DataFrame:
+        """Train to the end; return the history."""
+        optimizer = torch.optim.Adam(model.parameters(), lr=self.how.learning_rate)
+        held_out = torch.from_numpy(self.windows.validation())
+        history = self._resumed(model, optimizer)
+        if not len(history):
+            before = 0, np.nan, self._validated(model, held_out), 0.0, 0.0
+            history = pd.DataFrame([before], columns=list(HISTORY))
+            self._keep(model, optimizer, history)
+        while not self._finished(history):
+            epoch = len(history)
+            part = monitor.part((epoch - 1) / self.how.epochs, epoch / self.how.epochs)
+            begin = time.perf_counter()
+            loss = self._epoch(model, optimizer, epoch, part)
+            validated, rate = self._validated(model, held_out), optimizer.param_groups[0]["lr"]
+            history.loc[epoch] = [epoch, loss, validated, rate, time.perf_counter() - begin]
+            history = history.astype({"epoch": int})
+            self._keep(model, optimizer, history)
+            on_epoch(history)
+        self._state("safetensors").unlink(missing_ok=True)
+        self._state("json").unlink(missing_ok=True)
+        return history
+
+    def _finished(self, history: pd.DataFrame) -> bool:
+        best = int(history["validation_loss"].to_numpy().argmin())
+        last = len(history) - 1
+        return last >= self.how.epochs or last - best >= self.how.patience
+
+    def _epoch(
+        self, model: FastDVDnet, optimizer: torch.optim.Optimizer, epoch: int, monitor: Monitor
+    ) -> float:
+        # Seeded by the epoch, so that a resumed training sees what an uninterrupted one would.
+        random = np.random.default_rng([self.how.seed, epoch])
+        model.train()
+        losses = []
+        for step, batch in enumerate(self._batches(random)):
+            for group in optimizer.param_groups:
+                group["lr"] = self._learning_rate((epoch - 1) * self.how.steps + step)
+            optimizer.zero_grad(set_to_none=True)
+            loss = self._loss(model, batch.to(self.device))
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            losses.append(loss.item())
+            monitor.update((step + 1) / self.how.steps, f"epoch {epoch}, loss {losses[-1]:.3f}")
+        return float(np.mean(losses))
+
+    def _learning_rate(self, step: int) -> float:
+        share = step / (self.how.epochs * self.how.steps)
+        rise = min((share + 1e-3) / WARM_UP, 1.0)
+        return self.how.learning_rate * rise * 0.5 * (1 + float(np.cos(np.pi * share)))
+
+    def _batches(self, random: np.random.Generator) -> Iterator[Tensor]:
+        for _ in range(self.how.steps):
+            targets = np.sort(random.integers(0, self.windows.split, self.how.windows))
+            yield torch.from_numpy(
+                augmented(
+                    self.windows.training(targets),
+                    self.how.crop_px,
+                    random,
+                    signs=not self.windows.settings.non_negative,
+                )
+            )
+
+    def _loss(self, model: FastDVDnet, batch: Tensor) -> Tensor:
+        with torch.autocast(
+            self.device.type, self.precision, enabled=self.precision is not torch.float32
+        ):
+            predicted = model(batch[:, :-1].contiguous(memory_format=torch.channels_last))
+        measure = functional.mse_loss if self.how.loss == "mse" else functional.huber_loss
+        return measure(predicted.float()[:, 0], batch[:, -1])
+
+    def _validated(self, model: FastDVDnet, held_out: Tensor) -> float:
+        """Mean squared error, whatever the loss."""
+        model.eval()
+        squares = []
+        with torch.inference_mode():
+            for part in held_out.split(self.how.windows):  # type: ignore[no-untyped-call]
+                batch = part.to(self.device)
+                squares.append(torch.mean((model(batch[:, :-1])[:, 0] - batch[:, -1]) ** 2, (1, 2)))
+        return float(torch.cat(squares).mean())
+
+    # what is written ---------------------------------------------------------------------------
+
+    def _state(self, ending: str) -> Path:
+        return self.out.with_name(f"{self.out.stem}.unfinished.{ending}")
+
+    def _described(self) -> dict[str, Any]:
+        return {
+            "training": asdict(self.how),
+            "network": self.windows.settings.to_dict(),
+            "video": [*self.windows.source.shape, f"{self.windows.noise:.6g}"],
+        }
+
+    def _keep(
+        self, model: FastDVDnet, optimizer: torch.optim.Optimizer, history: pd.DataFrame
+    ) -> None:
+        """Write the best weights if these are, and the state to go on from."""
+        losses = history["validation_loss"].to_numpy()
+        if losses.argmin() == len(losses) - 1:
+            trained = self._described() | {
+                "epochs": len(history) - 1,
+                "validation_loss": float(losses[-1]),
+                "torch": torch.__version__,
+            }
+            save_weights(model, self.out, trained=trained)
+        write_whole(self.out.with_suffix(".csv"), history.to_csv(index=False).encode())
+        tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+        for i, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{k}": torch.as_tensor(v) for k, v in state.items()}
+        write_whole(self._state("safetensors"), save_tensors(tensors))
+        text = json.dumps(self._described() | {"history": history.to_dict("list")}, indent=1)
+        write_whole(self._state("json"), text.encode())
+
+    def _resumed(self, model: FastDVDnet, optimizer: torch.optim.Optimizer) -> pd.DataFrame:
+        """Take up an earlier state if there is one; return its history."""
+        path = self._state("json")
+        if not path.exists():
+            return pd.DataFrame()
+        try:
+            description = json.loads(path.read_text(encoding="utf-8"))
+            tensors = load_tensors(self._state("safetensors").read_bytes())
+            history = pd.DataFrame(description.pop("history"))
+        except Exception as error:
+            raise WeightsError(
+                f"{path}: the unfinished training there cannot be read ({error}); delete it to "
+                "start over"
+            ) from error
+        if description != json.loads(json.dumps(self._described())):
+            raise WeightsError(
+                f"{path}: belongs to a training with other settings or of another video; delete "
+                "it to start over, or choose another name"
+            )
+        model.load_state_dict(
+            {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        )
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, i, name = key.split(".")
+                state.setdefault(int(i), {})[name] = value
+        optimizer.load_state_dict(
+            {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+        )
+        return history
+
+
+def augmented(
+    windows: npt.NDArray[np.float32],
+    crop_px: int,
+    random: np.random.Generator,
+    *,
+    signs: bool = True,
+) -> npt.NDArray[np.float32]:
+    """Cut, turn and flip windows, each in its own way, and exchange their signs.
+
+    Augmentation decides whether the network learns or memorises.
+
+    Parameters
+    ----------
+    windows
+        (n, images, rows, columns); the images of a window are treated alike.
+    crop_px
+        Side of the square cut out; no larger than the field.
+    random
+        Of the choices.
+    signs
+        Whether signs are exchanged.
+    """
+    side = min(crop_px, *windows.shape[2:])
+    out = np.empty((*windows.shape[:2], side, side), np.float32)
+    for i, window in enumerate(windows):
+        row, column = (int(random.integers(0, n - side + 1)) for n in window.shape[1:])
+        turns, flip, sign = (int(random.integers(0, n)) for n in (4, 2, 2))
+        part = np.rot90(window[:, row : row + side, column : column + side], turns, axes=(1, 2))
+        out[i] = (part[:, :, ::-1] if flip else part) * (-1 if sign and signs else 1)
+    return out
