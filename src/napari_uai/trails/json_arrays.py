@@ -195,6 +195,8 @@ def _parse_pairs(
 ) -> int:
     """Parse ``[[x, y], ...]``; returns the number of pairs, -1 if it is anything else.
 
+    So are numbers beyond 1e22, and digits behind 1e-22: their powers of ten are not exact.
+
     A number of up to 15 digits is correctly rounded: its digits are an exact integer, divided by
     an exact power of ten (Clinger 1990, doi:10.1145/93542.93557).
     """
@@ -271,13 +273,10 @@ def _parse_pairs(
                 if digits == 0:
                     return -1
                 exponent += -power if down else power
-            number = np.float64(mantissa)
             if exponent < -22 or exponent > 22:
-                number *= 10.0 ** np.float64(exponent)
-            elif exponent < 0:
-                number /= powers[-exponent]
-            else:
-                number *= powers[exponent]
+                return -1
+            number = np.float64(mantissa)
+            number = number / powers[-exponent] if exponent < 0 else number * powers[exponent]
             if n >= len(numbers):
                 return -1
             numbers[n] = -number if negative else number

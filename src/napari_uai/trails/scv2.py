@@ -233,8 +233,9 @@ def _threads_for(files: Sequence[str]) -> int:
     Two still read ahead on a slow disk; 8000 records of 5 kB took 0.8 s by one thread, 0.9 s by
     two and 1.5 s by four; 800 of 70 kB took 0.59 s, 0.37 s and 0.33 s (2 cores).
     """
-    probe = files[:: max(len(files) // 16, 1)][:16]
-    mean_size = sum(os.path.getsize(file) for file in probe) / len(probe)  # noqa: PTH202
+    probe = [Path(file) for file in files[:: max(len(files) // 16, 1)][:16]]
+    sizes = [file.stat().st_size for file in probe if file.exists()]
+    mean_size = sum(sizes) / max(len(sizes), 1)
     return min(os.cpu_count() or 1, 2 if mean_size < _SMALL_FILE else 16)
 
 
@@ -401,7 +402,7 @@ def _tell_restarts(
         text = "the camera restarted between background and first trail: the view may differ"
         problems.append(("metadata/camera_info", "", text))
     if n := sum(first < start <= last for start in starts):
-        text = f"the camera restarted {n} times during the trails: the view may have changed"
+        text = f"the camera restarted during the trails ({n} x): the view may have changed"
         problems.append(("metadata/camera_info", "", text))
 
 
