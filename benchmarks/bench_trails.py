@@ -1,0 +1,217 @@
+"""Speed and memory of trail scores, beside a plain re-implementation of the reference's text.
+
+Run it as ``python benchmarks/bench_trails.py``; it needs 4 GB of memory, with ``--short`` 1 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from napari_uai.simulate.settings import TrailSettings
+from napari_uai.simulate.trails import simulate_trails
+from napari_uai.trails.footprints import paint_footprints
+from napari_uai.trails.heat import (
+    TrailHeat,
+    mean_over_trails,
+    measure_heat,
+    update_heat,
+    worst_window,
+)
+from napari_uai.trails.masks import apply_masks
+from napari_uai.trails.painted_width import choose_painted_width
+from napari_uai.trails.reading import open_trails
+from napari_uai.trails.reference import reference_scores
+from napari_uai.trails.scaling import rescale
+from napari_uai.trails.table import Trails
+
+try:
+    from napari_uai.trails.scores import score_trails
+except ImportError:  # heat alone
+    score_trails = None
+
+EXAMPLE = Path(__file__).parents[1] / "../shared/data/trails/example_data_for_heatmap.zip"
+MANY, LARGE = 10_000, 100_000
+LONGEST_SIDE = 360
+N_DIRECTIONS = 12
+
+Result = TypeVar("Result")
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--short", action="store_true", help="leave the 100 000 trails out")
+    short = parser.parse_args().short
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; kernels compiled before")
+    bench_example()
+    trails = bench_many()
+    if not short:
+        bench_large(trails)
+
+
+def bench_example() -> None:
+    """Print what the example takes."""
+    if not EXAMPLE.exists():
+        print("the example recording is not here")
+        return
+    trails, loading = timed(lambda: open_trails(EXAMPLE))
+    print(f"\nexample: {len(trails)} trails, {len(trails.y)} samples")
+    line("loading (zip, JSON)", loading)
+    everywhere = np.ones((trails.scene.height, trails.scene.width), bool)
+    plain, plain_s = timed(lambda: plain_scores(trails, everywhere))
+    ours, ours_s = timed(lambda: reference_scores(trails, everywhere).anomaly)
+    line("reference's scores, plain loops", plain_s)
+    line("reference's scores, preset", ours_s)
+    print(f"  largest difference between both {np.abs(plain - ours).max():.1e}")
+    line("all scores", timed(lambda: all_scores(trails))[1], target_ms=60)
+
+
+def bench_many() -> Trails:
+    """Print what ten thousand simulated trails take."""
+    trails = simulate_trails(TrailSettings(trails=MANY)).trails
+    print(f"\nsimulated: {len(trails)} trails, {len(trails.y)} samples, 3 classes")
+    everywhere = np.ones((trails.scene.height, trails.scene.width), bool)
+    line("reference's scores, plain loops", timed(lambda: plain_scores(trails, everywhere), 1)[1])
+    line("reference's scores, preset", timed(lambda: reference_scores(trails, everywhere))[1])
+    footprints, seconds = timed(lambda: paint_footprints(trails, n_directions=N_DIRECTIONS))
+    line(f"paths in {N_DIRECTIONS} directions ({len(footprints.cells)} points)", seconds)
+    heat, seconds = timed(lambda: measure_heat(footprints, trails.table["class"]))
+    line("heat with leave-one-out", seconds)
+    line("heat scores, from the choice of the width on", timed(lambda: heat_scores(trails))[1])
+    line("choice of the painted width", timed(lambda: choose_painted_width(trails))[1])
+    line("change of limits or scale", timed(lambda: rescored(heat))[1], target_ms=30)
+    mask = everywhere.copy()
+    mask[:, : mask.shape[1] // 4] = False
+    line("change of the mask", timed(lambda: remasked(trails, heat, mask))[1], target_ms=100)
+    line("all scores", timed(lambda: all_scores(trails))[1], target_ms=2000)
+    return trails
+
+
+def bench_large(trails: Trails) -> None:
+    """Print time and memory for a hundred thousand trails, in a process of their own."""
+    print(f"\n{LARGE} trails (the same, each ten times, a little beside itself)")
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        seconds, gib, n_samples = pool.submit(score_large, trails).result()
+    line(f"all scores ({n_samples} samples)", seconds)
+    print(f"  peak memory of the process {gib:.2f} GiB (target 4)")
+
+
+def score_large(trails: Trails) -> tuple[float, float, int]:
+    """Return time (s), peak memory (GiB) and samples of very many trails."""
+    large = beside(trails, LARGE // len(trails))
+    start = time.perf_counter()
+    all_scores(large)
+    seconds = time.perf_counter() - start
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, len(large.y)
+
+
+def all_scores(trails: Trails) -> object:
+    """Score trails in every way there is."""
+    if score_trails is not None:
+        return score_trails(trails)
+    return heat_scores(trails)
+
+
+def heat_scores(trails: Trails) -> np.ndarray:
+    """Score trails by their heat alone, from the choice of the width on."""
+    width = choose_painted_width(trails).painted_width_px
+    footprints = paint_footprints(trails, painted_width_px=width, n_directions=N_DIRECTIONS)
+    return rescored(measure_heat(footprints, trails.table["class"]))
+
+
+def rescored(heat: TrailHeat) -> np.ndarray:
+    """Score heat that was measured before on another scale."""
+    scaled = rescale(heat, lower=1, upper=10, unit="permille", scale="log")
+    mean = mean_over_trails(heat.footprints, scaled.at_points, weigh="arc")
+    worst = worst_window(heat.footprints, scaled.at_points, weigh="arc").mean
+    return 1 - np.stack([mean, worst])
+
+
+def remasked(trails: Trails, heat: TrailHeat, mask: np.ndarray) -> np.ndarray:
+    """Score heat after another region was painted."""
+    included = apply_masks(trails, default=mask).included
+    return rescored(update_heat(heat, included=included))
+
+
+def plain_scores(trails: Trails, mask: np.ndarray) -> np.ndarray:
+    """Score trails by the reference's text, one after the other, with OpenCV and numpy."""
+    scene = trails.scene
+    rows = round(LONGEST_SIDE * scene.height / scene.width)
+    scale = np.array([LONGEST_SIDE - 1, rows - 1]) / (scene.width - 1, scene.height - 1)
+    small = cv2.resize(mask.astype(np.uint8), (LONGEST_SIDE, rows))
+    cells, inside = [], []
+    for i in range(len(trails)):
+        own = trails.trail(i)
+        xy = np.stack([trails.x[own], trails.y[own]], axis=1).astype(float)
+        cell = np.clip(np.rint(xy * scale), 0, [LONGEST_SIDE - 1, rows - 1]).astype(np.int32)
+        cells.append(cell)
+        inside.append(np.mean([small[y, x] for x, y in cell]) > 0.5)
+    scores = np.full(len(trails), np.nan)
+    kinds = trails.table["class"].to_numpy()
+    for kind in np.unique(kinds):
+        members = [i for i in range(len(trails)) if kinds[i] == kind and inside[i]]
+        heat = np.zeros((rows, LONGEST_SIDE), np.float32)
+        for i in members:
+            canvas = np.zeros((rows, LONGEST_SIDE), np.float32)
+            cv2.polylines(canvas, [cells[i]], isClosed=False, color=1, thickness=2)
+            cv2.blur(canvas, (7, 7))  # the reference throws the result away
+            heat += canvas
+        level = np.log(np.clip(heat, 3, 50) - 3 + 1)
+        ordinary = level / level.max()
+        for i in members:
+            scores[i] = 1 - np.mean([ordinary[y, x] for x, y in cells[i]])
+    return scores
+
+
+def beside(trails: Trails, times: int) -> Trails:
+    """Return trails several times over, each moved a little."""
+    rng = np.random.default_rng(0)
+    n, n_samples = len(trails), len(trails.y)
+    moved = [rng.normal(0, 3, (2, n)).astype(np.float32) for _ in range(times)]
+    owner = trails.owner
+    starts = [trails.offsets[:-1] + i * n_samples for i in range(times)]
+    table = pd.concat([trails.table] * times, ignore_index=True)
+    table["trail"] = np.arange(len(table)).astype(str)
+    return replace(
+        trails,
+        offsets=np.concatenate([*starts, [times * n_samples]]),
+        y=np.concatenate([trails.y + d[0][owner] for d in moved]),
+        x=np.concatenate([trails.x + d[1][owner] for d in moved]),
+        time=np.tile(trails.time, times),
+        table=table,
+        hulls=(),
+    )
+
+
+def timed(work: Callable[[], Result], repeats: int = 3) -> tuple[Result, float]:
+    """Return what a function returns, and the least time that it took after a first run; s."""
+    result = work()
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = work()
+        taken.append(time.perf_counter() - start)
+    return result, min(taken)
+
+
+def line(what: str, seconds: float, target_ms: float | None = None) -> None:
+    """Print one figure."""
+    target = "" if target_ms is None else f"  (target {target_ms:.0f})"
+    print(f"  {what:48s} {1000 * seconds:9.1f} ms{target}")
+
+
+if __name__ == "__main__":
+    main()
