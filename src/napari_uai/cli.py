@@ -1,4 +1,4 @@
-"""The command line: ``napari-uai iscat recording.bin --out results``.
+"""The command line: ``napari-uai iscat recording.bin --out results``, ``napari-uai trails ...``.
 
 Errors that a user can mend are one line on stderr and exit code 2; a cancelled run exits with 130;
 a bug with 1, and with its traceback if ``--debug`` is given.
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -26,23 +26,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_uai.evaluate.evaluation import Evaluation
-    from napari_uai.simulate.settings import RecordingSettings
+    from napari_uai.simulate.settings import RecordingSettings, TrailSettings
     from napari_uai.videos.formats import FrameRange
     from napari_uai.workflow.batch import Outcome
+    from napari_uai.workflow.trails import TrailResult
+
+Settings = TypeVar("Settings", "RecordingSettings", "TrailSettings")
 
 FAILED, CRASHED, INTERRUPTED = 2, 1, 130
 """Exit codes: something to mend, a bug, Ctrl-C."""
+
+NAMED_CLASSES, NAMED_PROBLEMS = 8, 5
+"""Classes and problems that are told; files have all."""
 
 DEMO_RECIPES = ("matched", "classical")
 
 app = typer.Typer(
     name="napari-uai",
-    help="Find single-protein landings in iSCAT recordings.",
+    help="Find what does not belong: landings in iSCAT recordings, odd trails of a camera.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-simulate_app = typer.Typer(help="Make recordings with known truth.", rich_markup_mode=None)
+simulate_app = typer.Typer(
+    help="Make recordings and trails with known truth.", rich_markup_mode=None
+)
 app.add_typer(simulate_app, name="simulate")
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results; made if needed.")]
@@ -88,6 +96,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         what = f"{type(error).__name__}: {error}"
         return _say(f"{what} (a bug; --debug shows where, please report it)", CRASHED)
     return code if isinstance(code, int) else 0
+
+
+def _show_trail_parameters(wanted: bool) -> None:
+    if not wanted:
+        return
+    from napari_uai.workflow.trails import settable_parameters
+
+    for parameter in settable_parameters().values():
+        typer.echo(
+            f"{parameter.name}: {parameter.accepts}; default {parameter.default}\n"
+            f"    {parameter.description}"
+        )
+    raise typer.Exit
 
 
 def _show_version(wanted: bool) -> None:
@@ -154,6 +175,80 @@ def iscat(
     return 0
 
 
+@app.command()
+def trails(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="Report folder (locations/...), JSON export, csv or MOT text; may be packed.",
+        ),
+    ],
+    out: Out,
+    location: Annotated[str | None, typer.Option(help="Which location of several.")] = None,
+    camera: Annotated[str | None, typer.Option(help="Which camera of several.")] = None,
+    preset: Annotated[str, typer.Option(help="default or reference.")] = "default",
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[CLASS=]MASK.png",
+            help="Region in which trails count, painted over the scene; for one class if named.",
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(help="Trails of each class that pictures show.")] = 9,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter; --parameters lists them."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Of a text of numbers: frame,trail,x,_,y for example."),
+    ] = None,
+    frame_rate: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Where the file counts frames.")
+    ] = None,
+    scene: Annotated[
+        str | None,
+        typer.Option(metavar="WxH|PICTURE", help="Size of the camera's picture, or a picture."),
+    ] = None,
+    drop_extrapolated: Annotated[
+        bool,
+        typer.Option("--drop-extrapolated", help="Leave out samples that a tracker guessed."),
+    ] = False,
+    parameters: Annotated[
+        bool,
+        typer.Option(
+            "--parameters", is_eager=True, callback=_show_trail_parameters,
+            help="List the parameters that --set takes.",
+        ),
+    ] = False,
+) -> None:  # fmt: skip
+    """Rank trails by how little they fit; write scores, heatmaps, pictures and regions."""
+    from napari_uai.workflow.trails import TrailSource, rank_trails
+
+    del parameters  # acted on before they come here
+    how = TrailSource(
+        location=location,
+        camera=camera,
+        keep_extrapolated=not drop_extrapolated,
+        frame_rate_hz=frame_rate,
+        columns=columns,
+        scene=_scene(scene),
+    )
+    with _compiling(), _progress(source.name) as monitor:
+        result = rank_trails(
+            source,
+            out,
+            source=how,
+            preset=preset,  # type: ignore[arg-type]  # unknown ones are refused
+            masks=_masks(mask or ()),
+            top=top,
+            settings=settings or (),
+            monitor=monitor,
+        )
+    _report_trails(result, out)
+
+
 @simulate_app.command("iscat")
 def simulate_iscat(
     out: Out,
@@ -176,10 +271,33 @@ def simulate_iscat(
     typer.echo(f"{written.video}\n{written.sidecar}\n{written.truth}")
 
 
+@simulate_app.command("trails")
+def simulate_trails_command(
+    out: Out,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="For example trails=3000."),
+    ] = None,
+) -> None:
+    """Simulate the trails of a scene with known anomalies, as a tracker's report folder."""
+    from napari_uai.simulate.report_folders import simulate_to_folder
+    from napari_uai.simulate.settings import TrailSettings
+
+    chosen = _changed(TrailSettings(), {} if seed is None else {"seed": seed}, settings or ())
+    with _compiling(), _progress("simulating") as monitor:
+        written = simulate_to_folder(chosen, out, monitor=monitor)
+    typer.echo(f"{written.locations}\n{written.truth}\n{written.settings}")
+
+
 @app.command()
 def evaluate(
-    landings: Annotated[Path, typer.Argument(metavar="LANDINGS.csv", help="Found landings.")],
-    truth: Annotated[Path, typer.Argument(metavar="TRUTH.json", help="True landings.")],
+    found: Annotated[
+        Path, typer.Argument(metavar="LANDINGS.csv|SCORES.csv", help="Found landings, or ranks.")
+    ],
+    truth: Annotated[
+        Path, typer.Argument(metavar="TRUTH.json|TRUTH.csv", help="True landings, or anomalies.")
+    ],
     max_frames: Annotated[
         float | None, typer.Option(help="Largest difference in time; half a batch by default.")
     ] = None,
@@ -188,12 +306,15 @@ def evaluate(
         bool, typer.Option("--same-sign", help="The sign of the contrast must be right.")
     ] = False,
 ) -> None:
-    """Compare found landings with the truth."""
+    """Compare found landings, or the ranks of trails, with the truth."""
+    if truth.suffix.lower() == ".csv":
+        _evaluate_ranks(found, truth)
+        return
     from napari_uai.evaluate.evaluation import evaluate_landings
     from napari_uai.evaluate.truth import read_truth
 
     figures = evaluate_landings(
-        _read_table(landings),
+        _read_table(found),
         read_truth(truth),
         max_frames=max_frames,
         max_px=max_px,
@@ -251,23 +372,10 @@ def info(
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("demo"),
 ) -> None:
-    """Run the recipes on the sample recording and compare with the truth."""
-    from napari_uai.evaluate.evaluation import evaluate_landings
-    from napari_uai.evaluate.truth import read_truth
-    from napari_uai.workflow.batch import analyse_recording
-    from napari_uai.workflow.recipes import load_recipe
-    from napari_uai.workflow.samples import sample_path
-
-    source, truth = sample_path("landings.bin"), read_truth(sample_path("landings_truth.json"))
-    typer.echo(f"sample recording {source.name}: {len(truth.landings)} landings")
-    for name in DEMO_RECIPES:
-        recipe = load_recipe(name).with_settings([f"dra.batch_size={truth.batch_size}"])
-        with _compiling(), _progress(name) as monitor:
-            outcome = analyse_recording(source, out / name, recipe, monitor=monitor)
-        figures = evaluate_landings(_read_table(outcome.folder / "landings.csv"), truth)
-        typer.echo(f"\nrecipe {name}: {_score_line(figures)}")
-        typer.echo(_comparison(figures))
-        typer.echo(f"results in {outcome.folder}, picture in {outcome.folder / 'summary.png'}")
+    """Find landings and odd trails in the sample data, and compare with the truth."""
+    _demo_landings(out)
+    typer.echo("")
+    _demo_trails(out / "trails")
 
 
 @app.command()
@@ -302,6 +410,56 @@ def stages(
     for parameter in stage.parameters.values():
         default = "" if parameter.required else f"; default {parameter.default}"
         typer.echo(f"\n{parameter.name}: {parameter.accepts}{default}\n    {parameter.description}")
+
+
+def _evaluate_ranks(found: Path, truth: Path) -> None:
+    from napari_uai.evaluate.trails import evaluate_trail_scores, read_trail_truth
+
+    scores = _read_table(found, {"trail": str})
+    figures = evaluate_trail_scores(scores, read_trail_truth(truth))
+    typer.echo(figures.to_string(index=False, float_format="%.3f"))
+
+
+def _demo_landings(out: Path) -> None:
+    """Run the recipes on the sample recording."""
+    from napari_uai.evaluate.evaluation import evaluate_landings
+    from napari_uai.evaluate.truth import read_truth
+    from napari_uai.workflow.batch import analyse_recording
+    from napari_uai.workflow.recipes import load_recipe
+    from napari_uai.workflow.samples import sample_path
+
+    source, truth = sample_path("landings.bin"), read_truth(sample_path("landings_truth.json"))
+    typer.echo(f"sample recording {source.name}: {len(truth.landings)} landings")
+    for name in DEMO_RECIPES:
+        recipe = load_recipe(name).with_settings([f"dra.batch_size={truth.batch_size}"])
+        with _compiling(), _progress(name) as monitor:
+            outcome = analyse_recording(source, out / name, recipe, monitor=monitor)
+        figures = evaluate_landings(_read_table(outcome.folder / "landings.csv"), truth)
+        typer.echo(f"\nrecipe {name}: {_score_line(figures)}")
+        typer.echo(_comparison(figures))
+        typer.echo(f"results in {outcome.folder}, picture in {outcome.folder / 'summary.png'}")
+
+
+def _demo_trails(out: Path) -> None:
+    """Rank the trails of the sample scene."""
+    from napari_uai.evaluate.trails import read_trail_truth
+    from napari_uai.workflow.samples import sample_folder
+    from napari_uai.workflow.trails import rank_trails
+
+    source = sample_folder() / "trails"
+    truth = read_trail_truth(source / "truth.csv").set_index("trail")["anomaly"]
+    odd = truth[truth != ""]
+    typer.echo(f"sample scene {source.name}: {len(truth)} trails, {len(odd)} of them anomalous")
+    with _compiling(), _progress("trails") as monitor:
+        result = rank_trails(source, out, top=len(odd), monitor=monitor)
+    table = result.scores.set_index("trail").loc[odd.index].sort_values("rank")
+    n_top = int((table["rank"] <= len(odd)).sum())
+    typer.echo(f"\n{n_top} of {len(odd)} anomalies are among the top {len(odd)} of the ranking")
+    typer.echo("  rank  anomaly  class        kind of anomaly    trail")
+    for trail, row in table.iterrows():
+        share, kind = f"{100 * row['anomaly']:5.1f} %", odd[str(trail)]
+        typer.echo(f"{row['rank']:6}  {share}  {row['class']:12} {kind:18} {trail}")
+    typer.echo(f"results in {out}, pictures in {out / 'tiles.png'} and top_<class>.png")
 
 
 def _say(message: str, code: int) -> int:
@@ -342,6 +500,26 @@ def _report_folder(outcomes: Sequence[Outcome], out: Path) -> int:
     return 0
 
 
+def _report_trails(result: TrailResult, out: Path) -> None:
+    classes = result.trails.classes
+    kinds = ", ".join(f"{n} {kind}" for kind, n in list(classes.items())[:NAMED_CLASSES])
+    more = len(classes) - NAMED_CLASSES
+    typer.echo(
+        f"{len(result.trails)} trails ({kinds}{f', {more} more classes' if more > 0 else ''}) "
+        f"ranked in {out}"
+    )
+    for row in result.scores.head(3).itertuples():
+        typer.echo(f"  {row.rank:3}. {100 * float(str(row.anomaly)):.0f} %  {row.trail}")
+    shown = []
+    for row in result.problems.head(NAMED_PROBLEMS).itertuples():
+        where = " ".join(str(part) for part in (row.file, row.trail) if part)
+        shown.append(f"{where}: {row.problem}" if where else str(row.problem))
+    _notes(shown)
+    rest = len(result.problems) - len(shown)
+    if rest > 0:
+        _notes([f"{rest} more problems are listed in {out / 'problems.csv'}"])
+
+
 def _frame_range(text: str | None) -> FrameRange | None:
     if text is None:
         return None
@@ -359,7 +537,6 @@ def _simulation(scenario: str, seed: int | None, settings: Sequence[str]) -> Rec
     from napari_uai.simulate.scenarios import SCENARIOS
     from napari_uai.simulate.scenarios import scenario as settings_of
     from napari_uai.workflow.catalogue import nearest
-    from napari_uai.workflow.recipes import toml_value
 
     if scenario == "sample":
         base = sample_recording_settings()
@@ -369,7 +546,14 @@ def _simulation(scenario: str, seed: int | None, settings: Sequence[str]) -> Rec
             meant = nearest(scenario, [*SCENARIOS, "sample"])
             raise BadValueError(f"there is no scenario {scenario!r}; {meant}")
         base = settings_of(known)
-    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
+    return _changed(base, {} if seed is None else {"seed": seed}, settings)
+
+
+def _changed(base: Settings, changes: dict[str, Any], settings: Sequence[str]) -> Settings:
+    """Change the settings of a simulation by NAME=VALUE texts."""
+    from napari_uai.workflow.catalogue import nearest
+    from napari_uai.workflow.recipes import toml_value
+
     names = [field.name for field in dataclasses.fields(base)]
     for setting in settings:
         name, equals, text = (part.strip() for part in setting.partition("="))
@@ -382,17 +566,47 @@ def _simulation(scenario: str, seed: int | None, settings: Sequence[str]) -> Rec
     return dataclasses.replace(base, **changes)
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _scene(text: str | None) -> tuple[int, int] | Path | None:
+    """Read the size of a scene, or take it as the path of a picture."""
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) == 2 and all(side.strip().isdecimal() for side in sides):
+        return int(sides[0]), int(sides[1])
+    if not Path(text).is_file():
+        raise BadValueError(
+            f"--scene {text!r} is neither a size nor a picture; write WIDTHxHEIGHT, such as "
+            "1280x720, or the path of a picture"
+        )
+    return Path(text)
+
+
+def _masks(texts: Sequence[str]) -> dict[str, Path]:
+    """Tell masks of a class from the one for all others; class or path may hold a =."""
+    masks: dict[str, Path] = {}
+    for text in texts:
+        parts = text.split("=")
+        choices = [("=".join(parts[:i]), "=".join(parts[i:])) for i in range(len(parts))]
+        known = [(kind, path) for kind, path in choices if Path(path).is_file()]
+        kind, path = known[0] if known else choices[min(1, len(choices) - 1)]
+        if kind in masks:
+            whose = f"class {kind}" if kind else "all classes"
+            raise BadValueError(f"there are two masks for {whose}; give one")
+        masks[kind] = Path(path)
+    return masks
+
+
+def _read_table(path: Path, types: dict[str, type] | None = None) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, dtype=types)
     except FileNotFoundError:
         raise VideoFormatError(f"{path} does not exist; check the path") from None
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise VideoFormatError(
-            f"{path} cannot be read as a table: {reason}; give a landings.csv"
+            f"{path} cannot be read as a table: {reason}; give a landings.csv or scores.csv"
         ) from None
 
 

@@ -573,19 +573,18 @@ def _draw_labels(
     pad = max(size_px // 4, 2)
     sizes = np.array([_text_size(label, size_px) for label in labels]) + 2 * pad
     places = place_labels(np.array(anchors), sizes, ink, gap=canvas.px(16))
-    texts = []
-    for i, (label, place) in enumerate(zip(labels, places, strict=True)):
-        if place is None:
-            continue
-        top, left = place
-        bottom, right = top + int(sizes[i, 0]) - 1, left + int(sizes[i, 1]) - 1
-        anchor = anchors[i]
-        near = (np.clip(anchor[1], left, right), np.clip(anchor[0], top, bottom))
-        line = np.rint(np.array([anchor[::-1], near]) * 2**_SHIFT).astype(np.int32)
-        _draw(canvas.pixels, line, _colour(i), 1)
-        cv2.rectangle(canvas.pixels, (left, top), (right, bottom), _colour(i), cv2.FILLED)
-        cv2.rectangle(canvas.pixels, (left, top), (right, bottom), (0, 0, 0), 1)
-        texts.append((left + pad, top + pad, label, _on(_colour(i))))
+    boxes = [
+        (i, (left, top), (left + int(sizes[i, 1]) - 1, top + int(sizes[i, 0]) - 1))
+        for i, (top, left) in ((i, place) for i, place in enumerate(places) if place is not None)
+    ]
+    for i, low, high in boxes:  # all lines before all boxes, so that no line crosses a text
+        anchor = anchors[i][::-1]
+        line = np.rint(np.array([anchor, np.clip(anchor, low, high)]) * 2**_SHIFT)
+        _draw(canvas.pixels, line.astype(np.int32), _colour(i), 1)
+    for i, low, high in boxes:
+        cv2.rectangle(canvas.pixels, low, high, _colour(i), cv2.FILLED)
+        cv2.rectangle(canvas.pixels, low, high, (0, 0, 0), 1)
+    texts = [(low[0] + pad, low[1] + pad, labels[i], _on(_colour(i))) for i, low, _ in boxes]
     _write(canvas.pixels, texts, size_px)
 
 
@@ -618,8 +617,8 @@ def _tile(
         canvas = replace(plain, pixels=plain.pixels.copy())
     else:
         canvas = _canvas(trails.scene, moment.picture, tile_px, dim=0.85)
-    # A tile is small: its lines are drawn as wide as in a picture twice as large.
-    _draw_trail(canvas, trails, row, _stretch(trails, row, stretch), _TRAIL, width=3)
+    # A tile is small: its lines are drawn three times as wide as in a large picture.
+    _draw_trail(canvas, trails, row, _stretch(trails, row, stretch), _TRAIL, width=5)
     hull = trails.hulls[row] if len(trails.hulls) else None
     if hull is not None and len(hull) > 1:
         _draw(canvas.pixels, canvas.line(hull[:, 0], hull[:, 1]), _HULL, 2, closed=True)

@@ -1,4 +1,4 @@
-"""Recipes, the catalogue of stages, running them, and writing what they found.
+"""Recipes, the catalogue of stages, running them, ranking trails, and writing what was found.
 
 Names are imported when they are first used, so that a widget can read the catalogue without
 loading what the stages need.
@@ -10,24 +10,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_uai.trails.reading import open_trails
     from napari_uai.workflow.batch import Outcome, analyse_folder, analyse_recording
     from napari_uai.workflow.outputs import write_results
     from napari_uai.workflow.recipes import Recipe, load_recipe, recipe_names
     from napari_uai.workflow.recording import Recording, open_recording
     from napari_uai.workflow.run import RunResult, run_recipe
+    from napari_uai.workflow.trail_outputs import write_trail_results
+    from napari_uai.workflow.trails import TrailResult, analyse_trails
 
 __all__ = [
     "Outcome",
     "Recipe",
     "Recording",
     "RunResult",
+    "TrailResult",
     "analyse_folder",
     "analyse_recording",
+    "analyse_trails",
     "load_recipe",
     "open_recording",
+    "open_trails",
     "recipe_names",
     "run_recipe",
     "write_results",
+    "write_trail_results",
 ]
 
 _MODULES = {
@@ -35,13 +42,17 @@ _MODULES = {
     "Recipe": "recipes",
     "Recording": "recording",
     "RunResult": "run",
+    "TrailResult": "trails",
     "analyse_folder": "batch",
     "analyse_recording": "batch",
+    "analyse_trails": "trails",
     "load_recipe": "recipes",
     "open_recording": "recording",
+    "open_trails": "trails",
     "recipe_names": "recipes",
     "run_recipe": "run",
     "write_results": "outputs",
+    "write_trail_results": "trail_outputs",
 }
 
 

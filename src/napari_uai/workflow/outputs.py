@@ -101,10 +101,10 @@ def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -
                 write_table(table, folder / f"{name}.csv")
         (folder / "recipe.toml").write_text(result.recipe.to_toml(), encoding="utf-8")
         picture.savefig(folder / "summary.png", dpi=110)
-        text = json.dumps(record, indent=1, default=_plain)
+        text = json.dumps(record, indent=1, default=plain_value)
         (folder / "run.json").write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        raise _cannot_write(folder.parent, error) from error
+        raise cannot_write(folder.parent, error) from error
     monitor.update(1.0, "written")
 
 
@@ -140,7 +140,7 @@ def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = FILES) -> 
         try:
             partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
         except OSError as error:
-            raise _cannot_write(folder, error) from error
+            raise cannot_write(folder, error) from error
         yield partial
         _move(partial, folder, replaces)
         made = []
@@ -240,7 +240,7 @@ def _make(folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write(folder, error) from error
     return missing
 
 
@@ -252,7 +252,7 @@ def _move(partial: Path, folder: Path, replaces: tuple[str, ...]) -> None:
         for name in sorted((p.name for p in partial.iterdir()), key=lambda n: (n == "run.json", n)):
             (partial / name).replace(folder / name)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write(folder, error) from error
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -262,12 +262,14 @@ def _remove_if_empty(folder: Path) -> None:
         return
 
 
-def _cannot_write(folder: Path, error: OSError) -> OutputError:
+def cannot_write(folder: Path, error: OSError) -> OutputError:
+    """Return the error of a folder that cannot be written: why, and what to do."""
     reason = error.strerror or error
     return OutputError(f"cannot write to {folder}: {reason}; choose another folder for the output")
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """Return a value in a type that JSON has."""
     if isinstance(value, np.generic):
         return value.item()
     return str(value)
