@@ -38,8 +38,9 @@ COLOURS: tuple[Colour, ...] = (
     (213, 94, 0),
     (0, 114, 178),
     (238, 238, 238),
+    (178, 160, 255),
 )
-"""Of the trails, by rank (Okabe & Ito 2008)."""
+"""Of the trails, by rank: those of Okabe & Ito (2008), and one so that nine differ."""
 
 SINCE_1970_S = 1e8
 """Times above it are taken to count from 1970: they can be told as a time of day."""
@@ -51,6 +52,7 @@ _HULL: Colour = (86, 180, 233)
 _TRAIL: Colour = (240, 228, 66)
 _SHIFT = 4  # OpenCV's coordinates are in 1/16 px
 _LISTED = 24
+_KEY = "ring: start · arrow: end · thick: where it departs"
 _DESIGNED_FOR_PX = 1280
 _TILES_ACROSS = 5
 
@@ -191,7 +193,7 @@ def top_picture(
         f"#{i + 1} · {percent(a)} · {trails.table['trail'].iloc[row]} · {when(trails, row)}"
         for i, (row, a) in enumerate(zip(rows, anomaly, strict=True))
     ]
-    return _page(canvas, title, _listing(entries, canvas))
+    return _page(canvas, title, _listing(entries, canvas), _KEY)
 
 
 def moments(
@@ -271,7 +273,7 @@ def tile_sheet(
     if not tiles:
         tiles = [np.full((tile_px * 3 // 4, tile_px, 3), _PAPER, np.uint8)]
     sheet = _grid(tiles)
-    head = _title_bar(title, sheet.shape[1], 20) if title else sheet[:0]
+    head = _title_bar(title, sheet.shape[1], 20, _KEY) if title else sheet[:0]
     return np.vstack([head, sheet])
 
 
@@ -654,17 +656,22 @@ def _across(n: int, height: int, width: int) -> int:
     return int(min(max(round(best), 1), _TILES_ACROSS if width >= height else 2 * _TILES_ACROSS))
 
 
-def _page(canvas: _Canvas, title: str, below: Picture) -> Picture:
+def _page(canvas: _Canvas, title: str, below: Picture, key: str = "") -> Picture:
     parts = [canvas.pixels, below]
     if title:
-        parts.insert(0, _title_bar(title, canvas.pixels.shape[1], max(canvas.px(20), 11)))
+        size_px = max(canvas.px(20), 11)
+        parts.insert(0, _title_bar(title, canvas.pixels.shape[1], size_px, key))
     return np.vstack(parts)
 
 
-def _title_bar(title: str, width: int, size_px: int) -> Picture:
+def _title_bar(title: str, width: int, size_px: int, key: str = "") -> Picture:
     bar = np.full((2 * size_px, width, 3), _PAPER, np.uint8)
     text = _fitted(title, width - size_px, size_px)
     _write(bar, [(size_px // 2, size_px // 2 - 2, text, _INK)], size_px)
+    small = round(0.75 * size_px)
+    left = width - size_px // 2 - _text_size(key, small)[1]
+    if key and left > _text_size(text, size_px)[1] + 2 * size_px:
+        _write(bar, [(left, size_px // 2 + 2, key, _FAINT)], small)
     return bar
 
 
