@@ -179,6 +179,12 @@ def test_times_that_are_none_count_as_missing(epoch):
     np.testing.assert_array_equal(read({"1": record}).time, [0, 1, 2])
 
 
+def test_the_clock_of_the_place_is_kept():
+    record = {"final_datetime_isoformat": "2023-05-23T16:00:00.123-04:00", **GOOD}
+    trails = read({"1": record, "2": {"final_datetime_isoformat": "soon", **GOOD}})
+    np.testing.assert_array_equal(trails.table["utc_offset_s"], [-4 * 3600, np.nan])
+
+
 def test_an_end_before_the_start_is_told():
     record = {"first_epoch_ms": 9000, "final_epoch_ms": 1000, "tracking": {"xy_center": LINE}}
     trails = read({"1": record})

@@ -149,6 +149,12 @@ def test_mot_ground_truth_names_classes_and_boxes_to_ignore():
     assert "2 boxes marked as to be ignored" in told(trails)
 
 
+def test_a_broken_first_row_of_mot_text_is_dropped():
+    trails = read(MOT.replace("1,3,10", "1,3,1o", 1) + "3,3,14,20,4,8,1,-1,-1,-1\n")
+    assert trails.table["n_samples"].tolist() == [2, 2]
+    assert "without a position" in told(trails)
+
+
 def test_plain_columns_are_named_by_the_user():
     text = "1.0e+00 5.0e+00 10 0 30 9\n  11 5 12 0 32 9\n"
     trails = read(text, columns="frame,trail,x,_,y", frame_rate_hz=10)

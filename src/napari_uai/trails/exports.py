@@ -85,7 +85,7 @@ def read_export(
         elif record is not None:
             found[record.name] = record
     if not found:
-        raise nothing_usable("it", problems)
+        raise nothing_usable(problems)
     records = join_chains(list(found.values()), problems)
     width, height = scene_size or _stated_size(records, path, problems)
     if frame_rate_hz is None and not any(record.timed for record in records):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -35,6 +36,8 @@ class ObjectRecord:
         Of each sample, in s; from 0 if unknown.
     timed
         Whether the time is known.
+    utc_offset_s
+        How far the clock of its place is ahead of UTC, in s; NaN where unknown.
     tracked
         Whether each sample was seen, not extrapolated; None if unknown.
     hull
@@ -52,6 +55,7 @@ class ObjectRecord:
     xy: npt.NDArray[np.float32]
     time: npt.NDArray[np.float64]
     timed: bool
+    utc_offset_s: float
     tracked: npt.NDArray[np.bool_] | None
     hull: npt.NDArray[np.float32] | None
     frame_size: tuple[int, int] | None
@@ -81,9 +85,9 @@ def object_record(
         JSON that the record stands in.
     record
         ``tracking`` with ``xy_center``, oldest sample first; everything else may be missing:
-        ``_id``, ``bdb_classifier``, ``first_epoch_ms``, ``final_epoch_ms``, ``ancestor_id``,
-        ``descendant_id``, and ``hull``, ``track_status``, ``frame_width``, ``frame_height`` of
-        ``tracking``.
+        ``_id``, ``bdb_classifier``, ``first_epoch_ms``, ``final_epoch_ms``,
+        ``final_datetime_isoformat``, ``ancestor_id``, ``descendant_id``, and
+        ``hull``, ``track_status``, ``frame_width``, ``frame_height`` of ``tracking``.
     name
         What to call it if it has no ``_id``.
     file
@@ -118,6 +122,7 @@ def object_record(
         xy=xy,
         time=_times(len(xy), start, end, frame_rate_hz),
         timed=math.isfinite(start),
+        utc_offset_s=_utc_offset(record.get("final_datetime_isoformat")),
         tracked=_status(document, tracking, len(xy), (file, name), problems)
         if with_status
         else None,
@@ -198,6 +203,9 @@ def trails_of_records(
 ) -> Trails:
     """Make trails of the objects of one camera; what is dropped is told in the problems.
 
+    Where a tracker tells local times, the table has the column ``utc_offset_s``: what to add to
+    times in UTC.
+
     Parameters
     ----------
     records
@@ -258,10 +266,10 @@ def trails_of_records(
     )
 
 
-def nothing_usable(what: str, problems: Sequence[Problem]) -> TrailFormatError:
+def nothing_usable(problems: Sequence[Problem]) -> TrailFormatError:
     """Return the error for an input that holds no usable trail, with the first reason."""
     said = f"; the first of {len(problems)} problems: {_line(problems[0])}" if problems else ""
-    return TrailFormatError(f"no usable trail in {what}{said}")
+    return TrailFormatError(f"no usable trail{said}")
 
 
 def _line(problem: Problem) -> str:
@@ -278,7 +286,7 @@ def _assembled(
     **known: Any,
 ) -> Trails:
     if not records:
-        raise nothing_usable(str(known.get("source") or "the records"), problems)
+        raise nothing_usable(problems)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     size = np.array([scene.width - 1, scene.height - 1], np.float64)
     pixels = (xy * size).astype(np.float32)
@@ -291,6 +299,9 @@ def _assembled(
             "n_samples": counts,
         }
     )
+    local = np.array([record.utc_offset_s for record in records])
+    if np.isfinite(local).any():
+        table["utc_offset_s"] = local
     hulls = [
         None if r.hull is None else (r.hull * size).astype(np.float32)[:, ::-1] for r in records
     ]
@@ -384,6 +395,14 @@ def _seconds(epoch_ms: Any) -> float:
     if not _is_number(epoch_ms) or not math.isfinite(epoch_ms):
         return math.nan
     return float(epoch_ms) / 1000 if abs(epoch_ms) < 1e15 else math.nan
+
+
+def _utc_offset(isoformat: Any) -> float:
+    try:
+        offset = datetime.fromisoformat(isoformat).utcoffset()
+    except (TypeError, ValueError):
+        return math.nan
+    return math.nan if offset is None else offset.total_seconds()
 
 
 def _is_number(value: Any) -> bool:

@@ -66,7 +66,7 @@ def named_columns(names: Iterable[Any]) -> dict[str, Any]:
     }
     has_box = {"left", "top", "width", "height"} <= set(found)
     if "trail" not in found or not ({"x", "y"} <= set(found) or has_box):
-        said = ", ".join(str(name) for name in theirs[:12])
+        said = ", ".join(" ".join(str(name).split()) for name in theirs[:12])[:200]
         raise TrailFormatError(
             f"columns {said}: needs trail (or id, track), frame (or t, time), and x and y (or left,"
             " top, width, height); a class (or label) if known"
@@ -142,7 +142,7 @@ def trails_of_samples(
     """
     samples = _complete(samples, file, problems)
     if samples.empty:
-        raise nothing_usable(file or "the table", problems)
+        raise nothing_usable(problems)
     y, x = samples["y"].to_numpy(np.float64), samples["x"].to_numpy(np.float64)
     y, x, (width, height) = _in_scene(y, x, scene_size, normalized, file, problems)
     inside = (x >= -0.5) & (y >= -0.5) & (x < width - 0.5) & (y < height - 0.5)
@@ -158,7 +158,7 @@ def trails_of_samples(
         _tell_dropped(samples[twice], text, file, problems)
         samples = samples[~twice]
     if samples.empty:
-        raise nothing_usable(file or "the table", problems)
+        raise nothing_usable(problems)
     trails = trails_of(
         samples.drop(columns="class", errors="ignore"), Scene(width, height), **known
     )
@@ -169,7 +169,7 @@ def trails_of_samples(
         (file, name, "one usable sample only: no trail") for name in trails.table["trail"][single]
     ]
     if single.all():
-        raise nothing_usable(file or "the table", problems)
+        raise nothing_usable(problems)
     if single.any():
         trails = trails.select(~single)
     return replace(trails, problems=problem_table(problems))

@@ -148,7 +148,7 @@ def read_report(
         monitor.part(0.0, 0.95),
     )
     if not found:
-        raise nothing_usable("the report", problems)
+        raise nothing_usable(problems)
     records = join_chains(found, problems)
     times = [record.time for record in records if record.timed and len(record.time)]
     first = min((time[0] for time in times), default=np.nan)

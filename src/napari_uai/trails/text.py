@@ -134,8 +134,13 @@ def _layout(data: bytes, columns: str | None) -> _Layout:
     separator = next((mark for mark in (";", "\t", ",") if mark in first), r"\s+")
     rows = head[skipped + 1 : skipped + 50]
     decimal = "," if separator == ";" and any("," in row for row in rows) else "."
-    fields = first.split() if separator == r"\s+" else first.split(separator)
+    fields = _fields(first, separator)
     named = not all(_is_number(field, decimal) for field in fields)
+    if named and columns is None and not _names_any(fields) and rows:
+        # A broken first row of numbers is no row of names.
+        second = _fields(rows[0], separator)
+        named = not (len(second) in (9, 10) and all(_is_number(f, decimal) for f in second))
+        fields = fields if named else second
     if columns is not None:
         return _Layout(
             data, separator, decimal, _chosen_columns(columns, fields), skipped + named, mot=False
@@ -149,6 +154,16 @@ def _layout(data: bytes, columns: str | None) -> _Layout:
         f"{len(fields)} columns of numbers without names: say what they are, as in"
         " columns='frame,trail,x,y' (_ for one of no interest)"
     )
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    return line.split() if separator == r"\s+" else line.split(separator)
+
+
+def _names_any(fields: list[str]) -> bool:
+    """Tell whether one of them is the name of a column."""
+    known = {alias for aliases in COLUMN_NAMES.values() for alias in aliases}
+    return any(field.strip().strip('"').lower() in known for field in fields)
 
 
 def _is_number(field: str, decimal: str) -> bool:
