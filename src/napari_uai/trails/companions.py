@@ -29,13 +29,13 @@ ANCHORS = 6
 EVERY = 2
 """Every second point of a trail is enough to be found."""
 
-CANDIDATES = 16
+CANDIDATES = 12
 """Trails near the anchors that are compared point by point."""
 
 CELL = 0.03
 """Side of the cells in which they are sought, in diagonals of the scene."""
 
-MAX_PER_CELL = 256
+MAX_PER_CELL = 192
 """Points that a cell remembers. Cells forget the same trails, so that a trail which goes along
 is remembered all the way."""
 
@@ -90,10 +90,10 @@ def find_companions(
     trails
         Trails of one scene.
     step_px
-        Distance of the points along a trail; a hundredth of the scene's diagonal if None.
+        Distance of the points along a trail; 1.5 % of the scene's diagonal if None.
     heading_px
         What a heading weighs: opposite ones are as far apart as places at twice this distance.
-        Six hundredths of the diagonal if None.
+        6 % of the diagonal if None.
     groups
         What each trail is compared among; its class by default.
     similar
@@ -112,7 +112,7 @@ def find_companions(
         If a parameter is outside its limits.
     """
     diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
-    step = 0.01 * diagonal if step_px is None else step_px
+    step = 0.015 * diagonal if step_px is None else step_px
     weight = 0.06 * diagonal if heading_px is None else heading_px
     if not (np.isfinite(weight) and weight >= 0):
         raise BadValueError(f"heading_px is 0 px or more, got {heading_px}")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Gt, Unit
 
+from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.resampling import Paths, walk
@@ -91,10 +92,10 @@ def measure_pace(
     side = CELL_STEPS * step
     row, column = (np.floor(place / side).astype(np.int64) for place in (paths.y, paths.x))
     codes = codes[paths.owner]
-    place = np.unique(np.stack([codes, row, column]), axis=1, return_inverse=True)[1].ravel()
+    place = _numbered(codes, row, column)
     # Equal to the microsecond is equal; a tracker may repeat a time.
     logs = np.log(np.maximum(times, 1e-6))
-    excess = _excess(logs, codes, place.astype(np.int64), whole)
+    excess = _excess(logs, codes, place, whole)
     return Pace(paths, times, excess, whole)
 
 
@@ -138,16 +139,8 @@ def speed_scores(pace: Pace) -> Array:
     """
     n = len(pace.paths.offsets) - 1
     owner = pace.paths.owner[pace.whole]
-    excess = pace.excess[pace.whole]
-    order = np.lexsort((excess, owner))
-    counts = np.bincount(owner, minlength=n)
-    starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
-    middle = np.zeros(n)
-    moved = counts > 0
-    low = order[(starts + (counts - 1) // 2)[moved]]
-    high = order[(starts + counts // 2)[moved]]
-    middle[moved] = 0.5 * (excess[low] + excess[high])
-    return np.abs(middle)
+    middle, _ = _quantiles(pace.excess[pace.whole], owner, n)
+    return np.asarray(np.abs(np.nan_to_num(middle[1])))
 
 
 def _times(trails: Trails, paths: Paths) -> tuple[Array, npt.NDArray[np.bool_]]:
@@ -164,6 +157,15 @@ def _times(trails: Trails, paths: Paths) -> tuple[Array, npt.NDArray[np.bool_]]:
     whole = np.ones(len(at), bool)
     whole[last] = False
     return following - at, whole
+
+
+def _numbered(codes: Whole, row: Whole, column: Whole) -> Whole:
+    """Give a number to each square of each group that is in use."""
+    if not len(row):
+        return row
+    n_rows, n_columns = np.ptp(row) + 1, np.ptp(column) + 1
+    key = (codes * n_rows + row - row.min()) * n_columns + column - column.min()
+    return np.unique(key, return_inverse=True)[1].astype(np.int64)
 
 
 def _excess(logs: Array, codes: Whole, places: Whole, whole: npt.NDArray[np.bool_]) -> Array:
@@ -190,12 +192,26 @@ def _excess(logs: Array, codes: Whole, places: Whole, whole: npt.NDArray[np.bool
 
 def _quantiles(values: Array, groups: Whole, n_groups: int) -> tuple[Array, Array]:
     """Return the 16th, 50th and 84th percentile of each group (NaN if empty), and its size."""
-    order = np.lexsort((values, groups))
     counts = np.bincount(groups, minlength=n_groups)
-    starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     quantiles = np.full((3, n_groups), np.nan)
-    some = counts > 0
-    for k, share in enumerate((0.16, 0.5, 0.84)):
-        place = starts + np.rint(share * (counts - 1)).astype(np.int64)
-        quantiles[k, some] = values[order[place[some]]]
+    _sorted_quantiles(values, groups, starts, np.array([0.16, 0.5, 0.84]), quantiles)
     return quantiles, counts.astype(np.float64)
+
+
+@kernel
+def _sorted_quantiles(
+    values: Array, groups: Whole, starts: Whole, shares: Array, quantiles: Array
+) -> None:
+    ordered, place = np.empty_like(values), starts[:-1].copy()
+    for i in range(len(values)):
+        ordered[place[groups[i]]] = values[i]
+        place[groups[i]] += 1
+    for group in range(len(starts) - 1):
+        mine = ordered[starts[group] : starts[group + 1]]
+        mine.sort()
+        for k in range(len(shares) if len(mine) else 0):
+            at = shares[k] * (len(mine) - 1)
+            low = int(at)
+            high = min(low + 1, len(mine) - 1)
+            quantiles[k, group] = mine[low] + (at - low) * (mine[high] - mine[low])
