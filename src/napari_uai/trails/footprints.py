@@ -14,7 +14,7 @@ from threading import get_ident
 import numpy as np
 import numpy.typing as npt
 
-from napari_uai.compiled import kernel
+from napari_uai.compiled import kernel, reordering_kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.parameters import (
@@ -34,6 +34,8 @@ Values = npt.NDArray[np.float32]
 MAX_LONGEST_SIDE_PX = 4096
 MAX_WIDTH_PX = 99
 MAX_DIRECTIONS = 72
+MIN_POINTS = 40_000
+"""Points for which a thread is worth maps of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,15 +261,31 @@ def accumulate_groups(
     ndarray
         Groups, layers, rows, columns; int32.
     """
+    return counts_and_areas(footprints, groups, n_groups, monitor=monitor)[0]
+
+
+def counts_and_areas(
+    footprints: Footprints,
+    groups: npt.NDArray[np.int32],
+    n_groups: int,
+    *,
+    monitor: Monitor = SILENT,
+) -> tuple[npt.NDArray[np.int32], Offsets]:
+    """Return what :func:`accumulate_groups` does, and how many cells each trail paints.
+
+    The latter is 0 for trails that are not counted; int64.
+    """
     full, edges, edge_starts = brush(footprints.painted_width_px)
     (height, width), layers = footprints.shape, footprints.n_layers
     lengths = np.where(groups >= 0, np.diff(footprints.offsets), 0)
     costs = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    areas = np.zeros(len(footprints), np.int64)
     # Each thread counts on maps of its own.
     maps: dict[int, npt.NDArray[np.int32]] = {}
 
     def count(first: int, last: int) -> None:
-        mine = maps.setdefault(get_ident(), np.zeros((n_groups, layers * height * width), np.int32))
+        if get_ident() not in maps:
+            maps[get_ident()] = np.zeros((n_groups, layers * height * width), np.int32)
         _accumulate(
             footprints.offsets,
             footprints.cells,
@@ -280,14 +298,15 @@ def accumulate_groups(
             groups,
             first,
             last,
-            mine,
+            maps[get_ident()],
+            areas,
         )
 
-    in_blocks(count, costs, text="heat", monitor=monitor)
+    in_blocks(count, costs, text="heat", min_samples=MIN_POINTS, monitor=monitor)
     total, *others = maps.values()
     for other in others:
         total += other
-    return total.reshape(n_groups, *footprints.map_shape)
+    return total.reshape(n_groups, *footprints.map_shape), areas
 
 
 def painted_cells(footprints: Footprints, row: int) -> Cells:
@@ -299,25 +318,8 @@ def painted_cells(footprints: Footprints, row: int) -> Cells:
 
 def painted_areas(footprints: Footprints, *, monitor: Monitor = SILENT) -> Offsets:
     """Return how many cells each trail paints, in all its layers; int64."""
-    areas = np.empty(len(footprints), np.int64)
-    full, edges, edge_starts = brush(footprints.painted_width_px)
-
-    def work(first: int, last: int) -> None:
-        _areas(
-            footprints.offsets,
-            footprints.cells,
-            footprints.n_layers,
-            *footprints.shape,
-            full,
-            edges,
-            edge_starts,
-            first,
-            last,
-            areas,
-        )
-
-    in_blocks(work, footprints.offsets, text="areas", min_samples=100_000, monitor=monitor)
-    return areas
+    everyone = np.zeros(len(footprints), np.int32)
+    return counts_and_areas(footprints, everyone, 1, monitor=monitor)[1]
 
 
 def own_heat(
@@ -369,7 +371,9 @@ def own_heat(
             own,
         )
 
-    in_blocks(leave, footprints.offsets, text="leave-one-out", monitor=monitor)
+    in_blocks(
+        leave, footprints.offsets, text="leave-one-out", min_samples=MIN_POINTS, monitor=monitor
+    )
     return own
 
 
@@ -610,27 +614,34 @@ def _paint(
     """
     n = 0
     plane = rows * columns
-    before_layer, before_row, before_column = -1, -2, -2
+    radius = -full[0, 0]  # of the brush, whose first cell is its topmost
+    base, row, column, before = -plane, -2, -2, -1
     for cell in path:
-        layer = cell // plane
-        row = (cell - layer * plane) // columns
-        column = cell - layer * plane - row * columns
-        tip, begin, finish = full, 0, len(full)
-        dr, dc = row - before_row, column - before_column
-        if layer == before_layer and abs(dr) <= 1 and abs(dc) <= 1:
+        # Where the last cell was tells where its neighbour is; divisions would take longest of all.
+        change = cell - before
+        dr = 0 if abs(change) <= 1 else (1 if change > 0 else -1)
+        dc = change - dr * columns
+        before = cell
+        if base <= cell < base + plane and abs(dc) <= 1 and columns > 2:
+            row += dr
+            column += dc
             step = 3 * (dr + 1) + dc + 1
             tip, begin, finish = edges, edge_starts[step], edge_starts[step + 1]
-        base = layer * plane
+        else:
+            base = cell // plane * plane
+            row = (cell - base) // columns
+            column = cell - base - row * columns
+            tip, begin, finish = full, 0, len(full)
+        inner = radius <= row < rows - radius and radius <= column < columns - radius
         for e in range(begin, finish):
-            r, c = row + tip[e, 0], column + tip[e, 1]
-            if r < 0 or r >= rows or c < 0 or c >= columns:
+            dr, dc = tip[e, 0], tip[e, 1]
+            if not inner and not (0 <= row + dr < rows and 0 <= column + dc < columns):
                 continue
-            at = base + r * columns + c
+            at = cell + dr * columns + dc
             if marks[at] != mark:
                 marks[at] = mark
                 painted[n] = at
                 n += 1
-        before_layer, before_row, before_column = layer, row, column
     return n
 
 
@@ -648,6 +659,7 @@ def _accumulate(
     first: int,
     last: int,
     counts: Cells,
+    areas: Offsets,
 ) -> None:
     """Add the trails of a block to the map of their group."""
     marks = np.zeros(layers * rows * columns, np.int32)
@@ -657,31 +669,10 @@ def _accumulate(
             continue
         path = cells[offsets[i] : offsets[i + 1]]
         n = _paint(path, rows, columns, full, edges, edge_starts, i + 1, marks, painted)
+        areas[i] = n
         own = counts[groups[i]]
         for at in painted[:n]:
             own[at] += 1
-
-
-@kernel
-def _areas(
-    offsets: Offsets,
-    cells: Cells,
-    layers: int,
-    rows: int,
-    columns: int,
-    full: Cells,
-    edges: Cells,
-    edge_starts: Offsets,
-    first: int,
-    last: int,
-    areas: Offsets,
-) -> None:
-    """Count the cells that each trail of a block paints."""
-    marks = np.zeros(layers * rows * columns, np.int32)
-    painted = np.empty(layers * rows * columns, np.int32)
-    for i in range(first, last):
-        path = cells[offsets[i] : offsets[i + 1]]
-        areas[i] = _paint(path, rows, columns, full, edges, edge_starts, i + 1, marks, painted)
 
 
 @kernel
@@ -704,36 +695,77 @@ def _own_heat(
     plane = rows * columns
     marks = np.zeros(layers * plane, np.int32)
     painted = np.empty(layers * plane, np.int32)
-    radius, turn = len(blur_weights) // 2, len(direction_weights) // 2
+    # Windows are read in runs of eight, the rest of a run with weight 0.
+    padded = np.zeros((len(blur_weights) + 7) // 8 * 8, np.float32)
+    padded[: len(blur_weights)] = blur_weights
+    ink = np.zeros(layers * plane + len(padded), np.float32)
     for i in range(first, last):
-        mark = i + 1
         path = cells[offsets[i] : offsets[i + 1]]
-        _paint(path, rows, columns, full, edges, edge_starts, mark, marks, painted)
-        for p in range(offsets[i], offsets[i + 1]):
-            layer = cells[p] // plane
-            row = (cells[p] - layer * plane) // columns
-            column = cells[p] - layer * plane - row * columns
-            directed = layers > 1 and layer < layers - 1
-            inside = radius <= row < rows - radius and radius <= column < columns - radius
-            total = 0.0
-            for t in range(-turn if directed else 0, (turn if directed else 0) + 1):
-                at_layer = (layer + t) % (layers - 1) if directed else layer
-                part = 0.0
-                for dr in range(-radius, radius + 1):
-                    r = min(max(row + dr, 0), rows - 1)
-                    line = at_layer * plane + r * columns
-                    sum_of_row = np.float32(0.0)
-                    if inside:
-                        begin = line + column - radius
-                        window = marks[begin : begin + 2 * radius + 1]
-                        for d in range(len(window)):
-                            if window[d] == mark:
-                                sum_of_row += blur_weights[d]
-                    else:
-                        for dc in range(-radius, radius + 1):
-                            c = min(max(column + dc, 0), columns - 1)
-                            if marks[line + c] == mark:
-                                sum_of_row += blur_weights[dc + radius]
-                    part += blur_weights[dr + radius] * sum_of_row
-                total += (direction_weights[t + turn] if directed else 1.0) * part
-            own[p] = total
+        n = _paint(path, rows, columns, full, edges, edge_starts, i + 1, marks, painted)
+        _spread(painted[:n], layers, plane, direction_weights, True, ink)
+        _blur_at(path, rows, columns, blur_weights, padded, ink, own[offsets[i] : offsets[i + 1]])
+        _spread(painted[:n], layers, plane, direction_weights, False, ink)
+
+
+@kernel
+def _spread(
+    painted: Cells, layers: int, plane: int, direction_weights: Values, lay: bool, ink: Values
+) -> None:
+    """Lay ink on painted cells, and less of it in neighbouring directions; or wipe it off."""
+    n_weights = len(direction_weights)
+    # Where layers start that a painted layer spreads to; divisions would take longest of all.
+    beside = np.empty(n_weights, np.int64)
+    start, directed = -plane, False
+    for at in painted:
+        if at < start or at >= start + plane or start < 0:
+            layer = at // plane
+            start = layer * plane
+            directed = layer < layers - 1
+            for t in range(n_weights):
+                turned = layer + t - n_weights // 2
+                beside[t] = turned % max(layers - 1, 1) * plane - start
+        if not directed:
+            ink[at] = 1.0 if lay else 0.0
+        elif lay:
+            for t in range(n_weights):
+                ink[at + beside[t]] += direction_weights[t]
+        else:
+            for t in range(n_weights):
+                ink[at + beside[t]] = 0.0
+
+
+@reordering_kernel
+def _blur_at(
+    path: Cells,
+    rows: int,
+    columns: int,
+    weights: Values,
+    padded: Values,
+    ink: Values,
+    blurred: Values,
+) -> None:
+    """Blur ink at the points of a path alone."""
+    plane = rows * columns
+    radius = len(weights) // 2
+    for p in range(len(path)):
+        base = path[p] // plane * plane
+        row = (path[p] - base) // columns
+        column = path[p] - base - row * columns
+        inner = radius <= column < columns - radius
+        total = np.float32(0.0)
+        for dr in range(-radius, radius + 1):
+            line = base + min(max(row + dr, 0), rows - 1) * columns
+            across = np.float32(0.0)
+            if inner:
+                for run in range(0, len(padded), 8):
+                    begin = line + column - radius + run
+                    window, part = ink[begin : begin + 8], padded[run : run + 8]
+                    for d in range(8):
+                        across += part[d] * window[d]
+            else:
+                for dc in range(-radius, radius + 1):
+                    across += (
+                        weights[dc + radius] * ink[line + min(max(column + dc, 0), columns - 1)]
+                    )
+            total += weights[dr + radius] * across
+        blurred[p] = total

@@ -482,28 +482,37 @@ def _windows(
     The mean changes linearly in between, so that the lowest is among these.
     """
     for i in range(first, last):
-        begin, end = offsets[i], offsets[i + 1]
+        own = slice(offsets[i], offsets[i + 1])
+        mine, worth = weights[own], values[own]
+        n = len(mine)
         whole = 0.0
-        for p in range(begin, end):
-            whole += weights[p]
+        for weight in mine:
+            whole += weight
         wanted = share * whole
-        best, best_start, best_stop = np.inf, begin, end
-        for backwards in range(2):
-            held, total = 0.0, 0.0
-            behind = end - 1 if backwards else begin
-            way = -1 if backwards else 1
-            at = behind
-            for _ in range(end - begin):
-                held += weights[at]
-                total += weights[at] * values[at]
-                while behind != at and held - weights[behind] >= wanted:
-                    held -= weights[behind]
-                    total -= weights[behind] * values[behind]
-                    behind += way
-                if held >= wanted * (1.0 - 1e-6):
-                    mean = (total - (held - wanted) * values[behind]) / wanted
-                    if mean < best:
-                        best = mean
-                        best_start, best_stop = min(behind, at), max(behind, at) + 1
-                at += way
-        means[i], starts[i], stops[i] = best, best_start, best_stop
+        best, best_start, best_stop = np.inf, 0, n
+        held, total, behind = 0.0, 0.0, 0
+        for at in range(n):
+            held += mine[at]
+            total += mine[at] * worth[at]
+            while behind < at and held - mine[behind] >= wanted:
+                held -= mine[behind]
+                total -= mine[behind] * worth[behind]
+                behind += 1
+            if held >= wanted * (1.0 - 1e-6):
+                mean = total - (held - wanted) * worth[behind]
+                if mean < best:
+                    best, best_start, best_stop = mean, behind, at + 1
+        held, total, behind = 0.0, 0.0, n - 1
+        for at in range(n - 1, -1, -1):
+            held += mine[at]
+            total += mine[at] * worth[at]
+            while behind > at and held - mine[behind] >= wanted:
+                held -= mine[behind]
+                total -= mine[behind] * worth[behind]
+                behind -= 1
+            if held >= wanted * (1.0 - 1e-6):
+                mean = total - (held - wanted) * worth[behind]
+                if mean < best:
+                    best, best_start, best_stop = mean, at, behind + 1
+        means[i] = best / wanted
+        starts[i], stops[i] = offsets[i] + best_start, offsets[i] + best_stop

@@ -8,20 +8,26 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from annotated_types import Ge
 
+from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.footprints import (
     MAX_WIDTH_PX,
+    MIN_POINTS,
+    Cells,
     Footprints,
+    Offsets,
+    Values,
     check_odd,
+    counts_and_areas,
     paint_footprints,
-    painted_areas,
 )
-from napari_uai.trails.heat import mean_over_trails, measure_heat
 from napari_uai.trails.parameters import LongestSide, Weigh
 from napari_uai.trails.table import Trails
+from napari_uai.trails.threads import in_blocks
 
 LADDER = (1, 3, 5, 7, 9, 13, 17, 25)
 
@@ -104,26 +110,66 @@ def choose_painted_width(
     if len(trails) > max_trails:
         some = trails.select(np.linspace(0, len(trails) - 1, max_trails).round())
     traced = paint_footprints(some, longest_side_px=longest_side_px)
-    kinds = some.table["class"].to_numpy()
+    groups = pd.factorize(some.table["class"].to_numpy())[0].astype(np.int32)
+    n_groups, weights = int(groups.max(initial=0)) + 1, traced.weights(weigh)
     found: list[float] = []
     for i, width in enumerate(ladder):
         monitor.update(i / len(ladder), f"width {width} px")
-        found.append(_likelihood(replace(traced, painted_width_px=width), kinds, weigh))
+        painted = replace(traced, painted_width_px=width)
+        found.append(_likelihood(painted, groups, n_groups, weights))
         if len(found) - 1 - int(np.argmax(found)) >= PATIENCE:
             break
     best = ladder[int(np.argmax(found))] if found else ladder[0]
     return WidthChoice(best, tuple(ladder[: len(found)]), tuple(found))
 
 
-def _likelihood(footprints: Footprints, kinds: npt.NDArray[np.object_], weigh: Weigh) -> float:
+def _likelihood(
+    footprints: Footprints, groups: npt.NDArray[np.int32], n_groups: int, weights: Values
+) -> float:
     """Return the mean logarithm of the density that others leave along each trail."""
-    heat = measure_heat(footprints, kinds, blur_px=1)
-    sums = heat.counts.reshape(len(heat.classes), -1).sum(axis=1, dtype=np.float64)
-    others = sums[heat.class_of_trail] - painted_areas(footprints)
+    counts, areas = counts_and_areas(footprints, groups, n_groups)
+    sums = counts.reshape(n_groups, -1).sum(axis=1, dtype=np.int64)
+    others = sums[groups] - areas
     known = others > 0
     if not known.any():
         return 0.0
-    even = np.where(known, np.prod(footprints.map_shape) / np.maximum(others, 1.0), 0.0)
-    per_trail = np.repeat(even, np.diff(footprints.offsets)).astype(np.float32)
-    density = ELSEWHERE + (1 - ELSEWHERE) * heat.at_points * per_trail
-    return float(mean_over_trails(footprints, np.log(density), weigh=weigh)[known].mean())
+    even = np.where(known, np.prod(footprints.map_shape) / np.maximum(others, 1), 0.0)
+    logs = np.empty(len(footprints))
+
+    def work(first: int, last: int) -> None:
+        _log_densities(
+            footprints.offsets,
+            footprints.cells,
+            groups,
+            counts.reshape(n_groups, -1),
+            even,
+            weights,
+            first,
+            last,
+            logs,
+        )
+
+    in_blocks(work, footprints.offsets, text="likelihood", min_samples=MIN_POINTS)
+    return float(logs[known].mean())
+
+
+@kernel
+def _log_densities(
+    offsets: Offsets,
+    cells: Cells,
+    groups: npt.NDArray[np.int32],
+    counts: npt.NDArray[np.int32],
+    even: npt.NDArray[np.float64],
+    weights: Values,
+    first: int,
+    last: int,
+    logs: npt.NDArray[np.float64],
+) -> None:
+    """Average the logarithm of the density along each trail, without the trail itself."""
+    for i in range(first, last):
+        heat = counts[groups[i]]
+        total = 0.0
+        for p in range(offsets[i], offsets[i + 1]):
+            density = ELSEWHERE + (1.0 - ELSEWHERE) * (heat[cells[p]] - 1) * even[i]
+            total += weights[p] * np.log(density)
+        logs[i] = total
