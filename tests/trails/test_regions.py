@@ -39,31 +39,36 @@ def test_area_and_place_are_those_of_the_hot_cells():
     np.testing.assert_allclose(high, (19.5 * PX, 59.5 * PX))
 
 
-def test_outlines_are_those_of_opencv():
+def test_regions_are_the_parts_above_the_threshold():
     rng = np.random.default_rng(3)
     shade = cv2.GaussianBlur(rng.random(SHAPE).astype(np.float32), (0, 0), 4)
     shade = (shade - shade.min()) / np.ptp(shade)
     shade[:4], shade[-4:], shade[:, :4], shade[:, -4:] = 0, 0, 0, 0
     regions = ordinary_regions(shade, SCENE, region_threshold=0.6, region_detail_px=0)
     mask = (cv2.blur(shade, (7, 7), borderType=cv2.BORDER_REPLICATE) > 0.6).astype(np.uint8)
-    outer, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    expected = np.zeros(SHAPE, np.uint8)
-    cv2.drawContours(expected, outer, -1, 1, cv2.FILLED)
+    n_parts, _ = cv2.connectedComponents(mask, connectivity=8)
     drawn = np.zeros(SHAPE, bool)
     for region in regions:
-        drawn |= polygon2mask(SHAPE, region.corners / PX)
-    overlap = np.sum((expected > 0) & drawn) / np.sum((expected > 0) | drawn)
-    assert len(regions) == len(outer) > 1
+        for outline in region.outlines:
+            drawn ^= polygon2mask(SHAPE, outline / PX)
+    overlap = np.sum((mask > 0) & drawn) / np.sum((mask > 0) | drawn)
+    assert len(regions) == n_parts - 1 > 1
     assert overlap > 0.99
 
 
-def test_holes_are_filled_and_regions_at_the_border_closed():
+def test_holes_and_islands_in_them_are_kept_and_regions_at_the_border_closed():
     shade = shade_of((slice(0, 30), slice(0, 40)))
-    shade[10:15, 10:20] = 0
-    shade[12, 14:16] = 0.8  # an island in the hole
-    (region,) = ordinary_regions(shade, SCENE, region_threshold=0.4, **SHARP)
-    assert region.area_px == pytest.approx(29.5 * 39.5 * 16, rel=0.01)
+    shade[10:16, 10:20] = 0
+    shade[12:14, 13:16] = 0.8  # an island in the hole
+    region, island = ordinary_regions(shade, SCENE, region_threshold=0.4, **SHARP)
+    (hole,) = region.holes
+    assert region.area_px == pytest.approx((29.5 * 39.5 - 6 * 10) * 16, rel=0.01)
+    assert abs(polygon_area(hole)) == pytest.approx(6 * 10 * 16, rel=0.02)
+    assert island.area_px == pytest.approx(2 * 3 * 16, rel=0.1)
     assert region.corners.min() >= 0
+    feature = regions_geojson([region], SCENE)["features"][0]
+    outer, inner = (np.array(ring)[:-1, ::-1] for ring in feature["geometry"]["coordinates"])
+    assert polygon_area(outer) > 0 > polygon_area(inner)
 
 
 def test_largest_region_comes_first():

@@ -27,16 +27,24 @@ class Region:
         Class whose traffic it is.
     corners
         (n, 2) y and x in px of the scene; the last corner is joined to the first.
+    holes
+        Corners of places within that are not part of it.
     area_px
-        In px of the scene.
+        Without the holes; in px of the scene.
     heat
         Largest scaled heat in it, 0 to 1.
     """
 
     kind: str
     corners: npt.NDArray[np.float64]
+    holes: tuple[npt.NDArray[np.float64], ...]
     area_px: float
     heat: float
+
+    @property
+    def outlines(self) -> list[npt.NDArray[np.float64]]:
+        """Corners of the outer contour, and of each hole."""
+        return [self.corners, *self.holes]
 
 
 def ordinary_regions(
@@ -68,7 +76,7 @@ def ordinary_regions(
     Returns
     -------
     list of Region
-        Outer contours, the largest area first; holes are filled.
+        The largest area first. What lies in a hole of another is a region of its own.
 
     Raises
     ------
@@ -78,20 +86,31 @@ def ordinary_regions(
     if shade.ndim != 2 or not shade.size or not np.all(np.isfinite(shade)):
         raise BadValueError("scaled heat must be a picture (rows, columns) of finite values")
     blurred = ndimage.uniform_filter(np.asarray(shade, np.float64), region_blur_px, mode="nearest")
-    inside = blurred > region_threshold
-    # A hole that is lifted just above the threshold has no outline of its own.
-    filled = ndimage.binary_fill_holes(inside) & ~inside
-    blurred[filled] = region_threshold + np.maximum(1e-6, blurred[filled] * 1e-6)
-    padded = np.pad(blurred, 1)
-    regions = []
-    for contour in find_contours(padded, region_threshold, fully_connected="high"):
+    outer, holes = [], []
+    for found in find_contours(np.pad(blurred, 1), region_threshold, fully_connected="high"):
+        contour = found - 1
         outline = approximate_polygon(contour, region_detail_px) if region_detail_px else contour
-        if len(outline) < 4:  # the last corner is the first again
+        corners = _in_scene(outline[:-1], shade.shape, scene)  # the last is the first again
+        area = polygon_area(corners)
+        if len(corners) < 3 or area == 0:
             continue
-        corners = _in_scene(outline[:-1] - 1, shade.shape, scene)
-        area = abs(polygon_area(corners))
-        if area > 0:
-            regions.append(Region(kind, corners, area, _largest_within(contour - 1, shade)))
+        # Contours turn one way around what is higher, the other way around what is lower.
+        if polygon_area(contour) > 0:
+            outer.append((abs(area), corners, _largest_within(contour, shade)))
+        else:
+            holes.append((abs(area), corners))
+    outer.sort(key=lambda one: one[0])
+    inner: list[list[npt.NDArray[np.float64]]] = [[] for _ in outer]
+    areas = [area for area, _, _ in outer]
+    for area, corners in holes:
+        around = [i for i, one in enumerate(outer) if _contains(one[1], corners[0])]
+        if around:
+            inner[around[0]].append(corners)
+            areas[around[0]] -= area
+    regions = [
+        Region(kind, corners, tuple(within), area, heat)
+        for (_, corners, heat), within, area in zip(outer, inner, areas, strict=True)
+    ]
     return sorted(regions, key=lambda region: -region.area_px)
 
 
@@ -111,7 +130,8 @@ def regions_geojson(regions: Iterable[Region], scene: Scene, **properties: Any) 
     -------
     dict
         Coordinates are (x, y) in px of the scene, x to the right, y down, pixel centres at
-        integers: not degrees. Rings are closed and run such that x to y is the positive turn.
+        integers: not degrees. Rings are closed; the first is the outer one and turns from x to y,
+        holes turn the other way.
     """
     features = [
         {
@@ -122,7 +142,13 @@ def regions_geojson(regions: Iterable[Region], scene: Scene, **properties: Any) 
                 "largest_heat": round(region.heat, 4),
                 **properties,
             },
-            "geometry": {"type": "Polygon", "coordinates": [_ring(region.corners)]},
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [
+                    _ring(region.corners),
+                    *(_ring(hole, reverse=True) for hole in region.holes),
+                ],
+            },
         }
         for region in regions
     ]
@@ -161,6 +187,12 @@ def _largest_within(contour: npt.NDArray[np.float64], shade: npt.NDArray[np.floa
     return float(box[mask > 0].max(initial=0))
 
 
-def _ring(corners: npt.NDArray[np.float64]) -> list[list[float]]:
-    ordered = corners if polygon_area(corners) > 0 else corners[::-1]
+def _contains(corners: npt.NDArray[np.float64], point: npt.NDArray[np.float64]) -> bool:
+    ring = corners[:, None, ::-1].astype(np.float32)
+    at = (float(point[1]), float(point[0]))
+    return bool(cv2.pointPolygonTest(ring, at, measureDist=False) >= 0)
+
+
+def _ring(corners: npt.NDArray[np.float64], *, reverse: bool = False) -> list[list[float]]:
+    ordered = corners if (polygon_area(corners) > 0) is not reverse else corners[::-1]
     return [[round(float(x), 2), round(float(y), 2)] for y, x in (*ordered, ordered[0])]

@@ -89,7 +89,7 @@ def write_trail_files(
         result = replace(result, problems=_with_problems(result.problems, found))
         for i, (kind, heat) in enumerate(result.heat.items()):
             monitor.update(0.3 + 0.5 * i / len(result.heat), kind)
-            outlines = [r.corners for r in result.regions if r.kind == kind]
+            outlines = [o for r in result.regions if r.kind == kind for o in r.outlines]
             picture = heatmap_picture(
                 result.trails.scene,
                 heat.counts,
@@ -106,7 +106,7 @@ def write_trail_files(
             _top(result, kind, folder / f"top_{stems[kind]}.png")
             names += [f"heatmap_{stems[kind]}.png", f"heatmap_{stems[kind]}.tif"]
             names += [f"top_{stems[kind]}.png"]
-        write_table(result.scores, folder / "scores.csv")
+        write_table(_with_whole_times(result.scores), folder / "scores.csv")
         regions = regions_geojson(
             result.regions, result.trails.scene, threshold=result.region_threshold
         )
@@ -274,6 +274,15 @@ def _top(result: TrailResult, kind: str, path: Path) -> None:
         outlines=result.mask_outlines(kind),
     )
     pictures.write_picture(picture, path)
+
+
+def _with_whole_times(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose times are texts in ms: since 1970 they have more than nine digits."""
+    texts = {
+        name: [f"{seconds:.3f}" for seconds in table[name]]
+        for name in ("departs_from", "departs_to")
+    }
+    return table.assign(**texts)
 
 
 def _with_problems(table: pd.DataFrame, more: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
