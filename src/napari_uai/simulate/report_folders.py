@@ -32,6 +32,9 @@ JPEG_QUALITY = 80
 RECORD_SAMPLES = 20_000
 """A tracker begins another record of the same object after so many samples."""
 
+MAX_PARTS = 100
+"""Records of one object."""
+
 _BLOCK = 64
 
 
@@ -182,8 +185,13 @@ def object_records(
     if len(cuts) > 2 and cuts[-1] - cuts[-2] < 2:  # times of a record need two samples
         cuts[-2] -= 1
     first = int(trails.table["trail"].iloc[row])
+    if len(cuts) > MAX_PARTS + 1:
+        raise BadValueError(
+            f"record_samples {record_samples} cuts a trail of {own.stop - own.start} samples into "
+            f"more than {MAX_PARTS} records: raise it"
+        )
     # Longer than any name of a trail, below 2^53.
-    names = [first, *(first * 1000 + i for i in range(1, len(cuts) - 1))]
+    names = [first, *(first * MAX_PARTS + i for i in range(1, len(cuts) - 1))]
     return [
         _record(
             simulated,

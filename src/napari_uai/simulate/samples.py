@@ -1,6 +1,7 @@
-"""The sample recording that comes with the package.
+"""The sample recording and the sample trails that come with the package.
 
-``python -m napari_uai.simulate.samples FOLDER`` writes it anew, byte for byte.
+``python -m napari_uai.simulate.samples FOLDER`` writes both anew, byte for byte; where there are
+sample trails already, they are to be removed first.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import sys
 from pathlib import Path
 
 from napari_uai.simulate.files import WrittenRecording, write_recording
-from napari_uai.simulate.settings import RecordingSettings
+from napari_uai.simulate.report_folders import WrittenScene, simulate_to_folder
+from napari_uai.simulate.settings import RecordingSettings, TrailSettings
 
 SAMPLE_NAME = "landings.bin"
+TRAILS_NAME = "trails"
 
 
 def sample_recording_settings() -> RecordingSettings:
@@ -41,5 +44,26 @@ def write_sample_recording(folder: Path) -> WrittenRecording:
     return write_recording(sample_recording_settings(), folder / SAMPLE_NAME)
 
 
+def sample_trail_settings() -> TrailSettings:
+    """Return the settings of the sample trails: twelve minutes, two anomalies of each kind.
+
+    400 trails; a snapshot every minute and a half; slow trackers, which keeps it small.
+    """
+    return TrailSettings(
+        seed=7,
+        trails=400,
+        anomalous_fraction=0.03,
+        duration_s=720.0,
+        rates_hz=(1.5, 2.5),
+        snapshot_every_s=90.0,
+    )
+
+
+def write_sample_trails(folder: Path) -> WrittenScene:
+    """Write the sample trails as a report folder, with their truth, into ``folder/trails``."""
+    return simulate_to_folder(sample_trail_settings(), folder / TRAILS_NAME)
+
+
 if __name__ == "__main__":
     write_sample_recording(Path(sys.argv[1]))
+    write_sample_trails(Path(sys.argv[1]))

@@ -188,13 +188,18 @@ class TrailSettings:
         Range of the samples per second; each trail has its own.
     jitter_px
         Standard deviation of detected positions about the true ones, sample by sample; half of
-        its size wanders slowly besides.
+        its size wanders slowly besides, objects differ, and one sample in 300 is 6 times as far
+        off.
     spread
         How far objects keep from the middle of their lane: 1 is 3 px (bus) to 6 px (pedestrian).
     speed_variation
         Standard deviation of the logarithm of objects' ordinary speeds.
     dwelling
         How many stop where some do: 1 is about a third at crossings and the roundabout.
+    whims
+        How many do something that is not usual, but that nobody would call anomalous: 1 is 8 %
+        who swerve round something, 4 % who stop somewhere (vehicles at the kerb), 1 % of the
+        pedestrians who turn round and walk back.
     lost_fraction
         Share of trails that begin late, and of those that end early.
     gap_fraction
@@ -215,6 +220,7 @@ class TrailSettings:
     spread: Annotated[float, Ge(0), Le(3)] = 1.0
     speed_variation: Annotated[float, Ge(0), Le(1)] = 0.18
     dwelling: Annotated[float, Ge(0), Le(1.5)] = 1.0
+    whims: Annotated[float, Ge(0), Le(5)] = 1.0
     lost_fraction: Annotated[float, Ge(0), Lt(1)] = 0.12
     gap_fraction: Annotated[float, Ge(0), Lt(1)] = 0.1
     rare_route_trails: tuple[float, float] = (10.0, 20.0)

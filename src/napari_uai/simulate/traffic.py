@@ -20,8 +20,10 @@ from napari_uai.simulate.scene import (
     Route,
     Stop,
     StreetScene,
+    even_path,
     headings,
     path_length,
+    right_of,
     smooth_path,
 )
 from napari_uai.simulate.settings import TrailSettings
@@ -147,10 +149,33 @@ def _choose_routes(
 
 
 def ordinary_journey(rng: np.random.Generator, route: Route, settings: TrailSettings) -> Journey:
-    """Follow a route, and stop where others stop."""
+    """Follow a route, stop where others stop, and now and then yield to a whim."""
     which = int(rng.integers(len(route.paths)))
-    halts = _halts(rng, route.stops[which], settings)
-    return Journey(route.kind, route.name, route.paths[which], halts)
+    path, halts = route.paths[which], _halts(rng, route.stops[which], settings)
+    swerves = rng.random() < 0.08 * settings.whims
+    if swerves:
+        path = _swerve(rng, path, float(rng.uniform(6, 14) * rng.choice([-1, 1])))
+    if rng.random() < 0.04 * settings.whims:
+        place = rng.uniform(0.1, 0.9)
+        if route.kind != "pedestrian" and not swerves:
+            path = _swerve(rng, path, float(rng.uniform(3, 10)), place)
+        at = place * path_length(path)[-1]
+        seconds = 15 * rng.lognormal(0, 0.6)
+        halts = tuple(sorted([*halts, (float(at), float(min(seconds, 75)), 1.0)]))
+    if route.kind == "pedestrian" and rng.random() < 0.01 * settings.whims:
+        turn = int(rng.uniform(0.3, 0.9) * len(path))
+        path = np.concatenate([path[:turn], path[turn - 2 :: -1]])
+    return Journey(route.kind, route.name, path, halts)
+
+
+def _swerve(
+    rng: np.random.Generator, path: Array, size_px: float, place: float | None = None
+) -> Array:
+    """Go round something that stands in the way, on its right (negative: left)."""
+    at = path_length(path)
+    middle = at[-1] * (rng.uniform(0.1, 0.9) if place is None else place)
+    bump = size_px * np.exp(-(((at - middle) / rng.uniform(25, 60)) ** 4))
+    return even_path(right_of(path, bump))
 
 
 def _halts(
@@ -232,9 +257,7 @@ class _Oddities:
         half = max(rng.uniform(0.1, 0.22) * at[-1], 1.2 * abs(size))
         middle = rng.uniform(half, max(at[-1] - half, half))
         bump = size * np.exp(-(((at - middle) / (0.6 * half)) ** 4))
-        along = headings(path)
-        shifted = path + bump[:, None] * np.stack([along[:, 1], -along[:, 0]], axis=1)
-        return self._departing(kind, route.name, smooth_path(shifted, 10))
+        return self._departing(kind, route.name, smooth_path(right_of(path, bump), 10))
 
     def _loitering(self, kind: ObjectClass) -> Journey | None:
         rng = self.rng

@@ -69,8 +69,9 @@ def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> Si
 
     Cars, bicycles, pedestrians and buses follow the routes of a scene in their lanes, at speeds
     that vary from object to object and along the way, slow down in curves, wait at crossings, rest
-    on the square, stop at bus stops; some routes are rare. The tracker's positions jitter, its
-    rates differ, some trails begin late or end early, some gaps are extrapolated. Anomalous are
+    on the square, stop at bus stops; some swerve, stop somewhere or walk back; some routes are
+    rare. The tracker's positions jitter, its rates differ, some trails begin late or end early,
+    some gaps are extrapolated. Anomalous are
 
     - ``reversed``: a lane is used the other way,
     - ``off-route``: a detour over ground that nobody of the class uses,
@@ -190,7 +191,8 @@ def _keeping(rng: np.random.Generator, at: Array, place: Array, spread_px: float
 
 def _jitter(rng: np.random.Generator, n: int, jitter_px: float, rate: float) -> Array:
     slow = smooth_paths(rng, n, 2, 1.5 * rate)
-    return np.asarray(jitter_px * (rng.standard_normal((n, 2)) + 0.5 * slow))
+    size = np.where(rng.random((n, 1)) < 1 / 300, 6.0, 1.0) * rng.lognormal(0, 0.35)
+    return np.asarray(jitter_px * (size * rng.standard_normal((n, 2)) + 0.5 * slow))
 
 
 def _odd_time(
