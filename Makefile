@@ -6,6 +6,7 @@
 #   make types   mypy
 #   make bench   speed and memory figures; a few minutes
 #   make bench-detection  how weak a landing is found: ARGS="--seeds 5 --first-seed 1000"
+#   make bench-trails-detection  how surely anomalous trails rank first: ARGS="--seeds 5"
 #   make docs    the generated reference in docs/reference
 #   make manifest  rewrite the generated part of napari.yaml after a change of the catalogue
 
@@ -20,7 +21,7 @@ export OMP_NUM_THREADS ?= 1
 # Mesa's software renderer gives the same picture on every machine.
 SCREEN := LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1200x24"
 
-.PHONY: demo test lint types bench bench-detection docs manifest screenshots setup screen core-tests widget-tests wheel-test clean
+.PHONY: demo test lint types bench bench-detection bench-trails-detection docs manifest screenshots setup screen core-tests widget-tests wheel-test clean
 
 demo: $(READY)
 	$(BIN)/napari-uai demo --out $(OUT)
@@ -54,6 +55,9 @@ bench: $(READY)
 
 bench-detection: $(READY)
 	$(BIN)/python benchmarks/bench_detection.py $(ARGS)
+
+bench-trails-detection: $(READY)
+	$(BIN)/python benchmarks/bench_trails_detection.py $(ARGS)
 
 docs: $(READY)
 	$(BIN)/python docs/make_reference.py
