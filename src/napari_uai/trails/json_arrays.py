@@ -193,13 +193,7 @@ def _number_arrays(text: npt.NDArray[np.uint8], min_bytes: int) -> npt.NDArray[n
 def _parse_pairs(
     text: npt.NDArray[np.uint8], powers: npt.NDArray[np.float64], numbers: npt.NDArray[np.float64]
 ) -> int:
-    """Parse ``[[x, y], ...]``; returns the number of pairs, -1 if it is anything else.
-
-    So are numbers beyond 1e22, and digits behind 1e-22: their powers of ten are not exact.
-
-    A number of up to 15 digits is correctly rounded: its digits are an exact integer, divided by
-    an exact power of ten (Clinger 1990, doi:10.1145/93542.93557).
-    """
+    """Parse ``[[x, y], ...]``; returns the number of pairs, -1 if it is anything else."""
     end = len(text)
     n = 0  # numbers so far
     depth = 0
@@ -216,9 +210,7 @@ def _parse_pairs(
             wants = 0 if depth == 1 else 1
             i += 1
         elif byte == 93:
-            if depth == 2 and (wants != 2 or n % 2 != 0):
-                return -1
-            if depth == 1 and wants == 1:
+            if (depth == 2 and (wants != 2 or n % 2 != 0)) or (depth == 1 and wants == 1):
                 return -1
             depth -= 1
             wants = 2
@@ -231,60 +223,63 @@ def _parse_pairs(
             wants = 1
             i += 1
         else:
-            if wants == 2 or depth != 2:
+            if wants == 2 or depth != 2 or n >= len(numbers):
                 return -1
-            negative = byte == 45
-            if negative:
-                i += 1
-            digits = 0
-            exponent = 0
-            mantissa = 0
-            while i < end and 48 <= text[i] <= 57:
-                if mantissa < 100_000_000_000_000_000:
-                    mantissa = 10 * mantissa + (int(text[i]) - 48)
-                else:
-                    exponent += 1
-                digits += 1
-                i += 1
-            if digits == 0:
+            numbers[n], i = _parse_number(text, i, powers)
+            if i < 0:
                 return -1
-            if i < end and text[i] == 46:
-                i += 1
-                digits = 0
-                while i < end and 48 <= text[i] <= 57:
-                    if mantissa < 100_000_000_000_000_000:
-                        mantissa = 10 * mantissa + (int(text[i]) - 48)
-                        exponent -= 1
-                    digits += 1
-                    i += 1
-                if digits == 0:
-                    return -1
-            if i < end and (text[i] == 101 or text[i] == 69):
-                i += 1
-                down = i < end and text[i] == 45
-                if i < end and (text[i] == 45 or text[i] == 43):
-                    i += 1
-                digits = 0
-                power = 0
-                while i < end and 48 <= text[i] <= 57:
-                    power = 10 * power + (int(text[i]) - 48) if power < 1000 else power
-                    digits += 1
-                    i += 1
-                if digits == 0:
-                    return -1
-                exponent += -power if down else power
-            if exponent < -22 or exponent > 22:
-                return -1
-            number = np.float64(mantissa)
-            number = number / powers[-exponent] if exponent < 0 else number * powers[exponent]
-            if n >= len(numbers):
-                return -1
-            numbers[n] = -number if negative else number
             n += 1
             wants = 2
-    if depth != 0 or i != end:
-        return -1
-    return n // 2
+    return n // 2 if depth == 0 and i == end else -1
+
+
+@kernel
+def _parse_number(
+    text: npt.NDArray[np.uint8], i: int, powers: npt.NDArray[np.float64]
+) -> tuple[float, int]:
+    """Parse the number at a place: its value, and the place behind it; -1 if there is none.
+
+    A number of up to 15 digits is correctly rounded: its digits are an exact integer, divided by
+    an exact power of ten (Clinger 1990, doi:10.1145/93542.93557). Numbers that need a power beyond
+    1e22, which is not exact, count as none.
+    """
+    negative = text[i] == 45
+    start = i + 1 if negative else i
+    mantissa, exponent, i = _parse_digits(text, start, 0)
+    if i == start:
+        return 0.0, -1
+    if i < len(text) and text[i] == 46:
+        start = i + 1
+        mantissa, left_out, i = _parse_digits(text, start, mantissa)
+        if i == start:
+            return 0.0, -1
+        exponent -= i - start - left_out
+    if i < len(text) and (text[i] == 101 or text[i] == 69):
+        i += 1
+        falls = i < len(text) and text[i] == 45
+        start = i + 1 if i < len(text) and (text[i] == 45 or text[i] == 43) else i
+        power, left_out, i = _parse_digits(text, start, 0)
+        if i == start or left_out > 0:
+            return 0.0, -1
+        exponent += -power if falls else power
+    if exponent < -22 or exponent > 22:
+        return 0.0, -1
+    value = np.float64(mantissa)
+    value = value / powers[-exponent] if exponent < 0 else value * powers[exponent]
+    return (-value if negative else value), i
+
+
+@kernel
+def _parse_digits(text: npt.NDArray[np.uint8], i: int, value: int) -> tuple[int, int, int]:
+    """Append the digits at a place to an integer: the integer, how many did not fit, the end."""
+    left_out = 0
+    while i < len(text) and 48 <= text[i] <= 57:
+        if value < 100_000_000_000_000_000:
+            value = 10 * value + (int(text[i]) - 48)
+        else:
+            left_out += 1
+        i += 1
+    return value, left_out, i
 
 
 @kernel
