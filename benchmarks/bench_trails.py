@@ -35,12 +35,8 @@ from napari_uai.trails.painted_width import choose_painted_width
 from napari_uai.trails.reading import open_trails
 from napari_uai.trails.reference import reference_scores
 from napari_uai.trails.scaling import rescale
+from napari_uai.trails.scores import score_trails
 from napari_uai.trails.table import Trails
-
-try:
-    from napari_uai.trails.scores import score_trails
-except ImportError:  # heat alone
-    score_trails = None
 
 EXAMPLE = Path(__file__).parents[1] / "../shared/data/trails/example_data_for_heatmap.zip"
 MANY, LARGE = 10_000, 100_000
@@ -76,7 +72,7 @@ def bench_example() -> None:
     line("reference's scores, plain loops", plain_s)
     line("reference's scores, preset", ours_s)
     print(f"  largest difference between both {np.abs(plain - ours).max():.1e}")
-    line("all scores", timed(lambda: all_scores(trails))[1], target_ms=60)
+    line("all scores", timed(lambda: score_trails(trails))[1], target_ms=60)
 
 
 def bench_many() -> Trails:
@@ -96,7 +92,7 @@ def bench_many() -> Trails:
     mask = everywhere.copy()
     mask[:, : mask.shape[1] // 4] = False
     line("change of the mask", timed(lambda: remasked(trails, heat, mask))[1], target_ms=100)
-    line("all scores", timed(lambda: all_scores(trails))[1], target_ms=2000)
+    line("all scores", timed(lambda: score_trails(trails))[1], target_ms=2000)
     return trails
 
 
@@ -113,16 +109,9 @@ def score_large(trails: Trails) -> tuple[float, float, int]:
     """Return time (s), peak memory (GiB) and samples of very many trails."""
     large = beside(trails, LARGE // len(trails))
     start = time.perf_counter()
-    all_scores(large)
+    score_trails(large)
     seconds = time.perf_counter() - start
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, len(large.y)
-
-
-def all_scores(trails: Trails) -> object:
-    """Score trails in every way there is."""
-    if score_trails is not None:
-        return score_trails(trails)
-    return heat_scores(trails)
 
 
 def heat_scores(trails: Trails) -> np.ndarray:

@@ -477,7 +477,7 @@ def _windows(
     starts: Offsets,
     stops: Offsets,
 ) -> None:
-    """Slide a window along each trail, its end and then its start on the border of a point.
+    """Slide a window along each trail, from one border of a point to the next at either end.
 
     The mean changes linearly in between, so that the lowest is among these.
     """
@@ -489,30 +489,29 @@ def _windows(
         for weight in mine:
             whole += weight
         wanted = share * whole
-        best, best_start, best_stop = np.inf, 0, n
-        held, total, behind = 0.0, 0.0, 0
-        for at in range(n):
-            held += mine[at]
-            total += mine[at] * worth[at]
-            while behind < at and held - mine[behind] >= wanted:
-                held -= mine[behind]
-                total -= mine[behind] * worth[behind]
-                behind += 1
-            if held >= wanted * (1.0 - 1e-6):
-                mean = total - (held - wanted) * worth[behind]
-                if mean < best:
-                    best, best_start, best_stop = mean, behind, at + 1
-        held, total, behind = 0.0, 0.0, n - 1
-        for at in range(n - 1, -1, -1):
-            held += mine[at]
-            total += mine[at] * worth[at]
-            while behind > at and held - mine[behind] >= wanted:
-                held -= mine[behind]
-                total -= mine[behind] * worth[behind]
-                behind -= 1
-            if held >= wanted * (1.0 - 1e-6):
-                mean = total - (held - wanted) * worth[behind]
-                if mean < best:
-                    best, best_start, best_stop = mean, at, behind + 1
+        # The window reaches from within point ``tail`` to within point ``head``.
+        tail, head, held, total = 0, 0, 0.0, 0.0
+        while head < n - 1 and held + mine[head] < wanted:
+            held += mine[head]
+            total += mine[head] * worth[head]
+            head += 1
+        total += (wanted - held) * worth[head]
+        left, ahead = float(mine[0]), held + mine[head] - wanted
+        best, best_tail, best_head = total, 0, head
+        while True:
+            if left <= 0.0 and tail < head:
+                tail += 1
+                left = mine[tail]
+            elif ahead <= 0.0 or left <= 0.0:
+                head += 1
+                if head >= n:
+                    break
+                ahead = mine[head]
+            step = max(min(left, ahead), 0.0)
+            total += step * (worth[head] - worth[tail])
+            left -= step
+            ahead -= step
+            if total < best:
+                best, best_tail, best_head = total, tail, head
         means[i] = best / wanted
-        starts[i], stops[i] = offsets[i] + best_start, offsets[i] + best_stop
+        starts[i], stops[i] = offsets[i] + best_tail, offsets[i] + best_head + 1
