@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_uai.cli import main
+from napari_uai.cli import _demo_trails, main
+from napari_uai.workflow.samples import sample_folder
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +192,17 @@ def test_missing_input_is_named(tmp_path, capsys):
     (tmp_path / "folder").mkdir()
     assert main(["trails", str(tmp_path / "folder"), "--out", str(tmp_path / "out")]) == 2
     one_line_error(capsys, "report")
+
+
+def test_demo_ranks_the_anomalies_of_the_sample_high(tmp_path, capsys):
+    _demo_trails(tmp_path / "demo")
+    text = capsys.readouterr().out
+    truth = pd.read_csv(sample_folder() / "trails" / "truth.csv", dtype={"trail": str})
+    odd = truth.loc[truth["anomaly"].notna(), "trail"].tolist()
+    assert f"{len(truth)} trails, {len(odd)} of them anomalous" in text
+    assert all(name in text for name in odd)
+    assert float(text.partition("ROC AUC ")[2].split()[0]) > 0.95
+    assert (tmp_path / "demo" / "tiles.png").stat().st_size > 10_000
 
 
 def test_parameters_are_listed_with_their_meaning(capsys):

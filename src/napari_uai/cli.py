@@ -442,7 +442,7 @@ def _demo_landings(out: Path) -> None:
 
 def _demo_trails(out: Path) -> None:
     """Rank the trails of the sample scene."""
-    from napari_uai.evaluate.trails import read_trail_truth
+    from napari_uai.evaluate.trails import read_trail_truth, roc_auc
     from napari_uai.workflow.samples import sample_folder
     from napari_uai.workflow.trails import rank_trails
 
@@ -454,7 +454,13 @@ def _demo_trails(out: Path) -> None:
         result = rank_trails(source, out, top=len(odd), monitor=monitor)
     table = result.scores.set_index("trail").loc[odd.index].sort_values("rank")
     n_top = int((table["rank"] <= len(odd)).sum())
-    typer.echo(f"\n{n_top} of {len(odd)} anomalies are among the top {len(odd)} of the ranking")
+    area = roc_auc(
+        result.scores["anomaly"].to_numpy(), result.scores["trail"].isin(odd.index).to_numpy()
+    )
+    typer.echo(
+        f"\n{n_top} of {len(odd)} anomalies are among the top {len(odd)} of the ranking, all among "
+        f"the top {table['rank'].max()}; ROC AUC {area:.3f}"
+    )
     typer.echo("  rank  anomaly  class        kind of anomaly    trail")
     for trail, row in table.iterrows():
         share, kind = f"{100 * row['anomaly']:5.1f} %", odd[str(trail)]

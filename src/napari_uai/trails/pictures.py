@@ -52,6 +52,7 @@ _HULL: Colour = (86, 180, 233)
 _TRAIL: Colour = (240, 228, 66)
 _SHIFT = 4  # OpenCV's coordinates are in 1/16 px
 _LISTED = 24
+_PROMPT_S = 2.0  # after which the picture no longer shows the end of a trail
 _KEY = "ring: start · arrow: end · thick: where it departs"
 _DESIGNED_FOR_PX = 1280
 _TILES_ACROSS = 5
@@ -252,7 +253,8 @@ def tile_sheet(
     Returns
     -------
     Picture
-        Each tile says ``class @ HH:MM:SS (NN %)``: the time at which the trail ends.
+        Each tile says ``class @ HH:MM:SS (NN %)``: the time at which the trail ends; and how much
+        earlier or later its picture was taken, if over 2 s.
 
     Raises
     ------
@@ -630,10 +632,20 @@ def _tile(
     ending = f" @ {when(trails, row)} ({percent(anomaly)})"
     name = _fitted(str(trails.table["class"].iloc[row]), columns - 12, size_px, ending)
     _write(strip, [(6, size_px // 2 - 1, name, _INK)], size_px)
-    if moment.time is None and len(trails.scene.snapshots):
-        note = "no snapshot"
+    note = _picture_note(trails, moment)
+    if note:
         _write(canvas.pixels, [(6, 4, note, _INK)], size_px, outlined=True)
     return np.vstack([canvas.pixels, strip])
+
+
+def _picture_note(trails: Trails, moment: Moment) -> str:
+    """Say so if the picture is not of the end of the trail."""
+    if not len(trails.scene.snapshots):
+        return ""
+    if moment.time is None:
+        return "no snapshot"
+    late = moment.time - float(trails.table["end"].iloc[moment.row])
+    return f"picture {late:+.0f} s" if abs(late) > _PROMPT_S else ""
 
 
 def _grid(tiles: Sequence[Picture]) -> Picture:
@@ -710,7 +722,7 @@ def _heat_at(heat: npt.NDArray[np.float32], shade: npt.NDArray[np.float32], leve
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")
 
 
 def _listing(entries: Sequence[str], canvas: _Canvas) -> Picture:
