@@ -184,6 +184,8 @@ def _plant_trees(canvas: Picture, place: StreetScene, rng: np.random.Generator) 
     for route in place.routes:
         for path in route.paths:
             cv2.polylines(free, [_pixels(path, 1)], isClosed=False, color=0, thickness=62)
+    y, x = np.rint(place.centre).astype(int).tolist()
+    cv2.circle(free, (x, y), round(OUTER_RADIUS), 0, -1)
     for top, left, bottom, right in place.buildings:
         free[int(top) - 20 : int(bottom) + 20, int(left) - 20 : int(right) + 20] = 0
     lot = place.bays
