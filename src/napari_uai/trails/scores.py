@@ -167,6 +167,8 @@ def score_trails(
         raise BadValueError(f"min_trails is at least 2, got {min_trails}")
     if n_directions < 2:
         raise BadValueError(f"n_directions is 2 or more for these scores, got {n_directions}")
+    if k < 1:
+        raise BadValueError(f"k is at least 1, got {k}")
     groups, problems = comparison_groups(trails, min_trails)
     footprints = paint_footprints(
         trails,
@@ -250,11 +252,20 @@ def _typical_px(distances: Array, groups: Groups) -> Array:
 
 
 def _thresholds(at_samples: npt.NDArray[np.float32], trails: Trails, groups: Groups) -> Array:
-    """Return for each trail the score of a sample that few samples of its group reach."""
+    """Return for each trail the score above which a sample departs.
+
+    Half-way from what is typical of its group to its own peak, but no less than few samples of
+    the group reach.
+    """
+    if not len(trails):
+        return np.zeros(0)
+    peaks = np.maximum.reduceat(at_samples, trails.offsets[:-1])
     thresholds = np.zeros(len(trails))
     for group in np.unique(groups.astype(str)):
         mine = groups == group
-        thresholds[mine] = np.quantile(at_samples[np.repeat(mine, trails.n_samples)], DEPARTING)
+        of = at_samples[np.repeat(mine, trails.n_samples)]
+        typical, rare = np.quantile(of, [0.5, DEPARTING])
+        thresholds[mine] = np.maximum(0.5 * (typical + peaks[mine]), rare)
     return thresholds
 
 
