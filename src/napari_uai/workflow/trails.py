@@ -393,12 +393,17 @@ def heat_of_classes(
     painted_width_px
         Width of a painted trail in cells of the heatmap; chosen by leave-one-out likelihood if
         None.
-    blur_px, blur_kind
-        As for :func:`napari_uai.trails.heat.measure_heat`.
-    heat_lower, heat_upper, heat_unit, heat_scale
-        Limits of the colours and what lies between, as for
-        :func:`napari_uai.trails.scaling.rescale`. By default colours begin where 5 of 1000 trails
-        pass and end at the hottest place.
+    blur_px
+        Width of the square of the heatmap that a blur averages over.
+    blur_kind
+        Shape of that blur.
+    heat_lower, heat_upper
+        Heat at which colours begin and end; they end at the hottest place of a class at the
+        latest.
+    heat_unit
+        Of these limits; by default colours begin where 5 of 1000 trails of the class pass.
+    heat_scale
+        What lies between them.
     monitor
         Progress and cancelling.
 
@@ -444,21 +449,22 @@ def parts_of(preset: Preset) -> dict[str, Stage]:
     if preset not in PRESETS:
         raise BadValueError(f"there is no preset {preset!r}; {nearest(preset, PRESETS)}")
     return {
-        "masks": Stage(f"{__name__}:_within_masks", "Masks", "measure"),
         "scores": Stage(_SCORES[preset], "Scores", "measure"),
+        "masks": Stage(f"{__name__}:_within_masks", "Masks", "measure"),
         "heat": Stage(f"{__name__}:heat_of_classes", "Heat", "measure"),
         "regions": Stage("napari_uai.trails.regions:ordinary_regions", "Regions", "measure"),
     }
 
 
 def settable_parameters(preset: Preset = "default") -> dict[str, Parameter]:
-    """Return all parameters that ``settings`` may change, by name."""
-    return {
-        name: parameter
-        for stage in parts_of(preset).values()
-        for name, parameter in stage.parameters.items()
-        if _settable(parameter)
-    }
+    """Return all parameters that ``settings`` may change; shared ones as the scores have them."""
+    known: dict[str, Parameter] = {}
+    for part, stage in parts_of(preset).items():
+        own = _DIFFERENT.get((preset, part), {})
+        for name, parameter in stage.parameters.items():
+            if _settable(parameter):
+                known.setdefault(name, replace(parameter, default=own.get(name, parameter.default)))
+    return known
 
 
 def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[str, Any]]:
