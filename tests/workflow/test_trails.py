@@ -209,6 +209,15 @@ def test_odd_class_names_are_written(tmp_path):
     assert len(files) == len(set(files)) == 6
 
 
+def test_of_very_many_classes_the_most_frequent_have_heatmaps():
+    crowd = lanes(2, classes=tuple(f"c{i:03}" for i in range(105)), crossing="c104")
+    result = analyse_trails(crowd)
+    assert len(result.heat) == 100
+    assert "c104" in result.heat
+    assert result.problems["problem"].str.contains("105 classes").any()
+    assert len(result.scores) == 211
+
+
 def test_only_trails_within_the_mask_count(trails, tmp_path):
     mask = np.zeros((180, 320), np.uint8)
     mask[80:] = 255

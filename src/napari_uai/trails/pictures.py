@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -776,7 +776,7 @@ def _font(size_px: int) -> object:
     return ImageFont.truetype(f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size_px)
 
 
-@cache
+@lru_cache(4096)
 def _text_size(text: str, size_px: int) -> tuple[int, int]:
     """Height and width of a text in px; all texts of a size are equally high."""
     return size_px, int(np.ceil(_font(size_px).getlength(text)))  # type: ignore[attr-defined]

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from napari_uai.workflow.recording import Recording, open_recording
     from napari_uai.workflow.run import RunResult, run_recipe
     from napari_uai.workflow.trail_outputs import write_trail_results
-    from napari_uai.workflow.trails import TrailResult, analyse_trails
+    from napari_uai.workflow.trails import (
+        TrailResult,
+        TrailSource,
+        analyse_trails,
+        rank_trails,
+    )
 
 __all__ = [
     "Outcome",
@@ -25,12 +30,14 @@ __all__ = [
     "Recording",
     "RunResult",
     "TrailResult",
+    "TrailSource",
     "analyse_folder",
     "analyse_recording",
     "analyse_trails",
     "load_recipe",
     "open_recording",
     "open_trails",
+    "rank_trails",
     "recipe_names",
     "run_recipe",
     "write_results",
@@ -43,12 +50,14 @@ _MODULES = {
     "Recording": "recording",
     "RunResult": "run",
     "TrailResult": "trails",
+    "TrailSource": "trails",
     "analyse_folder": "batch",
     "analyse_recording": "batch",
     "analyse_trails": "trails",
     "load_recipe": "recipes",
     "open_recording": "recording",
     "open_trails": "trails",
+    "rank_trails": "trails",
     "recipe_names": "recipes",
     "run_recipe": "run",
     "write_results": "outputs",

@@ -75,6 +75,9 @@ _HANDED_ON = ("kind", "threshold")
 EVERY_CLASS = ""
 """Stands for all classes without a mask of their own."""
 
+MOST_CLASSES = 100
+"""Classes that get heatmaps, regions and pictures of their own: the most frequent ones."""
+
 TOP = 9
 """Trails that the pictures show, unless told otherwise: a sheet of three by three."""
 
@@ -342,6 +345,10 @@ def analyse_trails(
         found = _score(scored, preset, parameters["scores"], monitor.part(0.05, 0.7))
     with _timed(timings, "heat"):
         heat = heat_of_classes(scored, **parameters["heat"], monitor=monitor.part(0.7, 0.95))
+    if len(heat) < len(scored.classes):
+        n = len(scored.classes)
+        few = f"there are {n} classes: pictures and regions are of the {len(heat)} most frequent"
+        notes = (*notes, few)
     with _timed(timings, "regions"):
         regions = tuple(
             region
@@ -410,8 +417,11 @@ def heat_of_classes(
     Returns
     -------
     dict
-        By class, the most frequent first.
+        By class, the most frequent first; at most :data:`MOST_CLASSES`.
     """
+    shown = trails.classes.head(MOST_CLASSES)
+    if len(shown) < len(trails.classes):
+        trails = trails.select(trails.table["class"].isin(shown.index).to_numpy())
     if painted_width_px is None:
         painted_width_px = choose_painted_width(
             trails, longest_side_px=longest_side_px, monitor=monitor.part(0.0, 0.2)
@@ -431,7 +441,7 @@ def heat_of_classes(
         monitor=monitor.part(0.9, 1.0),
     )  # fmt: skip
     maps = {}
-    for kind, n_trails in trails.classes.items():
+    for kind, n_trails in shown.items():
         counts = heat.map_of(str(kind))
         shade = scaled.scales[heat.classes.index(str(kind))].apply(counts)
         maps[str(kind)] = ClassHeat(str(kind), int(n_trails), counts, shade)
