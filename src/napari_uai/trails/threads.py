@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -29,7 +30,8 @@ def in_blocks(
     Parameters
     ----------
     work
-        Called with the first trail of a run and the one behind its last, in any thread.
+        Called with the first trail of a run and the one behind its last, in any thread; must not
+        itself call this.
     offsets
         First sample of each trail, and the number of all; one more than trails.
     text
@@ -42,15 +44,27 @@ def in_blocks(
         work(0, len(offsets) - 1)
         monitor.update(1.0, text)
         return
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        runs = [pool.submit(work, int(start), int(stop)) for start, stop in pairwise(borders)]
-        try:
-            for done, run in enumerate(as_completed(runs), 1):
-                run.result()
-                monitor.update(done / len(runs), text)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = _pool()
+    runs = [pool.submit(work, int(start), int(stop)) for start, stop in pairwise(borders)]
+    try:
+        for done, run in enumerate(as_completed(runs), 1):
+            run.result()
+            monitor.update(done / len(runs), text)
+    except BaseException:
+        for run in runs:
+            run.cancel()
+        wait(runs)  # what is under way writes into arrays of the caller
+        raise
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Return threads that stay: starting them takes longer than the work on a hundred trails."""
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="trails")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
 
 
 def _borders(offsets: npt.NDArray[np.int64], min_samples: int) -> npt.NDArray[np.int64]:
