@@ -135,7 +135,7 @@ def relative(distances: Array, typical: float) -> Array:
 
 def _within_group(points: Points, k: int, monitor: Monitor) -> tuple[Array, Rows]:
     turned = _principal_axes(points.reshape(len(points), -1).astype(np.float64))
-    tree = cKDTree(turned, balanced_tree=False, compact_nodes=False)
+    tree = cKDTree(turned)
     n = len(points)
     distances, rows = np.empty((n, k)), np.empty((n, k), np.int64)
     for start in range(0, n, BLOCK):

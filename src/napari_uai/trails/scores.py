@@ -15,11 +15,11 @@ from annotated_types import Ge
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.anomaly import Evidence, combine
-from napari_uai.trails.companions import find_companions
+from napari_uai.trails.companions import Companions, find_companions
 from napari_uai.trails.direction import against_the_stream
 from napari_uai.trails.explanations import departing_stretches, score_samples
 from napari_uai.trails.footprints import paint_footprints
-from napari_uai.trails.heat import mean_over_trails, measure_heat, worst_window
+from napari_uai.trails.heat import TrailHeat, mean_over_trails, measure_heat, worst_window
 from napari_uai.trails.motion import dwell_scores, measure_pace, speed_scores
 from napari_uai.trails.nearest import Neighbours, mean_of_nearest, nearest_of_points, relative
 from napari_uai.trails.parameters import (
@@ -57,9 +57,9 @@ EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
     {
         "nearest": Evidence(1.0),
         "companion": Evidence(1.0),
-        "worst_window": Evidence(0.5),
-        "dwell": Evidence(0.25, above=1.5),
-        "speed": Evidence(0.25, above=1.5),
+        "worst_window": Evidence(1.0),
+        "dwell": Evidence(0.25, above=2.0),
+        "speed": Evidence(0.25, above=2.0),
     }
 )
 """What each score adds to the anomaly."""
@@ -99,6 +99,37 @@ class Scores:
     problems: pd.DataFrame
 
 
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """What scores are made of and limits of the heat do not change: kept, it makes them live.
+
+    Parameters
+    ----------
+    trails
+        As given.
+    groups
+        What each trail is compared among.
+    heat
+        Of the groups, with directions.
+    companions
+        Of the trails.
+    raw
+        Scores that do not depend on limits, by name; as measured.
+    typical_px
+        For each trail the distance to a companion that is half-way between ordinary and not.
+    problems
+        Classes with too few trails.
+    """
+
+    trails: Trails
+    groups: Groups
+    heat: TrailHeat
+    companions: Companions
+    raw: Mapping[str, Array]
+    typical_px: Array
+    problems: pd.DataFrame
+
+
 def score_trails(
     trails: Trails,
     *,
@@ -119,9 +150,14 @@ def score_trails(
 ) -> Scores:
     """Rank trails by how little they fit the scene's ordinary traffic.
 
-    Each class is compared with itself. The ``anomaly`` is a weighted mean of the logarithms of
+    Each class is compared with itself. The ``anomaly`` is the mean of the logarithms of
     ``nearest``, ``companion`` and ``worst_window`` on a common scale (:func:`combine`); ``dwell``
-    and ``speed`` add to it where they are extreme.
+    and ``speed``, which are mostly noise, add to it only where they are extreme. What each score
+    is good and bad at stands with the function that measures it: :func:`mean_over_trails` and
+    :func:`worst_window` of the heat, :func:`against_the_stream`, :func:`nearest_distances`,
+    :func:`find_companions`, :func:`dwell_scores`, :func:`speed_scores`. ``heat`` is good at long
+    stays and ways off the beaten track and bad at a short excursion, which ``worst_window`` finds;
+    both call every rare place anomalous, and neither sees a rare sequence of frequented places.
 
     Parameters
     ----------
@@ -163,6 +199,45 @@ def score_trails(
     BadValueError
         If a parameter is outside its limits, or a position or time is not finite.
     """
+    measured = measure_trails(
+        trails,
+        min_trails=min_trails,
+        longest_side_px=longest_side_px,
+        painted_width_px=painted_width_px,
+        n_directions=n_directions,
+        blur_px=blur_px,
+        k=k,
+        n_points=n_points,
+        monitor=monitor.part(0.0, 0.9),
+    )
+    return score_measured(
+        measured,
+        lower=lower,
+        upper=upper,
+        unit=unit,
+        scale=scale,
+        weigh=weigh,
+        window=window,
+        monitor=monitor.part(0.9, 1.0),
+    )
+
+
+def measure_trails(
+    trails: Trails,
+    *,
+    min_trails: Annotated[int, Ge(2)] = 10,
+    longest_side_px: LongestSide = 240,
+    painted_width_px: PaintedWidth = 3,
+    n_directions: Directions = 12,
+    blur_px: BlurWidth = 7,
+    k: Neighbours = 1,
+    n_points: Annotated[int, Ge(2)] = 32,
+    monitor: Monitor = SILENT,
+) -> Measurements:
+    """Measure all of :func:`score_trails` that limits of the heat do not change.
+
+    Parameters are those of :func:`score_trails`.
+    """
     if min_trails < 2:
         raise BadValueError(f"min_trails is at least 2, got {min_trails}")
     if n_directions < 2:
@@ -177,37 +252,73 @@ def score_trails(
         n_directions=n_directions,
         monitor=monitor.part(0.0, 0.15),
     )
-    heat = measure_heat(footprints, groups, blur_px=blur_px, monitor=monitor.part(0.15, 0.3))
-    ordinary = rescale(heat, lower=lower, upper=upper, unit=unit, scale=scale).at_points
-    points = resample_along_arc(trails, n_points=n_points, monitor=monitor.part(0.3, 0.35))
+    heat = measure_heat(footprints, groups, blur_px=blur_px, monitor=monitor.part(0.15, 0.35))
+    points = resample_along_arc(trails, n_points=n_points, monitor=monitor.part(0.35, 0.4))
     distances, similar = nearest_of_points(
-        points, k=max(k, SIMILAR), groups=groups, monitor=monitor.part(0.35, 0.45)
+        points, k=max(k, SIMILAR), groups=groups, monitor=monitor.part(0.4, 0.5)
     )
     companions = find_companions(
-        trails, groups=groups, similar=similar, monitor=monitor.part(0.45, 0.85)
+        trails, groups=groups, similar=similar, monitor=monitor.part(0.5, 0.95)
     )
-    pace = measure_pace(trails, groups=groups, monitor=monitor.part(0.85, 0.9))
-    window_of = worst_window(footprints, ordinary, share=window, weigh=weigh)
+    pace = measure_pace(trails, groups=groups, monitor=monitor.part(0.95, 1.0))
+    against = mean_over_trails(footprints, against_the_stream(heat), weigh="arc")
     raw = {
-        "heat": 1.0 - mean_over_trails(footprints, ordinary, weigh=weigh).astype(np.float64),
-        "worst_window": 1.0 - window_of.mean.astype(np.float64),
-        "direction": mean_over_trails(footprints, against_the_stream(heat), weigh="arc").astype(
-            np.float64
-        ),
+        "direction": against.astype(np.float64),
         "nearest": mean_of_nearest(distances, k),
         "companion": mean_of_nearest(companions.distances, 2),
         "dwell": dwell_scores(pace),
         "speed": speed_scores(pace),
     }
-    found = combine(raw, EVIDENCE, groups)
     typical = _typical_px(companions.distances[:, 0], groups)
-    at_samples = score_samples(trails, companions, footprints, ordinary, typical)
+    return Measurements(trails, groups, heat, companions, raw, typical, problem_table(problems))
+
+
+def score_measured(
+    measured: Measurements,
+    *,
+    lower: Limit = 0.0,
+    upper: Limit = 0.5,
+    unit: LimitUnit = "quantile",
+    scale: HeatScale = "surprisal",
+    weigh: Weigh = "time",
+    window: Share = 0.2,
+    monitor: Monitor = SILENT,
+) -> Scores:
+    """Rank trails that were measured, once limits are chosen.
+
+    Parameters
+    ----------
+    measured
+        What :func:`measure_trails` returned.
+    lower, upper, unit, scale, weigh, window, monitor
+        As of :func:`score_trails`.
+
+    Returns
+    -------
+    Scores
+        The same as :func:`score_trails` with the parameters of both.
+    """
+    trails, groups, heat = measured.trails, measured.groups, measured.heat
+    footprints = heat.footprints
+    ordinary = rescale(heat, lower=lower, upper=upper, unit=unit, scale=scale).at_points
+    window_of = worst_window(footprints, ordinary, share=window, weigh=weigh)
+    on_the_way = mean_over_trails(footprints, ordinary, weigh=weigh)
+    raw = {
+        "heat": 1.0 - on_the_way.astype(np.float64),
+        "worst_window": 1.0 - window_of.mean.astype(np.float64),
+        **measured.raw,
+    }
+    monitor.update(0.4, "scores")
+    found = combine(raw, EVIDENCE, groups)
+    at_samples = score_samples(
+        trails, measured.companions, footprints, ordinary, measured.typical_px
+    )
     stretches = departing_stretches(trails, at_samples, _thresholds(at_samples, trails, groups))
     monitor.update(1.0, "scores")
     shown = {name: _shown(name, values, groups) for name, values in raw.items()}
     order = np.argsort(-found.anomaly, kind="stable")
     table = _table(trails, order, found.anomaly, found.p_value, shown, stretches)
-    return Scores(table, order, at_samples, stretches[order], problem_table(problems))
+    return Scores(table, order, at_samples, stretches[order], measured.problems)
 
 
 def comparison_groups(trails: Trails, min_trails: int) -> tuple[Groups, list[tuple[str, str, str]]]:
