@@ -162,7 +162,8 @@ def test_drift_moves_speckle_and_particles_by_the_stated_distance():
 
 def test_focus_changes_the_speckle_and_not_its_mean():
     frames = SimulatedFrames(replace(QUIET, focus_rad=0.5, rows=80, columns=80))
-    calm, turned = (frames._background_at(frames.shift[0], phase) for phase in (0.0, 0.5))
+    still = frames._membrane[0]
+    calm, turned = (frames._background_at(frames.shift[0], p, still) for p in (0.0, 0.5))
     assert np.ptp(frames.phase) == pytest.approx(0.5)
     assert turned.std() == pytest.approx(calm.std(), rel=0.1)
     change = (turned - calm).std() / calm.std()
@@ -234,3 +235,37 @@ def test_progress_reaches_the_end_and_cancelling_stops():
     assert told[-1] == 1
     with pytest.raises(CancelledError):
         simulate_recording(QUIET, monitor=Monitor(cancelled=lambda: True))
+
+
+def test_a_membrane_turns_the_speckle_differently_from_place_to_place():
+    frames = SimulatedFrames(replace(QUIET, rows=80, columns=80, membrane_rad=0.1, frames=20_000))
+    phase = frames._membrane_rows @ frames._membrane @ frames._membrane_columns.T
+    assert phase.std() == pytest.approx(0.1, rel=0.15)
+    near, far = (np.mean(phase[:, :, d:] * phase[:, :, :-d]) / phase.var() for d in (2, 40))
+    assert near > 0.9
+    assert abs(far) < 0.2
+    assert not np.allclose(frames.background(0), frames.background(9000), atol=1e-3)
+
+
+def test_vesicles_diffuse_inside_the_field_beside_what_else_is_there():
+    settings = replace(QUIET, frames=20_000, scatterers=2, vesicles=300, vesicle_diffusion=1e-4)
+    frames = SimulatedFrames(settings)
+    assert frames._scatterer_y.shape == frames._scatterer_contrast.shape == (401, 302)
+    y = frames._scatterer_y[:, 2:]
+    assert y.min() >= 0
+    assert y.max() <= settings.rows - 1
+    inside = np.abs(y[0] - settings.rows / 2) < settings.rows / 4
+    moved = (y[40] - y[0])[inside]
+    assert np.mean(moved**2) == pytest.approx(2 * 1e-4 * 2000, rel=0.3)
+    bare = SimulatedFrames(replace(settings, vesicles=0))
+    np.testing.assert_array_equal(frames._scatterer_x[:, :2], bare._scatterer_x)
+
+
+def test_what_lives_leaves_everything_else_of_a_recording_as_it_is():
+    calm, living = (
+        SimulatedFrames(replace(QUIET, seed=3, membrane_rad=rad, vesicles=n))
+        for rad, n in ((0.0, 0), (0.1, 5))
+    )
+    np.testing.assert_array_equal(calm.shift, living.shift)
+    np.testing.assert_array_equal(calm.truth["raw_frame"], living.truth["raw_frame"])
+    np.testing.assert_array_equal(calm.hot_pixels, living.hot_pixels)

@@ -1,4 +1,4 @@
-"""Smooth random paths: how stage, focus, laser and electronics wander."""
+"""Smooth random paths: how stage, focus, laser, membranes and electronics wander."""
 
 from __future__ import annotations
 
@@ -80,3 +80,23 @@ def stage_path(rng: np.random.Generator, n: int, range_px: float, correlation: f
     some = path[np.unique(np.linspace(0, n - 1, min(n, 400)).astype(int))]
     extent = np.linalg.norm(some[:, None] - some[None], axis=2).max()
     return np.asarray(path * (range_px / max(extent, np.finfo(float).tiny)))
+
+
+def smooth_basis(n: int, width: float) -> Array:
+    """Gaussian bumps whose random mixture is a smooth random line of nearly even variance.
+
+    Parameters
+    ----------
+    n
+        Samples along the line.
+    width
+        Standard deviation of a bump, and the distance between two; samples.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, bumps); independent coefficients of unit variance give values of unit variance.
+    """
+    centres = np.arange(-2 * width, n - 1 + 2 * width + width, width)
+    bumps = np.exp(-(((np.arange(n)[:, None] - centres) / width) ** 2) / 2)
+    return np.asarray(bumps / np.linalg.norm(bumps, axis=1, keepdims=True))

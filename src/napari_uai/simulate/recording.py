@@ -6,7 +6,7 @@ The detected electrons of pixel r in frame t are
 
 with N0 the mean number, v the illumination, P the laser's power, ``rows`` and ``columns`` the
 electronics' pattern, B the interference of a constant reference field with a speckle field that
-moves with the stage and turns its phase with the focus, and S the sum of contrast times
+moves with the stage and whose phase focus and membrane turn, and S the sum of contrast times
 point-spread function over all particles that are present. *Contrast* is thus the relative change
 of intensity at the particle's centre, against the local background: what a differential rolling
 average shows of a landing, noise aside. Shot noise, bad pixels and the camera's rounding follow.
@@ -25,7 +25,7 @@ import pandas as pd
 
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.simulate.optics import Grid, particle_image, reference_field
-from napari_uai.simulate.paths import ranged_paths, smooth_paths, stage_path
+from napari_uai.simulate.paths import ranged_paths, smooth_basis, smooth_paths, stage_path
 from napari_uai.simulate.settings import RecordingSettings
 from napari_uai.simulate.status_line import status_lines
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
@@ -138,9 +138,11 @@ class SimulatedFrames(Frames):
         self.dtype = np.dtype(np.uint16)
         self.name = f"simulated-{json.dumps(dataclasses.asdict(settings), sort_keys=True)}"
         # a stream each, so that a change of the camera leaves the landings where they are
-        streams = np.random.SeedSequence(settings.seed, spawn_key=(0,)).spawn(3)
-        background, camera, particles = (np.random.default_rng(stream) for stream in streams)
+        streams = np.random.SeedSequence(settings.seed, spawn_key=(0,)).spawn(4)
+        background, camera, particles, life = (np.random.default_rng(stream) for stream in streams)
+        self._draw_membrane(life)
         self._draw_background(background)
+        self._add_vesicles(life)
         self._draw_camera(camera)
         self._draw_particles(particles)
 
@@ -159,7 +161,8 @@ class SimulatedFrames(Frames):
         low = min(int(knot), len(self.shift) - 2)
         at = np.array([low + 1 - knot, knot - low])
         shift, phase = at @ self.shift[low : low + 2], float(at @ self.phase[low : low + 2])
-        return self._background_at(shift, phase)
+        membrane = np.tensordot(at, self._membrane[low : low + 2], 1)
+        return self._background_at(shift, phase, membrane)
 
     # what is drawn once -------------------------------------------------------------------------
 
@@ -190,6 +193,38 @@ class SimulatedFrames(Frames):
         self._scatterer_x = place[1] + reach * (ranged_paths(rng, knots, n, correlation) - 0.5)
         fade = np.where(np.arange(n) % 2 == 0, 1, ranged_paths(rng, knots, n, correlation))
         self._scatterer_contrast = size * fade
+
+    def _draw_membrane(self, rng: np.random.Generator) -> None:
+        """Draw how the membrane undulates at the nodes of a coarse grid; (knots, nodes, nodes)."""
+        s = self.settings
+        knots = -(-s.frames // BLOCK) + 1
+        if s.membrane_rad == 0:
+            self._membrane = np.zeros((knots, 0, 0))
+            self._membrane_rows = np.zeros((s.rows, 0))
+            self._membrane_columns = np.zeros((s.columns, 0))
+            return
+        self._membrane_rows = smooth_basis(s.rows, s.membrane_px)
+        self._membrane_columns = smooth_basis(s.columns, s.membrane_px)
+        nodes = self._membrane_rows.shape[1], self._membrane_columns.shape[1]
+        paths = smooth_paths(rng, knots, nodes[0] * nodes[1], s.membrane_correlation / BLOCK)
+        self._membrane = s.membrane_rad * paths.reshape(knots, *nodes)
+
+    def _add_vesicles(self, rng: np.random.Generator) -> None:
+        """Let scatterers diffuse, and put them beside those that wander and fade."""
+        s = self.settings
+        n, knots = s.vesicles, len(self.shift)
+        size = rng.uniform(*s.vesicle_contrast, n) * rng.choice([-1.0, 1.0], n)
+        step = np.sqrt(2 * s.vesicle_diffusion * BLOCK)
+        places = []
+        for length in (s.rows - 1, s.columns - 1):
+            walk = np.cumsum(step * rng.standard_normal((knots, n)), axis=0)
+            unfolded = rng.uniform(0, length, n) + walk
+            places.append(length - np.abs(unfolded % (2 * length) - length))
+        self._scatterer_y = np.concatenate([self._scatterer_y, places[0]], axis=1)
+        self._scatterer_x = np.concatenate([self._scatterer_x, places[1]], axis=1)
+        still = np.broadcast_to(self._scatterer_contrast, (knots, s.scatterers))
+        all_sizes = [still, np.broadcast_to(size, (knots, n))]
+        self._scatterer_contrast = np.concatenate(all_sizes, axis=1)
 
     def _draw_camera(self, rng: np.random.Generator) -> None:
         s = self.settings
@@ -262,11 +297,12 @@ class SimulatedFrames(Frames):
 
     # what is made for each block ----------------------------------------------------------------
 
-    def _background_at(self, shift: Array, phase: float) -> Array:
+    def _background_at(self, shift: Array, phase: float, membrane: Array) -> Array:
         reference, speckle = self._amplitudes
         field = self.grid.image(self._speckle, (shift[0], shift[1]))
+        local = phase + self._membrane_rows @ membrane @ self._membrane_columns.T
         return np.asarray(
-            np.abs(reference + speckle * np.exp(1j * phase) * field) ** 2 / self._level
+            np.abs(reference + speckle * np.exp(1j * local) * field) ** 2 / self._level
         )
 
     def _block(self, block: int) -> npt.NDArray[np.uint16]:
@@ -303,7 +339,10 @@ class SimulatedFrames(Frames):
             )
             shift = (self.shift[knot, 0], self.shift[knot, 1])
             signal = self.grid.image(points * self._particle, shift).real
-            images.append(self._background_at(self.shift[knot], self.phase[knot]) * (1 + signal))
+            background = self._background_at(
+                self.shift[knot], self.phase[knot], self._membrane[knot]
+            )
+            images.append(background * (1 + signal))
         middle = (block + 0.5) * BLOCK
         for i in np.flatnonzero(~steady):
             (place,) = np.array([[self._y[i], self._x[i]]]) + self._stage_at(np.array([middle]))

@@ -75,6 +75,19 @@ class RecordingSettings:
         Range of the distances over which they wander.
     scatterer_correlation
         Time scale of the wandering and fading.
+    vesicles
+        Number of scatterers that diffuse freely across the field, its edges reflecting them.
+    vesicle_contrast
+        Range of the size of their contrasts; uniform, either sign.
+    vesicle_diffusion
+        Their diffusion constant; a vesicle moves by sqrt(2 D t) along either axis in t frames.
+    membrane_rad
+        Standard deviation of the phase by which a membrane that undulates turns the speckle field,
+        each place in its own way.
+    membrane_px
+        Distance over which the membrane moves as one: standard deviation of a Gaussian.
+    membrane_correlation
+        Time scale of its undulation.
     laser_drift
         Range of the slow relative changes of the laser's power.
     laser_noise
@@ -126,6 +139,12 @@ class RecordingSettings:
     scatterer_contrast: tuple[float, float] = (4e-4, 2e-3)
     scatterer_wander_px: tuple[float, float] = (0.3, 3.0)
     scatterer_correlation: Annotated[float, Gt(0), Unit("frames")] = 1000.0
+    vesicles: Annotated[int, Ge(0)] = 0
+    vesicle_contrast: tuple[float, float] = (1e-3, 4e-3)
+    vesicle_diffusion: Annotated[float, Ge(0), Unit("px^2 per frame")] = 1e-3
+    membrane_rad: Annotated[float, Ge(0), Unit("rad")] = 0.0
+    membrane_px: Annotated[float, Ge(2), Unit("px")] = 8.0
+    membrane_correlation: Annotated[float, Gt(0), Unit("frames")] = 500.0
     laser_drift: Annotated[float, Ge(0), Lt(1)] = 2e-3
     laser_noise: Annotated[float, Ge(0), Lt(0.2)] = 1e-3
     line_pattern: Annotated[float, Ge(0), Lt(0.2)] = 3e-4
