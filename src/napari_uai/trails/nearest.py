@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge
+from scipy.fft import dct
 from scipy.spatial import cKDTree
 
 from napari_uai.errors import BadValueError
@@ -80,8 +81,8 @@ def nearest_of_points(
 ) -> tuple[Array, Rows]:
     """Return the most similar trails and their distances, given points along each.
 
-    The search is exact: points are turned onto their principal axes, where a k-d tree needs to
-    look along few of the axes to know that a trail is too far away.
+    The search is exact: a k-d tree of the trails' cosine transforms, among which distances are
+    the same and few coordinates tell most of them.
 
     Parameters
     ----------
@@ -134,14 +135,14 @@ def relative(distances: Array, typical: float) -> Array:
 
 
 def _within_group(points: Points, k: int, monitor: Monitor) -> tuple[Array, Rows]:
-    turned = _principal_axes(points.reshape(len(points), -1).astype(np.float64))
+    turned = _frequencies(points)
     tree = cKDTree(turned)
     n = len(points)
     distances, rows = np.empty((n, k)), np.empty((n, k), np.int64)
     for start in range(0, n, BLOCK):
         monitor.update(start / n, "most similar trails")
         block = slice(start, min(start + BLOCK, n))
-        found = tree.query(turned[block], k=k + 1, workers=-1)
+        found = tree.query(turned[block], k=k + 1, workers=-1 if n >= BLOCK else 1)
         apart, which = np.asarray(found[0]), np.asarray(found[1])
         # The nearest of all is the trail itself, unless more than k others equal it.
         own = which == np.arange(block.start, block.stop)[:, None]
@@ -151,8 +152,11 @@ def _within_group(points: Points, k: int, monitor: Monitor) -> tuple[Array, Rows
     return distances / np.sqrt(points.shape[1]), rows
 
 
-def _principal_axes(vectors: Array) -> Array:
-    """Turn vectors, strongest axis first; distances stay."""
-    centred = vectors - vectors.mean(0)
-    axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1]
-    return np.ascontiguousarray(centred @ axes)
+def _frequencies(points: Points) -> Array:
+    """Return the cosine transform along each trail; distances stay (it is a rotation).
+
+    Where a trail is comes first, how it goes next, its jitter last: a tree that splits the
+    coordinates of largest spread needs few of them to know that a trail is too far away.
+    """
+    spectrum = dct(points.astype(np.float64), axis=1, norm="ortho")
+    return np.ascontiguousarray(spectrum).reshape(len(points), -1)
