@@ -4,7 +4,13 @@ import pytest
 
 from napari_uai.errors import BadValueError, CancelledError
 from napari_uai.monitor import Monitor
-from napari_uai.trails.resampling import arc_lengths, resample_along_arc, resample_by_step, walk
+from napari_uai.trails.resampling import (
+    arc_lengths,
+    resample_along_arc,
+    resample_by_step,
+    walk,
+    within_reach,
+)
 from napari_uai.trails.table import Scene, trails_of
 
 
@@ -136,3 +142,18 @@ def test_values_out_of_range_and_a_stop_are_heard(wild):
             resample_by_step(wild, step_px=step)
     with pytest.raises(CancelledError):
         walk(wild, step_px=1, monitor=Monitor(cancelled=lambda: True))
+
+
+def test_positions_that_are_not_finite_are_refused():
+    trails = make_trails([[1, 1], [np.nan, 2], [3, 3]], [[0, 0], [1, np.inf]])
+    for resample in (resample_along_arc, resample_by_step, lambda of: walk(of, step_px=1)):
+        with pytest.raises(BadValueError, match="is not finite: drop"):
+            resample(trails)
+
+
+def test_the_end_of_the_world_is_one_scene_away(wild):
+    assert within_reach(wild) is not None
+    far = make_trails([[50, 50], [1e12, -1e12], [60, 60]])
+    near = within_reach(far)
+    np.testing.assert_array_equal(near.y, [50, 200, 60])
+    np.testing.assert_array_equal(near.x, [50, -200, 60])

@@ -190,7 +190,7 @@ def test_trails_of_one_sample_and_outside_of_the_scene_are_scored():
     rows = [
         *crossroads(),
         ("car", np.array([[20.0, 20]])),
-        ("car", np.array([[-5e3, 9], [9, 9e4]])),
+        ("car", np.array([[-5e3, 9], [9, 1e30]])),
     ]
     scored = score_trails(make_trails(rows))
     assert scored.rows[0] == 205

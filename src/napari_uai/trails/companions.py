@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Unit
 from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.resampling import Paths, walk
+from napari_uai.trails.resampling import Paths, walk, within_reach
 from napari_uai.trails.table import Trails
 from napari_uai.trails.threads import in_blocks
 
@@ -116,7 +116,7 @@ def find_companions(
     weight = 0.06 * diagonal if heading_px is None else heading_px
     if not (np.isfinite(weight) and weight >= 0):
         raise BadValueError(f"heading_px is 0 px or more, got {heading_px}")
-    paths = walk(trails, step_px=step, monitor=monitor.part(0, 0.2))
+    paths = walk(within_reach(trails), step_px=step, monitor=monitor.part(0, 0.2))
     headings = np.empty((2, len(paths.y)), np.float32)
     _head(paths.offsets, paths.y, paths.x, weight, headings)
     paths, headings = _thinned(paths, headings)

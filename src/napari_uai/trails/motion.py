@@ -12,7 +12,7 @@ from annotated_types import Gt, Unit
 from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.resampling import Paths, walk
+from napari_uai.trails.resampling import Paths, walk, within_reach
 from napari_uai.trails.table import Trails
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -84,7 +84,7 @@ def measure_pace(
     step = diagonal / 40 if step_px is None else step_px
     if not np.isfinite(trails.time).all():
         raise BadValueError("time of some samples is not finite: drop those samples")
-    paths = walk(trails, step_px=step, monitor=monitor)
+    paths = walk(within_reach(trails), step_px=step, monitor=monitor)
     times, whole = _times(trails, paths)
     if groups is None:
         groups = trails.table["class"].to_numpy()

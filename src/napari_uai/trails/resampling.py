@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -73,10 +73,11 @@ def resample_along_arc(
     Raises
     ------
     BadValueError
-        If fewer than two points are wanted.
+        If fewer than two points are wanted, or a position is not finite.
     """
     if n_points < 2:
         raise BadValueError(f"n_points is at least 2, got {n_points}")
+    _check(trails)
     paths = _divided(trails, np.full(len(trails), n_points), monitor)
     return np.stack([paths.y, paths.x], axis=1).reshape(len(trails), n_points, 2)
 
@@ -103,9 +104,9 @@ def resample_by_step(
     Raises
     ------
     BadValueError
-        If the step is not a positive number.
+        If the step is not a positive number, or a position is not finite.
     """
-    _check_step(step_px)
+    _check(trails, step_px)
     lengths = arc_lengths(trails)
     counts = np.where(lengths > 0, np.ceil(lengths / step_px) + 1, 1).astype(np.int64)
     return _divided(trails, counts, monitor)
@@ -136,9 +137,9 @@ def walk(
     Raises
     ------
     BadValueError
-        If the step is not a positive number.
+        If the step is not a positive number, or a position is not finite.
     """
-    _check_step(step_px)
+    _check(trails, step_px)
     counts = np.empty(len(trails), np.int64)
     known = (trails.offsets, trails.y, trails.x)
     nowhere = (np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0))
@@ -169,9 +170,25 @@ def _divided(trails: Trails, counts: Whole, monitor: Monitor) -> Paths:
     return paths
 
 
-def _check_step(step_px: float) -> None:
+def within_reach(trails: Trails) -> Trails:
+    """Return trails none of whose samples is further from the scene than the scene is large.
+
+    A tracker that throws an object to the end of the world would have it walk there and back.
+    """
+    height, width = trails.scene.height, trails.scene.width
+    y, x = trails.y, trails.x
+    inside = (y >= -height) & (y <= 2 * height) & (x >= -width) & (x <= 2 * width)
+    if inside.all():
+        return trails
+    return replace(trails, y=np.clip(y, -height, 2 * height), x=np.clip(x, -width, 2 * width))
+
+
+def _check(trails: Trails, step_px: float = 1.0) -> None:
     if not (np.isfinite(step_px) and step_px > 0):
         raise BadValueError(f"step_px is a positive number of px, got {step_px}")
+    for name, values in (("y", trails.y), ("x", trails.x)):
+        if not np.isfinite(values).all():
+            raise BadValueError(f"{name} of some samples is not finite: drop those samples")
 
 
 def _room_for(counts: Whole) -> Paths:
