@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from inspect import signature
 from typing import Any, TypeAlias
 
@@ -20,9 +21,9 @@ from napari_uai.trails.footprints import paint_footprints
 from napari_uai.trails.heat import TrailHeat, measure_heat
 from napari_uai.trails.masks import Mask, apply_masks, as_mask
 from napari_uai.trails.painted_width import choose_painted_width
-from napari_uai.trails.regions import ordinary_regions
+from napari_uai.trails.regions import Region, ordinary_regions
 from napari_uai.trails.scaling import rescale
-from napari_uai.trails.scores import Measurements, measure_trails, score_measured
+from napari_uai.trails.scores import Measurements, Scores, measure_trails, score_measured
 from napari_uai.trails.table import Trails, problem_table
 from napari_uai.workflow.trails import (
     EVERY_CLASS,
@@ -98,7 +99,7 @@ class TrailSession:
         if question.preset != "default":
             return False
         try:
-            parameters = checked_settings(question.preset, question.settings)
+            parameters = _checked(question.preset, question.settings)
         except ValueError:
             return True  # is answered at once: by an error
         masked = _mask_key(question.masks), _key(parameters["masks"])
@@ -145,7 +146,7 @@ class TrailSession:
         )
 
     def _live(self, question: Question, monitor: Monitor) -> TrailResult:
-        parameters = checked_settings(question.preset, question.settings)
+        parameters = _checked(question.preset, question.settings)
         masked_by = _mask_key(question.masks), _key(parameters["masks"])
         scored, masks, notes = self._keep(
             "masks", masked_by, lambda: self._masked(question.masks, parameters["masks"])
@@ -157,25 +158,32 @@ class TrailSession:
             )
         measuring = _split(parameters["scores"], _OF_SCORES)
         mapping = _split(parameters["heat"], _OF_SHADE)
+        measured_by = masked_by, _key(measuring.fixed)
+        mapped_by = masked_by, _key(mapping.fixed)
         measured: Measurements = self._keep(
             "measurements",
-            (masked_by, _key(measuring.fixed)),
+            measured_by,
             lambda: measure_trails(scored, **measuring.fixed, monitor=monitor.part(0.05, 0.7)),
         )
-        heat: TrailHeat = self._keep(
+        heat, maps = self._keep(
             "heat",
-            (masked_by, _key(mapping.fixed)),
+            mapped_by,
             lambda: _heat(scored, **mapping.fixed, monitor=monitor.part(0.7, 0.95)),
         )
         monitor.update(0.95, "ranking")
-        found = score_measured(measured, **measuring.live)
-        shades = _shades(scored, heat, self._maps(heat), **mapping.live)
-        regions = tuple(
-            region
-            for kind, of in shades.items()
-            for region in ordinary_regions(
-                of.shade, scored.scene, kind=kind, **parameters["regions"]
-            )
+        found: Scores = self._keep(
+            "scores",
+            (measured_by, _key(measuring.live)),
+            lambda: score_measured(measured, **measuring.live),
+        )
+        shaded_by = mapped_by, _key(mapping.live)
+        shades: dict[str, ClassHeat] = self._keep(
+            "shades", shaded_by, lambda: _shades(scored, heat, maps, **mapping.live)
+        )
+        regions: tuple[Region, ...] = self._keep(
+            "regions",
+            (shaded_by, _key(parameters["regions"])),
+            lambda: _regions(scored, shades, parameters["regions"]),
         )
         return TrailResult(
             trails=scored,
@@ -213,13 +221,6 @@ class TrailSession:
         everything = bool(found.included.all())
         return self.trails if everything else self.trails.select(found.included), masks, found.notes
 
-    def _maps(self, heat: TrailHeat) -> dict[str, npt.NDArray[np.float32]]:
-        """Return the blurred counts of each class; they are the same for all limits."""
-        maps: dict[str, npt.NDArray[np.float32]] = self._keep(
-            "maps", id(heat), lambda: {kind: heat.map_of(kind) for kind in heat.classes}
-        )
-        return maps
-
     def _keep(self, name: str, key: Any, compute: Any) -> Any:
         if self._kept.get(name, (None, None))[0] != key:
             self._kept.pop(name, None)  # before it is computed anew: memory for one, not two
@@ -253,6 +254,11 @@ def _mask_key(masks: Mapping[str, Painted]) -> tuple[Any, ...]:
     )
 
 
+@lru_cache(maxsize=8)
+def _checked(preset: Preset, settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    return checked_settings(preset, settings)
+
+
 def _heat(
     trails: Trails,
     *,
@@ -261,7 +267,8 @@ def _heat(
     blur_px: int,
     blur_kind: Any,
     monitor: Monitor,
-) -> TrailHeat:
+) -> tuple[TrailHeat, dict[str, npt.NDArray[np.float32]]]:
+    """Return the heat, and the blurred counts of each class."""
     if painted_width_px is None:
         painted_width_px = choose_painted_width(
             trails, longest_side_px=longest_side_px, monitor=monitor.part(0.0, 0.2)
@@ -273,8 +280,19 @@ def _heat(
         monitor=monitor.part(0.2, 0.4),
     )
     kinds = trails.table["class"].to_numpy()
-    return measure_heat(
+    heat = measure_heat(
         footprints, kinds, blur_px=blur_px, blur_kind=blur_kind, monitor=monitor.part(0.4, 1.0)
+    )
+    return heat, {kind: heat.map_of(kind) for kind in heat.classes}
+
+
+def _regions(
+    trails: Trails, shades: Mapping[str, ClassHeat], parameters: Mapping[str, Any]
+) -> tuple[Region, ...]:
+    return tuple(
+        region
+        for kind, heat in shades.items()
+        for region in ordinary_regions(heat.shade, trails.scene, kind=kind, **parameters)
     )
 
 
