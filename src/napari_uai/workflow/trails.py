@@ -270,6 +270,8 @@ def rank_trails(
 
     source = source or TrailSource()
     settings = tuple(settings)
+    # What can be refused is refused before any long work.
+    _check_top(top)
     checked_settings(preset, settings)
     folder = Path(folder)
     with results_folder(folder, replaces=files_of_earlier_run(folder)) as partial:
@@ -328,8 +330,7 @@ def analyse_trails(
     NapariUaiError
         If a value does not fit, or no trail is left to be scored.
     """
-    if top < 1:
-        raise BadValueError(f"top is {top}: pictures show at least 1 trail")
+    _check_top(top)
     parameters = checked_settings(preset, settings)
     timings: dict[str, float] = {}
     with _timed(timings, "masks"):
@@ -509,6 +510,11 @@ def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[
         values = _fitting(stage, own, mine)
         checked[part] = {n: v for n, v in values.items() if _settable(stage.parameters[n])}
     return checked
+
+
+def _check_top(top: int) -> None:
+    if top < 1:
+        raise BadValueError(f"top is {top}: pictures show at least 1 trail")
 
 
 def _fitting(stage: Stage, own: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
