@@ -22,6 +22,7 @@ from napari_uai.trails.footprints import paint_footprints
 from napari_uai.trails.heat import TrailHeat, mean_over_trails, measure_heat, worst_window
 from napari_uai.trails.motion import dwell_scores, measure_pace, speed_scores
 from napari_uai.trails.nearest import Neighbours, mean_of_nearest, nearest_of_points, relative
+from napari_uai.trails.painted_width import choose_painted_width
 from napari_uai.trails.parameters import (
     BlurWidth,
     Directions,
@@ -135,7 +136,7 @@ def score_trails(
     *,
     min_trails: Annotated[int, Ge(2)] = 10,
     longest_side_px: LongestSide = 240,
-    painted_width_px: PaintedWidth = 3,
+    painted_width_px: PaintedWidth | None = None,
     n_directions: Directions = 12,
     blur_px: BlurWidth = 7,
     lower: Limit = 0.0,
@@ -169,7 +170,8 @@ def score_trails(
     longest_side_px
         Longest side of the heatmap.
     painted_width_px
-        Width of a painted trail in px of the heatmap.
+        Width of a painted trail in px of the heatmap; chosen by leave-one-out likelihood
+        (:func:`choose_painted_width`) if None.
     n_directions
         Bins of the direction of movement, 2 or more.
     blur_px
@@ -227,7 +229,7 @@ def measure_trails(
     *,
     min_trails: Annotated[int, Ge(2)] = 10,
     longest_side_px: LongestSide = 240,
-    painted_width_px: PaintedWidth = 3,
+    painted_width_px: PaintedWidth | None = None,
     n_directions: Directions = 12,
     blur_px: BlurWidth = 7,
     k: Neighbours = 1,
@@ -245,12 +247,16 @@ def measure_trails(
     if k < 1:
         raise BadValueError(f"k is at least 1, got {k}")
     groups, problems = comparison_groups(trails, min_trails)
+    if painted_width_px is None:
+        painted_width_px = choose_painted_width(
+            trails, longest_side_px=longest_side_px, monitor=monitor.part(0.0, 0.05)
+        ).painted_width_px
     footprints = paint_footprints(
         trails,
         longest_side_px=longest_side_px,
         painted_width_px=painted_width_px,
         n_directions=n_directions,
-        monitor=monitor.part(0.0, 0.15),
+        monitor=monitor.part(0.05, 0.15),
     )
     heat = measure_heat(footprints, groups, blur_px=blur_px, monitor=monitor.part(0.15, 0.35))
     points = resample_along_arc(trails, n_points=n_points, monitor=monitor.part(0.35, 0.4))
