@@ -179,9 +179,9 @@ def detect_steps(
             f"the video has {len(frames)} frames, fewer than two batches of {batch_size}: make "
             "batch_size smaller"
         )
-    psf = _starting_psf(point_spread_function, sigma_px)
+    psf = starting_psf(point_spread_function, sigma_px)
     finder = _Finder(psf, sigma_px, point_spread_function == "fitted", drift_order)
-    parts = list(_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
+    parts = list(recording_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
     found, images = [], np.empty(0)
     for i, part in enumerate(parts):
         if i == 0 or part.bins != parts[i - 1].bins:  # the tiles of a segment share one reading
@@ -247,7 +247,7 @@ def accept_events(
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """A segment in time and a tile in space, with the inner part whose events it owns."""
 
     binned: BinnedFrames
@@ -288,7 +288,10 @@ class _Part:
         return events[keep]
 
 
-def _parts(frames: Frames, batch_size: int, tile_px: int, *, margin: int) -> Iterator[_Part]:
+def recording_parts(
+    frames: Frames, batch_size: int, tile_px: int, *, margin: int
+) -> Iterator[Part]:
+    """Cut a recording into segments, and each into tiles that overlap by a margin (px)."""
     bin_size = max(batch_size // BINS_PER_BATCH, 1)
     binned = BinnedFrames(frames, bin_size)
     if len(binned) < FEWEST_BINS:
@@ -303,7 +306,7 @@ def _parts(frames: Frames, batch_size: int, tile_px: int, *, margin: int) -> Ite
         own_bins = max(within[0], ends[0]), min(within[1], ends[1])
         for rows, own_rows in _cut(frames.shape[1], tile_px, margin, slack=tile_px // 3):
             for columns, own_columns in _cut(frames.shape[2], tile_px, margin, slack=tile_px // 3):
-                yield _Part(binned, bins, rows, columns, own_bins, own_rows, own_columns)
+                yield Part(binned, bins, rows, columns, own_bins, own_rows, own_columns)
 
 
 Range: TypeAlias = tuple[int, int]
@@ -352,15 +355,15 @@ class _Finder:
 
     def find(self, images: Array) -> pd.DataFrame:
         """Return events with bin, y, x, contrast, score and errors, in the part's coordinates."""
-        background, relative = _prepare(images, self.drift_order)
+        background, relative = prepared(images, self.drift_order)
         psf, model = self.psf, np.zeros_like(relative)
         bad = background.weights == 0
         for turn in range(PASSES):
             rest, _ = background.subtract(relative - model)
             rest -= rest.mean(axis=0)
             residual = rest + np.where(bad, 0, model)
-            filtered, gain = _matched(residual, background.weights, psf)
-            quiet, _ = _matched(rest, background.weights, psf)
+            filtered, gain = matched_filter(residual, background.weights, psf)
+            quiet, _ = matched_filter(rest, background.weights, psf)
             white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=(1, 2)))) / 2
             if not white > 0:
                 raise BadValueError(STILL)
@@ -371,43 +374,11 @@ class _Finder:
             pursuit = Pursuit(_field(statistics, filtered), statistics, psf)
             steps = pursuit.run(stop=PURSUE_TO if last else MODEL_FROM, again=AGAIN_FROM)
             if not last:
-                psf = self._measured_psf(psf, steps, residual, background.weights, gain)
+                if self.fit_psf:
+                    psf = measured_psf(psf, steps, residual, background.weights, gain)
                 model = _model(steps, psf, gain, relative.shape)
         scores = self._weigh(steps, filtered, temporal, white, psf)
         return _table(steps, scores, pursuit, gain)
-
-    def _measured_psf(
-        self,
-        psf: PointSpreadFunction,
-        steps: list[Step],
-        residual: Array,
-        weights: Array,
-        gain: Array,
-    ) -> PointSpreadFunction:
-        """Measure the point-spread function on the strong events, if there are enough."""
-        strong = [s for s in steps if abs(s.statistic) >= PSF_FROM]
-        if not self.fit_psf or len(strong) < PSF_EVENTS:
-            return psf
-        side = PSF_SIDE_BATCHES * BINS_PER_BATCH
-        images, places, amplitudes, precisions = [], [], [], []
-        for step in strong:
-            before = residual[max(step.k + 1 - side, 0) : step.k + 1]
-            after = residual[step.k + 2 : step.k + 2 + side]
-            if len(before) < 2 or len(after) < 2:
-                continue
-            images.append(after.mean(axis=0) - before.mean(axis=0))
-            places.append((step.y, step.x))
-            amplitudes.append(step.height / gain[step.pixel])
-            precisions.append(1 / (1 / len(before) + 1 / len(after)))
-        if len(images) < PSF_EVENTS:
-            return psf
-        image, precision = stacked_image(
-            images, weights, places, amplitudes, precisions, psf.radius
-        )
-        measured = radial_psf(image, precision)
-        likeness = float(np.sum(measured.image * psf.image))
-        # A background that moves can pass for landings; what they have in common is no point.
-        return measured if likeness >= PSF_LIKENESS and measured.peak > 0 else psf
 
     def _weigh(
         self,
@@ -437,11 +408,51 @@ class _Finder:
         return scores
 
 
-def _starting_psf(choice: str, sigma_px: float) -> PointSpreadFunction:
+def measured_psf(
+    psf: PointSpreadFunction, steps: list[Step], residual: Array, weights: Array, gain: Array
+) -> PointSpreadFunction:
+    """Measure the point-spread function on the strong events, if there are enough.
+
+    Parameters
+    ----------
+    psf
+        What is known of it; returned if there are too few events, or they do not look alike.
+    steps
+        Events; weak ones are left out.
+    residual
+        Relative frames with the events in them and the background taken out.
+    weights, gain
+        Inverse variance of each pixel, and the response of the matched filter there.
+    """
+    strong = [s for s in steps if abs(s.statistic) >= PSF_FROM]
+    if len(strong) < PSF_EVENTS:
+        return psf
+    side = PSF_SIDE_BATCHES * BINS_PER_BATCH
+    images, places, amplitudes, precisions = [], [], [], []
+    for step in strong:
+        before = residual[max(step.k + 1 - side, 0) : step.k + 1]
+        after = residual[step.k + 2 : step.k + 2 + side]
+        if len(before) < 2 or len(after) < 2:
+            continue
+        images.append(after.mean(axis=0) - before.mean(axis=0))
+        places.append((step.y, step.x))
+        amplitudes.append(step.height / gain[step.pixel])
+        precisions.append(1 / (1 / len(before) + 1 / len(after)))
+    if len(images) < PSF_EVENTS:
+        return psf
+    image, precision = stacked_image(images, weights, places, amplitudes, precisions, psf.radius)
+    measured = radial_psf(image, precision)
+    likeness = float(np.sum(measured.image * psf.image))
+    # A background that moves can pass for landings; what they have in common is no point.
+    return measured if likeness >= PSF_LIKENESS and measured.peak > 0 else psf
+
+
+def starting_psf(choice: str, sigma_px: float) -> PointSpreadFunction:
+    """Return what is taken for the point-spread function before any event is known."""
     return gaussian_psf(sigma_px) if choice in ("fitted", "gaussian") else read_psf(choice)
 
 
-def _prepare(images: Array, order: int) -> tuple[MovingBackground, Array]:
+def prepared(images: Array, order: int) -> tuple[MovingBackground, Array]:
     """Relative frames, and what is to be known of their background."""
     if not np.isfinite(images).all():
         bad_bins = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2)))
@@ -481,7 +492,9 @@ def _without_outlier_bins(images: Array) -> Array:
     return mended
 
 
-def _matched(relative: Array, weights: Array, psf: PointSpreadFunction) -> tuple[Array, Array]:
+def matched_filter(
+    relative: Array, weights: Array, psf: PointSpreadFunction
+) -> tuple[Array, Array]:
     """Filter to unit noise; also return the response to a point of unit norm at each pixel."""
     flipped = psf.image[::-1, ::-1]
     signal = oaconvolve(relative * weights, flipped[None], mode="same", axes=(1, 2))
