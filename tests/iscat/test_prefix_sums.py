@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -89,3 +91,27 @@ class CountingFrames(Frames):
     def read(self, start, stop):
         self.n_read += max(stop - start, 0)
         return self.array[start:stop]
+
+
+def test_while_the_pass_is_made_beside_frames_are_read_straight_from_the_recording():
+    video = np.random.default_rng(0).integers(0, 1000, (400, 4, 5)).astype(np.uint16)
+    passing, may_go = threading.Event(), threading.Event()
+
+    class Slow(ArrayFrames):
+        def read(self, start, stop):
+            if stop - start > 100:
+                passing.set()
+                may_go.wait(10)
+            return super().read(start, stop)
+
+    sums = PrefixSums(Slow(video))
+    thread = threading.Thread(target=sums.prepare, kwargs={"beside": True})
+    thread.start()
+    assert passing.wait(10)
+    assert sums.prepared
+    for _ in range(20):  # more than a quarter of the recording, after which it would wait
+        low, high = sums.at((200, 250))
+        np.testing.assert_array_equal(high - low, video[200:250].sum(0))
+    may_go.set()
+    thread.join()
+    np.testing.assert_array_equal(sums.at((400,))[0], video.sum(0))

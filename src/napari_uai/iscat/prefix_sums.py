@@ -73,28 +73,48 @@ class PrefixSums:
         self._borders: npt.NDArray[np.float64] | None = None
         self._recent: OrderedDict[int, Sum] = OrderedDict()
         self._read_directly = 0
+        self._beside = False
         self._first: tuple[float, float] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the sums behind: a pass in the other process costs less than sending them."""
-        left_behind = ("_lock", "_borders", "_recent", "_read_directly", "_first")
+        left_behind = ("_lock", "_borders", "_recent", "_read_directly", "_beside", "_first")
         return {key: value for key, value in self.__dict__.items() if key not in left_behind}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._setup()
 
-    def prepare(self, monitor: Monitor = SILENT) -> None:
+    @property
+    def prepared(self) -> bool:
+        """Whether the pass was made, or is being made beside other work."""
+        return self._borders is not None or self._beside
+
+    def prepare(self, monitor: Monitor = SILENT, *, beside: bool = False) -> None:
         """Make the pass over the recording now, unless it was made.
+
+        Parameters
+        ----------
+        monitor
+            Progress and cancelling.
+        beside
+            While the pass is made, other threads read what they need straight from the recording
+            instead of waiting for it: a live preview goes on.
 
         Raises
         ------
         BadValueError
             If a frame holds NaN or infinity, or has no power although it is to be normalised.
         """
-        with self._lock:
-            if self._borders is None:
-                self._borders = self._pass(monitor)
+        if self._borders is not None:
+            return
+        self._beside = beside
+        try:
+            with self._lock:
+                if self._borders is None:
+                    self._borders = self._pass(monitor)
+        finally:
+            self._beside = False
 
     def unit(self) -> float:
         """Return what a sum is multiplied by to be in the unit of the source."""
@@ -113,13 +133,14 @@ class PrefixSums:
         The sums are the caller's own. They may all lack the frames before the first position: only
         their differences mean something.
         """
-        with self._lock:
-            cost = positions[-1] - positions[0]
-            if self._borders is None:
-                if self._read_directly + cost > len(self.base) // 4:
-                    self.prepare()
-                else:
-                    self._read_directly += cost
+        if not self._beside:
+            with self._lock:
+                cost = positions[-1] - positions[0]
+                if self._borders is None:
+                    if self._read_directly + cost > len(self.base) // 4:
+                        self.prepare()
+                    else:
+                        self._read_directly += cost
         if self._borders is not None:
             return [self._near_border(position) for position in positions]
         sums = [np.zeros(self.shape[1:])]

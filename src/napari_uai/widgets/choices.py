@@ -6,8 +6,9 @@ from typing import Any, Literal, TypeAlias
 
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-LayerKind: TypeAlias = Literal["video", "table"]
+LayerKind: TypeAlias = Literal["video", "table", "shapes"]
 NONE = "(none)"
+_WANTED = {"video": "an Image layer", "table": "a Points layer", "shapes": "a Shapes layer"}
 
 
 class LayerChoice(QComboBox):
@@ -18,7 +19,8 @@ class LayerChoice(QComboBox):
     viewer
         The viewer.
     kind
-        ``video``: Image layers of two or three axes; ``table``: Points layers.
+        ``video``: Image layers of two or three axes; ``table``: Points layers; ``shapes``: Shapes
+        layers.
     required
         If not, the first entry stands for no layer.
     """
@@ -35,42 +37,53 @@ class LayerChoice(QComboBox):
 
     def layer(self) -> Any:
         """Return the chosen layer, or None."""
-        name = self.currentData()
-        layers = self._viewer.layers  # a list that is indexed by name, too
-        return layers[name] if name in layers else None  # noqa: SIM401
+        return layer_of(self._viewer, self.currentData())
 
     def choose(self, name: str) -> None:
         """Choose a layer by its name."""
-        self.setCurrentIndex(max(self.findData(name), 0))
+        self.setCurrentIndex(max(self.findText(name), 0))
 
     def reset_choices(self) -> None:
         """List the layers anew; the chosen one stays, the selected one comes before others."""
         before = self.currentData()
         active = self._viewer.layers.selection.active
-        names = [layer.name for layer in reversed(self._viewer.layers) if self._fits(layer)]
+        layers = [layer for layer in reversed(self._viewer.layers) if self._fits(layer)]
+        offered = [identity(layer) for layer in layers]
         self.blockSignals(True)
         self.clear()
         if not self._required:
             self.addItem(NONE, None)
-        elif not names:
-            what = "an Image layer" if self._kind == "video" else "a Points layer"
-            self.addItem(f"add {what} first", None)
-        for name in names:
-            self.addItem(name, name)
-        if before in names:
-            self.choose(before)
-        elif self._required and active is not None and active.name in names:
-            self.choose(active.name)
+        elif not layers:
+            self.addItem(f"add {_WANTED[self._kind]} first", None)
+        for layer, key in zip(layers, offered, strict=True):
+            self.addItem(layer.name, key)
+        if before in offered:
+            self.setCurrentIndex(self.findData(before))
+        elif self._required and active is not None and identity(active) in offered:
+            self.setCurrentIndex(self.findData(identity(active)))
         self.blockSignals(False)
 
     def _fits(self, layer: Any) -> bool:
-        from napari.layers import Image, Points
+        from napari.layers import Points, Shapes
 
+        from napari_uai.widgets.layers import KEY, no_video
+
+        if layer.metadata.get(KEY, {}).get("kind") == "preview":
+            return False
         if self._kind == "table":
             return isinstance(layer, Points) and layer.ndim <= 3
-        return (
-            isinstance(layer, Image)
-            and not layer.rgb
-            and not layer.multiscale
-            and layer.ndim in (2, 3)
-        )
+        if self._kind == "shapes":
+            return isinstance(layer, Shapes)
+        return not no_video(layer)
+
+
+def identity(layer: Any) -> str:
+    """Return what tells a layer from others even if it is renamed."""
+    return str(layer.unique_id)
+
+
+def layer_of(viewer: Any, key: str | None) -> Any:
+    """Return the layer of an :func:`identity`, or None if the viewer does not have it."""
+    if not key:
+        return None
+    return next((layer for layer in viewer.layers if identity(layer) == key), None)

@@ -11,19 +11,20 @@ from napari_uai.widgets.layers import (
     RING_COLOURS,
     LayerTuple,
     Place,
+    array_of,
     has_positions,
     image_layer,
     place_of,
     points_layer,
     table_of,
-    video_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
+    from napari_uai.iscat.prefix_sums import PrefixSums
     from napari_uai.workflow.catalogue import Stage
     from napari_uai.workflow.recipes import Recipe
 
@@ -51,8 +52,15 @@ class Made:
 class StageCall:
     """A stage with its inputs taken from layers, ready to be run in any thread.
 
-    Layers are read when this is made, in the main thread; what happens to them later does not
-    matter.
+    Layers are looked at when this is made, in the main thread; what happens to them later does
+    not matter.
+
+    Attributes
+    ----------
+    inputs
+        Arrays and tables as the layers hold them; :meth:`ready_inputs` makes lazy videos of them.
+    place
+        Of the first video, with this stage as the last entry of its history.
     """
 
     stage: Stage
@@ -92,7 +100,10 @@ class StageCall:
         for wanted, layer in zip(stage.inputs, layers, strict=True):
             if layer is None and wanted.required:
                 kind = "an Image" if wanted.kind == "video" else "a Points"
-                raise BadValueError(f"{stage.title} needs {kind} layer as its {wanted.name}")
+                raise BadValueError(
+                    f"{stage.title} needs {kind} layer as its {wanted.name}: open or make one, "
+                    "and choose it"
+                )
         pairs = list(zip(stage.inputs, layers, strict=True))
         videos = [layer for i, layer in pairs if layer is not None and i.kind == "video"]
         given = [layer for layer in layers if layer is not None]
@@ -100,7 +111,7 @@ class StageCall:
         inputs = [
             None
             if layer is None
-            else video_of(layer)
+            else array_of(layer)
             if i.kind == "video"
             else table_of(layer, place)
             for i, layer in pairs
@@ -110,15 +121,26 @@ class StageCall:
         made = place.with_step(stage.name, values, [layer.name for layer in given])
         return cls(stage, tuple(inputs), values, made, keep)
 
+    def ready_inputs(self) -> list[Any]:
+        """Return the inputs with lazy videos; may take a while for arrays in memory."""
+        from napari_uai.widgets.shown import lazily
+
+        pairs = zip(self.stage.inputs, self.inputs, strict=False)
+        return [i if i is None or w.kind == "table" else lazily(i) for w, i in pairs]
+
+    def make(self, inputs: Sequence[Any], monitor: Monitor = SILENT) -> tuple[Any, Place]:
+        """Call the stage; return what it gives and where that lies."""
+        takes = {"monitor": monitor} if self.stage.takes_monitor else {}
+        made = self.stage.function(*inputs, **self.parameters, **takes)
+        origin = self.stage.origin
+        return made, self.place.moved(origin(inputs[0], self.parameters) if origin else (0, 0, 0))
+
     def run(self, monitor: Monitor = SILENT) -> Made:
         """Run the stage and make layers of the result."""
         monitor.update(0.0, self.stage.title)
-        takes = {"monitor": monitor.part(0.0, 0.9)} if self.stage.takes_monitor else {}
-        result = self.stage.function(*self.inputs, **self.parameters, **takes)
-        offset = (
-            self.stage.origin(self.inputs[0], self.parameters) if self.stage.origin else (0, 0, 0)
+        result, place = self.make(
+            self.ready_inputs(), monitor.part(0.0, 0.5 if self.stage.output == "video" else 0.95)
         )
-        place = self.place.moved(offset)
         name = f"{self.place.name}: {self.stage.title.lower()}"
         if self.stage.output == "video":
             return self._video(result, place, name, monitor)
@@ -126,10 +148,12 @@ class StageCall:
         return _table(result, place, name)
 
     def _video(self, video: Any, place: Place, name: str, monitor: Monitor) -> Made:
-        from napari_uai.videos.frames import compute_video
+        from napari_uai.videos.frames import compute_video, frames_of
 
+        for sums in sums_behind(frames_of(video)):  # or the window would wait for them
+            sums.prepare(monitor.part(0.5, 0.6, self.stage.title))
         if self.keep:
-            video = compute_video(video, monitor=monitor.part(0.0, 0.95, self.stage.title))
+            video = compute_video(video, monitor=monitor.part(0.6, 0.95, self.stage.title))
         monitor.update(0.95, "contrast limits")
         layer = image_layer(video, place, name=name)
         shape = " x ".join(map(str, video.shape))
@@ -141,7 +165,7 @@ class RecipeCall:
     """A recipe and the video of a layer, ready to be run in any thread."""
 
     recipe: Recipe
-    video: Any
+    array: Any
     place: Place
 
     @classmethod
@@ -154,17 +178,20 @@ class RecipeCall:
             If it is no video.
         """
         if layer is None:
-            raise BadValueError("a recipe needs an Image layer: open a recording first")
-        return cls(recipe, video_of(layer), place_of(layer))
+            raise BadValueError(
+                "a recipe needs an Image layer (frames, rows, columns): open a recording first"
+            )
+        return cls(recipe, array_of(layer), place_of(layer))
 
     def run(self, monitor: Monitor = SILENT) -> Made:
         """Run the recipe; make layers of its rolling average, landings and localizations."""
+        from napari_uai.widgets.shown import lazily
         from napari_uai.workflow.recording import Recording
         from napari_uai.workflow.run import ROLLING_AVERAGE, run_recipe
 
         record = self.place.record
         recording = Recording(
-            self.video,
+            lazily(self.array),
             pixel_size_um=record.get("pixel_size_um"),
             frame_rate_hz=record.get("frame_rate_hz"),
             first_frame=int(record.get("first_frame") or 0),
@@ -209,6 +236,32 @@ class RecipeCall:
         n = len(landings)
         found = f"{n} landing{'' if n == 1 else 's'}" if n else "no landing found"
         return Made(layers, tables, found, result.problems)
+
+
+def sums_behind(frames: Any) -> Iterator[PrefixSums]:
+    """Find the sums of frames that have to be made, once, before frames are quick to read."""
+    if hasattr(frames, "prepare") and hasattr(frames, "at"):
+        yield frames
+    for attribute in ("sums", "source", "mean"):
+        behind = getattr(frames, attribute, None)
+        if behind is not None:
+            yield from sums_behind(behind)
+
+
+def recipe_entry(stage: Stage, parameters: Mapping[str, Any]) -> str:
+    """Return a stage with its parameters as a recipe's TOML has it."""
+    import tomli_w
+
+    from napari_uai.workflow.recipes import toml_plain
+    from napari_uai.workflow.run import ROLLING_AVERAGE
+
+    name = ROLLING_AVERAGE if stage.name == "differential_rolling_average" else stage.name
+    entry = {
+        "name": name,
+        "use": stage.name,
+        "parameters": {p: toml_plain(v) for p, v in parameters.items()},
+    }
+    return tomli_w.dumps({"stage": [entry]})
 
 
 def _in_video(table: pd.DataFrame, origin: Any) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import math
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QLocale, QObject, Qt
+from qtpy.QtCore import QEvent, QLocale, QObject, Qt, Signal
 from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -40,7 +40,14 @@ class ParameterForm(QWidget):
         What to ask for, in order.
     values
         Values to begin with; the defaults where there is none.
+
+    Attributes
+    ----------
+    changed
+        A value was changed, by the user or by the program.
     """
+
+    changed = Signal()
 
     def __init__(
         self,
@@ -59,11 +66,15 @@ class ParameterForm(QWidget):
             editor.setObjectName(parameter.name)
             add_row(layout, label_of(parameter.name), editor, tooltip_of(parameter))
             self._guard.watch(editor)
+            signal_of(editor).connect(self._tell_change)
         self.reset()
 
     def values(self) -> dict[str, Any]:
         """Return what stands in the form, by parameter name; limits are checked by the stage."""
         return {name: editor.value() for name, editor in self.editors.items()}
+
+    def _tell_change(self, *_: object) -> None:
+        self.changed.emit()
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Show these values; leave the others as they are."""
@@ -200,17 +211,24 @@ class Text(QLineEdit):
 class Optional(QWidget):
     """Editor of a value that may be left out: a tick, and the editor of the value."""
 
+    changed = Signal()
+
     def __init__(self, inner: QWidget) -> None:
         super().__init__()
         self.inner = inner
         self.given = QCheckBox()
         self.given.setToolTip("Tick to give a value; without it the stage decides.")
         self.given.toggled.connect(inner.setEnabled)
+        self.given.toggled.connect(self._tell_change)
+        signal_of(inner).connect(self._tell_change)
         inner.setEnabled(False)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.given)
         layout.addWidget(inner, 1)
+
+    def _tell_change(self, *_: object) -> None:
+        self.changed.emit()
 
     def value(self) -> Any:
         """Return the value, or None if it is left out."""
@@ -256,6 +274,14 @@ def editor_of(parameter: Parameter) -> Any:
     else:
         return Text(parameter)  # an empty line stands for none
     return Optional(editor) if parameter.optional else editor
+
+
+def signal_of(editor: Any) -> Any:
+    """Return the signal of an editor that tells of a change."""
+    for name in ("changed", "valueChanged", "currentIndexChanged", "toggled", "textChanged"):
+        if hasattr(editor, name):
+            return getattr(editor, name)
+    raise AttributeError(f"{type(editor).__name__} does not tell of changes")
 
 
 def form_layout(widget: QWidget) -> QFormLayout:

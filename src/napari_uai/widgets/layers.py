@@ -96,15 +96,44 @@ def video_of(layer: Any) -> Video:
     BadValueError
         If the layer is no video.
     """
-    from napari_uai.videos.frames import frames_of, lazy_video
+    from napari_uai.widgets.shown import lazily
 
-    data = layer.data
-    if layer.multiscale or layer.rgb or data.ndim not in (2, 3):
+    return lazily(array_of(layer))
+
+
+def array_of(layer: Any) -> Video:
+    """Return frames, rows, columns of an Image layer as they are; takes no time.
+
+    Raises
+    ------
+    BadValueError
+        If the layer is no video.
+    """
+    reason = no_video(layer)
+    if reason:
         raise BadValueError(
-            f"layer {layer.name!r} is no video: choose an Image layer of three axes (frames, "
-            "rows, columns), not a colour or multiscale one"
+            f"layer {layer.name!r} is no video ({reason}): choose an Image layer of three axes "
+            "(frames, rows, columns)"
         )
-    return lazy_video(frames_of(data if data.ndim == 3 else data[np.newaxis]))
+    data = layer.data
+    return data if data.ndim == 3 else data[np.newaxis]
+
+
+def no_video(layer: Any) -> str:
+    """Say why a layer is no video; empty if it is one."""
+    from napari.layers import Image
+
+    if not isinstance(layer, Image):
+        return "not an Image layer"
+    if layer.rgb:
+        return "a colour image: split its channels, or convert it to grey"
+    if layer.multiscale:
+        return "a multiscale image: add its full resolution alone"
+    if layer.ndim not in (2, 3):
+        return f"{layer.ndim} axes: take one channel or position of it as a layer of its own"
+    if np.dtype(layer.dtype).kind not in "uifb":
+        return f"values of type {np.dtype(layer.dtype)}"
+    return ""
 
 
 def table_of(layer: Any, place: Place) -> pd.DataFrame:
@@ -150,6 +179,8 @@ def recording_layer(recording: Recording) -> LayerTuple:
 
 def image_layer(video: Video, place: Place, *, name: str) -> LayerTuple:
     """Return a video as a layer; reads a few frames for its contrast limits."""
+    from napari_uai.widgets.shown import for_layer
+
     limits = robust_limits(video)
     attributes = {
         "name": name,
@@ -160,9 +191,10 @@ def image_layer(video: Video, place: Place, *, name: str) -> LayerTuple:
         "colormap": "gray",
         "contrast_limits": limits,
         "interpolation2d": "nearest",
+        "cache": False,  # see napari_uai.widgets.shown
         "metadata": {KEY: {**place.record, "kind": "video"}},
     }
-    return video, attributes, "image"
+    return for_layer(video), attributes, "image"
 
 
 def points_layer(table: pd.DataFrame, place: Place, *, name: str, colour: str = "") -> LayerTuple:

@@ -40,6 +40,8 @@ class Task(QObject):
         One line: what is wrong and what to do.
     broke
         One line about a bug; napari reports it with its traceback.
+    compiling
+        A kernel has to be compiled: this run takes longer than the next.
     ended
         After any outcome, cancelling included.
     """
@@ -48,6 +50,7 @@ class Task(QObject):
     succeeded = Signal(object)
     failed = Signal(str)
     broke = Signal(str)
+    compiling = Signal()
     ended = Signal()
 
     def __init__(self, parent: QWidget) -> None:
@@ -68,8 +71,11 @@ class Task(QObject):
             return
         self._stop = stop = threading.Event()
         self.destroyed.connect(stop.set)  # the widget or its viewer was closed
-        monitor = Monitor(_Reporter(self, stop), stop.is_set)
-        self._worker = create_worker(_guarded, work, monitor, _start_thread=False)
+        reporter = _Reporter(self, stop)
+        monitor = Monitor(reporter, stop.is_set)
+        self._worker = create_worker(
+            _guarded, work, monitor, reporter.announce, _start_thread=False
+        )
         self._worker.returned.connect(self._returned)
         self._worker.errored.connect(self._broke)
         self._worker.start()
@@ -113,17 +119,21 @@ class RunBar(QWidget):
         self.bar = QProgressBar()
         self.status = QLabel("")
         self._asked_to_stop = self._failed = False
+        self._started = 0.0
+        self._note = ""
         self._lay_out()
         self.run_button.clicked.connect(self.run_asked)
         self.cancel_button.clicked.connect(self._cancel)
         task.progressed.connect(self._show_progress)
         task.failed.connect(self.show_error)
         task.broke.connect(self._say_wrong)
+        task.compiling.connect(self._announce)
         task.ended.connect(self._end)
 
     def start(self, work: Callable[[Monitor], Any]) -> None:
         """Start the work and show that it runs."""
         self._asked_to_stop = self._failed = False
+        self._started, self._note = time.monotonic(), ""
         self._show_running(True)
         self.bar.setValue(0)
         self.say("Running…")
@@ -179,7 +189,13 @@ class RunBar(QWidget):
         if self.task.running:
             self.bar.setValue(round(1000 * fraction))
             if not self._asked_to_stop:
-                self.say(f"{message or 'Running'} · {fraction:.0%}")
+                left = time_left(fraction, time.monotonic() - self._started)
+                parts = (message or "Running", f"{fraction:.0%}", left, self._note)
+                self.say(" · ".join(part for part in parts if part))
+
+    def _announce(self) -> None:
+        self._note = "first use on this machine: compiling takes up to half a minute, once"
+        self.say(self._note.capitalize())
 
     def _end(self) -> None:
         self._show_running(False)
@@ -200,6 +216,13 @@ class _Reporter:
         self._stop = stop
         self._last = 0.0
 
+    def announce(self) -> None:
+        """Tell that something has to be compiled."""
+        try:
+            self._task.compiling.emit()
+        except RuntimeError:  # the widget is gone
+            self._stop.set()
+
     def __call__(self, fraction: float, message: str) -> None:
         now = time.monotonic()
         if now - self._last < 1 / _REPORTS_PER_S:
@@ -211,14 +234,34 @@ class _Reporter:
             self._stop.set()
 
 
-def _guarded(work: Callable[[Monitor], Any], monitor: Monitor) -> Any:
+def time_left(fraction: float, elapsed_s: float) -> str:
+    """Say how long it will still take, once that can be told; empty before."""
+    if fraction < 0.02 or elapsed_s < 2 or fraction >= 1:
+        return ""
+    left = elapsed_s * (1 - fraction) / fraction
+    if left < 60:
+        return f"{max(round(left), 1)} s left"
+    return f"{round(left / 60)} min left" if left < 5400 else f"{left / 3600:.1f} h left"
+
+
+def _guarded(work: Callable[[Monitor], Any], monitor: Monitor, announce: Callable[[], None]) -> Any:
     """Return errors that the user can mend; the others are bugs and keep their traceback."""
+    from napari_uai.compiled import announced_compilation
+
     try:
-        return work(monitor)
+        with announced_compilation(announce):
+            return work(monitor)
     except CancelledError as error:
         return _Failure(str(error), cancelled=True)
     except NapariUaiError as error:
         return _Failure(str(error), cancelled=False)
+    except OSError as error:
+        path = f" {error.filename}" if error.filename else ""
+        return _Failure(
+            f"cannot read or write{path}: {error.strerror or error}; check that it is still "
+            "there and may be written",
+            cancelled=False,
+        )
     except MemoryError:
         return _Failure(
             "not enough memory: leave the result lazy, or take fewer frames", cancelled=False

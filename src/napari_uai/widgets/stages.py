@@ -23,11 +23,14 @@ from qtpy.QtWidgets import (
 from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.choices import LayerChoice
 from napari_uai.widgets.forms import ParameterForm, add_row, label_of
+from napari_uai.widgets.in_view import can_be_seen
+from napari_uai.widgets.preview import LivePreview
 from napari_uai.widgets.running import RunBar, Task
+from napari_uai.widgets.shape_choice import SHAPE_HELP, SHAPES, ShapeChoice
 from napari_uai.workflow.catalogue import STAGES, stage
 
 if TYPE_CHECKING:
-    from napari_uai.widgets.computing import Made
+    from napari_uai.widgets.computing import Made, StageCall
 
 
 class StageWidget(QWidget):
@@ -50,36 +53,73 @@ class StageWidget(QWidget):
             LayerChoice(self.viewer, i.kind, required=i.required) for i in self.stage.inputs
         ]
         self.form = ParameterForm(self.stage.parameters.values())
+        self.preview = LivePreview(self.viewer, self.call, self._chosen)
+        self.preview.setVisible(can_be_seen(self.stage))
         self.keep = QCheckBox("Compute all frames now, keep them in memory")
         self.keep.setObjectName("keep")
         self.keep.setToolTip("Otherwise each frame is computed when it is looked at.")
         self.keep.setVisible(self.stage.output == "video")
+        self.shape: ShapeChoice | None = None
+        if self.stage_name in SHAPES:
+            self.shape = ShapeChoice(self.viewer, self.stage_name, self._chosen)
+            self.shape.drawn.connect(self.form.set_values)
         self.task = Task(self)
         self.run_bar = RunBar(self.task)
         self.task.succeeded.connect(self._deliver)
         self.run_bar.run_asked.connect(self.run)
+        self.form.changed.connect(self.preview.refresh)
         self._lay_out()
+
+    def call(self) -> StageCall:
+        """Return the stage with the chosen layers and what stands in the form.
+
+        Raises
+        ------
+        NapariUaiError
+            If a value does not fit, or a layer is missing.
+        """
+        from napari_uai.widgets.computing import StageCall
+
+        return StageCall.of_layers(
+            self.stage, self._chosen(), self.form.values(), keep=self.keep.isChecked()
+        )
 
     def run(self) -> None:
         """Run the stage on the chosen layers in a thread; add the result to the viewer."""
-        from napari_uai.widgets.computing import StageCall
-
         try:
-            call = StageCall.of_layers(
-                self.stage,
-                [choice.layer() for choice in self.choices],
-                self.form.values(),
-                keep=self.keep.isChecked(),
-            )
+            call = self.call()
         except NapariUaiError as error:
             self.run_bar.show_error(str(error))
             return
         self.run_bar.start(call.run)
 
+    def copy_as_recipe(self) -> None:
+        """Put the stage with its parameters on the clipboard, as a recipe has it."""
+        from qtpy.QtWidgets import QApplication
+
+        from napari_uai.widgets.computing import recipe_entry
+
+        try:
+            text = recipe_entry(self.stage, self.stage.check(self.form.values()))
+        except NapariUaiError as error:
+            self.run_bar.show_error(str(error))
+            return
+        QApplication.clipboard().setText(text)
+        self.run_bar.say("Copied: paste it into a recipe file (.toml)")
+
     def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002
         """List the viewer's layers anew; napari calls this when they change."""
+        before = [choice.currentData() for choice in self.choices]
         for choice in self.choices:
             choice.reset_choices()
+        if self.shape is not None:
+            self.shape.reset_choices()
+        self.preview.look_after()
+        if before != [choice.currentData() for choice in self.choices]:
+            self.preview.refresh()
+
+    def _chosen(self) -> list[Any]:
+        return [choice.layer() for choice in self.choices]
 
     def _lay_out(self) -> None:
         summary = QLabel(self.stage.summary.replace("`", ""))
@@ -87,25 +127,34 @@ class StageWidget(QWidget):
         for row, (wanted, choice) in enumerate(zip(self.stage.inputs, self.choices, strict=True)):
             choice.setObjectName(wanted.name)
             meaning = wanted.description.replace("`", "")
+            choice.currentIndexChanged.connect(self.preview.refresh)
             add_row(self.form.rows, label_of(wanted.name), choice, meaning, row=row)
-        defaults = QPushButton("Defaults")
-        defaults.setObjectName("defaults")
-        defaults.clicked.connect(self.form.reset)
+        if self.shape is not None:
+            add_row(self.form.rows, "From shape", self.shape, SHAPE_HELP)
+        reset, copy = QPushButton("Reset"), QPushButton("Copy as recipe")
+        reset.setObjectName("reset")
+        reset.setToolTip("Show the default values again.")
+        reset.clicked.connect(self.form.reset)
+        copy.setObjectName("copy")
+        copy.setToolTip("Copy the stage with these values, as a recipe file has it.")
+        copy.clicked.connect(self.copy_as_recipe)
         below = QHBoxLayout()
-        below.addWidget(self.keep, 1)
-        below.addStretch()
         if self.stage.parameters:
-            below.addWidget(defaults)
+            below.addWidget(reset)
+        below.addWidget(copy)
         layout = QVBoxLayout(self)
         layout.addWidget(summary)
         area = scrolling(self.form)
         area.setMaximumHeight(self.form.sizeHint().height() + 4)
         layout.addWidget(area)
         layout.addLayout(below)
+        layout.addWidget(self.preview)
+        layout.addWidget(self.keep)
         layout.addWidget(self.run_bar)
         layout.addStretch()
 
     def _deliver(self, made: Made) -> None:
+        self.preview.tick.setChecked(False)
         show(made, self.viewer)
         self.run_bar.bar.setValue(1000)
         self.run_bar.say(f"Done: {made.message}")

@@ -156,7 +156,7 @@ class Recipe:
                     "name": step.name,
                     "use": step.stage.name,
                     "input": list(step.inputs),
-                    "parameters": {p: _plain(v) for p, v in step.parameters.items()},
+                    "parameters": {p: toml_plain(v) for p, v in step.parameters.items()},
                 }
                 for step in self.steps
             ],
@@ -350,12 +350,12 @@ def toml_value(text: str) -> Any:
         return text
 
 
-def _plain(value: Any) -> Any:
+def toml_plain(value: Any) -> Any:
     """Return a value in TOML's types."""
     if value is None:
         return "none"
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [toml_plain(v) for v in value]
     if isinstance(value, Path):
         return str(value)
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
