@@ -27,3 +27,11 @@ def landing_recording() -> list[LayerTuple]:
         record={"source": str(path), "history": []},
     )
     return [video, sample_truth(sample_path(f"{path.stem}_truth.json"), place)]
+
+
+def street_trails() -> list[LayerTuple]:
+    """Open the sample trails: the picture of a roundabout, and what moves there."""
+    from napari_uai.widgets.trail_readers import trail_layers
+    from napari_uai.workflow.samples import sample_folder
+
+    return trail_layers(sample_folder() / "trails")

@@ -1,0 +1,387 @@
+"""What the trail dock draws in its viewer; layers that the user takes away stay away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_uai.errors import BadValueError
+from napari_uai.widgets.layers import KEY
+from napari_uai.widgets.trails.drawing import (
+    class_colour,
+    heat_colours,
+    line_width,
+    path_of,
+    region_shapes,
+    scene_layer,
+    tracks_data,
+    tracks_look,
+    whole_time,
+)
+
+if TYPE_CHECKING:
+    from napari_uai.widgets.trails.grounds import Source
+    from napari_uai.widgets.trails.ranking import Ranking
+    from napari_uai.workflow.trails import TrailResult
+
+HEAT, TOP, TRACKS, REGIONS, CHOSEN, SCENE = "heat", "top", "tracks", "regions", "chosen", "scene"
+TRACKED_AT_MOST = 1500
+"""Trails that are drawn as Tracks: the most anomalous of those listed."""
+
+COLOUR_FEATURES = {"score": "score", "class": "class_shade"}
+
+RANK_COLOURS = ("#e69f00", "#56b4e9", "#f0e442", "#009e73", "#cc79a7", "#d55e00", "#7f9cff")
+
+
+class Display:
+    """Layers of one dock in one viewer.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+        self.source: Source | None = None
+        self.colour_by = "score"
+        self.time_shown = "whole"
+        self._layers: dict[tuple[str, str], Any] = {}
+        self._dropped: set[tuple[str, str]] = set()
+        self._hidden_parts: set[str] = set()
+        self._adding = False
+        viewer.layers.events.removed.connect(self._removed)
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self.viewer.layers.events.removed.disconnect(self._removed)
+
+    def show_source(self, source: Source, *, scene: Any = None, tracks: Any = None) -> None:
+        """Draw other trails: their scene, and what was drawn of those before goes.
+
+        Parameters
+        ----------
+        source
+            Trails and where they lie.
+        scene
+            Layer that shows their scene already.
+        tracks
+            Layer that they were taken from; hidden, as the trails are drawn anew.
+        """
+        self._clear()
+        self.source = source
+        self._dropped.clear()
+        if scene is None:
+            with self._kept_selection():
+                data, attributes, _ = scene_layer(source)
+                layer = self.viewer.add_image(data, **attributes)
+                self._layers[SCENE, ""] = layer
+                self.viewer.layers.move(self.viewer.layers.index(layer), 0)
+            self.viewer.fit_to_view()
+        if tracks is not None:
+            tracks.visible = False
+
+    def show_heat(self, result: TrailResult, hidden: frozenset[str]) -> None:
+        """Draw the ordinary traffic of each class over the scene."""
+        for number, (kind, heat) in enumerate(result.heat.items()):
+            layer = self._layer(HEAT, kind)
+            if layer is not None:
+                layer.data = heat.shade
+            elif self._wanted(HEAT, kind):
+                layer = self._add_heat(kind, heat.shade, class_colour(number))
+            if layer is not None:
+                layer.visible = kind not in hidden and HEAT not in self._hidden_parts
+        for part, kind in list(self._layers):
+            layer = self._layer(part, kind) if part == HEAT else None
+            if layer is not None and kind not in result.heat:
+                layer.visible = False  # all of its trails are outside the mask
+
+    def show_classes(self, hidden: frozenset[str]) -> None:
+        """Show the heat of some classes."""
+        for part, kind in list(self._layers):
+            layer = self._layer(part, kind)
+            if part == HEAT and layer is not None:
+                layer.visible = kind not in hidden and HEAT not in self._hidden_parts
+
+    def show_top(self, ranking: Ranking, n: int) -> None:
+        """Draw the first of the trails that are listed, each with its per cents."""
+        from napari_uai.trails.pictures import percent
+
+        rows = ranking.rows[:n].tolist()
+        labels = [percent(value) for value in ranking.values[:n]]
+        paths = [path_of(ranking.result.trails, row) for row in rows]
+        colours = [RANK_COLOURS[i % len(RANK_COLOURS)] for i in range(len(rows))]
+        ranks = np.arange(1, len(rows) + 1)
+        features = {"label": labels, "rank": ranks, "row": np.array(rows, np.int64)}
+        self._shapes(TOP, "top trails", paths, colours, features)
+
+    def show_regions(self, result: TrailResult, hidden: frozenset[str]) -> None:
+        """Outline ordinary traffic."""
+        kinds = [kind for kind in result.heat if kind not in hidden]
+        numbers = {kind: i for i, kind in enumerate(result.heat)}
+        shapes = region_shapes(result.regions, kinds)
+        paths = [np.vstack([corners, corners[:1]]) for corners, _ in shapes]
+        colours = [class_colour(numbers[kind]) for _, kind in shapes]
+        self._shapes(REGIONS, "regions", paths, colours, {"class": [kind for _, kind in shapes]})
+
+    def show_tracks(self, ranking: Ranking) -> None:
+        """Draw the listed trails over time, coloured by score or class."""
+        source = self.source
+        layer = self._layer(TRACKS)
+        if source is None or (layer is None and not self._wanted(TRACKS)):
+            return
+        rows = ranking.rows[:TRACKED_AT_MOST]
+        if not len(rows):
+            if layer is not None:
+                layer.visible = False  # tracks cannot be empty
+            return
+        data, features = self._tracked(source, ranking, rows)
+        if layer is None:
+            layer = self._add_tracks(source, ranking, data, features)
+        else:
+            layer.data = data
+            layer.features = features
+            layer.color_by = COLOUR_FEATURES[self.colour_by]
+        layer.visible = TRACKS not in self._hidden_parts
+        self.show_time(self.time_shown)
+
+    def show_time(self, shown: str) -> None:
+        """Show trails as a whole, up to the current time, or those of this moment.
+
+        Parameters
+        ----------
+        shown
+            ``whole``, ``until now`` or ``just now``.
+        """
+        self.time_shown = shown
+        layer = self._layer(TRACKS)
+        if layer is None or self.source is None:
+            return
+        whole = whole_time(self.source, self.source.trails)
+        moment = max(round(10 * self.source.ground.rate_hz), 1)
+        layer.tail_length = moment if shown == "just now" else whole
+        layer.head_length = whole if shown == "whole" else 0
+
+    def show_chosen(self, ranking: Ranking, row: int, *, move: bool = True) -> None:
+        """Point out a trail and the stretch where it departs; look at it, and go to that time."""
+        source, trails = self.source, ranking.result.trails
+        if source is None or row >= len(trails):
+            return
+        stretch = ranking.result.stretches[ranking.result.rows.index(row)]
+        paths = [path_of(trails, row), path_of(trails, row, stretch)]
+        self._shapes(
+            CHOSEN, "chosen trail", paths, ["#ffffff", "#ff3b30"], {"part": ["all", "departs"]}
+        )
+        layer = self._layer(CHOSEN)
+        if layer is not None:
+            layer.edge_width = [line_width(source), 2.2 * line_width(source)]
+        if move:
+            self._go_to(source, trails, row, stretch)
+
+    def set_part(self, part: str, shown: bool) -> None:
+        """Show or hide a kind of layers; those that the user took away come back when shown."""
+        self._hidden_parts = self._hidden_parts - {part} if shown else self._hidden_parts | {part}
+        if shown:
+            self._dropped = {key for key in self._dropped if key[0] != part}
+        for key in list(self._layers):
+            layer = self._layer(*key)
+            if key[0] == part and layer is not None:
+                layer.visible = shown
+
+    def masks(self) -> dict[str, Any]:
+        """Return what is painted: for each class (``""`` for the others) its Labels layer."""
+        found: dict[str, Any] = {}
+        for layer in self.viewer.layers:
+            record = layer.metadata.get(KEY, {}) if hasattr(layer, "metadata") else {}
+            if record.get("kind") == "mask" and self._is_of_this_scene(record):
+                found.setdefault(record["class"], layer)
+        return found
+
+    def new_mask(self, kind: str) -> Any:
+        """Add an empty layer to paint the region of a class in, or return the one there is."""
+        source = self.source
+        if source is None:
+            raise BadValueError("there is no scene to paint on: open trails first")
+        layer = self.masks().get(kind)
+        if layer is None:
+            scene = source.trails.scene
+            shape = scene.height, scene.width
+            layer = self.viewer.add_labels(
+                np.zeros(shape, np.uint8),
+                name=f"region: {kind or 'every class'}",
+                **source.ground.flat(shape, source.trails),
+                opacity=0.35,
+                metadata={KEY: {"kind": "mask", "class": kind, "scene": list(shape)}},
+            )
+            layer.brush_size = max(scene.width, scene.height) // 24
+        layer.visible = True
+        self.viewer.layers.selection.active = layer
+        layer.mode = "paint"
+        return layer
+
+    def _is_of_this_scene(self, record: Mapping[str, Any]) -> bool:
+        source = self.source
+        if source is None:
+            return False
+        scene = source.trails.scene
+        return record.get("scene") == [scene.height, scene.width]
+
+    def _tracked(self, source: Source, ranking: Ranking, rows: Any) -> tuple[Any, dict[str, Any]]:
+        trails = ranking.result.trails
+        data, features = tracks_data(replace(source, trails=trails), rows)
+        value = np.zeros(len(trails))
+        value[ranking.rows] = ranking.values
+        kinds = {kind: i for i, kind in enumerate(ranking.result.heat)}
+        codes = trails.table["class"].map(kinds).to_numpy(np.float64)
+        owner = features["row"]
+        shade = codes / max(len(kinds) - 1, 1)  # of the scale that has a colour for each class
+        return data, {
+            "row": owner,
+            "class": codes[owner],
+            COLOUR_FEATURES["score"]: value[owner],
+            COLOUR_FEATURES["class"]: shade[owner],
+        }
+
+    def _add_tracks(self, source: Source, ranking: Ranking, data: Any, features: Any) -> Any:
+        from napari.utils.colormaps import Colormap
+
+        n = len(ranking.result.heat)
+        colours = [class_colour(i) for i in range(max(n, 2))]
+        ends = np.arange(max(n, 2))
+        by_class = Colormap(colours, controls=ends / max(ends[-1], 1), name="classes")
+        by_score = Colormap(["#30408a", "#2a9d8f", "#f4d35e", "#ee6c4d", "#d00000"], name="anomaly")
+        maps = {COLOUR_FEATURES["score"]: by_score, COLOUR_FEATURES["class"]: by_class}
+        with self._kept_selection():
+            look = tracks_look(source, source.trails)
+            layer = self.viewer.add_tracks(
+                data,
+                **look,
+                name="trails by rank",
+                features=features,
+                color_by=COLOUR_FEATURES[self.colour_by],
+                colormaps_dict=maps,
+                metadata={KEY: {"kind": TRACKS}},
+            )
+        self._layers[TRACKS, ""] = layer
+        return layer
+
+    def _add_heat(self, kind: str, shade: Any, colour: str) -> Any:
+        from napari.utils.colormaps import Colormap
+
+        source = self.source
+        if source is None:
+            return None
+        with self._kept_selection():
+            layer = self.viewer.add_image(
+                shade,
+                name=f"heat: {kind}",
+                **source.ground.flat(shade.shape, source.trails),
+                colormap=Colormap(heat_colours(colour), name=f"heat {colour}"),
+                contrast_limits=(0.0, 1.0),
+                blending="translucent",
+                interpolation2d="linear",
+                metadata={KEY: {"kind": HEAT, "class": kind}},
+            )
+            self._below_lines(layer)
+        self._layers[HEAT, kind] = layer
+        return layer
+
+    def _below_lines(self, layer: Any) -> None:
+        """Move a heatmap below masks, trails and shapes."""
+        from napari.layers import Image
+
+        layers = self.viewer.layers
+        others = [i for i, other in enumerate(layers) if not isinstance(other, Image)]
+        if others and others[0] < layers.index(layer):
+            layers.move(layers.index(layer), others[0])
+
+    def _shapes(
+        self,
+        part: str,
+        name: str,
+        paths: list[Any],
+        colours: list[str],
+        features: Mapping[str, Any],
+    ) -> None:
+        """Replace all paths of a layer; add it if there is none."""
+        source = self.source
+        layer = self._layer(part)
+        if source is None or (layer is None and not (paths and self._wanted(part))):
+            return
+        width = line_width(source) * (0.6 if part == REGIONS else 1.0)
+        if layer is None:
+            with self._kept_selection():
+                layer = self._add_shapes(source, part, name)
+        kept = layer.selected_data
+        layer.selected_data = set()
+        layer.data = []
+        if paths:
+            layer.add(paths, shape_type="path", edge_color=colours, edge_width=width)
+            layer.features = dict(features)
+        layer.selected_data = {i for i in kept if i < len(paths)}
+        layer.visible = part not in self._hidden_parts
+
+    def _add_shapes(self, source: Source, part: str, name: str) -> Any:
+        place = source.ground.place
+        text = {"string": "{label}", "color": "white", "size": 11, "anchor": "upper_left"}
+        layer = self.viewer.add_shapes(
+            None,
+            ndim=2,
+            name=name,
+            scale=place.scale[1:],
+            translate=place.translate[1:],
+            units=place.units[1:],
+            **({"features": {"label": np.array([], object)}, "text": text} if part == TOP else {}),
+            opacity=0.9,
+            metadata={KEY: {"kind": part}},
+        )
+        self._layers[part, ""] = layer
+        return layer
+
+    def _go_to(self, source: Source, trails: Any, row: int, stretch: tuple[int, int]) -> None:
+        here = trails.trail(row)
+        part = slice(here.start + stretch[0], max(here.start + stretch[1], here.start + 1))
+        moment = float(trails.time[part.stop - 1])
+        middle = [float(np.mean((v[here].min(), v[here].max()))) for v in (trails.y, trails.x)]
+        world = source.ground.to_world(moment, *middle)[0]
+        viewer = self.viewer
+        if viewer.dims.ndim >= 3:
+            viewer.dims.set_point(viewer.dims.ndim - 3, float(world[0]))
+        viewer.scene.camera.center = (float(world[1]), float(world[2]))
+
+    def _layer(self, part: str, kind: str = "") -> Any:
+        layer = self._layers.get((part, kind))
+        return layer if layer is not None and layer in self.viewer.layers else None
+
+    def _wanted(self, part: str, kind: str = "") -> bool:
+        return part not in self._hidden_parts and (part, kind) not in self._dropped
+
+    def _removed(self, event: Any) -> None:
+        for key, layer in list(self._layers.items()):
+            if layer is event.value:
+                del self._layers[key]
+                if not self._adding:
+                    self._dropped.add(key)
+
+    def _clear(self) -> None:
+        self._adding = True
+        try:
+            for layer in list(self._layers.values()):
+                if layer in self.viewer.layers:
+                    self.viewer.layers.remove(layer)
+        finally:
+            self._adding = False
+        self._layers.clear()
+
+    @contextmanager
+    def _kept_selection(self) -> Iterator[None]:
+        """Add layers without taking the brush out of the user's hand."""
+        active = self.viewer.layers.selection.active
+        yield
+        if active is not None and active in self.viewer.layers:
+            self.viewer.layers.selection.active = active

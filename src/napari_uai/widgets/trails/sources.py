@@ -1,0 +1,196 @@
+"""Where trails come from: a folder or file of a tracker, or a Tracks layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
+
+from napari_uai.widgets.forms import add_row, form_layout
+
+if TYPE_CHECKING:
+    from napari_uai.workflow.trails import TrailSource
+
+NO_PICTURE = "(none)"
+FILES = "Trails (*.csv *.txt *.json *.gz *.zip);;All files (*)"
+
+
+class SourcePanel(QWidget):
+    """Path, location and camera; or a layer.
+
+    Parameters
+    ----------
+    viewer
+        The viewer whose Tracks layers may be taken.
+
+    Attributes
+    ----------
+    open_asked
+        Open what the panel names.
+    layer_asked
+        Take the chosen Tracks layer.
+    """
+
+    open_asked = Signal()
+    layer_asked = Signal()
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._reports: list[Any] = []
+        self.path = QLineEdit()
+        self.path.setPlaceholderText("folder of a tracker, or a csv, MOT or JSON file")
+        self.location, self.camera = QComboBox(), QComboBox()
+        self.columns = QLineEdit()
+        self.columns.setPlaceholderText("only for numbers without names: frame,trail,x,y")
+        self.guessed = QCheckBox("Positions that the tracker only guessed count, too")
+        self.guessed.setChecked(True)
+        self.open_button = QPushButton("Open")
+        self.tracks, self.picture = QComboBox(), QComboBox()
+        self.use_button = QPushButton("Use this layer")
+        for name in (
+            "path", "location", "camera", "columns", "guessed", "open_button",
+            "tracks", "picture", "use_button",
+        ):  # fmt: skip
+            getattr(self, name).setObjectName(name)
+        self._lay_out()
+        self.path.editingFinished.connect(self._look)
+        self.location.currentTextChanged.connect(self._list_cameras)
+        self.open_button.clicked.connect(self.open_asked)
+        self.use_button.clicked.connect(self.layer_asked)
+        self.reset_choices()
+
+    def set_path(self, path: str | Path) -> None:
+        """Name a folder or file; list its locations and cameras."""
+        self.path.setText(str(path))
+        self._look()
+
+    def wanted(self) -> tuple[Path, TrailSource]:
+        """Return the path, and how it is to be read.
+
+        Raises
+        ------
+        BadValueError
+            If none is named.
+        """
+        from napari_uai.errors import BadValueError
+        from napari_uai.workflow.trails import TrailSource
+
+        text = self.path.text().strip().strip('"')
+        if not text:
+            raise BadValueError("no trails are named: choose a folder or a file first")
+        source = TrailSource(
+            location=self.location.currentText() or None,
+            camera=self.camera.currentText() or None,
+            keep_extrapolated=self.guessed.isChecked(),
+            columns=self.columns.text().strip() or None,
+        )
+        return Path(text), source
+
+    def chosen_layers(self) -> tuple[Any, Any]:
+        """Return the chosen Tracks layer and the picture below it; None for none."""
+        layers = self._viewer.layers
+        names = [box.currentData() for box in (self.tracks, self.picture)]
+        # A list that is indexed by name, too.
+        found = [layers[name] if name in layers else None for name in names]  # noqa: SIM401
+        return found[0], found[1]
+
+    def reset_choices(self) -> None:
+        """List the viewer's layers anew; those chosen stay."""
+        from napari.layers import Image, Tracks
+
+        from napari_uai.widgets.layers import KEY
+
+        def foreign(layer: Any) -> bool:
+            return layer.metadata.get(KEY, {}).get("kind") not in ("tracks", "heat")
+
+        newest_first = [layer for layer in reversed(self._viewer.layers) if foreign(layer)]
+        tracks = [layer.name for layer in newest_first if isinstance(layer, Tracks)]
+        pictures = [
+            layer.name
+            for layer in newest_first
+            if isinstance(layer, Image) and not layer.multiscale
+        ]
+        _fill(self.tracks, tracks or [("no Tracks layer", None)])
+        _fill(self.picture, [*pictures, (NO_PICTURE, None)])
+        self.use_button.setEnabled(bool(tracks))
+
+    def _look(self) -> None:
+        """List the locations and cameras of a folder."""
+        from napari_uai.trails.scv2 import list_reports
+
+        path = Path(self.path.text().strip().strip('"'))
+        self._reports = list_reports(path) if self.path.text().strip() and path.is_dir() else []
+        _fill(self.location, list(dict.fromkeys(r.location for r in self._reports)))
+        self._list_cameras()
+
+    def _list_cameras(self) -> None:
+        place = self.location.currentText()
+        _fill(self.camera, [r.camera for r in self._reports if r.location == place])
+        for box in (self.location, self.camera):
+            box.setEnabled(box.count() > 1)
+
+    def _lay_out(self) -> None:
+        rows = form_layout(self)
+        folder, file = QPushButton("Folder…"), QPushButton("File…")
+        folder.clicked.connect(self._ask_folder)
+        file.clicked.connect(self._ask_file)
+        named = QWidget()
+        line = QHBoxLayout(named)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.path, 1)
+        line.addWidget(folder)
+        line.addWidget(file)
+        add_row(rows, "Files", named, "Report folders of the scv2 tracker, csv, MOT text, JSON.")
+        add_row(rows, "Location", self.location, "Of report folders.")
+        add_row(rows, "Camera", self.camera, "Of report folders.")
+        add_row(rows, "Columns", self.columns, "What the columns of a text without names are.")
+        rows.addRow("", self.guessed)
+        rows.addRow("", self.open_button)
+        add_row(rows, "Tracks layer", self.tracks, "Tracks of any plugin, in time, y and x.")
+        add_row(rows, "Scene", self.picture, "Image layer that they move over, if there is one.")
+        rows.addRow("", self.use_button)
+        for box in (self.location, self.camera, self.tracks, self.picture):
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            box.setMinimumContentsLength(12)
+
+    def _ask_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Folder of trails", self.path.text())
+        if path:
+            self._take(path)
+
+    def _ask_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "File of trails", self.path.text(), FILES)
+        if path:
+            self._take(path)
+
+    def _take(self, path: str) -> None:
+        """Open at once what leaves no question."""
+        self.set_path(path)
+        if len(self._reports) <= 1:
+            self.open_asked.emit()
+
+
+def _fill(box: QComboBox, entries: list[Any]) -> None:
+    """List entries (text, or text and value) anew; the chosen one stays."""
+    before = box.currentData()
+    box.blockSignals(True)
+    box.clear()
+    for entry in entries:
+        text, value = entry if isinstance(entry, tuple) else (entry, entry)
+        box.addItem(text, value)
+    if before is not None:
+        box.setCurrentIndex(max(box.findData(before), 0))
+    box.blockSignals(False)

@@ -1,0 +1,91 @@
+"""The tile sheet: what the camera saw when the top trails ended, in a window of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QDialog, QFileDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout
+
+from napari_uai.monitor import SILENT, Monitor
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_uai.widgets.trails.ranking import Ranking
+
+
+def tile_picture(ranking: Ranking, n: int, *, monitor: Monitor = SILENT) -> Any:
+    """Draw the sheet of the first trails that are listed.
+
+    Parameters
+    ----------
+    ranking
+        Trails that are listed.
+    n
+        How many of them.
+    monitor
+        Progress and cancelling, once per trail.
+    """
+    from napari_uai.trails.pictures import moments, tile_sheet
+
+    result, rows = ranking.result, ranking.rows[:n].tolist()
+    shown = []
+    for i, row in enumerate(rows):
+        monitor.update(0.8 * i / len(rows), "snapshots")
+        shown += moments(result.trails, [row])
+    monitor.update(0.8, "tile sheet")
+    return tile_sheet(
+        result.trails,
+        shown,
+        ranking.values[:n].tolist(),
+        stretches=[result.stretches[place] for place in ranking.places[:n].tolist()],
+        title=f"{len(rows)} of {len(ranking)} trails by {ranking.score.replace('_', ' ')}",
+    )
+
+
+class TileWindow(QDialog):
+    """Shows a picture, scrolls it, saves it."""
+
+    def __init__(self, picture: Any, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("tile_window")
+        self.setWindowTitle("Tile sheet of top trails")
+        self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.picture = picture
+        rows, columns = picture.shape[:2]
+        image = QImage(picture.tobytes(), columns, rows, 3 * columns, QImage.Format.Format_RGB888)
+        label = QLabel()
+        label.setPixmap(QPixmap.fromImage(image))
+        area = QScrollArea()
+        area.setWidget(label)
+        area.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        save = QPushButton("Save picture…")
+        save.setObjectName("save_tiles")
+        save.clicked.connect(self._ask_and_save)
+        layout = QVBoxLayout(self)
+        layout.addWidget(area, 1)
+        layout.addWidget(save)
+        room = self.screen().availableGeometry()
+        self.resize(min(columns + 50, room.width() - 60), min(rows + 90, room.height() - 60))
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture as PNG."""
+        from napari_uai.trails.pictures import write_picture
+
+        write_picture(self.picture, Path(path))
+
+    def _ask_and_save(self) -> None:
+        from napari.utils.notifications import show_error
+
+        from napari_uai.errors import NapariUaiError
+
+        path, _ = QFileDialog.getSaveFileName(self, "Save picture", "tiles.png", "PNG (*.png)")
+        if path:
+            try:
+                self.save(path)
+            except NapariUaiError as error:
+                show_error(str(error))
