@@ -3,6 +3,7 @@
 import importlib
 import json
 import pkgutil
+from functools import partial
 from inspect import isabstract
 
 import dask.array as da
@@ -13,7 +14,13 @@ import zarr
 from PIL import Image
 
 import napari_uai
+from napari_uai.fastdvdnet.network import FastDVDnet
+from napari_uai.fastdvdnet.predict import predict_background
+from napari_uai.fastdvdnet.settings import NetworkSettings
+from napari_uai.fastdvdnet.weights import Weights
 from napari_uai.iscat.binning import BinnedFrames
+from napari_uai.iscat.features import DistanceFrames
+from napari_uai.iscat.memo import Memo
 from napari_uai.simulate.recording import SimulatedFrames
 from napari_uai.simulate.settings import RecordingSettings
 from napari_uai.videos import open_frames
@@ -113,8 +120,14 @@ def other_frames():
         ArrayFrames(recording()),
         DaskFrames(da.from_array(recording())),
         BinnedFrames(ArrayFrames(recording()), 3),
+        DistanceFrames(ArrayFrames(recording()), Memo(partial(np.zeros, (HEIGHT, WIDTH))), 2),
         SimulatedFrames(settings),
+        frames_of(predict_background(da.from_array(recording()), weights=small_network())),
     ]
+
+
+def small_network():
+    return Weights(FastDVDnet(NetworkSettings(spread=1, channels=2)).eval())
 
 
 @pytest.mark.parametrize("frames", other_frames(), ids=lambda frames: type(frames).__name__)
