@@ -95,7 +95,7 @@ def fit_spots(
     if not (np.isfinite(scale) and scale > 0):
         raise BadValueError(f"scale must be greater than 0, got {scale}")
     frames = frames_of(video)
-    _check_spots(table, frames.shape)
+    check_spots(table, frames.shape)
     frame = table["frame"].to_numpy(np.int64)
     order = np.argsort(frame, kind="stable")
     frame, place = frame[order], table[["y", "x", "sigma"]].to_numpy(np.float64)[order]
@@ -147,7 +147,14 @@ def require_columns(table: pd.DataFrame, *names: str) -> None:
         )
 
 
-def _check_spots(table: pd.DataFrame, shape: tuple[int, int, int]) -> None:
+def check_spots(table: pd.DataFrame, shape: tuple[int, int, int]) -> None:
+    """Check that a table holds spots of a video of that shape.
+
+    Raises
+    ------
+    BadValueError
+        Naming the column that is missing or the value that does not fit.
+    """
     require_columns(table, *SPOT_COLUMNS)
     for name, size in zip(("frame", "y", "x"), shape, strict=True):
         values = table[name].to_numpy(np.float64)

@@ -146,6 +146,13 @@ def response_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
     return noise
 
 
+def response_frames(
+    block: npt.NDArray[np.float32], *, sigma_px: SigmaPx = 1.7
+) -> npt.NDArray[np.float32]:
+    """Return the detector's response to a block of frames, in units of contrast."""
+    return _response(block, *_kernels(sigma_px))
+
+
 def empty_spots() -> pd.DataFrame:
     """Return a table of spots without rows."""
     return _spot_table(np.empty((0, 4)), 1.0)
