@@ -5,6 +5,7 @@ import pytest
 from napari.layers import Image, Points
 from qtpy.QtWidgets import QTableView
 
+from napari_uai.widgets.landings import LandingsView
 from napari_uai.widgets.layers import KEY
 from napari_uai.workflow.recipes import load_recipe, recipe_names
 
@@ -119,7 +120,9 @@ def test_a_row_of_the_landings_leads_to_its_frame_and_place(viewer, open_widget,
     landings = next(layer for layer in viewer.layers if "landings (classical)" in layer.name)
     assert table.model().rowCount() == len(landings.data)
     table.selectRow(0)
-    first = table.parent().table.iloc[0]
+    first = next(
+        view for view in viewer.window.dock_widgets.values() if isinstance(view, LandingsView)
+    ).table.iloc[0]
     assert viewer.dims.current_step[0] == first["raw_frame"]
     nearest = np.abs(truth.data[:, 0] - first["raw_frame"]).argmin()
     np.testing.assert_allclose(truth.data[nearest, 1:], first[["y", "x"]].to_numpy(float), atol=1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.widgets.layers import (
+    KEY,
     RING_COLOURS,
     LayerTuple,
     Place,
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_uai.iscat.prefix_sums import PrefixSums
+    from napari_uai.widgets.review import Review
     from napari_uai.workflow.catalogue import Stage
     from napari_uai.workflow.recipes import Recipe
+    from napari_uai.workflow.run import RunResult
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,22 @@ class NamedTable:
 
 @dataclass(frozen=True)
 class Made:
-    """What was made: layers to add, tables to show, and one line about it."""
+    """What was made: layers to add, tables to show, and one line about it.
+
+    Attributes
+    ----------
+    review
+        Landings to go through, shown by the layer among ``layers`` that carries it.
+    result
+        Of a whole run, to be written.
+    """
 
     layers: Sequence[LayerTuple] = ()
     tables: Sequence[NamedTable] = ()
     message: str = ""
     notes: Sequence[str] = field(default=())
+    review: Review | None = None
+    result: RunResult | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +199,7 @@ class RecipeCall:
     def run(self, monitor: Monitor = SILENT) -> Made:
         """Run the recipe; make layers of its rolling average, landings and localizations."""
         from napari_uai.widgets.shown import lazily
+        from napari_uai.workflow.catalogue import Offset
         from napari_uai.workflow.recording import Recording
         from napari_uai.workflow.run import ROLLING_AVERAGE, run_recipe
 
@@ -201,41 +215,44 @@ class RecipeCall:
             f"recipe {self.recipe.name}", {"toml": self.recipe.to_toml()}, [self.place.name]
         )
         monitor.update(0.95, "contrast limits")
+        over = place.moved(result.origins.get(ROLLING_AVERAGE, Offset()))
         layers: list[LayerTuple] = []
-        over = place
         if ROLLING_AVERAGE in result.videos:
-            over = place.moved(result.origins[ROLLING_AVERAGE])
-            layers.append(
-                image_layer(
-                    result.videos[ROLLING_AVERAGE],
-                    over,
-                    name=f"{place.name}: rolling average ({self.recipe.name})",
-                )
-            )
-        tables = []
-        for kind, table, colour in (
-            ("localizations", result.localizations, RING_COLOURS[1]),
-            ("landings", result.landings, RING_COLOURS[0]),
-        ):
-            if len(table) and has_positions(table):
-                # The rolling average is shown, so the rings count its frames and lie over it.
-                shifted = _in_video(table, result.origins.get(ROLLING_AVERAGE))
-                layers.append(
-                    points_layer(
-                        shifted,
-                        over,
-                        name=f"{place.name}: {kind} ({self.recipe.name})",
-                        colour=colour,
-                    )
-                )
-        landings = result.landings
-        shown = (
-            _in_video(landings, result.origins.get(ROLLING_AVERAGE)) if len(landings) else landings
-        )
-        tables.append(NamedTable(f"{place.name}: landings ({self.recipe.name})", shown, over))
-        n = len(landings)
+            name = f"{place.name}: rolling average ({self.recipe.name})"
+            layers.append(image_layer(result.videos[ROLLING_AVERAGE], over, name=name))
+        review = _review(result, over)
+        if len(result.localizations):
+            shown = _in_video(result.localizations, result.origins.get(ROLLING_AVERAGE))
+            name = f"{place.name}: localizations ({self.recipe.name})"
+            layers.append(points_layer(shown, over, name=name, colour=RING_COLOURS[1]))
+        if len(review.placed):
+            layers.append(landings_layer(review, f"{place.name}: landings ({self.recipe.name})"))
+        n = len(review.table)
         found = f"{n} landing{'' if n == 1 else 's'}" if n else "no landing found"
-        return Made(layers, tables, found, result.problems)
+        return Made(layers, (), found, result.problems, review, result)
+
+
+def landings_layer(review: Review, name: str) -> LayerTuple:
+    """Return landings as rings that carry their review."""
+    from napari_uai.widgets.review import ACCEPTED
+
+    table = review.placed.assign(**{ACCEPTED: review.verdicts})
+    data, attributes, kind = points_layer(table, review.place, name=name, colour=RING_COLOURS[0])
+    attributes["metadata"][KEY]["review"] = review
+    return data, attributes, kind
+
+
+def _review(result: RunResult, place: Place) -> Review:
+    from napari_uai.widgets.review import Review
+    from napari_uai.workflow.picture import last_rolling_average
+    from napari_uai.workflow.run import ROLLING_AVERAGE
+
+    landings = result.landings
+    placed = _in_video(landings, result.origins.get(ROLLING_AVERAGE)) if len(landings) else landings
+    video = None
+    if ROLLING_AVERAGE in result.videos:
+        video = result.videos[last_rolling_average(result)]
+    return Review(landings, placed, place, result.traces, video)
 
 
 def sums_behind(frames: Any) -> Iterator[PrefixSums]:

@@ -31,6 +31,7 @@ from napari_uai.workflow.catalogue import STAGES, stage
 
 if TYPE_CHECKING:
     from napari_uai.widgets.computing import Made, StageCall
+    from napari_uai.widgets.landings import LandingsView
 
 
 class StageWidget(QWidget):
@@ -160,19 +161,29 @@ class StageWidget(QWidget):
         self.run_bar.say(f"Done: {made.message}")
 
 
-def show(made: Made, viewer: Any) -> None:
-    """Add layers and tables to a viewer, and look where the last video begins or lies."""
+def show(made: Made, viewer: Any) -> LandingsView | None:
+    """Add layers and tables to a viewer; return the view of the landings if there are any."""
     from napari.utils.notifications import show_warning
 
+    from napari_uai.widgets.landings import LandingsView
+    from napari_uai.widgets.layers import KEY
     from napari_uai.widgets.tables import TableView
 
+    landings = None
     for data, attributes, kind in made.layers:
-        getattr(viewer, f"add_{kind}")(data, **attributes)
+        layer = getattr(viewer, f"add_{kind}")(data, **attributes)
+        if "review" in attributes["metadata"][KEY]:
+            landings = layer
     for entry in made.tables:
-        view = TableView(entry.table, viewer, entry.place)
-        viewer.window.add_dock_widget(view, name=entry.name, area="bottom")
+        table = TableView(entry.table, viewer, entry.place)
+        viewer.window.add_dock_widget(table, name=entry.name, area="bottom")
+    view = None
+    if made.review is not None and landings is not None:
+        view = LandingsView(made.review, viewer, landings)
+        viewer.window.add_dock_widget(view, name=landings.name, area="bottom", tabify=True)
     for note in made.notes:
         show_warning(note)
+    return view
 
 
 def scrolling(widget: QWidget) -> QScrollArea:

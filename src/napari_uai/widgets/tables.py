@@ -45,7 +45,7 @@ class TableView(QWidget):
         self._place = place
         self.view = QTableView()
         self.view.setObjectName("table")
-        self._model = _TableModel(table, self.view)
+        self._model = TableModel(table, self.view)
         self._sorted = QSortFilterProxyModel(self.view)
         self._sorted.setSourceModel(self._model)
         self._sorted.setSortRole(Qt.ItemDataRole.UserRole)
@@ -78,9 +78,14 @@ class TableView(QWidget):
         layout.addLayout(below)
 
     def _ask_and_save(self) -> None:
+        from napari.utils.notifications import show_error
+
         path, _ = QFileDialog.getSaveFileName(self, "Save table", "table.csv", "CSV (*.csv)")
         if path:
-            self.save(path)
+            try:
+                self.save(path)
+            except OSError as error:
+                show_error(f"cannot write {path}: {error.strerror or error}; choose another place")
 
     def _go_to(self, current: QModelIndex, _previous: QModelIndex) -> None:
         from napari_uai.widgets.layers import AXES, has_positions
@@ -97,7 +102,7 @@ class TableView(QWidget):
             self._viewer.dims.set_point((first, first + 1, first + 2), world)
 
 
-class _TableModel(QAbstractTableModel):
+class TableModel(QAbstractTableModel):
     """A pandas table for Qt."""
 
     def __init__(self, table: pd.DataFrame, parent: QWidget) -> None:

@@ -108,7 +108,7 @@ def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -
     monitor.update(1.0, "written")
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as CSV: nine digits, the same bytes for the same numbers on any system."""
     table.to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
 

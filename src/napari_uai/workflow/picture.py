@@ -208,7 +208,7 @@ def _draw_surest(part: SubFigure, result: RunResult) -> None:
 
 def _draw_cut_out(axes: Axes, result: RunResult, row: pd.Series[Any]) -> None:
     """Show the surroundings of a landing when it stands out most in the rolling average."""
-    name = _last_rolling_average(result)
+    name = last_rolling_average(result)
     frames, origin = frames_of(result.videos[name]), result.origins[name]
     _, height, width = frames.shape
     frame = int(
@@ -246,7 +246,7 @@ def _draw_trace(axes: Axes, traces: pd.DataFrame, row: pd.Series[Any]) -> None:
     axes.set_xlabel("frame of the file", fontsize=8)
 
 
-def _last_rolling_average(result: RunResult) -> str:
+def last_rolling_average(result: RunResult) -> str:
     """Return the last video that shares frames and pixels with the rolling average."""
     from napari_uai.workflow.run import ROLLING_AVERAGE
 

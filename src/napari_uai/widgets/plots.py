@@ -1,0 +1,289 @@
+"""Small plots drawn by Qt itself: a curve, bars, a picture; nothing is loaded for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QPointF, QRectF, Qt, Signal
+from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtGui import QMouseEvent, QPaintEvent
+
+BRIGHT, DARK = "#ffb000", "#4cc9f0"
+"""Colours of positive and negative contrast."""
+
+_INK, _FAINT, _MARK = "#d0d4da", "#5a626e", "#f72585"
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 10.0, 20.0, 32.0
+
+
+class Plot(QWidget):
+    """Axes with ticks, labels and a title; what is inside is drawn by subclasses.
+
+    Attributes
+    ----------
+    clicked
+        Position in the plot, in the units of its axes.
+    """
+
+    clicked = Signal(float, float)
+
+    def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
+        super().__init__()
+        self.title = ""
+        self.x_label, self.y_label = x_label, y_label
+        self.x_range = self.y_range = (0.0, 1.0)
+        self.message = ""
+        self.setMinimumSize(150, 110)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def to_pixels(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Return where positions lie in the widget."""
+        area = self._area()
+        (x0, x1), (y0, y1) = self.x_range, self.y_range
+        return (
+            area.left() + (np.asarray(x, float) - x0) / (x1 - x0) * area.width(),
+            area.bottom() - (np.asarray(y, float) - y0) / (y1 - y0) * area.height(),
+        )
+
+    def paintEvent(self, _event: QPaintEvent | None) -> None:
+        """Draw."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = self._area()
+        painter.setPen(QColor(_INK))
+        top = QRectF(0, 1, self.width(), _TOP - 2)
+        painter.drawText(top, Qt.AlignmentFlag.AlignCenter, self.title)
+        if self.message:
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
+                             self.message)  # fmt: skip
+        else:
+            self._draw_axes(painter, area)
+            painter.setClipRect(area)
+            self.draw(painter)
+        painter.end()
+
+    def draw(self, painter: QPainter) -> None:
+        """Draw what is inside the axes."""
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Tell where it was clicked."""
+        area = self._area()
+        if event is None or self.message or area.width() <= 0:
+            return
+        (x0, x1), (y0, y1) = self.x_range, self.y_range
+        at = event.position()
+        self.clicked.emit(
+            x0 + (at.x() - area.left()) / area.width() * (x1 - x0),
+            y0 + (area.bottom() - at.y()) / area.height() * (y1 - y0),
+        )
+
+    def _area(self) -> QRectF:
+        return QRectF(_LEFT, _TOP, self.width() - _LEFT - _RIGHT, self.height() - _TOP - _BOTTOM)
+
+    def _draw_axes(self, painter: QPainter, area: QRectF) -> None:
+        metrics = QFontMetricsF(painter.font())
+        x_ticks = ticks(*self.x_range, max(int(area.width() / 70), 2))
+        y_ticks = ticks(*self.y_range, max(int(area.height() / 28), 2))
+        for value in x_ticks:
+            at = float(self.to_pixels(value, 0)[0])
+            self._line(painter, at, area.bottom(), at, area.bottom() + 4)
+            text = tick_text(value, x_ticks)
+            painter.drawText(QPointF(at - metrics.horizontalAdvance(text) / 2,
+                                     area.bottom() + 15), text)  # fmt: skip
+        for value in y_ticks:
+            at = float(self.to_pixels(0, value)[1])
+            self._line(painter, area.left() - 4, at, area.left(), at)
+            text = tick_text(value, y_ticks)
+            painter.drawText(QPointF(area.left() - 7 - metrics.horizontalAdvance(text),
+                                     at + metrics.ascent() / 2 - 1), text)  # fmt: skip
+        painter.setPen(QColor(_FAINT))
+        painter.drawRect(area)
+        painter.setPen(QColor(_INK))
+        bottom = QRectF(area.left(), self.height() - 17, area.width(), 16)
+        painter.drawText(bottom, Qt.AlignmentFlag.AlignCenter, self.x_label)
+        painter.drawText(QPointF(4, 13), self.y_label)
+
+    @staticmethod
+    def _line(painter: QPainter, x0: float, y0: float, x1: float, y1: float) -> None:
+        painter.drawLine(QPointF(x0, y0), QPointF(x1, y1))
+
+
+class Curve(Plot):
+    """A curve over frames, with the frame of an event and the frame in view."""
+
+    def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
+        super().__init__(x_label=x_label, y_label=y_label)
+        self._x = self._y = np.zeros(0)
+        self._event: float | None = None
+        self._now: float | None = None
+
+    def show_curve(
+        self, x: np.ndarray, y: np.ndarray, *, event: float | None = None, title: str = ""
+    ) -> None:
+        """Draw a curve; values that are not finite leave gaps."""
+        known = np.isfinite(y)
+        self.title, self._event = title, event
+        self.message = "" if known.any() else "no trace: this recipe makes none"
+        self._x, self._y = np.asarray(x, float), np.asarray(y, float)
+        if known.any():
+            low, high = min(float(y[known].min()), 0.0), max(float(y[known].max()), 0.0)
+            room = 0.08 * (high - low) or 1.0
+            self.y_range = (low - room, high + room)
+            first, last = float(self._x[0]), float(self._x[-1])
+            self.x_range = (first, last) if last > first else (first - 1, first + 1)
+        self.update()
+
+    def show_now(self, frame: float) -> None:
+        """Mark the frame in view."""
+        self._now = frame
+        self.update()
+
+    def draw(self, painter: QPainter) -> None:
+        """Draw zero, the marks and the curve."""
+        area = self._area()
+        zero = float(self.to_pixels(0, 0)[1])
+        painter.setPen(QPen(QColor(_FAINT), 1))
+        self._line(painter, area.left(), zero, area.right(), zero)
+        marks = ((self._event, _MARK, Qt.PenStyle.DashLine), (self._now, _INK, Qt.PenStyle.DotLine))
+        for value, colour, style in marks:
+            if value is not None:
+                at = float(self.to_pixels(value, 0)[0])
+                painter.setPen(QPen(QColor(colour), 1, style))
+                self._line(painter, at, area.top(), at, area.bottom())
+        bright = np.nansum(self._y) > 0
+        painter.setPen(QPen(QColor(BRIGHT if bright else DARK), 1.6))
+        x, y = self.to_pixels(self._x, self._y)
+        gaps = np.flatnonzero(~np.isfinite(y))
+        for part in np.split(np.arange(len(x)), gaps):
+            points = [QPointF(x[i], y[i]) for i in part if np.isfinite(y[i])]
+            painter.drawPolyline(QPolygonF(points))
+
+
+class Bars(Plot):
+    """A histogram; a click chooses a bar.
+
+    Attributes
+    ----------
+    chosen
+        Number of the bar that was clicked.
+    """
+
+    chosen = Signal(int)
+
+    def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
+        super().__init__(x_label=x_label, y_label=y_label)
+        self._edges, self._counts = np.zeros(1), np.zeros(0)
+        self.marked = -1
+        self.clicked.connect(self._choose)
+
+    def show_bars(self, edges: np.ndarray, counts: np.ndarray, *, title: str = "") -> None:
+        """Draw counts between edges."""
+        self._edges, self._counts, self.title = np.asarray(edges, float), counts, title
+        self.message = "" if len(counts) and counts.sum() else "nothing to count"
+        if not self.message:
+            self.x_range = (float(edges[0]), float(edges[-1]))
+            self.y_range = (0.0, 1.1 * float(counts.max()))
+        self.marked = -1
+        self.update()
+
+    def mark(self, bar: int) -> None:
+        """Show a bar as chosen; -1 for none."""
+        self.marked = bar
+        self.update()
+
+    def draw(self, painter: QPainter) -> None:
+        """Draw the bars."""
+        for bar, count in enumerate(self._counts):
+            (left, right), (bottom, top) = self.to_pixels(self._edges[bar : bar + 2], (0, count))
+            colour = BRIGHT if self._edges[bar] + self._edges[bar + 1] > 0 else DARK
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(_MARK if bar == self.marked else colour))
+            painter.drawRect(QRectF(left + 0.5, top, max(right - left - 1, 1), bottom - top))
+
+    def _choose(self, x: float, _y: float) -> None:
+        bar = int(np.searchsorted(self._edges, x, "right")) - 1
+        if 0 <= bar < len(self._counts):
+            self.chosen.emit(bar)
+
+
+class Picture(QWidget):
+    """A small grey picture with a ring in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title = self.message = ""
+        self._image: QImage | None = None
+        self._ring: tuple[float, float, float] | None = None
+        self.setMinimumSize(110, 110)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+
+    def show_picture(
+        self,
+        picture: np.ndarray,
+        limits: tuple[float, float],
+        *,
+        ring: tuple[float, float, float] | None = None,
+        title: str = "",
+    ) -> None:
+        """Draw a picture; ``ring`` is row, column and radius in px of it."""
+        low, high = limits
+        scaled = np.clip((picture - low) / ((high - low) or 1.0), 0, 1)
+        grey = np.ascontiguousarray(np.nan_to_num(scaled) * 255, np.uint8)
+        rows, columns = grey.shape
+        image = QImage(grey.tobytes(), columns, rows, columns, QImage.Format.Format_Grayscale8)
+        self._image = image.copy()  # the bytes go
+        self._ring, self.title, self.message = ring, title, ""
+        self.update()
+
+    def say(self, message: str) -> None:
+        """Show a message instead."""
+        self._image, self.message = None, message
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent | None) -> None:
+        """Draw."""
+        painter = QPainter(self)
+        painter.setPen(QColor(_INK))
+        centre = Qt.AlignmentFlag.AlignCenter
+        painter.drawText(QRectF(0, 1, self.width(), _TOP - 2), centre, self.title)
+        area = QRectF(4, _TOP, self.width() - 8, self.height() - _TOP - 4)
+        if self._image is None:
+            painter.drawText(area, centre | Qt.TextFlag.TextWordWrap, self.message)
+        else:
+            rows, columns = self._image.height(), self._image.width()
+            size = min(area.width() / columns, area.height() / rows)
+            left = area.center().x() - columns * size / 2
+            painter.drawImage(QRectF(left, area.top(), columns * size, rows * size), self._image)
+            if self._ring is not None:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setPen(QPen(QColor(_MARK), 1.5))
+                row, column, radius = self._ring
+                at = QPointF(left + (column + 0.5) * size, area.top() + (row + 0.5) * size)
+                painter.drawEllipse(at, radius * size, radius * size)
+        painter.end()
+
+
+def ticks(low: float, high: float, n: int) -> np.ndarray:
+    """Return round numbers between two limits, about ``n`` of them."""
+    span = high - low
+    if not (np.isfinite(span) and span > 0):
+        return np.zeros(0)
+    rough = span / max(n, 1)
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = power * next(s for s in (1, 2, 5, 10) if s * power >= rough * 0.999)
+    return np.arange(np.ceil(low / step), np.floor(high / step + 1e-9) + 1) * step
+
+
+def tick_text(value: float, among: Sequence[float] | np.ndarray) -> str:
+    """Write a tick with as many digits as tell it from its neighbours."""
+    largest = float(np.max(np.abs(among)))
+    if value == 0 or largest == 0:
+        return "0"
+    if largest < 0.01 or largest >= 1e6:
+        return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace(".0e", "e")
+    return f"{round(value, 6):.6g}"
