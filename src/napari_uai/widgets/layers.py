@@ -33,6 +33,8 @@ AXES = ("frame", "y", "x")
 LayerTuple: TypeAlias = tuple[Any, dict[str, Any], str]
 """Data, attributes and type of a layer, as napari's readers give them."""
 
+_NOISES = 10.0
+
 RING_COLOURS = ("#ffb000", "#4cc9f0", "#f72585", "#80ed99")
 """Colours of rings, told apart by the colour-blind and seen on grey."""
 
@@ -258,7 +260,7 @@ def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:
     -------
     low, high
         The 0.1 and 99.9 percentiles; for signed data the 99.9 percentile of the absolute values,
-        either sign.
+        but at most ten times the noise, either sign.
     """
     chosen = np.unique(
         np.linspace(0, len(video) - 1, min(n_frames, len(video))).round().astype(int)
@@ -269,7 +271,11 @@ def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = np.percentile(sample, (0.1, 99.9))
     if low < 0 < high:
-        high = float(np.percentile(np.abs(sample), 99.9))
+        size = np.abs(sample)
+        high = float(np.percentile(size, 99.9))
+        noise = 1.4826 * float(np.median(size))
+        # In small frames a status line alone is more than a thousandth of the pixels.
+        high = min(high, _NOISES * noise) if noise > 0 else high
         low = -high
     if not high > low:
         low, high = float(sample.min()), float(sample.max())

@@ -18,7 +18,7 @@ BRIGHT, DARK = "#ffb000", "#4cc9f0"
 """Colours of positive and negative contrast."""
 
 _INK, _FAINT, _MARK = "#d0d4da", "#5a626e", "#f72585"
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 10.0, 20.0, 32.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 18.0, 20.0, 36.0
 
 
 class Plot(QWidget):
@@ -31,6 +31,9 @@ class Plot(QWidget):
     """
 
     clicked = Signal(float, float)
+
+    whole = False
+    """Whether the y axis counts."""
 
     def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
         super().__init__()
@@ -89,6 +92,8 @@ class Plot(QWidget):
         metrics = QFontMetricsF(painter.font())
         x_ticks = ticks(*self.x_range, max(int(area.width() / 70), 2))
         y_ticks = ticks(*self.y_range, max(int(area.height() / 28), 2))
+        if self.whole:
+            y_ticks = y_ticks[y_ticks == np.rint(y_ticks)]
         for value in x_ticks:
             at = float(self.to_pixels(value, 0)[0])
             self._line(painter, at, area.bottom(), at, area.bottom() + 4)
@@ -174,6 +179,7 @@ class Bars(Plot):
     """
 
     chosen = Signal(int)
+    whole = True
 
     def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
         super().__init__(x_label=x_label, y_label=y_label)

@@ -183,6 +183,7 @@ class LivePreview(QWidget):
                 **common,
             )
         self._layer_id = self._follow.layer_id = identity(layer)
+        _below_rings(self.viewer.layers, layer)
         if selected is not None:
             self.viewer.layers.selection.active = selected
         return layer
@@ -253,6 +254,15 @@ class _Follower:
             what()
         except RuntimeError:  # the widget is gone
             self.end()
+
+
+def _below_rings(layers: Any, layer: Any) -> None:
+    """Move a picture, which was added on top, to just above the other images."""
+    if not hasattr(layer, "contrast_limits"):
+        return
+    others = [i for i, other in enumerate(layers) if hasattr(other, "contrast_limits")]
+    if len(others) > 1 and others[-2] + 1 < others[-1]:
+        layers.move(others[-1], others[-2] + 1)
 
 
 def _place(layer: Any, seen: InView) -> None:

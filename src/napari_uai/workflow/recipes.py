@@ -145,6 +145,32 @@ class Recipe:
             recipe = recipe._with_value(name, parameter, text.strip())
         return recipe
 
+    def without(self, names: Iterable[str]) -> Recipe:
+        """Return the recipe without some steps; what took their output takes their input.
+
+        Raises
+        ------
+        RecipeError
+            If a step does not exist or cannot be left out; see :meth:`can_be_left_out`.
+        """
+        recipe = self
+        for name in names:
+            recipe = recipe._without(name)
+        return recipe
+
+    def can_be_left_out(self, name: str) -> bool:
+        """Tell whether the recipe works without a step.
+
+        It does without a step that maps a video to a video, that only drops spots, or that gives a
+        table of its own beside landings and localizations; unless a parameter of another step
+        refers to it.
+        """
+        try:
+            self._without(name)
+        except RecipeError:
+            return False
+        return True
+
     def to_toml(self) -> str:
         """Write the recipe with every parameter; reading it back gives the same recipe."""
         import tomli_w
@@ -181,6 +207,30 @@ class Recipe:
                     raise
         raise AssertionError
 
+    def _without(self, name: str) -> Recipe:
+        step = self.step(name)
+        needed = RecipeError(f"recipe {self.name}: stage {name} cannot be left out")
+        others = [s for s in self.steps if s.name != name]
+        referred = any(
+            isinstance(v, str) and v.startswith(f"@{name}.")
+            for s in others
+            for v in s.parameters.values()
+        )
+        beside = name not in {i for s in others for i in s.inputs} and not (
+            {o for o, s in self.outputs.items() if s == name} & {"landings", "localizations"}
+        )
+        instead = _taken_instead(step)
+        if referred or not others or not (beside or instead):
+            raise needed
+        outputs = {o: (instead or "" if s == name else s) for o, s in self.outputs.items()}
+        if beside:
+            outputs = {o: s for o, s in self.outputs.items() if s != name}
+        rewired = [
+            replace(s, inputs=tuple((instead or i) if i == name else i for i in s.inputs))
+            for s in others
+        ]
+        return _checked(replace(self, steps=tuple(rewired), outputs=outputs))
+
     def _follow(self, value: Any, seen: tuple[str, ...]) -> Any:
         if not (isinstance(value, str) and value.startswith("@")):
             return value
@@ -192,6 +242,15 @@ class Recipe:
             known = nearest(parameter, step.parameters)
             raise RecipeError(f"recipe {self.name}: {value!r} refers to nothing; {known}")
         return self._follow(step.parameters[parameter], (*seen, value))
+
+
+def _taken_instead(step: Step) -> str:
+    """Name what may be taken in place of a step's output, empty if nothing can."""
+    kind = step.stage.output
+    if kind == "table" and not step.stage.entry.startswith("napari_uai.iscat.spot_filters:"):
+        return ""
+    pairs = zip(step.stage.inputs, step.inputs, strict=False)
+    return next((name for wanted, name in pairs if wanted.kind == kind), "")
 
 
 def recipe_names() -> list[str]:

@@ -49,6 +49,9 @@ LANDING_COLUMNS = (
 LOCALIZATION_COLUMNS = ("landing", "frame", "raw_frame", "y", "x")
 """First columns of the localizations."""
 
+_BEFORE_STEPS = 0.02
+"""Share of the progress bar that a look at the whole recording takes."""
+
 _AXES = (
     ("frame",),
     ("y", "Fit_Y-Center"),
@@ -219,9 +222,9 @@ def run_recipe(
         frames = frames_of(recording.video)
         result.videos[RECORDING] = lazy_video(frames)
         result.origins[RECORDING] = Offset()
-        status = _status(frames, monitor.part(0.0, 0.01))
-        untrusted = _untrusted(frames, monitor.part(0.01, 0.02))
-        for step, part in _parts(recipe, monitor.part(0.02, 1.0)):
+        status = _status(frames, monitor.part(0.0, _BEFORE_STEPS / 2))
+        untrusted = _untrusted(frames, monitor.part(_BEFORE_STEPS / 2, _BEFORE_STEPS))
+        for step, part in _parts(recipe, monitor.part(_BEFORE_STEPS, 1.0)):
             started = time.perf_counter()
             _run_step(result, step, part)
             result.timings_s[step.name] = time.perf_counter() - started
@@ -230,6 +233,15 @@ def run_recipe(
     if status is not None and not status.complete:
         problems.insert(0, status.text)
     return replace(result, problems=(*recording.problems, *problems), status=status)
+
+
+def progress_of_steps(recipe: Recipe, fraction: float) -> dict[str, float]:
+    """Return how much of each step is done (0 to 1) when :func:`run_recipe` tells ``fraction``."""
+    done = (fraction - _BEFORE_STEPS) / (1 - _BEFORE_STEPS)
+    return {
+        step.name: float(np.clip((done - start) / max(end - start, 1e-12), 0, 1))
+        for step, start, end in _shares(recipe)
+    }
 
 
 def shifted(table: pd.DataFrame, offset: Offset) -> pd.DataFrame:
@@ -285,13 +297,17 @@ def _untrusted(frames: Frames, monitor: Monitor) -> list[str]:
 
 def _parts(recipe: Recipe, monitor: Monitor) -> Iterator[tuple[Step, Monitor]]:
     """Share the progress bar among the steps; lazy ones take next to nothing of it."""
+    for step, start, end in _shares(recipe):
+        yield step, monitor.part(start, end, step.stage.title)
+
+
+def _shares(recipe: Recipe) -> Iterator[tuple[Step, float, float]]:
     weights = [
         1.0 if s.stage.takes_monitor or s.stage.output == "table" else 0.02 for s in recipe.steps
     ]
     ends = np.cumsum(weights) / sum(weights)
     for step, weight, end in zip(recipe.steps, weights, ends, strict=True):
-        start = end - weight / sum(weights)
-        yield step, monitor.part(float(start), float(end), step.stage.title)
+        yield step, float(end - weight / sum(weights)), float(end)
 
 
 def _as_recording(recording: Runnable) -> Recording:
