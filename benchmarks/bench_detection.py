@@ -30,15 +30,23 @@ from napari_uai.workflow.run import RunResult, run_recipe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RECIPES = ("matched", "classical")
-CANDIDATES = {"matched": "steps"}
+RECIPES = ("matched", "network", "classical")
+CANDIDATES = {"matched": "steps", "network": "rescored"}
 """Step that lists candidates before any threshold; other recipes have only what they report."""
 
-TARGETS = {"still": 0.86, "drift-0.05": 0.86, "drift-0.2": 0.75, "living": 0.58}
-"""Mean average precision over all candidates that recipe ``matched`` is to reach."""
+TARGETS = {
+    "matched": {"still": 0.86, "drift-0.05": 0.86, "drift-0.2": 0.75, "living": 0.58},
+    "network": {"still": 0.84, "drift-0.05": 0.84, "drift-0.2": 0.78, "living": 0.55},
+}
+"""Mean average precision over all candidates that a recipe is to reach."""
+
+GAIN_TARGET = 0.05
+"""By how much recipe ``network`` is to be better than ``matched`` in one scenario at least."""
 
 PRECISION_TARGET = 0.9
-"""Share of true landings among those reported, on all but the living background."""
+"""Share of true landings among those that ``matched`` reports, on all but living backgrounds."""
+
+LIVING = ("living", "vesicles", "membrane")
 
 PROTOTYPES = {
     "gradient regression, peaks": {
@@ -79,6 +87,7 @@ def main() -> None:
         f"speckle contrast {arguments.speckle:g}\n"
     )
     print(figures_text(summary(outcomes), len(seeds)))
+    print(gain_text(outcomes))
     for part in ("candidates", "reported"):
         write_comparison(results_of(outcomes, part), arguments.out / part)
     path = arguments.out / "recordings.csv"
@@ -153,12 +162,13 @@ def summary(outcomes: list[Outcome]) -> pd.DataFrame:
         for recipe in RECIPES:
             here = [o for o in outcomes if (o.scenario, o.recipe) == (name, recipe)]
             rows.append({"scenario": name, "recipe": recipe, **figures_of(here)})
-            if recipe == "matched":
-                rows[-1] |= {"AP target": TARGETS[name]}
-                rows[-1] |= {"precision target": PRECISION_TARGET if name != "living" else np.nan}
+            rows[-1] |= {"AP target": TARGETS.get(recipe, {}).get(name, np.nan)}
+            if recipe == "matched" and name not in LIVING:
+                rows[-1] |= {"precision target": PRECISION_TARGET}
         rows += [
             {"scenario": name, "recipe": f"[{prototype}]", "AP candidates": figures[name]}
             for prototype, figures in PROTOTYPES.items()
+            if name in figures
         ]
     return pd.DataFrame(rows)
 
@@ -204,6 +214,26 @@ def figures_text(table: pd.DataFrame, recordings: int) -> str:
         "Limit: contrast found with that recall at one false candidate per 10 000 frames\n"
         "(0: even the weakest are; inf: not even the strongest are).\n"
         "[...]: prototype figures, measured elsewhere, on another simulator's recordings."
+    )
+
+
+def gain_text(outcomes: list[Outcome]) -> str:
+    """Return by how much the network is better in each scenario, recording by recording."""
+    by_recipe = {
+        recipe: {(o.scenario, o.seed): o.candidates for o in outcomes if o.recipe == recipe}
+        for recipe in ("matched", "network")
+    }
+    gains = []
+    for name in SCENARIOS:
+        each = [
+            after.average_precision - by_recipe["matched"][key].average_precision
+            for key, after in by_recipe["network"].items()
+            if key[0] == name
+        ]
+        gains.append(f"{name} {np.mean(each):+.3f} ({standard_error(each):.3f})")
+    return (
+        f"Network against matched, AP candidates (standard error): {', '.join(gains)};\n"
+        f"target: {GAIN_TARGET:+.2f} in at least one scenario."
     )
 
 

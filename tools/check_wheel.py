@@ -10,6 +10,8 @@ NEEDED = (
     "napari_uai/napari.yaml",
     "napari_uai/py.typed",
     "napari_uai/workflow/recipes/*.toml",
+    "napari_uai/iscat/weights/*.safetensors",
+    "napari_uai/iscat/weights/*.json",
     "napari_uai/sample_data/*",
 )
 LIMIT = 15 * 2**20

@@ -46,11 +46,18 @@ def expected_false(scores: Array) -> Array:
     """
     low, high = (u**2 / 2 for u in WEAK)
     energy = scores**2 / 2
-    window = energy[(energy >= low) & (energy < high)] - low
-    decay = _decay(window, high - low)
-    total = len(window) / -np.expm1(-decay * (high - low))
+    n_weak = int(np.sum((energy >= low) & (energy < high)))
+    decay = weak_decay(scores)
+    total = n_weak / -np.expm1(-decay * (high - low))
     # One event is the least that can be extrapolated from.
     return np.asarray(max(total, 1.0) * np.exp(-decay * (energy - low)))
+
+
+def weak_decay(scores: Array) -> float:
+    """Return how fast the recording's weak events thin out, as a multiple of exp(-score^2 / 2)."""
+    low, high = (u**2 / 2 for u in WEAK)
+    energy = scores**2 / 2
+    return _decay(energy[(energy >= low) & (energy < high)] - low, high - low)
 
 
 def favour_common_sign(events: pd.DataFrame, polarity: Polarity) -> Array:

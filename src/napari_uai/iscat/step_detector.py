@@ -61,6 +61,7 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of
 
 Array: TypeAlias = npt.NDArray[np.float64]
+TilePx: TypeAlias = Annotated[int, Ge(32), Unit("px")]
 
 BINS_PER_BATCH = 20
 SEGMENT_BATCHES = 12
@@ -118,7 +119,7 @@ def detect_steps(
     point_spread_function: str = "fitted",
     drift_order: DriftOrder = 3,
     polarity: Polarity = "auto",
-    tile_px: Annotated[int, Ge(32), Unit("px")] = 96,
+    tile_px: TilePx = 96,
     border_px: Annotated[float, Ge(0), Unit("px")] = 2.0,
     min_score: Annotated[float, Gt(0), Unit("standard deviations")] = 3.0,
     monitor: Monitor = SILENT,

@@ -1,4 +1,4 @@
-"""The situations in which landings are looked for: still, drifting, and a living background."""
+"""The situations in which landings are looked for: still, drifting, and living backgrounds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Literal, TypeAlias, get_args
 from napari_uai.errors import BadValueError
 from napari_uai.simulate.settings import RecordingSettings
 
-ScenarioName: TypeAlias = Literal["still", "drift-0.05", "drift-0.2", "living"]
-"""Still stage; 0.05 and 0.2 px of drift; focus, wandering and fading scatterers, 0.03 px drift."""
+ScenarioName: TypeAlias = Literal[
+    "still", "drift-0.05", "drift-0.2", "living", "vesicles", "membrane"
+]
+"""Still stage; 0.05 and 0.2 px of drift; and three backgrounds that live, with 0.03 px of drift:
+focus changes, scatterers wander and fade; vesicles diffuse on a supported membrane; the membrane
+undulates."""
 
 SCENARIOS: tuple[ScenarioName, ...] = get_args(ScenarioName)
 
@@ -27,6 +31,11 @@ def scenario(name: ScenarioName, seed: int = 0) -> RecordingSettings:
     uniform from 3 to 10, four hot pixels, drift and noise of the laser, and a wandering pattern
     along rows and columns. Half of the particles are dark: a method must not live on knowing the
     sign, and particles interfere with speckle of any phase.
+
+    The vesicles are one to three times as strong as the strongest landings and move by 0.7 px along
+    either axis in one batch: wherever they pass they look like a particle that comes and goes.
+    The membrane turns the phase of the speckle by 0.01 rad, each 8 px in their own way, within
+    500 frames: no motion of the whole image describes that.
 
     Parameters
     ----------
@@ -54,4 +63,8 @@ def scenario(name: ScenarioName, seed: int = 0) -> RecordingSettings:
         return replace(still, drift_px=0.2)
     if name == "living":
         return replace(still, drift_px=0.03, focus_rad=0.15, scatterers=12)
+    if name == "vesicles":
+        return replace(still, drift_px=0.03, vesicles=12, vesicle_diffusion=5e-4)
+    if name == "membrane":
+        return replace(still, drift_px=0.03, membrane_rad=0.01)
     raise BadValueError(f"there is no scenario {name!r}: choose one of {', '.join(SCENARIOS)}")

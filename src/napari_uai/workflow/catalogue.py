@@ -457,6 +457,7 @@ STAGES: dict[str, Stage] = _catalogue(
     Stage("napari_uai.iscat.stage_drift:measure_stage_drift", "Measure stage drift", "register"),
     Stage("napari_uai.iscat.noise_floor:noise_floor", "Noise floor", "measure"),
     Stage("napari_uai.iscat.step_detector:detect_steps", "Detect steps", "measure"),
+    Stage("napari_uai.iscat.rescoring:rescore_steps", "Rescore steps", "measure"),
     Stage("napari_uai.iscat.step_detector:accept_events", "Accept events", "measure"),
     Stage("napari_uai.iscat.spots:detect_spots", "Detect spots", "measure"),
     Stage("napari_uai.iscat.mask_spots:spots_from_mask", "Spots from a mask", "measure"),
