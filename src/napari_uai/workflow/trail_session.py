@@ -59,12 +59,15 @@ class Question:
         Rows, columns; bool. Not changed by anybody from here on.
     top
         Trails that pictures show.
+    regions
+        Whether areas of ordinary traffic are wanted; without them, limits answer faster.
     """
 
     preset: Preset = "default"
     settings: tuple[str, ...] = ()
     masks: Mapping[str, Painted] = field(default_factory=dict)
     top: int = TOP
+    regions: bool = True
 
     def like(self, other: Question | None) -> bool:
         """Tell whether another question has the same answer."""
@@ -73,7 +76,7 @@ class Question:
     @property
     def key(self) -> tuple[Any, ...]:
         """What the answer depends on."""
-        return self.preset, self.settings, _mask_key(self.masks), self.top
+        return self.preset, self.settings, _mask_key(self.masks), self.top, self.regions
 
 
 class TrailSession:
@@ -123,7 +126,8 @@ class TrailSession:
         Returns
         -------
         TrailResult
-            Equal to that of :func:`~napari_uai.workflow.trails.analyse_trails`.
+            Equal to that of :func:`~napari_uai.workflow.trails.analyse_trails`; without regions
+            if they are not wanted.
 
         Raises
         ------
@@ -180,11 +184,13 @@ class TrailSession:
         shades: dict[str, ClassHeat] = self._keep(
             "shades", shaded_by, lambda: _shades(scored, heat, maps, **mapping.live)
         )
-        regions: tuple[Region, ...] = self._keep(
-            "regions",
-            (shaded_by, _key(parameters["regions"])),
-            lambda: _regions(scored, shades, parameters["regions"]),
-        )
+        regions: tuple[Region, ...] = ()
+        if question.regions:
+            regions = self._keep(
+                "regions",
+                (shaded_by, _key(parameters["regions"])),
+                lambda: _regions(scored, shades, parameters["regions"]),
+            )
         return TrailResult(
             trails=scored,
             scores=found.table,

@@ -14,6 +14,7 @@ from napari_uai.widgets.layers import KEY
 from napari_uai.widgets.trails.drawing import (
     class_colour,
     heat_colours,
+    label_points,
     line_width,
     path_of,
     region_shapes,
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 HEAT, TOP, TRACKS, REGIONS, CHOSEN, SCENE = "heat", "top", "tracks", "regions", "chosen", "scene"
 TRACKED_AT_MOST = 1500
 """Trails that are drawn as Tracks: the most anomalous of those listed."""
+
+TRAIL_FILLS = 0.6
+"""Part of the view that a chosen trail takes."""
+
+NEAREST = 4
+"""A chosen trail is shown in no less than this part of the scene."""
 
 COLOUR_FEATURES = {"score": "score", "class": "class_shade"}
 
@@ -50,10 +57,10 @@ class Display:
         self.viewer = viewer
         self.source: Source | None = None
         self.colour_by = "score"
-        self.time_shown = "whole"
+        self.time_shown = "just now"
         self._layers: dict[tuple[str, str], Any] = {}
         self._dropped: set[tuple[str, str]] = set()
-        self._hidden_parts: set[str] = set()
+        self._hidden_parts: set[str] = {REGIONS}
         self._adding = False
         viewer.layers.events.removed.connect(self._removed)
 
@@ -91,34 +98,45 @@ class Display:
         for number, (kind, heat) in enumerate(result.heat.items()):
             layer = self._layer(HEAT, kind)
             if layer is not None:
-                layer.data = heat.shade
+                _replace(layer, heat.shade)
             elif self._wanted(HEAT, kind):
-                layer = self._add_heat(kind, heat.shade, class_colour(number))
+                layer = self._add_heat(kind, heat.shade.copy(), class_colour(number))
             if layer is not None:
-                layer.visible = kind not in hidden and HEAT not in self._hidden_parts
+                _set_visible(layer, kind not in hidden and HEAT not in self._hidden_parts)
         for part, kind in list(self._layers):
             layer = self._layer(part, kind) if part == HEAT else None
             if layer is not None and kind not in result.heat:
-                layer.visible = False  # all of its trails are outside the mask
+                _set_visible(layer, False)  # all of its trails are outside the mask
 
     def show_classes(self, hidden: frozenset[str]) -> None:
         """Show the heat of some classes."""
         for part, kind in list(self._layers):
             layer = self._layer(part, kind)
             if part == HEAT and layer is not None:
-                layer.visible = kind not in hidden and HEAT not in self._hidden_parts
+                _set_visible(layer, kind not in hidden and HEAT not in self._hidden_parts)
 
     def show_top(self, ranking: Ranking, n: int) -> None:
         """Draw the first of the trails that are listed, each with its per cents."""
         from napari_uai.trails.pictures import percent
 
+        trails = ranking.result.trails
         rows = ranking.rows[:n].tolist()
+        places = ranking.places[:n].tolist()
         labels = [percent(value) for value in ranking.values[:n]]
-        paths = [path_of(ranking.result.trails, row) for row in rows]
+        paths = [path_of(trails, row) for row in rows]
+        parts = [
+            path_of(trails, row, ranking.result.stretches[place])
+            for row, place in zip(rows, places, strict=True)
+        ]
+        # Text stands in the middle of its shape: each has a point of its own.
+        points = [np.vstack([point, point + 0.01]) for point in label_points(paths, parts)]
         colours = [RANK_COLOURS[i % len(RANK_COLOURS)] for i in range(len(rows))]
-        ranks = np.arange(1, len(rows) + 1)
-        features = {"label": labels, "rank": ranks, "row": np.array(rows, np.int64)}
-        self._shapes(TOP, "top trails", paths, colours, features)
+        features = {
+            "label": [*[""] * len(rows), *labels],
+            "rank": np.tile(np.arange(1, len(rows) + 1), 2),
+            "row": np.tile(np.array(rows, np.int64), 2),
+        }
+        self._shapes(TOP, "top trails", [*paths, *points], [*colours, *colours], features)
 
     def show_regions(self, result: TrailResult, hidden: frozenset[str]) -> None:
         """Outline ordinary traffic."""
@@ -138,7 +156,7 @@ class Display:
         rows = ranking.rows[:TRACKED_AT_MOST]
         if not len(rows):
             if layer is not None:
-                layer.visible = False  # tracks cannot be empty
+                _set_visible(layer, False)  # tracks cannot be empty
             return
         data, features = self._tracked(source, ranking, rows)
         if layer is None:
@@ -147,7 +165,7 @@ class Display:
             layer.data = data
             layer.features = features
             layer.color_by = COLOUR_FEATURES[self.colour_by]
-        layer.visible = TRACKS not in self._hidden_parts
+        _set_visible(layer, TRACKS not in self._hidden_parts)
         self.show_time(self.time_shown)
 
     def show_time(self, shown: str) -> None:
@@ -166,6 +184,7 @@ class Display:
         moment = max(round(10 * self.source.ground.rate_hz), 1)
         layer.tail_length = moment if shown == "just now" else whole
         layer.head_length = whole if shown == "whole" else 0
+        layer.tail_width = 5 if shown == "just now" else 2
 
     def show_chosen(self, ranking: Ranking, row: int, *, move: bool = True) -> None:
         """Point out a trail and the stretch where it departs; look at it, and go to that time."""
@@ -191,7 +210,7 @@ class Display:
         for key in list(self._layers):
             layer = self._layer(*key)
             if key[0] == part and layer is not None:
-                layer.visible = shown
+                _set_visible(layer, shown)
 
     def masks(self) -> dict[str, Any]:
         """Return what is painted: for each class (``""`` for the others) its Labels layer."""
@@ -219,7 +238,7 @@ class Display:
                 metadata={KEY: {"kind": "mask", "class": kind, "scene": list(shape)}},
             )
             layer.brush_size = max(scene.width, scene.height) // 24
-        layer.visible = True
+        _set_visible(layer, True)
         self.viewer.layers.selection.active = layer
         layer.mode = "paint"
         return layer
@@ -317,18 +336,15 @@ class Display:
         if layer is None:
             with self._kept_selection():
                 layer = self._add_shapes(source, part, name)
-        kept = layer.selected_data
-        layer.selected_data = set()
-        layer.data = []
-        if paths:
-            layer.add(paths, shape_type="path", edge_color=colours, edge_width=width)
+        _replace_paths(layer, paths, colours, width)
+        known = layer.features
+        if paths and any(list(known.get(name, ())) != list(v) for name, v in features.items()):
             layer.features = dict(features)
-        layer.selected_data = {i for i in kept if i < len(paths)}
-        layer.visible = part not in self._hidden_parts
+        _set_visible(layer, part not in self._hidden_parts)
 
     def _add_shapes(self, source: Source, part: str, name: str) -> Any:
         place = source.ground.place
-        text = {"string": "{label}", "color": "white", "size": 11, "anchor": "upper_left"}
+        text = {"string": "{label}", "color": "white", "size": 12, "anchor": "center"}
         layer = self.viewer.add_shapes(
             None,
             ndim=2,
@@ -347,12 +363,17 @@ class Display:
         here = trails.trail(row)
         part = slice(here.start + stretch[0], max(here.start + stretch[1], here.start + 1))
         moment = float(trails.time[part.stop - 1])
-        middle = [float(np.mean((v[here].min(), v[here].max()))) for v in (trails.y, trails.x)]
-        world = source.ground.to_world(moment, *middle)[0]
+        corners = [[float(f(v[here])) for v in (trails.y, trails.x)] for f in (np.min, np.max)]
+        low, high = (source.ground.to_world(moment, *corner)[0] for corner in corners)
         viewer = self.viewer
         if viewer.dims.ndim >= 3:
-            viewer.dims.set_point(viewer.dims.ndim - 3, float(world[0]))
-        viewer.scene.camera.center = (float(world[1]), float(world[2]))
+            viewer.dims.set_point(viewer.dims.ndim - 3, float(low[0]))
+        scene = source.trails.scene
+        whole = np.abs(np.array(source.ground.place.scale[1:])) * (scene.height, scene.width)
+        sides = np.maximum(np.abs(high - low)[1:] / TRAIL_FILLS, whole / NEAREST)
+        camera = viewer.scene.camera
+        camera.center = tuple(((low + high) / 2)[1:].tolist())
+        camera.zoom = float(np.min(np.array(viewer.canvas.size) / np.minimum(sides, 1.1 * whole)))
 
     def _layer(self, part: str, kind: str = "") -> Any:
         layer = self._layers.get((part, kind))
@@ -385,3 +406,28 @@ class Display:
         yield
         if active is not None and active in self.viewer.layers:
             self.viewer.layers.selection.active = active
+
+
+def _replace(layer: Any, picture: Any) -> None:
+    """Show another picture of the same size; all else of the layer stays as it is."""
+    if layer.data.shape != picture.shape:
+        layer.data = picture.copy()
+        return
+    layer.data[:] = picture  # the layer's own copy; setting it anew takes five times as long
+    layer.refresh(extent=False, highlight=False, thumbnail=False)
+
+
+def _set_visible(layer: Any, visible: bool) -> None:
+    if layer.visible != visible:  # napari draws anew, even if nothing changes
+        layer.visible = visible
+
+
+def _replace_paths(layer: Any, paths: list[Any], colours: list[str], width: float) -> None:
+    """Draw other paths; those of equal number keep colours and widths, which is faster."""
+    if paths and len(paths) == len(layer.data):
+        layer.data = [(path, "path") for path in paths]
+        return
+    layer.selected_data = set()
+    layer.data = []
+    if paths:
+        layer.add(paths, shape_type="path", edge_color=colours, edge_width=width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.layers import KEY
 from napari_uai.widgets.trails.classes import ClassList
-from napari_uai.widgets.trails.display import Display
+from napari_uai.widgets.trails.display import REGIONS, Display
 from napari_uai.widgets.trails.ranking import SCORE_NAMES, rank
 from napari_uai.widgets.trails.settings import SettingsPage
 from napari_uai.widgets.trails.showing import ShowingPage
@@ -132,6 +133,7 @@ class TrailWorkflow(QWidget):
         self.showing.set_times(float(trails.time.min()), float(trails.time.max()), 9)
         for button in (self.new_mask_button, self.export_button, self.tiles_button):
             button.setEnabled(True)
+        self.pages.setCurrentIndex(1)
         self._tell_problems(trails.problems)
         self.ask()
 
@@ -152,6 +154,7 @@ class TrailWorkflow(QWidget):
             settings=self.settings.settings(),
             masks=masks,
             top=self.showing.n_top.value(),
+            regions=self.showing.parts[REGIONS].isChecked(),
         )
         self.work.ask(question)
 
@@ -167,15 +170,17 @@ class TrailWorkflow(QWidget):
 
     def export(self, folder: str | Path) -> None:
         """Write what the command line writes into a folder."""
-        result = self.result
-        if result is None:
+        session, question = self.work.session, self.question
+        if session is None or question is None:
             self.run_bar.show_error("there is nothing to export: wait until trails are ranked")
             return
+        whole = replace(question, regions=True)
 
         def write(monitor: Monitor) -> dict[str, Path]:
             from napari_uai.workflow.trail_outputs import write_trail_results
 
-            return write_trail_results(result, folder, monitor=monitor)
+            result = session.answer(whole, monitor=monitor.part(0.0, 0.3))
+            return write_trail_results(result, folder, monitor=monitor.part(0.3, 1.0))
 
         self.work.do(write, lambda paths: self._exported(paths, folder))
 
@@ -272,6 +277,7 @@ class TrailWorkflow(QWidget):
 
     def _show_part(self, part: str, shown: bool) -> None:
         self.display.set_part(part, shown)
+        self.ask()
         if shown and self.result is not None and self.ranking is not None:
             self.display.show_heat(self.result, self.classes.hidden())
             self.display.show_regions(self.result, self.classes.hidden())
@@ -337,6 +343,7 @@ class TrailWorkflow(QWidget):
         self.sources.open_asked.connect(lambda: self.open())  # noqa: PLW0108  # it takes no path
         self.sources.layer_asked.connect(self.use_layer)
         self.settings.changed.connect(self._timers["ask"].start)
+        self.settings.threshold_moved.connect(lambda: self.showing.parts[REGIONS].setChecked(True))
         self.classes.changed.connect(self._show_other_classes)
         self.showing.filtered.connect(self._list)
         self.showing.n_top.valueChanged.connect(self._timers["ask"].start)
@@ -374,10 +381,11 @@ class TrailWorkflow(QWidget):
         ):
             button.setObjectName(name)
             button.setEnabled(name == "region_class")
-        pages = QTabWidget()
+        self.pages = pages = QTabWidget()
         pages.setObjectName("pages")
         for page, title in (
-            (self._trails_page(), "Trails"),
+            (self.sources, "Open"),
+            (self._classes_page(), "Classes"),
             (self.settings, "Heat and ranks"),
             (self.showing, "Show"),
         ):
@@ -393,17 +401,22 @@ class TrailWorkflow(QWidget):
         layout.addWidget(self.run_bar)
         self.setMinimumWidth(400)
 
-    def _trails_page(self) -> QWidget:
+    def _classes_page(self) -> QWidget:
         page = QWidget()
         masks = QHBoxLayout()
         masks.addWidget(self.new_mask_button)
         masks.addWidget(QLabel("for"))
         masks.addWidget(self.region_class, 1)
+        hint = QLabel(
+            "Trails count where a region is painted, of all classes or of one; without any, "
+            "everywhere. Undo and redo as in every Labels layer."
+        )
+        hint.setWordWrap(True)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self.sources)
         layout.addWidget(self.classes)
         layout.addLayout(masks)
+        layout.addWidget(hint)
         layout.addStretch()
         return page
 

@@ -67,6 +67,7 @@ def scene_layer(source: Source) -> LayerTuple:
         {
             "name": f"{source.name}: scene",
             "rgb": True,
+            "opacity": 0.65,  # dimmed, so that heat and trails stand out
             **source.ground.covering(shown.shape[:2], trails),
             "axis_labels": TRAIL_AXES[1:],
             "metadata": {KEY: {**source.ground.place.record, "kind": "scene"}},
@@ -128,8 +129,8 @@ def tracks_look(source: Source, trails: Trails) -> dict[str, Any]:
         "tail_width": 2,
         "tail_length": whole,
         "head_length": whole,
-        "blending": "translucent",
-        "opacity": 0.7,
+        "blending": "translucent_no_depth",
+        "opacity": 0.9,
     }
 
 
@@ -145,7 +146,7 @@ def class_colour(number: int) -> str:
 
 
 def heat_colours(colour: str) -> npt.NDArray[np.float32]:
-    """Return a scale of colours for heat: from nothing, through the class's colour, to white.
+    """Return a scale of colours for heat: from nothing to the class's colour.
 
     Parameters
     ----------
@@ -158,15 +159,9 @@ def heat_colours(colour: str) -> npt.NDArray[np.float32]:
         (5, 4) red, green, blue and opacity; float32.
     """
     full = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    stops = np.array(
-        [
-            [*(0.35 * full), 0.0],
-            [*(0.6 * full), 0.45],
-            [*full, 0.7],
-            [*(0.5 + 0.5 * full), 0.85],
-            [*(0.15 * full + 0.85), 0.95],
-        ]
-    )
+    opacity = np.array([0.0, 0.3, 0.5, 0.65, 0.8])
+    light = np.array([0.5, 0.65, 0.8, 0.9, 1.0])
+    stops = np.column_stack([light[:, None] * full, opacity])
     return stops.astype(np.float32)
 
 
@@ -178,6 +173,37 @@ def path_of(trails: Trails, row: int, part: tuple[int, int] | None = None) -> np
     picks = np.unique(np.rint(np.linspace(first, end - 1, PATH_POINTS)).astype(np.int64))
     points = np.column_stack([trails.y[picks], trails.x[picks]]).astype(np.float64)
     return points if len(points) > 1 else np.vstack([points, points + 0.5])
+
+
+def label_points(
+    paths: Sequence[npt.NDArray[Any]], stretches: Sequence[npt.NDArray[Any]]
+) -> list[npt.NDArray[Any]]:
+    """Choose where the label of each trail stands: where it departs, away from those before it.
+
+    Parameters
+    ----------
+    paths
+        Points (y, x) of each trail, the most anomalous first.
+    stretches
+        Points of the part of each that departs.
+
+    Returns
+    -------
+    list of ndarray
+        y and x of each label, a point of its trail.
+    """
+    chosen: list[npt.NDArray[Any]] = []
+    for path, stretch in zip(paths, stretches, strict=True):
+        middle = stretch[len(stretch) // 2]
+        points = np.vstack([middle[None], stretch[::4], path[::4]])
+        if not chosen:
+            chosen.append(middle)
+            continue
+        away = np.linalg.norm(points[:, None] - np.array(chosen)[None], axis=2).min(axis=1)
+        spread = float(np.ptp(np.vstack([*paths]), axis=0).max())
+        free = np.flatnonzero(away > spread / 12)
+        chosen.append(points[free[0]] if len(free) else points[int(np.argmax(away))])
+    return chosen
 
 
 def region_shapes(regions: Sequence[Region], kinds: Sequence[str]) -> list[tuple[Any, str]]:
@@ -193,4 +219,4 @@ def region_shapes(regions: Sequence[Region], kinds: Sequence[str]) -> list[tuple
 def line_width(source: Source) -> float:
     """Return the width of lines in px of the scene that is seen well when all of it is shown."""
     scene = source.trails.scene
-    return max(scene.width, scene.height) / 320
+    return max(scene.width, scene.height) / 240

@@ -37,9 +37,12 @@ class SettingsPage(QWidget):
     ----------
     changed
         The user changed a setting.
+    threshold_moved
+        The user wants to see regions.
     """
 
     changed = Signal()
+    threshold_moved = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -175,6 +178,7 @@ class SettingsPage(QWidget):
 
     def _threshold_moved(self) -> None:
         self._show_threshold()
+        self.threshold_moved.emit()
         self.changed.emit()
 
     def _show_threshold(self) -> None:

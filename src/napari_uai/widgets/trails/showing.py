@@ -44,7 +44,7 @@ class ShowingPage(QWidget):
         self.n_top.setRange(1, 50)
         self.colour_by, self.time_shown = QComboBox(), QComboBox()
         self.colour_by.addItems(list(COLOUR_FEATURES))
-        self.time_shown.addItems(["whole", "until now", "just now"])
+        self.time_shown.addItems(["just now", "until now", "whole"])
         self.parts = {part: QCheckBox(text) for part, text in PARTS.items()}
         self._least_label, self._time_label = QLabel(), QLabel()
         self._start_s, self._end_s = 0.0, 0.0
@@ -109,8 +109,8 @@ class ShowingPage(QWidget):
             layout.addWidget(slider)
         self._time_label.setToolTip("Trails are listed if they are there at any time in between.")
         layout.addWidget(QLabel("<b>Layers</b>"))
-        for box in self.parts.values():
-            box.setChecked(True)
+        for part, box in self.parts.items():
+            box.setChecked(part != REGIONS)
             layout.addWidget(box)
         drawn = QWidget()
         rows = form_layout(drawn)

@@ -11,8 +11,10 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QPushButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -139,32 +141,54 @@ class SourcePanel(QWidget):
         _fill(self.camera, [r.camera for r in self._reports if r.location == place])
         for box in (self.location, self.camera):
             box.setEnabled(box.count() > 1)
+        self._show_choices()
 
     def _lay_out(self) -> None:
-        rows = form_layout(self)
+        from superqt import QCollapsible
+
         folder, file = QPushButton("Folder…"), QPushButton("File…")
         folder.clicked.connect(self._ask_folder)
         file.clicked.connect(self._ask_file)
-        named = QWidget()
-        line = QHBoxLayout(named)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.path, 1)
-        line.addWidget(folder)
-        line.addWidget(file)
-        add_row(rows, "Files", named, "Report folders of the scv2 tracker, csv, MOT text, JSON.")
+        buttons = QHBoxLayout()
+        for button in (folder, file):
+            buttons.addWidget(button)
+        buttons.addWidget(self.open_button, 1)
+        files = QWidget()
+        self._rows = rows = form_layout(files)
+        add_row(rows, "Files", self.path, "Report folders of the scv2 tracker, csv, MOT, JSON.")
         add_row(rows, "Location", self.location, "Of report folders.")
         add_row(rows, "Camera", self.camera, "Of report folders.")
-        add_row(rows, "Columns", self.columns, "What the columns of a text without names are.")
-        rows.addRow("", self.guessed)
-        rows.addRow("", self.open_button)
-        add_row(rows, "Tracks layer", self.tracks, "Tracks of any plugin, in time, y and x.")
-        add_row(rows, "Scene", self.picture, "Image layer that they move over, if there is one.")
-        rows.addRow("", self.use_button)
+        rows.addRow("", buttons)
+        how = QWidget()
+        how_rows = form_layout(how)
+        how_rows.addRow(self.guessed)
+        add_row(how_rows, "Columns", self.columns, "What the columns of a text without names are.")
+        more = QCollapsible("How files are read", expandedIcon="▾", collapsedIcon="▸")
+        more.addWidget(how)
+        layer = QWidget()
+        layer_rows = form_layout(layer)
+        add_row(layer_rows, "Tracks", self.tracks, "Tracks of any plugin, in time, y and x.")
+        add_row(layer_rows, "Scene", self.picture, "Image that they move over, if there is one.")
+        layer_rows.addRow("", self.use_button)
         for box in (self.location, self.camera, self.tracks, self.picture):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.setMinimumContentsLength(12)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        for widget in (
+            QLabel("<b>From files of a tracker</b>"), files, more,
+            QLabel("<b>Or from a layer, of any plugin</b>"), layer,
+        ):  # fmt: skip
+            layout.addWidget(widget)
+        layout.addStretch()
+        self._show_choices()
+
+    def _show_choices(self) -> None:
+        """Ask for location and camera where there are several."""
+        for box in (self.location, self.camera):
+            self._rows.setRowVisible(box, len(self._reports) > 1)
 
     def _ask_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Folder of trails", self.path.text())

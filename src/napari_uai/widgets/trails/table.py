@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_uai.widgets.trails.ranking import Ranking
 
 THUMBNAIL = QSize(64, 36)
-FIRST_COLUMNS = ("way", "rank", "score", "class", "trail", "ends")
+FIRST_COLUMNS = ("way", "rank", "score", "class", "ends", "trail")
 _NOWHERE = QModelIndex()
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
@@ -42,6 +42,7 @@ class RankedTable(QTableView):
         self.setIconSize(THUMBNAIL)
         self.setSortingEnabled(True)
         self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setShowGrid(False)
         header = self.horizontalHeader()
         header.setSortIndicator(1, Qt.SortOrder.AscendingOrder)
@@ -50,7 +51,7 @@ class RankedTable(QTableView):
         rows.setVisible(False)
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         rows.setDefaultSectionSize(THUMBNAIL.height() + 4)
-        for column, width in enumerate((72, 42, 50, 84, 104, 70)):
+        for column, width in enumerate((72, 52, 54, 88, 72, 170)):
             self.setColumnWidth(column, width)
         for column in range(len(FIRST_COLUMNS), self.ranks.columnCount()):
             self.setColumnWidth(column, 84)

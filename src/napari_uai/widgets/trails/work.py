@@ -40,7 +40,7 @@ class Work(QObject):
         super().__init__(parent)
         self.task = Task(parent)
         self.run_bar = RunBar(self.task)
-        self._session: TrailSession | None = None
+        self.session: TrailSession | None = None
         self._wanted: Question | None = None
         self._asked: Question | None = None
         self._settled: Question | None = None
@@ -59,7 +59,7 @@ class Work(QObject):
 
     def set_session(self, session: TrailSession | None) -> None:
         """Ask about other trails from now on."""
-        self._session = session
+        self.session = session
         self._wanted = self._asked = self._settled = None
 
     def ask(self, question: Question) -> None:
@@ -103,7 +103,7 @@ class Work(QObject):
     @property
     def _open_question(self) -> bool:
         wanted = self._wanted
-        return self._session is not None and wanted is not None and not wanted.like(self._settled)
+        return self.session is not None and wanted is not None and not wanted.like(self._settled)
 
     def _next(self) -> None:
         if self.task.running or self._delivering:
@@ -119,7 +119,7 @@ class Work(QObject):
             self.idle.emit()
 
     def _start_question(self) -> None:
-        session, question = self._session, self._wanted
+        session, question = self.session, self._wanted
         if session is None or question is None:
             return
         self._asked = question
@@ -140,7 +140,7 @@ class Work(QObject):
                 self._deliver(outcome)
                 return
             session, question, result = outcome
-            if session is self._session:
+            if session is self.session:
                 self._settled = question
                 self.answered.emit(question, result)
         finally:
