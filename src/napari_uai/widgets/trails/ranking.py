@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from napari_uai.trails.table import Trails
     from napari_uai.workflow.trails import TrailResult
 
 SCORE_NAMES = (
@@ -111,15 +112,26 @@ def nearest_trail(
     within_px
         Farther ones do not count.
     """
-    best, found = within_px, None
     trails = result.trails
     y, x = at
-    for row in rows.tolist():
+    near = rows[_boxes_near(trails, y, x, within_px)[rows]]
+    best, found = within_px, None
+    for row in near.tolist():
         here = trails.trail(row)
         apart = _distance(trails.y[here].astype(float) - y, trails.x[here].astype(float) - x)
         if apart < best - 1e-9:
             best, found = apart, row
     return found
+
+
+def _boxes_near(trails: Trails, y: float, x: float, within_px: float) -> npt.NDArray[np.bool_]:
+    """Tell which trails have a bounding box that reaches to a point."""
+    starts = trails.offsets[:-1]
+    near = np.ones(len(trails), bool)
+    for values, at in ((trails.y, y), (trails.x, x)):
+        near &= np.minimum.reduceat(values, starts) <= at + within_px
+        near &= np.maximum.reduceat(values, starts) >= at - within_px
+    return near
 
 
 def _distance(y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]) -> float:
