@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from napari_uai.workflow.catalogue import Stage
     from napari_uai.workflow.recipes import Recipe
     from napari_uai.workflow.run import RunResult
+
+Average: TypeAlias = Literal["lazy", "memory", "stored"]
+STORED_AVERAGE = "rolling_average.zarr"
+_RUN_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -175,14 +181,31 @@ class StageCall:
 
 @dataclass(frozen=True)
 class RecipeCall:
-    """A recipe and the video of a layer, ready to be run in any thread."""
+    """A recipe and the video of a layer, ready to be run in any thread.
+
+    Attributes
+    ----------
+    folder
+        Where the files of the run are written; None: nowhere.
+    average
+        Whether the rolling average stays lazy, is kept in memory or stored in the folder.
+    """
 
     recipe: Recipe
     array: Any
     place: Place
+    folder: Path | None = None
+    average: Average = "lazy"
 
     @classmethod
-    def of_layer(cls, recipe: Recipe, layer: Any) -> RecipeCall:
+    def of_layer(
+        cls,
+        recipe: Recipe,
+        layer: Any,
+        *,
+        folder: Path | None = None,
+        average: Average = "lazy",
+    ) -> RecipeCall:
         """Take the recording from a layer.
 
         Raises
@@ -194,42 +217,123 @@ class RecipeCall:
             raise BadValueError(
                 "a recipe needs an Image layer (frames, rows, columns): open a recording first"
             )
-        return cls(recipe, array_of(layer), place_of(layer))
+        return cls(recipe, array_of(layer), place_of(layer), folder, average)
+
+    def progress(self, fraction: float) -> dict[str, float]:
+        """Return how much of each stage is done, by its name."""
+        from napari_uai.workflow.run import progress_of_steps
+
+        return progress_of_steps(self.recipe, fraction / _RUN_SHARE)
 
     def run(self, monitor: Monitor = SILENT) -> Made:
         """Run the recipe; make layers of its rolling average, landings and localizations."""
+        from napari_uai.workflow.outputs import results_folder, write_files
+
+        # Entering the folder proves that it can be written before any long work is done.
+        with results_folder(self.folder) if self.folder else nullcontext() as partial:
+            result = self._result(monitor.part(0.0, _RUN_SHARE))
+            if isinstance(partial, Path):
+                write_files(result, partial, monitor=monitor.part(_RUN_SHARE, 0.83))
+        return self._made(result, monitor)
+
+    def _result(self, monitor: Monitor) -> RunResult:
         from napari_uai.widgets.shown import lazily
-        from napari_uai.workflow.catalogue import Offset
         from napari_uai.workflow.recording import Recording
-        from napari_uai.workflow.run import ROLLING_AVERAGE, run_recipe
+        from napari_uai.workflow.run import run_recipe
 
         record = self.place.record
+        steps = record.get("history", ())
+        opened = record.get("source") and not any("inputs" in step for step in steps)
         recording = Recording(
             lazily(self.array),
+            source=Path(record["source"]) if opened else None,
             pixel_size_um=record.get("pixel_size_um"),
             frame_rate_hz=record.get("frame_rate_hz"),
             first_frame=int(record.get("first_frame") or 0),
+            history=tuple(f"{s['stage']} {s['parameters'] or ''}".strip() for s in steps),
         )
-        result = run_recipe(recording, self.recipe, monitor=monitor.part(0.0, 0.95))
+        return run_recipe(recording, self.recipe, monitor=monitor)
+
+    def _made(self, result: RunResult, monitor: Monitor) -> Made:
+        from napari_uai.workflow.catalogue import Offset
+        from napari_uai.workflow.run import ROLLING_AVERAGE
+
         place = self.place.with_step(
             f"recipe {self.recipe.name}", {"toml": self.recipe.to_toml()}, [self.place.name]
         )
-        monitor.update(0.95, "contrast limits")
-        over = place.moved(result.origins.get(ROLLING_AVERAGE, Offset()))
+        origin = result.origins.get(ROLLING_AVERAGE)
+        over = place.moved(origin or Offset())
         layers: list[LayerTuple] = []
         if ROLLING_AVERAGE in result.videos:
             name = f"{place.name}: rolling average ({self.recipe.name})"
-            layers.append(image_layer(result.videos[ROLLING_AVERAGE], over, name=name))
+            video = self._average(result.videos[ROLLING_AVERAGE], monitor.part(0.83, 0.98))
+            layers.append(image_layer(video, over, name=name))
+        monitor.update(0.98, "layers")
         review = _review(result, over)
         if len(result.localizations):
-            shown = _in_video(result.localizations, result.origins.get(ROLLING_AVERAGE))
+            shown = _in_video(result.localizations, origin)
             name = f"{place.name}: localizations ({self.recipe.name})"
             layers.append(points_layer(shown, over, name=name, colour=RING_COLOURS[1]))
         if len(review.placed):
             layers.append(landings_layer(review, f"{place.name}: landings ({self.recipe.name})"))
         n = len(review.table)
         found = f"{n} landing{'' if n == 1 else 's'}" if n else "no landing found"
+        found += f", written to {self.folder}" if self.folder else ""
         return Made(layers, (), found, result.problems, review, result)
+
+    def _average(self, video: Any, monitor: Monitor) -> Any:
+        """Return the rolling average as it is to be kept."""
+        from napari_uai.videos.frames import compute_video
+        from napari_uai.videos.writers import write_video
+        from napari_uai.workflow.recording import open_recording
+
+        if self.average == "memory":
+            return compute_video(video, monitor=monitor)
+        if self.average == "stored" and self.folder is not None:
+            path = self.folder / STORED_AVERAGE
+            write_video(video, path, overwrite=True, monitor=monitor)
+            return open_recording(path).video
+        return video
+
+
+@dataclass(frozen=True)
+class FolderCall:
+    """A recipe and a folder of recordings, ready to be run in any thread."""
+
+    recipe: Recipe
+    source: Path
+    folder: Path
+
+    def progress(self, fraction: float) -> dict[str, float]:  # noqa: ARG002  # as RecipeCall
+        """Return nothing: the stages run once for each recording."""
+        return {}
+
+    def run(self, monitor: Monitor = SILENT) -> Made:
+        """Run the recipe on all recordings; make a table of what became of each."""
+        import pandas as pd
+
+        from napari_uai.workflow.batch import analyse_folder
+
+        if not self.source.is_dir():
+            raise BadValueError(f"{self.source} is no folder: choose the folder of the recordings")
+        outcomes = analyse_folder(self.source, self.folder, self.recipe, monitor=monitor)
+        rows = [
+            {
+                "recording": outcome.source.relative_to(self.source).as_posix(),
+                "landings": outcome.n_landings,
+                "localizations": outcome.n_localizations,
+                "failed": outcome.error,
+                "problems": "; ".join(outcome.problems),
+            }
+            for outcome in outcomes
+        ]
+        failed = sum(bool(outcome.error) for outcome in outcomes)
+        n = len(outcomes)
+        message = f"{n - failed} of {n} recordings analysed, results in {self.folder}"
+        if failed:
+            message += f"; {failed} failed: see the table"
+        return Made(tables=[NamedTable(f"{self.source.name}: recordings", pd.DataFrame(rows))],
+                    message=message)  # fmt: skip
 
 
 def landings_layer(review: Review, name: str) -> LayerTuple:

@@ -1,4 +1,4 @@
-"""The iSCAT run: a recording and a recipe in, landings out."""
+"""The iSCAT workflow: a recording and a recipe in, landings out."""
 
 from __future__ import annotations
 
@@ -10,22 +10,33 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_uai.errors import NapariUaiError, RecipeError
+from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
 from napari_uai.widgets.choices import LayerChoice
-from napari_uai.widgets.forms import ParameterForm, add_row, form_layout
+from napari_uai.widgets.forms import add_row, form_layout
+from napari_uai.widgets.recipe_steps import RecipeSteps
 from napari_uai.widgets.running import RunBar, Task
 from napari_uai.widgets.stages import scrolling, show
 from napari_uai.workflow.recipes import Recipe, load_recipe, recipe_names
 
 if TYPE_CHECKING:
-    from napari_uai.widgets.computing import Made
+    from napari_uai.widgets.computing import FolderCall, Made, RecipeCall
+    from napari_uai.widgets.landings import LandingsView
+    from napari_uai.widgets.review import Review
 
 DEFAULT_RECIPE = "matched"
+_SAME_RECORDING = ("name", "source")
+AVERAGES = {
+    "lazy": "computed when looked at",
+    "memory": "all frames in memory",
+    "stored": "stored with the results (zarr)",
+}
+"""What may become of the rolling average."""
 
 
 class RecipeWidget(QWidget):
@@ -42,20 +53,27 @@ class RecipeWidget(QWidget):
         self.setObjectName("iscat_run")
         self.viewer = napari_viewer
         self.recording = LayerChoice(self.viewer, "video")
-        self.recording.setObjectName("recording")
+        self.source_kind = QComboBox()
+        self.source_folder = FolderChoice("Folder with recordings", "a folder of recordings")
         self.recipe_choice = QComboBox()
-        self.recipe_choice.setObjectName("recipe")
         self.recipe_choice.addItems(recipe_names())
         self.recipe_choice.setCurrentText(DEFAULT_RECIPE)
         self.description = QLabel("")
         self.description.setWordWrap(True)
-        self.steps: _StepForms | None = None
+        self.steps: RecipeSteps | None = None
+        self.results_folder = FolderChoice("Folder for the results", "only in the viewer")
+        self.average = QComboBox()
+        self.landings: LandingsView | None = None
+        self._running: RecipeCall | FolderCall | None = None
         self.task = Task(self)
         self.run_bar = RunBar(self.task)
         self._lay_out()
         self.recipe_choice.currentTextChanged.connect(self.show_recipe)
+        self.source_kind.currentIndexChanged.connect(self._show_source)
         self.task.succeeded.connect(self._deliver)
+        self.task.progressed.connect(self._show_progress)
         self.run_bar.run_asked.connect(self.run)
+        self._show_source()
         if self.recipe_choice.count():
             self.show_recipe(self.recipe_choice.currentText())
 
@@ -69,7 +87,7 @@ class RecipeWidget(QWidget):
         """
         if self.steps is None:
             raise RecipeError("no recipe is chosen: choose or load one")
-        return self.steps.recipe.with_settings(self.steps.settings())
+        return self.steps.recipe()
 
     def show_recipe(self, recipe: str) -> None:
         """Show the stages of a recipe, given by name or path, with its parameters."""
@@ -84,47 +102,140 @@ class RecipeWidget(QWidget):
         self.recipe_choice.setCurrentText(recipe)
         self.recipe_choice.blockSignals(False)
         self.description.setText(loaded.description)
-        self.steps = _StepForms(loaded)
+        self.steps = RecipeSteps(loaded)
         self._area.setWidget(self.steps)
+
+    def call(self) -> RecipeCall | FolderCall:
+        """Return what Run will do.
+
+        Raises
+        ------
+        NapariUaiError
+            If something is missing or does not fit.
+        """
+        from napari_uai.widgets.computing import FolderCall, RecipeCall
+
+        folder, average = self.results_folder.path(), self.average.currentData()
+        if self.source_kind.currentData() == "folder":
+            source = self.source_folder.path()
+            if source is None or folder is None:
+                raise BadValueError(
+                    "a run on a folder needs both folders: that of the recordings and one for "
+                    "the results"
+                )
+            return FolderCall(self.recipe(), source, folder)
+        if average == "stored" and folder is None:
+            raise BadValueError(
+                "to store the rolling average, choose a folder for the results first"
+            )
+        return RecipeCall.of_layer(
+            self.recipe(), self.recording.layer(), folder=folder, average=average
+        )
 
     def run(self) -> None:
         """Run the recipe in a thread; add what it found to the viewer."""
-        from napari_uai.widgets.computing import RecipeCall
-
         try:
-            call = RecipeCall.of_layer(self.recipe(), self.recording.layer())
+            call = self.call()
         except NapariUaiError as error:
             self.run_bar.show_error(str(error))
             return
+        self._running = call
+        if self.steps is not None:
+            self.steps.show_progress({})
         self.run_bar.start(call.run)
 
     def save_recipe(self, path: str | Path) -> None:
         """Write the recipe as it stands; the command line then gives the same numbers."""
         Path(path).write_text(self.recipe().to_toml(), "utf-8")
 
+    def review(self) -> None:
+        """Open the landings of a layer, with what was accepted and rejected, once more."""
+        from napari_uai.widgets.landings import LandingsView
+        from napari_uai.widgets.review import Review
+
+        active = self.viewer.layers.selection.active
+        layers = [active, *reversed(self.viewer.layers)]
+        for layer in layers:
+            if layer is None or not hasattr(layer, "features"):
+                continue
+            try:
+                review = Review.of_layer(layer)
+            except NapariUaiError:
+                continue
+            self.landings = LandingsView(review, self.viewer, layer)
+            self.viewer.window.add_dock_widget(
+                self.landings, name=f"{layer.name} (review)", area="bottom", tabify=True
+            )
+            return
+        self.run_bar.show_error(
+            "no layer holds landings: run a recipe, or open a landings.csv, then review"
+        )
+
     def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002
         """List the viewer's layers anew; napari calls this when they change."""
         self.recording.reset_choices()
 
     def _lay_out(self) -> None:
-        top = QWidget()
-        rows = form_layout(top)
-        add_row(rows, "Recording", self.recording, "The raw recording, in counts.")
-        add_row(rows, "Recipe", self.recipe_choice, "Which stages it goes through.")
+        for widget, name in (
+            (self.recording, "recording"),
+            (self.source_kind, "source"),
+            (self.source_folder, "source_folder"),
+            (self.recipe_choice, "recipe"),
+            (self.results_folder, "results_folder"),
+            (self.average, "average"),
+        ):
+            widget.setObjectName(name)
+        self.source_kind.addItem("one open layer", "layer")
+        self.source_kind.addItem("all recordings of a folder", "folder")
+        for key, text in AVERAGES.items():
+            self.average.addItem(text, key)
+        top, bottom = QWidget(), QWidget()
+        self._rows = form_layout(top)
+        add_row(self._rows, "Run on", self.source_kind, "A layer, or files one after the other.")
+        add_row(self._rows, "Recording", self.recording, "The raw recording, in counts.")
+        add_row(self._rows, "Folder", self.source_folder, "Folders below it are searched, too.")
+        add_row(self._rows, "Recipe", self.recipe_choice, "Which stages it goes through.")
+        rows = form_layout(bottom)
+        add_row(rows, "Results in", self.results_folder, RESULTS_HELP)
+        add_row(rows, "Average", self.average, "What becomes of the rolling average.")
         self._area = scrolling(QWidget())
-        self._area.setMinimumHeight(260)
-        load, save = QPushButton("Load recipe…"), QPushButton("Save recipe…")
-        load.clicked.connect(self._ask_and_load)
-        save.clicked.connect(self._ask_and_save)
-        files = QHBoxLayout()
-        files.addWidget(load)
-        files.addWidget(save)
+        self._area.setMinimumHeight(200)
         layout = QVBoxLayout(self)
         layout.addWidget(top)
         layout.addWidget(self.description)
         layout.addWidget(self._area, 1)
-        layout.addLayout(files)
+        layout.addLayout(self._buttons())
+        layout.addWidget(bottom)
         layout.addWidget(self.run_bar)
+
+    def _buttons(self) -> QHBoxLayout:
+        buttons = QHBoxLayout()
+        for text, name, action, tip in (
+            ("Load…", "load", self._ask_and_load, "Load a recipe from a file (.toml)."),
+            ("Save…", "save", self._ask_and_save, "Save the recipe, for the command line, too."),
+            ("Reset", "reset", self._reset, "Show the recipe as it was loaded."),
+            ("Review", "review", self.review, "Open the landings of a layer once more."),
+        ):  # fmt: skip
+            button = QPushButton(text)
+            button.setObjectName(name)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, act=action: act())
+            buttons.addWidget(button)
+        return buttons
+
+    def _reset(self) -> None:
+        if self.steps is not None:
+            self.steps.reset()
+
+    def _show_source(self, *_: object) -> None:
+        is_folder = self.source_kind.currentData() == "folder"
+        self._rows.setRowVisible(self.recording, not is_folder)
+        self._rows.setRowVisible(self.source_folder, is_folder)
+        self.average.setEnabled(not is_folder)
+
+    def _show_progress(self, fraction: float, _message: str) -> None:
+        if self._running is not None and self.steps is not None and self.task.running:
+            self.steps.show_progress(self._running.progress(fraction))
 
     def _ask_and_load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load recipe", "", "Recipe (*.toml)")
@@ -138,66 +249,52 @@ class RecipeWidget(QWidget):
             try:
                 self.save_recipe(path)
             except (NapariUaiError, OSError) as error:
-                self.run_bar.show_error(f"recipe not saved: {error}")
+                self.run_bar.show_error(f"recipe not saved: {error}; choose another place")
 
     def _deliver(self, made: Made) -> None:
-        show(made, self.viewer)
+        if made.review is not None and self.landings is not None:
+            self._take_over(made.review)
+        view = show(made, self.viewer)
+        self.landings = view or self.landings
+        if made.result is not None and self.steps is not None:
+            self.steps.show_seconds(made.result.timings_s)
         self.run_bar.bar.setValue(1000)
         self.run_bar.say(f"Done: {made.message}")
 
+    def _take_over(self, review: Review) -> None:
+        """Keep what was accepted and rejected of the same recording."""
+        before = self.landings.review if self.landings is not None else review
+        if all(review.place.record.get(k) == before.place.record.get(k) for k in _SAME_RECORDING):
+            review.take_over(before)
 
-class _StepForms(QWidget):
-    """One folding section of parameters per stage of a recipe."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        from superqt import QCollapsible
+class FolderChoice(QWidget):
+    """A line for the path of a folder, and a button that asks for it."""
 
+    def __init__(self, title: str, empty: str) -> None:
         super().__init__()
-        self.recipe = recipe
-        self.forms: dict[str, ParameterForm] = {}
-        self._first: dict[str, dict[str, Any]] = {}
-        layout = QVBoxLayout(self)
+        self._title = title
+        self.line = QLineEdit()
+        self.line.setPlaceholderText(empty)
+        self.line.setClearButtonEnabled(True)
+        button = QPushButton("…")
+        button.setToolTip(title)
+        button.setFixedWidth(30)
+        button.clicked.connect(self._ask)
+        layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        for number, step in enumerate(recipe.steps, start=1):
-            section = QCollapsible(
-                f"{number}. {step.stage.title}", expandedIcon="▾", collapsedIcon="▸"
-            )
-            section.layout().setContentsMargins(0, 0, 0, 0)
-            section.layout().setSpacing(0)
-            section.content().layout().setContentsMargins(16, 2, 0, 6)
-            # A value that refers to another stage's follows it, so it is not asked for twice.
-            own = [
-                p for p in step.stage.parameters.values() if not _refers(step.parameters[p.name])
-            ]
-            if own:
-                form = ParameterForm(own, {p.name: step.parameters[p.name] for p in own})
-                self.forms[step.name] = form
-                self._first[step.name] = form.values()
-                section.addWidget(form)
-            else:
-                section.addWidget(QLabel("No parameters of its own."))
-            section.setObjectName(step.name)
-            layout.addWidget(section)
-        layout.addStretch()
+        layout.addWidget(self.line, 1)
+        layout.addWidget(button)
 
-    def settings(self) -> list[str]:
-        """Return what differs from the recipe, as the command line's ``--set`` takes it."""
-        return [
-            f"{name}.{parameter}={_toml(value)}"
-            for name, form in self.forms.items()
-            for parameter, value in form.values().items()
-            if value != self._first[name][parameter]
-        ]
+    def path(self) -> Path | None:
+        """Return the folder, None if none is given."""
+        text = self.line.text().strip()
+        return Path(text).expanduser() if text else None
+
+    def _ask(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, self._title, self.line.text())
+        if path:
+            self.line.setText(path)
 
 
-def _refers(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith("@")
-
-
-def _toml(value: Any) -> str:
-    import tomli_w
-
-    if value is None:
-        return "none"
-    return tomli_w.dumps({"value": value}, multiline_strings=False).partition("=")[2].strip()
+RESULTS_HELP = "Tables, picture, recipe and record of the run, as the command line writes them."

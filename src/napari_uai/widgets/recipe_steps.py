@@ -1,0 +1,136 @@
+"""The stages of a recipe as a list: switched on and off, opened for their parameters, followed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_uai.widgets.forms import ParameterForm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_uai.workflow.recipes import Recipe, Step
+
+
+class RecipeSteps(QWidget):
+    """One folding section per stage of a recipe, with a switch where the recipe does without it.
+
+    Parameters
+    ----------
+    recipe
+        What to begin with.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self._recipe = recipe
+        self.forms: dict[str, ParameterForm] = {}
+        self.switches: dict[str, QCheckBox] = {}
+        self.states: dict[str, QLabel] = {}
+        self._first: dict[str, dict[str, Any]] = {}
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        for number, step in enumerate(recipe.steps, start=1):
+            layout.addWidget(self._row(number, step))
+        layout.addStretch()
+
+    def recipe(self) -> Recipe:
+        """Return the recipe without what is switched off, with what stands in the forms.
+
+        Raises
+        ------
+        RecipeError
+            If a value does not fit, or a stage that is switched off is needed after all.
+        """
+        off = [name for name, switch in self.switches.items() if not switch.isChecked()]
+        return self._recipe.without(off).with_settings(self.settings())
+
+    def settings(self) -> list[str]:
+        """Return what differs from the recipe, as the command line's ``--set`` takes it."""
+        return [
+            f"{name}.{parameter}={_toml(value)}"
+            for name, form in self.forms.items()
+            if self.switches[name].isChecked()
+            for parameter, value in form.values().items()
+            if value != self._first[name][parameter]
+        ]
+
+    def reset(self) -> None:
+        """Show the recipe as it was loaded."""
+        for form in self.forms.values():
+            form.reset()
+        for switch in self.switches.values():
+            switch.setChecked(True)
+
+    def show_progress(self, shares: Mapping[str, float]) -> None:
+        """Show how much of each stage is done, 0 to 1."""
+        for name, state in self.states.items():
+            share = shares.get(name)
+            state.setText("" if not share else "✓" if share >= 1 else f"{share:.0%}")
+
+    def show_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Show what each stage took."""
+        for name, state in self.states.items():
+            state.setText(f"✓ {seconds[name]:.1f} s" if name in seconds else "")
+
+    def _row(self, number: int, step: Step) -> QWidget:
+        row = QWidget()
+        across = QHBoxLayout(row)
+        across.setContentsMargins(0, 0, 0, 0)
+        across.setSpacing(4)
+        switch = self.switches[step.name] = QCheckBox()
+        switch.setObjectName(f"switch_{step.name}")
+        switch.setChecked(True)
+        optional = self._recipe.can_be_left_out(step.name)
+        switch.setEnabled(optional)
+        switch.setToolTip(
+            "Untick to leave this stage out." if optional else "The recipe needs this stage."
+        )
+        section = self._section(number, step)
+        switch.toggled.connect(section.setEnabled)
+        state = self.states[step.name] = QLabel("")
+        state.setObjectName(f"state_{step.name}")
+        state.setMinimumWidth(48)
+        state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+        state.setContentsMargins(0, 5, 2, 0)
+        across.addWidget(switch, 0, Qt.AlignmentFlag.AlignTop)
+        across.addWidget(section, 1)
+        across.addWidget(state)
+        switch.setContentsMargins(0, 5, 0, 0)
+        return row
+
+    def _section(self, number: int, step: Step) -> QWidget:
+        from superqt import QCollapsible
+
+        section = QCollapsible(f"{number}. {step.stage.title}", expandedIcon="▾", collapsedIcon="▸")
+        section.setObjectName(step.name)
+        section.setToolTip(f"<qt>{step.stage.summary.replace('`', '')}</qt>")
+        section.layout().setContentsMargins(0, 0, 0, 0)
+        section.layout().setSpacing(0)
+        section.content().layout().setContentsMargins(16, 2, 0, 6)
+        # A value that refers to another stage's follows it, so it is not asked for twice.
+        own = [p for p in step.stage.parameters.values() if not _refers(step.parameters[p.name])]
+        if not own:
+            section.addWidget(QLabel("No parameters of its own."))
+            return section
+        form = ParameterForm(own, {p.name: step.parameters[p.name] for p in own})
+        self.forms[step.name] = form
+        self._first[step.name] = form.values()
+        section.addWidget(form)
+        return section
+
+
+def _refers(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("@")
+
+
+def _toml(value: Any) -> str:
+    import tomli_w
+
+    if value is None:
+        return "none"
+    return tomli_w.dumps({"value": value}, multiline_strings=False).partition("=")[2].strip()

@@ -1,0 +1,269 @@
+"""The iSCAT workflow dock: a recipe is edited, run and stored, as on the command line."""
+
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtWidgets import QTableView
+from typer.testing import CliRunner
+
+from napari_uai.cli import app
+from napari_uai.videos.writers import write_video
+from napari_uai.widgets.landings import LandingsView
+from napari_uai.workflow.recipes import load_recipe
+from napari_uai.workflow.samples import sample_path
+
+TITLE = "Find landings (iSCAT)"
+QUICK = """
+description = "For a test."
+
+[[stage]]
+name = "power"
+use = "power_normalization"
+
+[[stage]]
+name = "dra"
+use = "differential_rolling_average"
+[stage.parameters]
+batch_size = 100
+
+[[stage]]
+name = "spots"
+use = "detect_spots"
+[stage.parameters]
+threshold = 8.0
+
+[outputs]
+localizations = "spots"
+"""
+
+
+@pytest.fixture
+def quick(tmp_path):
+    path = tmp_path / "quick.toml"
+    path.write_text(QUICK)
+    return str(path)
+
+
+@pytest.fixture
+def dock(viewer, open_widget, quick, recording):
+    viewer.add_image(recording, name="raw")
+    widget = open_widget(viewer, TITLE)
+    widget.show_recipe(quick)
+    return widget
+
+
+def test_a_recipe_saved_by_the_dock_gives_the_same_landings_on_the_command_line(
+    viewer, open_widget, run, tmp_path
+):
+    path = sample_path("landings.bin")
+    [layer] = viewer.open(path, plugin="napari-uai")
+    widget = open_widget(viewer, TITLE)
+    widget.recording.choose(layer.name)
+    widget.show_recipe("matched")
+    widget.steps.forms["dra"].set_values({"batch_size": 150})
+    widget.steps.switches["moved"].setChecked(False)
+    widget.results_folder.line.setText(str(tmp_path / "dock"))
+    assert "landing" in run(widget, timeout=120_000)
+    widget.save_recipe(tmp_path / "saved.toml")
+    widget.landings.export(tmp_path / "exported.csv")
+    done = CliRunner().invoke(
+        app,
+        [
+            "iscat",
+            str(path),
+            "--out",
+            str(tmp_path / "cli"),
+            "--recipe",
+            str(tmp_path / "saved.toml"),
+        ],
+    )
+    assert done.exit_code == 0, done.output
+    expected = (tmp_path / "cli" / "landings.csv").read_bytes()
+    assert expected.count(b"\n") > 3
+    assert (tmp_path / "exported.csv").read_bytes() == expected
+    assert (tmp_path / "dock" / "landings.csv").read_bytes() == expected
+    localizations = (tmp_path / "cli" / "localizations.csv").read_bytes()
+    assert (tmp_path / "dock" / "localizations.csv").read_bytes() == localizations
+    assert not (tmp_path / "cli" / "drift.csv").exists()
+
+
+def test_a_stage_is_switched_off_where_the_recipe_does_without_it(viewer, dock, run, tmp_path):
+    assert dock.steps.switches["power"].isEnabled()
+    assert not dock.steps.switches["spots"].isEnabled()
+    dock.steps.switches["power"].setChecked(False)
+    assert [step.name for step in dock.recipe().steps] == ["dra", "spots"]
+    dock.save_recipe(tmp_path / "saved.toml")
+    assert load_recipe(tmp_path / "saved.toml").step("dra").inputs == ("recording",)
+    assert run(dock).startswith("Done")
+    assert "power" not in viewer.layers[1].metadata["napari_uai"]["history"][-1]["parameters"][
+        "toml"
+    ].replace("power_normalization", "power")
+    dock.steps.reset()
+    assert [step.name for step in dock.recipe().steps] == ["power", "dra", "spots"]
+
+
+def test_each_stage_tells_what_it_took(dock, run):
+    run(dock)
+    assert all(state.text().endswith(" s") for state in dock.steps.states.values())
+
+
+def test_progress_is_told_stage_by_stage(dock):
+    dock.steps.show_progress({"power": 1.0, "dra": 0.5, "spots": 0.0})
+    texts = {name: state.text() for name, state in dock.steps.states.items()}
+    assert texts == {"power": "✓", "dra": "50%", "spots": ""}
+
+
+@pytest.mark.parametrize(("average", "kind"), [("memory", np.ndarray), ("stored", da.Array)])
+def test_the_rolling_average_is_kept_as_asked(viewer, dock, run, tmp_path, average, kind):
+    dock.results_folder.line.setText(str(tmp_path / "out"))
+    assert str(tmp_path / "out") in run(dock)
+    lazy = np.asarray(viewer.layers[1].data)
+    dock.average.setCurrentIndex(dock.average.findData(average))
+    dock.recording.choose("raw")
+    run(dock)
+    made = [layer for layer in viewer.layers if "rolling average" in layer.name][-1]
+    assert isinstance(made.data, kind)
+    np.testing.assert_array_equal(np.asarray(made.data), lazy)
+    assert (tmp_path / "out" / "run.json").exists()
+    assert (tmp_path / "out" / "rolling_average.zarr").exists() == (average == "stored")
+
+
+def test_a_folder_of_recordings_gives_a_table_and_a_folder_each(
+    viewer, open_widget, run, quick, recording, tmp_path
+):
+    for name in ("one", "two"):
+        write_video(recording, tmp_path / "in" / f"{name}.npy")
+    (tmp_path / "in" / "bad.npy").write_bytes(b"nothing")
+    widget = open_widget(viewer, TITLE)
+    widget.show_recipe(quick)
+    widget.source_kind.setCurrentIndex(1)
+    widget.source_folder.line.setText(str(tmp_path / "in"))
+    widget.results_folder.line.setText(str(tmp_path / "out"))
+    message = run(widget)
+    assert "2 of 3 recordings" in message
+    assert "1 failed" in message
+    assert (tmp_path / "out" / "one" / "localizations.csv").exists()
+    [table] = [
+        inner
+        for dock in viewer.window.dock_widgets.values()
+        for inner in dock.findChildren(QTableView)
+    ]
+    assert table.model().rowCount() == 3
+
+
+def test_what_is_missing_is_said_and_the_dock_goes_on(
+    viewer, open_widget, quick, run, recording, notifications, tmp_path
+):
+    widget = open_widget(viewer, TITLE)
+    widget.show_recipe(quick)
+    widget.run_bar.run_button.click()
+    assert "open a recording first" in notifications[-1]
+    widget.source_kind.setCurrentIndex(1)
+    widget.run_bar.run_button.click()
+    assert "needs both folders" in notifications[-1]
+    widget.source_folder.line.setText(str(tmp_path / "missing"))
+    widget.results_folder.line.setText(str(tmp_path / "out"))
+    run(widget)
+    assert "choose the folder of the recordings" in notifications[-1]
+    widget.source_kind.setCurrentIndex(0)
+    viewer.add_image(recording, name="raw")
+    assert run(widget).startswith("Done")
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_run(dock, run, tmp_path, notifications):
+    (tmp_path / "file").write_text("")
+    dock.results_folder.line.setText(str(tmp_path / "file" / "out"))
+    run(dock)
+    assert "choose another folder" in notifications[-1]
+    assert len(dock.viewer.layers) == 1
+    dock.results_folder.line.setText("")
+    assert run(dock).startswith("Done")
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        (np.zeros((4, 4, 3), np.uint8), {"rgb": True}),
+        (np.zeros((2, 3, 8, 8)), {}),
+    ],
+)
+def test_layers_that_are_no_video_are_not_offered(viewer, open_widget, data, options):
+    viewer.add_image(data, name="odd", **options)
+    viewer.add_labels(np.zeros((8, 8), int), name="empty")
+    widget = open_widget(viewer, TITLE)
+    assert widget.recording.layer() is None
+    assert "add an Image layer first" in widget.recording.currentText()
+
+
+def test_an_image_of_one_frame_is_too_short_and_says_so(viewer, open_widget, run, quick, recording,
+                                                         notifications):  # fmt: skip
+    viewer.add_image(recording[0], name="one frame")
+    widget = open_widget(viewer, TITLE)
+    widget.show_recipe(quick)
+    run(widget)
+    assert "a longer video" in notifications[-1]
+
+
+def test_a_file_that_vanished_is_one_clear_message(
+    viewer, open_widget, run, quick, recording, tmp_path, notifications
+):
+    path = write_video(recording, tmp_path / "recording.bin")
+    [layer] = viewer.open(path, plugin="napari-uai")
+    widget = open_widget(viewer, TITLE)
+    widget.show_recipe(quick)
+    widget.recording.choose(layer.name)
+    path.write_bytes(b"short")
+    run(widget)
+    assert "open it again" in notifications[-1]
+    viewer.add_image(recording, name="raw")
+    widget.recording.choose("raw")
+    assert run(widget).startswith("Done")
+
+
+def test_verdicts_are_kept_when_the_recipe_runs_again(viewer, open_widget, run, tmp_path):
+    [layer] = viewer.open(sample_path("landings.bin"), plugin="napari-uai")
+    widget = open_widget(viewer, TITLE)
+    widget.recording.choose(layer.name)
+    widget.show_recipe("classical")
+    widget.steps.forms["dra"].set_values({"batch_size": 150})
+    run(widget, timeout=120_000)
+    first = widget.landings
+    first.choose(0)
+    first.judge("yes")
+    widget.recording.choose(layer.name)
+    run(widget, timeout=120_000)
+    assert widget.landings is not first
+    assert widget.landings.review.verdicts[0] == "yes"
+    widget.landings.export(tmp_path / "landings.csv")
+    assert pd.read_csv(tmp_path / "landings.csv")["accepted"][0] == "yes"
+
+
+def test_closing_the_window_during_a_run_and_a_preview_ends_both(
+    plugin, make_napari_viewer_proxy, open_widget, qtbot
+):
+    viewer = make_napari_viewer_proxy()
+    [layer] = viewer.open(sample_path("landings.bin"), plugin="napari-uai")
+    stage = open_widget(viewer, "Differential rolling average")
+    stage.form.set_values({"batch_size": 200})
+    with qtbot.waitSignal(stage.preview.shown, timeout=30_000):
+        stage.preview.tick.setChecked(True)
+    widget = open_widget(viewer, TITLE)
+    widget.recording.choose(layer.name)
+    widget.run_bar.run_button.click()
+    qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 0, timeout=30_000)
+    stop = widget.task._stop
+    viewer.close()
+    qtbot.waitUntil(stop.is_set, timeout=5_000)
+
+
+def test_landings_are_reviewed_again_from_their_layer(viewer, dock, notifications):
+    dock.review()
+    assert "run a recipe" in notifications[-1]
+    table = pd.DataFrame({"landing": [1], "raw_frame": [300], "contrast": [0.02], "score": [9.0]})
+    viewer.add_points([[300, 10, 8]], features=table, name="found")
+    dock.review()
+    assert isinstance(dock.landings, LandingsView)
+    assert len(dock.landings.table) == 1
