@@ -53,6 +53,7 @@ bench: $(READY)
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_dra.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_recipes.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_trails.py
+	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_network.py
 
 bench-detection: $(READY)
 	$(BIN)/python benchmarks/bench_detection.py $(ARGS)

@@ -169,7 +169,8 @@ def train_network(
         precision=chosen_precision(precision, where),
         out=Path(out),
     )
-    model = _first_weights(network, how, start_from).to(where)
+    model = _first_weights(network, how, start_from)
+    model = model.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     history = run.go(model, on_epoch, monitor)
     return load_weights(run.out), history
 
@@ -357,9 +358,11 @@ class _Run:
             }
             save_weights(model, self.out, trained=trained)
         write_whole(self.out.with_suffix(".csv"), history.to_csv(index=False).encode())
-        tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+        tensors = {f"model.{k}": v.contiguous() for k, v in model.state_dict().items()}
         for i, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{k}": torch.as_tensor(v) for k, v in state.items()}
+            tensors |= {
+                f"optimizer.{i}.{k}": torch.as_tensor(v).contiguous() for k, v in state.items()
+            }
         write_whole(self._state("safetensors"), save_tensors(tensors))
         text = json.dumps(self._described() | {"history": history.to_dict("list")}, indent=1)
         write_whole(self._state("json"), text.encode())
