@@ -98,9 +98,7 @@ def training_step(
 def keras_figures(video: np.ndarray) -> None:
     """Print what Keras takes for the reference's network."""
     if importlib.util.find_spec("tensorflow") is None:
-        print(
-            "\nKeras is not installed here; elsewhere it took 22 to 28 ms per frame, 1650 ms per step"
-        )
+        print("\nKeras is not installed here (elsewhere: 22 to 28 ms per frame, 1650 ms per step)")
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     model = keras_reference()
