@@ -162,6 +162,7 @@ class Display:
         if layer is None:
             layer = self._add_tracks(source, ranking, data, features)
         else:
+            layer.color_by = "track_id"  # else napari warns that the feature is missing meanwhile
             layer.data = data
             layer.features = features
             layer.color_by = COLOUR_FEATURES[self.colour_by]
@@ -384,7 +385,7 @@ class Display:
 
     def _removed(self, event: Any) -> None:
         for key, layer in list(self._layers.items()):
-            if layer is event.value:
+            if layer == event.value:  # ours may be wrapped by napari, it is not the same object
                 del self._layers[key]
                 if not self._adding:
                     self._dropped.add(key)
