@@ -51,6 +51,7 @@ wheel-test: $(READY)
 # With the threads that a user's run has.
 bench: $(READY)
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_dra.py
+	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_forest.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_recipes.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_trails.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_network.py
