@@ -176,6 +176,67 @@ def iscat(
 
 
 @app.command()
+def train(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A recording.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="NAME.safetensors; goes on if it was stopped before.")
+    ],
+    recipe: Annotated[
+        str, typer.Option(help="Recipe whose rolling average is learnt, or a .toml file.")
+    ] = "network",
+    height: Height = None,
+    width: Width = None,
+    dtype: Dtype = None,
+    offset: Offset = None,
+    frames: FrameText = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="GROUP.NAME=VALUE",
+            help="For example training.epochs=5, network.channels=8 or dra.batch_size=500.",
+        ),
+    ] = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--start-from", help="Weights to begin with.")
+    ] = None,
+) -> int:
+    """Train a network to predict a recording's background from the recording itself."""
+    from napari_uai.workflow.batch import Layout
+    from napari_uai.workflow.training import train_on_recording
+
+    def tell(history: pd.DataFrame) -> None:
+        row = history.iloc[-1]
+        losses = f"{row.training_loss:.4f} in training, {row.validation_loss:.4f} held out"
+        typer.echo(f"epoch {int(row.epoch)}: loss {losses}, {row.seconds:.0f} s", err=True)
+
+    try:
+        with _compiling(), _progress(source.name) as monitor:
+            result = train_on_recording(
+                source,
+                out,
+                recipe=recipe,
+                settings=settings or (),
+                layout=Layout(height, width, dtype, offset, _frame_range(frames)),
+                start_from=start_from,
+                on_epoch=tell,
+                monitor=monitor,
+            )
+    except (CancelledError, KeyboardInterrupt):
+        if not out.with_suffix(".csv").exists():
+            raise
+        kept = f"{out} holds the best whole epoch; the same command goes on from the last"
+        return _say(f"stopped; {kept}", INTERRUPTED)
+    best = result.history.iloc[int(result.history["validation_loss"].to_numpy().argmin())]
+    typer.echo(
+        f"best epoch {int(best.epoch)} of {len(result.history) - 1}: held-out loss "
+        f"{best.validation_loss:.4f} of the noise's variance, {100 * result.gain:.1f} % below "
+        f"untrained; {result.path}"
+    )
+    return 0
+
+
+@app.command()
 def trails(
     source: Annotated[
         Path,
@@ -253,7 +314,8 @@ def trails(
 def simulate_iscat(
     out: Out,
     scenario: Annotated[
-        str, typer.Option(help="still, drift-0.05, drift-0.2, living or sample.")
+        str,
+        typer.Option(help="still, drift-0.05, drift-0.2, living, vesicles, membrane or sample."),
     ] = "still",
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     name: Annotated[str, typer.Option(help="Name of the file.")] = "recording.bin",

@@ -1,0 +1,220 @@
+"""Training on a recording: the network that predicts its background, from the recording itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from napari_uai.errors import BadValueError, RecipeError, WeightsError
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.workflow.batch import Layout
+from napari_uai.workflow.catalogue import nearest
+from napari_uai.workflow.recipes import RECORDING, Recipe, Step, load_recipe, toml_value
+from napari_uai.workflow.recording import Recording, open_recording
+from napari_uai.workflow.run import ROLLING_AVERAGE, run_recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_uai.fastdvdnet.settings import NetworkSettings
+    from napari_uai.fastdvdnet.train import TrainingSettings
+    from napari_uai.fastdvdnet.weights import Weights
+    from napari_uai.videos.frames import Video
+
+GROUPS = ("network", "training")
+"""What stands before the dot in a setting that is not one of the recipe's."""
+
+CORRECTED = "stage_drift_correction"
+
+Settings = TypeVar("Settings")
+Told: TypeAlias = Callable[["pd.DataFrame"], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What came of training.
+
+    Attributes
+    ----------
+    weights
+        Of the best epoch.
+    path
+        Where they stand.
+    history
+        ``epoch, training_loss, validation_loss, learning_rate, seconds``; losses in variances of
+        the video's noise; row 0 is before training.
+    """
+
+    weights: Weights
+    path: Path
+    history: pd.DataFrame
+
+    @property
+    def gain(self) -> float:
+        """By what part of the noise's variance the best epoch is below no training at all."""
+        losses = self.history["validation_loss"]
+        return float(1 - losses.min() / losses.iloc[0])
+
+
+def train_on_recording(
+    source: str | Path | Recording,
+    out: str | Path,
+    *,
+    recipe: Recipe | str | Path = "network",
+    settings: Iterable[str] = (),
+    layout: Layout | None = None,
+    start_from: str | Path | None = None,
+    on_epoch: Told | None = None,
+    monitor: Monitor = SILENT,
+) -> Training:
+    """Train a network to predict the drift-corrected rolling average of a recording.
+
+    A training that was stopped goes on where it was when it is called again in the same way.
+
+    Parameters
+    ----------
+    source
+        A recording, or the file of one.
+    out
+        ``NAME.safetensors``; ``NAME.json`` (what it is) and ``NAME.csv`` (history) stand beside it.
+    recipe
+        Whose stages make the rolling average: up to the one that corrects its stage drift.
+    settings
+        Parameters that differ, as ``training.epochs=5``, ``network.channels=8`` or
+        ``dra.batch_size=500``.
+    layout
+        Shape and type of a headerless file, and the range of frames.
+    start_from
+        Weights to begin with.
+    on_epoch
+        Called with the history after each epoch.
+    monitor
+        Progress and cancelling, once per batch of windows; the last whole epoch stays.
+
+    Raises
+    ------
+    NapariUaiError
+        If a setting does not fit, the recording is too short, or the folder cannot be written.
+    """
+    train = _train()
+    groups = _grouped(settings)
+    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    chosen = chosen.with_settings(groups["recipe"])
+    stride = int(chosen.values(ROLLING_AVERAGE)["batch_size"])
+    network, training = _settings(groups, stride)
+    recording = source if isinstance(source, Recording) else _opened(source, layout)
+    weights, history = train.train_network(
+        rolling_average(recording, chosen, monitor=monitor.part(0, 0.05, "reading")),
+        out,
+        network=network,
+        training=training,
+        start_from=start_from,
+        on_epoch=on_epoch or _tell_nobody,
+        monitor=monitor.part(0.05, 1),
+    )
+    return Training(weights, Path(out), history)
+
+
+def rolling_average(recording: Recording, recipe: Recipe, *, monitor: Monitor = SILENT) -> Video:
+    """Return the rolling average of a recipe, its stage drift corrected if the recipe does that.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe makes none.
+    """
+    steps = [s for s in recipe.steps if s.stage.name == CORRECTED]
+    steps = steps or [s for s in recipe.steps if s.name == ROLLING_AVERAGE]
+    if not steps:
+        raise RecipeError(f"recipe {recipe.name} makes no rolling average: choose another")
+    last = steps[0].name
+    only = replace(recipe, steps=_needed(recipe, last), outputs={})
+    return run_recipe(recording, only, monitor=monitor).videos[last]
+
+
+def training_parameters() -> Mapping[str, Any]:
+    """Return the default of every setting by its name, as ``--set`` takes it."""
+    network, training = _settings({"network": [], "training": []}, 500)
+    both = {"network": asdict(network), "training": asdict(training)}
+    return {f"{group}.{name}": v for group, values in both.items() for name, v in values.items()}
+
+
+def _train() -> Any:
+    """Import what needs torch."""
+    try:
+        from napari_uai.fastdvdnet import train
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("torch", "safetensors"):
+            raise
+        raise WeightsError(
+            "training needs torch and safetensors: install napari-uai[network]"
+        ) from error
+    return train
+
+
+def _opened(source: str | Path, layout: Layout | None) -> Recording:
+    how = layout or Layout()
+    return open_recording(
+        source,
+        height=how.height,
+        width=how.width,
+        dtype=how.dtype,
+        offset=how.offset,
+        frames=how.frames,
+    )
+
+
+def _needed(recipe: Recipe, last: str) -> tuple[Step, ...]:
+    """Return the steps that one step needs, itself included."""
+    needed = {last}
+    for step in reversed(recipe.steps):
+        if step.name in needed:
+            needed |= set(step.inputs) - {RECORDING}
+    return tuple(step for step in recipe.steps if step.name in needed)
+
+
+def _grouped(settings: Iterable[str]) -> dict[str, list[str]]:
+    """Tell settings of the network and of training from those of the recipe."""
+    groups: dict[str, list[str]] = {"recipe": [], **{group: [] for group in GROUPS}}
+    for setting in settings:
+        group, dot, rest = setting.partition(".")
+        known = dot and group.strip() in GROUPS
+        groups[group.strip() if known else "recipe"].append(rest if known else setting)
+    return groups
+
+
+def _settings(
+    groups: Mapping[str, list[str]], stride: int
+) -> tuple[NetworkSettings, TrainingSettings]:
+    from napari_uai.fastdvdnet.settings import NetworkSettings
+
+    train = _train()
+    network = _changed("network", NetworkSettings(stride=stride), groups["network"])
+    return network, _changed("training", train.TrainingSettings(), groups["training"])
+
+
+def _changed(group: str, base: Settings, settings: Iterable[str]) -> Settings:
+    """Change a dataclass by NAME=VALUE texts, each in the type of its field."""
+    from pydantic import TypeAdapter, ValidationError
+
+    values = {f.name: getattr(base, f.name) for f in fields(base)}  # type: ignore[arg-type]
+    for setting in settings:
+        name, equals, text = (part.strip() for part in setting.partition("="))
+        if not equals:
+            raise BadValueError(f"setting {group}.{setting} is not understood; write NAME=VALUE")
+        if name not in values:
+            raise BadValueError(f"{group} has no setting {name!r}; {nearest(name, values)}")
+        values[name] = toml_value(text)
+        try:
+            base = TypeAdapter(type(base)).validate_python(dict(values))
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise BadValueError(f"{group}.{name} = {text} does not fit: {reason}") from None
+        values = {f.name: getattr(base, f.name) for f in fields(base)}  # type: ignore[arg-type]
+    return base
+
+
+def _tell_nobody(history: pd.DataFrame) -> None:
+    del history

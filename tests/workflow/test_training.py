@@ -1,0 +1,157 @@
+import threading
+
+import numpy as np
+import pytest
+
+from napari_uai.cli import main
+from napari_uai.errors import BadValueError, CancelledError, RecipeError, WeightsError
+from napari_uai.monitor import Monitor
+from napari_uai.workflow import training
+from napari_uai.workflow.recipes import parse_recipe
+from napari_uai.workflow.recording import Recording
+from napari_uai.workflow.training import rolling_average, train_on_recording, training_parameters
+
+pytest.importorskip("torch")
+
+RECIPE = """
+description = "A rolling average, and what nobody needs for it."
+
+[[stage]]
+name = "power"
+use = "power_normalization"
+
+[[stage]]
+name = "dra"
+use = "differential_rolling_average"
+parameters = { batch_size = 10 }
+
+[[stage]]
+name = "drift"
+use = "stage_drift_correction"
+input = ["dra", "power"]
+
+[[stage]]
+name = "steps"
+use = "detect_steps"
+input = "power"
+"""
+SMALL = [
+    "network.spread=2",
+    "network.channels=4",
+    "training.steps=2",
+    "training.windows=2",
+    "training.crop_px=16",
+]
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return parse_recipe(RECIPE, name="small")
+
+
+@pytest.fixture(scope="module")
+def recording():
+    random = np.random.default_rng(0)
+    speckle = 1 + 0.1 * random.normal(size=(20, 20))
+    frames = random.poisson(1000 * speckle * np.ones((140, 1, 1)))
+    return Recording(frames.astype(np.uint16))
+
+
+def test_the_network_learns_the_corrected_rolling_average_with_the_recipes_batch(
+    recording, recipe, tmp_path
+):
+    result = train_on_recording(
+        recording,
+        tmp_path / "w.safetensors",
+        recipe=recipe,
+        settings=[*SMALL, "training.epochs=2", "dra.batch_size=8"],
+    )
+    assert result.weights.settings.stride == 8
+    assert result.weights.settings.channels == 4
+    assert result.weights.trained["video"][:3] == [140 - 15, 20, 20]
+    assert len(result.history) == 3
+    assert result.path.exists()
+    assert result.gain >= 0
+
+
+def test_no_stage_runs_that_the_rolling_average_does_not_need(recording, recipe):
+    video = rolling_average(recording, recipe)
+    assert video.shape == (121, 20, 20)
+    steps = parse_recipe(RECIPE.replace('"drift"', '"moved"').replace('"dra"', '"x"'), name="s")
+    assert rolling_average(recording, steps).shape == (121, 20, 20)
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(recording, recipe, tmp_path):
+    how = {"recipe": recipe, "settings": [*SMALL, "training.epochs=3"]}
+    whole = train_on_recording(recording, tmp_path / "a.safetensors", **how)
+    stop = threading.Event()
+    with pytest.raises(CancelledError):
+        train_on_recording(
+            recording,
+            tmp_path / "b.safetensors",
+            on_epoch=lambda history: stop.set(),
+            monitor=Monitor(cancelled=stop.is_set),
+            **how,
+        )
+    assert (tmp_path / "b.safetensors").exists()
+    resumed = train_on_recording(recording, tmp_path / "b.safetensors", **how)
+    np.testing.assert_allclose(
+        resumed.history["validation_loss"], whole.history["validation_loss"], rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("training.epochs=0", "training.epochs = 0 does not fit"),
+        ("training.epoch=1", "did you mean 'epochs'"),
+        ("network.frames=4", "5, 7, 9"),
+        ("training.loss=l3", "training.loss = l3 does not fit"),
+        ("training.epochs", "NAME=VALUE"),
+        ("dra.batch=4", "did you mean 'batch_size'"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_named(recording, recipe, tmp_path, setting, message):
+    with pytest.raises((BadValueError, RecipeError), match=message):
+        train_on_recording(recording, tmp_path / "w.safetensors", recipe=recipe, settings=[setting])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recipe_without_a_rolling_average_is_refused(recording):
+    only = parse_recipe('[[stage]]\nname = "power"\nuse = "power_normalization"\n', name="bare")
+    with pytest.raises(RecipeError, match="makes no rolling average"):
+        rolling_average(recording, only)
+
+
+def test_every_setting_has_a_name_and_a_default():
+    known = training_parameters()
+    assert known["training.epochs"] >= 1
+    assert known["network.blind"] is True
+
+
+def test_without_torch_the_way_out_is_named(monkeypatch, recording, recipe, tmp_path):
+    import builtins
+
+    real = builtins.__import__
+
+    def without(name, *rest, **more):
+        if name == "napari_uai.fastdvdnet" or name.startswith("torch"):
+            raise ImportError("No module named 'torch'", name="torch")
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(WeightsError, match=r"install napari-uai\[network\]"):
+        training.train_on_recording(recording, tmp_path / "w.safetensors", recipe=recipe)
+
+
+def test_the_command_line_trains_and_says_what_it_reached(recording, tmp_path, capsys):
+    (tmp_path / "small.toml").write_text(RECIPE)
+    np.save(tmp_path / "r.npy", np.asarray(recording.video))
+    out = tmp_path / "w.safetensors"
+    settings = [part for s in (*SMALL, "training.epochs=1") for part in ("--set", s)]
+    given = [str(tmp_path / "r.npy"), "--out", str(out), "--recipe", str(tmp_path / "small.toml")]
+    assert main(["train", *given, *settings]) == 0
+    said = capsys.readouterr()
+    assert "best epoch" in said.out
+    assert "epoch 1: loss" in said.err
+    assert out.with_suffix(".csv").exists()
