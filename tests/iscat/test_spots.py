@@ -4,7 +4,14 @@ import pytest
 from scipy import ndimage
 
 from napari_uai.errors import BadValueError, CancelledError
-from napari_uai.iscat.spots import SPOT_COLUMNS, detect_spots, response_noise
+from napari_uai.iscat.spots import (
+    DETECTORS,
+    SPOT_COLUMNS,
+    _blob_filter,
+    _response,
+    detect_spots,
+    response_noise,
+)
 from napari_uai.monitor import Monitor
 
 SIGMA = 1.7
@@ -177,3 +184,58 @@ def test_parameters_out_of_range_are_named(options):
 def test_cancelling_stops_the_detection():
     with pytest.raises(CancelledError):
         detect_spots(noisy_spots()[0], monitor=Monitor(cancelled=lambda: True))
+
+
+def curvatures(video, sigma=SIGMA):
+    """Second differences of the smoothed frames, along rows, columns and both."""
+    smooth = ndimage.gaussian_filter(video, (0, sigma, sigma), mode="reflect", truncate=4)
+    second, first = [1, -2, 1], [-0.5, 0, 0.5]
+    yy, xx = (ndimage.correlate1d(smooth, second, axis, mode="nearest") for axis in (1, 2))
+    mixed = ndimage.correlate1d(smooth, first, 1, mode="nearest")
+    return yy, ndimage.correlate1d(mixed, first, 2, mode="nearest"), xx
+
+
+@pytest.mark.parametrize("detector", ["laplacian_of_gaussian", "determinant_of_hessian"])
+def test_curvature_filters_are_those_of_scipy_in_units_of_contrast(detector):
+    def plain(video):
+        yy, yx, xx = curvatures(video)
+        if detector == "laplacian_of_gaussian":
+            return -(yy + xx)
+        return -np.sign(yy + xx) * np.sqrt(np.maximum(yy * xx - yx**2, 0))
+
+    video = noisy_spots(3)[0]
+    spot = gaussian((61, 61), 30, 30, 1.0)[None]
+    expected = plain(video) / plain(spot)[0, 30, 30]
+    made = _response(video.astype(np.float32), _blob_filter(SIGMA, detector))
+    np.testing.assert_allclose(made, expected, atol=2e-5 * np.abs(expected).max() + 1e-7)
+
+
+@pytest.mark.parametrize("detector", list(DETECTORS))
+@pytest.mark.parametrize("sigma", [1.0, 1.7, 4.0])
+def test_threshold_in_contrast_is_the_contrast_of_a_spot_for_every_detector(detector, sigma):
+    video = gaussian((61, 61), 30, 30, -1e-3, sigma)[None] + 0.01
+    given = {"sigma_px": sigma, "detector": detector, "threshold_unit": "contrast"}
+    assert places(detect_spots(video, threshold=0.98e-3, **given)) == [(0, 30, 30)]
+    assert detect_spots(video, threshold=1.02e-3, **given).empty
+
+
+@pytest.mark.parametrize("detector", list(DETECTORS))
+def test_every_detector_finds_the_clear_spots_of_both_signs(detector):
+    video, truth = noisy_spots()
+    table = detect_spots(video, detector=detector, threshold=8)
+    found = {(t, y + v, x + u) for t, y, x in places(table) for v in (-1, 0, 1) for u in (-1, 0, 1)}
+    assert set(truth) <= found
+    assert len(table) <= len(truth) + 2
+
+
+def test_determinant_of_hessian_is_blind_to_edges():
+    video = np.zeros((1, 40, 40), np.float32)
+    video[:, :, 20:] = 1e-3
+    blind, seeing = (_response(video, _blob_filter(SIGMA, name)) for name in list(DETECTORS)[:0:-1])
+    assert np.abs(blind).max() < 1e-5
+    assert np.abs(seeing).max() > 3e-4
+
+
+def test_unknown_detector_is_an_error():
+    with pytest.raises(BadValueError, match="detector is one of difference_of_gaussians"):
+        detect_spots(np.zeros((1, 20, 20)), detector="watershed")

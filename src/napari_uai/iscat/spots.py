@@ -1,8 +1,8 @@
-"""Spot detection: local extrema of a difference of Gaussians that reads in units of contrast."""
+"""Spot detection: local extrema of blob filters that read in units of contrast."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import numba as nb
 import numpy as np
@@ -24,6 +24,17 @@ SURROUND = 1.6
 TRUNCATE = 4.0
 NOISE_FRAMES = 64
 
+Detector: TypeAlias = Literal[
+    "difference_of_gaussians", "laplacian_of_gaussian", "determinant_of_hessian"
+]
+
+DETECTORS: dict[str, int] = {
+    "difference_of_gaussians": 0,
+    "laplacian_of_gaussian": 1,
+    "determinant_of_hessian": 2,
+}
+"""Blob filters, with the numbers that kernels know them by."""
+
 _Float = npt.NDArray[np.floating[Any]]
 
 
@@ -31,6 +42,7 @@ def detect_spots(
     video: Video,
     *,
     sigma_px: SigmaPx = 1.7,
+    detector: Detector = "difference_of_gaussians",
     threshold: Annotated[float, Gt(0)] = 5.0,
     threshold_unit: Literal["noise", "contrast"] = "noise",
     polarity: Literal["both", "bright", "dark"] = "both",
@@ -40,9 +52,10 @@ def detect_spots(
 ) -> pd.DataFrame:
     """Find spots of about one width in every frame.
 
-    Each frame is filtered with a difference of two Gaussians of ``sigma_px`` and 1.6 ``sigma_px``,
-    scaled so that a Gaussian spot of that width and of peak contrast ``c`` gives the response
-    ``c`` at its centre, and a constant background gives zero. Spots are the extrema of the
+    Each frame is filtered with a blob filter, by default a difference of two Gaussians of
+    ``sigma_px`` and 1.6 ``sigma_px``, scaled so that a Gaussian spot of that width and of peak
+    contrast ``c`` gives the response ``c`` at its centre, and a constant background gives zero.
+    Spots are the extrema of the
     response among the eight neighbours; where two are closer than ``min_distance``, of whatever
     sign, the stronger stays. Farther away, what a stronger spot itself adds to the response (the
     filter's ring of opposite sign) is subtracted before the threshold is applied.
@@ -54,12 +67,16 @@ def detect_spots(
         that is not finite nothing is found.
     sigma_px
         Standard deviation of the point-spread function.
+    detector
+        ``difference_of_gaussians``; ``laplacian_of_gaussian``: the curvature of the frame smoothed
+        with ``sigma_px``; ``determinant_of_hessian``: the root of the product of its two
+        curvatures where they have one sign, blind to lines and edges.
     threshold
         Smallest size of the response.
     threshold_unit
         ``noise``: the threshold counts standard deviations of the response, measured robustly
-        over up to 64 frames that are spread evenly over the video. ``contrast``: it is the
-        contrast itself.
+        over up to 64 frames that are spread evenly over the video (:func:`response_noise`).
+        ``contrast``: it is the contrast itself.
     polarity
         Sign of the spots searched: brighter than the background, darker, or both.
     min_distance
@@ -89,17 +106,19 @@ def detect_spots(
         raise BadValueError(f"polarity is one of {', '.join(signs)}, not {polarity!r}")
     if threshold_unit not in ("noise", "contrast"):
         raise BadValueError(f"threshold_unit is 'noise' or 'contrast', not {threshold_unit!r}")
+    if detector not in DETECTORS:
+        raise BadValueError(f"detector is one of {', '.join(DETECTORS)}, not {detector!r}")
     frames = frames_of(video)
     if threshold_unit == "noise":
-        threshold *= response_noise(video, sigma_px=sigma_px)
-    narrow, wide = _kernels(sigma_px)
+        threshold *= response_noise(video, sigma_px=sigma_px, detector=detector)
+    filters = _blob_filter(sigma_px, detector)
     wanted = signs[polarity]
     distance_px = min_distance * sigma_px
 
     def find(start: int, stop: int) -> npt.NDArray[np.float64]:
         block = _as_float32(frames.read(start, stop))
         found: npt.NDArray[np.float64] = _find(
-            block, narrow, wide, threshold, wanted, distance_px, border, sigma_px
+            block, filters, threshold, wanted, distance_px, border, sigma_px
         )
         found[:, 2] += start
         return found
@@ -110,7 +129,9 @@ def detect_spots(
     return _spot_table(rows, sigma_px)
 
 
-def response_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
+def response_noise(
+    video: Video, *, sigma_px: SigmaPx = 1.7, detector: Detector = "difference_of_gaussians"
+) -> float:
     """Measure the standard deviation of the detector's response to the noise of a video.
 
     Parameters
@@ -119,11 +140,14 @@ def response_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
         Frames, rows, columns; contrast.
     sigma_px
         Standard deviation of the point-spread function.
+    detector
+        Blob filter, as for :func:`detect_spots`.
 
     Returns
     -------
     float
-        1.4826 times the median absolute response over up to 64 frames, in units of contrast.
+        1.4826 times the median absolute response over up to 64 frames, in units of contrast; for
+        the determinant of the Hessian of those pixels where the curvatures have one sign.
 
     Raises
     ------
@@ -132,8 +156,10 @@ def response_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
     """
     frames = frames_of(video)
     sample = _sample(frames)
-    size = np.abs(_response(sample, *_kernels(sigma_px)))
+    size = np.abs(_response(sample, _blob_filter(sigma_px, detector)))
     size = size[np.isfinite(size)]
+    if detector == "determinant_of_hessian" and size.any():
+        size = size[size > 0]
     if size.size == 0:
         raise BadValueError("the video holds no finite pixel: check the steps before")
     noise = 1.4826 * float(np.median(size))
@@ -150,7 +176,7 @@ def response_frames(
     block: npt.NDArray[np.float32], *, sigma_px: SigmaPx = 1.7
 ) -> npt.NDArray[np.float32]:
     """Return the detector's response to a block of frames, in units of contrast."""
-    return _response(block, *_kernels(sigma_px))
+    return _response(block, _blob_filter(sigma_px, "difference_of_gaussians"))
 
 
 def empty_spots() -> pd.DataFrame:
@@ -189,14 +215,33 @@ def _as_float32(block: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(block, dtype=np.float32)
 
 
-def _kernels(sigma_px: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Half kernels (centre first) of both Gaussians; the gain is shared by their two passes.
+class _BlobFilter(NamedTuple):
+    """Half kernels (centre first) of up to two Gaussians, and what is made of them."""
 
-    A spot of width s that is blurred by a Gaussian of width a keeps s^2 / (s^2 + a^2) of its peak.
+    kind: int
+    narrow: npt.NDArray[np.float32]
+    wide: npt.NDArray[np.float32]
+
+
+def _blob_filter(sigma_px: float, detector: Detector) -> _BlobFilter:
+    """Return a filter whose answer to a spot of that width is the spot's contrast.
+
+    Its gain is shared by the two passes of each Gaussian.
     """
-    peak = 1 / 2 - 1 / (1 + SURROUND**2)
-    gain = 1 / np.sqrt(peak)
-    return _half_gaussian(sigma_px) * gain, _half_gaussian(SURROUND * sigma_px) * gain
+    kind = DETECTORS[detector]
+    narrow = _half_gaussian(sigma_px)
+    if kind == 0:
+        # A spot of width s, blurred by a Gaussian of width a, keeps s^2 / (s^2 + a^2) of its peak.
+        gain = 1 / np.sqrt(1 / 2 - 1 / (1 + SURROUND**2))
+        return _BlobFilter(kind, narrow * gain, _half_gaussian(SURROUND * sigma_px) * gain)
+    plain = _BlobFilter(kind, narrow, narrow)
+    middle = 2 * (narrow.size - 1)
+    x = np.arange(2 * middle + 1) - middle
+    profile = np.exp(-0.5 * (x / sigma_px) ** 2)
+    spot = np.outer(profile, profile).astype(np.float32)[np.newaxis]
+    # measured rather than calculated: differences of pixels are no exact derivatives
+    gain = 1 / np.sqrt(_response(spot, plain)[0, middle, middle])
+    return _BlobFilter(kind, (narrow * gain).astype(np.float32), narrow)
 
 
 def _half_gaussian(sigma: float) -> npt.NDArray[np.float32]:
@@ -206,28 +251,51 @@ def _half_gaussian(sigma: float) -> npt.NDArray[np.float32]:
     return weights.astype(np.float32)
 
 
-def _response(
-    block: npt.NDArray[np.float32],
-    narrow: npt.NDArray[np.float32],
-    wide: npt.NDArray[np.float32],
-) -> npt.NDArray[np.float32]:
-    """Difference-of-Gaussians response of each frame, in units of contrast."""
+def _response(block: npt.NDArray[np.float32], filters: _BlobFilter) -> npt.NDArray[np.float32]:
+    """Response of each frame, in units of contrast."""
     out = np.empty_like(block)
-    _response_into(block, narrow, wide, out)
+    _response_into(block, filters, out)
     return out
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _response_into(block: _Float, narrow: _Float, wide: _Float, out: _Float) -> None:
+def _response_into(block: _Float, filters: _BlobFilter, out: _Float) -> None:
     n, height, width = block.shape
     scratch = np.empty((height, width), np.float32)
-    surround = np.empty((height, width), np.float32)
+    other = np.empty((height, width), np.float32)
     for t in range(n):
-        _blur(block[t], narrow, scratch, out[t])
-        _blur(block[t], wide, scratch, surround)
-        for y in range(height):
-            for x in range(width):
-                out[t, y, x] -= surround[y, x]
+        if filters.kind == 0:
+            _blur(block[t], filters.narrow, scratch, out[t])
+            _blur(block[t], filters.wide, scratch, other)
+            for y in range(height):
+                for x in range(width):
+                    out[t, y, x] -= other[y, x]
+        else:
+            _blur(block[t], filters.narrow, scratch, other)
+            _curvature(other, filters.kind == 2, out[t])
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _curvature(smooth: _Float, of_both: bool, out: _Float) -> None:
+    """Sum of the curvatures, or root of their product where they have one sign; bright is positive.
+
+    Second differences; the frame is mirrored at its edges.
+    """
+    height, width = smooth.shape
+    for y in range(height):
+        up, down = max(y - 1, 0), min(y + 1, height - 1)
+        for x in range(width):
+            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            here = 2 * smooth[y, x]
+            yy = here - smooth[up, x] - smooth[down, x]
+            xx = here - smooth[y, left] - smooth[y, right]
+            if not of_both:
+                out[y, x] = yy + xx
+                continue
+            yx = smooth[down, right] - smooth[down, left] - smooth[up, right] + smooth[up, left]
+            product = yy * xx - yx * yx / 16
+            size = np.float32(0) if product <= 0 else np.sqrt(product)  # NaN stays NaN
+            out[y, x] = size if yy + xx > 0 else -size
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
@@ -264,8 +332,7 @@ def _mirror(i: int, n: int) -> int:
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _find(
     block: _Float,
-    narrow: _Float,
-    wide: _Float,
+    filters: _BlobFilter,
     threshold: float,
     wanted: float,
     distance_px: float,
@@ -281,9 +348,10 @@ def _find(
     rows = np.empty((n + 16, 4))
     total = 0
     for t in range(n):
-        _response_into(block[t : t + 1], narrow, wide, response)
+        _response_into(block[t : t + 1], filters, response)
         count = _extrema(response[0], threshold, border, size, place)
-        count = _strongest(response[0], size, place, count, threshold, distance_px, sigma_px, kept)
+        shape = filters.kind, distance_px, sigma_px
+        count = _strongest(response[0], size, place, count, threshold, shape, kept)
         while total + count > rows.shape[0]:
             larger = np.empty((2 * rows.shape[0], 4))
             larger[:total] = rows[:total]
@@ -343,11 +411,11 @@ def _strongest(
     place: npt.NDArray[np.int64],
     count: int,
     threshold: float,
-    distance_px: float,
-    sigma_px: float,
+    shape: tuple[int, float, float],
     kept: npt.NDArray[np.int64],
 ) -> int:
     """Keep candidates from strong to weak unless a kept one is near or explains their response."""
+    kind, distance_px, sigma_px = shape
     width = response.shape[1]
     reach2 = (8 * sigma_px) ** 2
     n_kept = 0
@@ -363,7 +431,7 @@ def _strongest(
                 free = False
                 break
             if r2 < reach2:
-                left -= response[v, u] * _ring(r2 / sigma_px**2)
+                left -= response[v, u] * _ring(r2 / sigma_px**2, kind)
         if free and sign * left >= threshold:
             kept[n_kept] = place[i]
             n_kept += 1
@@ -371,8 +439,12 @@ def _strongest(
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _ring(r2: float) -> float:
+def _ring(r2: float, kind: int) -> float:
     """Response at a distance (squared, in sigma) from a spot, relative to that at its centre."""
+    if kind == 1:
+        return float((1 - r2 / 4) * np.exp(-r2 / 4))
+    if kind == 2:
+        return float(np.sqrt(max(1 - r2 / 2, 0.0)) * np.exp(-r2 / 4))
     narrow, wide = 2.0, 1.0 + SURROUND**2
     here = np.exp(-0.5 * r2 / narrow) / narrow - np.exp(-0.5 * r2 / wide) / wide
     return float(here / (1 / narrow - 1 / wide))

@@ -140,7 +140,7 @@ class StageInView:
         index = _index(world_frame, call.place, None if frames is None else len(frames))
         parameters = dict(call.parameters)
         if parameters.get("threshold_unit") == "noise" and video is not None:
-            noise = self._noise_of(video, parameters["sigma_px"])
+            noise = self._noise_of(video, parameters["sigma_px"], parameters["detector"])
             threshold = parameters["threshold"] * noise
             parameters |= {"threshold_unit": "contrast", "threshold": threshold}
         table = call.stage.function(*(_one_frame(i, index) for i in inputs), **parameters)
@@ -150,13 +150,13 @@ class StageInView:
         sizes = ring_sizes(table.loc[known])
         return InView(call, points[known], call.place, index, n_frames, sizes=sizes)
 
-    def _noise_of(self, video: Any, sigma_px: float) -> float:
+    def _noise_of(self, video: Any, sigma_px: float, detector: Any) -> float:
         """Measure the noise over the whole video, as the stage does, once."""
         from napari_uai.iscat.spots import response_noise
 
-        key = (video.name, sigma_px)
+        key = (video.name, sigma_px, detector)
         if key not in self._noise:
-            self._noise[key] = response_noise(video, sigma_px=sigma_px)
+            self._noise[key] = response_noise(video, sigma_px=sigma_px, detector=detector)
         return self._noise[key]
 
 
