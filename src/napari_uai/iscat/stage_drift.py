@@ -392,8 +392,8 @@ def regressed(frames: Array, gradients: Array, weights: Array) -> Array:
     if voting.sum() < 4 * len(gradients):
         voting = weights > 0
     good, root = weights > 0, np.sqrt(weights[voting])
-    design = _without_means(gradients, good)[:, voting] * root
-    course = _without_means(frames, good)[:, voting] * root
+    design = _pixels(_without_means(gradients, good), voting) * root
+    course = _pixels(_without_means(frames, good), voting) * root
     return np.asarray(np.linalg.pinv(design.T) @ course.T)
 
 
@@ -507,6 +507,11 @@ def _without_means(frames: Array, good: npt.NDArray[np.bool_]) -> Array:
         frames = np.where(good, frames - frames.sum(axis=2, keepdims=True) / rows, 0)
         frames = np.where(good, frames - frames.sum(axis=1, keepdims=True) / columns, 0)
     return np.asarray(frames)
+
+
+def _pixels(frames: Array, chosen: npt.NDArray[np.bool_]) -> Array:
+    """Return chosen pixels of each frame; unlike a boolean index, lets other threads run."""
+    return np.take(frames.reshape(len(frames), -1), np.flatnonzero(chosen), axis=1)
 
 
 def _without_lines(frames: Array) -> Array:

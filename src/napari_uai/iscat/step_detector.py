@@ -187,8 +187,8 @@ def detect_steps(
     for i, part in enumerate(parts):
         if i == 0 or part.bins != parts[i - 1].bins:  # the tiles of a segment share one reading
             images = part.read_segment(monitor)
-        found.append(part.owned(finder.find(part.tile_of(images))).assign(part=i))
-        monitor.update((i + 1) / len(parts), "steps")
+        of_part = monitor.part(i / len(parts), (i + 1) / len(parts), "steps")
+        found.append(part.owned(finder.find(part.tile_of(images), of_part)).assign(part=i))
     events = _counted_once(
         pd.concat(found, ignore_index=True),
         near_px=TWIN_SIGMAS * sigma_px,
@@ -354,14 +354,17 @@ class _Finder:
     fit_psf: bool
     drift_order: int
 
-    def find(self, images: Array) -> pd.DataFrame:
+    def find(self, images: Array, monitor: Monitor = SILENT) -> pd.DataFrame:
         """Return events with bin, y, x, contrast, score and errors, in the part's coordinates."""
         background, relative = prepared(images, self.drift_order)
         psf, model = self.psf, np.zeros_like(relative)
         bad = background.weights == 0
         for turn in range(PASSES):
+            ask = monitor.part(turn / (PASSES + 1), (turn + 1) / (PASSES + 1)).update
+            ask(0.0, "background")
             rest, _ = background.subtract(relative - model)
             rest -= rest.mean(axis=0)
+            ask(0.3, "filter")
             residual = rest + np.where(bad, 0, model)
             filtered, gain = matched_filter(residual, background.weights, psf)
             quiet, _ = matched_filter(rest, background.weights, psf)
@@ -369,8 +372,11 @@ class _Finder:
             if not white > 0:
                 raise BadValueError(STILL)
             n_independent = bad.size / psf.correlation_area
+            ask(0.5, "noise in time")
             temporal = temporal_covariance(quiet.reshape(len(quiet), -1), white, n_independent)
+            ask(0.7, "noise in time")
             statistics = StepStatistics.of(temporal)
+            ask(0.8, "search")
             last = turn == PASSES - 1
             pursuit = Pursuit(_field(statistics, filtered), statistics, psf)
             steps = pursuit.run(stop=PURSUE_TO if last else MODEL_FROM, again=AGAIN_FROM)
@@ -378,7 +384,8 @@ class _Finder:
                 if self.fit_psf:
                     psf = measured_psf(psf, steps, residual, background.weights, gain)
                 model = _model(steps, psf, gain, relative.shape)
-        scores = self._weigh(steps, filtered, temporal, white, psf)
+        weighing = monitor.part(PASSES / (PASSES + 1), 1.0, "scores")
+        scores = self._weigh(steps, filtered, temporal, white, psf, weighing)
         return _table(steps, scores, pursuit, gain)
 
     def _weigh(
@@ -388,23 +395,26 @@ class _Finder:
         temporal: Array,
         white: float,
         psf: PointSpreadFunction,
+        monitor: Monitor,
     ) -> Array:
         """Score each event against slow change at its place."""
         if not steps:
             return np.empty(0)
         n_bins = len(filtered)
-        noise = SlowNoise.over(temporal, white)
+        noise = SlowNoise.over(temporal, white, monitor=monitor.part(0.0, 0.5))
         near = SAME_PLACE_SIGMAS * self.sigma_px
         series = _without_far_events(steps, filtered, psf, near)
         grid = np.zeros(filtered.shape[1:], bool)
         spacing = max(round(GRID_SIGMAS * self.sigma_px), 1)
         grid[spacing // 2 :: spacing, spacing // 2 :: spacing] = True
         scores = _scores(steps, series, noise)
-        for _ in range(2):
+        for turn in range(2):
+            monitor.update(0.6 + 0.2 * turn)
             real = [s for s, score in zip(steps, scores, strict=True) if score >= REAL_FROM]
             courses = np.array([s.course(n_bins) for s in real]).reshape(len(real), n_bins)
             gone = courses.T @ _heights_on(real, np.argwhere(grid), psf)
             noise = noise.learnt_from(filtered[:, grid] - gone)
+            monitor.update(0.7 + 0.2 * turn)
             scores = _scores(steps, series, noise)
         return scores
 

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
+from napari_uai.monitor import SILENT, Monitor
+
 Array: TypeAlias = npt.NDArray[np.float64]
 
 SLOW_TIMES = (1 / 12, 1 / 6, 1 / 3)
@@ -131,7 +133,14 @@ class SlowNoise:
     log_prior: Array
 
     @classmethod
-    def over(cls, temporal: Array, white: float, *, slow_share: float = 0.02) -> SlowNoise:
+    def over(
+        cls,
+        temporal: Array,
+        white: float,
+        *,
+        slow_share: float = 0.02,
+        monitor: Monitor = SILENT,
+    ) -> SlowNoise:
         """Set up the alternatives around a common covariance; slow change at a share of places."""
         n_bins = len(temporal)
         lag = np.subtract.outer(np.arange(n_bins), np.arange(n_bins)) / n_bins
@@ -140,10 +149,13 @@ class SlowNoise:
             for time in SLOW_TIMES
             for variance in SLOW_VARIANCES
         ]
-        models = tuple(StepStatistics.of(c) for c in (temporal, *covariances))
+        models = []
+        for done, covariance in enumerate((temporal, *covariances), start=1):
+            models.append(StepStatistics.of(covariance))
+            monitor.update(done / (1 + len(covariances)))
         share = slow_share / len(covariances)
         prior = np.log(np.r_[1 - slow_share, np.full(len(covariances), share)])
-        return cls(models, prior)
+        return cls(tuple(models), prior)
 
     def log_likelihood(self, series: Array) -> Array:
         """Return the log likelihood of time courses (bins, places) under each model."""

@@ -262,10 +262,12 @@ def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:
         The 0.1 and 99.9 percentiles; for signed data the 99.9 percentile of the absolute values,
         but at most ten times the noise, either sign.
     """
-    chosen = np.unique(
-        np.linspace(0, len(video) - 1, min(n_frames, len(video))).round().astype(int)
-    )
-    sample = np.concatenate([np.asarray(video[i : i + 1], np.float64).ravel() for i in chosen])
+    from napari_uai.videos.frames import frames_of
+
+    frames = frames_of(video)  # a whole chunk of the lazy video is not needed
+    n = len(frames)
+    chosen = np.unique(np.linspace(0, n - 1, min(n_frames, n)).round().astype(int))
+    sample = np.concatenate([frames.read(i, i + 1).astype(np.float64).ravel() for i in chosen])
     sample = sample[np.isfinite(sample)]
     if sample.size == 0:
         return 0.0, 1.0

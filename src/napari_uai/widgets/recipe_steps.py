@@ -69,8 +69,10 @@ class RecipeSteps(QWidget):
     def show_progress(self, shares: Mapping[str, float]) -> None:
         """Show how much of each stage is done, 0 to 1."""
         for name, state in self.states.items():
-            share = shares.get(name)
-            state.setText("" if not share else "✓" if share >= 1 else f"{share:.0%}")
+            share = shares.get(name, 0.0)
+            text = "✓" if share >= 1 else f"{share:.0%}" if share > 0 else ""
+            if text != state.text():  # each change lays the list out anew
+                state.setText(text)
 
     def show_seconds(self, seconds: Mapping[str, float]) -> None:
         """Show what each stage took."""

@@ -1,0 +1,146 @@
+"""A recording of 100 000 frames in a window: what it takes to open, to preview and to run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
+from napari_uai.workflow.samples import sample_path
+
+N_FRAMES, SIDE, BATCH = 100_000, 72, 2000
+DRA = "Differential rolling average"
+BEAT_MS = 5
+
+
+@pytest.fixture(scope="module")
+def long_recording(tmp_path_factory):
+    """1 GB of counts; the same 1000 frames of noise, moved sideways."""
+    name = f"long_type_uint16_shape({N_FRAMES}, {SIDE}, {SIDE}).raw"
+    path = tmp_path_factory.mktemp("long") / name
+    block = np.random.default_rng(0).integers(20_000, 40_000, (1000, SIDE, SIDE)).astype("<u2")
+    with path.open("wb") as file:
+        for shift in range(N_FRAMES // len(block)):
+            file.write(np.roll(block, shift, axis=2).tobytes())
+    yield path
+    path.unlink()
+
+
+@contextmanager
+def heartbeat():
+    """Longest times between beats of a timer, in ms: by the clock, and by what the thread did.
+
+    The clock also counts what other processes take from this one.
+    """
+    longest = {"clock": 0.0, "work": 0.0}
+    last = [time.perf_counter(), time.thread_time()]
+
+    def beat():
+        now = [time.perf_counter(), time.thread_time()]
+        for i, kind in enumerate(longest):
+            longest[kind] = max(longest[kind], 1000 * (now[i] - last[i]))
+        last[:] = now
+
+    timer = QTimer()
+    timer.timeout.connect(beat)
+    timer.start(BEAT_MS)
+    yield longest
+    timer.stop()
+
+
+def resident_bytes():
+    with Path("/proc/self/statm").open() as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def say(capsys, text):
+    with capsys.disabled():
+        sys.stdout.write(f"\n    {text}\n")
+
+
+def test_a_long_recording_opens_and_is_previewed_at_once(
+    viewer, open_widget, qtbot, long_recording, capsys
+):
+    widget = open_widget(viewer, DRA)
+    widget.form.set_values({"batch_size": BATCH})
+    viewer.open(sample_path("landings.bin"), plugin="napari-uai")  # loads dask, once
+    viewer.layers.clear()
+    started = time.perf_counter()
+    viewer.open(long_recording, plugin="napari-uai")
+    opened = time.perf_counter() - started
+    viewer.dims.set_point(0, N_FRAMES // 2)
+    with qtbot.waitSignal(widget.preview.shown, timeout=30_000):
+        widget.preview.tick.setChecked(True)
+    first = time.perf_counter() - started
+    later = []
+    for frame in range(0, N_FRAMES, 7001):
+        asked = time.perf_counter()
+        with qtbot.waitSignal(widget.preview.shown, timeout=30_000):
+            viewer.dims.set_point(0, frame + 1)
+        later.append(time.perf_counter() - asked)
+    say(capsys, f"opened in {opened:.2f} s, first preview after {first:.2f} s, then "
+        f"{1000 * np.median(later):.0f} ms each, {1000 * max(later):.0f} ms at most")  # fmt: skip
+    assert viewer.layers[0].data.shape == (N_FRAMES, SIDE, SIDE)
+    assert f"of {N_FRAMES - 2 * BATCH + 1}" in widget.preview.status.text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux tells its memory")
+def test_scrubbing_through_all_of_it_takes_little_memory(
+    viewer, open_widget, qtbot, run, long_recording, capsys
+):
+    viewer.open(long_recording, plugin="napari-uai")
+    widget = open_widget(viewer, DRA)
+    widget.form.set_values({"batch_size": BATCH})
+    with qtbot.waitSignal(widget.preview.shown, timeout=30_000):
+        widget.preview.tick.setChecked(True)
+    before = resident_bytes()
+    delays, largest = [], 0
+    widget.preview.shown.connect(lambda seen: delays.append(seen.seconds))
+    for frame in range(0, N_FRAMES, 97):
+        viewer.dims.set_point(0, frame)
+        QApplication.processEvents()
+        largest = max(largest, resident_bytes())
+    with qtbot.waitSignal(widget.preview.shown, timeout=30_000):
+        viewer.dims.set_point(0, N_FRAMES // 3)
+    with_preview = (largest - before) / 2**20
+    widget.preview.tick.setChecked(False)
+    assert run(widget).startswith("Done")
+    for frame in range(BATCH, N_FRAMES - BATCH, 97):
+        viewer.dims.set_point(0, frame)
+        QApplication.processEvents()
+        largest = max(largest, resident_bytes())
+    growth = (largest - before) / 2**20
+    say(capsys, f"memory grew by {with_preview:.0f} MB with the preview, by {growth:.0f} MB with "
+        f"the lazy average; {len(delays)} previews, {1000 * max(delays):.0f} ms at most")  # fmt: skip
+    assert growth < 500
+
+
+def test_the_window_is_never_blocked_during_a_run(
+    viewer, open_widget, qtbot, long_recording, capsys, tmp_path
+):
+    viewer.open(long_recording, plugin="napari-uai")
+    widget = open_widget(viewer, "Find landings (iSCAT)")
+    widget.steps.forms["dra"].set_values({"batch_size": BATCH})
+    qtbot.wait(500)
+    with heartbeat() as at_rest:
+        qtbot.wait(3_000)
+    widget.run_bar.run_button.click()
+    started = time.perf_counter()
+    with heartbeat() as running:
+        qtbot.wait(8_000)
+    asked = time.perf_counter()
+    if widget.task.running:
+        with qtbot.waitSignal(widget.task.ended, timeout=30_000):
+            widget.run_bar.cancel_button.click()
+    cancelled = time.perf_counter() - asked
+    say(capsys, f"longest time between beats in {asked - started:.0f} s of a run: "
+        f"{running['clock']:.0f} ms ({at_rest['clock']:.0f} ms at rest), of which work in the "
+        f"window {running['work']:.0f} ms; cancelled within {cancelled:.2f} s")  # fmt: skip
+    assert running["work"] < 100
