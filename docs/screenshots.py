@@ -1,4 +1,4 @@
-"""Take the picture of napari that stands in the README: `make screenshots`."""
+"""Take the pictures of napari that stand in the README and the docs: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,41 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from qtpy.QtWidgets import QApplication, QTableView
+from qtpy.QtWidgets import QApplication
+from superqt import QCollapsible
 
 FOLDER = Path(__file__).parent / "images"
 BATCH_SIZE = 200
+CHOSEN_TRAIL = 4
 
 
 def main() -> None:
+    """Take all pictures."""
+    FOLDER.mkdir(exist_ok=True)
+    landings()
+    trails()
+
+
+def trails() -> None:
+    """Open the sample trails, rank them, and take a picture of the window."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 940)
+    viewer.open_sample("napari-uai", "trails")
+    _, dock = widget(viewer, "Trail workflow")
+    dock.sources.use_button.click()
+    settle(0.5)
+    while dock.work.busy:
+        settle(0.1)
+    settle(1.0)
+    dock.table.choose(int(dock.ranking.rows[CHOSEN_TRAIL]))
+    settle(0.5)
+    viewer.fit_to_view()
+    settle(1.0)
+    save(viewer.screenshot(canvas_only=False, flash=False), FOLDER / "trails-napari.png")
+    viewer.close()
+
+
+def landings() -> None:
     """Open the sample recording, find its landings, and take a picture of the window."""
     viewer = napari.Viewer()
     viewer.window.resize(1500, 940)
@@ -27,17 +55,12 @@ def main() -> None:
     landings.recording.choose(video.name)
     landings.steps.forms["dra"].set_values({"batch_size": BATCH_SIZE})
     run(landings)
-    found = {layer.name: layer for layer in viewer.layers}
-
-    dock, average = widget(viewer, "Differential rolling average")
-    average.form.set_values({"batch_size": BATCH_SIZE})
-    average.choices[0].choose("landings: remove status line")
-    run(average)
-    dock.raise_()
-
-    arrange(viewer, found)
-    look_at_first_landing(viewer)
-    FOLDER.mkdir(exist_ok=True)
+    arrange(viewer)
+    landings.landings.judge("yes")
+    landings.landings.judge("yes")
+    landings.steps.findChild(QCollapsible, "dra").expand(animate=False)
+    viewer.fit_to_view()
+    settle(8.0)  # notifications fade
     save(viewer.screenshot(canvas_only=False, flash=False), FOLDER / "napari.png")
     viewer.close()
 
@@ -63,26 +86,10 @@ def settle(seconds: float) -> None:
         time.sleep(0.01)
 
 
-def arrange(viewer: Any, found: dict[str, Any]) -> None:
-    """Show the rolling average of the stage's widget under all rings; hide what it hides."""
-    for name, layer in found.items():
-        if "rolling average" in name:
-            viewer.layers.remove(layer)
-    average = next(layer for layer in viewer.layers if "differential" in layer.name)
-    images = [layer for layer in viewer.layers if hasattr(layer, "contrast_limits")]
-    for place, layer in enumerate(images):
-        viewer.layers.move(viewer.layers.index(layer), place)
-        layer.visible = layer in (average, images[0])
-    viewer.layers.selection.active = average
-
-
-def look_at_first_landing(viewer: Any) -> None:
-    """Choose the first row of the table of landings, which leads to its frame and place."""
-    for dock in viewer.window.dock_widgets.values():
-        for table in dock.findChildren(QTableView):
-            table.selectRow(0)
-    viewer.fit_to_view()
-    settle(1.0)
+def arrange(viewer: Any) -> None:
+    """Show the rolling average and the rings over it; hide what they hide."""
+    for layer in viewer.layers:
+        layer.visible = "rolling average" in layer.name or "landings (" in layer.name
 
 
 def save(picture: Any, path: Path) -> None:

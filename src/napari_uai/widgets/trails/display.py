@@ -61,7 +61,6 @@ class Display:
         self._layers: dict[tuple[str, str], Any] = {}
         self._dropped: set[tuple[str, str]] = set()
         self._hidden_parts: set[str] = {REGIONS}
-        self._adding = False
         viewer.layers.events.removed.connect(self._removed)
 
     def close(self) -> None:
@@ -80,33 +79,46 @@ class Display:
         tracks
             Layer that they were taken from; hidden, as the trails are drawn anew.
         """
-        self._clear()
         self.source = source
         self._dropped.clear()
-        if scene is None:
-            with self._kept_selection():
-                data, attributes, _ = scene_layer(source)
-                layer = self.viewer.add_image(data, **attributes)
-                self._layers[SCENE, ""] = layer
-                self.viewer.layers.move(self.viewer.layers.index(layer), 0)
-            self.viewer.fit_to_view()
+        self._move_to(source)
+        old = self._layer(SCENE)
+        if scene is not None and old is not None and old != scene:
+            self._take_away(SCENE)
+        elif scene is None:
+            self._draw_scene(source, old)
         if tracks is not None:
             tracks.visible = False
 
-    def show_heat(self, result: TrailResult, hidden: frozenset[str]) -> None:
-        """Draw the ordinary traffic of each class over the scene."""
-        for number, (kind, heat) in enumerate(result.heat.items()):
+    def show_heat(self, result: TrailResult, hidden: frozenset[str]) -> bool:
+        """Draw the ordinary traffic of each class over the scene.
+
+        Adds one layer at a time, as napari takes a tenth of a second for each.
+
+        Returns
+        -------
+        bool
+            Whether there is more to add: call it again.
+        """
+        source, added = self.source, False
+        if source is None:
+            return False
+        for kind, heat in result.heat.items():
             layer = self._layer(HEAT, kind)
             if layer is not None:
-                _replace(layer, heat.shade)
+                _replace(layer, heat.shade, source.ground.flat(heat.shade.shape, source.trails))
             elif self._wanted(HEAT, kind):
-                layer = self._add_heat(kind, heat.shade.copy(), class_colour(number))
+                if added:
+                    return True
+                added = True
+                layer = self._add_heat(source, kind, heat.shade.copy())
             if layer is not None:
                 _set_visible(layer, kind not in hidden and HEAT not in self._hidden_parts)
         for part, kind in list(self._layers):
             layer = self._layer(part, kind) if part == HEAT else None
             if layer is not None and kind not in result.heat:
                 _set_visible(layer, False)  # all of its trails are outside the mask
+        return False
 
     def show_classes(self, hidden: frozenset[str]) -> None:
         """Show the heat of some classes."""
@@ -129,7 +141,8 @@ class Display:
             for row, place in zip(rows, places, strict=True)
         ]
         # Text stands in the middle of its shape: each has a point of its own.
-        points = [np.vstack([point, point + 0.01]) for point in label_points(paths, parts)]
+        places_of_text = label_points(paths, parts, (trails.scene.height, trails.scene.width))
+        points = [np.vstack([point, point + 0.01]) for point in places_of_text]
         colours = [RANK_COLOURS[i % len(RANK_COLOURS)] for i in range(len(rows))]
         features = {
             "label": [*[""] * len(rows), *labels],
@@ -141,10 +154,9 @@ class Display:
     def show_regions(self, result: TrailResult, hidden: frozenset[str]) -> None:
         """Outline ordinary traffic."""
         kinds = [kind for kind in result.heat if kind not in hidden]
-        numbers = {kind: i for i, kind in enumerate(result.heat)}
         shapes = region_shapes(result.regions, kinds)
         paths = [np.vstack([corners, corners[:1]]) for corners, _ in shapes]
-        colours = [class_colour(numbers[kind]) for _, kind in shapes]
+        colours = [self._colour_of(kind) for _, kind in shapes]
         self._shapes(REGIONS, "regions", paths, colours, {"class": [kind for _, kind in shapes]})
 
     def show_tracks(self, ranking: Ranking) -> None:
@@ -160,7 +172,7 @@ class Display:
             return
         data, features = self._tracked(source, ranking, rows)
         if layer is None:
-            layer = self._add_tracks(source, ranking, data, features)
+            layer = self._add_tracks(source, data, features)
         else:
             layer.color_by = "track_id"  # else napari warns that the feature is missing meanwhile
             layer.data = data
@@ -256,7 +268,7 @@ class Display:
         data, features = tracks_data(replace(source, trails=trails), rows)
         value = np.zeros(len(trails))
         value[ranking.rows] = ranking.values
-        kinds = {kind: i for i, kind in enumerate(ranking.result.heat)}
+        kinds = {kind: i for i, kind in enumerate(source.trails.classes.index)}
         codes = trails.table["class"].map(kinds).to_numpy(np.float64)
         owner = features["row"]
         shade = codes / max(len(kinds) - 1, 1)  # of the scale that has a colour for each class
@@ -267,15 +279,7 @@ class Display:
             COLOUR_FEATURES["class"]: shade[owner],
         }
 
-    def _add_tracks(self, source: Source, ranking: Ranking, data: Any, features: Any) -> Any:
-        from napari.utils.colormaps import Colormap
-
-        n = len(ranking.result.heat)
-        colours = [class_colour(i) for i in range(max(n, 2))]
-        ends = np.arange(max(n, 2))
-        by_class = Colormap(colours, controls=ends / max(ends[-1], 1), name="classes")
-        by_score = Colormap(["#30408a", "#2a9d8f", "#f4d35e", "#ee6c4d", "#d00000"], name="anomaly")
-        maps = {COLOUR_FEATURES["score"]: by_score, COLOUR_FEATURES["class"]: by_class}
+    def _add_tracks(self, source: Source, data: Any, features: Any) -> Any:
         with self._kept_selection():
             look = tracks_look(source, source.trails)
             layer = self.viewer.add_tracks(
@@ -284,24 +288,19 @@ class Display:
                 name="trails by rank",
                 features=features,
                 color_by=COLOUR_FEATURES[self.colour_by],
-                colormaps_dict=maps,
+                colormaps_dict=_track_colormaps(len(source.trails.classes)),
                 metadata={KEY: {"kind": TRACKS}},
             )
         self._layers[TRACKS, ""] = layer
         return layer
 
-    def _add_heat(self, kind: str, shade: Any, colour: str) -> Any:
-        from napari.utils.colormaps import Colormap
-
-        source = self.source
-        if source is None:
-            return None
+    def _add_heat(self, source: Source, kind: str, shade: Any) -> Any:
         with self._kept_selection():
             layer = self.viewer.add_image(
                 shade,
                 name=f"heat: {kind}",
                 **source.ground.flat(shade.shape, source.trails),
-                colormap=Colormap(heat_colours(colour), name=f"heat {colour}"),
+                colormap=_heat_colormap(self._colour_of(kind)),
                 contrast_limits=(0.0, 1.0),
                 blending="translucent",
                 interpolation2d="linear",
@@ -310,6 +309,11 @@ class Display:
             self._below_lines(layer)
         self._layers[HEAT, kind] = layer
         return layer
+
+    def _colour_of(self, kind: str) -> str:
+        """Return the colour of a class: by its place among all, as in the list of classes."""
+        known = [] if self.source is None else list(self.source.trails.classes.index)
+        return class_colour(known.index(kind) if kind in known else 0)
 
     def _below_lines(self, layer: Any) -> None:
         """Move a heatmap below masks, trails and shapes."""
@@ -387,18 +391,47 @@ class Display:
         for key, layer in list(self._layers.items()):
             if layer == event.value:  # ours may be wrapped by napari, it is not the same object
                 del self._layers[key]
-                if not self._adding:
-                    self._dropped.add(key)
+                self._dropped.add(key)
 
-    def _clear(self) -> None:
-        self._adding = True
-        try:
-            for layer in list(self._layers.values()):
-                if layer in self.viewer.layers:
-                    self.viewer.layers.remove(layer)
-        finally:
-            self._adding = False
-        self._layers.clear()
+    def _move_to(self, source: Source) -> None:
+        """Move what is drawn to where other trails lie; heat of classes that they lack goes."""
+        kinds = set(source.trails.classes.index)
+        place = source.ground.place
+        for part, kind in list(self._layers):
+            layer = self._layer(part, kind)
+            if layer is None or part == SCENE:
+                continue
+            if part == HEAT and kind not in kinds:
+                self._take_away(part, kind)
+            elif part == TRACKS:
+                layer.visible = False  # until they are ranked
+                layer.colormaps_dict = _track_colormaps(len(kinds))
+                layer.scale, layer.translate = place.scale, place.translate
+                layer.units = place.units
+            elif part == HEAT:
+                layer.colormap = _heat_colormap(self._colour_of(kind))
+            else:
+                layer.data = []
+                layer.scale, layer.translate = place.scale[1:], place.translate[1:]
+                layer.units = place.units[1:]
+
+    def _draw_scene(self, source: Source, old: Any) -> None:
+        data, attributes, _ = scene_layer(source)
+        if old is not None:
+            old.data = data
+            for name in ("scale", "translate", "units", "name"):
+                setattr(old, name, attributes[name])
+        else:
+            with self._kept_selection():
+                layer = self.viewer.add_image(data, **attributes)
+                self._layers[SCENE, ""] = layer
+                self.viewer.layers.move(self.viewer.layers.index(layer), 0)
+        self.viewer.fit_to_view()
+
+    def _take_away(self, part: str, kind: str = "") -> None:
+        layer = self._layers.pop((part, kind), None)
+        if layer is not None and layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
 
     @contextmanager
     def _kept_selection(self) -> Iterator[None]:
@@ -409,10 +442,29 @@ class Display:
             self.viewer.layers.selection.active = active
 
 
-def _replace(layer: Any, picture: Any) -> None:
-    """Show another picture of the same size; all else of the layer stays as it is."""
-    if layer.data.shape != picture.shape:
+def _heat_colormap(colour: str) -> Any:
+    from napari.utils.colormaps import Colormap
+
+    return Colormap(heat_colours(colour), name=f"heat {colour}")
+
+
+def _track_colormaps(n_classes: int) -> dict[str, Any]:
+    """Return what colours tracks by score from 0 to 1, and by class."""
+    from napari.utils.colormaps import Colormap
+
+    colours = [class_colour(i) for i in range(max(n_classes, 2))]
+    by_class = Colormap(colours, controls=np.linspace(0, 1, len(colours)), name="classes")
+    by_score = Colormap(["#4ea8de", "#80ed99", "#ffd166", "#f77f00", "#d00000"], name="anomaly")
+    return {COLOUR_FEATURES["score"]: by_score, COLOUR_FEATURES["class"]: by_class}
+
+
+def _replace(layer: Any, picture: Any, place: Mapping[str, Any]) -> None:
+    """Show another picture; all else of the layer stays as it is."""
+    moved = any(tuple(getattr(layer, name)) != place[name] for name in ("scale", "translate"))
+    if moved or layer.data.shape != picture.shape:
         layer.data = picture.copy()
+        layer.scale, layer.translate = place["scale"], place["translate"]
+        layer.units = place["units"]
         return
     layer.data[:] = picture  # the layer's own copy; setting it anew takes five times as long
     layer.refresh(extent=False, highlight=False, thumbnail=False)

@@ -77,6 +77,7 @@ class TrailWorkflow(QWidget):
         self._timers = {
             "ask": self._timer(_LIVE_MS, self.ask),
             "painted": self._timer(_PAINTED_MS, self.ask),
+            "heat": self._timer(0, self._draw_heat),
             "tracks": self._timer(_TRACKS_MS, self._draw_tracks),
         }
         self._painted: list[Any] = []
@@ -236,7 +237,7 @@ class TrailWorkflow(QWidget):
             self.settings.heat_limits.set_most(hottest)
             if self.settings.score_limits is not None:
                 self.settings.score_limits.set_most(hottest)
-            self.display.show_heat(result, hidden)
+            self._draw_heat()
         if before is None or before.regions is not result.regions:
             self.display.show_regions(result, hidden)
         counted = {kind: heat.n_trails for kind, heat in result.heat.items()}
@@ -269,6 +270,10 @@ class TrailWorkflow(QWidget):
             self.display.show_regions(self.result, self.classes.hidden())
         self._list()
 
+    def _draw_heat(self) -> None:
+        if self.result is not None and self.display.show_heat(self.result, self.classes.hidden()):
+            self._timers["heat"].start()
+
     def _draw_tracks(self) -> None:
         self.display.colour_by = self.showing.colour_by.currentText()
         self.display.time_shown = self.showing.time_shown.currentText()
@@ -279,7 +284,7 @@ class TrailWorkflow(QWidget):
         self.display.set_part(part, shown)
         self.ask()
         if shown and self.result is not None and self.ranking is not None:
-            self.display.show_heat(self.result, self.classes.hidden())
+            self._draw_heat()
             self.display.show_regions(self.result, self.classes.hidden())
             self.display.show_top(self.ranking, self.showing.n_top.value())
             self._timers["tracks"].start()

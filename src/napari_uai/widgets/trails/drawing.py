@@ -25,6 +25,9 @@ OPEN_VERTICES = 250_000
 PATH_POINTS = 40
 """Of each of the top trails; napari triangulates them."""
 
+LABEL_MARGIN = 0.03
+"""Of the scene's longest side: half of what a label takes when all of the scene is shown."""
+
 _FEWEST, _MOST = 6, 400
 
 
@@ -176,7 +179,9 @@ def path_of(trails: Trails, row: int, part: tuple[int, int] | None = None) -> np
 
 
 def label_points(
-    paths: Sequence[npt.NDArray[Any]], stretches: Sequence[npt.NDArray[Any]]
+    paths: Sequence[npt.NDArray[Any]],
+    stretches: Sequence[npt.NDArray[Any]],
+    size: tuple[int, int],
 ) -> list[npt.NDArray[Any]]:
     """Choose where the label of each trail stands: where it departs, away from those before it.
 
@@ -186,22 +191,26 @@ def label_points(
         Points (y, x) of each trail, the most anomalous first.
     stretches
         Points of the part of each that departs.
+    size
+        Height and width of the scene, in px; labels keep away from its border.
 
     Returns
     -------
     list of ndarray
-        y and x of each label, a point of its trail.
+        y and x of each label, a point of its trail where that is not too close to the border.
     """
+    sides = np.array(size, float)
+    margin = sides.max() * LABEL_MARGIN
     chosen: list[npt.NDArray[Any]] = []
     for path, stretch in zip(paths, stretches, strict=True):
-        middle = stretch[len(stretch) // 2]
-        points = np.vstack([middle[None], stretch[::4], path[::4]])
-        if not chosen:
-            chosen.append(middle)
-            continue
-        away = np.linalg.norm(points[:, None] - np.array(chosen)[None], axis=2).min(axis=1)
-        spread = float(np.ptp(np.vstack([*paths]), axis=0).max())
-        free = np.flatnonzero(away > spread / 12)
+        points = np.vstack([stretch[len(stretch) // 2][None], stretch[::4], path[::4]])
+        points = np.clip(
+            points, np.minimum(margin, sides / 2), np.maximum(sides - margin, sides / 2)
+        )
+        away = np.full(len(points), np.inf)
+        if chosen:
+            away = np.linalg.norm(points[:, None] - np.array(chosen)[None], axis=2).min(axis=1)
+        free = np.flatnonzero(away > sides.max() / 12)
         chosen.append(points[free[0]] if len(free) else points[int(np.argmax(away))])
     return chosen
 
