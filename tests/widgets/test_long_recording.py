@@ -1,4 +1,4 @@
-"""A recording of 100 000 frames in a window: what it takes to open, to preview and to run."""
+"""100 000 frames in a window: opening, preview, scrubbing, a run."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_scrubbing_through_all_of_it_takes_little_memory(
         largest = max(largest, resident_bytes())
     growth = (largest - before) / 2**20
     say(capsys, f"memory grew by {with_preview:.0f} MB with the preview, by {growth:.0f} MB with "
-        f"the lazy average; {len(delays)} previews, {1000 * max(delays):.0f} ms at most")  # fmt: skip
+        f"the average; {len(delays)} previews, {1000 * max(delays):.0f} ms at most")  # fmt: skip
     assert growth < 500
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_uai.widgets.forms import ParameterForm
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_uai.workflow.recipes import Recipe, Step
+
+_STATE_WIDTH = 52
 
 
 class RecipeSteps(QWidget):
@@ -84,36 +86,44 @@ class RecipeSteps(QWidget):
         across = QHBoxLayout(row)
         across.setContentsMargins(0, 0, 0, 0)
         across.setSpacing(4)
-        switch = self.switches[step.name] = QCheckBox()
-        switch.setObjectName(f"switch_{step.name}")
-        switch.setChecked(True)
-        optional = self._recipe.can_be_left_out(step.name)
-        switch.setEnabled(optional)
-        switch.setToolTip(
-            "Untick to leave this stage out." if optional else "The recipe needs this stage."
-        )
         section = self._section(number, step)
+        height = section.toggleButton().sizeHint().height()
+        switch = self.switches[step.name] = self._switch(step)
         switch.toggled.connect(section.setEnabled)
+        switch.setFixedHeight(height)
         state = self.states[step.name] = QLabel("")
         state.setObjectName(f"state_{step.name}")
-        state.setMinimumWidth(48)
-        state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-        state.setContentsMargins(0, 5, 2, 0)
+        state.setFixedSize(_STATE_WIDTH, height)
+        state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         across.addWidget(switch, 0, Qt.AlignmentFlag.AlignTop)
         across.addWidget(section, 1)
-        across.addWidget(state)
-        switch.setContentsMargins(0, 5, 0, 0)
+        across.addWidget(state, 0, Qt.AlignmentFlag.AlignTop)
         return row
+
+    def _switch(self, step: Step) -> QCheckBox:
+        """Return a tick that is seen only where the recipe does without the stage."""
+        switch = QCheckBox()
+        switch.setObjectName(f"switch_{step.name}")
+        switch.setChecked(True)
+        switch.setToolTip("Untick to leave this stage out.")
+        optional = self._recipe.can_be_left_out(step.name)
+        switch.setEnabled(optional)
+        policy = switch.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        switch.setSizePolicy(policy)
+        switch.setVisible(optional)
+        return switch
 
     def _section(self, number: int, step: Step) -> QWidget:
         from superqt import QCollapsible
 
         section = QCollapsible(f"{number}. {step.stage.title}", expandedIcon="▾", collapsedIcon="▸")
         section.setObjectName(step.name)
+        section.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         section.setToolTip(f"<qt>{step.stage.summary.replace('`', '')}</qt>")
         section.layout().setContentsMargins(0, 0, 0, 0)
         section.layout().setSpacing(0)
-        section.content().layout().setContentsMargins(16, 2, 0, 6)
+        section.content().layout().setContentsMargins(2, 2, 0, 6)
         # A value that refers to another stage's follows it, so it is not asked for twice.
         own = [p for p in step.stage.parameters.values() if not _refers(step.parameters[p.name])]
         if not own:
