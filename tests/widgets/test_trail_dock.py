@@ -476,6 +476,44 @@ def test_closing_the_viewer_during_a_run_is_survived(
     qtbot.wait(500)
 
 
+def test_a_closed_dock_takes_no_notice_of_clicks_and_strokes(
+    viewer, ranked, settled, qtbot, monkeypatch
+):
+    ranked.new_mask()
+    [mask] = of_kind(viewer, "mask")
+    settled(ranked)
+    n_callbacks = len(viewer.mouse_drag_callbacks)
+    with qtbot.waitSignal(ranked.destroyed):
+        viewer.window.remove_dock_widget(ranked)
+        ranked.deleteLater()
+    assert len(viewer.mouse_drag_callbacks) == n_callbacks - 1
+    paint_left(mask)
+    viewer.layers.clear()
+    qtbot.wait(400)
+
+
+def test_a_bug_is_told_once_and_not_tried_again(ranked, settled, qtbot, monkeypatch):
+    from napari_uai.workflow.trail_session import TrailSession
+
+    calls = []
+
+    def broken(self, question, *, monitor):
+        calls.append(question)
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(TrailSession, "answer", broken)
+    with qtbot.capture_exceptions():
+        ranked.settings.score_limits.upper.setValue(0.3)
+        settled(ranked)
+        qtbot.wait(300)
+    assert len(calls) == 1
+    assert "a bug" in ranked.run_bar.status.text()
+    monkeypatch.undo()
+    ranked.run_bar.run_button.click()
+    settled(ranked)
+    assert ranked.result.parameters["scores"]["upper"] == 0.3
+
+
 def test_two_viewers_keep_to_themselves(
     ranked, viewer, make_napari_viewer_proxy, open_widget, settled, few
 ):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from napari_uai.workflow.trails import TrailResult
 
 EVERY_CLASS_TEXT = "every class"
-_LIVE_MS, _PAINTED_MS, _TRACKS_MS = 10, 250, 350
+_LIVE_MS, _PAINTED_MS, _TRACKS_MS = 0, 250, 350
 
 
 class TrailWorkflow(QWidget):
@@ -217,13 +217,20 @@ class TrailWorkflow(QWidget):
         kinds = set(self.source.trails.classes.index) if self.source is not None else set()
         return {kind: inside for kind, inside in masks.items() if not kind or kind in kinds}
 
+    def stop_watching(self) -> None:
+        """Take no notice of what is painted from now on."""
+        for layer in self._painted:
+            for event in _strokes(layer):
+                event.disconnect(self._repaint)
+        self._painted.clear()
+
     def _watch_masks(self) -> None:
         """Rank anew after every stroke, undo and fill in a mask."""
         for layer in self.display.masks().values():
             if layer not in self._painted:
-                for event in (layer.events.paint, layer.events.data, layer.events.set_data):
+                for event in _strokes(layer):
                     event.connect(self._repaint)
-        self._painted = list(self.display.masks().values())
+        self._painted[:] = self.display.masks().values()
 
     def _repaint(self, event: Any = None) -> None:  # noqa: ARG002
         self._timers["painted"].start()
@@ -360,10 +367,10 @@ class TrailWorkflow(QWidget):
         self.tiles_button.clicked.connect(self.show_tiles)
         self.export_button.clicked.connect(self._ask_and_export)
         self.work.answered.connect(self._answered)
-        self.work.refused.connect(lambda _message: None)
         self.run_bar.run_asked.connect(self._run_asked)
         self.viewer.mouse_drag_callbacks.append(self._clicked)
-        self.destroyed.connect(self.display.close)
+        # A slot of the dock itself would not be called any more.
+        self.destroyed.connect(lambda: _let_go(self.viewer, self.display, self._clicked, self))
 
     def _run_asked(self) -> None:
         self.ask()
@@ -440,3 +447,16 @@ class TrailWorkflow(QWidget):
         layout.addWidget(self.table, 1)
         layout.addLayout(below)
         return page
+
+
+def _strokes(layer: Any) -> tuple[Any, ...]:
+    """Return the events of a Labels layer after which another region is painted."""
+    return layer.events.paint, layer.events.data, layer.events.set_data
+
+
+def _let_go(viewer: Any, display: Display, clicked: Any, dock: TrailWorkflow) -> None:
+    """Leave a viewer whose dock was closed: clicks and strokes have no meaning any more."""
+    display.close()
+    if clicked in viewer.mouse_drag_callbacks:
+        viewer.mouse_drag_callbacks.remove(clicked)
+    dock.stop_watching()

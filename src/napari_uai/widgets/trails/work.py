@@ -26,15 +26,9 @@ class Work(QObject):
     ----------
     answered
         The newest question whose answer is known, and the answer.
-    refused
-        A question could not be answered: one line.
-    idle
-        Nothing is under way and nothing waits.
     """
 
     answered = Signal(object, object)
-    refused = Signal(str)
-    idle = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -49,6 +43,7 @@ class Work(QObject):
         self._quick = self._delivering = False
         self.task.succeeded.connect(self._succeeded)
         self.task.failed.connect(self._failed)
+        self.task.broke.connect(self._failed)
         self.task.ended.connect(self._next)
         self.run_bar.cancel_button.clicked.connect(self._cancelled)
 
@@ -115,8 +110,6 @@ class Work(QObject):
             self.run_bar.start(job)
         elif self._open_question:
             self._start_question()
-        else:
-            self.idle.emit()
 
     def _start_question(self) -> None:
         session, question = self.session, self._wanted
@@ -146,10 +139,10 @@ class Work(QObject):
         finally:
             self._delivering = False
 
-    def _failed(self, message: str) -> None:
+    def _failed(self, _message: str) -> None:
+        """Do not ask anew what has no answer; the bar has told why."""
         if self._asked is not None:
             self._settled = self._asked
-            self.refused.emit(message)
 
     def _cancelled(self) -> None:
         """Do not ask anew what the user has stopped."""
