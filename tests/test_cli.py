@@ -221,12 +221,13 @@ def test_folder_of_recordings_goes_on_after_a_bad_one(tmp_path, capsys):
     one_line_error(capsys, "none of 1 recordings", "problems.csv")
 
 
-def test_demo_finds_the_landings_of_the_sample_with_both_recipes(tmp_path, capsys):
+def test_demo_finds_the_landings_of_the_sample_with_each_recipe(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     text = capsys.readouterr().out
     assert "recipe matched: 5 found, 0 missed" in text
+    assert "recipe network: 5 found, 0 missed" in text
     assert "recipe classical: 5 found, 0 missed" in text
-    for recipe in ("matched", "classical"):
+    for recipe in ("matched", "network", "classical"):
         assert (tmp_path / "demo" / recipe / "summary.png").stat().st_size > 10_000
 
 

@@ -39,7 +39,7 @@ FAILED, CRASHED, INTERRUPTED = 2, 1, 130
 NAMED_CLASSES, NAMED_PROBLEMS = 8, 5
 """Classes and problems that are told; files have all."""
 
-DEMO_RECIPES = ("matched", "classical")
+DEMO_RECIPES = ("matched", "network", "classical")
 
 app = typer.Typer(
     name="napari-uai",

@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from napari_uai.errors import BadValueError, WeightsError
+from napari_uai.errors import BadValueError, CancelledError, WeightsError
 from napari_uai.iscat.power import power_normalization
 from napari_uai.iscat.rescoring import false_by_evidence, rescore_steps, score_of
 from napari_uai.iscat.step_detector import detect_steps
+from napari_uai.monitor import Monitor
 from napari_uai.simulate.recording import simulate_recording
 from napari_uai.simulate.settings import RecordingSettings
 
@@ -50,6 +51,18 @@ def test_numpy_dask_and_another_order_of_rows_give_the_same(found):
     again = rescore_steps(mixed, lazy, batch_size=160)
     np.testing.assert_allclose(again["score"], once["score"], atol=1e-3)
     np.testing.assert_allclose(again["frame"].head(6), once["frame"].head(6))
+
+
+def test_rescoring_can_be_cancelled_between_two_events(found):
+    video, events, _ = found
+    asked = []
+
+    def cancelled():
+        asked.append(1)
+        return len(asked) > 8
+
+    with pytest.raises(CancelledError):
+        rescore_steps(events, video, batch_size=160, monitor=Monitor(cancelled=cancelled))
 
 
 def test_no_events_stay_no_events(found):

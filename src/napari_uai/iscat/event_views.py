@@ -131,7 +131,7 @@ def event_views(
     batch_size, sigma_px, drift_order, tile_px
         As they went into it.
     monitor
-        Progress and cancelling, once per segment and tile.
+        Progress and cancelling, once per event.
     """
     images = np.zeros((len(events), IMAGES, SIDE, SIDE), np.float32)
     courses = np.zeros((len(events), COURSES, 2 * REACH), np.float32)
@@ -144,8 +144,10 @@ def event_views(
         mine = _owned(part, events)
         if mine.any():
             window = _Window.of(part, part.tile_of(read), events, psf, sigma_px, drift_order)
-            for j in np.flatnonzero(mine):
+            chosen = np.flatnonzero(mine)
+            for n, j in enumerate(chosen):
                 images[j], courses[j] = window.view(int(j))
+                monitor.update((i + (n + 1) / len(chosen)) / len(parts), "views of events")
         monitor.update((i + 1) / len(parts), "views of events")
     figures = _figures(events, courses, frames.shape, batch_size, sigma_px)
     return EventViews(images, courses, figures)

@@ -60,7 +60,7 @@ def rescore_steps(
         ``packaged``: those that come with napari-uai, trained on simulated recordings of many
         kinds; or the path of others (.safetensors).
     monitor
-        Progress and cancelling, once per segment and tile.
+        Progress and cancelling, once per event.
 
     Returns
     -------
