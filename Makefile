@@ -52,6 +52,7 @@ wheel-test: $(READY)
 bench: $(READY)
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_dra.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_forest.py
+	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_fits.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_recipes.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_trails.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_network.py

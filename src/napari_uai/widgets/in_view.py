@@ -75,7 +75,7 @@ class StageInView:
         self._call: StageCall | None = None
         self._inputs: tuple[Any, list[Any]] = (None, [])
         self._made: tuple[Any, Place] = (None, Place())
-        self._noise: dict[tuple[str, float], float] = {}
+        self._noise: dict[tuple[str, float, str], float] = {}
         self._stop = threading.Event()
 
     def close(self) -> None:
