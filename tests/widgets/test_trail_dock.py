@@ -390,6 +390,22 @@ def test_tracks_of_any_plugin_are_ranked_where_they_lie(viewer, dock, few, settl
     np.testing.assert_allclose(viewer.scene.camera.center[-2], middle, atol=micrometres)
 
 
+def test_linked_spots_of_the_microscope_are_ranked(viewer, dock, few, settled):
+    data = np.column_stack([few.time - few.time.min(), few.y, few.x]).astype(float)
+    viewer.add_points(data[:5], name="not linked")
+    spots = viewer.add_points(
+        data, features={"particle": few.owner, "contrast": few.y}, scale=(1, 0.1, 0.1), name="spots"
+    )
+    assert [dock.sources.tracks.itemText(i) for i in range(dock.sources.tracks.count())] == [
+        "spots"
+    ]
+    dock.sources.use_button.click()
+    settled(dock)
+    assert len(dock.result.scores) == len(few)
+    [drawn] = of_kind(viewer, "tracks")
+    np.testing.assert_allclose(drawn.scale, spots.scale)
+
+
 def test_tracks_in_three_dimensions_are_refused(viewer, dock, notifications):
     viewer.add_tracks(np.array([[1, 0, 1, 2, 3], [1, 1, 1, 2, 4]]), name="deep")
     dock.sources.use_button.click()

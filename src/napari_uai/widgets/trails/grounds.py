@@ -18,6 +18,8 @@ Float: TypeAlias = npt.NDArray[np.float64]
 
 TRAIL_AXES = ("time", "y", "x")
 
+PARTICLE_FEATURES = ("particle", "track", "track_id", "trail")
+
 CLASS_COLOURS = (
     "#e69f00",
     "#56b4e9",
@@ -117,13 +119,14 @@ def source_of_trails(trails: Trails, name: str = "") -> Source:
 
 
 def source_of_layer(layer: Any, picture: Any = None) -> Source:
-    """Take the trails of a Tracks layer.
+    """Take the trails of a layer.
 
     Parameters
     ----------
     layer
         Tracks layer: of this plugin, then its trails are taken with their names, classes and
-        scene; or any other in two dimensions and time.
+        scene; or any other in two dimensions and time. Or Points in time, y and x with a feature
+        that says which of them are one particle, as linked spots have.
     picture
         Image layer that shows their scene; None for none.
 
@@ -143,7 +146,7 @@ def source_of_layer(layer: Any, picture: Any = None) -> Source:
     rate = float(record.get("frame_rate_hz") or 1.0)
     if isinstance(kept, Trails):
         return Source(kept, Ground(place, float(kept.time.min()), rate), layer.name)
-    data = np.asarray(layer.data, np.float64)
+    data = tracks_of(layer)
     image, size = _scene_of(picture, place, data)
     offset = np.minimum(data[:, 2:].min(axis=0), 0.0) if data.shape[1] == 4 else np.zeros(2)
     moved = data.copy()
@@ -153,6 +156,27 @@ def source_of_layer(layer: Any, picture: Any = None) -> Source:
     trails = replace(trails, scene=replace(trails.scene, image=image))
     trails = _with_classes(trails, data, layer.features)
     return Source(trails, Ground(place.moved((0, *offset)), 0.0, rate), layer.name)
+
+
+def linked_by(layer: Any) -> str | None:
+    """Return the feature of a Points layer that says which points are one particle, if any."""
+    names = {str(column).lower(): str(column) for column in layer.features.columns}
+    return next((names[name] for name in PARTICLE_FEATURES if name in names), None)
+
+
+def tracks_of(layer: Any) -> Float:
+    """Return the samples of a Tracks layer, or of linked points: identity, t, y, x."""
+    data = np.asarray(layer.data, np.float64)
+    if hasattr(layer, "tail_length"):
+        return data
+    feature = linked_by(layer)
+    if feature is None:
+        raise BadValueError(
+            f"layer {layer.name!r} does not say which points are one particle: link them first"
+        )
+    identity = layer.features[feature].to_numpy(np.float64)
+    linked = np.isfinite(identity) & (identity >= 0)
+    return np.column_stack([identity, data])[linked]
 
 
 def own_trails(layer: Any) -> bool:
@@ -174,7 +198,7 @@ def _name_of(trails: Trails) -> str:
 def _place(layer: Any) -> Place:
     if layer.ndim != 3:
         raise BadValueError(
-            f"layer {layer.name!r} has tracks in {layer.ndim - 1} dimensions: choose tracks of "
+            f"layer {layer.name!r} is in {layer.ndim - 1} dimensions and time: choose tracks of "
             "time, y and x"
         )
     return Place(
@@ -227,6 +251,8 @@ def _with_classes(trails: Trails, data: Float, features: Any) -> Trails:
     column = next((c for c in features.columns if str(c).lower() in ("class", "label")), None)
     if column is None:
         return trails
+    if len(features) != len(data):
+        return trails  # of linked points, some are nobody's
     first = dict(zip(data[::-1, 0].tolist(), features[column].tolist()[::-1], strict=True))
     names = [str(_plain(first.get(float(name), ""))) for name in trails.table["trail"]]
     return replace(trails, table=trails.table.assign(**{"class": names}))

@@ -109,15 +109,20 @@ class SourcePanel(QWidget):
 
     def reset_choices(self) -> None:
         """List the viewer's layers anew; those chosen stay."""
-        from napari.layers import Image, Tracks
+        from napari.layers import Image, Points, Tracks
 
         from napari_uai.widgets.layers import KEY
+        from napari_uai.widgets.trails.grounds import linked_by
 
         def foreign(layer: Any) -> bool:
             return layer.metadata.get(KEY, {}).get("kind") not in ("tracks", "heat")
 
         newest_first = [layer for layer in reversed(self._viewer.layers) if foreign(layer)]
-        tracks = [layer.name for layer in newest_first if isinstance(layer, Tracks)]
+        tracks = [
+            layer.name
+            for layer in newest_first
+            if isinstance(layer, Tracks) or (isinstance(layer, Points) and linked_by(layer))
+        ]
         pictures = [
             layer.name
             for layer in newest_first
@@ -167,7 +172,12 @@ class SourcePanel(QWidget):
         more.addWidget(how)
         layer = QWidget()
         layer_rows = form_layout(layer)
-        add_row(layer_rows, "Tracks", self.tracks, "Tracks of any plugin, in time, y and x.")
+        add_row(
+            layer_rows,
+            "Tracks",
+            self.tracks,
+            "Tracks of any plugin in time, y and x, or linked spots.",
+        )
         add_row(layer_rows, "Scene", self.picture, "Image that they move over, if there is one.")
         layer_rows.addRow("", self.use_button)
         for box in (self.location, self.camera, self.tracks, self.picture):
