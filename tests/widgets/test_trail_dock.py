@@ -406,9 +406,10 @@ def test_linked_spots_of_the_microscope_are_ranked(viewer, dock, few, settled):
     np.testing.assert_allclose(drawn.scale, spots.scale)
 
 
-def test_tracks_in_three_dimensions_are_refused(viewer, dock, notifications):
+def test_tracks_in_three_dimensions_are_refused(viewer, dock, settled, notifications):
     viewer.add_tracks(np.array([[1, 0, 1, 2, 3], [1, 1, 1, 2, 4]]), name="deep")
     dock.sources.use_button.click()
+    settled(dock)
     assert "deep" in dock.run_bar.status.text()
     assert any("choose tracks" in text for text in notifications)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,17 @@ def test_other_folders_and_missing_files_are_left_to_other_readers(tmp_path):
     assert trail_reader(str(tmp_path / "tracks.csv")) is None
     (tmp_path / "metadata").mkdir()
     assert trail_reader([str(tmp_path)]) is None
+
+
+def test_a_folder_of_very_many_folders_is_let_go_at_once(tmp_path, monkeypatch):
+    for i in range(30):
+        for j in range(30):
+            (tmp_path / f"{i}" / f"{j}").mkdir(parents=True)
+    looked_at = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looked_at.append(path) or scandir(path))
+    assert trail_reader(str(tmp_path)) is None
+    assert len(looked_at) <= 300
 
 
 def test_a_broken_file_says_what_is_wrong(tmp_path):

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from napari_uai.widgets.layers import LayerTuple
 
 _HEAD_BYTES = 4096
+_REPORT_DEPTH = 4
+_MOST_FOLDERS = 300
 _MOST_ENTRIES = 100
-"""Of a folder that are looked at, so that a folder of a million files is let go at once."""
+"""Of a folder that are looked at: it may hold a million files."""
 
 
 def trail_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
@@ -23,7 +25,7 @@ def trail_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
     """
     paths = [Path(one) for one in (path if isinstance(path, list) else [path])]
     try:
-        ours = all(_is_report(one) if one.is_dir() else _is_trails(one) for one in paths)
+        ours = all(holds_reports(one) if one.is_dir() else _is_trails(one) for one in paths)
     except OSError:
         return None
     return _read if ours else None
@@ -121,17 +123,28 @@ def _ask_in_dock(path: str) -> bool:
     return True
 
 
-def _is_report(folder: Path, depth: int = 4) -> bool:
-    """Tell whether a report folder is in a folder: locations/<location>/<camera>/report."""
+def holds_reports(folder: Path) -> bool:
+    """Tell whether a report folder is in a folder: locations/<location>/<camera>/report.
+
+    Looks at some hundred folders at most, the nearest first, so that a disk is let go at once.
+    """
     import os
 
-    if (folder / "metadata" / "objects").is_dir():
-        return True
-    if depth == 0:
-        return False
-    with os.scandir(folder) as entries:
-        inside = [Path(e.path) for e in islice(entries, _MOST_ENTRIES) if e.is_dir()]
-    return any(_is_report(one, depth - 1) for one in inside if not one.name.startswith("."))
+    waiting, looked_at = [(folder, 0)], 0
+    while waiting and looked_at < _MOST_FOLDERS:
+        here, depth = waiting.pop(0)
+        looked_at += 1
+        if (here / "metadata" / "objects").is_dir():
+            return True
+        if depth == _REPORT_DEPTH:
+            continue
+        try:
+            with os.scandir(here) as entries:
+                inside = [e for e in islice(entries, _MOST_ENTRIES) if e.is_dir()]
+        except OSError:
+            continue
+        waiting += [(Path(e.path), depth + 1) for e in inside if not e.name.startswith(".")]
+    return False
 
 
 def _is_trails(file: Path) -> bool:

@@ -33,6 +33,8 @@ HEAT, TOP, TRACKS, REGIONS, CHOSEN, SCENE = "heat", "top", "tracks", "regions", 
 TRACKED_AT_MOST = 1500
 """Trails that are drawn as Tracks: the most anomalous of those listed."""
 
+MASK_COLOUR = "#b8f2e6"
+
 TRAIL_FILLS = 0.6
 """Part of the view that a chosen trail takes."""
 
@@ -241,15 +243,20 @@ class Display:
             raise BadValueError("there is no scene to paint on: open trails first")
         layer = self.masks().get(kind)
         if layer is None:
+            from napari.utils.colormaps import DirectLabelColormap
+
             scene = source.trails.scene
             shape = scene.height, scene.width
+            painted = {None: MASK_COLOUR, 0: "transparent"}
             layer = self.viewer.add_labels(
                 np.zeros(shape, np.uint8),
                 name=f"region: {kind or 'every class'}",
                 **source.ground.flat(shape, source.trails),
-                opacity=0.35,
+                colormap=DirectLabelColormap(color_dict=painted),
+                opacity=0.3,
                 metadata={KEY: {"kind": "mask", "class": kind, "scene": list(shape)}},
             )
+            self._below_lines(layer)
             layer.brush_size = max(scene.width, scene.height) // 24
         _set_visible(layer, True)
         self.viewer.layers.selection.active = layer
@@ -316,11 +323,12 @@ class Display:
         return class_colour(known.index(kind) if kind in known else 0)
 
     def _below_lines(self, layer: Any) -> None:
-        """Move a heatmap below masks, trails and shapes."""
-        from napari.layers import Image
+        """Move a heatmap below masks, trails and shapes, and a mask below trails and shapes."""
+        from napari.layers import Image, Labels
 
         layers = self.viewer.layers
-        others = [i for i, other in enumerate(layers) if not isinstance(other, Image)]
+        below = (Image, Labels) if isinstance(layer, Labels) else Image
+        others = [i for i, other in enumerate(layers) if not isinstance(other, below)]
         if others and others[0] < layers.index(layer):
             layers.move(layers.index(layer), others[0])
 

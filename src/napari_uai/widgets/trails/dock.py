@@ -23,6 +23,7 @@ from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.layers import KEY
 from napari_uai.widgets.trails.classes import ClassList
 from napari_uai.widgets.trails.display import REGIONS, Display
+from napari_uai.widgets.trails.grounds import own_trails, source_of_layer, source_of_trails
 from napari_uai.widgets.trails.ranking import SCORE_NAMES, rank
 from napari_uai.widgets.trails.settings import SettingsPage
 from napari_uai.widgets.trails.showing import ShowingPage
@@ -95,25 +96,30 @@ class TrailWorkflow(QWidget):
             return
 
         def load(monitor: Monitor) -> Source:
-            from napari_uai.widgets.trails.grounds import source_of_trails
-
             return source_of_trails(how.open(wanted, monitor=monitor))
 
         self.work.do(load, self.show_source, first=True)
 
     def use_layer(self) -> None:
-        """Take the trails of the chosen Tracks layer."""
-        from napari_uai.widgets.trails.grounds import own_trails, source_of_layer
-
+        """Take the trails of the chosen Tracks layer, or of linked spots."""
         tracks, picture = self.sources.chosen_layers()
-        try:
-            source = source_of_layer(tracks, picture)
-        except NapariUaiError as error:
-            self.run_bar.show_error(str(error))
-            return
-        if own_trails(tracks) and (picture is None or picture.metadata.get(KEY) is None):
+        if (
+            tracks is not None
+            and own_trails(tracks)
+            and KEY not in getattr(picture, "metadata", ())
+        ):
             picture = None  # the trails know their scene better
-        self.show_source(source, scene=picture, tracks=tracks)
+
+        def take(monitor: Monitor) -> Source:
+            # In the thread: a lazy picture is computed for it.
+            monitor.update(0.0, "taking the layer")
+            return source_of_layer(tracks, picture)
+
+        def show(source: Source) -> None:
+            scene = picture if picture is not None and picture in self.viewer.layers else None
+            self.show_source(source, scene=scene, tracks=tracks)
+
+        self.work.do(take, show, first=True)
 
     def show_source(self, source: Source, *, scene: Any = None, tracks: Any = None) -> None:
         """Draw and rank other trails; painted regions of a scene of this size stay."""

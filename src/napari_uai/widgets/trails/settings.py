@@ -133,7 +133,7 @@ class SettingsPage(QWidget):
         taken = {*HEAT_LIMITS, THRESHOLD}
         if set(SCORE_LIMITS) <= known.keys():
             self.score_limits = LimitsBox(
-                "<b>Ranks</b>: places are unusual below …, ordinary above …",
+                "<b>Ranks</b>: unusual below …, ordinary above …",
                 [known[name] for name in SCORE_LIMITS],
                 "Of the heat that scores count as ordinary.",
             )

@@ -135,9 +135,11 @@ class SourcePanel(QWidget):
     def _look(self) -> None:
         """List the locations and cameras of a folder."""
         from napari_uai.trails.scv2 import list_reports
+        from napari_uai.widgets.trail_readers import holds_reports
 
-        path = Path(self.path.text().strip().strip('"'))
-        self._reports = list_reports(path) if self.path.text().strip() and path.is_dir() else []
+        text = self.path.text().strip().strip('"')
+        some = bool(text) and Path(text).is_dir() and holds_reports(Path(text))
+        self._reports = list_reports(Path(text)) if some else []
         _fill(self.location, list(dict.fromkeys(r.location for r in self._reports)))
         self._list_cameras()
 
