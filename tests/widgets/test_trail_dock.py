@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QApplication
 from napari_uai.cli import main
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails import simulate_trails
+from napari_uai.trails.pictures import write_picture
 from napari_uai.trails.writing import write_trails
 from napari_uai.widgets.layers import KEY
 from napari_uai.widgets.trails.grounds import source_of_trails
@@ -86,6 +87,20 @@ def test_the_sample_is_opened_ranked_and_drawn(viewer, dock, settled):
         high = layer.data_to_world(np.array(layer.data.shape) - 1)
         np.testing.assert_allclose(low, scene[0] + 0.5, atol=0.51)
         np.testing.assert_allclose(high, scene[1] - 0.5, atol=0.51)
+
+
+def test_the_whole_window_in_use_is_pictured(viewer, dock, settled, qtbot, request):
+    viewer.window.resize(1500, 940)
+    dock.open(SAMPLE)
+    settled(dock)
+    dock.table.choose(int(dock.ranking.rows[4]))
+    qtbot.wait(300)
+    picture = viewer.screenshot(canvas_only=False, flash=False)[..., :3]
+    folder = request.config.rootpath / "artefacts"
+    folder.mkdir(exist_ok=True)
+    write_picture(np.ascontiguousarray(picture), folder / "trail-workflow.png")
+    reddish = (picture[..., 0] > 200) & (picture[..., 1] < 110) & (picture[..., 2] < 110)
+    assert reddish.sum() > 50  # the stretch that departs
 
 
 def test_top_trails_are_paths_with_per_cents(viewer, ranked):
