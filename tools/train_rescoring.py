@@ -1,6 +1,6 @@
 """Train the network that weighs detected steps anew, on simulated recordings of many kinds.
 
-    python tools/train_rescoring.py --recordings 600 --cache build/rescoring
+    python tools/train_rescoring.py --cache build/rescoring
 
 Every recording has its own optics, noise, drift, focus, scatterers, vesicles and membrane, drawn
 from ranges far wider than those of the scenarios of the benchmark, and its own seed, none of which
@@ -49,8 +49,8 @@ HELD_OUT_EVERY = 12
 def main() -> None:
     """Simulate, train, write the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--recordings", type=int, default=600)
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--recordings", type=int, default=396)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--cache", type=Path, default=Path("build/rescoring"), help="folder")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
