@@ -208,7 +208,7 @@ class _Windows:
     ) -> _Windows:
         n = len(source)
         split = n - round(n * how.validation)
-        needed = 2 * settings.stride + 1
+        needed = 2 * settings.stride
         if n - split < needed:
             split = n - needed
         if split < needed:

@@ -24,7 +24,7 @@ def check_length(n_frames: int, settings: NetworkSettings) -> None:
     TooFewFramesError
         If it is so.
     """
-    needed = 2 * settings.stride + 1
+    needed = 2 * settings.stride
     if n_frames < needed:
         raise TooFewFramesError(
             f"the network looks {settings.stride} frames to either side and needs {needed} frames, "
