@@ -83,6 +83,8 @@ class LimitsBox(QWidget):
 
     def set_most(self, trails: float) -> None:
         """Tell how many trails pass the hottest place: the end of the slider in that unit."""
+        if max(float(trails), 1.0) == self._most:
+            return
         self._most = max(float(trails), 1.0)
         self._quiet = True
         self._move_handles()
