@@ -28,6 +28,7 @@ def zipped(members):
         zipped({"trails.json": TEXT}),
         zipped({"folder/trails.json.gz": gzip.compress(TEXT), "__MACOSX/._trails.json": b"x"}),
     ],
+    ids=["plain", "gz", "two gz", "padded gz", "zip", "gz in zip"],
 )
 def test_what_is_packed_is_told_by_its_bytes(tmp_path, packed):
     path = tmp_path / "file.of.any.name"
@@ -44,7 +45,9 @@ def test_more_than_the_limit_is_not_unpacked(tmp_path, pack):
         unpacked(path, limit=999_999)
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(TEXT), zipped({"trails.json": TEXT})])
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(TEXT), zipped({"trails.json": TEXT})], ids=["gz", "zip"]
+)
 @pytest.mark.parametrize("length", [5, 12, 40, -20, -1])
 def test_a_truncated_file_is_told(tmp_path, packed, length):
     path = tmp_path / "cut"
