@@ -21,6 +21,9 @@ export OMP_NUM_THREADS ?= 1
 # Mesa's software renderer gives the same picture on every machine.
 SCREEN := LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1200x24"
 
+# Prints how fast the window answers, so it runs alone.
+LONG := tests/widgets/test_long_recording.py
+
 .PHONY: demo test lint types bench bench-detection bench-trails-detection docs manifest screenshots setup screen core-tests widget-tests wheel-test clean
 
 demo: $(READY)
@@ -43,7 +46,8 @@ core-tests: $(READY)
 	$(BIN)/pytest -q -n 2 -p no:napari -p no:pytest-qt --ignore tests/widgets
 
 widget-tests: screen
-	$(SCREEN) $(BIN)/pytest -q tests/widgets
+	$(SCREEN) $(BIN)/pytest -q -n 2 --ignore $(LONG) tests/widgets
+	$(SCREEN) $(BIN)/pytest -q $(LONG)
 
 wheel-test: $(READY)
 	tools/wheel_test.sh $(BIN)/python
