@@ -29,7 +29,7 @@ from napari_uai.fastdvdnet.predict import (
 )
 from napari_uai.fastdvdnet.settings import NetworkSettings
 from napari_uai.fastdvdnet.weights import Weights, load_weights, save_weights, write_whole
-from napari_uai.fastdvdnet.windows import noise_of, read_frames, window_index
+from napari_uai.fastdvdnet.windows import fewest_frames, noise_of, read_frames, window_index
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of
 
@@ -208,7 +208,7 @@ class _Windows:
     ) -> _Windows:
         n = len(source)
         split = n - round(n * how.validation)
-        needed = 2 * settings.stride
+        needed = fewest_frames(settings)
         if n - split < needed:
             split = n - needed
         if split < needed:

@@ -16,6 +16,11 @@ SAMPLED_FRAMES = 64
 """From how many frames the noise of a video is estimated."""
 
 
+def fewest_frames(settings: NetworkSettings) -> int:
+    """Return how many frames a video needs for each to have a neighbour on one side."""
+    return 2 * settings.stride
+
+
 def check_length(n_frames: int, settings: NetworkSettings) -> None:
     """Refuse a video in which a frame has no neighbour on either side.
 
@@ -24,7 +29,7 @@ def check_length(n_frames: int, settings: NetworkSettings) -> None:
     TooFewFramesError
         If it is so.
     """
-    needed = 2 * settings.stride
+    needed = fewest_frames(settings)
     if n_frames < needed:
         raise TooFewFramesError(
             f"the network looks {settings.stride} frames to either side and needs {needed} frames, "

@@ -25,7 +25,7 @@ from napari_uai.trails.footprints import (
     counts_and_areas,
     paint_footprints,
 )
-from napari_uai.trails.parameters import LongestSide, Weigh
+from napari_uai.trails.parameters import Directions, LongestSide, PaintedWidth, Weigh
 from napari_uai.trails.table import Trails
 from napari_uai.trails.threads import in_blocks
 
@@ -121,6 +121,31 @@ def choose_painted_width(
             break
     best = ladder[int(np.argmax(found))] if found else ladder[0]
     return WidthChoice(best, tuple(ladder[: len(found)]), tuple(found))
+
+
+def paint_at_width(
+    trails: Trails,
+    *,
+    longest_side_px: LongestSide,
+    painted_width_px: PaintedWidth | None,
+    n_directions: Directions = 1,
+    monitor: Monitor = SILENT,
+) -> Footprints:
+    """Paint trails at a width, or at the one that :func:`choose_painted_width` gives if None.
+
+    Parameters are those of :func:`~napari_uai.trails.footprints.paint_footprints`.
+    """
+    if painted_width_px is None:
+        painted_width_px = choose_painted_width(
+            trails, longest_side_px=longest_side_px, monitor=monitor.part(0.0, 0.5)
+        ).painted_width_px
+    return paint_footprints(
+        trails,
+        longest_side_px=longest_side_px,
+        painted_width_px=painted_width_px,
+        n_directions=n_directions,
+        monitor=monitor.part(0.5, 1.0),
+    )
 
 
 def _likelihood(

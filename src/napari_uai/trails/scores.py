@@ -18,11 +18,10 @@ from napari_uai.trails.anomaly import Evidence, combine
 from napari_uai.trails.companions import Companions, find_companions
 from napari_uai.trails.direction import against_the_stream
 from napari_uai.trails.explanations import departing_stretches, score_samples
-from napari_uai.trails.footprints import paint_footprints
 from napari_uai.trails.heat import TrailHeat, mean_over_trails, measure_heat, worst_window
 from napari_uai.trails.motion import dwell_scores, measure_pace, speed_scores
 from napari_uai.trails.nearest import Neighbours, mean_of_nearest, nearest_of_points, relative
-from napari_uai.trails.painted_width import choose_painted_width
+from napari_uai.trails.painted_width import paint_at_width
 from napari_uai.trails.parameters import (
     BlurWidth,
     Directions,
@@ -171,7 +170,7 @@ def score_trails(
         Longest side of the heatmap.
     painted_width_px
         Width of a painted trail in px of the heatmap; chosen by leave-one-out likelihood
-        (:func:`choose_painted_width`) if None.
+        if None.
     n_directions
         Bins of the direction of movement, 2 or more.
     blur_px
@@ -247,16 +246,12 @@ def measure_trails(
     if k < 1:
         raise BadValueError(f"k is at least 1, got {k}")
     groups, problems = comparison_groups(trails, min_trails)
-    if painted_width_px is None:
-        painted_width_px = choose_painted_width(
-            trails, longest_side_px=longest_side_px, monitor=monitor.part(0.0, 0.05)
-        ).painted_width_px
-    footprints = paint_footprints(
+    footprints = paint_at_width(
         trails,
         longest_side_px=longest_side_px,
         painted_width_px=painted_width_px,
         n_directions=n_directions,
-        monitor=monitor.part(0.05, 0.15),
+        monitor=monitor.part(0.0, 0.15),
     )
     heat = measure_heat(footprints, groups, blur_px=blur_px, monitor=monitor.part(0.15, 0.35))
     points = resample_along_arc(trails, n_points=n_points, monitor=monitor.part(0.35, 0.4))

@@ -17,10 +17,9 @@ import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.footprints import paint_footprints
 from napari_uai.trails.heat import TrailHeat, measure_heat
 from napari_uai.trails.masks import Mask, apply_masks, as_mask
-from napari_uai.trails.painted_width import choose_painted_width
+from napari_uai.trails.painted_width import paint_at_width
 from napari_uai.trails.pictures import Stretch
 from napari_uai.trails.regions import Region, ordinary_regions
 from napari_uai.trails.scaling import rescale
@@ -276,15 +275,11 @@ def _heat(
     monitor: Monitor,
 ) -> tuple[TrailHeat, dict[str, npt.NDArray[np.float32]]]:
     """Return the heat, and the blurred counts of each class."""
-    if painted_width_px is None:
-        painted_width_px = choose_painted_width(
-            trails, longest_side_px=longest_side_px, monitor=monitor.part(0.0, 0.2)
-        ).painted_width_px
-    footprints = paint_footprints(
+    footprints = paint_at_width(
         trails,
         longest_side_px=longest_side_px,
         painted_width_px=painted_width_px,
-        monitor=monitor.part(0.2, 0.4),
+        monitor=monitor.part(0.0, 0.4),
     )
     kinds = trails.table["class"].to_numpy()
     heat = measure_heat(

@@ -24,10 +24,9 @@ import pandas as pd
 from napari_uai.errors import BadValueError, RecipeError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.anomaly import conformal_p_values
-from napari_uai.trails.footprints import paint_footprints
 from napari_uai.trails.heat import BlurKind, measure_heat
 from napari_uai.trails.masks import Mask, MaskLike, apply_masks, as_mask, read_mask
-from napari_uai.trails.painted_width import choose_painted_width
+from napari_uai.trails.painted_width import paint_at_width
 from napari_uai.trails.parameters import (
     BlurWidth,
     HeatScale,
@@ -423,15 +422,11 @@ def heat_of_classes(
     shown = trails.classes.head(MOST_CLASSES)
     if len(shown) < len(trails.classes):
         trails = trails.select(trails.table["class"].isin(shown.index).to_numpy())
-    if painted_width_px is None:
-        painted_width_px = choose_painted_width(
-            trails, longest_side_px=longest_side_px, monitor=monitor.part(0.0, 0.2)
-        ).painted_width_px
-    footprints = paint_footprints(
+    footprints = paint_at_width(
         trails,
         longest_side_px=longest_side_px,
         painted_width_px=painted_width_px,
-        monitor=monitor.part(0.2, 0.4),
+        monitor=monitor.part(0.0, 0.4),
     )
     kinds = trails.table["class"].to_numpy()
     heat = measure_heat(
