@@ -227,6 +227,14 @@ def test_the_scene_ends_at_the_last_positions_if_nothing_tells():
     assert "ends at the last positions" in told(trails)
 
 
+def test_the_outermost_box_belongs_to_the_scene_that_it_ends():
+    text = "id,frame,left,top,width,height\n1,0,10,20,5,9\n1,1,37,40,5,9\n"
+    trails = read(text, scene_size=None)
+    np.testing.assert_array_equal(trails.x, [12.5, 39.5])
+    np.testing.assert_array_equal(trails.y, [24.5, 44.5])
+    assert (trails.scene.width, trails.scene.height) == (41, 46)
+
+
 def test_shares_of_the_picture_are_noticed_and_told():
     text = "id,frame,x,y\n1,0,0.5,0.25\n1,1,0.25,0.5\n"
     trails = read(text, scene_size=(101, 81))

@@ -291,7 +291,8 @@ def _in_scene(
         raise BadValueError(
             f"positions reach {max(x.max(), y.max()):.4g}: give scene_size (width and height in px)"
         )
-    return y, x, (max(math.ceil(x.max() + 0.5), 2), max(math.ceil(y.max() + 0.5), 2))
+    # The pixel in which the last position lies is the last one.
+    return y, x, (max(math.floor(x.max() + 0.5) + 1, 2), max(math.floor(y.max() + 0.5) + 1, 2))
 
 
 def _with_commonest_class(trails: Trails, samples: pd.DataFrame) -> Trails:
