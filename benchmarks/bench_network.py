@@ -50,7 +50,7 @@ def main() -> None:
         for precision in dict.fromkeys((chosen_precision("auto", device), torch.float32)):
             kind = str(precision).removeprefix("torch.")
             frames = PredictedFrames(
-                ArrayFrames(video), network, 1.0, device=device, precision=precision
+                ArrayFrames(video), network, device=device, precision=precision
             )
             seconds = best(lambda f=frames: f.read(0, len(video)))
             print(f"  prediction, {kind:<9} {1e3 * seconds / len(video):7.2f} ms per frame")

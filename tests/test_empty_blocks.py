@@ -15,7 +15,7 @@ from PIL import Image
 
 import napari_uai
 from napari_uai.fastdvdnet.network import FastDVDnet
-from napari_uai.fastdvdnet.predict import predict_background
+from napari_uai.fastdvdnet.predict import predicted_video
 from napari_uai.fastdvdnet.settings import NetworkSettings
 from napari_uai.fastdvdnet.weights import Weights
 from napari_uai.iscat.binning import BinnedFrames
@@ -122,7 +122,7 @@ def other_frames():
         BinnedFrames(ArrayFrames(recording()), 3),
         DistanceFrames(ArrayFrames(recording()), Memo(partial(np.zeros, (HEIGHT, WIDTH))), 2),
         SimulatedFrames(settings),
-        frames_of(predict_background(da.from_array(recording()), weights=small_network())),
+        frames_of(predicted_video(da.from_array(recording()), weights=small_network())),
     ]
 
 

@@ -7,7 +7,7 @@ import torch
 
 from napari_uai.errors import TooFewFramesError
 from napari_uai.fastdvdnet.network import FastDVDnet
-from napari_uai.fastdvdnet.predict import chosen_precision, predict_background
+from napari_uai.fastdvdnet.predict import chosen_precision, predicted_video
 from napari_uai.fastdvdnet.settings import REFERENCE, NetworkSettings
 from napari_uai.fastdvdnet.weights import Weights
 from napari_uai.fastdvdnet.windows import noise_of, window_index
@@ -49,15 +49,15 @@ def plain_prediction(video, weights):
 @pytest.mark.parametrize("settings", NETWORKS)
 def test_prediction_is_that_of_the_network_window_by_window(video, settings):
     weights = weights_of(settings)
-    predicted = predict_background(video, weights=weights, precision="float32")
+    predicted = predicted_video(video, weights=weights, precision="float32")
     expected = plain_prediction(video, weights)
     np.testing.assert_allclose(predicted, expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_any_frames_of_a_lazy_video_are_those_of_the_whole(video):
     weights = weights_of(NETWORKS[1])
-    whole = predict_background(video, weights=weights, precision="float32")
-    lazy = predict_background(
+    whole = predicted_video(video, weights=weights, precision="float32")
+    lazy = predicted_video(
         da.from_array(video, chunks=(8, -1, -1)), weights=weights, precision="float32"
     )
     assert isinstance(lazy, da.Array)
@@ -66,7 +66,7 @@ def test_any_frames_of_a_lazy_video_are_those_of_the_whole(video):
 
 
 def test_lazy_predictions_can_be_sent_to_other_processes(video):
-    lazy = predict_background(da.from_array(video), weights=weights_of(NETWORKS[0]))
+    lazy = predicted_video(da.from_array(video), weights=weights_of(NETWORKS[0]))
     frames = frames_of(lazy)
     expected = frames.read(0, 4)
     again = pickle.loads(pickle.dumps(frames))
@@ -76,22 +76,22 @@ def test_lazy_predictions_can_be_sent_to_other_processes(video):
 
 def test_other_weights_are_another_video(video):
     lazy = da.from_array(video)
-    one = predict_background(lazy, weights=weights_of(NETWORKS[0]))
+    one = predicted_video(lazy, weights=weights_of(NETWORKS[0]))
     torch.manual_seed(4)
-    two = predict_background(lazy, weights=Weights(FastDVDnet(NETWORKS[0]).eval()))
+    two = predicted_video(lazy, weights=Weights(FastDVDnet(NETWORKS[0]).eval()))
     assert one.name != two.name
 
 
 def test_bfloat16_is_near_float32(video):
     weights = weights_of(NETWORKS[0])
-    exact = predict_background(video, weights=weights, precision="float32")
-    rounded = predict_background(video, weights=weights, precision="bfloat16")
+    exact = predicted_video(video, weights=weights, precision="float32")
+    rounded = predicted_video(video, weights=weights, precision="bfloat16")
     assert np.abs(rounded - exact).max() < 0.05 * np.abs(exact).max()
 
 
 def test_a_short_video_is_refused(video):
     with pytest.raises(TooFewFramesError):
-        predict_background(video[:10], weights=weights_of(NETWORKS[1]))
+        predicted_video(video[:10], weights=weights_of(NETWORKS[1]))
 
 
 def test_the_reference_sees_raw_values(video):

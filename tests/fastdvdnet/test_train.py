@@ -9,7 +9,7 @@ from napari_uai.errors import (
     TooFewFramesError,
     WeightsError,
 )
-from napari_uai.fastdvdnet.predict import predict_background
+from napari_uai.fastdvdnet.predict import predicted_video
 from napari_uai.fastdvdnet.settings import NetworkSettings
 from napari_uai.fastdvdnet.train import TrainingSettings, augmented, train_network
 from napari_uai.fastdvdnet.weights import load_weights
@@ -38,7 +38,7 @@ def test_a_background_that_repeats_is_learnt(video, tmp_path):
     weights, history = train_network(
         video, tmp_path / "w.safetensors", network=NETWORK, training=longer
     )
-    residual = video - predict_background(video, weights=weights, precision="float32")
+    residual = video - predicted_video(video, weights=weights, precision="float32")
     noise = 0.3**2
     assert residual[95:].var() - noise < 0.2 * (video[95:].var() - noise)
     assert history["validation_loss"].min() < 0.6 * history["validation_loss"].iloc[0]

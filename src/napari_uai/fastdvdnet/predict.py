@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,8 @@ from dask.base import tokenize
 from torch import Tensor
 
 from napari_uai.fastdvdnet.network import FastDVDnet, cropped, folded, padded
-from napari_uai.fastdvdnet.weights import Weights, load_weights
+from napari_uai.fastdvdnet.settings import Device, Precision
+from napari_uai.fastdvdnet.weights import Weights
 from napari_uai.fastdvdnet.windows import (
     check_length,
     noise_of,
@@ -22,11 +22,7 @@ from napari_uai.fastdvdnet.windows import (
     window_index,
     windows_per_chunk,
 )
-from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
-
-Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
-Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 
 BATCH_PIXELS = 32 * 64 * 64
 """Pixels that go through the network at a time: more does not pay on a processor."""
@@ -35,51 +31,18 @@ _ONE_AT_A_TIME = Lock()
 """torch spreads one prediction over all cores; several at a time would only wait for each other."""
 
 
-def predict_background(
-    video: Video,
-    *,
-    weights: str | Path | Weights,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    monitor: Monitor = SILENT,
+def predicted_video(
+    video: Video, *, weights: Weights, device: Device = "auto", precision: Precision = "auto"
 ) -> Video:
-    """Predict each frame from its neighbours.
+    """Predict each frame from its neighbours by a network that is at hand.
 
-    Parameters
-    ----------
-    video
-        Frames, rows, columns: what the network was trained on, a rolling average as a rule.
-    weights
-        Trained weights, or the path of them.
-    device
-        Where the network runs; ``auto``: a GPU if there is one.
-    precision
-        Of its arithmetic; ``auto``: bfloat16 where the hardware has it.
-    monitor
-        Progress of reading the video's noise, and cancelling.
-
-    Returns
-    -------
-    Video
-        float32, same shape. Near the ends of the video neighbours of one side stand for those of
-        the other.
-
-    Raises
-    ------
-    TooFewFramesError
-        If the video is shorter than the network looks to both sides.
-    BadValueError
-        If the video is constant or has NaN or infinite pixels.
-    WeightsError
-        If the weights cannot be used.
+    See :func:`napari_uai.fastdvdnet.stages.predict_background`.
     """
-    chosen = weights if isinstance(weights, Weights) else load_weights(weights)
     frames = frames_of(video)
-    check_length(len(frames), chosen.settings)
-    noise = noise_of(frames, monitor=monitor) if chosen.settings.standardize else 1.0
+    check_length(len(frames), weights.settings)
     where = chosen_device(device)
     predicted = PredictedFrames(
-        frames, chosen.network, noise, device=where, precision=chosen_precision(precision, where)
+        frames, weights.network, device=where, precision=chosen_precision(precision, where)
     )
     return video_like(predicted, video)
 
@@ -93,8 +56,6 @@ class PredictedFrames(Frames):
         Frames to be predicted.
     network
         With trained weights.
-    noise
-        Standard deviation that stands for 1 inside the network.
     device, precision
         Of torch.
     """
@@ -103,14 +64,12 @@ class PredictedFrames(Frames):
         self,
         source: Frames,
         network: FastDVDnet,
-        noise: float,
         *,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
         self.source = source
         self.network = network
-        self.noise = noise
         self.device = device
         self.precision = precision
         self.shape = source.shape
@@ -120,10 +79,15 @@ class PredictedFrames(Frames):
     def name(self) -> str:  # type: ignore[override]
         """Name of the source, and of the weights with all their numbers."""
         numbers = {k: v.cpu().numpy() for k, v in self.network.state_dict().items()}
-        how = self.noise, str(self.device), str(self.precision)
+        how = str(self.device), str(self.precision)
         return (
             f"network-{tokenize(self.source.name, self.network.settings.to_dict(), numbers, how)}"
         )
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation that stands for 1 inside the network."""
+        return noise_of(self.source) if self.network.settings.standardize else 1.0
 
     @cached_property
     def _predictor(self) -> FastDVDnet:
@@ -141,12 +105,13 @@ class PredictedFrames(Frames):
 
     def _read_part(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         index = window_index(np.arange(start, stop), len(self.source), self.network.settings)
+        noise = np.float32(self.noise)
         seen, place = np.unique(index, return_inverse=True)
-        block = read_frames(self.source, seen) / np.float32(self.noise)
+        block = read_frames(self.source, seen) / noise
         with _ONE_AT_A_TIME, torch.inference_mode():
             images = torch.from_numpy(block)[:, None].to(self.device, self.precision)
             out = self._predict(images, place.reshape(index.shape))
-        return out.float().cpu().numpy()[:, 0] * np.float32(self.noise)
+        return out.float().cpu().numpy()[:, 0] * noise
 
     def _predict(self, images: Tensor, place: npt.NDArray[np.int64]) -> Tensor:
         """Predict from images (n, 1, rows, columns) and which of them each window sees."""

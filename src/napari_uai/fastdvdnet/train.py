@@ -21,13 +21,8 @@ from torch.nn import functional
 
 from napari_uai.errors import BadValueError, TooFewFramesError, WeightsError
 from napari_uai.fastdvdnet.network import FastDVDnet
-from napari_uai.fastdvdnet.predict import (
-    Device,
-    Precision,
-    chosen_device,
-    chosen_precision,
-)
-from napari_uai.fastdvdnet.settings import NetworkSettings
+from napari_uai.fastdvdnet.predict import chosen_device, chosen_precision
+from napari_uai.fastdvdnet.settings import Device, NetworkSettings, Precision
 from napari_uai.fastdvdnet.weights import Weights, load_weights, save_weights, write_whole
 from napari_uai.fastdvdnet.windows import fewest_frames, noise_of, read_frames, window_index
 from napari_uai.monitor import SILENT, Monitor
@@ -132,7 +127,7 @@ def train_network(
     start_from
         Weights to begin with instead of random ones; of the same shape.
     device, precision
-        As in :func:`~napari_uai.fastdvdnet.predict.predict_background`.
+        As in :func:`~napari_uai.fastdvdnet.stages.predict_background`.
     on_epoch
         Called with the history after each epoch.
     monitor
