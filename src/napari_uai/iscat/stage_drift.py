@@ -31,6 +31,7 @@ from napari_uai.iscat.fixed_pattern import (
     check_choice,
     fixed_pattern_correction,
 )
+from napari_uai.iscat.products import row_products, weighted_sums
 from napari_uai.iscat.rolling_average import rolling_mean
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import (
@@ -244,11 +245,10 @@ class MovingBackground:
         filled = np.where(good, relative, 0)
         gradients = np.where(good, self.gradients, 0)
         coefficients = regressed(filled, gradients, self.weights)
-        moved = np.tensordot(coefficients.T, gradients, 1)
-        pattern = filled - moved
+        pattern = filled - _combined(coefficients, gradients)
         pattern -= _without_lines(pattern)
         gradients = self._measured_at_border(gradients, coefficients, filled - pattern, good)
-        residual = _without_lines(filled - np.tensordot(coefficients.T, gradients, 1))
+        residual = _without_lines(filled - _combined(coefficients, gradients))
         residual[:, ~good] = 0
         return residual, coefficients
 
@@ -363,7 +363,7 @@ class _Motion:
         )
         flat = design.reshape(len(design), -1)
         images = gradients.reshape(len(gradients), -1).astype(np.float32)
-        return cls(images, (np.linalg.pinv(flat @ flat.T) @ flat).astype(np.float32))
+        return cls(images, (np.linalg.pinv(row_products(flat, flat)) @ flat).astype(np.float32))
 
     def taken_from(self, frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return frames of a rolling average without the motion."""
@@ -394,7 +394,7 @@ def regressed(frames: Array, gradients: Array, weights: Array) -> Array:
     good, root = weights > 0, np.sqrt(weights[voting])
     design = _pixels(_without_means(gradients, good), voting) * root
     course = _pixels(_without_means(frames, good), voting) * root
-    return np.asarray(np.linalg.pinv(design.T) @ course.T)
+    return row_products(np.linalg.pinv(design.T), course)
 
 
 def binned_frames(
@@ -470,7 +470,7 @@ def _drift_of(images: Array, order: int) -> tuple[Array, Array]:
     background = MovingBackground(gradients, np.where(bad, 0, 1 / variance))
     _, coefficients = background.subtract(relative)
     good = _without_means(gradients, ~bad)[:, ~bad & ~_border(bad.shape)]
-    covariance = variance * np.linalg.pinv(good @ good.T)
+    covariance = variance * np.linalg.pinv(row_products(good, good))
     error = np.sqrt(np.maximum(np.diag(covariance)[:2], 0))
     return -coefficients[:2].T, error
 
@@ -485,6 +485,12 @@ def _derivative_matrix(n: int, order: int) -> Array:
     places = np.arange(n)
     spline = make_interp_spline(places, np.eye(n), k=SPLINE_DEGREE)
     return np.asarray(spline.derivative(order)(places))
+
+
+def _combined(coefficients: Array, images: Array) -> Array:
+    """Add up images (n, rows, columns) for each frame of the coefficients (n, frames)."""
+    flat = weighted_sums(coefficients.T, images.reshape(len(images), -1))
+    return flat.reshape(-1, *images.shape[1:])
 
 
 def _border(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,77 @@
+"""Products of matrices that let other threads run, a window's among them."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.compiled import reordering_kernel
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+
+def row_products(left: Array, right: Array) -> Array:
+    """Multiply each row of one matrix with each row of another: ``left @ right.T``.
+
+    For few long rows. There numpy's ``@`` holds the GIL (it asks how many entries the result has,
+    not how long the rows are: fewer than 500 seem no work) while the threads of its library wait
+    for each other, on a busy machine for tenths of a second.
+
+    Parameters
+    ----------
+    left
+        float64, (n, pixels).
+    right
+        float64, (m, pixels).
+
+    Returns
+    -------
+    ndarray
+        float64, (n, m).
+    """
+    out = np.empty((len(left), len(right)))
+    _row_products(np.ascontiguousarray(left), np.ascontiguousarray(right), out)
+    return out
+
+
+def weighted_sums(weights: Array, images: Array) -> Array:
+    """Add up images with different weights: ``weights @ images``; for few images.
+
+    Parameters
+    ----------
+    weights
+        float64, (n, images).
+    images
+        float64, (images, pixels).
+
+    Returns
+    -------
+    ndarray
+        float64, (n, pixels).
+    """
+    out = np.zeros((len(weights), images.shape[1]))
+    _weighted_sums(np.ascontiguousarray(weights), np.ascontiguousarray(images), out)
+    return out
+
+
+@reordering_kernel
+def _row_products(left: Array, right: Array, out: Array) -> None:
+    for j in range(len(right)):
+        other = right[j]
+        for i in range(len(left)):
+            row, total = left[i], 0.0
+            for p in range(row.size):
+                total += row[p] * other[p]
+            out[i, j] = total
+
+
+@reordering_kernel
+def _weighted_sums(weights: Array, images: Array, out: Array) -> None:
+    for t in range(len(weights)):
+        total = out[t]
+        for i in range(len(images)):
+            image, weight = images[i], weights[t, i]
+            for p in range(image.size):
+                total[p] += weight * image[p]
