@@ -105,7 +105,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(recording, recipe, tmp_p
     [
         ("training.epochs=0", "training.epochs = 0 does not fit"),
         ("training.epoch=1", "did you mean 'epochs'"),
-        ("network.frames=4", "5, 7, 9"),
+        ("network.frames=6", "5, 7, 9"),
         ("training.loss=l3", "training.loss = l3 does not fit"),
         ("training.epochs", "NAME=VALUE"),
         ("dra.batch=4", "did you mean 'batch_size'"),

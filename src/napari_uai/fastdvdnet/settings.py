@@ -1,14 +1,17 @@
-"""What a network looks like: the numbers that are stored beside its weights."""
+"""What a network looks like and how it is trained: what is stored beside its weights."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
+
+from annotated_types import Ge, Gt, Interval, Unit
 
 from napari_uai.errors import BadValueError
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
+Loss: TypeAlias = Literal["mse", "huber"]
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,12 @@ class NetworkSettings:
         by it, so that weights serve recordings of other contrast.
     """
 
-    frames: int = 5
-    stride: int = 1
+    frames: Annotated[int, Ge(5), Unit("frames")] = 5
+    stride: Annotated[int, Ge(1), Unit("frames")] = 1
     blind: bool = True
     shared: bool = True
-    spread: int = 10
-    channels: int = 16
+    spread: Annotated[int, Ge(1)] = 10
+    channels: Annotated[int, Ge(1)] = 16
     non_negative: bool = False
     standardize: bool = True
 
@@ -86,3 +89,52 @@ REFERENCE = NetworkSettings(
     standardize=False,
 )
 """The network of the reference: four blocks of their own weights, the target among the inputs."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    epochs
+        At most; each shows the network ``steps`` batches.
+    steps
+        Batches in an epoch.
+    windows
+        Windows in a batch.
+    crop_px
+        Side of the square that is cut out of each window, at random; smaller fields go in whole.
+    learning_rate
+        Highest; it rises over the first steps and then falls to nothing along a cosine.
+    loss
+        ``mse``; ``huber`` is linear beyond one standard deviation and so robust to landings.
+    validation
+        Share of the video, at its end, that is never trained on.
+    patience
+        Epochs without a lower validation loss after which training ends.
+    seed
+        Of the first weights, the order of windows, and their augmentation.
+    """
+
+    epochs: Annotated[int, Ge(1)] = 20
+    steps: Annotated[int, Ge(1)] = 100
+    windows: Annotated[int, Ge(1)] = 16
+    crop_px: Annotated[int, Ge(8), Unit("px")] = 48
+    learning_rate: Annotated[float, Gt(0)] = 2e-3
+    loss: Loss = "mse"
+    validation: Annotated[float, Interval(gt=0, le=0.5)] = 0.2
+    patience: Annotated[int, Ge(1), Unit("epochs")] = 6
+    seed: Annotated[int, Ge(0)] = 0
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.steps, self.windows, self.patience) < 1 or self.crop_px < 8:
+            raise BadValueError(
+                "epochs, steps, windows and patience are 1 or more, crop_px 8 or more"
+            )
+        if not (self.learning_rate > 0 and 0 < self.validation <= 0.5 and self.seed >= 0):
+            raise BadValueError(
+                "learning_rate is positive, validation above 0 and at most 0.5, seed not negative"
+            )
+        if self.loss not in ("mse", "huber"):
+            raise BadValueError(f"loss is mse or huber, got {self.loss!r}")

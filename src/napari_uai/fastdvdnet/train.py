@@ -7,28 +7,32 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from annotated_types import Ge, Gt, Interval, Unit
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_uai.errors import BadValueError, TooFewFramesError, WeightsError
+from napari_uai.errors import BadValueError, CancelledError, TooFewFramesError, WeightsError
 from napari_uai.fastdvdnet.network import FastDVDnet
 from napari_uai.fastdvdnet.predict import chosen_device, chosen_precision
-from napari_uai.fastdvdnet.settings import Device, NetworkSettings, Precision
+from napari_uai.fastdvdnet.settings import Device, NetworkSettings, Precision, TrainingSettings
+from napari_uai.fastdvdnet.training_files import (
+    best_epoch,
+    read_state,
+    state_path,
+    unreadable,
+    writable_target,
+)
 from napari_uai.fastdvdnet.weights import Weights, load_weights, save_weights, write_whole
 from napari_uai.fastdvdnet.windows import fewest_frames, noise_of, read_frames, window_index
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of
-
-Loss: TypeAlias = Literal["mse", "huber"]
 
 VALIDATION_WINDOWS = 64
 """Spread over the held-out segment; neighbouring windows of a rolling average hardly differ."""
@@ -37,55 +41,6 @@ HISTORY = ("epoch", "training_loss", "validation_loss", "learning_rate", "second
 
 WARM_UP = 0.05
 """Share of the steps in which the learning rate rises."""
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a network is trained.
-
-    Parameters
-    ----------
-    epochs
-        At most; each shows the network ``steps`` batches.
-    steps
-        Batches in an epoch.
-    windows
-        Windows in a batch.
-    crop_px
-        Side of the square that is cut out of each window, at random; smaller fields go in whole.
-    learning_rate
-        Highest; it rises over the first steps and then falls to nothing along a cosine.
-    loss
-        ``mse``; ``huber`` is linear beyond one standard deviation and so robust to landings.
-    validation
-        Share of the video, at its end, that is never trained on.
-    patience
-        Epochs without a lower validation loss after which training ends.
-    seed
-        Of the first weights, the order of windows, and their augmentation.
-    """
-
-    epochs: Annotated[int, Ge(1)] = 20
-    steps: Annotated[int, Ge(1)] = 100
-    windows: Annotated[int, Ge(1)] = 16
-    crop_px: Annotated[int, Ge(8), Unit("px")] = 48
-    learning_rate: Annotated[float, Gt(0)] = 2e-3
-    loss: Loss = "mse"
-    validation: Annotated[float, Interval(gt=0, le=0.5)] = 0.2
-    patience: Annotated[int, Ge(1), Unit("epochs")] = 6
-    seed: Annotated[int, Ge(0)] = 0
-
-    def __post_init__(self) -> None:
-        if min(self.epochs, self.steps, self.windows, self.patience) < 1 or self.crop_px < 8:
-            raise BadValueError(
-                "epochs, steps, windows and patience are 1 or more, crop_px 8 or more"
-            )
-        if not (self.learning_rate > 0 and 0 < self.validation <= 0.5 and self.seed >= 0):
-            raise BadValueError(
-                "learning_rate is positive, validation above 0 and at most 0.5, seed not negative"
-            )
-        if self.loss not in ("mse", "huber"):
-            raise BadValueError(f"loss is mse or huber, got {self.loss!r}")
 
 
 Told: TypeAlias = Callable[[pd.DataFrame], None]
@@ -155,6 +110,7 @@ def train_network(
         If cancelled; the state of the last whole epoch stays.
     """
     how = training or TrainingSettings()
+    target = writable_target(out)
     source = frames_of(video)
     where = chosen_device(device)
     run = _Run(
@@ -162,7 +118,7 @@ def train_network(
         how=how,
         device=where,
         precision=chosen_precision(precision, where),
-        out=Path(out),
+        out=target,
     )
     model = _first_weights(network, how, start_from)
     model = model.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -218,11 +174,17 @@ class _Windows:
         """Windows and, last, their targets: (n, inputs + 1, rows, columns)."""
         return self._windows(targets, 0, self.split)
 
-    def validation(self) -> npt.NDArray[np.float32]:
+    def validation(self, at_a_time: int, monitor: Monitor) -> npt.NDArray[np.float32]:
         """Windows of the held-out part, as :meth:`training` gives them."""
         length = len(self.source) - self.split
-        spread = np.linspace(0, length - 1, min(VALIDATION_WINDOWS, length))
-        return self._windows(spread.astype(np.int64), self.split, length)
+        n = min(VALIDATION_WINDOWS, length)
+        spread = np.linspace(0, length - 1, n).astype(np.int64)
+        parts = []
+        for start in range(0, n, at_a_time):
+            monitor.update(0.0, "held-out windows")
+            part = spread[start : start + at_a_time]
+            parts.append(self._windows(part, self.split, length))
+        return np.concatenate(parts)
 
     def _windows(
         self, targets: npt.NDArray[np.int64], first: int, length: int
@@ -249,10 +211,10 @@ class _Run:
     def go(self, model: FastDVDnet, on_epoch: Told, monitor: Monitor) -> pd.DataFrame:
         """Train to the end; return the history."""
         optimizer = torch.optim.Adam(model.parameters(), lr=self.how.learning_rate)
-        held_out = torch.from_numpy(self.windows.validation())
+        held_out = torch.from_numpy(self.windows.validation(self.how.windows, monitor))
         history = self._resumed(model, optimizer)
         if not len(history):
-            before = 0, np.nan, self._validated(model, held_out), 0.0, 0.0
+            before = 0, np.nan, self._validated(model, held_out, monitor), 0.0, 0.0
             history = pd.DataFrame([before], columns=list(HISTORY))
             self._keep(model, optimizer, history)
         while not self._finished(history):
@@ -260,17 +222,18 @@ class _Run:
             part = monitor.part((epoch - 1) / self.how.epochs, epoch / self.how.epochs)
             begin = time.perf_counter()
             loss = self._epoch(model, optimizer, epoch, part)
-            validated, rate = self._validated(model, held_out), optimizer.param_groups[0]["lr"]
+            validated = self._validated(model, held_out, monitor)
+            rate = optimizer.param_groups[0]["lr"]
             history.loc[epoch] = [epoch, loss, validated, rate, time.perf_counter() - begin]
             history = history.astype({"epoch": int})
             self._keep(model, optimizer, history)
             on_epoch(history)
-        self._state("safetensors").unlink(missing_ok=True)
-        self._state("json").unlink(missing_ok=True)
+        state_path(self.out, "safetensors").unlink(missing_ok=True)
+        state_path(self.out, "json").unlink(missing_ok=True)
         return history
 
     def _finished(self, history: pd.DataFrame) -> bool:
-        best = int(history["validation_loss"].to_numpy().argmin())
+        best = best_epoch(history["validation_loss"])
         last = len(history) - 1
         return last >= self.how.epochs or last - best >= self.how.patience
 
@@ -290,7 +253,8 @@ class _Run:
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             losses.append(loss.item())
-            monitor.update((step + 1) / self.how.steps, f"epoch {epoch}, loss {losses[-1]:.3f}")
+            text = f"epoch {epoch} of {self.how.epochs}, loss {losses[-1]:.3f}"
+            monitor.update((step + 1) / self.how.steps, text)
         return float(np.mean(losses))
 
     def _learning_rate(self, step: int) -> float:
@@ -318,20 +282,19 @@ class _Run:
         measure = functional.mse_loss if self.how.loss == "mse" else functional.huber_loss
         return measure(predicted.float()[:, 0], batch[:, -1])
 
-    def _validated(self, model: FastDVDnet, held_out: Tensor) -> float:
+    def _validated(self, model: FastDVDnet, held_out: Tensor, monitor: Monitor) -> float:
         """Mean squared error, whatever the loss."""
         model.eval()
         squares = []
         with torch.inference_mode():
             for part in held_out.split(self.how.windows):  # type: ignore[no-untyped-call]
+                if monitor.cancelled():
+                    raise CancelledError("cancelled")
                 batch = part.to(self.device)
                 squares.append(torch.mean((model(batch[:, :-1])[:, 0] - batch[:, -1]) ** 2, (1, 2)))
         return float(torch.cat(squares).mean())
 
     # what is written ---------------------------------------------------------------------------
-
-    def _state(self, ending: str) -> Path:
-        return self.out.with_name(f"{self.out.stem}.unfinished.{ending}")
 
     def _described(self) -> dict[str, Any]:
         return {
@@ -344,11 +307,11 @@ class _Run:
         self, model: FastDVDnet, optimizer: torch.optim.Optimizer, history: pd.DataFrame
     ) -> None:
         """Write the best weights if these are, and the state to go on from."""
-        losses = history["validation_loss"].to_numpy()
-        if losses.argmin() == len(losses) - 1:
+        losses = history["validation_loss"]
+        if best_epoch(losses) == len(losses) - 1:
             trained = self._described() | {
                 "epochs": len(history) - 1,
-                "validation_loss": float(losses[-1]),
+                "validation_loss": float(losses.iloc[-1]),
                 "torch": torch.__version__,
             }
             save_weights(model, self.out, trained=trained)
@@ -358,29 +321,26 @@ class _Run:
             tensors |= {
                 f"optimizer.{i}.{k}": torch.as_tensor(v).contiguous() for k, v in state.items()
             }
-        write_whole(self._state("safetensors"), save_tensors(tensors))
+        write_whole(state_path(self.out, "safetensors"), save_tensors(tensors))
         text = json.dumps(self._described() | {"history": history.to_dict("list")}, indent=1)
-        write_whole(self._state("json"), text.encode())
+        write_whole(state_path(self.out, "json"), text.encode())
 
     def _resumed(self, model: FastDVDnet, optimizer: torch.optim.Optimizer) -> pd.DataFrame:
         """Take up an earlier state if there is one; return its history."""
-        path = self._state("json")
-        if not path.exists():
+        description = read_state(self.out)
+        if description is None:
             return pd.DataFrame()
-        try:
-            description = json.loads(path.read_text(encoding="utf-8"))
-            tensors = load_tensors(self._state("safetensors").read_bytes())
-            history = pd.DataFrame(description.pop("history"))
-        except Exception as error:
-            raise WeightsError(
-                f"{path}: the unfinished training there cannot be read ({error}); delete it to "
-                "start over"
-            ) from error
+        path = state_path(self.out, "safetensors")
+        history = pd.DataFrame(description.pop("history"))
         if description != json.loads(json.dumps(self._described())):
             raise WeightsError(
                 f"{path}: belongs to a training with other settings or of another video; delete "
                 "it to start over, or choose another name"
             )
+        try:
+            tensors = load_tensors(path.read_bytes())
+        except Exception as error:
+            raise unreadable(path, error) from error
         model.load_state_dict(
             {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         )

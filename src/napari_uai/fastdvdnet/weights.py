@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections import defaultdict
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,10 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from napari_uai.errors import BadValueError, OutputError, WeightsError
+from napari_uai.errors import BadValueError, WeightsError
 from napari_uai.fastdvdnet.network import FastDVDnet
 from napari_uai.fastdvdnet.settings import REFERENCE, NetworkSettings
+from napari_uai.fastdvdnet.training_files import cannot_write, writable_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,9 +88,7 @@ def save_weights(
     BadValueError
         If the name has another ending.
     """
-    target = Path(path)
-    if target.suffix != ".safetensors":
-        raise BadValueError(f"{target}: weights are written as .safetensors; choose such a name")
+    target = writable_target(path)
     tensors = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
     data = save_tensors(tensors)
     description = {
@@ -99,14 +98,10 @@ def save_weights(
         "trained": dict(trained or {}),
     }
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, data)
         write_whole(_description(target), (json.dumps(description, indent=1) + "\n").encode())
     except OSError as error:
-        raise OutputError(
-            f"{target.parent}: cannot write weights there ({error.strerror or error}); choose "
-            "another folder"
-        ) from error
+        raise cannot_write(target, error) from error
     return target
 
 
@@ -130,15 +125,15 @@ def load_weights(path: str | Path) -> Weights:
     """
     source = Path(path)
     data = _read(source)
+    digest = hashlib.sha256(data).hexdigest()
     if data.startswith(_HDF5):
-        return _keras_weights(source)
+        return replace(_keras_weights(source), sha256=digest)
     if data.startswith(_PICKLES):
         raise WeightsError(
             f"{source}: this is a pickle, which may run code when it is read; convert it to "
             ".safetensors where it comes from"
         )
     description = _described(source)
-    digest = hashlib.sha256(data).hexdigest()
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError, KeyError) as error:
