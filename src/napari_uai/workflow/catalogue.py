@@ -58,6 +58,9 @@ class Offset(NamedTuple):
 Origin: TypeAlias = Callable[[Any, Mapping[str, Any]], tuple[int, int, int]]
 """Takes the input video and the parameters of a stage; returns an :class:`Offset`."""
 
+Checksum: TypeAlias = Callable[[str], str]
+"""Takes the parameter ``weights`` of a stage; returns the SHA-256 of what it names."""
+
 
 @dataclass(frozen=True)
 class Input:
@@ -126,7 +129,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the catalogue; everything but the four fields is read from its function.
+    """A stage of the catalogue; everything but the fields is read from its function.
 
     Parameters
     ----------
@@ -138,12 +141,15 @@ class Stage:
         napari's layer menu.
     origin
         How positions in the output video differ from positions in the input; None if they do not.
+    checksum
+        Of the weights that a parameter of that name chooses; None if there is no such parameter.
     """
 
     entry: str
     title: str
     menu: Menu
     origin: Origin | None = None
+    checksum: Checksum | None = None
 
     @property
     def name(self) -> str:
@@ -394,6 +400,18 @@ def _middle_of_batch(_: Any, parameters: Mapping[str, Any]) -> tuple[int, int, i
     return ((parameters["batch_size"] - 1) // 2, 0, 0)
 
 
+def _background_weights(weights: str) -> str:
+    from napari_uai.fastdvdnet.stages import background_weights
+
+    return background_weights(weights).sha256
+
+
+def _rescoring_weights(weights: str) -> str:
+    from napari_uai.iscat.event_network import load_event_network
+
+    return load_event_network(weights).sha256
+
+
 STAGES: dict[str, Stage] = _catalogue(
     Stage("napari_uai.videos.status_line:read_status_line", "Read status line", "measure"),
     Stage(
@@ -430,6 +448,12 @@ STAGES: dict[str, Stage] = _catalogue(
         "Fixed-pattern correction",
         "filter",
     ),
+    Stage(
+        "napari_uai.fastdvdnet.stages:predict_background",
+        "Predict background (network)",
+        "filter",
+        checksum=_background_weights,
+    ),
     Stage("napari_uai.iscat.features:residual", "Residual of a prediction", "filter"),
     Stage("napari_uai.iscat.features:batch_mean", "Mean of a batch", "filter", _second_batch),
     Stage(
@@ -457,7 +481,12 @@ STAGES: dict[str, Stage] = _catalogue(
     Stage("napari_uai.iscat.stage_drift:measure_stage_drift", "Measure stage drift", "register"),
     Stage("napari_uai.iscat.noise_floor:noise_floor", "Noise floor", "measure"),
     Stage("napari_uai.iscat.step_detector:detect_steps", "Detect steps", "measure"),
-    Stage("napari_uai.iscat.rescoring:rescore_steps", "Rescore steps", "measure"),
+    Stage(
+        "napari_uai.iscat.rescoring:rescore_steps",
+        "Rescore steps",
+        "measure",
+        checksum=_rescoring_weights,
+    ),
     Stage("napari_uai.iscat.step_detector:accept_events", "Accept events", "measure"),
     Stage("napari_uai.iscat.spots:detect_spots", "Detect spots", "measure"),
     Stage("napari_uai.iscat.mask_spots:spots_from_mask", "Spots from a mask", "measure"),

@@ -47,7 +47,17 @@ FILES = (
 RECORD_FORMAT = "napari-uai run 1"
 """First entry of run.json; changes when a reader has to know."""
 
-_PACKAGES = ("numpy", "scipy", "pandas", "numba", "dask", "scikit-image", "trackpy", "zarr")
+_PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "numba",
+    "dask",
+    "scikit-image",
+    "torch",
+    "trackpy",
+    "zarr",
+)
 _HASHED_AT_ONCE = 2**22
 
 
@@ -177,6 +187,7 @@ def run_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any
                 "parameters": parameters[step.name],
                 "rows" if step.stage.output == "table" else "frames": counts[step.name],
                 "origin": list(origins[step.name]),
+                **({"weights_sha256": w} if (w := result.weights.get(step.name)) else {}),
                 "seconds": round(result.timings_s[step.name], 4),
             }
             for step in recipe.steps

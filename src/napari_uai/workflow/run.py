@@ -77,6 +77,8 @@ class RunResult:
     origins
         For each step: what to add to a position in its output to get frame, row and column of
         the recording.
+    weights
+        SHA-256 of the weights of each step that has a network.
     timings_s
         Seconds per step. Videos are lazy: their work is done in, and counted with, the steps that
         look at them.
@@ -92,6 +94,7 @@ class RunResult:
     videos: dict[str, Video] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     origins: dict[str, Offset] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
     timings_s: dict[str, float] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     status: StatusReport | None = None
@@ -267,6 +270,8 @@ def _run_step(result: RunResult, step: Step, monitor: Monitor) -> None:
     monitor.update(0.0)
     extra = {"monitor": monitor} if stage.takes_monitor else {}
     try:
+        if stage.checksum is not None:
+            result.weights[step.name] = stage.checksum(values["weights"])
         made = stage.function(*inputs, **values, **extra)
         if stage.origin is not None and video is not None:
             origin = origin.plus(Offset(*stage.origin(result.videos[video], values)))
