@@ -54,7 +54,7 @@ def temporal_covariance(series: Array, white: float, n_independent: float) -> Ar
     """
     n_bins = len(series)
     centred = series - series.mean(axis=0)
-    sample = centred @ centred.T / series.shape[1]
+    sample = np.dot(centred, centred.T) / series.shape[1]
     values, vectors = np.linalg.eigh(sample - white * np.eye(n_bins))
     edge = white * ((1 + np.sqrt(n_bins / max(n_independent, 1.0))) ** 2 - 1)
     kept = vectors[:, values > edge]
@@ -161,7 +161,7 @@ class SlowNoise:
         """Return the log likelihood of time courses (bins, places) under each model."""
         return np.stack(
             [
-                -0.5 * (m.log_determinant + np.einsum("tp,tp->p", series, m.precision @ series))
+                -0.5 * (m.log_determinant + np.einsum("tp,tp->p", series, np.dot(m.precision, series)))
                 for m in self.models
             ]
         )
@@ -196,7 +196,7 @@ class SlowNoise:
         best = np.full((len(series) - 1, series.shape[1]), -np.inf)
         height = np.zeros_like(best)
         for model, base in zip(self.models, without, strict=True):
-            statistic = model.weights @ series
+            statistic = np.dot(model.weights, series)
             joint = base + 0.5 * statistic**2
             better = joint > best
             best = np.where(better, joint, best)
