@@ -96,3 +96,28 @@ def test_an_image_of_two_axes_is_one_frame():
 def test_a_layer_of_four_axes_is_refused_by_name():
     with pytest.raises(BadValueError, match="'stack' is no video"):
         video_of(Image(np.zeros((2, 2, 2, 2)), name="stack"))
+
+
+def test_a_linked_place_leads_to_the_world_and_back():
+    layer = Image(
+        np.zeros((5, 6, 7)),
+        scale=(1, 0.5, 0.5),
+        translate=(3, 1, 0),
+        affine=[[10, 0, 0, 4], [0, 0.9, -0.1, 2], [0, 0.1, 0.9, 3], [0, 0, 0, 1]],
+    )
+    place = place_of(layer)
+    data = np.array([[0.0, 0.0, 0.0], [4.0, 5.0, 2.5]])
+    world = np.array([layer.data_to_world(position) for position in data])
+    np.testing.assert_allclose(place.to_world(data), world)
+    np.testing.assert_allclose(place.to_data(world), data, atol=1e-12)
+    assert place.frame_at(world[1, 0]) == pytest.approx(4.0)
+    assert place.frames_to_world(2) == pytest.approx(20.0)
+
+
+def test_a_turned_layer_keeps_its_rotation_in_what_is_made_of_it():
+    layer = Image(np.zeros((5, 6, 7)), rotate=np.eye(3)[[0, 2, 1]], translate=(0, 1, 2))
+    _, attributes, _ = image_layer(np.zeros((2, 6, 7)), place_of(layer).moved((2, 0, 0)), name="x")
+    made = Image(np.zeros((2, 6, 7)), **attributes)
+    np.testing.assert_allclose(
+        made.data_to_world((0, 4, 3)), layer.data_to_world((2, 4, 3)), atol=1e-12
+    )

@@ -124,3 +124,40 @@ def test_side_by_side_is_a_grid(viewer, linked):
     assert viewer.canvas.grid.enabled
     widget.grid.setChecked(False)
     assert not viewer.canvas.grid.enabled
+
+
+def test_what_is_made_of_a_linked_recording_lies_where_the_recording_lies(
+    viewer, linked, open_widget, run, qtbot
+):
+    widget, first, second = linked
+    rng = np.random.default_rng(1)
+    second.data = rng.normal(1000, 10, (60, 12, 10)) + 400 * (np.arange(60) >= 30)[:, None, None]
+    for name, value in {"frames_per_frame": 10, "first_frame": 5, "rotation_deg": 9}.items():
+        widget.fields[name].setValue(value)
+    widget.fields["magnification"].setValue(1.5)
+    widget.link()
+    stage = open_widget(viewer, "Differential rolling average")
+    stage.choices[0].choose("fluorescence")
+    stage.form.set_values({"batch_size": 4})
+    viewer.dims.set_point(0, first.data_to_world((5 + 10 * 30, 0, 0))[0])
+    with qtbot.waitSignal(stage.preview.shown, timeout=30_000) as shown:
+        stage.preview.tick.setChecked(True)
+    seen = shown.args[0]
+    assert seen.frame == 30 - 4
+    preview = stage.preview.layer()
+    np.testing.assert_allclose(
+        preview.data_to_world((4, 5)), second.data_to_world((30, 4, 5))[1:], atol=1e-9
+    )
+    assert run(stage).startswith("Done")
+    average = viewer.layers[-1]
+    np.testing.assert_allclose(
+        average.data_to_world((20, 4, 5)), second.data_to_world((24, 4, 5)), atol=1e-9
+    )
+    spots = open_widget(viewer, "Detect spots")
+    spots.choices[0].choose(average.name)
+    spots.form.set_values({"threshold": 1.0})
+    assert "found" in run(spots)
+    rings = viewer.layers[-1]
+    np.testing.assert_allclose(
+        rings.data_to_world(rings.data[0]), average.data_to_world(rings.data[0]), atol=1e-9
+    )

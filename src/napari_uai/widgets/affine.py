@@ -114,13 +114,6 @@ def world_affine(link: Matrix, first: Matrix, second: Matrix) -> Matrix:
     first
         First data to world, (4, 4).
     second
-        Scale and translate of the second layer alone, (4, 4).
+        Second data to world without its affine, (4, 4).
     """
     return np.asarray(first @ link @ np.linalg.inv(second))
-
-
-def scaled_and_moved(scale: npt.ArrayLike, translate: npt.ArrayLike) -> Matrix:
-    """Return scale and translate, each (3,), as one matrix (4, 4)."""
-    matrix = np.diag([*np.asarray(scale, float), 1.0])
-    matrix[:3, 3] = translate
-    return matrix

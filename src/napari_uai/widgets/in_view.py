@@ -176,7 +176,7 @@ def _same(arrays: Any, others: Any) -> bool:
 
 def _index(world_frame: float, place: Place, n_frames: int | None) -> int:
     """Return the nearest frame of a video to a position in the world."""
-    index = round((world_frame - place.translate[0]) / place.scale[0])
+    index = round(place.frame_at(world_frame))
     return max(index, 0) if n_frames is None else min(max(index, 0), n_frames - 1)
 
 

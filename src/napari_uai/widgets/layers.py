@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy.typing as npt
     import pandas as pd
 
     from napari_uai.videos.frames import Video
@@ -39,6 +40,11 @@ RING_COLOURS = ("#ffb000", "#4cc9f0", "#f72585", "#80ed99")
 """Colours of rings, told apart by the colour-blind and seen on grey."""
 
 
+NOWHERE_ELSE = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0),
+                (0.0, 0.0, 0.0, 1.0))  # fmt: skip
+"""The affine of a layer that is not linked with another."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the pixels of a video lie in the world of the viewer, and where they come from.
@@ -49,6 +55,8 @@ class Place:
         What the layers that are made of it are named after.
     scale, translate
         Of the layer, along frames, rows and columns.
+    affine
+        What napari applies after them, (4, 4): how a second recording is linked with a first.
     record
         The layer's own entry in its metadata: ``source``, ``history`` and so on.
     """
@@ -57,6 +65,7 @@ class Place:
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
     translate: tuple[float, float, float] = (0.0, 0.0, 0.0)
     units: tuple[str, ...] = ("pixel", "pixel", "pixel")
+    affine: tuple[tuple[float, ...], ...] = NOWHERE_ELSE
     record: Mapping[str, Any] = field(default_factory=dict)
 
     def moved(self, offset: tuple[int, int, int]) -> Place:
@@ -72,22 +81,75 @@ class Place:
         history = [*self.record.get("history", ()), step]
         return replace(self, record={**self.record, "history": history})
 
+    def matrix(self) -> np.ndarray:
+        """Return what takes frames, rows and columns to the world, (4, 4)."""
+        return np.asarray(self.affine) @ scaled_and_moved(self.scale, self.translate)
+
+    def to_world(self, data: np.ndarray) -> np.ndarray:
+        """Return positions in the world, (n, 3) or (3,), of positions in the video."""
+        return moved_by(self.matrix(), data)
+
     def to_data(self, world: np.ndarray) -> np.ndarray:
-        """Return positions in the video, (n, 3), of positions in the world."""
-        return (np.asarray(world, float) - self.translate) / self.scale
+        """Return positions in the video, (n, 3) or (3,), of positions in the world."""
+        return moved_by(np.linalg.inv(self.matrix()), world)
+
+    def frame_at(self, world_frame: float) -> float:
+        """Return the frame at a position of the slider; a link does not mix time and space."""
+        matrix = self.matrix()
+        return float((world_frame - matrix[0, 3]) / matrix[0, 0])
+
+    def frames_to_world(self, n_frames: float) -> float:
+        """Return how far the slider moves in so many frames."""
+        return float(n_frames * self.matrix()[0, 0])
+
+
+def scaled_and_moved(scale: npt.ArrayLike, translate: npt.ArrayLike) -> np.ndarray:
+    """Return scale and translate, each (3,), as one matrix (4, 4)."""
+    matrix = np.diag([*np.asarray(scale, float), 1.0])
+    matrix[:3, 3] = translate
+    return matrix
+
+
+def moved_by(matrix: np.ndarray, positions: npt.ArrayLike) -> np.ndarray:
+    """Return positions, (n, 3) or (3,), after a matrix (4, 4)."""
+    return np.asarray(positions, float) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def place_of(layer: Any) -> Place:
     """Return where a layer lies; an image of two axes is one frame."""
     lacking = 3 - layer.ndim
     record = dict(layer.metadata.get(KEY, {}))
+    scale = (*(1.0,) * lacking, *map(float, layer.scale))
+    translate = (*(0.0,) * lacking, *map(float, layer.translate))
+    own = scaled_and_moved(scale, translate)
+    affine = world_matrix(layer) @ np.linalg.inv(own)
     return Place(
         name=record.get("name") or layer.name,
-        scale=(*(1.0,) * lacking, *map(float, layer.scale)),
-        translate=(*(0.0,) * lacking, *map(float, layer.translate)),
+        scale=scale,
+        translate=translate,
         units=(*("pixel",) * lacking, *map(str, layer.units)),
+        affine=NOWHERE_ELSE if np.allclose(affine, np.eye(4)) else _rows(affine),
         record={"name": layer.name, "source": layer.source.path, **record},
     )
+
+
+def world_matrix(layer: Any) -> np.ndarray:
+    """Return what takes frames, rows and columns of a layer to the world, (4, 4).
+
+    Scale, translate, rotation, shear and affine of a layer are one matrix; a layer of fewer axes
+    lies in frame 0.
+    """
+    n = layer.ndim
+    origin = np.asarray(layer.data_to_world((0.0,) * n), float)[-n:]
+    ends = [np.asarray(layer.data_to_world(tuple(unit)), float)[-n:] for unit in np.eye(n)]
+    matrix = np.eye(4)
+    matrix[3 - n : 3, 3 - n : 3] = (np.array(ends) - origin).T
+    matrix[3 - n : 3, 3] = origin
+    return matrix
+
+
+def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(map(float, row)) for row in matrix)
 
 
 def video_of(layer: Any) -> Video:
@@ -140,17 +202,16 @@ def no_video(layer: Any) -> str:
 
 def table_of(layer: Any, place: Place) -> pd.DataFrame:
     """Return the features of a Points layer with positions as a video at ``place`` counts them."""
-    world = np.asarray(layer.data, float) * layer.scale + layer.translate
-    lacking = 3 - world.shape[1]
+    lacking = 3 - layer.ndim
     if lacking < 0:
         raise BadValueError(f"layer {layer.name!r} has more than three axes: choose another one")
-    world = np.pad(world, ((0, 0), (lacking, 0)))
+    world = place_of(layer).to_world(np.pad(layer.data, ((0, 0), (lacking, 0))))
     table = layer.features.reset_index(drop=True).copy()
     for axis, values in zip(AXES, place.to_data(world).T, strict=True):
         table[axis] = values
     frames = table["frame"].to_numpy()
-    if np.array_equal(frames, np.rint(frames)):
-        table["frame"] = frames.astype(np.int64)
+    if np.allclose(frames, np.rint(frames), rtol=0, atol=1e-6):
+        table["frame"] = np.rint(frames).astype(np.int64)
     return table
 
 
@@ -188,6 +249,7 @@ def image_layer(video: Video, place: Place, *, name: str) -> LayerTuple:
         "name": name,
         "scale": place.scale,
         "translate": place.translate,
+        "affine": np.asarray(place.affine),
         "units": place.units,
         "axis_labels": AXES,
         "colormap": "gray",
@@ -222,6 +284,7 @@ def points_layer(table: pd.DataFrame, place: Place, *, name: str, colour: str = 
         "ndim": 3,
         "scale": place.scale,
         "translate": place.translate,
+        "affine": np.asarray(place.affine),
         "units": place.units,
         "axis_labels": AXES,
         "features": features,

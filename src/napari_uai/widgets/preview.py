@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_uai.widgets.computing import StageCall
+    from napari_uai.widgets.layers import Place
 
 PREVIEW = "preview"
 """Kind of a layer, in its metadata, that is not to be taken as an input."""
@@ -161,6 +163,7 @@ class LivePreview(QWidget):
         metadata = {KEY: {**seen.place.record, "kind": PREVIEW}}
         common: dict[str, Any] = {"name": name, "units": seen.place.units[1:], "metadata": metadata}
         common |= {"scale": seen.place.scale[1:], "translate": seen.place.translate[1:]}
+        common |= {"affine": _in_plane(seen.place)}
         if seen.call.stage.output == "video":
             self._limits = seen.limits
             layer = self.viewer.add_image(
@@ -271,6 +274,14 @@ def _place(layer: Any, seen: InView) -> None:
         value = getattr(seen.place, attribute)[1:]
         if tuple(getattr(layer, attribute)) != value:
             setattr(layer, attribute, value)
+    affine = _in_plane(seen.place)
+    if not np.array_equal(np.asarray(layer.affine), affine):
+        layer.affine = affine
+
+
+def _in_plane(place: Place) -> np.ndarray:
+    """Return the affine of a layer of rows and columns alone, (3, 3)."""
+    return np.asarray(place.affine)[1:, 1:]
 
 
 def _summary(seen: InView) -> str:

@@ -101,7 +101,7 @@ class Review:
     def world(self, row: int) -> np.ndarray:
         """Return frame, y and x of a landing in the world of the viewer."""
         position = self.placed.iloc[row][list(AXES)].to_numpy(float)
-        return position * self.place.scale + self.place.translate
+        return self.place.to_world(position)
 
     def trace(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         """Return frames of the file and contrasts of a landing; empty if there is no trace."""
@@ -113,12 +113,12 @@ class Review:
     def world_frame(self, row: int, raw_frame: float) -> float:
         """Return where a frame of the file lies along the axis of frames of the viewer."""
         event = float(self.table["raw_frame"].iloc[row])
-        return float(self.world(row)[0] + (raw_frame - event) * self.place.scale[0])
+        return float(self.world(row)[0]) + self.place.frames_to_world(raw_frame - event)
 
     def raw_frame(self, row: int, world_frame: float) -> float:
         """Return the frame of the file at a position of the viewer."""
         event = float(self.table["raw_frame"].iloc[row])
-        return event + (world_frame - float(self.world(row)[0])) / self.place.scale[0]
+        return event + self.place.frame_at(world_frame) - self.place.frame_at(self.world(row)[0])
 
     def cut_out(self, row: int) -> CutOut | None:
         """Return the surroundings of a landing where it stands out most; may take a moment."""

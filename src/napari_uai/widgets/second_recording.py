@@ -19,13 +19,12 @@ from napari_uai.errors import BadValueError
 from napari_uai.widgets.affine import (
     Link,
     affine_of_pairs,
-    scaled_and_moved,
     with_time,
     world_affine,
 )
 from napari_uai.widgets.choices import LayerChoice
 from napari_uai.widgets.forms import add_row, form_layout
-from napari_uai.widgets.layers import KEY, place_of
+from napari_uai.widgets.layers import KEY, place_of, world_matrix
 
 _FIELDS: dict[str, tuple[str, float, float, float, str]] = {
     "frames_per_frame": ("Frames per frame", 1e-6, 1e6, 1.0,
@@ -95,7 +94,7 @@ class SecondRecordingWidget(QWidget):
             raise BadValueError("choose two different recordings: open the second one first")
         if first.ndim != 3 or second.ndim != 3:
             raise BadValueError("both recordings need frames: a single image has no time")
-        here, there = place_of(first), place_of(second)
+        here = place_of(first)
         plane, residual = self._plane(here, second)
         link = with_time(
             plane,
@@ -103,11 +102,8 @@ class SecondRecordingWidget(QWidget):
             first_frame=self.fields["first_frame"].value(),
         )
         second.units = first.units
-        second.affine = world_affine(
-            link,
-            scaled_and_moved(here.scale, here.translate),
-            scaled_and_moved(there.scale, there.translate),
-        )
+        own = np.linalg.inv(np.asarray(second.affine)) @ world_matrix(second)
+        second.affine = world_affine(link, here.matrix(), own)
         return residual
 
     def _plane(self, here: Any, second: Any) -> tuple[np.ndarray, float | None]:

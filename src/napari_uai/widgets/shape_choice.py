@@ -86,12 +86,9 @@ class ShapeChoice(QWidget):
 
 def corners_in(shapes: Any, index: int, place: Place) -> np.ndarray:
     """Return rows and columns, (n, 2), of a shape's corners in px of the video at ``place``."""
-    lacking = 3 - np.asarray(shapes.data[index]).shape[1]
-    corners = np.asarray(shapes.data[index], float) * shapes.scale + shapes.translate
-    if lacking < 0:
-        corners = corners[:, -3:]
-    world = np.pad(corners, ((0, 0), (max(lacking, 0), 0)))
-    return place.to_data(world)[:, 1:]
+    corners = [np.asarray(shapes.data_to_world(corner), float) for corner in shapes.data[index]]
+    world = np.array(corners)[:, -3:]
+    return place.to_data(np.pad(world, ((0, 0), (3 - world.shape[1], 0))))[:, 1:]
 
 
 def polygon(corners: np.ndarray) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class TableView(QWidget):
         position = row[list(AXES)].to_numpy(float)
         if not np.isfinite(position).all():
             return
-        world = position * self._place.scale + self._place.translate
+        world = self._place.to_world(position)
         first = self._viewer.dims.ndim - 3
         if first >= 0:
             self._viewer.dims.set_point((first, first + 1, first + 2), world)
