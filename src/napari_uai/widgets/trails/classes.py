@@ -52,7 +52,7 @@ class ClassList(QTreeWidget):
             item.setCheckState(NAME, Qt.CheckState.Checked)
             item.setIcon(NAME, _swatch(class_colour(number)))
             for column in (TRAILS, COUNTED):
-                item.setTextAlignment(column, int(Qt.AlignmentFlag.AlignRight))
+                item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight)
             self.addTopLevelItem(item)
         self.blockSignals(False)
         rows = min(max(len(counts), 2), 6)
