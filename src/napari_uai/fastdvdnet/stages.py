@@ -8,13 +8,13 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
-from importlib import import_module
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 from annotated_types import Ge, Unit
 
 from napari_uai.errors import BadValueError, WeightsError
+from napari_uai.fastdvdnet.loading import torch_module
 from napari_uai.fastdvdnet.settings import Device, Precision
 from napari_uai.videos.frames import Video
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PACKAGED = "packaged"
 
-_TORCH = ("torch", "safetensors")
+PURPOSE = "predicting a background"
 
 
 def predict_background(
@@ -77,7 +77,7 @@ def predict_background(
     chosen = background_weights(weights)
     if stride is not None:
         chosen = _with_stride(chosen, stride)
-    predicted: Video = _module("predict").predicted_video(
+    predicted: Video = torch_module("predict", PURPOSE).predicted_video(
         video, weights=chosen, device=device, precision=precision
     )
     return predicted
@@ -100,13 +100,13 @@ def background_weights(weights: str = PACKAGED) -> Weights:
         raise WeightsError(f"no weights are given: write {PACKAGED}, or the path of a .safetensors")
     if str(weights) == PACKAGED:
         return _packaged()
-    loaded: Weights = _module("weights").load_weights(weights)
+    loaded: Weights = torch_module("weights", PURPOSE).load_weights(weights)
     return loaded
 
 
 @lru_cache(maxsize=1)
 def _packaged() -> Weights:
-    load = _module("weights").load_weights
+    load = torch_module("weights", PURPOSE).load_weights
     with as_file(files("napari_uai.fastdvdnet") / "trained") as folder:
         weights: Weights = load(folder / "background.safetensors")
     return weights
@@ -117,15 +117,3 @@ def _with_stride(weights: Weights, stride: int) -> Weights:
     network = copy(weights.network)
     network.settings = replace(network.settings, stride=stride)
     return replace(weights, network=network)
-
-
-def _module(name: str) -> Any:
-    """Import a module that needs torch."""
-    try:
-        return import_module(f"napari_uai.fastdvdnet.{name}")
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] not in _TORCH:
-            raise
-        raise WeightsError(
-            'predicting a background needs torch and safetensors: pip install "napari-uai[network]"'
-        ) from error
