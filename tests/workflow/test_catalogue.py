@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from napari_uai.errors import RecipeError
+from napari_uai.fastdvdnet.settings import TrainingSettings
 from napari_uai.workflow import catalogue
 from napari_uai.workflow.catalogue import Offset, nearest
 
@@ -91,3 +94,14 @@ def test_long_lists_of_known_names_are_cut():
     said = nearest("xyz", [f"stage_{i}" for i in range(40)])
     assert said.endswith("stage_11 and 28 more")
     assert nearest("xyz", ["dra", "power"]) == "there are dra, power"
+
+
+def test_settings_of_a_dataclass_are_parameters():
+    known = catalogue.parameters_of_settings(TrainingSettings(epochs=7))
+    assert list(known) == [f.name for f in dataclasses.fields(TrainingSettings)]
+    assert (known["epochs"].default, known["epochs"].minimum) == (7, 1)
+    assert known["loss"].choices == ("mse", "huber")
+    assert (known["validation"].open_minimum, known["validation"].maximum) == (True, 0.5)
+    assert known["crop_px"].unit == "px"
+    assert known["patience"].description.startswith("Epochs without a lower validation loss")
+    assert catalogue.parameters_of_settings(TrainingSettings)["epochs"].default == 20

@@ -14,7 +14,7 @@ import inspect
 import re
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import (
     TYPE_CHECKING,
@@ -323,6 +323,26 @@ def described_parameters(function: Callable[..., Any]) -> dict[str, str]:
             for name in names:
                 texts[name] = f"{texts[name]} {line.strip()}".strip()
     return texts
+
+
+def parameters_of_settings(settings: Any) -> dict[str, Parameter]:
+    """Return the fields of a dataclass of settings, or of an instance, as parameters by name.
+
+    Parameters
+    ----------
+    settings
+        Types, limits and units stand in its annotations, the meaning in its docstring, the
+        defaults are its values.
+    """
+    cls = settings if isinstance(settings, type) else type(settings)
+    hints = get_type_hints(cls, include_extras=True)
+    described = described_parameters(cls)
+    return {
+        f.name: _parameter(
+            f.name, hints[f.name], getattr(settings, f.name), described.get(f.name, "")
+        )
+        for f in fields(cls)
+    }
 
 
 def _kind(hint: Any) -> Kind:
