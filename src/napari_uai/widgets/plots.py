@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 BRIGHT, DARK = "#ffb000", "#4cc9f0"
 """Colours of positive and negative contrast."""
 
-_INK, _FAINT, _MARK = "#d0d4da", "#5a626e", "#f72585"
+_ON_LIGHT = {BRIGHT: "#a85f00", DARK: "#0a6c96"}
+"""What stands for a colour where the ground is light."""
+
+_MARK = "#f72585"
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 18.0, 20.0, 36.0
 
 
@@ -32,8 +35,8 @@ class Plot(QWidget):
 
     clicked = Signal(float, float)
 
-    whole = False
-    """Whether the y axis counts."""
+    whole = whole_x = False
+    """Whether the y axis, the x axis counts."""
 
     def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
         super().__init__()
@@ -58,7 +61,8 @@ class Plot(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = self._area()
-        painter.setPen(QColor(_INK))
+        ink, _ = inks(self)
+        painter.setPen(ink)
         top = QRectF(0, 1, self.width(), _TOP - 2)
         painter.drawText(top, Qt.AlignmentFlag.AlignCenter, self.title)
         if self.message:
@@ -72,6 +76,10 @@ class Plot(QWidget):
 
     def draw(self, painter: QPainter) -> None:
         """Draw what is inside the axes."""
+
+    def seen(self, colour: str) -> QColor:
+        """Return a colour as it is seen on the ground of the window's theme."""
+        return QColor(_ON_LIGHT.get(colour, colour) if is_light(self) else colour)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Tell where it was clicked."""
@@ -94,6 +102,8 @@ class Plot(QWidget):
         y_ticks = ticks(*self.y_range, max(int(area.height() / 28), 2))
         if self.whole:
             y_ticks = y_ticks[y_ticks == np.rint(y_ticks)]
+        if self.whole_x:
+            x_ticks = x_ticks[x_ticks == np.rint(x_ticks)]
         for value in x_ticks:
             at = float(self.to_pixels(value, 0)[0])
             self._line(painter, at, area.bottom(), at, area.bottom() + 4)
@@ -106,9 +116,10 @@ class Plot(QWidget):
             text = tick_text(value, y_ticks)
             painter.drawText(QPointF(area.left() - 7 - metrics.horizontalAdvance(text),
                                      at + metrics.ascent() / 2 - 1), text)  # fmt: skip
-        painter.setPen(QColor(_FAINT))
+        ink, faint = inks(self)
+        painter.setPen(faint)
         painter.drawRect(area)
-        painter.setPen(QColor(_INK))
+        painter.setPen(ink)
         bottom = QRectF(area.left(), self.height() - 17, area.width(), 16)
         painter.drawText(bottom, Qt.AlignmentFlag.AlignCenter, self.x_label)
         painter.drawText(QPointF(4, 13), self.y_label)
@@ -152,16 +163,18 @@ class Curve(Plot):
         """Draw zero, the marks and the curve."""
         area = self._area()
         zero = float(self.to_pixels(0, 0)[1])
-        painter.setPen(QPen(QColor(_FAINT), 1))
+        ink, faint = inks(self)
+        painter.setPen(QPen(faint, 1))
         self._line(painter, area.left(), zero, area.right(), zero)
-        marks = ((self._event, _MARK, Qt.PenStyle.DashLine), (self._now, _INK, Qt.PenStyle.DotLine))
+        event = QColor(_MARK)
+        marks = ((self._event, event, Qt.PenStyle.DashLine), (self._now, ink, Qt.PenStyle.DotLine))
         for value, colour, style in marks:
             if value is not None:
                 at = float(self.to_pixels(value, 0)[0])
-                painter.setPen(QPen(QColor(colour), 1, style))
+                painter.setPen(QPen(colour, 1, style))
                 self._line(painter, at, area.top(), at, area.bottom())
         bright = np.nansum(self._y) > 0
-        painter.setPen(QPen(QColor(BRIGHT if bright else DARK), 1.6))
+        painter.setPen(QPen(self.seen(BRIGHT if bright else DARK), 1.6))
         x, y = self.to_pixels(self._x, self._y)
         gaps = np.flatnonzero(~np.isfinite(y))
         for part in np.split(np.arange(len(x)), gaps):
@@ -208,7 +221,7 @@ class Bars(Plot):
             (left, right), (bottom, top) = self.to_pixels(self._edges[bar : bar + 2], (0, count))
             colour = BRIGHT if self._edges[bar] + self._edges[bar + 1] > 0 else DARK
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(_MARK if bar == self.marked else colour))
+            painter.setBrush(self.seen(_MARK if bar == self.marked else colour))
             painter.drawRect(QRectF(left + 0.5, top, max(right - left - 1, 1), bottom - top))
 
     def _choose(self, x: float, _y: float) -> None:
@@ -254,7 +267,7 @@ class Picture(QWidget):
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         """Draw."""
         painter = QPainter(self)
-        painter.setPen(QColor(_INK))
+        painter.setPen(inks(self)[0])
         centre = Qt.AlignmentFlag.AlignCenter
         painter.drawText(QRectF(0, 1, self.width(), _TOP - 2), centre, self.title)
         area = QRectF(4, _TOP, self.width() - 8, self.height() - _TOP - 4)
@@ -272,6 +285,19 @@ class Picture(QWidget):
                 at = QPointF(left + (column + 0.5) * size, area.top() + (row + 0.5) * size)
                 painter.drawEllipse(at, radius * size, radius * size)
         painter.end()
+
+
+def is_light(widget: QWidget) -> bool:
+    """Tell a light theme from a dark one."""
+    return widget.palette().windowText().color().lightness() < 128
+
+
+def inks(widget: QWidget) -> tuple[QColor, QColor]:
+    """Return the colour of writing in the theme, and one for what need not be read."""
+    palette = widget.palette()
+    ink, ground = palette.windowText().color(), palette.window().color()
+    mixed = (round(0.4 * i + 0.6 * g) for i, g in zip(ink.getRgb(), ground.getRgb(), strict=True))
+    return ink, QColor(*mixed)
 
 
 def ticks(low: float, high: float, n: int) -> np.ndarray:
