@@ -1,15 +1,27 @@
+import sys
 import threading
 
 import numpy as np
 import pytest
 
 from napari_uai.cli import main
-from napari_uai.errors import BadValueError, CancelledError, RecipeError, WeightsError
+from napari_uai.errors import (
+    BadValueError,
+    CancelledError,
+    OutputError,
+    RecipeError,
+    WeightsError,
+)
 from napari_uai.monitor import Monitor
-from napari_uai.workflow import training
 from napari_uai.workflow.recipes import parse_recipe
 from napari_uai.workflow.recording import Recording
-from napari_uai.workflow.training import rolling_average, train_on_recording, training_parameters
+from napari_uai.workflow.training import (
+    TrainingPlan,
+    placed_rolling_average,
+    rolling_average,
+    train_on_recording,
+    training_parameters,
+)
 
 pytest.importorskip("torch")
 
@@ -130,18 +142,52 @@ def test_every_setting_has_a_name_and_a_default():
 
 
 def test_without_torch_the_way_out_is_named(monkeypatch, recording, recipe, tmp_path):
-    import builtins
+    monkeypatch.delitem(sys.modules, "napari_uai.fastdvdnet.train", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(WeightsError, match=r'training needs .*: pip install "napari-uai\[network'):
+        train_on_recording(recording, tmp_path / "w.safetensors", recipe=recipe)
+    assert not list(tmp_path.iterdir())
 
-    real = builtins.__import__
 
-    def without(name, *rest, **more):
-        if name == "napari_uai.fastdvdnet" or name.startswith("torch"):
-            raise ImportError("No module named 'torch'", name="torch")
-        return real(name, *rest, **more)
+def test_a_rolling_average_that_is_at_hand_teaches_the_same(recording, recipe, tmp_path):
+    settings = [*SMALL, "training.epochs=1"]
+    one = train_on_recording(
+        recording, tmp_path / "a.safetensors", recipe=recipe, settings=settings
+    )
+    video, origin = placed_rolling_average(recording, recipe)
+    plan = TrainingPlan.of(tmp_path / "b.safetensors", batch_size=10, settings=settings)
+    same = plan.carry_out(video)
+    assert origin == (10, 0, 0)
+    np.testing.assert_allclose(
+        same.history["validation_loss"], one.history["validation_loss"], rtol=1e-6
+    )
+    with pytest.raises(BadValueError, match=r"dra\.batch_size=5 is a setting of a recipe"):
+        TrainingPlan.of(plan.out, batch_size=10, settings=["dra.batch_size=5"])
 
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(WeightsError, match=r"install napari-uai\[network\]"):
-        training.train_on_recording(recording, tmp_path / "w.safetensors", recipe=recipe)
+
+def test_weights_to_begin_with_bring_their_shape(recording, recipe, tmp_path):
+    settings = [*SMALL, "training.epochs=1"]
+    first = train_on_recording(
+        recording, tmp_path / "a.safetensors", recipe=recipe, settings=settings
+    )
+    second = train_on_recording(
+        recording,
+        tmp_path / "b.safetensors",
+        recipe=recipe,
+        settings=[s for s in settings if s.startswith("training")],
+        start_from=first.path,
+    )
+    assert second.weights.settings == first.weights.settings
+    before, reached = second.history["validation_loss"][0], first.history["validation_loss"].min()
+    assert before == pytest.approx(reached, rel=1e-5)
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(recipe, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="choose another folder"):
+        train_on_recording(
+            tmp_path / "missing.bin", tmp_path / "file" / "w.safetensors", recipe=recipe
+        )
 
 
 def test_the_command_line_trains_and_says_what_it_reached(recording, tmp_path, capsys):

@@ -57,7 +57,7 @@ def train_network(
     *,
     network: NetworkSettings,
     training: TrainingSettings | None = None,
-    start_from: str | Path | None = None,
+    start_from: str | Path | Weights | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
     on_epoch: Told = _tell_nobody,
@@ -80,7 +80,7 @@ def train_network(
     training
         How it is trained.
     start_from
-        Weights to begin with instead of random ones; of the same shape.
+        Weights, or the path of them, to begin with instead of random ones; of the same shape.
     device, precision
         As in :func:`~napari_uai.fastdvdnet.stages.predict_background`.
     on_epoch
@@ -127,17 +127,17 @@ def train_network(
 
 
 def _first_weights(
-    settings: NetworkSettings, how: TrainingSettings, start_from: str | Path | None
+    settings: NetworkSettings, how: TrainingSettings, start_from: str | Path | Weights | None
 ) -> FastDVDnet:
     if start_from is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(how.seed)
             return FastDVDnet(settings)
-    given = load_weights(start_from)
+    given = start_from if isinstance(start_from, Weights) else load_weights(start_from)
     if replace(given.settings, stride=settings.stride) != settings:
         raise WeightsError(
-            f"{start_from}: a network of another shape ({given.settings}); ask for that shape, or "
-            "start from nothing"
+            f"the weights to begin with are of a network of another shape ({given.settings}); ask "
+            "for that shape, or start from nothing"
         )
     fresh = FastDVDnet(settings)
     fresh.load_state_dict(given.network.state_dict())

@@ -7,10 +7,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from napari_uai.errors import BadValueError, RecipeError, WeightsError
+from napari_uai.errors import BadValueError, RecipeError
+from napari_uai.fastdvdnet.loading import torch_module
+from napari_uai.fastdvdnet.settings import NetworkSettings, TrainingSettings
+from napari_uai.fastdvdnet.stages import background_weights
+from napari_uai.fastdvdnet.training_files import writable_target
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.workflow.batch import Layout
-from napari_uai.workflow.catalogue import nearest
+from napari_uai.workflow.catalogue import Offset, nearest
 from napari_uai.workflow.recipes import RECORDING, Recipe, Step, load_recipe, toml_value
 from napari_uai.workflow.recording import Recording, open_recording
 from napari_uai.workflow.run import ROLLING_AVERAGE, run_recipe
@@ -18,15 +22,19 @@ from napari_uai.workflow.run import ROLLING_AVERAGE, run_recipe
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_uai.fastdvdnet.settings import NetworkSettings
-    from napari_uai.fastdvdnet.train import TrainingSettings
     from napari_uai.fastdvdnet.weights import Weights
     from napari_uai.videos.frames import Video
 
+RECIPE = "recipe"
 GROUPS = ("network", "training")
 """What stands before the dot in a setting that is not one of the recipe's."""
 
 CORRECTED = "stage_drift_correction"
+
+PURPOSE = "training"
+
+READING = 0.05
+"""Share of the progress bar that making the rolling average takes."""
 
 Settings = TypeVar("Settings")
 Told: TypeAlias = Callable[["pd.DataFrame"], None]
@@ -87,7 +95,7 @@ def train_on_recording(
     layout
         Shape and type of a headerless file, and the range of frames.
     start_from
-        Weights to begin with.
+        Weights to begin with: a path, or ``packaged``; the network then has their shape.
     on_epoch
         Called with the history after each epoch.
     monitor
@@ -98,27 +106,105 @@ def train_on_recording(
     NapariUaiError
         If a setting does not fit, the recording is too short, or the folder cannot be written.
     """
-    train = _train()
     groups = _grouped(settings)
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    chosen = chosen.with_settings(groups["recipe"])
-    stride = int(chosen.values(ROLLING_AVERAGE)["batch_size"])
-    network, training = _settings(groups, stride)
-    recording = source if isinstance(source, Recording) else _opened(source, layout)
-    weights, history = train.train_network(
-        rolling_average(recording, chosen, monitor=monitor.part(0, 0.05, "reading")),
+    chosen = chosen.with_settings(groups.pop(RECIPE))
+    plan = TrainingPlan.of(
         out,
-        network=network,
-        training=training,
+        batch_size=int(chosen.values(ROLLING_AVERAGE)["batch_size"]),
+        settings=[f"{group}.{setting}" for group in groups for setting in groups[group]],
         start_from=start_from,
-        on_epoch=on_epoch or _tell_nobody,
-        monitor=monitor.part(0.05, 1),
     )
-    return Training(weights, Path(out), history)
+    recording = source if isinstance(source, Recording) else _opened(source, layout)
+    video = rolling_average(recording, chosen, monitor=monitor.part(0, READING, "reading"))
+    return plan.carry_out(video, on_epoch=on_epoch, monitor=monitor.part(READING, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingPlan:
+    """A training that was checked before anything is read.
+
+    Attributes
+    ----------
+    out
+        Where the weights will stand.
+    network, training
+        Settings.
+    start_from
+        Weights to begin with.
+    """
+
+    out: Path
+    network: NetworkSettings
+    training: TrainingSettings
+    start_from: Weights | None = None
+
+    @classmethod
+    def of(
+        cls,
+        out: str | Path,
+        *,
+        batch_size: int,
+        settings: Iterable[str] = (),
+        start_from: str | Path | None = None,
+    ) -> TrainingPlan:
+        """Plan to train on a rolling average.
+
+        Parameters
+        ----------
+        out, start_from
+            As in :func:`train_on_recording`.
+        batch_size
+            Of the rolling average, in frames.
+        settings
+            Of ``training`` and ``network``, as in :func:`train_on_recording`.
+
+        Raises
+        ------
+        NapariUaiError
+            If torch is not there, a setting does not fit, or the folder cannot be written.
+        """
+        groups = _grouped(settings)
+        if groups[RECIPE]:
+            raise BadValueError(f"{groups[RECIPE][0]} is a setting of a recipe, not of training")
+        training = _changed("training", TrainingSettings(), groups["training"])
+        torch_module("train", PURPOSE)
+        begin = None if start_from is None else background_weights(str(start_from))
+        shape = NetworkSettings() if begin is None else begin.settings
+        network = _changed("network", replace(shape, stride=batch_size), groups["network"])
+        return cls(writable_target(out), network, training, begin)
+
+    def carry_out(
+        self, video: Video, *, on_epoch: Told | None = None, monitor: Monitor = SILENT
+    ) -> Training:
+        """Train on a rolling average; see :func:`train_on_recording`."""
+        weights, history = torch_module("train", PURPOSE).train_network(
+            video,
+            self.out,
+            network=self.network,
+            training=self.training,
+            start_from=self.start_from,
+            on_epoch=on_epoch or _tell_nobody,
+            monitor=monitor,
+        )
+        return Training(weights, self.out, history)
 
 
 def rolling_average(recording: Recording, recipe: Recipe, *, monitor: Monitor = SILENT) -> Video:
     """Return the rolling average of a recipe, its stage drift corrected if the recipe does that.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe makes none.
+    """
+    return placed_rolling_average(recording, recipe, monitor=monitor)[0]
+
+
+def placed_rolling_average(
+    recording: Recording, recipe: Recipe, *, monitor: Monitor = SILENT
+) -> tuple[Video, Offset]:
+    """Return :func:`rolling_average`, and what to add to its positions for those in the recording.
 
     Raises
     ------
@@ -131,27 +217,14 @@ def rolling_average(recording: Recording, recipe: Recipe, *, monitor: Monitor = 
         raise RecipeError(f"recipe {recipe.name} makes no rolling average: choose another")
     last = steps[0].name
     only = replace(recipe, steps=_needed(recipe, last), outputs={})
-    return run_recipe(recording, only, monitor=monitor).videos[last]
+    result = run_recipe(recording, only, monitor=monitor)
+    return result.videos[last], result.origins[last]
 
 
 def training_parameters() -> Mapping[str, Any]:
     """Return the default of every setting by its name, as ``--set`` takes it."""
-    network, training = _settings({"network": [], "training": []}, 500)
-    both = {"network": asdict(network), "training": asdict(training)}
+    both = {"network": asdict(NetworkSettings()), "training": asdict(TrainingSettings())}
     return {f"{group}.{name}": v for group, values in both.items() for name, v in values.items()}
-
-
-def _train() -> Any:
-    """Import what needs torch."""
-    try:
-        from napari_uai.fastdvdnet import train
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] not in ("torch", "safetensors"):
-            raise
-        raise WeightsError(
-            "training needs torch and safetensors: install napari-uai[network]"
-        ) from error
-    return train
 
 
 def _opened(source: str | Path, layout: Layout | None) -> Recording:
@@ -177,22 +250,12 @@ def _needed(recipe: Recipe, last: str) -> tuple[Step, ...]:
 
 def _grouped(settings: Iterable[str]) -> dict[str, list[str]]:
     """Tell settings of the network and of training from those of the recipe."""
-    groups: dict[str, list[str]] = {"recipe": [], **{group: [] for group in GROUPS}}
+    groups: dict[str, list[str]] = {RECIPE: [], **{group: [] for group in GROUPS}}
     for setting in settings:
         group, dot, rest = setting.partition(".")
         known = dot and group.strip() in GROUPS
-        groups[group.strip() if known else "recipe"].append(rest if known else setting)
+        groups[group.strip() if known else RECIPE].append(rest if known else setting)
     return groups
-
-
-def _settings(
-    groups: Mapping[str, list[str]], stride: int
-) -> tuple[NetworkSettings, TrainingSettings]:
-    from napari_uai.fastdvdnet.settings import NetworkSettings
-
-    train = _train()
-    network = _changed("network", NetworkSettings(stride=stride), groups["network"])
-    return network, _changed("training", train.TrainingSettings(), groups["training"])
 
 
 def _changed(group: str, base: Settings, settings: Iterable[str]) -> Settings:
