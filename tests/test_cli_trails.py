@@ -110,6 +110,24 @@ def test_plain_columns_need_names_and_take_a_picture_of_the_scene(tmp_path):
     assert len(record["top"]) == 3
 
 
+def test_an_earlier_run_is_repeated_to_the_last_byte(scene, tmp_path):
+    mask = np.zeros((72, 128), np.uint8)
+    mask[:, 30:] = 255
+    cv2.imwrite(str(tmp_path / "street.png"), mask)
+    first, again, changed = (tmp_path / name for name in ("first", "again", "changed"))
+    how = ["--mask", str(tmp_path / "street.png"), "--set", "k=3", "--set", "min_trails=5"]
+    assert main(["trails", str(scene), "--out", str(first), "--top", "3", *how]) == 0
+    like = ["--like", str(first / "run.json")]
+    assert main(["trails", str(scene), "--out", str(again), *like]) == 0
+    names = sorted(path.name for path in first.iterdir())
+    assert names == sorted(path.name for path in again.iterdir())
+    for name in set(names) - {"run.json", "problems.csv"}:  # which name the mask's file
+        assert (first / name).read_bytes() == (again / name).read_bytes(), name
+    assert main(["trails", str(scene), "--out", str(changed), *like, "--set", "k=1"]) == 0
+    parameters = json.loads((changed / "run.json").read_text())["parameters"]["scores"]
+    assert (parameters["k"], parameters["min_trails"]) == (1, 5)
+
+
 def test_masks_of_all_and_of_a_class(scene, tmp_path):
     left, whole = np.zeros((720, 1280), np.uint8), np.full((720, 1280), 255, np.uint8)
     left[:, :640] = 255
@@ -161,7 +179,8 @@ def test_broken_objects_are_listed_and_the_rest_goes_on(scene, tmp_path, capsys)
         (["--set", "n_directions"], ["NAME=VALUE"]),
         (["--mask", "no.png"], ["no.png"]),
         (["--mask", "car=no.png"], ["no.png"]),
-        (["--scene", "320"], ["--scene", "WIDTHxHEIGHT"]),
+        (["--like", "no.json"], ["no.json"]),
+        (["--scene", "320"], ["scene", "WIDTHxHEIGHT"]),
         (["--columns", "a,b"], ["columns"]),
         (["--camera", "gate"], ["camera"]),
         (["--top", "0"], ["top"]),

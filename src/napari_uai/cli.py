@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +41,10 @@ FAILED, CRASHED, INTERRUPTED = 2, 1, 130
 NAMED_CLASSES, NAMED_PROBLEMS = 8, 5
 """Classes and problems that are told; files have all."""
 
-DEMO_RECIPES = ("matched", "network", "classical")
+PREDICTING = "predict_background"
+DEMO_RECIPES = ("matched", "network", "prediction", "handcrafted", "classical")
+DEMO_SETTINGS = {"handcrafted": ("measured.min_length=30",)}
+"""The sample's batches are shorter than those that recipes are made for."""
 
 app = typer.Typer(
     name="napari-uai",
@@ -183,7 +188,7 @@ def train(
     ],
     recipe: Annotated[
         str, typer.Option(help="Recipe whose rolling average is learnt, or a .toml file.")
-    ] = "network",
+    ] = "prediction",
     height: Height = None,
     width: Width = None,
     dtype: Dtype = None,
@@ -233,7 +238,34 @@ def train(
         f"{best.validation_loss:.4f} of the noise's variance, {100 * result.gain:.1f} % below "
         f"untrained; {result.path}"
     )
+    known = ("--height", height), ("--width", width), ("--dtype", dtype), ("--offset", offset)
+    given = [(name, str(value)) for name, value in (*known, ("--frames", frames)) if value]
+    typer.echo("to use it: " + _use_of_weights(source, out, recipe, settings or (), given))
     return 0
+
+
+def _use_of_weights(
+    source: Path,
+    weights: Path,
+    recipe: str,
+    settings: Sequence[str],
+    options: Sequence[tuple[str, str]],
+) -> str:
+    """Return the command that predicts a recording's background by weights trained on it."""
+    from napari_uai.workflow.recipes import load_recipe
+    from napari_uai.workflow.training import GROUPS
+
+    def predicting(name: str) -> list[str]:
+        return [s.name for s in load_recipe(name).steps if s.stage.name == PREDICTING]
+
+    chosen = recipe if predicting(recipe) else "prediction"
+    steps = {step.name for step in load_recipe(chosen).steps}
+    groups = [(setting.partition(".")[0].strip(), setting) for setting in settings]
+    kept = [text for group, text in groups if group in steps and group not in GROUPS]
+    kept.append(f"{predicting(chosen)[0]}.weights={weights}")
+    words = ["napari-uai", "iscat", str(source), "--out", "results", "--recipe", chosen]
+    words += [word for option in options for word in option]
+    return shlex.join(words + [word for text in kept for word in ("--set", text)])
 
 
 @app.command()
@@ -248,7 +280,7 @@ def trails(
     out: Out,
     location: Annotated[str | None, typer.Option(help="Which location of several.")] = None,
     camera: Annotated[str | None, typer.Option(help="Which camera of several.")] = None,
-    preset: Annotated[str, typer.Option(help="default or reference.")] = "default",
+    preset: Annotated[str | None, typer.Option(help="default or reference.")] = None,
     mask: Annotated[
         list[str] | None,
         typer.Option(
@@ -256,7 +288,16 @@ def trails(
             help="Region in which trails count, painted over the scene; for one class if named.",
         ),
     ] = None,
-    top: Annotated[int, typer.Option(help="Trails of each class that pictures show.")] = 9,
+    top: Annotated[
+        int | None, typer.Option(help="Trails of each class that pictures show; 9 by default.")
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN.json",
+            help="Preset, parameters and masks of an earlier run or of an export of napari.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A parameter; --parameters lists them."),
@@ -285,7 +326,8 @@ def trails(
     ] = False,
 ) -> None:  # fmt: skip
     """Rank trails by how little they fit; write scores, heatmaps, pictures and regions."""
-    from napari_uai.workflow.trails import TrailSource, rank_trails
+    from napari_uai.workflow.trail_settings import RunSettings, settings_of_run
+    from napari_uai.workflow.trails import TrailSource, rank_trails, scene_of_text
 
     del parameters  # acted on before they come here
     how = TrailSource(
@@ -294,17 +336,22 @@ def trails(
         keep_extrapolated=not drop_extrapolated,
         frame_rate_hz=frame_rate,
         columns=columns,
-        scene=_scene(scene),
+        scene=scene_of_text(scene) if scene else None,
     )
+    earlier = settings_of_run(like) if like else RunSettings()
+    if preset not in (None, earlier.preset):
+        earlier = dataclasses.replace(
+            earlier, settings=()
+        )  # they differ from the defaults of another preset
     with _compiling(), _progress(source.name) as monitor:
         result = rank_trails(
             source,
             out,
             source=how,
-            preset=preset,  # type: ignore[arg-type]  # unknown ones are refused
-            masks=_masks(mask or ()),
-            top=top,
-            settings=settings or (),
+            preset=preset or earlier.preset,  # type: ignore[arg-type]  # unknown ones are refused
+            masks={**earlier.masks, **_masks(mask or ())},
+            top=earlier.top if top is None else top,
+            settings=[*earlier.settings, *(settings or ())],
             monitor=monitor,
         )
     _report_trails(result, out)
@@ -486,20 +533,31 @@ def _demo_landings(out: Path) -> None:
     """Run the recipes on the sample recording."""
     from napari_uai.evaluate.evaluation import evaluate_landings
     from napari_uai.evaluate.truth import read_truth
+    from napari_uai.fastdvdnet.loading import INSTALL, torch_is_installed
     from napari_uai.workflow.batch import analyse_recording
     from napari_uai.workflow.recipes import load_recipe
     from napari_uai.workflow.samples import sample_path
 
     source, truth = sample_path("landings.bin"), read_truth(sample_path("landings_truth.json"))
-    typer.echo(f"sample recording {source.name}: {len(truth.landings)} landings")
+    typer.echo(f"sample recording {source.name}: {len(truth.landings)} landings\n")
+    typer.echo(f"{'recipe':12} {'found':>5} {'missed':>6} {'false':>5} {'seconds':>7}")
+    compared = ""
     for name in DEMO_RECIPES:
-        recipe = load_recipe(name).with_settings([f"dra.batch_size={truth.batch_size}"])
+        settings = (f"dra.batch_size={truth.batch_size}", *DEMO_SETTINGS.get(name, ()))
+        recipe = load_recipe(name).with_settings(settings)
+        if not torch_is_installed() and any(s.stage.name == PREDICTING for s in recipe.steps):
+            typer.echo(f"{name:12} needs torch: {INSTALL}")
+            continue
+        begin = time.perf_counter()
         with _compiling(), _progress(name) as monitor:
             outcome = analyse_recording(source, out / name, recipe, monitor=monitor)
+        seconds = time.perf_counter() - begin
         figures = evaluate_landings(_read_table(outcome.folder / "landings.csv"), truth)
-        typer.echo(f"\nrecipe {name}: {_score_line(figures)}")
-        typer.echo(_comparison(figures))
-        typer.echo(f"results in {outcome.folder}, picture in {outcome.folder / 'summary.png'}")
+        counts = f"{figures.n_found:5} {figures.n_missed:6} {figures.n_false:5}"
+        typer.echo(f"{name:12} {counts} {seconds:7.1f}")
+        compared = compared or f"recipe {name}, landing by landing:\n{_comparison(figures)}"
+    typer.echo(f"\n{compared}")
+    typer.echo(f"results in {out / DEMO_RECIPES[0]} and so on, picture of each in summary.png")
 
 
 def _demo_trails(out: Path) -> None:
@@ -634,21 +692,6 @@ def _changed(base: Settings, changes: dict[str, Any], settings: Sequence[str]) -
     return dataclasses.replace(base, **changes)
 
 
-def _scene(text: str | None) -> tuple[int, int] | Path | None:
-    """Read the size of a scene, or take it as the path of a picture."""
-    if text is None:
-        return None
-    sides = text.lower().split("x")
-    if len(sides) == 2 and all(side.strip().isdecimal() for side in sides):
-        return int(sides[0]), int(sides[1])
-    if not Path(text).is_file():
-        raise BadValueError(
-            f"--scene {text!r} is neither a size nor a picture; write WIDTHxHEIGHT, such as "
-            "1280x720, or the path of a picture"
-        )
-    return Path(text)
-
-
 def _masks(texts: Sequence[str]) -> dict[str, Path]:
     """Tell masks of a class from the one for all others; class or path may hold a =."""
     masks: dict[str, Path] = {}
@@ -676,10 +719,6 @@ def _read_table(path: Path, types: dict[str, type] | None = None) -> pd.DataFram
         raise VideoFormatError(
             f"{path} cannot be read as a table: {reason}; give a landings.csv or scores.csv"
         ) from None
-
-
-def _score_line(figures: Evaluation) -> str:
-    return f"{figures.n_found} found, {figures.n_missed} missed, {figures.n_false} false"
 
 
 def _comparison(figures: Evaluation) -> str:

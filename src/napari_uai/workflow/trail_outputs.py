@@ -35,10 +35,13 @@ if TYPE_CHECKING:
 RECORD_FORMAT = "napari-uai trails 1"
 """First entry of run.json; changes when a reader has to know."""
 
-ALWAYS = ("scores.csv", "tiles.png", "regions.geojson", "problems.csv", "run.json")
-"""Files of every run; besides them, three for each class."""
+RECORD = "run.json"
+"""File that tells where the results come from."""
 
-_OF_A_CLASS = re.compile(r"(heatmap_.+\.(png|tif)|top_.+\.png)")
+ALWAYS = ("scores.csv", "tiles.png", "regions.geojson", "problems.csv", RECORD)
+"""Files of every run; besides them, three for each class, and the masks."""
+
+_SOMETIMES = re.compile(r"(heatmap_.+\.(png|tif)|top_.+\.png|mask(_.+)?\.png)")
 _LONGEST_STEM = 48
 
 
@@ -61,7 +64,8 @@ def write_trail_results(
     -------
     dict
         Path by file name: scores.csv, tiles.png, regions.geojson, problems.csv, run.json, and
-        heatmap_<class>.png, heatmap_<class>.tif, top_<class>.png of each class.
+        heatmap_<class>.png, heatmap_<class>.tif, top_<class>.png of each class; mask.png and
+        mask_<class>.png if there are masks.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def write_trail_files(
 
     from napari_uai.trails.pictures import heatmap_picture, write_picture
 
-    stems = class_stems(result.heat)
+    stems = class_stems([*result.heat, *filter(None, result.masks)])
     names = list(ALWAYS)
     try:
         found = _tiles(result, folder, monitor.part(0.0, 0.3))
@@ -106,6 +110,11 @@ def write_trail_files(
             _top(result, kind, folder / f"top_{stems[kind]}.png")
             names += [f"heatmap_{stems[kind]}.png", f"heatmap_{stems[kind]}.tif"]
             names += [f"top_{stems[kind]}.png"]
+        mask_files = {kind: _mask_name(kind, stems) for kind in result.masks}
+        for kind, name in mask_files.items():
+            inside = result.masks[kind].inside.astype(np.uint8) * 255
+            write_picture(np.repeat(inside[..., None], 3, axis=2), folder / name)
+            names.append(name)
         write_table(_with_whole_times(result.scores), folder / "scores.csv")
         regions = regions_geojson(
             result.regions, result.trails.scene, threshold=result.region_threshold
@@ -114,7 +123,7 @@ def write_trail_files(
         write_table(result.problems, folder / "problems.csv")
         record = run_record(result, stems, names, monitor=monitor.part(0.8, 1.0))
         text = json.dumps(record, indent=1, default=plain_value)
-        (folder / "run.json").write_text(text + "\n", encoding="utf-8")
+        (folder / RECORD).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise cannot_write(folder.parent, error) from error
     monitor.update(1.0, "written")
@@ -154,15 +163,13 @@ def files_of_earlier_run(folder: Path) -> tuple[str, ...]:
     Files that only look like ours are the user's.
     """
     try:
-        record = json.loads((folder / "run.json").read_text("utf-8"))
+        record = json.loads((folder / RECORD).read_text("utf-8"))
         if record.get("format") != RECORD_FORMAT:
             return ()
         names = [str(name) for name in record["files"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ()
-    return tuple(
-        n for n in names if n in ALWAYS or (_OF_A_CLASS.fullmatch(n) and Path(n).name == n)
-    )
+    return tuple(n for n in names if n in ALWAYS or (_SOMETIMES.fullmatch(n) and Path(n).name == n))
 
 
 def run_record(
@@ -192,7 +199,10 @@ def run_record(
         "input": input_record(result.trails, monitor=monitor) | dict(result.options),
         "preset": result.preset,
         "parameters": {part: dict(values) for part, values in result.parameters.items()},
-        "masks": {kind or "default": dict(of) for kind, of in result.mask_records.items()},
+        "masks": {
+            kind or "default": {**of, "file": _mask_name(kind, stems)}
+            for kind, of in result.mask_records.items()
+        },
         "classes": {
             kind: {
                 "trails": int(counts[kind]),
@@ -205,6 +215,7 @@ def run_record(
             "masked_out": result.n_masked_out,
             "regions": len(result.regions),
         },
+        "n_top": result.n_top,
         "top": result.scores["trail"].head(result.n_top).tolist(),
         "seconds": {name: round(s, 4) for name, s in result.timings_s.items()},
         "n_problems": len(result.problems),
@@ -297,6 +308,10 @@ def _with_problems(table: pd.DataFrame, more: Iterable[tuple[str, str, str]]) ->
 def _belongs(name: str, stem: str | None) -> bool:
     endings = (f"heatmap_{stem}.png", f"heatmap_{stem}.tif", f"top_{stem}.png")
     return stem is not None and name in endings
+
+
+def _mask_name(kind: str, stems: dict[str, str]) -> str:
+    return f"mask_{stems[kind]}.png" if kind else "mask.png"
 
 
 def _number_of(n: int, what: str) -> str:

@@ -233,6 +233,25 @@ class TrailSource:
         return {name: value for name, value in given.items() if value is not None}
 
 
+def scene_of_text(text: str) -> tuple[int, int] | Path:
+    """Read the size of a scene as ``WIDTHxHEIGHT``, or take it as the path of a picture.
+
+    Raises
+    ------
+    BadValueError
+        If it is neither.
+    """
+    sides = text.lower().split("x")
+    if len(sides) == 2 and all(side.strip().isdecimal() for side in sides):
+        return int(sides[0]), int(sides[1])
+    if not Path(text).is_file():
+        raise BadValueError(
+            f"scene {text!r} is neither a size nor a picture; write WIDTHxHEIGHT, such as "
+            "1280x720, or the path of a picture"
+        )
+    return Path(text)
+
+
 def rank_trails(
     path: str | Path,
     folder: str | Path,
@@ -505,6 +524,13 @@ def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[
         values = _fitting(stage, own, mine)
         checked[part] = {n: v for n, v in values.items() if _settable(stage.parameters[n])}
     return checked
+
+
+def setting_text(name: str, value: Any) -> str:
+    """Return a parameter and its value as :func:`checked_settings` reads them."""
+    if isinstance(value, bool):
+        return f"{name}={str(value).lower()}"
+    return f"{name}={value!r}" if isinstance(value, float) else f"{name}={value}"
 
 
 def _check_top(top: int) -> None:

@@ -83,6 +83,8 @@ class SettingsPage(QWidget):
 
     def settings(self) -> tuple[str, ...]:
         """Return what differs from the preset, as the command line's ``--set`` takes it."""
+        from napari_uai.workflow.trails import setting_text
+
         values = {**self._form.values(), **self.heat_limits.values()}
         values[THRESHOLD] = self.region_threshold.value() / 100
         if self.score_limits is not None:
@@ -91,7 +93,7 @@ class SettingsPage(QWidget):
                 shown = self.heat_limits.values()
                 values |= {s: shown[h] for s, h in zip(SCORE_LIMITS, HEAT_LIMITS, strict=True)}
         return tuple(
-            f"{name}={_text(value)}"
+            setting_text(name, value)
             for name, value in sorted(values.items())
             if value is not None and value != self._defaults[name]
         )
@@ -197,9 +199,3 @@ def on_change(form: QWidget, slot: Callable[[], None]) -> None:
     for line in form.findChildren(QLineEdit):
         if not isinstance(line.parent(), QAbstractSpinBox):
             line.editingFinished.connect(slot)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)
