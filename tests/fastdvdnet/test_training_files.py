@@ -26,6 +26,9 @@ HISTORY = {
 }
 
 
+NAMED = r"unfinished\.safetensors: the unfinished training there"
+
+
 @pytest.fixture
 def state():
     return {
@@ -36,10 +39,16 @@ def state():
     }
 
 
+def write_state(out, text):
+    """A file of safetensors without any tensor, its header laid out by hand."""
+    header = json.dumps({"__metadata__": {"state": text}}).encode()
+    state_path(out).write_bytes(len(header).to_bytes(8, "little") + header + b" ")
+
+
 def test_a_stopped_training_tells_how_far_it_came(tmp_path, state):
     out = tmp_path / "w.safetensors"
     assert unfinished_training(out) is None
-    state_path(out, "json").write_text(json.dumps(state))
+    write_state(out, json.dumps(state))
     found = unfinished_training(out)
     assert found.epochs == 2
     assert found.training.epochs == 7
@@ -55,8 +64,13 @@ def test_a_state_that_is_not_whole_is_named(tmp_path, state):
         json.dumps({**state, "network": {"layers": 3}}),
         json.dumps({**state, "history": {"epoch": [0, 1], "validation_loss": [1.0]}}),
     ):
-        state_path(out, "json").write_text(broken)
-        with pytest.raises(WeightsError, match=r"unfinished\.json: the unfinished training there"):
+        write_state(out, broken)
+        with pytest.raises(WeightsError, match=NAMED):
+            unfinished_training(out)
+    whole = state_path(out).read_bytes()
+    for cut in (b"", b"cut", whole[:20]):
+        state_path(out).write_bytes(cut)
+        with pytest.raises(WeightsError, match=NAMED):
             unfinished_training(out)
 
 

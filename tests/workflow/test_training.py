@@ -105,7 +105,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(recording, recipe, tmp_p
             monitor=Monitor(cancelled=stop.is_set),
             **how,
         )
-    assert (tmp_path / "b.safetensors").exists()
+    assert (tmp_path / "b.csv").exists()
     resumed = train_on_recording(recording, tmp_path / "b.safetensors", **how)
     np.testing.assert_allclose(
         resumed.history["validation_loss"], whole.history["validation_loss"], rtol=1e-5

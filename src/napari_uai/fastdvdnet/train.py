@@ -6,8 +6,9 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +24,21 @@ from napari_uai.fastdvdnet.network import FastDVDnet
 from napari_uai.fastdvdnet.predict import chosen_device, chosen_precision
 from napari_uai.fastdvdnet.settings import Device, NetworkSettings, Precision, TrainingSettings
 from napari_uai.fastdvdnet.training_files import (
+    STATE,
     best_epoch,
     read_state,
     state_path,
     unreadable,
     writable_target,
 )
-from napari_uai.fastdvdnet.weights import Weights, load_weights, save_weights, write_whole
-from napari_uai.fastdvdnet.windows import fewest_frames, noise_of, read_frames, window_index
+from napari_uai.fastdvdnet.weights import Weights, load_weights, weights_files, write_whole
+from napari_uai.fastdvdnet.windows import (
+    fewest_frames,
+    noise_of,
+    not_finite,
+    read_frames,
+    window_index,
+)
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of
 
@@ -43,6 +51,7 @@ WARM_UP = 0.05
 """Share of the steps in which the learning rate rises."""
 
 
+Result = TypeVar("Result")
 Told: TypeAlias = Callable[[pd.DataFrame], None]
 """Takes the history so far, after each epoch."""
 
@@ -66,7 +75,8 @@ def train_network(
     """Train a network to predict frames of a video from their neighbours.
 
     After every epoch the state is written beside ``out``: a training that was stopped or killed
-    goes on where it was when it is called again in the same way, with the same result.
+    goes on where it was when it is called again in the same way, with the same result. Where the
+    memory of a GPU is too small for a batch, it goes through in parts.
 
     Parameters
     ----------
@@ -91,7 +101,8 @@ def train_network(
     Returns
     -------
     Weights
-        Of the best epoch.
+        Of the best epoch. They are written once an epoch is better than random weights; if none is,
+        random weights are what the best epoch, number 0, has.
     pandas.DataFrame
         ``epoch, training_loss, validation_loss, learning_rate, seconds``; losses in variances of
         the video's noise. Row 0 is the network before training.
@@ -101,13 +112,14 @@ def train_network(
     TooFewFramesError
         If either part of the video is shorter than a window needs.
     BadValueError
-        If the video is constant or has NaN or infinite pixels.
+        If the video is constant or has NaN or infinite pixels, the loss stops being a number, or
+        the device is not there or too small for a window.
     WeightsError
         If ``start_from`` does not fit, or an earlier state is of another training.
     OutputError
-        If the folder cannot be written.
+        If the folder cannot be written, or is full; the files of the last whole epoch stay.
     CancelledError
-        If cancelled; the state of the last whole epoch stays.
+        If cancelled; the files of the last whole epoch stay.
     """
     how = training or TrainingSettings()
     target = writable_target(out)
@@ -119,6 +131,8 @@ def train_network(
         device=where,
         precision=chosen_precision(precision, where),
         out=target,
+        room=_Room(how.windows),
+        random_start=start_from is None,
     )
     model = _first_weights(network, how, start_from)
     model = model.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -193,9 +207,40 @@ class _Windows:
         index = first + np.concatenate([index, targets[:, None]], axis=1)
         seen, place = np.unique(index, return_inverse=True)
         frames = read_frames(self.source, seen)
-        if not np.isfinite(frames).all():
-            raise BadValueError("the video has NaN or infinite pixels: repair bad pixels first")
+        whole = np.isfinite(frames).all(axis=(1, 2))
+        if not whole.all():
+            raise not_finite(int(seen[~whole][0]))
         return np.asarray(frames[place.reshape(index.shape)] / np.float32(self.noise))
+
+
+@dataclass
+class _Room:
+    """How many windows go into the device's memory at a time: half as many when it is too small."""
+
+    windows: int
+
+    def fit(self, work: Callable[[int], Result]) -> Result:
+        """Do work that takes so many windows at a time."""
+        while True:
+            try:
+                return work(self.windows)
+            except RuntimeError as error:
+                if not _out_of_memory(error):
+                    raise
+                if self.windows == 1:
+                    raise BadValueError(
+                        "the device's memory is too small for a single window: make crop_px or "
+                        "the network's channels smaller, or train on the processor (device cpu)"
+                    ) from error
+            # outside the handler, whose traceback holds on to what filled the memory
+            self.windows //= 2
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    # only CUDA has a type of its own for it
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)
 
 
 @dataclass(frozen=True)
@@ -207,6 +252,8 @@ class _Run:
     device: torch.device
     precision: torch.dtype
     out: Path
+    room: _Room
+    random_start: bool
 
     def go(self, model: FastDVDnet, on_epoch: Told, monitor: Monitor) -> pd.DataFrame:
         """Train to the end; return the history."""
@@ -223,14 +270,32 @@ class _Run:
             begin = time.perf_counter()
             loss = self._epoch(model, optimizer, epoch, part)
             validated = self._validated(model, held_out, monitor)
+            if not np.isfinite([loss, validated]).all():
+                raise self._diverged(history)
             rate = optimizer.param_groups[0]["lr"]
             history.loc[epoch] = [epoch, loss, validated, rate, time.perf_counter() - begin]
             history = history.astype({"epoch": int})
             self._keep(model, optimizer, history)
             on_epoch(history)
-        state_path(self.out, "safetensors").unlink(missing_ok=True)
-        state_path(self.out, "json").unlink(missing_ok=True)
+        if self._random(best_epoch(history["validation_loss"])):
+            first = _first_weights(self.windows.settings, self.how, None)
+            write_whole(self._weights_files(first, history[:1]))
+        state_path(self.out).unlink(missing_ok=True)
         return history
+
+    def _diverged(self, history: pd.DataFrame) -> BadValueError:
+        """Say what was kept; the same training would only go the same way again."""
+        state_path(self.out).unlink(missing_ok=True)
+        best = best_epoch(history["validation_loss"])
+        kept = "no weights were written" if self._random(best) else f"{self.out} has epoch {best}"
+        return BadValueError(
+            f"in epoch {len(history)} the loss is no longer a number: lower the learning rate "
+            f"({self.how.learning_rate:g}); {kept}"
+        )
+
+    def _random(self, epoch: int) -> bool:
+        """Whether the weights of an epoch are the random ones before training."""
+        return self.random_start and epoch == 0
 
     def _finished(self, history: pd.DataFrame) -> bool:
         best = best_epoch(history["validation_loss"])
@@ -244,17 +309,16 @@ class _Run:
         random = np.random.default_rng([self.how.seed, epoch])
         model.train()
         losses = []
-        for step, batch in enumerate(self._batches(random)):
+        for step, batch in enumerate(self._batches(random), start=(epoch - 1) * self.how.steps):
             for group in optimizer.param_groups:
-                group["lr"] = self._learning_rate((epoch - 1) * self.how.steps + step)
-            optimizer.zero_grad(set_to_none=True)
-            loss = self._loss(model, batch.to(self.device))
-            loss.backward()  # type: ignore[no-untyped-call]
+                group["lr"] = self._learning_rate(step)
+            losses.append(self.room.fit(partial(self._gradients, model, batch)))
+            if not np.isfinite(losses[-1]):
+                return losses[-1]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            losses.append(loss.item())
             text = f"epoch {epoch} of {self.how.epochs}, loss {losses[-1]:.3f}"
-            monitor.update((step + 1) / self.how.steps, text)
+            monitor.update(len(losses) / self.how.steps, text)
         return float(np.mean(losses))
 
     def _learning_rate(self, step: int) -> float:
@@ -274,6 +338,16 @@ class _Run:
                 )
             )
 
+    def _gradients(self, model: FastDVDnet, batch: Tensor, at_a_time: int) -> float:
+        """Set the gradients of a batch's mean loss, and return it."""
+        model.zero_grad(set_to_none=True)
+        total = 0.0
+        for part in batch.split(at_a_time):  # type: ignore[no-untyped-call]
+            loss = self._loss(model, part.to(self.device)) * (len(part) / len(batch))
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        return total
+
     def _loss(self, model: FastDVDnet, batch: Tensor) -> Tensor:
         with torch.autocast(
             self.device.type, self.precision, enabled=self.precision is not torch.float32
@@ -285,9 +359,14 @@ class _Run:
     def _validated(self, model: FastDVDnet, held_out: Tensor, monitor: Monitor) -> float:
         """Mean squared error, whatever the loss."""
         model.eval()
+        return self.room.fit(partial(self._squares, model, held_out, monitor))
+
+    def _squares(
+        self, model: FastDVDnet, held_out: Tensor, monitor: Monitor, at_a_time: int
+    ) -> float:
         squares = []
         with torch.inference_mode():
-            for part in held_out.split(self.how.windows):  # type: ignore[no-untyped-call]
+            for part in held_out.split(at_a_time):  # type: ignore[no-untyped-call]
                 if monitor.cancelled():
                     raise CancelledError("cancelled")
                 batch = part.to(self.device)
@@ -306,31 +385,41 @@ class _Run:
     def _keep(
         self, model: FastDVDnet, optimizer: torch.optim.Optimizer, history: pd.DataFrame
     ) -> None:
-        """Write the best weights if these are, and the state to go on from."""
+        """Write the weights if they are the best so far, and the state to go on from."""
         losses = history["validation_loss"]
-        if best_epoch(losses) == len(losses) - 1:
-            trained = self._described() | {
-                "epochs": len(history) - 1,
-                "validation_loss": float(losses.iloc[-1]),
-                "torch": torch.__version__,
-            }
-            save_weights(model, self.out, trained=trained)
-        write_whole(self.out.with_suffix(".csv"), history.to_csv(index=False).encode())
+        epoch = len(history) - 1
+        files: dict[Path, bytes] = {}
+        if best_epoch(losses) == epoch and not self._random(epoch):
+            files |= self._weights_files(model, history)
+        files[self.out.with_suffix(".csv")] = history.to_csv(index=False).encode()
+        files[state_path(self.out)] = self._state(model, optimizer, history)
+        write_whole(files)
+
+    def _weights_files(self, model: FastDVDnet, history: pd.DataFrame) -> dict[Path, bytes]:
+        trained = self._described() | {
+            "epochs": len(history) - 1,
+            "validation_loss": float(history["validation_loss"].iloc[-1]),
+            "torch": torch.__version__,
+        }
+        return weights_files(model, self.out, trained=trained)
+
+    def _state(
+        self, model: FastDVDnet, optimizer: torch.optim.Optimizer, history: pd.DataFrame
+    ) -> bytes:
         tensors = {f"model.{k}": v.contiguous() for k, v in model.state_dict().items()}
         for i, state in optimizer.state_dict()["state"].items():
             tensors |= {
                 f"optimizer.{i}.{k}": torch.as_tensor(v).contiguous() for k, v in state.items()
             }
-        write_whole(state_path(self.out, "safetensors"), save_tensors(tensors))
-        text = json.dumps(self._described() | {"history": history.to_dict("list")}, indent=1)
-        write_whole(state_path(self.out, "json"), text.encode())
+        text = json.dumps(self._described() | {"history": history.to_dict("list")})
+        return save_tensors(tensors, {STATE: text})
 
     def _resumed(self, model: FastDVDnet, optimizer: torch.optim.Optimizer) -> pd.DataFrame:
         """Take up an earlier state if there is one; return its history."""
         description = read_state(self.out)
         if description is None:
             return pd.DataFrame()
-        path = state_path(self.out, "safetensors")
+        path = state_path(self.out)
         history = pd.DataFrame(description.pop("history"))
         if description != json.loads(json.dumps(self._described())):
             raise WeightsError(

@@ -19,6 +19,9 @@ from napari_uai.fastdvdnet.settings import NetworkSettings, TrainingSettings
 SUFFIX = ".safetensors"
 """Ending of a file of weights."""
 
+STATE = "state"
+"""Under what name the header of a state's file holds settings and history."""
+
 
 @dataclass(frozen=True)
 class Unfinished:
@@ -70,7 +73,7 @@ def unfinished_training(out: str | Path) -> Unfinished | None:
             state["history"],
         )
     except (KeyError, TypeError, BadValueError) as error:
-        raise unreadable(state_path(Path(out), "json"), error) from error
+        raise unreadable(state_path(Path(out)), error) from error
 
 
 def read_state(out: Path) -> dict[str, Any] | None:
@@ -81,9 +84,11 @@ def read_state(out: Path) -> dict[str, Any] | None:
     WeightsError
         If the file is there but cannot be read.
     """
-    path = state_path(out, "json")
+    path = state_path(out)
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            length = min(int.from_bytes(file.read(8), "little"), path.stat().st_size)
+            state = json.loads(json.loads(file.read(length))["__metadata__"][STATE])
         rows = {len(column) for column in state["history"].values()}
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -94,9 +99,13 @@ def read_state(out: Path) -> dict[str, Any] | None:
     return state
 
 
-def state_path(out: Path, ending: str) -> Path:
-    """Return where the state of a training into a file stands."""
-    return out.with_name(f"{out.stem}.unfinished.{ending}")
+def state_path(out: Path) -> Path:
+    """Return where the state of a training into a file stands.
+
+    One file, so that numbers and history are always those of the same epoch: safetensors, whose
+    header (its length in 8 bytes, then JSON) holds the rest as text.
+    """
+    return out.with_name(f"{out.stem}.unfinished{SUFFIX}")
 
 
 def best_epoch(validation_loss: Iterable[float]) -> int:
@@ -129,8 +138,8 @@ def writable_target(path: str | Path) -> Path:
 def cannot_write(target: Path, error: OSError) -> OutputError:
     """Say that weights cannot be written, and what to do."""
     return OutputError(
-        f"{target.parent}: cannot write weights there ({error.strerror or error}); choose "
-        "another folder"
+        f"{target}: cannot be written ({error.strerror or error}); make room, or choose another "
+        "folder"
     )
 
 

@@ -89,6 +89,14 @@ def save_weights(
         If the name has another ending.
     """
     target = writable_target(path)
+    write_whole(weights_files(network, target, trained=trained))
+    return target
+
+
+def weights_files(
+    network: FastDVDnet, target: Path, *, trained: Mapping[str, Any] | None = None
+) -> dict[Path, bytes]:
+    """Return what :func:`save_weights` writes, by path."""
     tensors = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
     data = save_tensors(tensors)
     description = {
@@ -97,12 +105,8 @@ def save_weights(
         "sha256": hashlib.sha256(data).hexdigest(),
         "trained": dict(trained or {}),
     }
-    try:
-        write_whole(target, data)
-        write_whole(_description(target), (json.dumps(description, indent=1) + "\n").encode())
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    return target
+    text = json.dumps(description, indent=1) + "\n"
+    return {target: data, _description(target): text.encode()}
 
 
 def load_weights(path: str | Path) -> Weights:
@@ -151,17 +155,35 @@ def load_weights(path: str | Path) -> Weights:
     return Weights(network.eval(), description.get("trained", {}), digest)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is whole or not there."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+def write_whole(files: Mapping[Path, bytes]) -> None:
+    """Write files of one folder, all of them whole, or leave the earlier ones as they are.
+
+    All are written under other names before the first takes its own: a disk that is full spoils
+    nothing.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    written: dict[Path, Path] = {}
+    path = Path()
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        for path, data in files.items():
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            written[path] = Path(name)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+        for path, whole in written.items():
+            whole.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        for whole in written.values():
+            whole.unlink(missing_ok=True)
 
 
 # description ----------------------------------------------------------------------------------

@@ -109,15 +109,20 @@ def noise_of(frames: Frames, *, monitor: Monitor = SILENT) -> float:
     for done, i in enumerate(chosen, start=1):
         frame = np.asarray(frames.read(int(i), int(i) + 1)[0], np.float64)
         if not np.isfinite(frame).all():
-            raise BadValueError(
-                f"frame {i} has NaN or infinite pixels: repair bad pixels before the network"
-            )
+            raise not_finite(int(i))
         values.append(np.median(np.abs(frame - np.median(frame))))
         monitor.update(done / len(chosen), "noise")
     noise = 1.4826 * float(np.median(values))
     if not noise > 0:
         raise BadValueError("the video is constant: there is nothing to learn or to predict")
     return noise
+
+
+def not_finite(frame: int) -> BadValueError:
+    """Return the error of a frame that has NaN or infinite pixels."""
+    return BadValueError(
+        f"frame {frame} has NaN or infinite pixels: repair bad pixels before the network"
+    )
 
 
 def windows_per_chunk(frames: Frames, settings: NetworkSettings) -> int:
