@@ -6,11 +6,13 @@ import dask.array as da
 import napari
 import numpy as np
 import pytest
+import tifffile
 from napari.layers import Points
 
 from napari_uai.errors import VideoFormatError
+from napari_uai.videos.writers import write_video
 from napari_uai.widgets.layers import KEY
-from napari_uai.widgets.readers import RAW_WIDGET, raw_reader, table_reader
+from napari_uai.widgets.readers import RAW_WIDGET, raw_reader, stack_reader, table_reader
 
 
 @pytest.fixture
@@ -136,3 +138,23 @@ def test_other_tables_are_left_to_others(tmp_path):
     assert table_reader(str(path)) is None
     path.write_bytes(b"\xff\xfe\x00")
     assert table_reader(str(path)) is None
+
+
+@pytest.mark.parametrize("name", ["video.npy", "video.tif", "video.ome.tiff", "video.zarr"])
+def test_stacks_open_lazily_with_their_scale(viewer, recording, tmp_path, name):
+    path = write_video(recording, tmp_path / name, pixel_size_um=0.05)
+    [layer] = viewer.open(path, plugin="napari-uai")
+    assert isinstance(layer.data, da.Array)
+    np.testing.assert_array_equal(np.asarray(layer.data[17]), recording[17])
+    assert layer.scale[1] == pytest.approx(1.0 if name.endswith("npy") else 0.05)
+
+
+def test_pictures_that_are_no_videos_are_left_to_napari(tmp_path):
+    tifffile.imwrite(tmp_path / "colour.tif", np.zeros((5, 9, 9, 3), np.uint8), photometric="rgb")
+    tifffile.imwrite(tmp_path / "one.tif", np.zeros((64, 64), np.uint8))
+    np.save(tmp_path / "volume.npy", np.zeros((2, 3, 4, 5)))
+    (tmp_path / "text.tif").write_text("no picture")
+    (tmp_path / "group.zarr").mkdir()
+    (tmp_path / "group.zarr" / "zarr.json").write_text('{"node_type": "group"}')
+    for name in ("colour.tif", "one.tif", "volume.npy", "text.tif", "group.zarr", "nothing.tif"):
+        assert stack_reader(str(tmp_path / name)) is None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_uai.widgets.review import Review
     from napari_uai.workflow.catalogue import Stage
     from napari_uai.workflow.recipes import Recipe
+    from napari_uai.workflow.recording import Recording
     from napari_uai.workflow.run import RunResult
 
 Average: TypeAlias = Literal["lazy", "memory", "stored"]
@@ -237,21 +238,9 @@ class RecipeCall:
         return self._made(result, monitor)
 
     def _result(self, monitor: Monitor) -> RunResult:
-        from napari_uai.widgets.shown import lazily
-        from napari_uai.workflow.recording import Recording
         from napari_uai.workflow.run import run_recipe
 
-        record = self.place.record
-        steps = record.get("history", ())
-        opened = record.get("source") and not any("inputs" in step for step in steps)
-        recording = Recording(
-            lazily(self.array),
-            source=Path(record["source"]) if opened else None,
-            pixel_size_um=record.get("pixel_size_um"),
-            frame_rate_hz=record.get("frame_rate_hz"),
-            first_frame=int(record.get("first_frame") or 0),
-            history=tuple(f"{s['stage']} {s['parameters'] or ''}".strip() for s in steps),
-        )
+        recording = recording_of(self.array, self.place)
         return run_recipe(recording, self.recipe, monitor=monitor)
 
     def _made(self, result: RunResult, monitor: Monitor) -> Made:
@@ -273,7 +262,12 @@ class RecipeCall:
         if len(result.localizations):
             shown = _in_video(result.localizations, origin)
             name = f"{place.name}: localizations ({self.recipe.name})"
-            layers.append(points_layer(shown, over, name=name, colour=RING_COLOURS[1]))
+            rows, columns = (origin.rows, origin.columns) if origin else (0, 0)
+            layers.append(
+                points_layer(
+                    shown, over, name=name, colour=RING_COLOURS[1], offset=(0, rows, columns)
+                )
+            )
         if len(review.placed):
             layers.append(landings_layer(review, f"{place.name}: landings ({self.recipe.name})"))
         n = len(review.table)
@@ -357,6 +351,24 @@ def _review(result: RunResult, place: Place) -> Review:
     if ROLLING_AVERAGE in result.videos:
         video = result.videos[last_rolling_average(result)]
     return Review(landings, placed, place, result.traces, video)
+
+
+def recording_of(array: Any, place: Place) -> Recording:
+    """Return the recording that a layer holds, with what is known about it."""
+    from napari_uai.widgets.shown import lazily
+    from napari_uai.workflow.recording import Recording
+
+    record = place.record
+    steps = record.get("history", ())
+    opened = record.get("source") and not any("inputs" in step for step in steps)
+    return Recording(
+        lazily(array),
+        source=Path(record["source"]) if opened else None,
+        pixel_size_um=record.get("pixel_size_um"),
+        frame_rate_hz=record.get("frame_rate_hz"),
+        first_frame=int(record.get("first_frame") or 0),
+        history=tuple(f"{s['stage']} {s['parameters'] or ''}".strip() for s in steps),
+    )
 
 
 def sums_behind(frames: Any) -> Iterator[PrefixSums]:

@@ -261,7 +261,14 @@ def image_layer(video: Video, place: Place, *, name: str) -> LayerTuple:
     return for_layer(video), attributes, "image"
 
 
-def points_layer(table: pd.DataFrame, place: Place, *, name: str, colour: str = "") -> LayerTuple:
+def points_layer(
+    table: pd.DataFrame,
+    place: Place,
+    *,
+    name: str,
+    colour: str = "",
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> LayerTuple:
     """Return a table of positions as rings; rows without a position are left out.
 
     Parameters
@@ -275,6 +282,9 @@ def points_layer(table: pd.DataFrame, place: Place, *, name: str, colour: str = 
         Of the layer.
     colour
         Of the rings.
+    offset
+        What to add to frame, y and x for a file of the table: it counts from the recording's
+        first pixel. Kept with the order of the columns, so that saving gives the table again.
     """
     positions = table[list(AXES)].to_numpy(float)
     known = np.isfinite(positions).all(axis=1)  # NaN would wreck the slider's range
@@ -295,7 +305,14 @@ def points_layer(table: pd.DataFrame, place: Place, *, name: str, colour: str = 
         "size": ring_sizes(features),
         # napari draws a frame without points as one of size 0, which its lower limit would show.
         "canvas_size_limits": (0, 10_000),
-        "metadata": {KEY: {**place.record, "kind": "table"}},
+        "metadata": {
+            KEY: {
+                **place.record,
+                "kind": "table",
+                "columns": list(table.columns),
+                "offset": tuple(map(float, offset)),
+            }
+        },
     }
     return positions[known], attributes, "points"
 

@@ -1,4 +1,4 @@
-"""Opening files in napari: headerless recordings, and the tables of results."""
+"""Opening files in napari: recordings, and the tables of results."""
 
 from __future__ import annotations
 
@@ -19,6 +19,20 @@ _FRAMES = ("raw_frame", "frame")
 def raw_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
     """Return a reader of headerless recordings; None for what is no file."""
     return _read_raw if _are_files(path) else None
+
+
+def stack_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
+    """Return a reader of grey stacks; None for other pictures.
+
+    napari reads a TIFF or npy file as a whole; as a recording it opens lazily, with pixel size and
+    frame rate where the file tells them. Looks at the head of a file only.
+    """
+    paths = [Path(one) for one in (path if isinstance(path, list) else [path])]
+    try:
+        ours = all(map(_is_stack, paths))
+    except (OSError, ValueError):
+        return None
+    return _read_stacks if ours else None
 
 
 def table_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
@@ -62,6 +76,51 @@ def _read_raw(path: str | list[str]) -> list[Any]:
     return layers or [(None,)]  # handled, without a layer so far
 
 
+def _read_stacks(path: str | list[str]) -> list[Any]:
+    layers: list[Any] = []
+    for one in path if isinstance(path, list) else [path]:
+        layers += raw_layers(one)
+    return layers
+
+
+def _is_stack(path: Path) -> bool:
+    """Tell by the head of a file whether it is a grey video."""
+    kind = path.suffix.lower()
+    if path.is_dir():
+        return kind == ".zarr" and _is_zarr_video(path)
+    if not path.is_file():
+        return False
+    return _is_npy_video(path) if kind == ".npy" else _is_tiff_video(path)
+
+
+def _is_zarr_video(path: Path) -> bool:
+    import json
+
+    described = next((path / n for n in ("zarr.json", ".zarray") if (path / n).is_file()), None)
+    facts = {} if described is None else json.loads(described.read_text("utf-8"))
+    return isinstance(facts, dict) and len(facts.get("shape") or ()) == 3
+
+
+def _is_npy_video(path: Path) -> bool:
+    import numpy as np
+
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array.ndim == 3 and array.dtype.kind in "uif"
+
+
+def _is_tiff_video(path: Path) -> bool:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            page = file.pages.first
+            # The size stands for the number of pages: to count them takes long.
+            several = path.stat().st_size > 2 * page.size * page.dtype.itemsize
+            return several and page.samplesperpixel == 1 and len(page.shape) == 2
+    except (tifffile.TiffFileError, AttributeError, IndexError):
+        return False
+
+
 def _lacks_layout(path: str) -> bool:
     """Tell whether shape or type are simply not written anywhere."""
     from napari_uai.videos.raw import read_sidecar, shape_in_name
@@ -93,7 +152,11 @@ def _read_tables(path: str | list[str]) -> list[Any]:
         colour = RING_COLOURS["localizations" in one.stem]
         place = _place_of_recording(one)
         placed = table.assign(frame=table[frame])  # raw_frame: they lie over the recording
-        layers.append(points_layer(placed, place, name=one.stem, colour=colour))
+        both = len(table) > 0 and "frame" in table.columns
+        later = float((table["frame"] - table[frame]).iloc[0]) if both else 0.0
+        layers.append(
+            points_layer(placed, place, name=one.stem, colour=colour, offset=(later, 0, 0))
+        )
     return layers
 
 
