@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_uai.errors import TooFewFramesError
+from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.fastdvdnet.network import FastDVDnet
-from napari_uai.fastdvdnet.predict import chosen_precision, predicted_video
+from napari_uai.fastdvdnet.predict import chosen_device, chosen_precision, predicted_video
 from napari_uai.fastdvdnet.settings import REFERENCE, NetworkSettings
 from napari_uai.fastdvdnet.weights import Weights
 from napari_uai.fastdvdnet.windows import noise_of, window_index
@@ -102,3 +102,34 @@ def test_precision_is_as_asked():
     cpu = torch.device("cpu")
     assert chosen_precision("float32", cpu) is torch.float32
     assert chosen_precision("bfloat16", cpu) is torch.bfloat16
+
+
+def test_a_device_that_is_not_there_is_told():
+    for device in ("cuda", "mps"):
+        if device == "cuda" and torch.cuda.is_available():
+            continue
+        if device == "mps" and torch.backends.mps.is_available():
+            continue
+        with pytest.raises(BadValueError, match=f"no device {device} .*choose auto or cpu"):
+            chosen_device(device)
+    assert chosen_device("cpu") == torch.device("cpu")
+
+
+def test_a_batch_that_is_too_large_for_the_memory_is_halved(video, monkeypatch):
+    weights = weights_of(NETWORKS[0])
+    expected = np.asarray(predicted_video(video, weights=weights, precision="float32"))
+    finish, sizes, room = FastDVDnet.finish, [], [3]
+
+    def narrow(self, stages):
+        sizes.append(len(stages))
+        if len(stages) > room[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return finish(self, stages)
+
+    monkeypatch.setattr(FastDVDnet, "finish", narrow)
+    found = np.asarray(predicted_video(video, weights=weights, precision="float32"))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    assert max(sizes) > 3
+    room[0] = 0
+    with pytest.raises(BadValueError, match="too small for a single window"):
+        np.asarray(predicted_video(video, weights=weights, precision="float32"))

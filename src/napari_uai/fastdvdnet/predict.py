@@ -12,6 +12,7 @@ import torch
 from dask.base import tokenize
 from torch import Tensor
 
+from napari_uai.errors import BadValueError
 from napari_uai.fastdvdnet.network import FastDVDnet, cropped, folded, padded
 from napari_uai.fastdvdnet.settings import Device, Precision
 from napari_uai.fastdvdnet.weights import Weights
@@ -151,19 +152,56 @@ class PredictedFrames(Frames):
             rows = torch.from_numpy(index[done : done + size]).to(self.device)
             try:
                 parts.append(run(rows))
-            except torch.OutOfMemoryError:
-                if size == 1:
-                    raise
-                size = max(size // 2, 1)
-                torch.cuda.empty_cache()
+                done += len(rows)
                 continue
-            done += len(rows)
+            except RuntimeError as error:
+                check_room(error, size)
+            # outside the handler, whose traceback holds on to what filled the memory
+            size //= 2
+            release_memory()
         return torch.cat(parts)
 
 
+def check_room(error: RuntimeError, windows: int) -> None:
+    """Pass where a GPU had no room for some windows, but may have for half of them.
+
+    Raises
+    ------
+    BadValueError
+        If it was one window.
+    RuntimeError
+        If the error is another one.
+    """
+    # only CUDA has a type of its own for it
+    if not (isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)):
+        raise error
+    if windows == 1:
+        raise BadValueError(
+            "the device's memory is too small for a single window: take smaller frames, crops or "
+            "a network with fewer channels, or the processor (device cpu)"
+        ) from error
+
+
+def release_memory() -> None:
+    """Give back what torch keeps for later."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def chosen_device(device: Device) -> torch.device:
-    """Return torch's device for a choice; ``auto`` takes a GPU if there is one."""
+    """Return torch's device for a choice; ``auto`` takes a GPU if there is one.
+
+    Raises
+    ------
+    BadValueError
+        If it is not there.
+    """
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if device != "auto":
+        if device in there and not there[device]():
+            raise BadValueError(
+                f"this computer has no device {device} that torch can use: choose auto or cpu"
+            )
         return torch.device(device)
     if torch.cuda.is_available():
         return torch.device("cuda")

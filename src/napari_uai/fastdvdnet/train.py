@@ -21,7 +21,12 @@ from torch.nn import functional
 
 from napari_uai.errors import BadValueError, CancelledError, TooFewFramesError, WeightsError
 from napari_uai.fastdvdnet.network import FastDVDnet
-from napari_uai.fastdvdnet.predict import chosen_device, chosen_precision
+from napari_uai.fastdvdnet.predict import (
+    check_room,
+    chosen_device,
+    chosen_precision,
+    release_memory,
+)
 from napari_uai.fastdvdnet.settings import Device, NetworkSettings, Precision, TrainingSettings
 from napari_uai.fastdvdnet.training_files import (
     STATE,
@@ -225,22 +230,10 @@ class _Room:
             try:
                 return work(self.windows)
             except RuntimeError as error:
-                if not _out_of_memory(error):
-                    raise
-                if self.windows == 1:
-                    raise BadValueError(
-                        "the device's memory is too small for a single window: make crop_px or "
-                        "the network's channels smaller, or train on the processor (device cpu)"
-                    ) from error
+                check_room(error, self.windows)
             # outside the handler, whose traceback holds on to what filled the memory
             self.windows //= 2
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    # only CUDA has a type of its own for it
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)
+            release_memory()
 
 
 @dataclass(frozen=True)
