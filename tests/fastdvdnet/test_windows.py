@@ -3,8 +3,13 @@ import pytest
 
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.fastdvdnet.settings import NetworkSettings
-from napari_uai.fastdvdnet.windows import noise_of, read_frames, window_index
-from napari_uai.videos.frames import ArrayFrames
+from napari_uai.fastdvdnet.windows import (
+    noise_of,
+    read_frames,
+    window_index,
+    windows_per_chunk,
+)
+from napari_uai.videos.frames import ArrayFrames, frames_per_chunk
 
 
 def test_inside_a_video_windows_are_the_offsets():
@@ -51,3 +56,13 @@ def test_noise_is_that_of_the_pixels_whatever_the_outliers():
 def test_videos_without_noise_are_refused(value, message):
     with pytest.raises(BadValueError, match=message):
         noise_of(ArrayFrames(np.full((10, 4, 4), value)))
+
+
+@pytest.mark.parametrize("blind", [True, False])
+@pytest.mark.parametrize("stride", [1, 50, 200, 3000])
+def test_the_frames_behind_a_chunk_of_windows_take_no_more_memory_than_a_chunk(stride, blind):
+    settings = NetworkSettings(stride=stride, blind=blind)
+    video = ArrayFrames(np.broadcast_to(np.float32(0), (50_000, 64, 64)))
+    n = windows_per_chunk(video, settings)
+    seen = np.unique(window_index(np.arange(20_000, 20_000 + n), len(video), settings))
+    assert frames_per_chunk(video.shape) // 2 < len(seen) <= frames_per_chunk(video.shape)

@@ -55,8 +55,8 @@ class Block(nn.Module):
         """Images (n, inputs, rows, columns) to (n, 1, rows, columns); rows, columns by 4."""
         full = self.entry(self.spread(images))
         half = self.down1(full)
-        half = self.middle(self.up2(self.down2(half)) + half)
-        out: Tensor = self.exit(self.last(self.up1(half) + full))
+        half = self.middle(self.up2(self.down2(half), half))
+        out: Tensor = self.exit(self.last(self.up1(half, full)))
         return out
 
 
@@ -124,14 +124,32 @@ class _Layer(nn.Module):
 
 
 class _Up(nn.Module):
-    """Convolution to four times the channels, which are then laid out as 2 x 2 pixels."""
+    """Convolution to four times the channels, which are laid out as 2 x 2 pixels, plus others."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, 4 * outputs, 3, padding=1, bias=False)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return functional.pixel_shuffle(self.conv(images), 2)
+    def forward(self, images: Tensor, others: Tensor) -> Tensor:
+        return functional.pixel_shuffle(self.conv(images), 2) + others
+
+
+class _OrderedUp(nn.Module):
+    """As :class:`_Up`; its channels come in such an order that they lie in memory as pixels do."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        weight = conv.weight.data
+        pixels = weight.reshape(-1, 2, 2, *weight.shape[1:])
+        conv.weight.data = pixels.permute(1, 2, 0, 3, 4, 5).reshape(weight.shape)
+        self.conv = conv
+
+    def forward(self, images: Tensor, others: Tensor) -> Tensor:
+        new = self.conv(images).permute(0, 2, 3, 1)
+        n, rows, columns, channels = new.shape
+        pairs = new.reshape(n, rows, columns, 2, channels // 2).transpose(2, 3)
+        total: Tensor = others.permute(0, 2, 3, 1).reshape(pairs.shape) + pairs
+        return total.reshape(n, 2 * rows, 2 * columns, channels // 4).permute(0, 3, 1, 2)
 
 
 def _layers(channels: int, count: int) -> list[nn.Module]:
@@ -160,8 +178,15 @@ def trainable_parameters(network: nn.Module) -> int:
 
 
 def folded(network: FastDVDnet) -> FastDVDnet:
-    """Return a copy for prediction whose batch norms are part of the convolutions before them."""
+    """Return a copy that computes the same faster, and cannot be trained.
+
+    Batch norms are part of the convolutions before them, and nothing is moved in memory only to
+    make pixels of channels.
+    """
     copy = deepcopy(network).eval()
+    for block in (m for m in copy.modules() if isinstance(m, Block)):
+        for name in ("up1", "up2"):
+            setattr(block, name, _OrderedUp(getattr(block, name).conv))
     for layer in _norm_layers(copy):
         norm, conv = layer.norm, layer.conv
         assert isinstance(norm, nn.BatchNorm2d)

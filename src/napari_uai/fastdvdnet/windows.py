@@ -126,5 +126,9 @@ def not_finite(frame: int) -> BadValueError:
 
 
 def windows_per_chunk(frames: Frames, settings: NetworkSettings) -> int:
-    """Return how many windows make a chunk whose frames take about as much memory as others do."""
-    return max(frames_per_chunk(frames.shape) // len(settings.offsets), 1)
+    """Return how many windows make a chunk whose frames take about as much memory as others do.
+
+    Neighbouring windows have frames in common unless the stride is long.
+    """
+    n = frames_per_chunk(frames.shape)
+    return max(n - 2 * settings.reach, n // len(settings.offsets), 1)
