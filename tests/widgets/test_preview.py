@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from numba.core import event
 
 from napari_uai.iscat.rolling_average import differential_rolling_average
 from napari_uai.iscat.spots import detect_spots
@@ -186,6 +187,20 @@ def test_only_the_newest_request_counts(qtbot):
     qtbot.wait(50)
     assert seen == [1, 4]
     owner.deleteLater()
+
+
+def test_a_preview_announces_a_first_compilation(viewer, open_widget, shown, recording, qtbot):
+    widget = average_with_preview(viewer, open_widget, shown, recording)
+    go_on = threading.Event()
+
+    def work(_monitor):
+        with event.trigger_event("numba:compile"):
+            go_on.wait(30)
+
+    widget.preview.newest.ask(work)
+    qtbot.waitUntil(lambda: "compiling takes up to half a minute" in widget.preview.status.text())
+    widget.preview.newest.forget()
+    go_on.set()
 
 
 def test_a_drawn_polygon_becomes_the_mask(viewer, open_widget, recording):

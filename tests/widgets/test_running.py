@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import time
 
 import numpy as np
@@ -46,6 +47,15 @@ def test_a_first_compilation_is_announced(bar, qtbot):
     bar.start(work)
     qtbot.waitUntil(lambda: "compiling takes up to half a minute" in bar.status.text())
     qtbot.waitUntil(lambda: "working on · 70% · first use" in bar.status.text())
+
+
+def test_full_collections_of_garbage_wait_until_no_run_is_under_way(bar, qtbot):
+    usual, during = gc.get_threshold(), []
+    with qtbot.waitSignal(bar.task.ended, timeout=30_000):
+        bar.start(lambda _monitor: during.append(gc.get_threshold()))
+    assert during[0][:2] == usual[:2]
+    assert during[0][2] > 1000 * usual[2]
+    assert gc.get_threshold() == usual
 
 
 @pytest.mark.parametrize(

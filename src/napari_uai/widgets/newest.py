@@ -24,10 +24,13 @@ class Newest(QObject):
         What a function returned; arrives in the main thread.
     failed
         One line: what is wrong and what to do.
+    compiling
+        A kernel has to be compiled: the first call takes longer than the next.
     """
 
     done = Signal(object)
     failed = Signal(str)
+    compiling = Signal()
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -76,6 +79,12 @@ class _Mailbox:
         self.clear()
 
     def _work(self) -> None:
+        from napari_uai.compiled import announced_compilation
+
+        with announced_compilation(partial(self._tell, "compiling")):
+            self._answer()
+
+    def _answer(self) -> None:
         while True:
             with self._lock:
                 work, self._waiting = self._waiting, None
@@ -91,11 +100,11 @@ class _Mailbox:
     def _is_forgotten(self, number: int) -> bool:
         return number != self._number
 
-    def _tell(self, signal: str, outcome: Any) -> None:
+    def _tell(self, signal: str, *outcome: Any) -> None:
         owner = self._owner
         try:
             if owner is not None:
-                getattr(owner, signal).emit(outcome)
+                getattr(owner, signal).emit(*outcome)
         except RuntimeError:  # the widget is gone
             self.close()
 

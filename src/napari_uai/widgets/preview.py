@@ -14,6 +14,7 @@ from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.choices import identity, layer_of
 from napari_uai.widgets.in_view import InView, StageInView
 from napari_uai.widgets.newest import Newest
+from napari_uai.widgets.running import COMPILING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,7 @@ class LivePreview(QWidget):
         self.newest = Newest(self)
         self.newest.done.connect(self._show)
         self.newest.failed.connect(self._say_wrong)
+        self.newest.compiling.connect(lambda: self.say(f"{COMPILING}…"))
         self.tick = QCheckBox("Live preview")
         self.tick.setObjectName("preview")
         self.tick.setToolTip("Show the result for the frame in view while values are changed.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +16,12 @@ from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.monitor import Monitor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+COMPILING = "first use on this machine: compiling takes up to half a minute, once"
 
 _REPORTS_PER_S = 20
+_NEVER = 10**6
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ class RunBar(QWidget):
         self.status = QLabel("")
         self._asked_to_stop = self._failed = False
         self._started = 0.0
-        self._note = ""
+        self._note, self._done = "", 0.0
         self._lay_out()
         self.run_button.clicked.connect(self.run_asked)
         self.cancel_button.clicked.connect(self._cancel)
@@ -130,10 +135,18 @@ class RunBar(QWidget):
         task.compiling.connect(self._announce)
         task.ended.connect(self._end)
 
-    def start(self, work: Callable[[Monitor], Any]) -> None:
-        """Start the work and show that it runs."""
+    def start(self, work: Callable[[Monitor], Any], *, done: float = 0.0) -> None:
+        """Start the work and show that it runs.
+
+        Parameters
+        ----------
+        work
+            Function of a monitor.
+        done
+            What fraction of it was done before.
+        """
         self._asked_to_stop = self._failed = False
-        self._started, self._note = time.monotonic(), ""
+        self._started, self._note, self._done = time.monotonic(), "", done
         self._show_running(True)
         self.bar.setValue(0)
         self.say("Running…")
@@ -189,13 +202,14 @@ class RunBar(QWidget):
         if self.task.running:
             self.bar.setValue(round(1000 * fraction))
             if not self._asked_to_stop:
-                left = time_left(fraction, time.monotonic() - self._started)
+                share = (fraction - self._done) / (1 - self._done)
+                left = time_left(share, time.monotonic() - self._started)
                 parts = (message or "Running", f"{fraction:.0%}", left, self._note)
                 self.say(" · ".join(part for part in parts if part))
 
     def _announce(self) -> None:
-        self._note = "first use on this machine: compiling takes up to half a minute, once"
-        self.say(self._note.capitalize())
+        self._note = COMPILING
+        self.say(COMPILING.capitalize())
 
     def _end(self) -> None:
         self._show_running(False)
@@ -234,6 +248,39 @@ class _Reporter:
             self._stop.set()
 
 
+class _FullCollections:
+    """Python's search for garbage among all objects, which holds every thread while it goes on.
+
+    In a program as large as napari it takes some tenths of a second, and what happens at the
+    beginning of a run (modules and kernels are loaded) brings about several: they wait until no
+    work is under way. Younger objects, the most of what there is to find, are looked at meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_waiting_for = 0
+        self._threshold = 0
+
+    @contextmanager
+    def put_off(self) -> Iterator[None]:
+        """Have them wait."""
+        with self._lock:
+            if self._n_waiting_for == 0:
+                *younger, self._threshold = gc.get_threshold()
+                gc.set_threshold(*younger, _NEVER)
+            self._n_waiting_for += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_waiting_for -= 1
+                if self._n_waiting_for == 0:
+                    gc.set_threshold(*gc.get_threshold()[:2], self._threshold)
+
+
+_collections = _FullCollections()
+
+
 def time_left(fraction: float, elapsed_s: float) -> str:
     """Say how long it will still take, once that can be told; empty before."""
     if fraction < 0.02 or elapsed_s < 2 or fraction >= 1:
@@ -249,7 +296,7 @@ def _guarded(work: Callable[[Monitor], Any], monitor: Monitor, announce: Callabl
     from napari_uai.compiled import announced_compilation
 
     try:
-        with announced_compilation(announce):
+        with announced_compilation(announce), _collections.put_off():
             return work(monitor)
     except CancelledError as error:
         return _Failure(str(error), cancelled=True)
