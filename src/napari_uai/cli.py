@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, get_args
 
 import typer
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_uai.evaluate.evaluation import Evaluation
+    from napari_uai.fastdvdnet.settings import Device
     from napari_uai.simulate.settings import RecordingSettings, TrailSettings
     from napari_uai.videos.formats import FrameRange
     from napari_uai.workflow.batch import Outcome
@@ -43,7 +44,7 @@ NAMED_CLASSES, NAMED_PROBLEMS = 8, 5
 
 PREDICTING = "predict_background"
 DEMO_RECIPES = ("matched", "network", "prediction", "handcrafted", "classical")
-DEMO_SETTINGS = {"handcrafted": ("measured.min_length=30",)}
+DEMO_SETTINGS = {"handcrafted": ("measured.min_length=60",)}
 """The sample's batches are shorter than those that recipes are made for."""
 
 app = typer.Typer(
@@ -205,6 +206,9 @@ def train(
     start_from: Annotated[
         Path | None, typer.Option("--start-from", help="Weights to begin with.")
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where to train: auto (a GPU if there is one), cpu, cuda or mps.")
+    ] = "auto",
 ) -> int:
     """Train a network to predict a recording's background from the recording itself."""
     from napari_uai.workflow.batch import Layout
@@ -224,13 +228,16 @@ def train(
                 settings=settings or (),
                 layout=Layout(height, width, dtype, offset, _frame_range(frames)),
                 start_from=start_from,
+                device=_device(device),
                 on_epoch=tell,
                 monitor=monitor,
             )
     except (CancelledError, KeyboardInterrupt):
         if not out.with_suffix(".csv").exists():
             raise
-        kept = f"{out} holds the best whole epoch; the same command goes on from the last"
+        kept = "the same command goes on from the last whole epoch"
+        if out.exists():
+            kept = f"{out} holds the best whole epoch; {kept}"
         return _say(f"stopped; {kept}", INTERRUPTED)
     best = result.history.iloc[int(result.history["validation_loss"].to_numpy().argmin())]
     typer.echo(
@@ -586,6 +593,15 @@ def _demo_trails(out: Path) -> None:
         share, kind = f"{100 * row['anomaly']:5.1f} %", odd[str(trail)]
         typer.echo(f"{row['rank']:6}  {share}  {row['class']:12} {kind:18} {trail}")
     typer.echo(f"results in {out}, pictures in {out / 'tiles.png'} and top_<class>.png")
+
+
+def _device(text: str) -> Device:
+    from napari_uai.fastdvdnet.settings import Device
+
+    for known in get_args(Device):
+        if text == known:
+            return cast("Device", known)
+    raise BadValueError(f"there is no device {text!r}: choose {', '.join(get_args(Device))}")
 
 
 def _say(message: str, code: int) -> int:

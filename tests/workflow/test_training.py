@@ -201,3 +201,26 @@ def test_the_command_line_trains_and_says_what_it_reached(recording, tmp_path, c
     assert "best epoch" in said.out
     assert "epoch 1: loss" in said.err
     assert out.with_suffix(".csv").exists()
+
+
+def test_what_does_not_fit_is_told_before_the_recording_is_read(tmp_path):
+    nowhere = "no such recording.bin"
+    with pytest.raises(BadValueError, match=r"no device (cuda|mps) .*choose auto or cpu"):
+        train_on_recording(nowhere, tmp_path / "w.safetensors", device=absent_device())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="choose another folder"):
+        train_on_recording(nowhere, tmp_path / "file" / "w.safetensors")
+    with pytest.raises(BadValueError, match="choose such a name"):
+        train_on_recording(nowhere, tmp_path / "w.pt")
+
+
+def absent_device():
+    import torch
+
+    return "mps" if torch.cuda.is_available() else "cuda"
+
+
+def test_the_command_line_names_the_devices(tmp_path, capsys):
+    given = ["r.npy", "--out", str(tmp_path / "w.safetensors"), "--device", "gpu"]
+    assert main(["train", *given]) == 2
+    assert "no device 'gpu': choose auto, cpu, cuda, mps" in capsys.readouterr().err

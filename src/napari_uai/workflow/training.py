@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from napari_uai.errors import BadValueError, RecipeError
 from napari_uai.fastdvdnet.loading import torch_module
-from napari_uai.fastdvdnet.settings import NetworkSettings, TrainingSettings
+from napari_uai.fastdvdnet.settings import Device, NetworkSettings, TrainingSettings
 from napari_uai.fastdvdnet.stages import background_weights
 from napari_uai.fastdvdnet.training_files import writable_target
 from napari_uai.monitor import SILENT, Monitor
@@ -70,10 +70,11 @@ def train_on_recording(
     source: str | Path | Recording,
     out: str | Path,
     *,
-    recipe: Recipe | str | Path = "network",
+    recipe: Recipe | str | Path = "prediction",
     settings: Iterable[str] = (),
     layout: Layout | None = None,
     start_from: str | Path | None = None,
+    device: Device = "auto",
     on_epoch: Told | None = None,
     monitor: Monitor = SILENT,
 ) -> Training:
@@ -96,6 +97,8 @@ def train_on_recording(
         Shape and type of a headerless file, and the range of frames.
     start_from
         Weights to begin with: a path, or ``packaged``; the network then has their shape.
+    device
+        Where the network is trained; ``auto``: on a GPU if there is one.
     on_epoch
         Called with the history after each epoch.
     monitor
@@ -114,6 +117,7 @@ def train_on_recording(
         batch_size=int(chosen.values(ROLLING_AVERAGE)["batch_size"]),
         settings=[f"{group}.{setting}" for group in groups for setting in groups[group]],
         start_from=start_from,
+        device=device,
     )
     recording = source if isinstance(source, Recording) else _opened(source, layout)
     video = rolling_average(recording, chosen, monitor=monitor.part(0, READING, "reading"))
@@ -132,12 +136,15 @@ class TrainingPlan:
         Settings.
     start_from
         Weights to begin with.
+    device
+        Where the network is trained.
     """
 
     out: Path
     network: NetworkSettings
     training: TrainingSettings
     start_from: Weights | None = None
+    device: Device = "auto"
 
     @classmethod
     def of(
@@ -147,12 +154,13 @@ class TrainingPlan:
         batch_size: int,
         settings: Iterable[str] = (),
         start_from: str | Path | None = None,
+        device: Device = "auto",
     ) -> TrainingPlan:
         """Plan to train on a rolling average.
 
         Parameters
         ----------
-        out, start_from
+        out, start_from, device
             As in :func:`train_on_recording`.
         batch_size
             Of the rolling average, in frames.
@@ -162,17 +170,18 @@ class TrainingPlan:
         Raises
         ------
         NapariUaiError
-            If torch is not there, a setting does not fit, or the folder cannot be written.
+            If torch or the device is not there, a setting does not fit, or the folder cannot be
+            written.
         """
         groups = _grouped(settings)
         if groups[RECIPE]:
             raise BadValueError(f"{groups[RECIPE][0]} is a setting of a recipe, not of training")
         training = _changed("training", TrainingSettings(), groups["training"])
-        torch_module("train", PURPOSE)
+        torch_module("train", PURPOSE).chosen_device(device)
         begin = None if start_from is None else background_weights(str(start_from))
         shape = NetworkSettings() if begin is None else begin.settings
         network = _changed("network", replace(shape, stride=batch_size), groups["network"])
-        return cls(writable_target(out), network, training, begin)
+        return cls(writable_target(out), network, training, begin, device)
 
     def carry_out(
         self, video: Video, *, on_epoch: Told | None = None, monitor: Monitor = SILENT
@@ -184,6 +193,7 @@ class TrainingPlan:
             network=self.network,
             training=self.training,
             start_from=self.start_from,
+            device=self.device,
             on_epoch=on_epoch or _tell_nobody,
             monitor=monitor,
         )
