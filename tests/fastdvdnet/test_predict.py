@@ -133,3 +133,12 @@ def test_a_batch_that_is_too_large_for_the_memory_is_halved(video, monkeypatch):
     room[0] = 0
     with pytest.raises(BadValueError, match="too small for a single window"):
         np.asarray(predicted_video(video, weights=weights, precision="float32"))
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_a_frame_without_numbers_is_named(video, standardize):
+    broken = np.repeat(video, 5, axis=0)
+    broken[100, 2, 3] = np.nan
+    weights = weights_of(NetworkSettings(standardize=standardize, **SIZES))
+    with pytest.raises(BadValueError, match="frame 100 has NaN"):
+        predicted_video(broken, weights=weights)

@@ -196,16 +196,14 @@ def chosen_device(device: Device) -> torch.device:
     BadValueError
         If it is not there.
     """
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if device != "auto":
-        if device in there and not there[device]():
-            raise BadValueError(
-                f"this computer has no device {device} that torch can use: choose auto or cpu"
-            )
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return torch.device(next((name for name, here in there.items() if here), "cpu"))
+    if not there.get(device, True):
+        raise BadValueError(
+            f"this computer has no device {device} that torch can use: choose auto or cpu"
+        )
+    return torch.device(device)
 
 
 def chosen_precision(precision: Precision, device: torch.device) -> torch.dtype:

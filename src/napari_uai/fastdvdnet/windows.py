@@ -86,10 +86,19 @@ def read_frames(frames: Frames, index: Index) -> npt.NDArray[np.float32]:
         Source.
     index
         Frames wanted; ascending, each once.
+
+    Raises
+    ------
+    BadValueError
+        If one of them has NaN or infinite pixels.
     """
     runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1)
     parts = [np.asarray(frames.read(int(r[0]), int(r[-1]) + 1), np.float32) for r in runs if len(r)]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    block = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    whole = np.isfinite(block).all(axis=(1, 2))
+    if not whole.all():
+        raise _not_finite(int(index[~whole][0]))
+    return block
 
 
 def noise_of(frames: Frames, *, monitor: Monitor = SILENT) -> float:
@@ -109,20 +118,13 @@ def noise_of(frames: Frames, *, monitor: Monitor = SILENT) -> float:
     for done, i in enumerate(chosen, start=1):
         frame = np.asarray(frames.read(int(i), int(i) + 1)[0], np.float64)
         if not np.isfinite(frame).all():
-            raise not_finite(int(i))
+            raise _not_finite(int(i))
         values.append(np.median(np.abs(frame - np.median(frame))))
         monitor.update(done / len(chosen), "noise")
     noise = 1.4826 * float(np.median(values))
     if not noise > 0:
         raise BadValueError("the video is constant: there is nothing to learn or to predict")
     return noise
-
-
-def not_finite(frame: int) -> BadValueError:
-    """Return the error of a frame that has NaN or infinite pixels."""
-    return BadValueError(
-        f"frame {frame} has NaN or infinite pixels: repair bad pixels before the network"
-    )
 
 
 def windows_per_chunk(frames: Frames, settings: NetworkSettings) -> int:
@@ -132,3 +134,10 @@ def windows_per_chunk(frames: Frames, settings: NetworkSettings) -> int:
     """
     n = frames_per_chunk(frames.shape)
     return max(n - 2 * settings.reach, n // len(settings.offsets), 1)
+
+
+def _not_finite(frame: int) -> BadValueError:
+    """Return the error of a frame that has NaN or infinite pixels."""
+    return BadValueError(
+        f"frame {frame} has NaN or infinite pixels: repair bad pixels before the network"
+    )
