@@ -12,6 +12,8 @@ NEEDED = (
     "napari_uai/workflow/recipes/*.toml",
     "napari_uai/iscat/weights/*.safetensors",
     "napari_uai/iscat/weights/*.json",
+    "napari_uai/fastdvdnet/trained/*.safetensors",
+    "napari_uai/fastdvdnet/trained/*.json",
     "napari_uai/sample_data/*",
 )
 LIMIT = 15 * 2**20

@@ -12,7 +12,7 @@ from napari_uai.errors import BadValueError, NapariUaiError, TooFewFramesError, 
 from napari_uai.fastdvdnet.network import FastDVDnet
 from napari_uai.fastdvdnet.predict import predicted_video
 from napari_uai.fastdvdnet.settings import NetworkSettings
-from napari_uai.fastdvdnet.stages import predict_background
+from napari_uai.fastdvdnet.stages import background_weights, predict_background
 from napari_uai.fastdvdnet.weights import load_weights, save_weights
 from napari_uai.iscat.features import residual
 from napari_uai.videos.frames import Frames, frames_of, lazy_video
@@ -161,3 +161,21 @@ def test_without_torch_the_message_says_what_to_install(video, own, monkeypatch)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(NapariUaiError, match=r'pip install "napari-uai\[network\]"'):
         predict_background(video, weights=str(own))
+
+
+def test_packaged_weights_are_of_the_default_network_and_small():
+    weights = background_weights()
+    assert weights.settings == NetworkSettings(stride=500)
+    assert weights.trained["held_out_loss"] < weights.trained["held_out_variance"]
+    assert sum(v.numel() for v in weights.network.state_dict().values()) < 700_000
+
+
+def test_packaged_weights_take_noise_out_that_neighbours_share():
+    batch = 20
+    sums = np.random.default_rng(2).normal(size=(9 * batch, 24, 24)).cumsum(0)
+    means = (sums[batch:] - sums[:-batch]) / batch
+    rolling = (means[batch:] - means[:-batch]).astype(np.float32)
+    left = rolling - predict_background(rolling, stride=batch, precision="float32")
+    inner = slice(2 * batch, -2 * batch)
+    # neighbours share batches: a third of the variance is left at best
+    assert 1 / 3 < left[inner].var() / rolling[inner].var() < 0.55
