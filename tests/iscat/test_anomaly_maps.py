@@ -186,6 +186,8 @@ def test_parameters_out_of_limits_are_errors(change, message):
     [
         ({"threshold": 0}, "greater than 0"),
         ({"threshold": 0.6, "threshold_unit": "contamination"}, "at most 0.5"),
+        ({"threshold": np.nan}, "greater than 0"),
+        ({"threshold": 321}, "more than its 320 pixels"),
         ({"threshold": 1.5, "threshold_unit": "contamination_per_frame"}, "at most 0.5"),
         ({"threshold_unit": "sigma"}, "threshold_unit"),
     ],

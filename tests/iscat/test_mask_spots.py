@@ -140,6 +140,34 @@ def test_each_method_finds_the_spot_in_its_window(method, within, amplitude):
     assert (found["center_intensity"] * np.sign(amplitude)).min() > 5e-4
 
 
+@pytest.mark.parametrize("amplitude", [1e-3, -1e-3])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_places_have_no_bias_wherever_between_pixels_a_spot_lies(amplitude, shift):
+    inside = (np.arange(10) + 0.5) / 10 - 0.5
+    places = [(20 + v, 22 + u) for v in inside for u in inside]
+    video = spots_video(places, amplitude=amplitude, noise=0)
+    y, x = np.rint(np.array(places)).T
+    table = coarse(places).assign(y=y + shift, x=x - shift)
+    largest = {"radial_symmetry": 0.002, "difference_of_gaussians": 0.015, "extremum": 0.5}
+    for method, limit in largest.items():
+        found = locate_spots(table, video, method=method)
+        error = found[["y", "x"]].to_numpy() - places
+        assert np.abs(error).max() < limit, method
+        assert np.abs(error.mean(axis=0)).max() < 0.001, method
+    fits = fit_spots(table, video)
+    np.testing.assert_allclose(fits[["Fit_Y-Center", "Fit_X-Center"]], places, atol=1e-5)
+
+
+def test_weighted_centroids_have_no_bias():
+    inside = (np.arange(10) + 0.5) / 10 - 0.5
+    places = [(20 + v, 22 + u) for v in inside for u in inside]
+    scores = spots_video(places, noise=0).astype(np.float32)
+    found = spots_from_mask(scores > 2e-4, scores)
+    error = found[["y", "x"]].to_numpy() - places
+    assert np.abs(error).max() < 0.1
+    assert np.abs(error.mean(axis=0)).max() < 0.005
+
+
 def test_extremum_is_the_pixel_of_numpy():
     video = spots_video(PLACES, noise=3e-4)
     table = coarse(PLACES)

@@ -188,6 +188,12 @@ def anomaly_mask(
         )
     frames = frames_of(scores)
     measured = frames if control is None else frames_of(control)
+    pixels = int(np.prod(frames.shape[1:]))
+    if threshold_unit == "false_positives" and threshold > pixels:
+        raise BadValueError(
+            f"{threshold:g} false positives in each frame are more than its {pixels} pixels: "
+            "1 is a usual number, 20 where weak landings are to be linked over many frames"
+        )
     if not len(measured):
         raise TooFewFramesError("a threshold is measured on at least 1 frame, the scores have 0")
     return video_like(MaskFrames(frames, measured, float(threshold), threshold_unit), scores)
