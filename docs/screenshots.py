@@ -51,7 +51,7 @@ def landings() -> None:
     run(status_line)
     viewer.window.remove_dock_widget(dock)
 
-    _, landings = widget(viewer, "Find landings (iSCAT)")
+    _, landings = widget(viewer, "iSCAT workflow")
     landings.recording.choose(video.name)
     landings.steps.forms["dra"].set_values({"batch_size": BATCH_SIZE})
     run(landings)

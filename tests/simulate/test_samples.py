@@ -5,11 +5,17 @@ import json
 import numpy as np
 
 from napari_uai.evaluate.trails import read_trail_truth
-from napari_uai.simulate.samples import sample_trail_settings
+from napari_uai.simulate.fluorescence import fluorescence_document
+from napari_uai.simulate.samples import (
+    sample_fluorescence,
+    sample_recording_settings,
+    sample_trail_settings,
+)
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails import simulate_trails
 from napari_uai.trails.reading import open_trails
-from napari_uai.workflow.samples import sample_folder
+from napari_uai.workflow.recording import open_recording
+from napari_uai.workflow.samples import sample_folder, sample_path
 
 
 def test_the_committed_sample_trails_are_what_their_settings_give():
@@ -29,3 +35,14 @@ def test_the_committed_sample_trails_are_what_their_settings_give():
     stated = json.loads((folder / "simulation.json").read_text())["settings"]
     plain = {name: tuple(v) if isinstance(v, list) else v for name, v in stated.items()}
     assert TrailSettings(**plain) == settings
+
+
+def test_the_committed_fluorescence_is_what_its_settings_give():
+    made = sample_fluorescence()
+    recording = open_recording(sample_path("fluorescence.bin"))
+    np.testing.assert_array_equal(np.asarray(recording.video), made.video)
+    iscat = sample_recording_settings()
+    assert recording.pixel_size_um == iscat.pixel_size_um * made.settings.magnification
+    assert recording.frame_rate_hz == iscat.frame_rate_hz / made.settings.frames_per_frame
+    stated = json.loads(sample_path("fluorescence_truth.json").read_text())
+    assert stated == json.loads(json.dumps(fluorescence_document(made)))

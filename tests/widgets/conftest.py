@@ -11,7 +11,7 @@ from npe2 import PluginManifest
 
 
 @pytest.fixture(autouse=True)
-def plugin(npe2pm):
+def plugin(npe2pm, plugin_settings):
     """napari's fixtures see no plugin that is installed: this one is registered by hand."""
     npe2pm.register(PluginManifest.from_distribution("napari-uai"))
 
@@ -64,3 +64,41 @@ def notifications(monkeypatch):
         module.notification_manager, "dispatch", lambda note: seen.append(str(note.message))
     )
     return seen
+
+
+@pytest.fixture(scope="session")
+def few():
+    """Sixty trails of a simulated scene."""
+    from napari_uai.simulate.settings import TrailSettings
+    from napari_uai.simulate.trails import simulate_trails
+
+    return simulate_trails(TrailSettings(trails=60, seed=2)).trails
+
+
+@pytest.fixture
+def settled(qtbot):
+    """Wait until nothing is under way in a dock."""
+
+    def wait(dock, timeout=60_000):
+        def idle():
+            waiting = any(timer.isActive() for timer in dock._timers.values())
+            return not dock.work.busy and not waiting
+
+        qtbot.waitUntil(idle, timeout=timeout)
+        return dock
+
+    return wait
+
+
+@pytest.fixture
+def trail_dock(viewer, open_widget):
+    return open_widget(viewer, "Trail workflow")
+
+
+@pytest.fixture
+def ranked(trail_dock, few, settled):
+    """A dock in which a few trails are ranked."""
+    from napari_uai.widgets.trails.grounds import source_of_trails
+
+    trail_dock.show_source(source_of_trails(few, "few"))
+    return settled(trail_dock)

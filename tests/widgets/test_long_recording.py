@@ -128,7 +128,7 @@ def test_the_window_is_never_blocked_during_a_run(
     viewer, open_widget, qtbot, long_recording, capsys, tmp_path
 ):
     viewer.open(long_recording, plugin="napari-uai")
-    widget = open_widget(viewer, "Find landings (iSCAT)")
+    widget = open_widget(viewer, "iSCAT workflow")
     widget.steps.forms["dra"].set_values({"batch_size": BATCH})
     qtbot.wait(500)
     with heartbeat() as at_rest:

@@ -6,6 +6,8 @@ from importlib.resources import files
 import npe2
 import pytest
 
+from napari_uai.widgets.preferences import preferences
+from napari_uai.widgets.recipes import AVERAGES, DEFAULT_RECIPE, RecipeWidget
 from napari_uai.widgets.stages import StageWidget
 from napari_uai.workflow.catalogue import STAGES
 
@@ -53,3 +55,22 @@ def test_a_stage_has_its_own_class_made_once():
         assert getattr(module, name) is made
     with pytest.raises(AttributeError, match="no_such_stage"):
         module.no_such_stage  # noqa: B018
+
+
+def test_preferences_begin_with_the_values_of_the_dock():
+    wishes = preferences("workflow")
+    assert wishes.recipe == DEFAULT_RECIPE
+    assert wishes.average in AVERAGES
+
+
+def test_the_dock_begins_as_the_preferences_say(viewer, open_widget, notifications):
+    preferences("workflow").recipe = "classical"
+    preferences("workflow").average = "memory"
+    dock = open_widget(viewer, "iSCAT workflow")
+    assert dock.recipe_choice.currentText() == "classical"
+    assert dock.average.currentData() == "memory"
+    preferences("workflow").recipe = "no such recipe"
+    again = RecipeWidget(viewer)
+    assert "no such recipe" in notifications[-1]
+    assert again.recipe_choice.currentText() == DEFAULT_RECIPE
+    again.deleteLater()

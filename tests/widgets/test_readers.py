@@ -12,7 +12,9 @@ from napari.layers import Points
 from napari_uai.errors import VideoFormatError
 from napari_uai.videos.writers import write_video
 from napari_uai.widgets.layers import KEY
+from napari_uai.widgets.preferences import preferences
 from napari_uai.widgets.readers import RAW_WIDGET, raw_reader, stack_reader, table_reader
+from napari_uai.workflow.samples import sample_path
 
 
 @pytest.fixture
@@ -52,14 +54,24 @@ def test_an_unknown_shape_is_asked_for_in_a_widget(viewer, bare_file, monkeypatc
     assert widget.path.text() == str(bare_file)
 
 
-def test_the_widget_previews_opens_and_remembers(viewer, open_widget, bare_file, recording):
+def settled(qtbot, widget):
+    """Wait for what the widget finds out in threads."""
+    qtbot.waitUntil(
+        lambda: not (widget._later.isActive() or widget.looking.busy or widget.guessing.busy),
+        timeout=20_000,
+    )
+    qtbot.wait(50)
+
+
+def test_the_widget_previews_opens_and_remembers(viewer, open_widget, bare_file, recording, qtbot):
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(bare_file)
-    assert widget.suggestions.count() > 1
     widget.height_px.setValue(24)
     widget.width_px.setValue(20)
     widget.pixel_type.setCurrentIndex(widget.pixel_type.findData("<u2"))
-    widget.show_preview()
+    settled(qtbot, widget)
+    assert widget.suggestions.count() > 1
+    assert (widget.height_px.value(), widget.width_px.value()) == (24, 20)  # as typed
     assert not widget.preview.pixmap().isNull()
     assert "600 x 24 x 20" in widget.message.text()
     widget.remember.setChecked(True)
@@ -69,27 +81,79 @@ def test_the_widget_previews_opens_and_remembers(viewer, open_widget, bare_file,
     assert again.data.shape == (600, 24, 20)
 
 
-def test_the_widget_takes_what_the_sidecar_says_first(viewer, open_widget, tmp_path, recording):
+def test_the_widget_takes_what_the_sidecar_says_first(
+    viewer, open_widget, tmp_path, recording, qtbot
+):
     path = tmp_path / "recording.bin"
     path.write_bytes(b"header!!" + recording.astype(">i2").tobytes())
     described = {"height": 24, "width": 20, "dtype": ">i2", "offset": 8}
     path.with_suffix(".json").write_text(json.dumps(described))
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(path)
+    settled(qtbot, widget)
     assert widget.layout_of_file() == described
     widget.open_button.click()
     np.testing.assert_array_equal(np.asarray(viewer.layers[0].data[3]), recording[3])
 
 
-def test_the_widget_says_why_a_shape_cannot_be(viewer, open_widget, bare_file):
+def test_the_widget_says_why_a_shape_cannot_be(viewer, open_widget, bare_file, qtbot):
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(bare_file)
     widget.height_px.setValue(10_000)
     widget.width_px.setValue(10_000)
-    widget.show_preview()
+    settled(qtbot, widget)
     assert "too few for one frame" in widget.message.text()
     assert not widget.open_button.isEnabled()
     assert len(viewer.layers) == 0
+    widget.set_path(bare_file.with_name("gone.bin"))
+    settled(qtbot, widget)
+    assert "gone.bin" in widget.message.text()
+
+
+def test_the_next_recording_of_that_shape_opens_without_questions(
+    viewer, open_widget, tmp_path, monkeypatch, notifications, qtbot
+):
+    monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
+    frames = np.fromfile(sample_path("landings.bin"), "<u2").reshape(1200, 41, 40)
+    frames.tofile(tmp_path / "first.bin")
+    widget = open_widget(viewer, RAW_WIDGET)
+    widget.set_path(tmp_path / "first.bin")
+    settled(qtbot, widget)
+    widget.open_button.click()
+    assert viewer.layers[0].data.shape == frames.shape
+    other = tmp_path / "other.bin"
+    frames[100:500].tofile(other)
+    [layer] = viewer.open(other, plugin="napari-uai")
+    np.testing.assert_array_equal(np.asarray(layer.data[3]), frames[103])
+    assert "opened like the last recording" in notifications[-1]
+    frames[:800, :, :36].tofile(other)  # 41 x 40 px would fill it, too
+    assert viewer.open(other, plugin="napari-uai") == []
+    preferences("recordings").ask_again = True
+    frames.tofile(other)
+    assert viewer.open(other, plugin="napari-uai") == []
+
+
+def test_a_shape_that_cannot_be_written_beside_the_file_is_told_and_the_file_open(
+    viewer, open_widget, bare_file, notifications, qtbot
+):
+    bare_file.with_name("recording.bin.json").mkdir()
+    widget = open_widget(viewer, RAW_WIDGET)
+    widget.set_path(bare_file)
+    settled(qtbot, widget)
+    widget.remember.setChecked(True)
+    widget.open_button.click()
+    assert len(viewer.layers) == 1
+    assert "not written beside it" in notifications[-1]
+
+
+def test_a_pixel_size_of_the_preferences_is_that_of_files_that_tell_none(
+    viewer, bare_file, described_file
+):
+    preferences("recordings").pixel_size_um = 0.2
+    [told] = viewer.open(described_file, plugin="napari-uai")
+    described_file.with_suffix(".json").write_text('{"height": 24, "width": 20, "dtype": "<u2"}')
+    [untold] = viewer.open(described_file, plugin="napari-uai")
+    assert (told.scale[1], untold.scale[1]) == (0.05, 0.2)
 
 
 def test_without_a_viewer_an_unknown_shape_is_one_clear_error(bare_file, monkeypatch):

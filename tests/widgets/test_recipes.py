@@ -9,7 +9,7 @@ from napari_uai.widgets.landings import LandingsView
 from napari_uai.widgets.layers import KEY
 from napari_uai.workflow.recipes import load_recipe, recipe_names
 
-TITLE = "Find landings (iSCAT)"
+TITLE = "iSCAT workflow"
 RECIPE = """
 description = "For a test."
 

@@ -15,7 +15,7 @@ from napari_uai.widgets.landings import LandingsView
 from napari_uai.workflow.recipes import load_recipe
 from napari_uai.workflow.samples import sample_path
 
-TITLE = "Find landings (iSCAT)"
+TITLE = "iSCAT workflow"
 QUICK = """
 description = "For a test."
 

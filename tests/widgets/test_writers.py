@@ -70,7 +70,7 @@ def test_a_lazy_average_is_saved_with_its_values(viewer, open_widget, run, recor
 def found(viewer, open_widget, run, tmp_path):
     """A run on the sample, its folder, and its layers of landings and localizations."""
     [layer] = viewer.open(sample_path("landings.bin"), plugin="napari-uai")
-    widget = open_widget(viewer, "Find landings (iSCAT)")
+    widget = open_widget(viewer, "iSCAT workflow")
     widget.recording.choose(layer.name)
     widget.show_recipe(RECIPE)
     widget.steps.forms["dra"].set_values({"batch_size": 150})

@@ -82,8 +82,8 @@ def write_recording(
         with partial.open("wb") as file:
             for block in map_chunks(frames.read, len(frames), chunk, monitor=monitor):
                 file.write(block.astype("<u2", copy=False).tobytes())
-        _write_json(written.sidecar, sidecar(settings))
-        _write_json(written.truth, truth_document(settings, frames.truth))
+        write_json(written.sidecar, sidecar(settings))
+        write_json(written.truth, truth_document(settings, frames.truth))
     return written
 
 
@@ -141,7 +141,8 @@ def _into_place(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a truth or a sidecar, whole or not at all."""
     with _into_place(path) as partial:
         text = json.dumps(content, indent=1, default=_plain, allow_nan=False)
         partial.write_text(text + "\n", encoding="utf-8")

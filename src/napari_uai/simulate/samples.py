@@ -1,4 +1,4 @@
-"""The sample recording and the sample trails that come with the package.
+"""The sample recordings and the sample trails that come with the package.
 
 ``python -m napari_uai.simulate.samples FOLDER`` writes both anew, byte for byte; where there are
 sample trails already, they are to be removed first.
@@ -9,11 +9,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from napari_uai.simulate.files import WrittenRecording, write_recording
+from napari_uai.simulate.files import WrittenRecording, write_json, write_recording
+from napari_uai.simulate.fluorescence import (
+    FluorescenceSettings,
+    SimulatedFluorescence,
+    fluorescence_document,
+    simulate_fluorescence,
+)
+from napari_uai.simulate.recording import SimulatedFrames
 from napari_uai.simulate.report_folders import WrittenScene, simulate_to_folder
 from napari_uai.simulate.settings import RecordingSettings, TrailSettings
+from napari_uai.videos.writers import write_video
 
 SAMPLE_NAME = "landings.bin"
+FLUORESCENCE_NAME = "fluorescence.bin"
 TRAILS_NAME = "trails"
 
 
@@ -44,6 +53,32 @@ def write_sample_recording(folder: Path) -> WrittenRecording:
     return write_recording(sample_recording_settings(), folder / SAMPLE_NAME)
 
 
+def sample_fluorescence() -> SimulatedFluorescence:
+    """Simulate the fluorescence of the field of the sample recording.
+
+    55 frames of 24 x 24 px at a twentieth of the frame rate, pixels twice as large, turned by 6
+    degrees; it begins at frame 100. Four of the five particles carry a label.
+    """
+    return simulate_fluorescence(
+        SimulatedFrames(sample_recording_settings()).truth, FluorescenceSettings(seed=8)
+    )
+
+
+def write_sample_fluorescence(folder: Path) -> Path:
+    """Write the sample fluorescence, its sidecar and its truth into a folder."""
+    iscat, made = sample_recording_settings(), sample_fluorescence()
+    path = write_video(
+        made.video,
+        folder / FLUORESCENCE_NAME,
+        dtype="<u2",
+        pixel_size_um=iscat.pixel_size_um * made.settings.magnification,
+        frame_rate_hz=iscat.frame_rate_hz / made.settings.frames_per_frame,
+        overwrite=True,
+    )
+    write_json(folder / f"{path.stem}_truth.json", fluorescence_document(made))
+    return path
+
+
 def sample_trail_settings() -> TrailSettings:
     """Return the settings of the sample trails: twelve minutes, two anomalies of each kind.
 
@@ -66,4 +101,5 @@ def write_sample_trails(folder: Path) -> WrittenScene:
 
 if __name__ == "__main__":
     write_sample_recording(Path(sys.argv[1]))
+    write_sample_fluorescence(Path(sys.argv[1]))
     write_sample_trails(Path(sys.argv[1]))

@@ -221,8 +221,13 @@ def has_positions(table: pd.DataFrame) -> bool:
 
 
 def recording_layer(recording: Recording) -> LayerTuple:
-    """Return the layer of a recording that was opened, with limits from a few of its frames."""
-    pixel = recording.pixel_size_um
+    """Return the layer of a recording that was opened, with limits from a few of its frames.
+
+    Its pixel size is that of the file, else that of the preferences.
+    """
+    from napari_uai.widgets.preferences import preferences
+
+    pixel = recording.pixel_size_um or preferences("recordings").pixel_size_um or None
     place = Place(
         name=recording.source.stem if recording.source else "recording",
         scale=(1.0, pixel or 1.0, pixel or 1.0),

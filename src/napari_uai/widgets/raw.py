@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
@@ -24,6 +25,10 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.forms import add_row, form_layout
+from napari_uai.widgets.newest import Newest
+
+if TYPE_CHECKING:
+    from napari_uai.monitor import Monitor
 
 PIXEL_TYPES = ("<u2", ">u2", "|u1", "<i2", "<u4", "<f4", "<f8")
 _NAMES = {
@@ -60,6 +65,8 @@ class RawRecordingWidget(QWidget):
         self.preview = QLabel("")
         self.message = QLabel("")
         self.open_button = QPushButton("Open")
+        self.looking, self.guessing = Newest(self), Newest(self)
+        self._typed = self._taking = False
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(80)
@@ -84,68 +91,94 @@ class RawRecordingWidget(QWidget):
         """Add the recording to the viewer."""
         from napari.utils.notifications import show_error
 
-        from napari_uai.widgets.readers import raw_layers
+        from napari_uai.widgets.readers import raw_layers, remember_layout
 
-        path = Path(self.path.text())
+        path, layout = Path(self.path.text()), self.layout_of_file()
         try:
-            layers = raw_layers(path, **self.layout_of_file())
-            if self.remember.isChecked():
-                _write_sidecar(path, self.layout_of_file())
+            layers = raw_layers(path, **layout)
         except (NapariUaiError, OSError) as error:
             self._say(str(error), wrong=True)
             show_error(str(error))
             return
+        remember_layout(layout)
         for data, attributes, _ in layers:
             self.viewer.add_image(data, **attributes)
         self._say(f"Opened {path.name}")
+        if self.remember.isChecked():
+            self._write_sidecar(path, layout)
+
+    def _write_sidecar(self, path: Path, layout: dict[str, Any]) -> None:
+        from napari.utils.notifications import show_warning
+
+        try:
+            _write_sidecar(path, layout)
+        except (NapariUaiError, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
+            show_warning(
+                f"{path.name} is open, but its shape was not written beside it ({reason}): copy it "
+                "to a folder that can be written, or untick 'Remember'"
+            )
 
     def show_preview(self) -> None:
         """Show the first frame as the form says, or why that cannot be."""
-        from napari_uai.videos.formats import open_frames
-
-        self.preview.clear()
         if not self.path.text():
             self._say("Choose a recording.")
             return
-        try:
-            frames, info = open_frames(Path(self.path.text()), **self.layout_of_file())
-            frame = frames.read(0, 1)[0]
-        except (NapariUaiError, OSError) as error:
-            self._say(str(error), wrong=True)
-            return
+        path, layout = Path(self.path.text()), self.layout_of_file()
+        self.looking.ask(partial(_look_at, path, layout))
+
+    def _show_frame(self, seen: tuple[np.ndarray, Any]) -> None:
+        frame, info = seen
         self.preview.setPixmap(_picture(frame))
         shape = " x ".join(map(str, info.shape))
         self._say("\n".join((f"{shape} px", *info.warnings)))
 
-    def _suggest(self) -> None:
-        from napari_uai.videos.raw import plausible_shapes
+    def _show_problem(self, message: str) -> None:
+        self.preview.clear()
+        self._say(message, wrong=True)
 
+    def _suggest(self) -> None:
         path = Path(self.path.text())
+        self._show_suggestions([], "looking at the pixels…")
+        self._typed = False
+        self.guessing.forget()
+        self.guessing.ask(partial(_likely_layouts, path))
+        self._later.start()
+
+    def _show_suggestions(
+        self,
+        layouts: list[tuple[int, int, int, str, int]],
+        first: str = "choose, or give them below",
+    ) -> None:
         self.suggestions.blockSignals(True)
         self.suggestions.clear()
-        self.suggestions.addItem("choose, or give them below", None)
-        if path.is_file() and path.stat().st_size:
-            said = _said_layout(path)
-            for n, rows, columns, kind, offset in said or [
-                (*shape, 0) for shape in plausible_shapes(path)
-            ]:
-                text = f"{n} frames of {rows} x {columns} px, {_NAMES.get(kind, kind)}"
-                self.suggestions.addItem(text, (rows, columns, kind, offset))
+        self.suggestions.addItem(first, None)
+        for n, rows, columns, kind, offset in layouts:
+            text = f"{n} frames of {rows} x {columns} px, {_NAMES.get(kind, kind)}"
+            self.suggestions.addItem(text, (rows, columns, kind, offset))
         self.suggestions.blockSignals(False)
-        if self.suggestions.count() > 1:
+        if layouts and not self._typed:
             self.suggestions.setCurrentIndex(1)
-        self._later.start()
 
     def _take_suggestion(self, index: int) -> None:
         chosen = self.suggestions.itemData(index)
-        if chosen is not None:
-            rows, columns, kind, offset = chosen
+        if chosen is None:
+            return
+        rows, columns, kind, offset = chosen
+        self._taking = True
+        try:
             self.height_px.setValue(rows)
             self.width_px.setValue(columns)
             if self.pixel_type.findData(kind) < 0:
                 self.pixel_type.addItem(_NAMES.get(kind, kind), kind)
             self.pixel_type.setCurrentIndex(self.pixel_type.findData(kind))
             self.offset.setValue(offset)
+        finally:
+            self._taking = False
+
+    def _layout_changed(self, *_: object) -> None:
+        self._typed = self._typed or not self._taking
+        self._later.start()
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open raw recording")
@@ -161,9 +194,12 @@ class RawRecordingWidget(QWidget):
         self.path.textChanged.connect(self._suggest)
         self.suggestions.currentIndexChanged.connect(self._take_suggestion)
         for box in (self.height_px, self.width_px, self.offset):
-            box.valueChanged.connect(lambda _: self._later.start())
-        self.pixel_type.currentIndexChanged.connect(lambda _: self._later.start())
+            box.valueChanged.connect(self._layout_changed)
+        self.pixel_type.currentIndexChanged.connect(self._layout_changed)
         self.open_button.clicked.connect(self.open)
+        self.looking.done.connect(self._show_frame)
+        self.looking.failed.connect(self._show_problem)
+        self.guessing.done.connect(self._show_suggestions)
 
     def _lay_out(self) -> None:
         for kind in PIXEL_TYPES:
@@ -215,11 +251,31 @@ def _picture(frame: Any) -> QPixmap:
     )
 
 
+def _look_at(path: Path, layout: dict[str, Any], _monitor: Monitor) -> tuple[np.ndarray, Any]:
+    """Return the first frame and what is known of the file."""
+    from napari_uai.videos.formats import open_frames
+
+    frames, info = open_frames(path, **layout)
+    return frames.read(0, 1)[0], info
+
+
+def _likely_layouts(path: Path, _monitor: Monitor) -> list[tuple[int, int, int, str, int]]:
+    """Return what a file's sidecar or name says, else shapes that its pixels speak for."""
+    from napari_uai.videos.raw import plausible_shapes
+
+    if not path.is_file() or not path.stat().st_size:
+        return []
+    return _said_layout(path) or [(*shape, 0) for shape in plausible_shapes(path)]
+
+
 def _said_layout(path: Path) -> list[tuple[int, int, int, str, int]]:
     """Return frames, rows, columns, type and header that a recording's sidecar or name gives."""
     from napari_uai.videos.raw import raw_layout, read_sidecar
+    from napari_uai.widgets.readers import lacks_layout
 
     try:
+        if lacks_layout(path):
+            return []
         layout = raw_layout(path, sidecar=read_sidecar(path))
     except (NapariUaiError, OSError):
         return []

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from napari_uai.widgets.layers import LayerTuple, Place
 
 RAW_WIDGET = "Open raw recording"
+_LIKELY = 3
 _POSITIONS = ("y", "x")
 _FRAMES = ("raw_frame", "frame")
 
@@ -63,17 +64,65 @@ def raw_layers(path: str | Path, **layout: Any) -> list[LayerTuple]:
 
 
 def _read_raw(path: str | list[str]) -> list[Any]:
-    """Read recordings; ask in a dock widget for what no sidecar and no name tells."""
-    from napari_uai.errors import VideoFormatError
-
+    """Read recordings; ask in a dock widget for what no sidecar, name or last recording tells."""
     layers: list[Any] = []
     for one in path if isinstance(path, list) else [path]:
-        try:
+        if not lacks_layout(Path(one)):
             layers += raw_layers(one)
-        except VideoFormatError:
-            if not _lacks_layout(one) or not _ask_for_layout(one):
-                raise
+            continue
+        last = layout_like_last(Path(one))
+        if last:
+            layers += raw_layers(one, **last)
+            _tell_layout(one, last)
+        elif not _ask_for_layout(one):
+            layers += raw_layers(one)  # says what is missing
     return layers or [(None,)]  # handled, without a layer so far
+
+
+def layout_like_last(path: Path) -> dict[str, Any]:
+    """Return the layout of the recording that was opened last, if this one is like it.
+
+    Returns
+    -------
+    dict
+        ``height``, ``width``, ``dtype``, ``offset``; empty if the user wants to be asked, nothing
+        was opened yet, the shape does not fill the file, or the pixels speak for another one.
+    """
+    from napari_uai.errors import BadValueError
+    from napari_uai.videos.raw import pixel_type, plausible_shapes
+    from napari_uai.widgets.preferences import preferences
+
+    wishes = preferences("recordings")
+    try:
+        height, width, dtype, offset = wishes.last_shape.split()
+        layout = {"height": int(height), "width": int(width), "dtype": dtype, "offset": int(offset)}
+        frame_bytes = layout["height"] * layout["width"] * pixel_type(dtype).itemsize
+    except (ValueError, BadValueError):  # never set, or a slip of the user's
+        return {}
+    size = path.stat().st_size - layout["offset"]
+    if wishes.ask_again or frame_bytes <= 0 or size <= 0 or size % frame_bytes:
+        return {}
+    shapes = plausible_shapes(path, dtype=dtype, offset=layout["offset"], n_best=_LIKELY)
+    fits = any(shape[1:3] == (layout["height"], layout["width"]) for shape in shapes)
+    return layout if fits else {}
+
+
+def remember_layout(layout: dict[str, Any]) -> None:
+    """Keep a layout for the next recording that tells none."""
+    from napari_uai.widgets.preferences import preferences
+
+    told = " ".join(str(layout[key]) for key in ("height", "width", "dtype", "offset"))
+    preferences("recordings").last_shape = told
+
+
+def _tell_layout(path: str, layout: dict[str, Any]) -> None:
+    from napari.utils.notifications import show_info
+
+    show_info(
+        f"{Path(path).name} opened like the last recording: {layout['height']} x "
+        f"{layout['width']} px of {layout['dtype']}. If that is wrong: File > IO Utilities > "
+        f"{RAW_WIDGET}"
+    )
 
 
 def _read_stacks(path: str | list[str]) -> list[Any]:
@@ -121,12 +170,12 @@ def _is_tiff_video(path: Path) -> bool:
         return False
 
 
-def _lacks_layout(path: str) -> bool:
+def lacks_layout(path: Path) -> bool:
     """Tell whether shape or type are simply not written anywhere."""
     from napari_uai.videos.raw import read_sidecar, shape_in_name
 
-    known = {**shape_in_name(Path(path).name), **read_sidecar(Path(path))}
-    return Path(path).stat().st_size > 0 and not {"height", "width", "dtype"} <= known.keys()
+    known = {**shape_in_name(path.name), **read_sidecar(path)}
+    return path.stat().st_size > 0 and not {"height", "width", "dtype"} <= known.keys()
 
 
 def _ask_for_layout(path: str) -> bool:

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
 from napari_uai.widgets.choices import LayerChoice
 from napari_uai.widgets.forms import add_row, form_layout
+from napari_uai.widgets.preferences import preferences
 from napari_uai.widgets.recipe_steps import RecipeSteps
 from napari_uai.widgets.running import RunBar, Task
 from napari_uai.widgets.stages import scrolling, show
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from napari_uai.widgets.review import Review
 
 DEFAULT_RECIPE = "matched"
+TRAINING_TITLE = "Train network"
 _SAME_RECORDING = ("name", "source")
 AVERAGES = {
     "lazy": "computed when looked at",
@@ -57,7 +59,6 @@ class RecipeWidget(QWidget):
         self.source_folder = FolderChoice("Folder with recordings", "a folder of recordings")
         self.recipe_choice = QComboBox()
         self.recipe_choice.addItems(recipe_names())
-        self.recipe_choice.setCurrentText(DEFAULT_RECIPE)
         self.description = QLabel("")
         self.description.setWordWrap(True)
         self.steps: RecipeSteps | None = None
@@ -74,8 +75,7 @@ class RecipeWidget(QWidget):
         self.task.progressed.connect(self._show_progress)
         self.run_bar.run_asked.connect(self.run)
         self._show_source()
-        if self.recipe_choice.count():
-            self.show_recipe(self.recipe_choice.currentText())
+        self._begin(preferences("workflow"))
 
     def recipe(self) -> Recipe:
         """Return the chosen recipe with the values that stand in the forms.
@@ -171,9 +171,28 @@ class RecipeWidget(QWidget):
             "no layer holds landings: run a recipe, or open a landings.csv, then review"
         )
 
+    def train(self) -> None:
+        """Open the dock in which a network learns the background of the recording."""
+        try:
+            recipe = self.recipe()
+        except NapariUaiError as error:
+            self.run_bar.show_error(str(error))
+            return
+        _, dock = self.viewer.window.add_plugin_dock_widget(
+            "napari-uai", TRAINING_TITLE, tabify=True
+        )
+        dock.take_over(self.recording.layer(), recipe)
+
     def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002
         """List the viewer's layers anew; napari calls this when they change."""
         self.recording.reset_choices()
+
+    def _begin(self, wishes: Any) -> None:
+        """Show what the user's preferences say."""
+        self.average.setCurrentIndex(max(self.average.findData(wishes.average), 0))
+        for recipe in (wishes.recipe, DEFAULT_RECIPE):
+            if self.steps is None:
+                self.show_recipe(recipe)
 
     def _lay_out(self) -> None:
         for widget, name in (
@@ -215,6 +234,7 @@ class RecipeWidget(QWidget):
             ("Save…", "save", self._ask_and_save, "Save the recipe, for the command line, too."),
             ("Reset", "reset", self._reset, "Show the recipe as it was loaded."),
             ("Review", "review", self.review, "Open the landings of a layer once more."),
+            ("Train…", "train", self.train, "Train a network on the recording's background."),
         ):  # fmt: skip
             button = QPushButton(text)
             button.setObjectName(name)

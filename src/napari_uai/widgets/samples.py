@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from napari_uai.widgets.layers import LayerTuple
 
 RECORDING = "landings.bin"
+FLUORESCENCE = "fluorescence.bin"
 
 
 def landing_recording() -> list[LayerTuple]:
@@ -27,6 +28,15 @@ def landing_recording() -> list[LayerTuple]:
         record={"source": str(path), "history": []},
     )
     return [video, sample_truth(sample_path(f"{path.stem}_truth.json"), place)]
+
+
+def fluorescence_recording() -> list[LayerTuple]:
+    """Open the fluorescence of the sample recording's field: another camera, coarser, slower."""
+    from napari_uai.widgets.readers import raw_layers
+    from napari_uai.workflow.samples import sample_path
+
+    [(data, attributes, kind)] = raw_layers(sample_path(FLUORESCENCE))
+    return [(data, {**attributes, "colormap": "green", "blending": "additive"}, kind)]
 
 
 def street_trails() -> list[LayerTuple]:
