@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.errors import BadValueError, CancelledError, TooFewFramesError
 from napari_uai.fastdvdnet.network import FastDVDnet
 from napari_uai.fastdvdnet.predict import chosen_device, chosen_precision, predicted_video
 from napari_uai.fastdvdnet.settings import REFERENCE, NetworkSettings
 from napari_uai.fastdvdnet.weights import Weights
 from napari_uai.fastdvdnet.windows import noise_of, window_index
+from napari_uai.monitor import Monitor, overseen
 from napari_uai.videos.frames import ArrayFrames, frames_of
 
 SIZES = {"spread": 2, "channels": 4}
@@ -142,3 +143,11 @@ def test_a_frame_without_numbers_is_named(video, standardize):
     weights = weights_of(NetworkSettings(standardize=standardize, **SIZES))
     with pytest.raises(BadValueError, match="frame 100 has NaN"):
         predicted_video(broken, weights=weights)
+
+
+def test_a_wish_to_stop_acts_at_the_next_batch(video):
+    looks = iter([False, True])
+    monitor = Monitor(cancelled=lambda: next(looks))
+    lazy = predicted_video(da.from_array(video), weights=weights_of(NETWORKS[0]))
+    with overseen(monitor), pytest.raises(CancelledError):
+        frames_of(lazy).read(0, len(video))

@@ -7,10 +7,11 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_uai.errors import BadValueError, NapariUaiError, TooFewFramesError
+from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, TooFewFramesError
 from napari_uai.iscat.anomaly_maps import FeatureStack, anomaly_mask, anomaly_scores
 from napari_uai.iscat.isolation_forest import fit_forest, forest_scores
-from napari_uai.videos.frames import ArrayFrames
+from napari_uai.monitor import Monitor, overseen
+from napari_uai.videos.frames import ArrayFrames, frames_of
 
 N, HEIGHT, WIDTH = 30, 16, 20
 PLACE = (12, 7, 9)
@@ -208,3 +209,13 @@ def test_support_vector_machine_asks_for_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.svm", None)
     with pytest.raises(NapariUaiError, match=r"install napari-uai\[svm\]"):
         anomaly_scores(*features(), method="one_class_svm")
+
+
+def test_a_wish_to_stop_acts_at_the_next_frame():
+    stop_after = 10
+    looks = iter([False] * stop_after + [True])
+    features = da.from_array(np.random.default_rng(0).normal(size=(40, 8, 8)))
+    frames = frames_of(anomaly_scores(features, method="forest_per_frame"))
+    with overseen(Monitor(cancelled=lambda: next(looks))), pytest.raises(CancelledError):
+        frames.read(0, 40)
+    assert next(looks, None) is None

@@ -28,6 +28,7 @@ from napari_uai.iscat.isolation_forest import (
     forest_scores,
 )
 from napari_uai.iscat.memo import Memo
+from napari_uai.monitor import checkpoint
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 
 Method: TypeAlias = Literal["forest", "forest_per_frame", "one_class_svm"]
@@ -265,6 +266,7 @@ class AnomalyFrames(Frames):
         scaling, model = self.model()
         block = self.stack.read(start, stop)
         for t, place in enumerate(out):
+            checkpoint()
             planes = block[:, t]
             usable = np.isfinite(planes).all(axis=0)
             if not usable.any():
