@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from napari_uai.errors import CancelledError
@@ -59,3 +61,45 @@ class Monitor:
 
 SILENT = Monitor()
 """Reports nothing and never stops."""
+
+
+class _Overseers(threading.local):
+    """Monitors of the work that a thread is doing, the innermost last."""
+
+    def __init__(self) -> None:
+        self.monitors: tuple[Monitor, ...] = ()
+
+
+_overseers = _Overseers()
+
+
+@contextmanager
+def overseen(*monitors: Monitor) -> Iterator[None]:
+    """Let monitors stop whatever this thread does at its next :func:`checkpoint`.
+
+    Frames are lazy: what takes long happens deep inside a chain of stages, when some of them are
+    read, where no monitor is at hand.
+    """
+    before = _overseers.monitors
+    _overseers.monitors = before + monitors
+    try:
+        yield
+    finally:
+        _overseers.monitors = before
+
+
+def overseers() -> tuple[Monitor, ...]:
+    """Return the monitors that oversee this thread, for threads that work for it."""
+    return _overseers.monitors
+
+
+def checkpoint() -> None:
+    """Stop here if a monitor that oversees this thread says so; nothing where none does.
+
+    Raises
+    ------
+    CancelledError
+        If one of them was cancelled.
+    """
+    if any(monitor.cancelled() for monitor in _overseers.monitors):
+        raise CancelledError("cancelled")

@@ -24,6 +24,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from napari_uai.errors import WeightsError
 from napari_uai.iscat.event_views import COURSES, FIGURES, IMAGES, REACH, SIDE, EventViews
 from napari_uai.iscat.safe_arrays import packed_arrays, unpacked_arrays
+from napari_uai.monitor import checkpoint
 
 Array32: TypeAlias = npt.NDArray[np.float32]
 
@@ -67,14 +68,13 @@ class EventNetwork:
 
     def evidence(self, views: EventViews) -> npt.NDArray[np.float64]:
         """Return the log of how much likelier each event is among true ones than among others."""
-        parts = [
-            self._evidence(
-                views.images[i : i + EVENTS_AT_ONCE],
-                views.courses[i : i + EVENTS_AT_ONCE],
-                views.figures[i : i + EVENTS_AT_ONCE],
+        parts = []
+        for i in range(0, len(views), EVENTS_AT_ONCE):
+            checkpoint()
+            some = slice(i, i + EVENTS_AT_ONCE)
+            parts.append(
+                self._evidence(views.images[some], views.courses[some], views.figures[some])
             )
-            for i in range(0, len(views), EVENTS_AT_ONCE)
-        ]
         return np.concatenate(parts).astype(np.float64) if parts else np.zeros(0)
 
     def _evidence(self, images: Array32, courses: Array32, figures: Array32) -> Array32:

@@ -29,7 +29,7 @@ from napari_uai.iscat.step_detector import (
     recording_parts,
     starting_psf,
 )
-from napari_uai.monitor import SILENT, Monitor
+from napari_uai.monitor import SILENT, Monitor, checkpoint
 from napari_uai.videos.frames import Frames
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -387,6 +387,7 @@ def _company(score: Array, batch: Array, y: Array, x: Array) -> list[Array]:
         here, near = others & (distance < SAME_PLACE), others & (distance < NEAR)
         real = score >= REAL_FROM
         groups = here, here & real, here & now, near, near & now, near & real
+        checkpoint()
         counts[:6, i] = [np.log1p(group.sum()) for group in groups]
         counts[6, i] = score[here].max(initial=0)
     return list(counts)

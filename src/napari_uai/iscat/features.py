@@ -30,6 +30,7 @@ from napari_uai.iscat.rolling_average import (
     RollingMeanFrames,
     check_batch_size,
 )
+from napari_uai.monitor import checkpoint
 from napari_uai.videos.frames import (
     Frames,
     Video,
@@ -521,6 +522,7 @@ def _temporal_taps(low: float, high: float) -> npt.NDArray[np.float64]:
 def _minimum_maps(frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     out = np.ones(frames.shape, np.float32)
     for frame, place in zip(frames, out, strict=True):
+        checkpoint()
         finite = np.isfinite(frame)
         try:
             place[...] = frame > threshold_minimum(frame[finite])
@@ -533,5 +535,6 @@ def _minimum_maps(frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 def _niblack_maps(frames: npt.NDArray[Any], *, window_px: int, k: float) -> npt.NDArray[np.float32]:
     out = np.empty(frames.shape, np.float32)
     for frame, place in zip(frames, out, strict=True):
+        checkpoint()
         place[...] = threshold_niblack(np.asarray(frame, np.float64), window_size=window_px, k=k)
     return out

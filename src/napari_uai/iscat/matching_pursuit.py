@@ -17,6 +17,7 @@ import numpy.typing as npt
 from napari_uai.compiled import kernel
 from napari_uai.iscat.point_spread_function import PointSpreadFunction
 from napari_uai.iscat.step_models import StepStatistics
+from napari_uai.monitor import checkpoint
 
 Field: TypeAlias = npt.NDArray[np.float32]
 """Statistic of step k at pixel (r, c): (rows, columns, steps), so that time is contiguous."""
@@ -102,6 +103,7 @@ class Pursuit:
         """Take the strongest step, again and again."""
         steps: list[Step] = []
         while len(steps) < MOST_STEPS:
+            checkpoint()
             row, column = np.unravel_index(self.strongest.argmax(), self.strongest.shape)
             if not self.strongest[row, column] >= stop:
                 break
@@ -113,6 +115,7 @@ class Pursuit:
 
     def _taken_again(self, step: Step, steps: list[Step]) -> list[Step]:
         """Find a step once more, and let it absorb the weaker ones that are part of it."""
+        checkpoint()
         parts = [s for s in steps if s is step or _is_part(s, step)]
         for part in parts:
             self.add(part, 1)

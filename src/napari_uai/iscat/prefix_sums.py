@@ -23,7 +23,7 @@ from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.blocks import Block, as_block
 from napari_uai.iscat.power import PowerNormalizedFrames, block_power, sum_frames
-from napari_uai.monitor import SILENT, Monitor
+from napari_uai.monitor import SILENT, Monitor, checkpoint
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
 
 BORDERS_BYTES = 64 * 2**20
@@ -124,6 +124,7 @@ class PrefixSums:
 
     def block(self, start: int, stop: int) -> WeightedBlock:
         """Read a block of frames."""
+        checkpoint()
         block = as_block(self.base.read(start, stop))
         return self._weighted(block, start)[0]
 

@@ -33,7 +33,7 @@ from napari_uai.iscat.fixed_pattern import (
 )
 from napari_uai.iscat.products import row_products, weighted_sums
 from napari_uai.iscat.rolling_average import rolling_mean
-from napari_uai.monitor import SILENT, Monitor
+from napari_uai.monitor import SILENT, Monitor, checkpoint
 from napari_uai.videos.frames import (
     Frames,
     Video,
@@ -61,6 +61,9 @@ OUTLIER = 5.0
 """Pixels vote on the drift with no more than this many robust standard deviations."""
 
 KEPT_MOTIONS = 64
+
+READING_SHARE = 0.7
+"""Part of the time that measuring the drift takes in which frames are read."""
 
 
 def stage_drift_correction(
@@ -141,7 +144,7 @@ def measure_stage_drift(
         Highest derivative of the mean image; from the third on they are so like the first ones
         that the drift becomes less certain.
     monitor
-        Progress and cancelling, once per chunk.
+        Progress and cancelling, once per chunk and segment.
 
     Returns
     -------
@@ -160,7 +163,7 @@ def measure_stage_drift(
     binned = BinnedFrames(source, bin_size)
     if len(binned) < 2:
         raise TooFewFramesError("drift shows between at least 2 frames")
-    images = binned_frames(binned, 0, len(binned), monitor=monitor)
+    images = binned_frames(binned, 0, len(binned), monitor=monitor.part(0.0, READING_SHARE))
     length = min(segment_bins, len(images))
     step = max(length // 2, 1)
     starts = [*range(0, len(images) - length, step), len(images) - length]
@@ -168,6 +171,7 @@ def measure_stage_drift(
     error = np.zeros((len(images), 2))
     known = 0
     for start in sorted(set(starts)):
+        monitor.update(READING_SHARE + (1 - READING_SHARE) * start / len(images))
         stop = start + length
         part, part_error = _drift_of(images[start:stop], order)
         overlap = known - start
@@ -241,12 +245,14 @@ class MovingBackground:
             The frames without both (bad pixels 0), and the coefficients of the gradients (n,
             frames); the first two are minus the drift along rows and columns in px.
         """
+        checkpoint()
         good = self.weights > 0
         filled = np.where(good, relative, 0)
         gradients = np.where(good, self.gradients, 0)
         coefficients = regressed(filled, gradients, self.weights)
         pattern = filled - _combined(coefficients, gradients)
         pattern -= _without_lines(pattern)
+        checkpoint()
         gradients = self._measured_at_border(gradients, coefficients, filled - pattern, good)
         residual = _without_lines(filled - _combined(coefficients, gradients))
         residual[:, ~good] = 0

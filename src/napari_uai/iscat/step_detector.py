@@ -367,6 +367,7 @@ class _Finder:
             ask(0.3, "filter")
             residual = rest + np.where(bad, 0, model)
             filtered, gain = matched_filter(residual, background.weights, psf)
+            ask(0.4, "filter")
             quiet, _ = matched_filter(rest, background.weights, psf)
             white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=(1, 2)))) / 2
             if not white > 0:
@@ -379,6 +380,7 @@ class _Finder:
             ask(0.8, "search")
             last = turn == PASSES - 1
             pursuit = Pursuit(_field(statistics, filtered), statistics, psf)
+            ask(0.9, "search")
             steps = pursuit.run(stop=PURSUE_TO if last else MODEL_FROM, again=AGAIN_FROM)
             if not last:
                 if self.fit_psf:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from napari_uai.monitor import SILENT, Monitor
+from napari_uai.monitor import SILENT, Monitor, checkpoint
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -159,18 +159,19 @@ class SlowNoise:
 
     def log_likelihood(self, series: Array) -> Array:
         """Return the log likelihood of time courses (bins, places) under each model."""
-        return np.stack(
-            [
-                -0.5 * (m.log_determinant + np.einsum("tp,tp->p", series, np.dot(m.precision, series)))
-                for m in self.models
-            ]
-        )
+        likelihoods = []
+        for model in self.models:
+            checkpoint()
+            distance = np.einsum("tp,tp->p", series, np.dot(model.precision, series))
+            likelihoods.append(-0.5 * (model.log_determinant + distance))
+        return np.stack(likelihoods)
 
     def learnt_from(self, series: Array, *, iterations: int = 60, floor: float = 1e-3) -> SlowNoise:
         """Learn how common each model is from time courses without landings (EM of a mixture)."""
         likelihood = self.log_likelihood(series)
         prior = np.full(len(self.models), -np.log(len(self.models)))
         for _ in range(iterations):
+            checkpoint()
             joint = prior[:, None] + likelihood
             share = np.exp(joint - logsumexp(joint, axis=0)).mean(axis=1) + floor / len(prior)
             prior = np.log(share / share.sum())
@@ -196,6 +197,7 @@ class SlowNoise:
         best = np.full((len(series) - 1, series.shape[1]), -np.inf)
         height = np.zeros_like(best)
         for model, base in zip(self.models, without, strict=True):
+            checkpoint()
             statistic = np.dot(model.weights, series)
             joint = base + 0.5 * statistic**2
             better = joint > best

@@ -10,6 +10,7 @@ dask array whose chunks read from the chain, or a numpy array that is filled chu
 from __future__ import annotations
 
 import os
+import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import BadValueError
-from napari_uai.monitor import SILENT, Monitor
+from napari_uai.monitor import SILENT, Monitor, checkpoint, overseen, overseers
 
 Video: TypeAlias = npt.NDArray[Any] | da.Array
 """Frames, rows, columns; any real dtype; numpy or dask."""
@@ -130,6 +131,7 @@ class MappedFrames(Frames):
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Read the source's frames and map them."""
+        checkpoint()
         return self.function(self.source.read(start, stop))
 
 
@@ -218,16 +220,25 @@ def map_chunks(
     """Call ``function(start, stop)`` for each chunk on all cores; yield the results in order.
 
     At most two chunks per core are under way or waiting, so memory does not grow with the length,
-    and a cancelled monitor acts within a chunk's time.
+    and a cancelled monitor acts within a chunk's time; sooner where the function comes by a
+    :func:`~napari_uai.monitor.checkpoint`. That of whoever waits for this one acts, too.
     """
     starts = range(0, n_frames, chunk)
     workers = os.cpu_count() or 1
     pending: deque[Future[Result]] = deque()
+    given_up = threading.Event()
+    above = (*overseers(), monitor, Monitor(cancelled=given_up.is_set))
+
+    def work(start: int, stop: int) -> Result:
+        with overseen(*above):
+            checkpoint()
+            return function(start, stop)
+
     with ThreadPoolExecutor(workers) as pool:
         try:
             done = 0
             for start in starts:
-                pending.append(pool.submit(function, start, min(start + chunk, n_frames)))
+                pending.append(pool.submit(work, start, min(start + chunk, n_frames)))
                 if len(pending) >= 2 * workers:
                     yield pending.popleft().result()
                     done += 1
@@ -237,6 +248,7 @@ def map_chunks(
                 done += 1
                 monitor.update(done / len(starts), message)
         finally:
+            given_up.set()
             for future in pending:
                 future.cancel()
 

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_uai.errors import CancelledError, NapariUaiError
-from napari_uai.monitor import Monitor
+from napari_uai.monitor import Monitor, overseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -296,7 +296,7 @@ def _guarded(work: Callable[[Monitor], Any], monitor: Monitor, announce: Callabl
     from napari_uai.compiled import announced_compilation
 
     try:
-        with announced_compilation(announce), _collections.put_off():
+        with announced_compilation(announce), _collections.put_off(), overseen(monitor):
             return work(monitor)
     except CancelledError as error:
         return _Failure(str(error), cancelled=True)

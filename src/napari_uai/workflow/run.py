@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from napari_uai.errors import CancelledError, NapariUaiError
-from napari_uai.monitor import SILENT, Monitor
+from napari_uai.monitor import SILENT, Monitor, overseen
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
 from napari_uai.videos.health import recording_problems
 from napari_uai.videos.status_line import (
@@ -219,7 +219,7 @@ def run_recipe(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     recipe = recipe.with_settings(settings)
-    with _collected_warnings(monitor) as problems:
+    with overseen(monitor), _collected_warnings(monitor) as problems:
         recording = _as_recording(recording)
         result = RunResult(recording, recipe)
         frames = frames_of(recording.video)
