@@ -341,6 +341,7 @@ def score_threshold(scores: Frames, threshold: float, unit: ThresholdUnit) -> fl
     sample = _sample_of(len(scores), THRESHOLD_FRAMES)
     values = []
     for frame in sample:
+        checkpoint()
         block = np.ascontiguousarray(scores.read(frame, frame + 1)[0], np.float32)
         values.append(_peaks(block) if unit == "false_positives" else block[np.isfinite(block)])
         if not np.isfinite(block).any():
@@ -412,6 +413,7 @@ def _sample(stack: FeatureStack, settings: Settings) -> _Floats:
     each = -(-SAMPLE_PIXELS // len(frames))
     parts = []
     for frame in frames:
+        checkpoint()
         planes = stack.read(frame, frame + 1)
         planes = planes.reshape(len(planes), -1)
         usable = np.flatnonzero(np.isfinite(planes).all(axis=0))

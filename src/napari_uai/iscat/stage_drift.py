@@ -400,7 +400,7 @@ def regressed(frames: Array, gradients: Array, weights: Array) -> Array:
     good, root = weights > 0, np.sqrt(weights[voting])
     design = _pixels(_without_means(gradients, good), voting) * root
     course = _pixels(_without_means(frames, good), voting) * root
-    return row_products(np.linalg.pinv(design.T), course)
+    return row_products(np.asarray(np.linalg.pinv(design.T), np.float64), course)
 
 
 def binned_frames(

@@ -266,8 +266,8 @@ class _FullCollections:
         """Have them wait."""
         with self._lock:
             if self._n_waiting_for == 0:
-                *younger, self._threshold = gc.get_threshold()
-                gc.set_threshold(*younger, _NEVER)
+                young, middle, self._threshold = gc.get_threshold()
+                gc.set_threshold(young, middle, _NEVER)
             self._n_waiting_for += 1
         try:
             yield
@@ -275,7 +275,8 @@ class _FullCollections:
             with self._lock:
                 self._n_waiting_for -= 1
                 if self._n_waiting_for == 0:
-                    gc.set_threshold(*gc.get_threshold()[:2], self._threshold)
+                    young, middle, _ = gc.get_threshold()
+                    gc.set_threshold(young, middle, self._threshold)
 
 
 _collections = _FullCollections()
