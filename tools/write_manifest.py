@@ -11,7 +11,7 @@ from napari_uai.workflow.catalogue import STAGES, Stage
 
 MANIFEST = Path(__file__).parents[1] / "src" / "napari_uai" / "napari.yaml"
 BLOCK = re.compile(r"^( *)# stages\n.*?^ *# end of stages\n", re.MULTILINE | re.DOTALL)
-RECIPES = "napari-uai.iscat_run"
+WHOLE_WORKFLOWS = ["napari-uai.iscat_run", "napari-uai.train_network"]
 
 
 def command(stage: Stage) -> str:
@@ -33,7 +33,7 @@ def menus() -> str:
     text = ""
     for menu in dict.fromkeys(["track", *(stage.menu for stage in STAGES.values())]):
         commands = [identifier(stage) for stage in STAGES.values() if stage.menu == menu]
-        commands = [RECIPES, *commands] if menu == "track" else commands
+        commands = [*WHOLE_WORKFLOWS, *commands] if menu == "track" else commands
         text += f"napari/layers/{menu}:\n  - submenu: napari-uai.{menu}\n"
         text += f"napari-uai.{menu}:\n" + "".join(f"  - command: {c}\n" for c in commands)
     return text

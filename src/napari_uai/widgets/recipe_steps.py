@@ -54,7 +54,7 @@ class RecipeSteps(QWidget):
     def settings(self) -> list[str]:
         """Return what differs from the recipe, as the command line's ``--set`` takes it."""
         return [
-            f"{name}.{parameter}={_toml(value)}"
+            f"{name}.{parameter}={toml_text(value)}"
             for name, form in self.forms.items()
             if self.switches[name].isChecked()
             for parameter, value in form.values().items()
@@ -140,7 +140,8 @@ def _refers(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("@")
 
 
-def _toml(value: Any) -> str:
+def toml_text(value: Any) -> str:
+    """Write a value as ``--set`` takes it."""
     import tomli_w
 
     if value is None:
