@@ -59,10 +59,11 @@ def test_videos_without_noise_are_refused(value, message):
 
 
 @pytest.mark.parametrize("blind", [True, False])
-@pytest.mark.parametrize("stride", [1, 50, 200, 3000])
-def test_the_frames_behind_a_chunk_of_windows_take_no_more_memory_than_a_chunk(stride, blind):
+@pytest.mark.parametrize("stride", [1, 50, 150, 3000])
+def test_frames_behind_windows_take_the_memory_of_two_chunks_at_most(stride, blind):
     settings = NetworkSettings(stride=stride, blind=blind)
     video = ArrayFrames(np.broadcast_to(np.float32(0), (50_000, 64, 64)))
-    n = windows_per_chunk(video, settings)
+    chunk, n = frames_per_chunk(video.shape), windows_per_chunk(video, settings)
     seen = np.unique(window_index(np.arange(20_000, 20_000 + n), len(video), settings))
-    assert frames_per_chunk(video.shape) // 2 < len(seen) <= frames_per_chunk(video.shape)
+    assert chunk < len(seen) <= 2 * chunk
+    assert n == chunk or len(seen) > 1.9 * chunk

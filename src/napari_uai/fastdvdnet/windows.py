@@ -128,12 +128,13 @@ def noise_of(frames: Frames, *, monitor: Monitor = SILENT) -> float:
 
 
 def windows_per_chunk(frames: Frames, settings: NetworkSettings) -> int:
-    """Return how many windows make a chunk whose frames take about as much memory as others do.
+    """Return how many windows are predicted together.
 
-    Neighbouring windows have frames in common unless the stride is long.
+    As many as a chunk has frames, unless their frames would take the memory of more than two
+    chunks: windows have frames in common with their neighbours if the stride is short.
     """
     n = frames_per_chunk(frames.shape)
-    return max(n - 2 * settings.reach, n // len(settings.offsets), 1)
+    return max(min(n, max(2 * n - 2 * settings.reach, 2 * n // len(settings.offsets))), 1)
 
 
 def _not_finite(frame: int) -> BadValueError:
