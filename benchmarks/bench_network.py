@@ -1,7 +1,8 @@
 """Speed of FastDVDnet: frames predicted and windows trained, beside Keras where it is installed.
 
 Run it as ``python benchmarks/bench_network.py``; on a GPU with ``--device cuda``. Keras' figures
-need ``pip install tensorflow-cpu`` in the same environment.
+need ``pip install tensorflow-cpu`` in the same environment. Beside each prediction stands what its
+multiplications alone would take at the speed of one large convolution: the least that is possible.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from napari_uai.fastdvdnet.network import FastDVDnet, trainable_parameters
@@ -53,7 +55,11 @@ def main() -> None:
                 ArrayFrames(video), network, device=device, precision=precision
             )
             seconds = best(lambda f=frames: f.read(0, len(video)))
-            print(f"  prediction, {kind:<9} {1e3 * seconds / len(video):7.2f} ms per frame")
+            least = multiply_adds(network) / convolution_speed(device, precision)
+            print(
+                f"  prediction, {kind:<9} {1e3 * seconds / len(video):7.2f} ms per frame"
+                f" (its multiplications alone {1e3 * least:.2f})"
+            )
             step = training_step(FastDVDnet(settings), device, precision)
             print(
                 f"  training, {kind:<9}   {1e3 * best(step):7.0f} ms per {TRAINED_AT_ONCE} windows"
@@ -72,6 +78,36 @@ def best(work: Callable[[], Any], runs: int = 3) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     return min(times)
+
+
+def multiply_adds(network: FastDVDnet) -> int:
+    """Count those of a frame; blocks that neighbouring windows have in common count once."""
+    counts: list[int] = []
+
+    def count(layer: nn.Conv2d, _inputs: object, out: torch.Tensor) -> None:
+        counts.append(layer.weight.numel() * out.shape[-1] * out.shape[-2])
+
+    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    settings = network.settings
+    triples = len(settings.triples)
+    image = torch.zeros(1, 3, SIDE, SIDE)
+    with torch.inference_mode():
+        for i in range(1 if settings.shared and not settings.blind else triples):
+            network.first_block(i)(image)
+        network.finish(image[:, :triples])
+    for hook in hooks:
+        hook.remove()
+    return sum(counts)
+
+
+def convolution_speed(device: torch.device, precision: torch.dtype) -> float:
+    """Multiplications per second in a layer so large that nothing else takes time."""
+    layer = nn.Conv2d(256, 256, 3, padding=1).requires_grad_(False)
+    images = torch.rand(32, 256, 16, 16)
+    layout = {"memory_format": torch.channels_last}
+    layer, images = layer.to(device, precision, **layout), images.to(device, precision, **layout)
+    return layer.weight.numel() * images[:, 0].numel() / best(lambda: layer(images), 10)
 
 
 def training_step(
