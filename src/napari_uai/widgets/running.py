@@ -22,6 +22,8 @@ COMPILING = "first use on this machine: compiling takes up to half a minute, onc
 
 _REPORTS_PER_S = 20
 _NEVER = 10**6
+_QUIET_S = 4.0
+"""After work, in which its results are drawn, and in which a slider may ask for more."""
 
 
 @dataclass(frozen=True)
@@ -252,31 +254,46 @@ class _FullCollections:
     """Python's search for garbage among all objects, which holds every thread while it goes on.
 
     In a program as large as napari it takes some tenths of a second, and what happens at the
-    beginning of a run (modules and kernels are loaded) brings about several: they wait until no
-    work is under way. Younger objects, the most of what there is to find, are looked at meanwhile.
+    beginning of a run (modules and kernels are loaded) and when results are drawn brings about
+    several: they wait until no work was done for a while. Younger objects, the most of what there
+    is to find, are looked at meanwhile.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._n_waiting_for = 0
+        self._at_work = 0
+        self._waiting = False
+        self._last = 0.0
         self._threshold = 0
 
     @contextmanager
     def put_off(self) -> Iterator[None]:
-        """Have them wait."""
+        """Have them wait until :data:`_QUIET_S` after this."""
         with self._lock:
-            if self._n_waiting_for == 0:
+            self._at_work += 1
+            if not self._waiting:
+                self._waiting = True
                 young, middle, self._threshold = gc.get_threshold()
                 gc.set_threshold(young, middle, _NEVER)
-            self._n_waiting_for += 1
+                threading.Thread(target=self._wait, name="napari-uai quiet", daemon=True).start()
         try:
             yield
         finally:
             with self._lock:
-                self._n_waiting_for -= 1
-                if self._n_waiting_for == 0:
-                    young, middle, _ = gc.get_threshold()
-                    gc.set_threshold(young, middle, self._threshold)
+                self._at_work -= 1
+                self._last = time.monotonic()
+
+    def _wait(self) -> None:
+        """Let them be as usual again once nothing was done for a while."""
+        while True:
+            time.sleep(_QUIET_S / 4)
+            with self._lock:
+                if self._at_work or time.monotonic() - self._last < _QUIET_S:
+                    continue
+                young, middle, _ = gc.get_threshold()
+                gc.set_threshold(young, middle, self._threshold)
+                self._waiting = False
+                return
 
 
 _collections = _FullCollections()
