@@ -9,6 +9,9 @@ pytest.importorskip("napari", reason="the widgets need napari")
 
 from npe2 import PluginManifest
 
+ARTEFACTS = "artefacts"
+"""Folder below the root of the tests."""
+
 
 @pytest.fixture(autouse=True)
 def plugin(npe2pm, plugin_settings):
@@ -102,3 +105,40 @@ def ranked(trail_dock, few, settled):
 
     trail_dock.show_source(source_of_trails(few, "few"))
     return settled(trail_dock)
+
+
+@pytest.fixture
+def keep_picture(request):
+    """Keep a picture of a viewer's whole window as an artefact of the tests; return it."""
+
+    def keep(viewer, name):
+        from napari_uai.trails.pictures import write_picture
+
+        picture = np.ascontiguousarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+        folder = request.config.rootpath / ARTEFACTS
+        folder.mkdir(exist_ok=True)
+        write_picture(picture, folder / f"{name}.png")
+        return picture
+
+    return keep
+
+
+@pytest.fixture(params=[False, True], ids=["synchronous", "asynchronous"])
+def slicing(request):
+    """Either way in which napari may fetch what a layer shows."""
+    from napari.settings import get_settings
+
+    experimental = get_settings().experimental
+    before = experimental.async_
+    experimental.async_ = request.param
+    yield request.param
+    experimental.async_ = before
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say where the pictures of whole windows are, to be looked at."""
+    pictures = sorted((config.rootpath / ARTEFACTS).glob("*.png"))
+    if pictures:
+        terminalreporter.section("pictures of whole windows")
+        for picture in pictures:
+            terminalreporter.line(str(picture))

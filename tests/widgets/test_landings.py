@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -151,3 +153,35 @@ def test_exported_landings_open_again_with_their_verdicts(viewer, shown, tmp_pat
     view.export(tmp_path / "landings.csv")
     [layer] = viewer.open(tmp_path / "landings.csv", plugin="napari-uai")
     assert Review.of_layer(layer).verdicts == ["no", "", ""]
+
+
+def test_a_row_leads_to_its_frame_with_any_kind_of_slicing(slicing, viewer, shown, qtbot):
+    view, _ = shown
+    raw = viewer.layers["raw"]
+    for row, frame in ((1, 150), (2, 400), (0, 300)):
+        view.view.selectRow(row)
+        qtbot.waitUntil(lambda: raw.loaded, timeout=10_000)
+        assert raw.get_value((frame, 5, 4), world=True) == raw.data[frame, 10, 8]
+        qtbot.waitUntil(lambda f=frame: f"frame {f - 100}" in view.picture.title, timeout=10_000)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+def test_a_full_disk_is_told_and_nothing_that_was_accepted_is_lost(shown, notifications, tmp_path):
+    view, layer = shown
+    view.choose(0)
+    view.judge("yes")
+    view.export("/dev/full")
+    assert "choose another place" in notifications[-1]
+    assert view.review.verdicts[0] == layer.features["accepted"].iloc[0] == "yes"
+    view.export(tmp_path / "landings.csv")
+    assert pd.read_csv(tmp_path / "landings.csv")["accepted"].iloc[0] == "yes"
+
+
+def test_a_new_name_of_the_layer_loses_nothing(viewer, shown):
+    view, layer = shown
+    layer.name = "mine"
+    view.choose(0)
+    view.judge("no")
+    assert layer.features["accepted"].iloc[0] == "no"
+    layer.selected_data = {2}
+    assert view.row == 2

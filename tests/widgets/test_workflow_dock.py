@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtWidgets import QTableView
+from qtpy.QtWidgets import QPushButton, QTableView
 from typer.testing import CliRunner
 
 from napari_uai.cli import app
@@ -267,3 +269,75 @@ def test_landings_are_reviewed_again_from_their_layer(viewer, dock, notification
     dock.review()
     assert isinstance(dock.landings, LandingsView)
     assert len(dock.landings.table) == 1
+
+
+def test_the_whole_window_in_use_is_pictured(viewer, open_widget, run, keep_picture, qtbot):
+    viewer.window.resize(1500, 940)
+    [layer] = viewer.open(sample_path("landings.bin"), plugin="napari-uai")
+    widget = open_widget(viewer, TITLE)
+    widget.recording.choose(layer.name)
+    widget.show_recipe("classical")
+    widget.steps.forms["dra"].set_values({"batch_size": 150})
+    run(widget, timeout=120_000)
+    widget.landings.judge("yes")
+    widget.landings.judge("no")
+    qtbot.waitUntil(lambda: "average" in widget.landings.picture.title, timeout=10_000)
+    picture = keep_picture(viewer, "iscat-workflow").astype(int)
+    ring = np.abs(picture - (0xFF, 0xB0, 0x00)).max(axis=2) < 40  # of a landing, and bars
+    assert ring.sum() > 200
+
+
+def test_a_layer_that_is_renamed_or_deleted_mid_way_does_not_matter(viewer, open_widget, qtbot):
+    [layer] = viewer.open(sample_path("landings.bin"), plugin="napari-uai")
+    widget = open_widget(viewer, TITLE)
+    widget.recording.choose(layer.name)
+    widget.show_recipe("classical")
+    widget.steps.forms["dra"].set_values({"batch_size": 150})
+    with qtbot.waitSignal(widget.task.ended, timeout=120_000):
+        widget.run_bar.run_button.click()
+        layer.name = "renamed"
+        qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 100, timeout=60_000)
+        viewer.layers.remove(layer)
+    assert "landing" in widget.run_bar.status.text()
+    assert any("landings (classical)" in made.name for made in viewer.layers)
+    widget.run_bar.run_button.click()  # on the rolling average, which is all there is
+    assert widget.recording.layer() is not None
+    widget.run_bar.cancel_button.click()
+    qtbot.waitUntil(lambda: not widget.task.running, timeout=30_000)
+
+
+def test_two_docks_of_two_viewers_keep_to_themselves(
+    plugin, make_napari_viewer_proxy, open_widget, run, quick, recording
+):
+    viewers = [make_napari_viewer_proxy() for _ in range(2)]
+    docks = []
+    for number, viewer in enumerate(viewers):
+        viewer.add_image(recording[number:], name=f"raw {number}")
+        docks.append(open_widget(viewer, TITLE))
+        docks[-1].show_recipe(quick)
+    for dock in docks:
+        dock.run_bar.run_button.click()
+    for number, (dock, viewer) in enumerate(zip(docks, viewers, strict=True)):
+        wait_until_done(dock)
+        assert dock.run_bar.status.text().startswith("Done")
+        assert all(layer.name.startswith(f"raw {number}") for layer in viewer.layers)
+        assert viewer.layers[1].data.shape[0] == 600 - number - 199
+
+
+def wait_until_done(dock):
+    from qtpy.QtTest import QTest
+
+    for _ in range(1200):
+        if not dock.task.running:
+            return
+        QTest.qWait(50)
+    raise AssertionError("the run did not end")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+def test_a_recipe_that_cannot_be_saved_is_told(dock, notifications, monkeypatch):
+    monkeypatch.setattr(
+        "napari_uai.widgets.recipes.QFileDialog.getSaveFileName", lambda *_: ("/dev/full", "")
+    )
+    dock.findChild(QPushButton, "save").click()
+    assert "choose another place" in notifications[-1]
