@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -463,7 +464,8 @@ def heat_of_classes(
     return maps
 
 
-def parts_of(preset: Preset) -> dict[str, Stage]:
+@cache  # models of their parameters take time to build, and sliders ask for them
+def parts_of(preset: Preset) -> Mapping[str, Stage]:
     """Return the parts of an analysis, whose parameters ``settings`` may change.
 
     Raises
