@@ -7,13 +7,11 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from napari.layers import Image, Labels, Shapes, Tracks
+from napari.layers import Image, Labels, Points, Shapes, Tracks
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_uai.cli import main
-from napari_uai.simulate.settings import TrailSettings
-from napari_uai.simulate.trails import simulate_trails
 from napari_uai.trails.pictures import write_picture
 from napari_uai.trails.writing import write_trails
 from napari_uai.widgets.layers import KEY
@@ -24,36 +22,9 @@ SAMPLE = sample_folder() / "trails"
 DISPLAYED = {"heat", "top", "tracks", "scene"}
 
 
-@pytest.fixture(scope="module")
-def few():
-    return simulate_trails(TrailSettings(trails=60, seed=2)).trails
-
-
 @pytest.fixture
-def settled(qtbot):
-    """Wait until nothing is under way in a dock."""
-
-    def wait(dock, timeout=60_000):
-        def idle():
-            waiting = any(timer.isActive() for timer in dock._timers.values())
-            return not dock.work.busy and not waiting
-
-        qtbot.waitUntil(idle, timeout=timeout)
-        return dock
-
-    return wait
-
-
-@pytest.fixture
-def dock(viewer, open_widget):
-    return open_widget(viewer, "Trail workflow")
-
-
-@pytest.fixture
-def ranked(dock, few, settled):
-    """A dock in which a few trails are ranked."""
-    dock.show_source(source_of_trails(few, "few"))
-    return settled(dock)
+def dock(trail_dock):
+    return trail_dock
 
 
 def of_kind(viewer, kind):
@@ -104,15 +75,20 @@ def test_the_whole_window_in_use_is_pictured(viewer, dock, settled, qtbot, reque
 
 
 def test_top_trails_are_paths_with_per_cents(viewer, ranked):
-    [top] = of_kind(viewer, "top")
+    top, badges = of_kind(viewer, "top")
     assert isinstance(top, Shapes)
+    assert isinstance(badges, Points)
     n = ranked.showing.n_top.value()
     best = ranked.ranking.values[0]
-    labels = top.features["label"].tolist()
-    assert labels[n] == f"{100 * best:.0f} %"
-    assert labels[:n] == [""] * n
+    assert top.features["label"].tolist()[0] == f"{100 * best:.0f} %"
+    assert badges.features["label"].tolist() == top.features["label"].tolist()
+    assert len(badges.data) == n
+    np.testing.assert_allclose(badges.face_color, top.edge_color)
     ranked.showing.n_top.setValue(3)
-    assert len(top.data) == 6
+    assert len(top.data) == len(badges.data) == 3
+    ranked.showing.parts["top"].setChecked(False)
+    assert not top.visible
+    assert not badges.visible
 
 
 def test_export_writes_what_the_command_line_writes(ranked, settled, few, tmp_path, qtbot):

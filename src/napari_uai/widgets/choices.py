@@ -6,9 +6,14 @@ from typing import Any, Literal, TypeAlias
 
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-LayerKind: TypeAlias = Literal["video", "table", "shapes"]
+LayerKind: TypeAlias = Literal["video", "table", "shapes", "labels"]
 NONE = "(none)"
-_WANTED = {"video": "an Image layer", "table": "a Points layer", "shapes": "a Shapes layer"}
+_WANTED = {
+    "video": "an Image layer",
+    "table": "a Points layer",
+    "shapes": "a Shapes layer",
+    "labels": "a Labels layer",
+}
 
 
 class LayerChoice(QComboBox):
@@ -20,7 +25,7 @@ class LayerChoice(QComboBox):
         The viewer.
     kind
         ``video``: Image layers of two or three axes; ``table``: Points layers; ``shapes``: Shapes
-        layers.
+        layers; ``labels``: Labels layers that are not yet a region mask.
     required
         If not, the first entry stands for no layer.
     """
@@ -64,12 +69,15 @@ class LayerChoice(QComboBox):
         self.blockSignals(False)
 
     def _fits(self, layer: Any) -> bool:
-        from napari.layers import Points, Shapes
+        from napari.layers import Labels, Points, Shapes
 
         from napari_uai.widgets.layers import KEY, no_video
 
-        if layer.metadata.get(KEY, {}).get("kind") == "preview":
+        record = layer.metadata.get(KEY, {}).get("kind")
+        if record == "preview":
             return False
+        if self._kind == "labels":
+            return isinstance(layer, Labels) and record != "mask"
         if self._kind == "table":
             return isinstance(layer, Points) and layer.ndim <= 3
         if self._kind == "shapes":

@@ -23,6 +23,7 @@ from napari_uai.widgets.trails.drawing import (
     tracks_look,
     whole_time,
 )
+from napari_uai.widgets.trails.grounds import painted_on
 
 if TYPE_CHECKING:
     from napari_uai.widgets.trails.grounds import Source
@@ -30,10 +31,20 @@ if TYPE_CHECKING:
     from napari_uai.workflow.trails import TrailResult
 
 HEAT, TOP, TRACKS, REGIONS, CHOSEN, SCENE = "heat", "top", "tracks", "regions", "chosen", "scene"
-TRACKED_AT_MOST = 1500
-"""Trails that are drawn as Tracks: the most anomalous of those listed."""
+MASK = "mask"
+BADGES = "per cents"
+BADGE_PX = 28
+"""Diameter of what carries the per cents of a top trail, in px of the screen, but for a border of
+a quarter of it, which vispy adds even to points without one."""
 
-MASK_COLOUR = "#b8f2e6"
+TRACKED_AT_MOST = 1500
+"""Trails that are drawn as Tracks unless more are wanted: the most anomalous of those listed.
+
+Without a graphics card a view of so many takes a tenth of a second, one of 10 000 a third.
+"""
+
+MASK_COLOUR = "#ff4fd8"
+"""Of the region of every class; that of one class has the colour of the class."""
 
 TRAIL_FILLS = 0.6
 """Part of the view that a chosen trail takes."""
@@ -60,6 +71,7 @@ class Display:
         self.source: Source | None = None
         self.colour_by = "score"
         self.time_shown = "just now"
+        self.tracked_at_most = TRACKED_AT_MOST
         self._layers: dict[tuple[str, str], Any] = {}
         self._dropped: set[tuple[str, str]] = set()
         self._hidden_parts: set[str] = {REGIONS}
@@ -81,9 +93,11 @@ class Display:
         tracks
             Layer that they were taken from; hidden, as the trails are drawn anew.
         """
-        self.source = source
+        before, self.source = self.source, source
         self._dropped.clear()
         self._move_to(source)
+        if before is not None:
+            self._move_masks(before, source)
         old = self._layer(SCENE)
         if scene is not None and old is not None and old != scene:
             self._take_away(SCENE)
@@ -91,6 +105,7 @@ class Display:
             self._draw_scene(source, old)
         if tracks is not None:
             tracks.visible = False
+        self.viewer.fit_to_view()
 
     def show_heat(self, result: TrailResult, hidden: frozenset[str]) -> bool:
         """Draw the ordinary traffic of each class over the scene.
@@ -142,16 +157,11 @@ class Display:
             path_of(trails, row, ranking.result.stretches[place])
             for row, place in zip(rows, places, strict=True)
         ]
-        # Text stands in the middle of its shape: each has a point of its own.
-        places_of_text = label_points(paths, parts, (trails.scene.height, trails.scene.width))
-        points = [np.vstack([point, point + 0.01]) for point in places_of_text]
         colours = [RANK_COLOURS[i % len(RANK_COLOURS)] for i in range(len(rows))]
-        features = {
-            "label": [*[""] * len(rows), *labels],
-            "rank": np.tile(np.arange(1, len(rows) + 1), 2),
-            "row": np.tile(np.array(rows, np.int64), 2),
-        }
-        self._shapes(TOP, "top trails", [*paths, *points], [*colours, *colours], features)
+        features = {"label": labels, "rank": np.arange(1, len(rows) + 1), "row": rows}
+        self._shapes(TOP, "top trails", paths, colours, features)
+        size = trails.scene.height, trails.scene.width
+        self._badges(label_points(paths, parts, size), colours, features)
 
     def show_regions(self, result: TrailResult, hidden: frozenset[str]) -> None:
         """Outline ordinary traffic."""
@@ -167,7 +177,7 @@ class Display:
         layer = self._layer(TRACKS)
         if source is None or (layer is None and not self._wanted(TRACKS)):
             return
-        rows = ranking.rows[:TRACKED_AT_MOST]
+        rows = ranking.rows[: self.tracked_at_most]
         if not len(rows):
             if layer is not None:
                 _set_visible(layer, False)  # tracks cannot be empty
@@ -217,6 +227,12 @@ class Display:
         if move:
             self._go_to(source, trails, row, stretch)
 
+    def hide_chosen(self) -> None:
+        """Point out no trail: the one that was is not listed any more."""
+        layer = self._layer(CHOSEN)
+        if layer is not None:
+            _set_visible(layer, False)
+
     def set_part(self, part: str, shown: bool) -> None:
         """Show or hide a kind of layers; those that the user took away come back when shown."""
         self._hidden_parts = self._hidden_parts - {part} if shown else self._hidden_parts | {part}
@@ -227,41 +243,88 @@ class Display:
             if key[0] == part and layer is not None:
                 _set_visible(layer, shown)
 
-    def masks(self) -> dict[str, Any]:
-        """Return what is painted: for each class (``""`` for the others) its Labels layer."""
-        found: dict[str, Any] = {}
+    def masks(self) -> list[tuple[str, Any]]:
+        """Return what is painted: class (``""`` for the others) and Labels layer, in any number."""
+        found = []
         for layer in self.viewer.layers:
             record = layer.metadata.get(KEY, {}) if hasattr(layer, "metadata") else {}
-            if record.get("kind") == "mask" and self._is_of_this_scene(record):
-                found.setdefault(record["class"], layer)
+            if record.get("kind") == MASK and self._is_of_this_scene(record):
+                found.append((record["class"], layer))
         return found
 
-    def new_mask(self, kind: str) -> Any:
-        """Add an empty layer to paint the region of a class in, or return the one there is."""
+    def new_mask(self, kind: str, painted: Any = None) -> Any:
+        """Add a layer to paint the region of a class in, or return the one there is.
+
+        Parameters
+        ----------
+        kind
+            The class; ``""`` for those without one of their own.
+        painted
+            What is painted already, in the scene's size; nothing if None.
+        """
         source = self.source
         if source is None:
             raise BadValueError("there is no scene to paint on: open trails first")
-        layer = self.masks().get(kind)
-        if layer is None:
-            from napari.utils.colormaps import DirectLabelColormap
-
-            scene = source.trails.scene
-            shape = scene.height, scene.width
-            painted = {None: MASK_COLOUR, 0: "transparent"}
-            layer = self.viewer.add_labels(
-                np.zeros(shape, np.uint8),
-                name=f"region: {kind or 'every class'}",
-                **source.ground.flat(shape, source.trails),
-                colormap=DirectLabelColormap(color_dict=painted),
-                opacity=0.3,
-                metadata={KEY: {"kind": "mask", "class": kind, "scene": list(shape)}},
-            )
-            self._below_lines(layer)
-            layer.brush_size = max(scene.width, scene.height) // 24
+        layer = next((layer for known, layer in self.masks() if known == kind), None)
+        if layer is None or painted is not None:
+            layer = self._add_mask(source, kind, painted)
         _set_visible(layer, True)
         self.viewer.layers.selection.active = layer
         layer.mode = "paint"
         return layer
+
+    def take_mask(self, layer: Any, kind: str) -> None:
+        """Take what is painted in a Labels layer of any size as the region of a class."""
+        source = self.source
+        if source is None:
+            raise BadValueError("there is no scene yet: open trails first")
+        painted_on(layer, source)  # refuses what cannot be a region
+        layer.metadata = {**layer.metadata, KEY: self._mask_record(source, kind)}
+        _set_visible(layer, True)
+
+    def show_masks(self, regions: Mapping[str, Any]) -> None:
+        """Replace all regions by others; the layers of those before stay, hidden, as Labels.
+
+        Parameters
+        ----------
+        regions
+            Inside or not by class, of any size: stretched over the scene.
+        """
+        import cv2
+
+        if self.source is None:
+            return
+        for _, layer in self.masks():
+            layer.metadata = {k: v for k, v in layer.metadata.items() if k != KEY}
+            _set_visible(layer, False)
+        scene = self.source.trails.scene
+        for kind, inside in regions.items():
+            size = scene.width, scene.height
+            painted = cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+            layer = self.new_mask(kind, painted)
+            layer.mode = "pan_zoom"
+
+    def _add_mask(self, source: Source, kind: str, painted: Any) -> Any:
+        from napari.utils.colormaps import DirectLabelColormap
+
+        scene = source.trails.scene
+        shape = scene.height, scene.width
+        colour = self._colour_of(kind) if kind else MASK_COLOUR
+        layer = self.viewer.add_labels(
+            np.zeros(shape, np.uint8) if painted is None else painted.astype(np.uint8),
+            name=f"region: {kind or 'every class'}",
+            **source.ground.flat(shape, source.trails),
+            colormap=DirectLabelColormap(color_dict={None: colour, 0: "transparent"}),
+            opacity=0.4,
+            metadata={KEY: self._mask_record(source, kind)},
+        )
+        self._below_lines(layer)
+        layer.brush_size = max(scene.width, scene.height) // 24
+        return layer
+
+    def _mask_record(self, source: Source, kind: str) -> dict[str, Any]:
+        scene = source.trails.scene
+        return {"kind": MASK, "class": kind, "scene": [scene.height, scene.width]}
 
     def _is_of_this_scene(self, record: Mapping[str, Any]) -> bool:
         source = self.source
@@ -355,9 +418,39 @@ class Display:
             layer.features = dict(features)
         _set_visible(layer, part not in self._hidden_parts)
 
+    def _badges(self, points: list[Any], colours: list[str], features: Mapping[str, Any]) -> None:
+        """Show the per cents of the top trails; of one size on the screen, whatever lies below."""
+        source, layer = self.source, self._layer(TOP, BADGES)
+        if source is None or (layer is None and not (points and self._wanted(TOP, BADGES))):
+            return
+        data = np.array(points, np.float64).reshape(-1, 2)
+        if layer is None:
+            with self._kept_selection():
+                layer = self._add_badges(source)
+        layer.data = data
+        layer.features = dict(features)
+        if len(data):
+            layer.face_color = layer.border_color = colours
+        _set_visible(layer, TOP not in self._hidden_parts)
+
+    def _add_badges(self, source: Source) -> Any:
+        place = source.ground.place
+        layer = self.viewer.add_points(
+            np.empty((0, 2)),
+            name="top trails: per cents",
+            scale=place.scale[1:],
+            translate=place.translate[1:],
+            units=place.units[1:],
+            features={"label": np.array([], object)},
+            text={"string": "{label}", "color": "black", "size": 9, "anchor": "center"},
+            canvas_size_limits=(BADGE_PX, BADGE_PX),
+            metadata={KEY: {"kind": TOP}},
+        )
+        self._layers[TOP, BADGES] = layer
+        return layer
+
     def _add_shapes(self, source: Source, part: str, name: str) -> Any:
         place = source.ground.place
-        text = {"string": "{label}", "color": "white", "size": 12, "anchor": "center"}
         layer = self.viewer.add_shapes(
             None,
             ndim=2,
@@ -365,11 +458,13 @@ class Display:
             scale=place.scale[1:],
             translate=place.translate[1:],
             units=place.units[1:],
-            **({"features": {"label": np.array([], object)}, "text": text} if part == TOP else {}),
             opacity=0.9,
             metadata={KEY: {"kind": part}},
         )
         self._layers[part, ""] = layer
+        badges = self._layer(TOP, BADGES)
+        if badges is not None:  # text stays on top
+            self.viewer.layers.move(self.viewer.layers.index(badges), len(self.viewer.layers))
         return layer
 
     def _go_to(self, source: Source, trails: Any, row: int, stretch: tuple[int, int]) -> None:
@@ -419,9 +514,17 @@ class Display:
             elif part == HEAT:
                 layer.colormap = _heat_colormap(self._colour_of(kind))
             else:
-                layer.data = []
+                layer.data = np.empty((0, 2)) if kind == BADGES else []
                 layer.scale, layer.translate = place.scale[1:], place.translate[1:]
                 layer.units = place.units[1:]
+
+    def _move_masks(self, before: Source, source: Source) -> None:
+        """Move what was painted over the scene of other trails, of the same size, to this one."""
+        for _, layer in self.masks():
+            lay, lies = (s.ground.flat(layer.data.shape, s.trails) for s in (before, source))
+            if all(np.allclose(getattr(layer, k), lay[k]) for k in ("scale", "translate")):
+                layer.scale, layer.translate = lies["scale"], lies["translate"]
+                layer.units = lies["units"]
 
     def _draw_scene(self, source: Source, old: Any) -> None:
         data, attributes, _ = scene_layer(source)
@@ -434,7 +537,6 @@ class Display:
                 layer = self.viewer.add_image(data, **attributes)
                 self._layers[SCENE, ""] = layer
                 self.viewer.layers.move(self.viewer.layers.index(layer), 0)
-        self.viewer.fit_to_view()
 
     def _take_away(self, part: str, kind: str = "") -> None:
         layer = self._layers.pop((part, kind), None)

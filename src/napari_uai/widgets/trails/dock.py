@@ -20,10 +20,16 @@ from qtpy.QtWidgets import (
 )
 
 from napari_uai.errors import NapariUaiError
+from napari_uai.widgets.choices import LayerChoice
 from napari_uai.widgets.layers import KEY
 from napari_uai.widgets.trails.classes import ClassList
-from napari_uai.widgets.trails.display import REGIONS, Display
-from napari_uai.widgets.trails.grounds import own_trails, source_of_layer, source_of_trails
+from napari_uai.widgets.trails.display import REGIONS, TRACKS, Display
+from napari_uai.widgets.trails.grounds import (
+    own_trails,
+    painted_on,
+    source_of_layer,
+    source_of_trails,
+)
 from napari_uai.widgets.trails.ranking import SCORE_NAMES, rank
 from napari_uai.widgets.trails.settings import SettingsPage
 from napari_uai.widgets.trails.showing import ShowingPage
@@ -71,6 +77,8 @@ class TrailWorkflow(QWidget):
         self.table = RankedTable()
         self.score = QComboBox()
         self.region_class = QComboBox()
+        self.mask_layer = LayerChoice(self.viewer, "labels")
+        self.take_mask_button = QPushButton("Take layer")
         self.new_mask_button = QPushButton("New region mask")
         self.tiles_button = QPushButton("Tile sheet…")
         self.export_button = QPushButton("Export…")
@@ -96,7 +104,7 @@ class TrailWorkflow(QWidget):
             return
 
         def load(monitor: Monitor) -> Source:
-            return source_of_trails(how.open(wanted, monitor=monitor))
+            return source_of_trails(how.open(wanted, monitor=monitor), options=how.record)
 
         self.work.do(load, self.show_source, first=True)
 
@@ -138,7 +146,12 @@ class TrailWorkflow(QWidget):
             for kind in counts:
                 self.region_class.addItem(kind, kind)
         self.showing.set_times(float(trails.time.min()), float(trails.time.max()), 9)
-        for button in (self.new_mask_button, self.export_button, self.tiles_button):
+        for button in (
+            self.new_mask_button,
+            self.take_mask_button,
+            self.export_button,
+            self.tiles_button,
+        ):
             button.setEnabled(True)
         self.pages.setCurrentIndex(1)
         self._tell_problems(trails.problems)
@@ -175,6 +188,40 @@ class TrailWorkflow(QWidget):
         self._watch_masks()
         self.run_bar.say("Paint the region in which trails count; Ctrl+Z takes a stroke back.")
 
+    def take_mask(self) -> None:
+        """Take a Labels layer of the user as the region of the chosen class."""
+        layer, kind = self.mask_layer.layer(), self.region_class.currentData() or ""
+        if layer is None:
+            self.run_bar.show_error("there is no Labels layer: add one, or a new region mask")
+            return
+        try:
+            self.display.take_mask(layer, kind)
+        except NapariUaiError as error:
+            self.run_bar.show_error(str(error))
+            return
+        self.reset_choices()
+        self.ask()
+        if not np.asarray(layer.data).any():
+            self.run_bar.say("Nothing is painted in it: trails count everywhere until you do.")
+
+    def load_settings(self, path: str | Path) -> None:
+        """Show the settings and masks of an earlier run, or of an export."""
+        from napari_uai.trails.masks import read_mask
+        from napari_uai.workflow.trail_settings import settings_of_run
+
+        try:
+            found = settings_of_run(path)
+            regions = {kind: read_mask(mask).inside for kind, mask in found.masks.items()}
+        except NapariUaiError as error:
+            self.run_bar.show_error(str(error))
+            return
+        self.settings.show_settings(found.preset, found.settings)
+        self.showing.n_top.setValue(found.top)
+        if self.source is not None:
+            self.display.show_masks(regions)
+            self.reset_choices()
+        self.ask()
+
     def export(self, folder: str | Path) -> None:
         """Write what the command line writes into a folder."""
         session, question = self.work.session, self.question
@@ -182,11 +229,13 @@ class TrailWorkflow(QWidget):
             self.run_bar.show_error("there is nothing to export: wait until trails are ranked")
             return
         whole = replace(question, regions=True)
+        options = self.source.options if self.source is not None else {}
 
         def write(monitor: Monitor) -> dict[str, Path]:
             from napari_uai.workflow.trail_outputs import write_trail_results
 
             result = session.answer(whole, monitor=monitor.part(0.0, 0.3))
+            result = replace(result, options=options)
             return write_trail_results(result, folder, monitor=monitor.part(0.3, 1.0))
 
         self.work.do(write, lambda paths: self._exported(paths, folder))
@@ -208,20 +257,24 @@ class TrailWorkflow(QWidget):
     def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002
         """List the viewer's layers anew; napari calls this when they change."""
         self.sources.reset_choices()
+        self.mask_layer.reset_choices()
+        self.take_mask_row.setVisible(self.mask_layer.layer() is not None)
         if self.source is not None and {id(m) for m in self._painted} != {
-            id(m) for m in self.display.masks().values()
+            id(m) for _, m in self.display.masks()
         }:
             self._timers["painted"].start()
 
     def _masks(self) -> dict[str, Any]:
         """Return what is painted, as copies; layers without a stroke do not count."""
-        masks = {}
-        for kind, layer in self.display.masks().items():
-            inside = np.asarray(layer.data) != 0
-            if inside.any():
-                masks[kind] = inside
-        kinds = set(self.source.trails.classes.index) if self.source is not None else set()
-        return {kind: inside for kind, inside in masks.items() if not kind or kind in kinds}
+        masks: dict[str, Any] = {}
+        if self.source is None:
+            return masks
+        kinds = {"", *self.source.trails.classes.index}
+        for kind, layer in self.display.masks():
+            inside = painted_on(layer, self.source)
+            if kind in kinds and inside.any():
+                masks[kind] = inside | masks[kind] if kind in masks else inside
+        return masks
 
     def stop_watching(self) -> None:
         """Take no notice of what is painted from now on."""
@@ -232,11 +285,12 @@ class TrailWorkflow(QWidget):
 
     def _watch_masks(self) -> None:
         """Rank anew after every stroke, undo and fill in a mask."""
-        for layer in self.display.masks().values():
+        masks = [layer for _, layer in self.display.masks()]
+        for layer in masks:
             if layer not in self._painted:
                 for event in _strokes(layer):
                     event.connect(self._repaint)
-        self._painted[:] = self.display.masks().values()
+        self._painted[:] = masks
 
     def _repaint(self, event: Any = None) -> None:  # noqa: ARG002
         self._timers["painted"].start()
@@ -263,7 +317,8 @@ class TrailWorkflow(QWidget):
             self._list()
         masked = f", {result.n_masked_out} outside the region" if result.n_masked_out else ""
         self.run_bar.bar.setValue(1000)
-        self.run_bar.say(f"{len(result.scores)} trails ranked{masked}.")
+        n = len(result.scores)
+        self.run_bar.say(f"{n} trail{'' if n == 1 else 's'} ranked{masked}.")
 
     def _list(self) -> None:
         """List and draw the trails that pass the filters."""
@@ -272,10 +327,26 @@ class TrailWorkflow(QWidget):
         shown = self.showing.filter(self.score.currentText(), self.classes.hidden())
         self.ranking = ranking = rank(self.result, shown)
         self.table.show_ranking(ranking)
-        n = len(self.result.scores)
-        self.listed.setText(f"{len(ranking)} of {n} trails")
+        if self.table.chosen_row() is None:
+            self.display.hide_chosen()
+        self._tell_listed()
         self.display.show_top(ranking, self.showing.n_top.value())
         self._timers["tracks"].start()
+
+    def _tell_listed(self) -> None:
+        """Say how many trails are listed, and how many of them are drawn if not all are."""
+        if self.ranking is None or self.result is None:
+            return
+        listed, drawn = len(self.ranking), self.showing.n_tracks.value()
+        text = f"{listed} of {len(self.result.scores)} trails"
+        if listed > drawn and self.showing.parts[TRACKS].isChecked():
+            text += f", {drawn} drawn"
+        self.listed.setText(text)
+        self.listed.setToolTip(
+            "The most anomalous are drawn over time; how many is set under Show."
+            if listed > drawn
+            else ""
+        )
 
     def _show_other_classes(self) -> None:
         self.display.show_classes(self.classes.hidden())
@@ -290,6 +361,8 @@ class TrailWorkflow(QWidget):
     def _draw_tracks(self) -> None:
         self.display.colour_by = self.showing.colour_by.currentText()
         self.display.time_shown = self.showing.time_shown.currentText()
+        self.display.tracked_at_most = self.showing.n_tracks.value()
+        self._tell_listed()
         if self.ranking is not None:
             self.display.show_tracks(self.ranking)
 
@@ -350,6 +423,13 @@ class TrailWorkflow(QWidget):
         if folder:
             self.export(folder)
 
+    def _ask_and_load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Record of an earlier run", "", "Record of a run (run.json *.json)"
+        )
+        if path:
+            self.load_settings(path)
+
     def _timer(self, milliseconds: int, slot: Any) -> QTimer:
         timer = QTimer(self)
         timer.setSingleShot(True)
@@ -371,7 +451,9 @@ class TrailWorkflow(QWidget):
         self.table.chosen.connect(self._choose)
         self.new_mask_button.clicked.connect(self.new_mask)
         self.tiles_button.clicked.connect(self.show_tiles)
+        self.take_mask_button.clicked.connect(self.take_mask)
         self.export_button.clicked.connect(self._ask_and_export)
+        self.settings.load_asked.connect(self._ask_and_load)
         self.work.answered.connect(self._answered)
         self.run_bar.run_asked.connect(self._run_asked)
         self.viewer.mouse_drag_callbacks.append(self._clicked)
@@ -395,10 +477,12 @@ class TrailWorkflow(QWidget):
             (self.new_mask_button, "new_mask"),
             (self.tiles_button, "tiles"),
             (self.export_button, "export"),
-            (self.region_class, "region_class"),
+            (self.take_mask_button, "take_mask"),
         ):
             button.setObjectName(name)
-            button.setEnabled(name == "region_class")
+            button.setEnabled(False)
+        self.region_class.setObjectName("region_class")
+        self.mask_layer.setObjectName("mask_layer")
         self.pages = pages = QTabWidget()
         pages.setObjectName("pages")
         for page, title in (
@@ -425,15 +509,26 @@ class TrailWorkflow(QWidget):
         masks.addWidget(self.new_mask_button)
         masks.addWidget(QLabel("for"))
         masks.addWidget(self.region_class, 1)
+        self.take_mask_row = QWidget()
+        taken = QHBoxLayout(self.take_mask_row)
+        taken.setContentsMargins(0, 0, 0, 0)
+        taken.addWidget(self.take_mask_button)
+        taken.addWidget(self.mask_layer, 1)
+        self.take_mask_row.setToolTip(
+            "What is painted in this Labels layer, of any size, becomes the region."
+        )
+        self.take_mask_row.setVisible(self.mask_layer.layer() is not None)
         hint = QLabel(
             "Trails count where a region is painted, of all classes or of one; without any, "
-            "everywhere. Undo and redo as in every Labels layer."
+            "everywhere. To leave a place out, fill the scene with the bucket and erase the place. "
+            "Undo and redo as in every Labels layer."
         )
         hint.setWordWrap(True)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.classes)
         layout.addLayout(masks)
+        layout.addWidget(self.take_mask_row)
         layout.addWidget(hint)
         layout.addStretch()
         return page
@@ -457,7 +552,9 @@ class TrailWorkflow(QWidget):
 
 def _strokes(layer: Any) -> tuple[Any, ...]:
     """Return the events of a Labels layer after which another region is painted."""
-    return layer.events.paint, layer.events.data, layer.events.set_data
+    events = layer.events
+    drawn = events.paint, events.data, events.set_data
+    return *drawn, events.scale, events.translate, events.rotate, events.affine
 
 
 def _let_go(viewer: Any, display: Display, clicked: Any, dock: TrailWorkflow) -> None:

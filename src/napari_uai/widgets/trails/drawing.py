@@ -22,8 +22,14 @@ MOST_VERTICES = 60_000
 OPEN_VERTICES = 250_000
 """Of tracks that a file is opened as."""
 
-PATH_POINTS = 40
-"""Of each of the top trails; napari triangulates them."""
+PATH_POINTS = 60
+"""At most, of each of the top trails; napari triangulates them."""
+
+_LOOKED_AT = 2000
+"""Samples of a trail that are looked at to draw it."""
+
+_FINEST = 480
+"""Part of the scene's longest side by which a drawn way may be off: half of a line's width."""
 
 LABEL_MARGIN = 0.03
 """Of the scene's longest side: half of what a label takes when all of the scene is shown."""
@@ -169,13 +175,42 @@ def heat_colours(colour: str) -> npt.NDArray[np.float32]:
 
 
 def path_of(trails: Trails, row: int, part: tuple[int, int] | None = None) -> npt.NDArray[Any]:
-    """Return (n, 2) y and x of a trail, or of a stretch of it, with few points; px of the scene."""
+    """Return the way of a trail, or of a stretch of it, with as few points as look the same.
+
+    Parameters
+    ----------
+    trails
+        Trails.
+    row
+        Which one.
+    part
+        First sample of the stretch, and the one after its last.
+
+    Returns
+    -------
+    ndarray
+        (n, 2) y and x in px of the scene, n from 2 to :data:`PATH_POINTS`. No corner is farther
+        from the way than a line is wide, unless the way has more corners than that.
+
+    Notes
+    -----
+    Ramer, Comput. Graph. Image Process. 1 (1972), doi:10.1016/S0146-664X(72)80017-0.
+    """
+    import cv2
+
     here = trails.trail(row)
     first, end = (here.start, here.stop) if part is None else (here.start + i for i in part)
     end = max(end, first + 1)
-    picks = np.unique(np.rint(np.linspace(first, end - 1, PATH_POINTS)).astype(np.int64))
-    points = np.column_stack([trails.y[picks], trails.x[picks]]).astype(np.float64)
-    return points if len(points) > 1 else np.vstack([points, points + 0.5])
+    step = max((end - first) // _LOOKED_AT, 1)
+    picks = np.unique([*range(first, end, step), end - 1])
+    points = np.column_stack([trails.y[picks], trails.x[picks]]).astype(np.float32)
+    apart = max(trails.scene.width, trails.scene.height) / _FINEST
+    kept = cv2.approxPolyDP(points, apart, False)[:, 0]
+    while len(kept) > PATH_POINTS:
+        apart *= 1.5
+        kept = cv2.approxPolyDP(points, apart, False)[:, 0]
+    path = kept.astype(np.float64)
+    return path if len(path) > 1 else np.vstack([path, path + 0.5])
 
 
 def label_points(

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
-from napari_uai.widgets.layers import KEY, Place
+from napari_uai.widgets.layers import KEY, NOWHERE_ELSE, Place, place_of, world_matrix
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
     from napari_uai.trails.table import Trails
 
 Float: TypeAlias = npt.NDArray[np.float64]
 
 TRAIL_AXES = ("time", "y", "x")
+
+SCENE_SIDES_PX = (64, 4096)
+"""Longest side of a scene as the positions of a layer say; others are in other units than px."""
+
+USUAL_SIDE_PX = 1024
+"""Longest side that such a scene gets."""
 
 PARTICLE_FEATURES = ("particle", "track", "track_id", "trail")
 
@@ -108,14 +118,18 @@ class Source:
     trails: Trails
     ground: Ground
     name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """How a file was read, as it stands in run.json."""
 
 
-def source_of_trails(trails: Trails, name: str = "") -> Source:
+def source_of_trails(
+    trails: Trails, name: str = "", *, options: Mapping[str, Any] | None = None
+) -> Source:
     """Return trails that were read from a file: a second is a step, a px of the scene is a px."""
     name = name or _name_of(trails)
     record = {"source": str(trails.source) if trails.source else None, "name": name}
     place = Place(name=name, units=("second", "pixel", "pixel"), record=record)
-    return Source(trails, Ground(place, float(trails.time.min())), name)
+    return Source(trails, Ground(place, float(trails.time.min())), name, options or {})
 
 
 def source_of_layer(layer: Any, picture: Any = None) -> Source:
@@ -133,9 +147,8 @@ def source_of_layer(layer: Any, picture: Any = None) -> Source:
     Raises
     ------
     NapariUaiError
-        If the tracks are in three dimensions or have less than two samples.
+        If the tracks are not in time, y and x, are rotated, or have less than two samples.
     """
-    from napari_uai.trails.arrays import trails_of_tracks
     from napari_uai.trails.table import Trails
 
     if layer is None:
@@ -146,16 +159,56 @@ def source_of_layer(layer: Any, picture: Any = None) -> Source:
     rate = float(record.get("frame_rate_hz") or 1.0)
     if isinstance(kept, Trails):
         return Source(kept, Ground(place, float(kept.time.min()), rate), layer.name)
-    data = tracks_of(layer)
-    image, size = _scene_of(picture, place, data)
-    offset = np.minimum(data[:, 2:].min(axis=0), 0.0) if data.shape[1] == 4 else np.zeros(2)
-    moved = data.copy()
-    if data.shape[1] == 4:
-        moved[:, 2:] -= offset  # positions above or left of 0 would lie outside the scene
-    trails = trails_of_tracks(moved, frame_rate_hz=rate, scene_size=size)
-    trails = replace(trails, scene=replace(trails.scene, image=image))
-    trails = _with_classes(trails, data, layer.features)
-    return Source(trails, Ground(place.moved((0, *offset)), 0.0, rate), layer.name)
+    table = samples_of(layer)
+    trails, place = _trails_of(table, picture, place, rate)
+    return Source(trails, Ground(place, 0.0, rate), layer.name)
+
+
+def painted_on(layer: Any, source: Source) -> npt.NDArray[np.bool_]:
+    """Return where a Labels layer is painted, as the viewer shows it over the scene.
+
+    Parameters
+    ----------
+    layer
+        Of two axes; of any size, wherever it lies.
+    source
+        Trails, and where their scene lies.
+
+    Returns
+    -------
+    ndarray
+        Rows and columns of the scene; bool. What the layer does not cover is not painted.
+
+    Raises
+    ------
+    BadValueError
+        If the layer has more axes.
+    """
+    import cv2
+
+    if layer.ndim != 2:
+        raise BadValueError(
+            f"layer {layer.name!r} has {layer.ndim} axes: paint the region in a layer of rows and "
+            "columns, as 'New region mask' adds"
+        )
+    scene = source.trails.scene
+    painted = np.asarray(layer.data) != 0
+    own = source.ground.flat((scene.height, scene.width), source.trails)
+    lies = np.diag([*own["scale"], 1.0])
+    lies[:2, 2] = own["translate"]
+    to_layer = np.linalg.inv(world_matrix(layer)[1:, 1:]) @ lies
+    if painted.shape == (scene.height, scene.width) and np.allclose(to_layer, np.eye(3)):
+        return painted
+    swapped = to_layer[[1, 0]][:, [1, 0, 2]]  # x before y
+    return np.asarray(
+        cv2.warpAffine(
+            painted.astype(np.uint8),
+            swapped,
+            (scene.width, scene.height),
+            flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+        )
+        != 0
+    )
 
 
 def linked_by(layer: Any) -> str | None:
@@ -164,19 +217,43 @@ def linked_by(layer: Any) -> str | None:
     return next((names[name] for name in PARTICLE_FEATURES if name in names), None)
 
 
-def tracks_of(layer: Any) -> Float:
-    """Return the samples of a Tracks layer, or of linked points: identity, t, y, x."""
+def samples_of(layer: Any) -> pd.DataFrame:
+    """Return the samples of a Tracks layer, or of linked points.
+
+    Parameters
+    ----------
+    layer
+        In time, y and x.
+
+    Returns
+    -------
+    DataFrame
+        ``trail, frame, y, x`` in data coordinates, and ``class`` if a feature tells it; points
+        that are no particle's, and those without a position, are left out.
+    """
+    import pandas as pd
+
     data = np.asarray(layer.data, np.float64)
     if hasattr(layer, "tail_length"):
-        return data
-    feature = linked_by(layer)
-    if feature is None:
-        raise BadValueError(
-            f"layer {layer.name!r} does not say which points are one particle: link them first"
-        )
-    identity = layer.features[feature].to_numpy(np.float64)
-    linked = np.isfinite(identity) & (identity >= 0)
-    return np.column_stack([identity, data])[linked]
+        identity, data = pd.Series(data[:, 0]), data[:, 1:]
+    else:
+        feature = linked_by(layer)
+        if feature is None:
+            raise BadValueError(
+                f"layer {layer.name!r} does not say which points are one particle: link them first"
+            )
+        identity = layer.features[feature].reset_index(drop=True)
+    table = pd.DataFrame(data, columns=["frame", "y", "x"])
+    table.insert(0, "trail", identity.astype(object).map(_plain))
+    features = layer.features.reset_index(drop=True)
+    kind = next((c for c in features.columns if str(c).lower() in ("class", "label")), None)
+    if kind is not None:
+        table["class"] = features[kind].astype(object).map(_plain)
+    if pd.api.types.is_numeric_dtype(identity.dtype):
+        known = (identity >= 0).to_numpy()  # linkers give -1 to what is nobody's
+    else:
+        known = identity.notna().to_numpy()
+    return table[known & np.isfinite(data).all(axis=1)].reset_index(drop=True)
 
 
 def own_trails(layer: Any) -> bool:
@@ -196,39 +273,69 @@ def _name_of(trails: Trails) -> str:
 
 
 def _place(layer: Any) -> Place:
-    if layer.ndim != 3:
+    if layer.ndim != len(TRAIL_AXES):
         raise BadValueError(
-            f"layer {layer.name!r} is in {layer.ndim - 1} dimensions and time: choose tracks of "
-            "time, y and x"
+            f"layer {layer.name!r} has {layer.ndim} axes: choose tracks of time, y and x"
         )
-    return Place(
-        name=layer.name,
-        scale=tuple(map(float, layer.scale)),  # type: ignore[arg-type]
-        translate=tuple(map(float, layer.translate)),  # type: ignore[arg-type]
-        units=tuple(map(str, layer.units)),
-        record={"name": layer.name, "source": layer.source.path},
+    place = place_of(layer)
+    if place.affine != NOWHERE_ELSE:
+        raise BadValueError(
+            f"layer {layer.name!r} is rotated, sheared or linked with another: choose one that is "
+            "not"
+        )
+    record = {"name": layer.name, "source": layer.source.path}
+    return replace(place, name=layer.name, record=record)
+
+
+def _trails_of(
+    table: pd.DataFrame, picture: Any, place: Place, rate_hz: float
+) -> tuple[Trails, Place]:
+    """Return the trails of samples in data coordinates, and the place of their scene."""
+    from napari_uai.trails.arrays import trails_of_frame
+
+    if table.empty:
+        raise BadValueError(f"layer {place.name!r} has no sample with a position: choose another")
+    image, size = _scene_of(picture, place, table)
+    position = table[["y", "x"]].to_numpy(np.float64)
+    # Positions above or left of 0 would lie outside the scene.
+    offset = np.zeros(2) if size else np.minimum(position.min(axis=0), 0.0)
+    reach = float((position - offset).max()) + 1.0
+    low, high = SCENE_SIDES_PX
+    factor = 1.0 if size or low <= reach <= high else USUAL_SIDE_PX / reach
+    position = (position - offset) * factor
+    if size is None:
+        width, height = np.maximum(np.floor(position.max(axis=0) + 0.5).astype(int) + 1, 2)[::-1]
+        size = int(width), int(height)
+    trails = trails_of_frame(
+        table.assign(y=position[:, 0], x=position[:, 1]),
+        frame_rate_hz=rate_hz,
+        scene_size=size,
+        normalized=False,
     )
+    moved = place.moved((0, *offset))
+    step, height_of_px, width_of_px = place.scale
+    scale = step, height_of_px / factor, width_of_px / factor
+    trails = replace(trails, scene=replace(trails.scene, image=image))
+    return trails, replace(moved, scale=scale)
 
 
 def _scene_of(
-    picture: Any, place: Place, data: Float
+    picture: Any, place: Place, table: pd.DataFrame
 ) -> tuple[npt.NDArray[np.uint8] | None, tuple[int, int] | None]:
     """Return what an Image layer shows, as the scene of tracks at a place, and the scene's size."""
     if picture is None:
         return None, None
+    position = table[["y", "x"]].to_numpy(np.float64)
     shape = picture.data.shape[-3:-1] if picture.rgb else picture.data.shape[-2:]
-    fits = np.allclose(picture.scale[-2:], place.scale[1:]) and np.allclose(
-        picture.translate[-2:], place.translate[1:]
+    fits = (
+        np.allclose(picture.scale[-2:], place.scale[1:])
+        and np.allclose(picture.translate[-2:], place.translate[1:])
+        and position.min() >= -0.5
+        and bool((position.max(axis=0) <= np.array(shape)).all())
+        and min(shape) >= 2
     )
-    if not fits or data.shape[1] != 4 or data[:, 2:].min() < -0.5:
-        return (
-            None,
-            None,
-        )  # it lies elsewhere, as napari shows: the trails have a scene of their own
-    size = (int(shape[1]), int(shape[0]))
-    if (data[:, 2:].max(axis=0) > np.array(shape)).any() or min(size) < 2:
-        return None, None
-    return _as_rgb(picture), size
+    # One that lies elsewhere, as napari shows, is not the scene: the trails have one of their own.
+    return (_as_rgb(picture), (int(shape[1]), int(shape[0]))) if fits else (None, None)
 
 
 def _as_rgb(picture: Any) -> npt.NDArray[np.uint8]:
@@ -244,18 +351,6 @@ def _as_rgb(picture: Any) -> npt.NDArray[np.uint8]:
     low, high = picture.contrast_limits
     grey = np.clip((frame.astype(np.float64) - low) / max(high - low, 1e-12), 0, 1)
     return np.repeat(np.rint(255 * np.nan_to_num(grey)).astype(np.uint8)[..., None], 3, axis=2)
-
-
-def _with_classes(trails: Trails, data: Float, features: Any) -> Trails:
-    """Take over the class of each track from a feature of that name."""
-    column = next((c for c in features.columns if str(c).lower() in ("class", "label")), None)
-    if column is None:
-        return trails
-    if len(features) != len(data):
-        return trails  # of linked points, some are nobody's
-    first = dict(zip(data[::-1, 0].tolist(), features[column].tolist()[::-1], strict=True))
-    names = [str(_plain(first.get(float(name), ""))) for name in trails.table["trail"]]
-    return replace(trails, table=trails.table.assign(**{"class": names}))
 
 
 def _plain(value: Any) -> Any:

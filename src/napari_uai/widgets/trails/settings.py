@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
     QComboBox,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -39,10 +40,13 @@ class SettingsPage(QWidget):
         The user changed a setting.
     threshold_moved
         The user wants to see regions.
+    load_asked
+        The user wants the settings of an earlier run.
     """
 
     changed = Signal()
     threshold_moved = Signal()
+    load_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,6 +108,21 @@ class SettingsPage(QWidget):
         self.linked.setChecked(False)
         self.changed.emit()
 
+    def show_settings(self, preset: Preset, settings: tuple[str, ...]) -> None:
+        """Show what differs from a preset, as :meth:`settings` returns it."""
+        from napari_uai.workflow.trails import checked_settings
+
+        parts = checked_settings(preset, settings)
+        before = self.blockSignals(True)
+        self.preset.setCurrentText(preset)
+        self.linked.setChecked(False)
+        values: dict[str, Any] = {}
+        for part in parts.values():
+            values = {**part, **values}  # the first that has it, as among settable parameters
+        self._show_values({**self._defaults, **values})
+        self.blockSignals(before)
+        self.changed.emit()
+
     def _show_values(self, values: Mapping[str, Any]) -> None:
         before = self.blockSignals(True)
         self._form.set_values({name: values[name] for name in self._form.editors})
@@ -152,8 +171,15 @@ class SettingsPage(QWidget):
         defaults = QPushButton("Defaults")
         defaults.setObjectName("defaults")
         defaults.clicked.connect(self.reset)
+        load = QPushButton("Load settings…")
+        load.setObjectName("load_settings")
+        load.setToolTip("Of an earlier run or export: its run.json, with its masks.")
+        load.clicked.connect(self.load_asked)
+        buttons = QHBoxLayout()
+        buttons.addWidget(defaults)
+        buttons.addWidget(load)
         layout.addWidget(more)
-        layout.addWidget(defaults)
+        layout.addLayout(buttons)
         self._layout.insertWidget(1, body)
         self._body = body
         self._show_values(self._defaults)

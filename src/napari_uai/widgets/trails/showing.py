@@ -7,7 +7,14 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from napari_uai.widgets.forms import WheelGuard, add_row, form_layout
-from napari_uai.widgets.trails.display import COLOUR_FEATURES, HEAT, REGIONS, TOP, TRACKS
+from napari_uai.widgets.trails.display import (
+    COLOUR_FEATURES,
+    HEAT,
+    REGIONS,
+    TOP,
+    TRACKED_AT_MOST,
+    TRACKS,
+)
 from napari_uai.widgets.trails.ranking import Filter
 
 STEPS = 1000
@@ -42,19 +49,25 @@ class ShowingPage(QWidget):
         self.time.setValue((0, STEPS))
         self.n_top = QSpinBox()
         self.n_top.setRange(1, 50)
+        self.n_tracks = QSpinBox()
+        self.n_tracks.setRange(1, 10**6)
+        self.n_tracks.setSingleStep(500)
+        self.n_tracks.setValue(TRACKED_AT_MOST)
+        self.n_tracks.setKeyboardTracking(False)
         self.colour_by, self.time_shown = QComboBox(), QComboBox()
         self.colour_by.addItems(list(COLOUR_FEATURES))
         self.time_shown.addItems(["just now", "until now", "whole"])
         self.parts = {part: QCheckBox(text) for part, text in PARTS.items()}
         self._least_label, self._time_label = QLabel(), QLabel()
         self._start_s, self._end_s = 0.0, 0.0
-        for name in ("least", "time", "n_top", "colour_by", "time_shown"):
+        for name in ("least", "time", "n_top", "n_tracks", "colour_by", "time_shown"):
             getattr(self, name).setObjectName(name)
         self._lay_out()
         self._tell_labels()
         self.least.valueChanged.connect(self._filter)
         self.time.valueChanged.connect(self._filter)
         self.n_top.valueChanged.connect(self.filtered)
+        self.n_tracks.valueChanged.connect(self.drawn_otherwise)
         self.colour_by.currentTextChanged.connect(self.drawn_otherwise)
         self.time_shown.currentTextChanged.connect(self.drawn_otherwise)
         for part, box in self.parts.items():
@@ -115,9 +128,16 @@ class ShowingPage(QWidget):
         drawn = QWidget()
         rows = form_layout(drawn)
         add_row(rows, "Top trails", self.n_top, "Drawn with their per cents, and on tile sheets.")
+        add_row(
+            rows,
+            "Drawn over time",
+            self.n_tracks,
+            "At most so many trails, the most anomalous of those listed. More take longer to "
+            "draw; without a graphics card 10 000 make the view slow.",
+        )
         add_row(rows, "Colours by", self.colour_by, "Of the trails over time.")
         add_row(rows, "Trails over time", self.time_shown, "Follows the slider of time.")
-        for box in (self.n_top, self.colour_by, self.time_shown):
+        for box in (self.n_top, self.n_tracks, self.colour_by, self.time_shown):
             guard.watch(box)
         layout.addWidget(drawn)
         layout.addStretch()

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_uai.widgets.choices import identity, layer_of
 from napari_uai.widgets.forms import add_row, form_layout
 
 if TYPE_CHECKING:
@@ -55,14 +56,18 @@ class SourcePanel(QWidget):
         self.location, self.camera = QComboBox(), QComboBox()
         self.columns = QLineEdit()
         self.columns.setPlaceholderText("only for numbers without names: frame,trail,x,y")
+        self.frame_rate = QLineEdit()
+        self.frame_rate.setPlaceholderText("Hz, where a file counts frames: 1")
+        self.scene = QLineEdit()
+        self.scene.setPlaceholderText("1280x720, or the path of a picture")
         self.guessed = QCheckBox("Positions that the tracker only guessed count, too")
         self.guessed.setChecked(True)
         self.open_button = QPushButton("Open")
         self.tracks, self.picture = QComboBox(), QComboBox()
         self.use_button = QPushButton("Use this layer")
         for name in (
-            "path", "location", "camera", "columns", "guessed", "open_button",
-            "tracks", "picture", "use_button",
+            "path", "location", "camera", "columns", "frame_rate", "scene", "guessed",
+            "open_button", "tracks", "picture", "use_button",
         ):  # fmt: skip
             getattr(self, name).setObjectName(name)
         self._lay_out()
@@ -83,29 +88,37 @@ class SourcePanel(QWidget):
         Raises
         ------
         BadValueError
-            If none is named.
+            If none is named, or it is said wrongly how it is to be read.
         """
         from napari_uai.errors import BadValueError
-        from napari_uai.workflow.trails import TrailSource
+        from napari_uai.workflow.trails import TrailSource, scene_of_text
 
-        text = self.path.text().strip().strip('"')
+        text = _path_in(self.path)
         if not text:
             raise BadValueError("no trails are named: choose a folder or a file first")
+        rate, scene = self.frame_rate.text().strip(), _path_in(self.scene)
+        try:
+            rate_hz = float(rate) if rate else None
+        except ValueError:
+            raise BadValueError(f"frame rate {rate!r} is no number: write Hz, as 25") from None
         source = TrailSource(
             location=self.location.currentText() or None,
             camera=self.camera.currentText() or None,
             keep_extrapolated=self.guessed.isChecked(),
+            frame_rate_hz=rate_hz,
             columns=self.columns.text().strip() or None,
+            scene=scene_of_text(scene) if scene else None,
         )
         return Path(text), source
 
     def chosen_layers(self) -> tuple[Any, Any]:
         """Return the chosen Tracks layer and the picture below it; None for none."""
-        layers = self._viewer.layers
-        names = [box.currentData() for box in (self.tracks, self.picture)]
-        # A list that is indexed by name, too.
-        found = [layers[name] if name in layers else None for name in names]  # noqa: SIM401
-        return found[0], found[1]
+        tracks, picture = (layer_of(self._viewer, b.currentData()) for b in self._layer_boxes)
+        return tracks, picture
+
+    @property
+    def _layer_boxes(self) -> tuple[QComboBox, QComboBox]:
+        return self.tracks, self.picture
 
     def reset_choices(self) -> None:
         """List the viewer's layers anew; those chosen stay."""
@@ -118,13 +131,13 @@ class SourcePanel(QWidget):
             return layer.metadata.get(KEY, {}).get("kind") not in ("tracks", "heat")
 
         newest_first = [layer for layer in reversed(self._viewer.layers) if foreign(layer)]
-        tracks = [
-            layer.name
+        tracks: list[Any] = [
+            (layer.name, identity(layer))
             for layer in newest_first
             if isinstance(layer, Tracks) or (isinstance(layer, Points) and linked_by(layer))
         ]
         pictures = [
-            layer.name
+            (layer.name, identity(layer))
             for layer in newest_first
             if isinstance(layer, Image) and not layer.multiscale
         ]
@@ -137,7 +150,7 @@ class SourcePanel(QWidget):
         from napari_uai.trails.scv2 import list_reports
         from napari_uai.widgets.trail_readers import holds_reports
 
-        text = self.path.text().strip().strip('"')
+        text = _path_in(self.path)
         some = bool(text) and Path(text).is_dir() and holds_reports(Path(text))
         self._reports = list_reports(Path(text)) if some else []
         _fill(self.location, list(dict.fromkeys(r.location for r in self._reports)))
@@ -170,6 +183,8 @@ class SourcePanel(QWidget):
         how_rows = form_layout(how)
         how_rows.addRow(self.guessed)
         add_row(how_rows, "Columns", self.columns, "What the columns of a text without names are.")
+        add_row(how_rows, "Frame rate", self.frame_rate, "Frames per second.")
+        add_row(how_rows, "Scene", self.scene, "Size of the camera's picture, or a picture.")
         more = QCollapsible("How files are read", expandedIcon="▾", collapsedIcon="▸")
         more.addWidget(how)
         layer = QWidget()
@@ -217,6 +232,11 @@ class SourcePanel(QWidget):
         self.set_path(path)
         if len(self._reports) <= 1:
             self.open_asked.emit()
+
+
+def _path_in(line: QLineEdit) -> str:
+    """Return what stands in a line, without the quotes that systems put around copied paths."""
+    return line.text().strip().strip('"')
 
 
 def _fill(box: QComboBox, entries: list[Any]) -> None:

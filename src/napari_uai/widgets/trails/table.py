@@ -60,12 +60,14 @@ class RankedTable(QTableView):
 
     def show_ranking(self, ranking: Ranking) -> None:
         """List other trails; the chosen one stays chosen if it is among them."""
-        before = self.chosen_row()
+        index = self.currentIndex()
+        before = self.ranks.name_at(index.row()) if index.isValid() else None
         self._telling = False
         self.ranks.show_ranking(ranking)
         self._telling = True
-        if before is not None:
-            self.choose(before, tell=False)
+        place = None if before is None else self.ranks.place_of_name(before)
+        if place is not None:
+            self.choose(self.ranks.trail_at(place), tell=False)
 
     def choose(self, row: int, *, tell: bool = True) -> None:
         """Choose a trail by its row among the trails; nothing happens if it is not listed."""
@@ -130,6 +132,17 @@ class RankingModel(QAbstractTableModel):
         if self._ranking is None:
             return None
         found = np.flatnonzero(self._ranking.rows[self._order] == row)
+        return int(found[0]) if len(found) else None
+
+    def name_at(self, place: int) -> str:
+        """Return the name of the trail in a row of the table."""
+        return str(self._columns["trail"][self._order[place]])
+
+    def place_of_name(self, name: str) -> int | None:
+        """Return the row of the table of a trail by its name, which no mask changes."""
+        if self._ranking is None:
+            return None
+        found = np.flatnonzero(self._columns["trail"][self._order] == name)
         return int(found[0]) if len(found) else None
 
     def rowCount(self, parent: QModelIndex = _NOWHERE) -> int:
