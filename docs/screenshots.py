@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import napari
 from qtpy.QtWidgets import QApplication
 from superqt import QCollapsible
+
+from napari_uai.workflow.samples import sample_path
 
 FOLDER = Path(__file__).parent / "images"
 BATCH_SIZE = 200
@@ -19,6 +22,7 @@ def main() -> None:
     """Take all pictures."""
     FOLDER.mkdir(exist_ok=True)
     landings()
+    linked()
     trails()
 
 
@@ -37,7 +41,7 @@ def trails() -> None:
     settle(0.5)
     viewer.fit_to_view()
     settle(1.0)
-    save(viewer.screenshot(canvas_only=False, flash=False), FOLDER / "trails-napari.png")
+    save(window(viewer), FOLDER / "trails-napari.png")
     viewer.close()
 
 
@@ -60,9 +64,48 @@ def landings() -> None:
     landings.landings.judge("yes")
     landings.steps.findChild(QCollapsible, "dra").expand(animate=False)
     viewer.fit_to_view()
-    settle(8.0)  # notifications fade
-    save(viewer.screenshot(canvas_only=False, flash=False), FOLDER / "napari.png")
+    settle(1.0)
+    save(window(viewer), FOLDER / "napari.png")
     viewer.close()
+
+
+def linked() -> None:
+    """Link the sample fluorescence with the sample recording; take a picture of both."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 780)
+    video, truth = viewer.open_sample("napari-uai", "landings")
+    [second] = viewer.open_sample("napari-uai", "fluorescence")
+    _, link = widget(viewer, "Link a second recording")
+    link.first.choose(video.name)
+    link.second.choose(second.name)
+    link.take_rates()
+    known = json.loads(sample_path("fluorescence_truth.json").read_text())["settings"]
+    for name in ("first_frame", "rotation_deg", "shift_rows", "shift_columns"):
+        link.fields[name].setValue(known[name])
+    link.link()
+    _, average = widget(viewer, "Differential rolling average")
+    average.choices[0].choose(video.name)
+    average.form.set_values({"batch_size": BATCH_SIZE})
+    run(average)
+    viewer.dims.set_point(0, truth.data[-1, 0])
+    for layer in (video, truth):
+        layer.visible = False
+    second.opacity = 0.6
+    viewer.layers.move(viewer.layers.index(second), len(viewer.layers))
+    link.parent().raise_()
+    viewer.fit_to_view()
+    settle(1.0)
+    save(window(viewer), FOLDER / "linked.png")
+    viewer.close()
+
+
+def window(viewer: Any) -> Any:
+    """Return a picture of the whole window, without notifications that would fade."""
+    for shown in QApplication.allWidgets():
+        if type(shown).__name__ == "NapariQtNotification":
+            shown.close()
+    settle(0.3)
+    return viewer.screenshot(canvas_only=False, flash=False)
 
 
 def widget(viewer: Any, title: str) -> tuple[Any, Any]:

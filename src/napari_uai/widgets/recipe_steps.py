@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from napari_uai.workflow.recipes import Recipe, Step
 
-_STATE_WIDTH = 52
+_ROOM = 10
+_WIDEST = "✓ 99999 s"
 
 
 class RecipeSteps(QWidget):
@@ -79,7 +80,7 @@ class RecipeSteps(QWidget):
     def show_seconds(self, seconds: Mapping[str, float]) -> None:
         """Show what each stage took."""
         for name, state in self.states.items():
-            state.setText(f"✓ {seconds[name]:.1f} s" if name in seconds else "")
+            state.setText(_took(seconds[name]) if name in seconds else "")
 
     def _row(self, number: int, step: Step) -> QWidget:
         row = QWidget()
@@ -87,13 +88,14 @@ class RecipeSteps(QWidget):
         across.setContentsMargins(0, 0, 0, 0)
         across.setSpacing(4)
         section = self._section(number, step)
-        height = section.toggleButton().sizeHint().height()
+        height = self.fontMetrics().height() + _ROOM
+        section.toggleButton().setFixedHeight(height)  # its style would make it higher later
         switch = self.switches[step.name] = self._switch(step)
         switch.toggled.connect(section.setEnabled)
         switch.setFixedHeight(height)
         state = self.states[step.name] = QLabel("")
         state.setObjectName(f"state_{step.name}")
-        state.setFixedSize(_STATE_WIDTH, height)
+        state.setFixedSize(self.fontMetrics().horizontalAdvance(_WIDEST), height)
         state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         across.addWidget(switch, 0, Qt.AlignmentFlag.AlignTop)
         across.addWidget(section, 1)
@@ -134,6 +136,10 @@ class RecipeSteps(QWidget):
         self._first[step.name] = form.values()
         section.addWidget(form)
         return section
+
+
+def _took(seconds: float) -> str:
+    return f"✓ {seconds:.1f} s" if seconds < 10 else f"✓ {seconds:.0f} s"
 
 
 def _refers(value: Any) -> bool:
