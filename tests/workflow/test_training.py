@@ -224,3 +224,16 @@ def test_the_command_line_names_the_devices(tmp_path, capsys):
     given = ["r.npy", "--out", str(tmp_path / "w.safetensors"), "--device", "gpu"]
     assert main(["train", *given]) == 2
     assert "no device 'gpu': choose auto, cpu, cuda, mps" in capsys.readouterr().err
+
+
+def test_a_rolling_average_too_large_for_memory_is_read_as_it_is_needed(
+    recording, recipe, tmp_path, monkeypatch
+):
+    settings = [*SMALL, "training.epochs=1"]
+    losses = {}
+    for kept in (2**30, 0):
+        monkeypatch.setattr("napari_uai.workflow.training.KEPT_BYTES", kept)
+        out = tmp_path / f"{kept}.safetensors"
+        made = train_on_recording(recording, out, recipe=recipe, settings=settings)
+        losses[kept] = made.history["validation_loss"]
+    np.testing.assert_allclose(losses[0], losses[2**30], rtol=1e-5)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy as np
 
 from napari_uai.errors import BadValueError, RecipeError
 from napari_uai.fastdvdnet.loading import torch_module
@@ -13,6 +16,7 @@ from napari_uai.fastdvdnet.settings import Device, NetworkSettings, TrainingSett
 from napari_uai.fastdvdnet.stages import background_weights
 from napari_uai.fastdvdnet.training_files import writable_target
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.videos.frames import compute_video, frames_of
 from napari_uai.workflow.batch import Layout
 from napari_uai.workflow.catalogue import Offset, nearest
 from napari_uai.workflow.recipes import RECORDING, Recipe, Step, load_recipe, toml_value
@@ -35,6 +39,9 @@ PURPOSE = "training"
 
 READING = 0.05
 """Share of the progress bar that making the rolling average takes."""
+
+KEPT_BYTES = 2**30
+"""Rolling averages up to this size are computed once: training takes each frame many times."""
 
 Settings = TypeVar("Settings")
 Told: TypeAlias = Callable[["pd.DataFrame"], None]
@@ -187,6 +194,11 @@ class TrainingPlan:
         self, video: Video, *, on_epoch: Told | None = None, monitor: Monitor = SILENT
     ) -> Training:
         """Train on a rolling average; see :func:`train_on_recording`."""
+        frames = frames_of(video)
+        size = np.dtype(frames.dtype).itemsize * math.prod(frames.shape)
+        if size <= KEPT_BYTES:
+            kept = monitor.part(0, READING, "rolling average")
+            video, monitor = compute_video(frames, monitor=kept), monitor.part(READING, 1)
         weights, history = torch_module("train", PURPOSE).train_network(
             video,
             self.out,
