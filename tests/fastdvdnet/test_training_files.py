@@ -83,6 +83,9 @@ def test_a_target_is_refused_before_any_work(tmp_path):
     assert writable_target(tmp_path / "new" / "w.safetensors").parent.is_dir()
     with pytest.raises(BadValueError, match="choose such a name"):
         writable_target(tmp_path / "w.h5")
+    (tmp_path / "folder.safetensors").mkdir()
+    with pytest.raises(OutputError, match="there is a folder of that name"):
+        writable_target(tmp_path / "folder.safetensors")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose another folder"):
         writable_target(tmp_path / "file" / "w.safetensors")

@@ -91,7 +91,7 @@ def test_weights_of_another_architecture_are_refused(saved, tmp_path):
 def test_a_missing_file_or_description_is_named(saved):
     path = saved[1]
     path.with_suffix(".json").unlink()
-    with pytest.raises(WeightsError, match=r"w\.json"):
+    with pytest.raises(WeightsError, match=r"w\.json is missing: .* copy both"):
         load_weights(path)
     with pytest.raises(WeightsError, match="nowhere"):
         load_weights("nowhere.safetensors")

@@ -127,6 +127,8 @@ def writable_target(path: str | Path) -> Path:
     target = Path(path)
     if target.suffix != SUFFIX:
         raise BadValueError(f"{target}: weights are written as {SUFFIX}; choose such a name")
+    if target.is_dir():
+        raise OutputError(f"{target}: there is a folder of that name; choose another")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=target.parent):

@@ -207,6 +207,10 @@ def _read(path: Path) -> bytes:
 
 def _described(source: Path) -> dict[str, Any]:
     path = _description(source)
+    if not path.exists():
+        raise WeightsError(
+            f"{path} is missing: the description of the weights stands beside them; copy both"
+        )
     try:
         description = json.loads(_read(path))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
