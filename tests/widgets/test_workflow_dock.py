@@ -8,7 +8,9 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtWidgets import QPushButton, QTableView
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication, QPushButton, QTableView
 from typer.testing import CliRunner
 
 from napari_uai.cli import app
@@ -154,6 +156,33 @@ def test_a_folder_of_recordings_gives_a_table_and_a_folder_each(
         for inner in dock.findChildren(QTableView)
     ]
     assert table.model().rowCount() == 3
+
+
+def test_what_is_dropped_on_the_dock_is_taken_without_a_question(
+    viewer, open_widget, quick, recording, notifications, tmp_path
+):
+    dock = open_widget(viewer, TITLE)
+
+    def drop(path):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        position, buttons = QPointF(5, 5), Qt.MouseButton.LeftButton
+        action, keys = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+        entered = QDragEnterEvent(position.toPoint(), action, data, buttons, keys)
+        QApplication.sendEvent(dock, entered)
+        assert entered.isAccepted()
+        QApplication.sendEvent(dock, QDropEvent(position, action, data, buttons, keys))
+
+    drop(write_video(recording, tmp_path / "in" / "one.raw"))
+    assert dock.recording.layer().name == "one"
+    drop(tmp_path / "in")
+    assert dock.source_kind.currentData() == "folder"
+    assert dock.source_folder.path() == tmp_path / "in"
+    drop(quick)
+    assert dock.recipe_choice.currentText() == quick
+    (tmp_path / "text.docx").write_text("no recording")
+    drop(tmp_path / "text.docx")
+    assert "text.docx cannot be opened" in notifications[-1]
 
 
 def test_what_is_missing_is_said_and_the_dock_goes_on(

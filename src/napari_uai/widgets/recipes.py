@@ -19,13 +19,15 @@ from qtpy.QtWidgets import (
 from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
 from napari_uai.widgets.choices import LayerChoice
 from napari_uai.widgets.forms import add_row, form_layout
-from napari_uai.widgets.preferences import preferences
+from napari_uai.widgets.preferences import PLUGIN, preferences
 from napari_uai.widgets.recipe_steps import RecipeSteps
 from napari_uai.widgets.running import RunBar, Task
 from napari_uai.widgets.stages import scrolling, show
 from napari_uai.workflow.recipes import Recipe, load_recipe, recipe_names
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
     from napari_uai.widgets.computing import FolderCall, Made, RecipeCall
     from napari_uai.widgets.landings import LandingsView
     from napari_uai.widgets.review import Review
@@ -53,6 +55,7 @@ class RecipeWidget(QWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self.setObjectName("iscat_run")
+        self.setAcceptDrops(True)
         self.viewer = napari_viewer
         self.recording = LayerChoice(self.viewer, "video")
         self.source_kind = QComboBox()
@@ -182,6 +185,37 @@ class RecipeWidget(QWidget):
             "napari-uai", TRAINING_TITLE, tabify=True
         )
         dock.take_over(self.recording.layer(), recipe)
+
+    def take(self, path: str | Path) -> None:
+        """Take a recording or a folder of recordings: opened by this plugin, without a question."""
+        path = Path(path)
+        if path.is_dir() and path.suffix.lower() != ".zarr":
+            self.source_kind.setCurrentIndex(self.source_kind.findData("folder"))
+            self.source_folder.line.setText(str(path))
+            return
+        if path.suffix.lower() == ".toml":
+            self.show_recipe(str(path))
+            return
+        try:
+            opened = self.viewer.open(path, plugin=PLUGIN)
+        except (NapariUaiError, ValueError, OSError) as error:
+            self.run_bar.show_error(f"{path.name} cannot be opened: {error}")
+            return
+        self.source_kind.setCurrentIndex(self.source_kind.findData("layer"))
+        if opened:
+            self.recording.choose(opened[0].name)
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Take files and folders; dropped on the canvas, napari may ask by which plugin."""
+        if event is not None and event.mimeData() is not None and event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Open what was dropped."""
+        data = None if event is None else event.mimeData()
+        for url in [] if data is None else data.urls():
+            if url.isLocalFile():
+                self.take(url.toLocalFile())
 
     def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002
         """List the viewer's layers anew; napari calls this when they change."""
