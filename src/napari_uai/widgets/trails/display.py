@@ -412,7 +412,8 @@ class Display:
         if layer is None:
             with self._kept_selection():
                 layer = self._add_shapes(source, part, name)
-        _replace_paths(layer, paths, colours, width)
+        with self._flat():
+            _replace_paths(layer, paths, colours, width)
         known = layer.features
         if paths and any(list(known.get(name, ())) != list(v) for name, v in features.items()):
             layer.features = dict(features)
@@ -542,6 +543,16 @@ class Display:
         layer = self._layers.pop((part, kind), None)
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
+
+    @contextmanager
+    def _flat(self) -> Iterator[None]:
+        """Leave the view in three dimensions, in which napari 0.9.2 refuses paths of a plane."""
+        shown = self.viewer.dims.ndisplay
+        if shown != 2:
+            self.viewer.dims.ndisplay = 2
+        yield
+        if shown != 2:
+            self.viewer.dims.ndisplay = shown
 
     @contextmanager
     def _kept_selection(self) -> Iterator[None]:
