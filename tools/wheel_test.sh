@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Build the wheel, install it alone (no napari) in an empty environment, and use it from elsewhere.
+# Build the wheel, open its samples as napari does, install it alone (no napari) in an empty
+# environment, and use it from elsewhere.
 set -euo pipefail
 python=$1
 work=$(mktemp -d)
@@ -7,6 +8,8 @@ trap 'rm -rf "$work"' EXIT
 
 "$python" -m build --quiet --wheel --no-isolation --outdir "$work/dist"
 "$python" tools/check_wheel.py "$work"/dist/*.whl
+"$python" -m zipfile -e "$work"/dist/*.whl "$work/unpacked"
+PYTHONPATH="$work/unpacked" "$python" tools/check_samples.py
 "$python" -m venv "$work/venv"
 "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 \
     --constraint constraints.txt "$work"/dist/*.whl
