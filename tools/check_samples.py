@@ -1,4 +1,4 @@
-"""Open every sample of the manifest as an installed wheel has it; PYTHONPATH: the unpacked wheel."""
+"""Open every sample of the manifest as an installed wheel has it; PYTHONPATH: its files."""
 
 from __future__ import annotations
 
