@@ -245,6 +245,8 @@ def train(
         f"{best.validation_loss:.4f} of the noise's variance, {100 * result.gain:.1f} % below "
         f"untrained; {result.path}"
     )
+    if best.epoch == 0 and start_from is None:
+        _notes(["nothing was learnt, the weights are random: give more frames or a smaller batch"])
     known = ("--height", height), ("--width", width), ("--dtype", dtype), ("--offset", offset)
     given = [(name, str(value)) for name, value in (*known, ("--frames", frames)) if value]
     typer.echo("to use it: " + _use_of_weights(source, out, recipe, settings or (), given))

@@ -237,3 +237,17 @@ def test_a_rolling_average_too_large_for_memory_is_read_as_it_is_needed(
         made = train_on_recording(recording, out, recipe=recipe, settings=settings)
         losses[kept] = made.history["validation_loss"]
     np.testing.assert_allclose(losses[0], losses[2**30], rtol=1e-5)
+
+
+def test_the_command_line_says_that_noise_teaches_nothing(tmp_path, capsys):
+    (tmp_path / "small.toml").write_text(RECIPE.replace("batch_size = 10", "batch_size = 4"))
+    noise = np.random.default_rng(1).poisson(1000, (60, 16, 16)).astype(np.uint16)
+    np.save(tmp_path / "r.npy", noise)
+    out = tmp_path / "w.safetensors"
+    given = [str(tmp_path / "r.npy"), "--out", str(out), "--recipe", str(tmp_path / "small.toml")]
+    settings = (*SMALL, "training.epochs=1", "training.learning_rate=1e-9")
+    given += [part for s in settings for part in ("--set", s)]
+    assert main(["train", *given]) == 0
+    said = capsys.readouterr()
+    learnt = "best epoch 1 of 1" in said.out
+    assert learnt != ("nothing was learnt" in said.err)
