@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 HEAT, TOP, TRACKS, REGIONS, CHOSEN, SCENE = "heat", "top", "tracks", "regions", "chosen", "scene"
 MASK = "mask"
 BADGES = "per cents"
+TOP_NAME = "top trails"
 BADGE_PX = 28
 """Diameter of what carries the per cents of a top trail, in px of the screen, but for a border of
 a quarter of it, which vispy adds even to points without one."""
@@ -144,10 +145,20 @@ class Display:
             if part == HEAT and layer is not None:
                 _set_visible(layer, kind not in hidden and HEAT not in self._hidden_parts)
 
-    def show_top(self, ranking: Ranking, n: int) -> None:
-        """Draw the first of the trails that are listed, each with its per cents."""
+    def show_top(self, ranking: Ranking, n: int) -> bool:
+        """Draw the first of the trails that are listed, each with its per cents.
+
+        Adds one layer at a time, as :meth:`show_heat` does.
+
+        Returns
+        -------
+        bool
+            Whether there is more to add, and nothing was drawn: call it again.
+        """
         from napari_uai.trails.pictures import percent
 
+        if len(ranking) and self._added_for_top():
+            return True
         trails = ranking.result.trails
         rows = ranking.rows[:n].tolist()
         places = ranking.places[:n].tolist()
@@ -159,9 +170,24 @@ class Display:
         ]
         colours = [RANK_COLOURS[i % len(RANK_COLOURS)] for i in range(len(rows))]
         features = {"label": labels, "rank": np.arange(1, len(rows) + 1), "row": rows}
-        self._shapes(TOP, "top trails", paths, colours, features)
+        self._shapes(TOP, TOP_NAME, paths, colours, features)
         size = trails.scene.height, trails.scene.width
         self._badges(label_points(paths, parts, size), colours, features)
+        return False
+
+    def _added_for_top(self) -> bool:
+        """Add one of the layers of the top trails if one is wanted."""
+        if self.source is None:
+            return False
+        for kind, add in (
+            ("", lambda source: self._add_shapes(source, TOP, TOP_NAME)),
+            (BADGES, self._add_badges),
+        ):
+            if self._layer(TOP, kind) is None and self._wanted(TOP, kind):
+                with self._kept_selection():
+                    add(self.source)
+                return True
+        return False
 
     def show_regions(self, result: TrailResult, hidden: frozenset[str]) -> None:
         """Outline ordinary traffic."""

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 EVERY_CLASS_TEXT = "every class"
 _LIVE_MS, _PAINTED_MS, _TRACKS_MS = 0, 250, 350
+_NEXT_MS = 30
+"""Until the next layer is made; the window is drawn, and answers, in between."""
 
 
 class TrailWorkflow(QWidget):
@@ -86,7 +88,8 @@ class TrailWorkflow(QWidget):
         self._timers = {
             "ask": self._timer(_LIVE_MS, self.ask),
             "painted": self._timer(_PAINTED_MS, self.ask),
-            "heat": self._timer(0, self._draw_heat),
+            "heat": self._timer(_NEXT_MS, self._draw_heat),
+            "top": self._timer(_NEXT_MS, self._draw_top),
             "tracks": self._timer(_TRACKS_MS, self._draw_tracks),
         }
         self._painted: list[Any] = []
@@ -298,6 +301,7 @@ class TrailWorkflow(QWidget):
     def _answered(self, question: Question, result: TrailResult) -> None:
         before = self.result
         self.question, self.result = question, result
+        self.run_bar.bar.setValue(1000)  # draws the window at once: before there is more to draw
         hidden = self.classes.hidden()
         if before is None or before.heat is not result.heat:
             hottest = max((float(h.counts.max(initial=0)) for h in result.heat.values()), default=1)
@@ -316,7 +320,6 @@ class TrailWorkflow(QWidget):
         ):
             self._list()
         masked = f", {result.n_masked_out} outside the region" if result.n_masked_out else ""
-        self.run_bar.bar.setValue(1000)
         n = len(result.scores)
         self.run_bar.say(f"{n} trail{'' if n == 1 else 's'} ranked{masked}.")
 
@@ -330,7 +333,7 @@ class TrailWorkflow(QWidget):
         if self.table.chosen_row() is None:
             self.display.hide_chosen()
         self._tell_listed()
-        self.display.show_top(ranking, self.showing.n_top.value())
+        self._draw_top()
         self._timers["tracks"].start()
 
     def _tell_listed(self) -> None:
@@ -358,7 +361,18 @@ class TrailWorkflow(QWidget):
         if self.result is not None and self.display.show_heat(self.result, self.classes.hidden()):
             self._timers["heat"].start()
 
+    def _draw_top(self) -> None:
+        if self._timers["heat"].isActive():  # one new layer at a time, and the window in between
+            self._timers["top"].start()
+            return
+        n = self.showing.n_top.value()
+        if self.ranking is not None and self.display.show_top(self.ranking, n):
+            self._timers["top"].start()
+
     def _draw_tracks(self) -> None:
+        if self._timers["heat"].isActive() or self._timers["top"].isActive():
+            self._timers["tracks"].start()
+            return
         self.display.colour_by = self.showing.colour_by.currentText()
         self.display.time_shown = self.showing.time_shown.currentText()
         self.display.tracked_at_most = self.showing.n_tracks.value()
@@ -372,7 +386,7 @@ class TrailWorkflow(QWidget):
         if shown and self.result is not None and self.ranking is not None:
             self._draw_heat()
             self.display.show_regions(self.result, self.classes.hidden())
-            self.display.show_top(self.ranking, self.showing.n_top.value())
+            self._draw_top()
             self._timers["tracks"].start()
 
     def _choose(self, row: int) -> None:
