@@ -149,7 +149,7 @@ def test_a_shape_that_cannot_be_written_beside_the_file_is_told_and_the_file_ope
 def test_a_pixel_size_of_the_preferences_is_that_of_files_that_tell_none(
     viewer, bare_file, described_file
 ):
-    preferences("recordings").pixel_size_um = 0.2
+    preferences("recordings").pixel_size_nm = 200.0
     [told] = viewer.open(described_file, plugin="napari-uai")
     described_file.with_suffix(".json").write_text('{"height": 24, "width": 20, "dtype": "<u2"}')
     [untold] = viewer.open(described_file, plugin="napari-uai")

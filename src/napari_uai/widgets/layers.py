@@ -227,7 +227,8 @@ def recording_layer(recording: Recording) -> LayerTuple:
     """
     from napari_uai.widgets.preferences import preferences
 
-    pixel = recording.pixel_size_um or preferences("recordings").pixel_size_um or None
+    wished = preferences("recordings").pixel_size_nm / 1000
+    pixel = recording.pixel_size_um or wished or None
     place = Place(
         name=recording.source.stem if recording.source else "recording",
         scale=(1.0, pixel or 1.0, pixel or 1.0),
