@@ -23,7 +23,7 @@ from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.choices import LayerChoice
 from napari_uai.widgets.layers import KEY
 from napari_uai.widgets.trails.classes import ClassList
-from napari_uai.widgets.trails.display import REGIONS, TRACKS, Display
+from napari_uai.widgets.trails.display import REGIONS, TOP, TRACKS, Display
 from napari_uai.widgets.trails.grounds import (
     own_trails,
     painted_on,
@@ -406,7 +406,8 @@ class TrailWorkflow(QWidget):
         if np.hypot(*(np.array(event.pos) - start)) > 3 or self.ranking is None:
             return
         if self.source is not None:
-            row = trail_under(self.ranking, self.source, viewer, event.position)
+            n_drawn = self.showing.n_top.value() if self.showing.parts[TOP].isChecked() else 0
+            row = trail_under(self.ranking, self.source, viewer, event.position, n_drawn=n_drawn)
             if row is not None:
                 self.table.choose(row)
 
