@@ -117,10 +117,11 @@ def test_scrubbing_through_all_of_it_takes_little_memory(
         QApplication.processEvents()
         largest = max(largest, resident_bytes())
     growth = (largest - before) / 2**20
-    slow = sum(delay > 0.1 for delay in delays)
+    slow = [delay for delay in delays if delay > 0.1]
     say(capsys, f"memory grew by {with_preview:.0f} MB with the preview, by {growth:.0f} MB with "
-        f"the average; {len(delays)} previews while the slider moved, {slow} over 100 ms, "
-        f"{1000 * np.median(delays):.0f} ms in the middle")  # fmt: skip
+        f"the average; {len(delays)} previews while the slider moved, {len(slow)} over "
+        f"100 ms, {1000 * np.median(delays):.0f} ms in the middle, {1000 * max(delays):.0f} ms at "
+        "most")  # fmt: skip
     assert growth < 500
 
 
@@ -137,12 +138,13 @@ def test_the_window_is_never_blocked_during_a_run(
     started = time.perf_counter()
     with heartbeat() as running:
         qtbot.wait(8_000)
-    asked = time.perf_counter()
+    asked, told = time.perf_counter(), widget.run_bar.status.text()
     if widget.task.running:
         with qtbot.waitSignal(widget.task.ended, timeout=30_000):
             widget.run_bar.cancel_button.click()
     cancelled = time.perf_counter() - asked
     say(capsys, f"longest time between beats in {asked - started:.0f} s of a run: "
         f"{running['clock']:.0f} ms ({at_rest['clock']:.0f} ms at rest), of which work in the "
-        f"window {running['work']:.0f} ms; cancelled within {cancelled:.2f} s")  # fmt: skip
+        f"window {running['work']:.0f} ms; then it told {told!r}; cancelled within "
+        f"{cancelled:.2f} s")  # fmt: skip
     assert running["work"] < 100

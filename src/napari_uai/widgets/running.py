@@ -296,7 +296,7 @@ class _FullCollections:
                 return
 
 
-_collections = _FullCollections()
+full_collections = _FullCollections()
 
 
 def time_left(fraction: float, elapsed_s: float) -> str:
@@ -314,7 +314,7 @@ def _guarded(work: Callable[[Monitor], Any], monitor: Monitor, announce: Callabl
     from napari_uai.compiled import announced_compilation
 
     try:
-        with announced_compilation(announce), _collections.put_off(), overseen(monitor):
+        with announced_compilation(announce), full_collections.put_off(), overseen(monitor):
             return work(monitor)
     except CancelledError as error:
         return _Failure(str(error), cancelled=True)
