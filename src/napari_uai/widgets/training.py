@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
 from napari_uai.errors import BadValueError, NapariUaiError
 from napari_uai.fastdvdnet.loading import INSTALL, torch_is_installed
 from napari_uai.fastdvdnet.settings import NetworkSettings, TrainingSettings
-from napari_uai.fastdvdnet.stages import PACKAGED
 from napari_uai.fastdvdnet.training_files import SUFFIX
 from napari_uai.widgets.choices import LayerChoice, layer_of
 from napari_uai.widgets.forms import ParameterForm, add_row, form_layout
@@ -44,9 +43,10 @@ from napari_uai.widgets.running import RunBar, Task
 from napari_uai.widgets.stages import scrolling
 from napari_uai.workflow.catalogue import parameters_of_settings, stage
 from napari_uai.workflow.recipes import load_recipe, recipe_names
-from napari_uai.workflow.run import ROLLING_AVERAGE
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QResizeEvent
+
     from napari_uai.fastdvdnet.training_files import Unfinished
     from napari_uai.monitor import Monitor
     from napari_uai.widgets.layers import LayerTuple
@@ -175,9 +175,9 @@ class TrainingWidget(QWidget):
         self._call, self._said = call, ""
         losses = Losses.of(self._state.history) if self._state else Losses()
         self.plot.show_losses(losses, int(self.form.values()["epochs"]))
-        self._show_running(True)
         done = self._state.epochs / self._state.training.epochs if self._state else 0.0
         self.run_bar.start(self._work(call, key), done=min(done, 0.99))
+        self._show_running(True)
 
     def take_over(self, layer: Any, recipe: Recipe) -> None:
         """Choose a recording, and a recipe as it stands elsewhere."""
@@ -208,6 +208,8 @@ class TrainingWidget(QWidget):
 
     def find_landings(self) -> None:
         """Open the dock that finds landings, with a recipe that uses these weights."""
+        from napari_uai.workflow.run import ROLLING_AVERAGE
+
         path = self.weights.path()
         if path is None:
             return
@@ -222,6 +224,11 @@ class TrainingWidget(QWidget):
                 form.set_values({"weights": str(path)})
         if self.holds.currentData() == "raw" and self.recording.layer() is not None:
             opened.recording.choose(self.recording.layer().name)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Give texts that break into lines their height."""
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self._fit)
 
     def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002
         """List the viewer's layers anew; napari calls this when they change."""
@@ -276,6 +283,8 @@ class TrainingWidget(QWidget):
     def _settings_part(self) -> QWidget:
         from superqt import QCollapsible
 
+        from napari_uai.fastdvdnet.stages import PACKAGED
+
         summary = QLabel(
             "A network learns the background of a recording from the recording itself: to "
             "predict each frame of its rolling average from frames before and after."
@@ -285,7 +294,7 @@ class TrainingWidget(QWidget):
         add_row(rows, "Layer", self.recording, "Whose background is learnt.", row=0)
         add_row(rows, "It holds", self.holds, HOLDS_HELP, row=1)
         add_row(rows, "Weights", self.weights, WEIGHTS_HELP)
-        add_row(rows, "Start from", self.start_from, START_HELP)
+        add_row(rows, "Start from", self.start_from, START_HELP.format(packaged=PACKAGED))
         recipe = QWidget()
         add_row(form_layout(recipe), "Recipe", self.recipe_choice, RECIPE_HELP)
         folded = QCollapsible("More", expandedIcon="▾", collapsedIcon="▸")
@@ -321,7 +330,9 @@ class TrainingWidget(QWidget):
 
     def _fit(self) -> None:
         """Give the settings the height they need; folded out, they scroll where there is less."""
-        height = self.settings.sizeHint().height() + 4
+        layout, height = self.settings.layout(), self.settings.sizeHint().height()
+        if layout is not None and layout.hasHeightForWidth():
+            height = layout.totalHeightForWidth(self._area.viewport().width())
         self._area.setMinimumHeight(min(height, _FOLDED_HEIGHT))
         self._area.setMaximumHeight(height)
 
@@ -462,9 +473,13 @@ class TrainingWidget(QWidget):
         return load_recipe(chosen) if isinstance(chosen, str) else chosen
 
     def _recipe(self, batch_size: int) -> Recipe:
+        from napari_uai.workflow.run import ROLLING_AVERAGE
+
         return self._chosen_recipe().with_settings([f"{ROLLING_AVERAGE}.batch_size={batch_size}"])
 
     def _take_batch_size(self, recipe: Recipe) -> None:
+        from napari_uai.workflow.run import ROLLING_AVERAGE
+
         values = recipe.values(ROLLING_AVERAGE)
         self.form.set_values({"batch_size": values["batch_size"]})
 
@@ -539,6 +554,7 @@ class LossPlot(Plot):
         self.message = "" if known else "The loss of each epoch is drawn here while it trains."
         if known:
             room = 0.12 * (max(known) - min(known)) or 0.01
+            self.x_label = f"epoch (best: {losses.best})"
             self.y_range = (min(known) - room, max(known) + room)
             self.x_range = (-0.02 * n_epochs, 1.02 * max(n_epochs, losses.epochs[-1]))
         self.update()
@@ -560,16 +576,17 @@ class LossPlot(Plot):
         painter.setPen(QPen(ink, 1.5))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawEllipse(QPointF(x, y), 5.0, 5.0)
+        self._draw_legend(painter, [(name, colour) for name, _, colour in curves])
+
+    def _draw_legend(self, painter: QPainter, entries: list[tuple[str, str]]) -> None:
+        """Write above the axes, in its colour, what each curve is."""
+        painter.setClipping(False)
         metrics = QFontMetricsF(painter.font())
-        text = f"best epoch: {best}"
-        width = metrics.horizontalAdvance(text)
-        left = x + 7 if x + 7 + width < area.right() else x - 7 - width
-        painter.drawText(QPointF(left, area.bottom() - 6), text)
-        at = area.right() - 6
-        for name, _, colour in reversed(curves):
+        at = self._area().right()
+        for name, colour in reversed(entries):
             at -= metrics.horizontalAdvance(name)
             painter.setPen(self.seen(colour))
-            painter.drawText(QPointF(at, area.top() + metrics.ascent() + 3), name)
+            painter.drawText(QPointF(at, 13), name)
             at -= 12
 
     def _draw_curve(self, painter: QPainter, values: tuple[float, ...], colour: str) -> None:
@@ -588,7 +605,7 @@ WEIGHTS_HELP = (
     "(NAME.json) and its losses (NAME.csv) beside it.</qt>"
 )
 START_HELP = (
-    f"<qt>Weights to begin with instead of random ones, whose shape the network then has: a file, "
-    f"or <i>{PACKAGED}</i> for those that come with napari-uai.</qt>"
+    "<qt>Weights to begin with instead of random ones, whose shape the network then has: a file, "
+    "or <i>{packaged}</i> for those that come with napari-uai.</qt>"
 )
 RECIPE_HELP = "Whose stages make the rolling average, its stage drift corrected where it does that."
