@@ -5,6 +5,7 @@
 #   make lint    ruff, import contracts, manifest
 #   make types   mypy
 #   make bench   speed and memory figures; a few minutes
+#   make bench-window  how fast the window answers, and how soon cancelling acts; ten minutes
 #   make bench-detection  how weak a landing is found: ARGS="--seeds 5 --first-seed 1000"
 #   make bench-trails-detection  how surely anomalous trails rank first: ARGS="--seeds 5"
 #   make docs    the generated reference in docs/reference
@@ -24,7 +25,7 @@ SCREEN := LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1200x24"
 # Prints how fast the window answers, so it runs alone.
 LONG := tests/widgets/test_long_recording.py
 
-.PHONY: demo test lint types bench bench-detection bench-trails-detection docs manifest screenshots setup screen core-tests widget-tests wheel-test clean
+.PHONY: demo test lint types bench bench-window bench-detection bench-trails-detection docs manifest screenshots setup screen core-tests widget-tests wheel-test clean
 
 demo: $(READY)
 	$(BIN)/napari-uai demo --out $(OUT)
@@ -60,6 +61,12 @@ bench: $(READY)
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_recipes.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_trails.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_network.py
+
+# A recording of 100 000 frames, 10 000 trails, every stage.
+bench-window: screen
+	$(SCREEN) env -u OMP_NUM_THREADS $(BIN)/pytest -q $(LONG)
+	$(SCREEN) env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_trail_dock.py
+	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_cancel.py
 
 bench-detection: $(READY)
 	$(BIN)/python benchmarks/bench_detection.py $(ARGS)
