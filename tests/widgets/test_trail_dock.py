@@ -91,6 +91,22 @@ def test_top_trails_are_paths_with_per_cents(viewer, ranked):
     assert not badges.visible
 
 
+def test_how_many_trails_are_drawn_over_time_is_told_and_set(viewer, ranked, settled):
+    def drawn():
+        return np.unique(of_kind(viewer, "tracks")[0].data[:, 0]).astype(int).tolist()
+
+    n, tick = len(ranked.ranking), ranked.showing.parts["tracks"]
+    assert tick.text() == "Trails over time"
+    assert len(drawn()) == n
+    ranked.showing.n_tracks.setValue(7)
+    settled(ranked)
+    assert tick.text() == f"Trails over time: the first 7 of {n}"
+    assert drawn() == sorted(ranked.ranking.rows[:7].tolist())
+    ranked.settings.score_limits.upper.setValue(0.3)
+    settled(ranked)
+    assert ranked.run_bar.status.text().endswith("; the first 7 are drawn over time.")
+
+
 def test_export_writes_what_the_command_line_writes(ranked, settled, few, tmp_path, qtbot):
     path = write_trails(few, tmp_path / "trails.csv")
     ranked.open(path)

@@ -23,7 +23,7 @@ from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.choices import LayerChoice
 from napari_uai.widgets.layers import KEY
 from napari_uai.widgets.trails.classes import ClassList
-from napari_uai.widgets.trails.display import REGIONS, TOP, TRACKS, Display
+from napari_uai.widgets.trails.display import REGIONS, TOP, Display
 from napari_uai.widgets.trails.grounds import (
     own_trails,
     painted_on,
@@ -321,7 +321,9 @@ class TrailWorkflow(QWidget):
             self._list()
         masked = f", {result.n_masked_out} outside the region" if result.n_masked_out else ""
         n = len(result.scores)
-        self.run_bar.say(f"{n} trail{'' if n == 1 else 's'} ranked{masked}.")
+        few = self.showing.drawn(n)
+        drawn = f"; the first {few} are drawn over time" if few < n else ""
+        self.run_bar.say(f"{n} trail{'' if n == 1 else 's'} ranked{masked}{drawn}.")
 
     def _list(self) -> None:
         """List and draw the trails that pass the filters."""
@@ -337,19 +339,11 @@ class TrailWorkflow(QWidget):
         self._timers["tracks"].start()
 
     def _tell_listed(self) -> None:
-        """Say how many trails are listed, and how many of them are drawn if not all are."""
-        if self.ranking is None or self.result is None:
-            return
-        listed, drawn = len(self.ranking), self.showing.n_tracks.value()
-        text = f"{listed} of {len(self.result.scores)} trails"
-        if listed > drawn and self.showing.parts[TRACKS].isChecked():
-            text += f", {drawn} drawn"
-        self.listed.setText(text)
-        self.listed.setToolTip(
-            "The most anomalous are drawn over time; how many is set under Show."
-            if listed > drawn
-            else ""
-        )
+        """Say how many trails are listed, and how many of them are drawn over time."""
+        if self.ranking is not None and self.result is not None:
+            listed = len(self.ranking)
+            self.listed.setText(f"{listed} of {len(self.result.scores)} trails")
+            self.showing.tell_listed(listed)
 
     def _show_other_classes(self) -> None:
         self.display.show_classes(self.classes.hidden())

@@ -83,6 +83,16 @@ class ShowingPage(QWidget):
             widget.blockSignals(False)
         self._tell_labels()
 
+    def drawn(self, listed: int) -> int:
+        """Return how many of the listed trails are drawn over time."""
+        return min(listed, self.n_tracks.value())
+
+    def tell_listed(self, listed: int) -> None:
+        """Say how many of the listed trails are drawn over time, if not all are."""
+        drawn = self.drawn(listed)
+        few = f": the first {drawn} of {listed}" if drawn < listed else ""
+        self.parts[TRACKS].setText(PARTS[TRACKS] + few)
+
     def filter(self, score: str, hidden: frozenset[str]) -> Filter:
         """Return which trails are to be listed."""
         first, last = self.time.value()
