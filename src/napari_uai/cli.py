@@ -22,7 +22,7 @@ import typer
 
 from napari_uai import __version__
 from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, VideoFormatError
-from napari_uai.monitor import Monitor
+from napari_uai.monitor import Monitor, overseen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -773,7 +773,9 @@ def _progress(label: str) -> Iterator[Monitor]:
     stop = threading.Event()
     with _on_interrupt(stop):
         if not sys.stderr.isatty():
-            yield Monitor(cancelled=stop.is_set)
+            quiet = Monitor(cancelled=stop.is_set)
+            with overseen(quiet):
+                yield quiet
             return
         from rich.console import Console
         from rich.progress import Progress
@@ -785,7 +787,9 @@ def _progress(label: str) -> Iterator[Monitor]:
                 text = f"{label}: {message}" if message else label
                 bar.update(task, completed=fraction, description=text[:60])
 
-            yield Monitor(show, stop.is_set)
+            monitor = Monitor(show, stop.is_set)
+            with overseen(monitor):
+                yield monitor
 
 
 @contextmanager
