@@ -4,9 +4,10 @@
 #   make test    everything that a change must pass
 #   make lint    ruff, import contracts, manifest
 #   make types   mypy
-#   make bench   speed and memory figures; a few minutes
+#   make bench   speed and memory figures; some ten minutes
 #   make bench-window  how fast the window answers, and how soon cancelling acts; ten minutes
 #   make bench-detection  how weak a landing is found: ARGS="--seeds 5 --first-seed 1000"
+#   make bench-precision  what bfloat16 costs in detection: ARGS="--seeds 2"
 #   make bench-trails-detection  how surely anomalous trails rank first: ARGS="--seeds 5"
 #   make docs    the generated reference in docs/reference
 #   make manifest  rewrite the generated part of napari.yaml after a change of the catalogue
@@ -25,7 +26,7 @@ SCREEN := LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1200x24"
 # Prints how fast the window answers, so it runs alone.
 LONG := tests/widgets/test_long_recording.py
 
-.PHONY: demo test lint types bench bench-window bench-detection bench-trails-detection docs manifest screenshots setup screen core-tests widget-tests wheel-test clean
+.PHONY: demo test lint types bench bench-window bench-detection bench-precision bench-trails-detection docs manifest screenshots setup screen core-tests widget-tests wheel-test clean
 
 demo: $(READY)
 	$(BIN)/napari-uai demo --out $(OUT)
@@ -61,6 +62,7 @@ bench: $(READY)
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_recipes.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_trails.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_network.py
+	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_training.py
 
 # A recording of 100 000 frames, 10 000 trails, every stage.
 bench-window: screen
@@ -70,6 +72,9 @@ bench-window: screen
 
 bench-detection: $(READY)
 	$(BIN)/python benchmarks/bench_detection.py $(ARGS)
+
+bench-precision: $(READY)
+	$(BIN)/python benchmarks/bench_precision.py $(ARGS)
 
 bench-trails-detection: $(READY)
 	$(BIN)/python benchmarks/bench_trails_detection.py $(ARGS)
