@@ -414,8 +414,11 @@ class TemporalFilterFrames(Frames):
         first, last = max(start - radius, 0), min(stop + radius, len(self))
         block = np.asarray(self.source.read(first, last), np.float32)
         # the ends of the video are those of the block wherever a neighbour is missing
-        filtered: npt.NDArray[np.float32] = correlate1d(block, self.taps, axis=0, mode="nearest")
-        out = filtered[start - first : stop - first]
+        out = np.empty((stop - start, *self.shape[1:]), np.float32)
+        for row in range(self.shape[1]):
+            checkpoint()
+            filtered = correlate1d(block[:, row], self.taps, axis=0, mode="nearest")
+            out[:, row] = filtered[start - first : stop - first]
         return np.abs(out) if self.absolute else out
 
 
