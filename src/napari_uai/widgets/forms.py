@@ -155,6 +155,9 @@ class Choice(QComboBox):
         super().__init__()
         for choice in parameter.choices:
             self.addItem(str(choice), choice)
+        # A long choice must not take the room of the label.
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(6)
 
     def value(self) -> Any:
         """Return the chosen value."""
