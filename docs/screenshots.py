@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import napari
 from qtpy.QtWidgets import QApplication
 from superqt import QCollapsible
 
+from napari_uai.simulate.recording import simulate_recording
+from napari_uai.simulate.scenarios import scenario
 from napari_uai.workflow.samples import sample_path
 
 FOLDER = Path(__file__).parent / "images"
@@ -23,6 +26,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     landings()
     linked()
+    training()
     trails()
 
 
@@ -97,6 +101,28 @@ def linked() -> None:
     settle(1.0)
     save(window(viewer), FOLDER / "linked.png")
     viewer.close()
+
+
+def training() -> None:
+    """Train a network on a simulated recording with vesicles; show the losses and a prediction."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 940)
+    simulated = simulate_recording(scenario("vesicles", seed=1))
+    viewer.add_image(simulated.video, name="vesicles")
+    with TemporaryDirectory() as folder:
+        _, dock = widget(viewer, "Train network")
+        dock.weights.line.setText(str(Path(folder) / "vesicles_weights.safetensors"))
+        dock.form.set_values({"batch_size": BATCH_SIZE, "epochs": 10})
+        dock.more.set_values({"steps": 20, "windows": 8})
+        run(dock)
+        dock.predict_button.click()
+        viewer.dims.set_point(0, len(simulated.video) // 2)
+        settle(5.0)
+        dock.parent().raise_()
+        viewer.fit_to_view()
+        settle(1.0)
+        save(window(viewer), FOLDER / "training-napari.png")
+        viewer.close()
 
 
 def window(viewer: Any) -> Any:
