@@ -64,7 +64,7 @@ HOLDS = {"raw": "the recording, in counts", "average": "its rolling average"}
 """What a layer may hold."""
 
 _SEEN = ("epochs", "channels")
-_FOLDED_HEIGHT = 330
+_FOLDED_HEIGHT = 380
 _BUSY: set[Path] = set()
 """Files into which networks are trained now, by any window."""
 
