@@ -62,7 +62,7 @@ OUTLIER = 5.0
 
 KEPT_MOTIONS = 64
 
-READING_SHARE = 0.7
+READING_SHARE = 0.4
 """Part of the time that measuring the drift takes in which frames are read."""
 
 
