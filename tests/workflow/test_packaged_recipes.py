@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from napari_uai.errors import NapariUaiError
 from napari_uai.evaluate.evaluation import evaluate_landings
 from napari_uai.evaluate.truth import truth_of
+from napari_uai.fastdvdnet.network import FastDVDnet
+from napari_uai.fastdvdnet.settings import REFERENCE
+from napari_uai.fastdvdnet.weights import save_weights
 from napari_uai.simulate.files import truth_document
 from napari_uai.simulate.recording import simulate_recording
 from napari_uai.simulate.settings import RecordingSettings
@@ -53,14 +57,53 @@ def test_reference_handcrafted_looks_at_every_hundredth_frame(recording):
     assert len(result.tables["spots"]) > 1
 
 
-@pytest.mark.parametrize("name", ["handcrafted", "reference-handcrafted"])
+def test_prediction_finds_strong_landings_in_less_noise(recording):
+    video, truth = recording
+    result = run_recipe(video, "prediction", settings=["dra.batch_size=200"])
+    figures = evaluate_landings(result.landings, truth)
+    assert figures.n_found == 4
+    assert figures.average_precision > 0.9
+    frames = slice(400, 700, 50)
+    before, after = (np.asarray(result.videos[n][frames]) for n in ("drift", "residual"))
+    assert np.median(np.abs(after)) < 0.8 * np.median(np.abs(before))
+
+
+def test_reference_network_takes_the_plugins_network_and_its_scaling(recording, tmp_path):
+    torch.manual_seed(0)
+    weights = save_weights(FastDVDnet(REFERENCE).eval(), tmp_path / "w.safetensors")
+    own = [f"background.weights={weights}", "background.stride=1", "scaled.limits=none"]
+    video = recording[0][:160]
+    result = run_recipe(video, "reference-network", settings=["dra.batch_size=50", *own])
+    scaled = np.asarray(result.videos["scaled"])
+    assert (scaled.min(), scaled.max()) == (0, 1)
+    frames = slice(10, 12)
+    background = np.asarray(result.videos["background"][frames])
+    assert (background >= 0).all()
+    difference = np.abs(scaled[frames] - background)
+    np.testing.assert_allclose(result.videos["residual"][frames], difference, atol=1e-6)
+
+
+def test_forest_of_reference_network_sees_the_residual(recording):
+    video = recording[0][:120]
+    settings = ["dra.batch_size=20", "background.precision=float32"]
+    scores = [
+        np.asarray(run_recipe(video, "reference-network", settings=s).videos["anomalies"][40:42])
+        for s in (settings, [*settings, "background.stride=10"])
+    ]
+    assert not np.array_equal(*scores)
+
+
+ANOMALY_RECIPES = ["handcrafted", "reference-handcrafted", "reference-network", "prediction"]
+
+
+@pytest.mark.parametrize("name", ANOMALY_RECIPES)
 def test_noise_alone_is_no_error(name):
     video = np.random.default_rng(0).poisson(1e4, (300, 24, 24)).astype(np.uint16)
     result = run_recipe(video, name, settings=["dra.batch_size=50"])
     assert len(result.landings) < 20
 
 
-@pytest.mark.parametrize("name", ["handcrafted", "reference-handcrafted"])
+@pytest.mark.parametrize("name", ANOMALY_RECIPES)
 def test_constant_recording_is_an_error_that_names_the_stage(name):
     video = np.full((300, 24, 24), 100, np.uint16)
     with pytest.raises(NapariUaiError, match="stage"):
