@@ -9,7 +9,7 @@ import pytest
 from napari_uai.errors import RecipeError
 from napari_uai.fastdvdnet.settings import TrainingSettings
 from napari_uai.workflow import catalogue
-from napari_uai.workflow.catalogue import Offset, nearest
+from napari_uai.workflow.catalogue import STAGES, Offset, nearest
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -105,3 +105,16 @@ def test_settings_of_a_dataclass_are_parameters():
     assert known["crop_px"].unit == "px"
     assert known["patience"].description.startswith("Epochs without a lower validation loss")
     assert catalogue.parameters_of_settings(TrainingSettings)["epochs"].default == 20
+
+
+@pytest.mark.parametrize(
+    ("stage_name", "parameter", "text"),
+    [
+        ("power_normalization", "region", "4 whole numbers (px), or none"),
+        ("circular_mask", "center", "2 numbers (px), or none"),
+        ("noise_floor", "batch_sizes", "whole numbers (frames)"),
+        ("polygonal_mask", "vertices", "pairs of numbers (px)"),
+    ],
+)
+def test_what_several_numbers_must_be_is_told_in_words(stage_name, parameter, text):
+    assert STAGES[stage_name].parameters[parameter].accepts == text

@@ -117,7 +117,7 @@ class Parameter:
             text = "one of " + ", ".join(map(str, self.choices))
         else:
             names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-            text = names.get(self.type) or str(self.type).replace("typing.", "")
+            text = names.get(self.type) or _several(self.type)
         if self.minimum is not None:
             text += f", {'above' if self.open_minimum else 'at least'} {self.minimum:g}"
         if self.maximum is not None:
@@ -125,6 +125,18 @@ class Parameter:
         if self.unit:
             text += f" ({self.unit})"
         return text + (", or none" if self.optional else "")
+
+
+def _several(kind: Any) -> str:
+    """Return a tuple in words: ``4 whole numbers``, ``numbers``, ``pairs of numbers``."""
+    inner = get_args(kind)
+    if get_origin(kind) is not tuple or not inner:
+        return str(kind).replace("typing.", "")
+    if get_origin(inner[0]) is tuple:
+        return f"pairs of {_several(inner[0]).removeprefix('2 ')}"
+    names = {int: "whole numbers", float: "numbers", str: "texts"}
+    what = names.get(inner[0], str(inner[0]))
+    return what if inner[-1] is Ellipsis else f"{len(inner)} {what}"
 
 
 @dataclass(frozen=True)
