@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, NapariUaiError
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails import simulate_trails
+from napari_uai.trails.arrays import trails_of_frame
 from napari_uai.widgets.layers import Place
 from napari_uai.widgets.trails.drawing import (
     heat_colours,
@@ -152,6 +156,80 @@ def test_positions_left_of_the_scene_are_moved_and_found_again():
     assert trails.table["class"].tolist() == ["a", "b"]
     world = source.ground.to_world(trails.time, trails.y, trails.x)
     np.testing.assert_allclose(world, data[:, 1:] * (1, 0.1, 0.1), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.5, 24.0, 300.0, 80_000.0])
+def test_tracks_in_any_unit_stay_where_they_are(size):
+    from napari.layers import Tracks
+
+    rng = np.random.default_rng(3)
+    position = rng.uniform(0, size, (40, 2))
+    data = np.column_stack([np.repeat(np.arange(8), 5), np.tile(np.arange(5), 8), position])
+    layer = Tracks(data, scale=(2.0, 0.5, 0.25), translate=(3.0, 10.0, 20.0))
+    source = source_of_layer(layer)
+    trails = source.trails
+    assert not len(trails.problems)
+    assert 2 <= max(trails.scene.width, trails.scene.height) <= 4097
+    assert trails.y.max() <= trails.scene.height
+    world = source.ground.to_world(trails.time, trails.y, trails.x)
+    wanted = data[:, 1:] * layer.scale + layer.translate
+    np.testing.assert_allclose(world, wanted, rtol=1e-4, atol=1e-5 * size)
+
+
+def test_linked_points_may_have_names_gaps_and_loners():
+    from napari.layers import Points
+
+    data = np.array([[0, 1, 1], [1, 5, 5], [2, np.nan, 3], [0, 2, 2], [1, 3, 4], [1, 9, 9]])
+    names = ["fast", "fast", "fast", "slow", "slow", None]
+    trails = source_of_layer(Points(data, features={"particle": names})).trails
+    assert trails.table["trail"].tolist() == ["fast", "slow"]
+    assert trails.n_samples.tolist() == [2, 2]
+    numbers = [4, 4, 4, 7, 7, -1]
+    trails = source_of_layer(Points(data, features={"particle": numbers})).trails
+    assert trails.table["trail"].tolist() == ["4", "7"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (lambda n: n.Points(np.zeros((4, 3))), "link them first"),
+        (lambda n: n.Points(np.zeros((4, 2)), features={"particle": [1] * 4}), "has 2 axes"),
+        (lambda n: n.Points(np.zeros((4, 3)), features={"particle": [-1] * 4}), "no sample"),
+        (lambda n: n.Tracks([[1, 0, 1, 1], [1, 1, 2, 2]], rotate=30), "rotated"),
+        (lambda n: n.Tracks([[1, 0, 1, 1, 1], [1, 1, 2, 2, 2]]), "has 4 axes"),
+        (lambda n: n.Tracks([[1, 0, 1, 1], [2, 1, 2, 2]]), "one usable sample"),
+    ],
+)
+def test_layers_that_hold_no_trails_are_refused_with_what_to_do(layer, words):
+    import napari.layers
+
+    with pytest.raises(NapariUaiError, match=words):
+        source_of_layer(layer(napari.layers))
+
+
+def test_one_track_alone_is_ranked():
+    from napari.layers import Tracks
+
+    trails = source_of_layer(Tracks([[5, 0, 1, 1], [5, 1, 20, 20], [5, 2, 90, 70]])).trails
+    assert len(analyse_trails(trails).scores) == 1
+
+
+def test_a_drawn_way_follows_all_corners_of_a_trail_that_waits():
+    waits = np.column_stack([np.zeros(5000), np.zeros(5000)])
+    corners = np.array([[0, 0], [0, 300], [200, 300], [200, 40], [90, 40]], float)
+    walk = np.vstack([np.linspace(a, b, 40) for a, b in pairwise(corners)])
+    position = np.vstack([waits, walk])
+    table = {
+        "trail": 1,
+        "frame": np.arange(len(position)),
+        "y": position[:, 0],
+        "x": position[:, 1],
+    }
+    trails = trails_of_frame(pd.DataFrame(table), scene_size=(400, 300))
+    path = path_of(trails, 0)
+    assert len(path) < 10
+    for corner in corners:
+        assert np.linalg.norm(path - corner, axis=1).min() < 3
 
 
 def test_no_layer_is_told():
