@@ -330,9 +330,11 @@ class TrainingWidget(QWidget):
 
     def _fit(self) -> None:
         """Give the settings the height they need; folded out, they scroll where there is less."""
+        bar = self._area.verticalScrollBar()
+        width = self._area.width() - (bar.sizeHint().width() if bar is not None else 0)
         layout, height = self.settings.layout(), self.settings.sizeHint().height()
         if layout is not None and layout.hasHeightForWidth():
-            height = layout.totalHeightForWidth(self._area.viewport().width())
+            height = max(height, layout.totalHeightForWidth(width))
         self._area.setMinimumHeight(min(height, _FOLDED_HEIGHT))
         self._area.setMaximumHeight(height)
 
