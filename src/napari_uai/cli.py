@@ -507,7 +507,7 @@ def recipes(
         typer.echo(load_recipe(name).to_toml(), nl=False)
         return
     for known in recipe_names():
-        typer.echo(f"{known:12}{load_recipe(known).description.strip()}")
+        typer.echo(f"{known:22} {load_recipe(known).description.strip()}")
 
 
 @app.command()
