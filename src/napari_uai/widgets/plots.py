@@ -292,6 +292,11 @@ def is_light(widget: QWidget) -> bool:
     return widget.palette().windowText().color().lightness() < 128
 
 
+def wrong_style(widget: QWidget) -> str:
+    """Return the style of a line that tells of an error."""
+    return f"color: {'#b3261e' if is_light(widget) else '#ff7a6e'};"
+
+
 def inks(widget: QWidget) -> tuple[QColor, QColor]:
     """Return the colour of writing in the theme, and one for what need not be read."""
     palette = widget.palette()

@@ -14,6 +14,7 @@ from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.choices import identity, layer_of
 from napari_uai.widgets.in_view import InView, StageInView
 from napari_uai.widgets.newest import Newest
+from napari_uai.widgets.plots import wrong_style
 from napari_uai.widgets.running import COMPILING
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class LivePreview(QWidget):
         self.status.setText(text)
 
     def _say_wrong(self, text: str) -> None:
-        self.status.setStyleSheet("color: #ff7a6e;")
+        self.status.setStyleSheet(wrong_style(self))
         self.status.setText(text)
 
 

@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.forms import add_row, form_layout
 from napari_uai.widgets.newest import Newest
+from napari_uai.widgets.plots import wrong_style
 
 if TYPE_CHECKING:
     from napari_uai.monitor import Monitor
@@ -186,7 +187,7 @@ class RawRecordingWidget(QWidget):
             self.set_path(path)
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
-        self.message.setStyleSheet("color: #ff7a6e;" if wrong else "")
+        self.message.setStyleSheet(wrong_style(self) if wrong else "")
         self.message.setText(text)
         self.open_button.setEnabled(not wrong)
 

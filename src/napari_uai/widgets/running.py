@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBox
 
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.monitor import Monitor, overseen
+from napari_uai.widgets.plots import wrong_style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -191,7 +192,7 @@ class RunBar(QWidget):
 
     def _say_wrong(self, message: str) -> None:
         self._failed = True
-        self.status.setStyleSheet("color: #ff7a6e;")
+        self.status.setStyleSheet(wrong_style(self))
         self.status.setText(message)
 
     def _cancel(self) -> None:
