@@ -180,6 +180,15 @@ def test_extremum_is_the_pixel_of_numpy():
         assert found["center_intensity"][frame] == pytest.approx(window[v, u])
 
 
+@pytest.mark.parametrize("method", ["radial_symmetry", "extremum", "difference_of_gaussians"])
+def test_spots_of_different_width_are_located_as_each_alone(method):
+    video = spots_video(PLACES, noise=2e-4)
+    table = coarse(PLACES).assign(sigma=[1.2, 1.7, 2.5, 1.7])
+    together = locate_spots(table, video, method=method)
+    alone = [locate_spots(table[i : i + 1], video, method=method) for i in range(len(table))]
+    pd.testing.assert_frame_equal(together, pd.concat(alone, ignore_index=True))
+
+
 def test_order_and_other_columns_stay():
     video = spots_video(PLACES)
     table = coarse(PLACES).assign(name=list("abcd")).iloc[[2, 0, 3, 1]]

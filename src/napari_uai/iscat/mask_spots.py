@@ -26,6 +26,7 @@ Localizer: TypeAlias = Literal["radial_symmetry", "extremum", "difference_of_gau
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
+_Singles = npt.NDArray[np.float32]
 
 
 def spots_from_mask(
@@ -162,12 +163,19 @@ def locate_spots(
             return
         begin = int(frame[first])
         block = np.ascontiguousarray(frames.read(begin, int(frame[end - 1]) + 1), np.float32)
-        wanted = frame[first:end] - begin
-        seen = block
-        if method == "difference_of_gaussians":
-            seen = response_frames(block, sigma_px=float(spots[first, 2]))
-        own = spots[first:end], located[first:end]
-        _locate(block, seen, wanted, float(scale), _METHODS[method], *own)
+        rows = np.arange(first, end)
+        if method != "difference_of_gaussians":
+            locate_in(block, block, rows, begin)
+            return
+        widths = spots[rows, 2]
+        for sigma in np.unique(widths):
+            response = response_frames(block, sigma_px=float(sigma))
+            locate_in(block, response, rows[widths == sigma], begin)
+
+    def locate_in(block: _Singles, seen: _Singles, rows: _Ints, begin: int) -> None:
+        moved, found = spots[rows], located[rows]
+        _locate(block, seen, frame[rows] - begin, float(scale), _METHODS[method], moved, found)
+        spots[rows], located[rows] = moved, found
 
     chunk = frames_per_chunk(frames.shape)
     for _ in map_chunks(locate, len(frames), chunk, monitor=monitor, message="places"):
