@@ -31,6 +31,7 @@ N, HEIGHT, WIDTH = 24, 12, 14
 FORMATS = ("raw", "part", "npy", "colour npy", "zarr", "packed tiff", "tiffs", "pngs")
 PARAMETERS = {
     "batch_size": 4,
+    "stride": 4,
     "fixed_pattern": "median",
     "vertices": ((2, 2), (2, 10), (9, 5)),
 }

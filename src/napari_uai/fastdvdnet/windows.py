@@ -33,7 +33,7 @@ def check_length(n_frames: int, settings: NetworkSettings) -> None:
     if n_frames < needed:
         raise TooFewFramesError(
             f"the network looks {settings.stride} frames to either side and needs {needed} frames, "
-            f"the video has {n_frames}: choose weights with a shorter stride (a smaller batch)"
+            f"the video has {n_frames}: choose a shorter stride (a smaller batch)"
         )
 
 
