@@ -115,6 +115,8 @@ class Measurements:
         Of the trails.
     raw
         Scores that do not depend on limits, by name; as measured.
+    shown
+        The same, from 0 to 1.
     typical_px
         For each trail the distance to a companion that is half-way between ordinary and not.
     problems
@@ -126,6 +128,7 @@ class Measurements:
     heat: TrailHeat
     companions: Companions
     raw: Mapping[str, Array]
+    shown: Mapping[str, Array]
     typical_px: Array
     problems: pd.DataFrame
 
@@ -271,7 +274,9 @@ def measure_trails(
         "speed": speed_scores(pace),
     }
     typical = _typical_px(companions.distances[:, 0], groups)
-    return Measurements(trails, groups, heat, companions, raw, typical, problem_table(problems))
+    shown = {name: _shown(name, values, groups) for name, values in raw.items()}
+    table = problem_table(problems)
+    return Measurements(trails, groups, heat, companions, raw, shown, typical, table)
 
 
 def score_measured(
@@ -304,19 +309,19 @@ def score_measured(
     ordinary = rescale(heat, lower=lower, upper=upper, unit=unit, scale=scale).at_points
     window_of = worst_window(footprints, ordinary, share=window, weigh=weigh)
     on_the_way = mean_over_trails(footprints, ordinary, weigh=weigh)
-    raw = {
+    by_heat = {
         "heat": 1.0 - on_the_way.astype(np.float64),
         "worst_window": 1.0 - window_of.mean.astype(np.float64),
-        **measured.raw,
     }
     monitor.update(0.4, "scores")
-    found = combine(raw, EVIDENCE, groups)
+    found = combine({**by_heat, **measured.raw}, EVIDENCE, groups)
     at_samples = score_samples(
         trails, measured.companions, footprints, ordinary, measured.typical_px
     )
     stretches = departing_stretches(trails, at_samples, _thresholds(at_samples, trails, groups))
     monitor.update(1.0, "scores")
-    shown = {name: _shown(name, values, groups) for name, values in raw.items()}
+    shown = {name: _shown(name, values, groups) for name, values in by_heat.items()}
+    shown |= measured.shown
     order = np.argsort(-found.anomaly, kind="stable")
     table = _table(trails, order, found.anomaly, found.p_value, shown, stretches)
     return Scores(table, order, at_samples, stretches[order], measured.problems)
