@@ -576,9 +576,11 @@ class Display:
         shown = self.viewer.dims.ndisplay
         if shown != 2:
             self.viewer.dims.ndisplay = 2
-        yield
-        if shown != 2:
-            self.viewer.dims.ndisplay = shown
+        try:
+            yield
+        finally:
+            if shown != 2:
+                self.viewer.dims.ndisplay = shown
 
     @contextmanager
     def _kept_selection(self) -> Iterator[None]:
