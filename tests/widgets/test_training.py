@@ -89,7 +89,7 @@ def test_a_rolling_average_is_learnt_as_the_library_learns_it(dock, run, average
 
 
 def test_cancel_in_the_middle_of_an_epoch_and_resume_end_as_if_nothing_had_happened(
-    viewer, open_widget, dock, run, average, tmp_path, slow
+    viewer, open_widget, dock, run, average, tmp_path, slow, keep_picture
 ):
     slow[2] = dock.run_bar.cancel_button.click
     dock.form.set_values({"epochs": 3})
@@ -98,6 +98,7 @@ def test_cancel_in_the_middle_of_an_epoch_and_resume_end_as_if_nothing_had_happe
     assert dock.note.text().startswith("Stopped after 1 of 3 epochs")
     assert dock.run_bar.run_button.text() == "Resume"
     assert not dock.form.editors["epochs"].isEnabled()
+    keep_picture(viewer, "train-network")
 
     again = open_widget(viewer, TITLE)  # as after a restart: only the name of the file is known
     again.weights.line.setText("")
@@ -165,6 +166,12 @@ def test_the_weights_are_used_by_a_preview_and_by_a_recipe(viewer, dock, run, qt
     background = landings.recipe().values("background")
     assert background["weights"] == str(tmp_path / "w.safetensors")
     assert background["stride"] == STRIDE
+    landings.show_recipe("matched")
+    landings.task._worker = object()  # as while it runs
+    dock.find_button.click()
+    landings.task._worker = None
+    assert "is at work" in dock.run_bar.status.text()
+    assert landings.recipe().name == "matched"
 
 
 def test_weights_to_begin_with_bring_their_shape(dock, run, tmp_path):

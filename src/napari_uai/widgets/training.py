@@ -216,6 +216,11 @@ class TrainingWidget(QWidget):
         _, opened = self.viewer.window.add_plugin_dock_widget(
             "napari-uai", LANDINGS_TITLE, tabify=True
         )
+        if opened.task.running:
+            self.run_bar.show_error(
+                f"{LANDINGS_TITLE} is at work: wait for it, or cancel it, then press again"
+            )
+            return
         opened.show_recipe(RECIPE)
         batch_size = self.form.values()["batch_size"]
         opened.steps.forms[ROLLING_AVERAGE].set_values({"batch_size": batch_size})
