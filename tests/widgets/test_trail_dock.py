@@ -70,6 +70,8 @@ def test_the_whole_window_in_use_is_pictured(viewer, dock, settled, qtbot, reque
     folder = request.config.rootpath / "artefacts"
     folder.mkdir(exist_ok=True)
     write_picture(np.ascontiguousarray(picture), folder / "trail-workflow.png")
+    names = [layer.metadata[KEY]["kind"] for layer in viewer.layers]
+    assert names[-2:] == ["chosen", "top"]  # above the trails over time
     reddish = (picture[..., 0] > 200) & (picture[..., 1] < 110) & (picture[..., 2] < 110)
     assert reddish.sum() > 50  # the stretch that departs
 

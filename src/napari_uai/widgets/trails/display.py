@@ -388,6 +388,7 @@ class Display:
                 metadata={KEY: {"kind": TRACKS}},
             )
         self._layers[TRACKS, ""] = layer
+        self._raise_finding()
         return layer
 
     def _add_heat(self, source: Source, kind: str, shade: Any) -> Any:
@@ -489,10 +490,16 @@ class Display:
             metadata={KEY: {"kind": part}},
         )
         self._layers[part, ""] = layer
-        badges = self._layer(TOP, BADGES)
-        if badges is not None:  # text stays on top
-            self.viewer.layers.move(self.viewer.layers.index(badges), len(self.viewer.layers))
+        self._raise_finding()
         return layer
+
+    def _raise_finding(self) -> None:
+        """Keep the chosen trail and the per cents above what was added after them."""
+        layers = self.viewer.layers
+        for key in ((CHOSEN, ""), (TOP, BADGES)):
+            layer = self._layer(*key)
+            if layer is not None and layers.index(layer) < len(layers) - 1:
+                layers.move(layers.index(layer), len(layers))
 
     def _go_to(self, source: Source, trails: Any, row: int, stretch: tuple[int, int]) -> None:
         here = trails.trail(row)
