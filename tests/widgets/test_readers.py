@@ -58,7 +58,7 @@ def settled(qtbot, widget):
     """Wait for what the widget finds out in threads."""
     qtbot.waitUntil(
         lambda: not (widget._later.isActive() or widget.looking.busy or widget.guessing.busy),
-        timeout=20_000,
+        timeout=60_000,
     )
     qtbot.wait(50)
 
