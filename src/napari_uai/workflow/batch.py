@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import os
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -283,13 +284,15 @@ def _analyse_on_worker(task: _Task, stop: str) -> Outcome:
     import dask
     from distributed import Event
 
-    event, asked = Event(stop), [-_ASK_S]
+    event, asked, answer = Event(stop), -_ASK_S, False
+    here = threading.get_ident()
 
     def cancelled() -> bool:
-        if time.monotonic() - asked[0] < _ASK_S:
-            return False
-        asked[0] = time.monotonic()
-        return bool(event.is_set())
+        nonlocal asked, answer
+        # dask knows only this thread as its own; those that work for it hear what this one heard
+        if threading.get_ident() == here and time.monotonic() - asked >= _ASK_S:
+            asked, answer = time.monotonic(), bool(event.is_set())
+        return answer
 
     with dask.config.set(scheduler="threads"):  # not the cluster, which waits for this task
         return _analyse_or_say_why(task, Monitor(cancelled=cancelled))
