@@ -44,8 +44,6 @@ NAMED_CLASSES, NAMED_PROBLEMS = 8, 5
 
 PREDICTING = "predict_background"
 DEMO_RECIPES = ("matched", "network", "prediction", "handcrafted", "classical")
-DEMO_SETTINGS = {"handcrafted": ("measured.min_length=60",)}
-"""The sample's batches are shorter than those that recipes are made for."""
 
 app = typer.Typer(
     name="napari-uai",
@@ -552,8 +550,7 @@ def _demo_landings(out: Path) -> None:
     typer.echo(f"{'recipe':12} {'found':>5} {'missed':>6} {'false':>5} {'seconds':>7}")
     compared = ""
     for name in DEMO_RECIPES:
-        settings = (f"dra.batch_size={truth.batch_size}", *DEMO_SETTINGS.get(name, ()))
-        recipe = load_recipe(name).with_settings(settings)
+        recipe = load_recipe(name).with_settings([f"dra.batch_size={truth.batch_size}"])
         if not torch_is_installed() and any(s.stage.name == PREDICTING for s in recipe.steps):
             typer.echo(f"{name:12} needs torch: {INSTALL}")
             continue
