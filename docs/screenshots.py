@@ -87,12 +87,17 @@ def linked() -> None:
     for name in ("first_frame", "rotation_deg", "shift_rows", "shift_columns"):
         link.fields[name].setValue(known[name])
     link.link()
+    dock, status_line = widget(viewer, "Remove status line")
+    status_line.choices[0].choose(video.name)
+    run(status_line)
+    viewer.window.remove_dock_widget(dock)
+    frames = viewer.layers[-1]
     _, average = widget(viewer, "Differential rolling average")
-    average.choices[0].choose(video.name)
+    average.choices[0].choose(frames.name)
     average.form.set_values({"batch_size": BATCH_SIZE})
     run(average)
     viewer.dims.set_point(0, truth.data[-1, 0])
-    for layer in (video, truth):
+    for layer in (video, truth, frames):
         layer.visible = False
     second.opacity = 0.6
     viewer.layers.move(viewer.layers.index(second), len(viewer.layers))
