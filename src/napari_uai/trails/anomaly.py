@@ -103,7 +103,9 @@ def combine(
     for name, of in counting.items():
         above = excess[name] if of.above == -np.inf else np.maximum(excess[name] - of.above, 0.0)
         total += of.weight / whole * above
-    return Anomaly(1 / (1 + np.exp(HALF - total)), conformal_p_values(total, codes), excess)
+    with np.errstate(over="ignore"):  # far below the others: 0
+        anomaly = 1 / (1 + np.exp(HALF - total))
+    return Anomaly(anomaly, conformal_p_values(total, codes), excess)
 
 
 def excess_within(values: Array, groups: npt.NDArray[np.int64]) -> Array:

@@ -6,6 +6,7 @@ A change of limits or scale maps the heat that was read along the trails; nothin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -197,7 +198,16 @@ def _class_scale(
 def _histograms(heat: TrailHeat) -> list[npt.NDArray[np.int64]]:
     """Count points of the included trails of each class by the bin of their heat."""
     counts = np.zeros((len(heat.classes), _N_BINS), np.int64)
-    _count_bins(heat.footprints.offsets, heat.class_of_trail, heat.included, heat.at_points, counts)
+    offsets, lock = heat.footprints.offsets, Lock()
+
+    def work(first: int, last: int) -> None:
+        mine, trails = np.zeros_like(counts), slice(first, last)
+        groups, included = heat.class_of_trail[trails], heat.included[trails]
+        _count_bins(offsets[first : last + 1], groups, included, heat.at_points, mine)
+        with lock:
+            np.add(counts, mine, out=counts)
+
+    in_blocks(work, offsets, text="scaling", min_samples=100_000)
     return list(counts)
 
 

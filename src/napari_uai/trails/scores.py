@@ -36,6 +36,7 @@ from napari_uai.trails.parameters import (
 from napari_uai.trails.resampling import resample_along_arc
 from napari_uai.trails.scaling import rescale
 from napari_uai.trails.table import Trails, problem_table
+from napari_uai.trails.threads import side_by_side
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Groups: TypeAlias = npt.NDArray[np.object_]
@@ -378,10 +379,14 @@ def _thresholds(at_samples: npt.NDArray[np.float32], trails: Trails, groups: Gro
         return np.zeros(0)
     peaks = np.maximum.reduceat(at_samples, trails.offsets[:-1])
     thresholds = np.zeros(len(trails))
-    for group in np.unique(groups.astype(str)):
-        mine = groups == group
+    members = [groups == group for group in np.unique(groups.astype(str))]
+
+    def typical_and_rare(mine: npt.NDArray[np.bool_]) -> Array:
         of = at_samples[np.repeat(mine, trails.n_samples)]
-        typical, rare = np.quantile(of, [0.5, DEPARTING])
+        quantiles: Array = np.quantile(of, [0.5, DEPARTING], overwrite_input=True)
+        return quantiles
+
+    for mine, (typical, rare) in zip(members, side_by_side(typical_and_rare, members), strict=True):
         thresholds[mine] = np.maximum(0.5 * (typical + peaks[mine]), rare)
     return thresholds
 

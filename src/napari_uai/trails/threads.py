@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from functools import cache
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_uai.monitor import SILENT, Monitor
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 BLOCKS_PER_THREAD = 4
 """So that a thread that met long trails is not waited for."""
@@ -55,6 +59,14 @@ def in_blocks(
             run.cancel()
         wait(runs)  # what is under way writes into arrays of the caller
         raise
+
+
+def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Call a function that releases the GIL on each item, in any thread; results in their order.
+
+    The function must not itself call this, nor :func:`in_blocks`.
+    """
+    return list(_pool().map(function, items))
 
 
 @cache

@@ -251,7 +251,7 @@ def input_record(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, Any]
 
 def _tiles(result: TrailResult, folder: Path, monitor: Monitor) -> Iterable[tuple[str, str, str]]:
     """Write the sheet of moments; return what was wrong with snapshots."""
-    rows = result.rows[: result.n_top]
+    rows = result.rows[: result.n_top].tolist()
     monitor.update(0.0, "snapshots")
     shown = pictures.moments(result.trails, rows)
     top = result.scores.head(result.n_top)
@@ -260,7 +260,7 @@ def _tiles(result: TrailResult, folder: Path, monitor: Monitor) -> Iterable[tupl
         result.trails,
         shown,
         top["anomaly"].tolist(),
-        stretches=[result.stretches[i] for i in range(len(rows))],
+        stretches=result.stretches_at(slice(len(rows))),
         title=title,
     )
     pictures.write_picture(sheet, folder / "tiles.png")
@@ -278,9 +278,9 @@ def _top(result: TrailResult, kind: str, path: Path) -> None:
     places = of_kind[: result.n_top]
     picture = pictures.top_picture(
         result.trails,
-        [result.rows[i] for i in places],
+        result.rows[places].tolist(),
         result.scores["anomaly"].iloc[places].tolist(),
-        stretches=[result.stretches[i] for i in places],
+        stretches=result.stretches_at(places),
         title=f"{kind}: {len(places)} of {_number_of(len(of_kind), 'trail')} that fit least",
         outlines=result.mask_outlines(kind),
     )

@@ -20,7 +20,6 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.heat import TrailHeat, measure_heat
 from napari_uai.trails.masks import Mask, apply_masks, as_mask
 from napari_uai.trails.painted_width import paint_at_width
-from napari_uai.trails.pictures import Stretch
 from napari_uai.trails.regions import Region, ordinary_regions
 from napari_uai.trails.scaling import rescale
 from napari_uai.trails.scores import Measurements, Scores, measure_trails, score_measured
@@ -175,10 +174,10 @@ class TrailSession:
             lambda: _heat(scored, **mapping.fixed, monitor=monitor.part(0.7, 0.95)),
         )
         monitor.update(0.95, "ranking")
-        found, rows, stretches = self._keep(
+        found: Scores = self._keep(
             "scores",
             (measured_by, _key(measuring.live)),
-            lambda: _scores(measured, measuring.live),
+            lambda: score_measured(measured, **measuring.live),
         )
         shaded_by = mapped_by, _key(mapping.live)
         shades: dict[str, ClassHeat] = self._keep(
@@ -194,8 +193,8 @@ class TrailSession:
         return TrailResult(
             trails=scored,
             scores=found.table,
-            rows=rows,
-            stretches=stretches,
+            rows=found.rows,
+            stretches=found.stretches,
             at_samples=found.at_samples,
             heat=shades,
             regions=regions,
@@ -296,15 +295,6 @@ def _regions(
         for kind, heat in shades.items()
         for region in ordinary_regions(heat.shade, trails.scene, kind=kind, **parameters)
     )
-
-
-def _scores(
-    measured: Measurements, parameters: Mapping[str, Any]
-) -> tuple[Scores, tuple[int, ...], tuple[Stretch, ...]]:
-    """Return scores, and rows and stretches of trails as a result holds them."""
-    found = score_measured(measured, **parameters)
-    stretches = tuple(map(tuple, found.stretches.tolist()))
-    return found, tuple(found.rows.tolist()), stretches
 
 
 def _shades(

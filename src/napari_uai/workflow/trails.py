@@ -119,10 +119,10 @@ class TrailResult:
         A row for each of them, most anomalous first: ``trail, class, n_samples, rank, anomaly,
         p_value``, the scores (0 to 1, 1 is most anomalous), the stretch that departs.
     rows
-        Row of ``trails`` of each row of ``scores``.
+        Row of ``trails`` of each row of ``scores``; int64.
     stretches
         For each row of ``scores`` the samples (first, one after the last) of its trail that
-        depart from ordinary traffic.
+        depart from ordinary traffic; int64, (rows, 2).
     at_samples
         How anomalous each sample of ``trails`` is, 0 to 1; NaN where not scored; float32.
     heat
@@ -151,8 +151,8 @@ class TrailResult:
 
     trails: Trails
     scores: pd.DataFrame
-    rows: tuple[int, ...]
-    stretches: tuple[Stretch, ...]
+    rows: npt.NDArray[np.int64]
+    stretches: npt.NDArray[np.int64]
     at_samples: npt.NDArray[np.float32]
     heat: Mapping[str, ClassHeat]
     regions: tuple[Region, ...]
@@ -170,6 +170,10 @@ class TrailResult:
     def region_threshold(self) -> float:
         """Scaled heat from which on traffic is ordinary."""
         return float(self.parameters["regions"]["region_threshold"])
+
+    def stretches_at(self, places: slice | npt.NDArray[np.int64]) -> list[Stretch]:
+        """Return the stretches of some rows of ``scores``."""
+        return [(first, end) for first, end in self.stretches[places].tolist()]
 
     def mask_outlines(self, kind: str) -> list[npt.NDArray[np.float64]]:
         """Return the outlines (y, x; px of the scene) of the mask of a class, if it has one."""
@@ -380,8 +384,8 @@ def analyse_trails(
     return TrailResult(
         trails=scored,
         scores=found.table,
-        rows=tuple(found.rows.tolist()),
-        stretches=tuple((first, end) for first, end in found.stretches.tolist()),
+        rows=found.rows,
+        stretches=found.stretches,
         at_samples=found.at_samples,
         heat=heat,
         regions=regions,

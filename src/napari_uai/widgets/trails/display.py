@@ -161,12 +161,11 @@ class Display:
             return True
         trails = ranking.result.trails
         rows = ranking.rows[:n].tolist()
-        places = ranking.places[:n].tolist()
+        stretches = ranking.result.stretches_at(ranking.places[:n])
         labels = [percent(value) for value in ranking.values[:n]]
         paths = [path_of(trails, row) for row in rows]
         parts = [
-            path_of(trails, row, ranking.result.stretches[place])
-            for row, place in zip(rows, places, strict=True)
+            path_of(trails, row, stretch) for row, stretch in zip(rows, stretches, strict=True)
         ]
         colours = [RANK_COLOURS[i % len(RANK_COLOURS)] for i in range(len(rows))]
         features = {"label": labels, "rank": np.arange(1, len(rows) + 1), "row": rows}
@@ -242,7 +241,7 @@ class Display:
         source, trails = self.source, ranking.result.trails
         if source is None or row >= len(trails):
             return
-        stretch = ranking.result.stretches[ranking.result.rows.index(row)]
+        [stretch] = ranking.result.stretches_at(np.flatnonzero(ranking.result.rows == row))
         paths = [path_of(trails, row), path_of(trails, row, stretch)]
         self._shapes(
             CHOSEN, "chosen trail", paths, ["#ffffff", "#ff3b30"], {"part": ["all", "departs"]}
@@ -441,8 +440,7 @@ class Display:
                 layer = self._add_shapes(source, part, name)
         with self._flat():
             _replace_paths(layer, paths, colours, width)
-        known = layer.features
-        if paths and any(list(known.get(name, ())) != list(v) for name, v in features.items()):
+        if paths and _differ(layer, features):
             layer.features = dict(features)
         _set_visible(layer, part not in self._hidden_parts)
 
@@ -455,9 +453,15 @@ class Display:
         if layer is None:
             with self._kept_selection():
                 layer = self._add_badges(source)
-        layer.data = data
-        layer.features = dict(features)
-        if len(data):
+        same_number = data.shape == layer.data.shape
+        if not same_number:
+            layer.data = data
+        elif not np.array_equal(layer.data, data):
+            layer.data[:] = data  # the layer's own; setting it anew measures all layers again
+            layer.refresh(extent=False, highlight=False, thumbnail=False)
+        if _differ(layer, features):
+            layer.features = dict(features)
+        if len(data) and not same_number:
             layer.face_color = layer.border_color = colours
         _set_visible(layer, TOP not in self._hidden_parts)
 
@@ -626,6 +630,12 @@ def _replace(layer: Any, picture: Any, place: Mapping[str, Any]) -> None:
     layer.refresh(extent=False, highlight=False, thumbnail=False)
 
 
+def _differ(layer: Any, features: Mapping[str, Any]) -> bool:
+    """Whether a layer has other features; napari draws anew for equal ones, too."""
+    known = layer.features
+    return any(list(known.get(name, ())) != list(values) for name, values in features.items())
+
+
 def _set_visible(layer: Any, visible: bool) -> None:
     if layer.visible != visible:  # napari draws anew, even if nothing changes
         layer.visible = visible
@@ -634,7 +644,8 @@ def _set_visible(layer: Any, visible: bool) -> None:
 def _replace_paths(layer: Any, paths: list[Any], colours: list[str], width: float) -> None:
     """Draw other paths; those of equal number keep colours and widths, which is faster."""
     if paths and len(paths) == len(layer.data):
-        layer.data = [(path, "path") for path in paths]
+        if not all(map(np.array_equal, layer.data, paths)):
+            layer.data = [(path, "path") for path in paths]
         return
     layer.selected_data = set()
     layer.data = []

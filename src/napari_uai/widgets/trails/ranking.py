@@ -80,7 +80,7 @@ class Ranking:
 def rank(result: TrailResult, shown: Filter) -> Ranking:
     """Choose and order the trails that are shown; equal scores stay in the order of the anomaly."""
     scores = result.scores
-    rows = np.asarray(result.rows, np.int64)
+    rows = result.rows
     values = np.nan_to_num(scores[shown.score].to_numpy(np.float64))
     table = result.trails.table
     start, end = (table[key].to_numpy(np.float64)[rows] for key in ("start", "end"))

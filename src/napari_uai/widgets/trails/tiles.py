@@ -41,7 +41,7 @@ def tile_picture(ranking: Ranking, n: int, *, monitor: Monitor = SILENT) -> Any:
         result.trails,
         shown,
         ranking.values[:n].tolist(),
-        stretches=[result.stretches[place] for place in ranking.places[:n].tolist()],
+        stretches=result.stretches_at(ranking.places[:n]),
         title=f"{len(rows)} of {len(ranking)} trails by {ranking.score.replace('_', ' ')}",
     )
 
