@@ -71,7 +71,11 @@ def slow(monkeypatch):
     return presses
 
 
-def test_a_rolling_average_is_learnt_as_the_library_learns_it(dock, run, average, tmp_path):
+def test_a_rolling_average_is_learnt_as_the_library_learns_it(
+    dock, run, average, tmp_path, monkeypatch
+):
+    # In bfloat16 another number of threads, so another order of sums, changes the fifth digit.
+    monkeypatch.setattr(train, "chosen_precision", lambda *_: torch.float32)
     seen = []
     dock.epoch_ended.connect(seen.append)
     assert dock.holds.currentData() == "average"
