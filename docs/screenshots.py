@@ -55,9 +55,7 @@ def landings() -> None:
     viewer.window.resize(1500, 940)
     video, _ = viewer.open_sample("napari-uai", "landings")
 
-    dock, status_line = widget(viewer, "Remove status line")
-    run(status_line)
-    viewer.window.remove_dock_widget(dock)
+    without_status_line(viewer, video)
 
     _, landings = widget(viewer, "iSCAT workflow")
     landings.recording.choose(video.name)
@@ -87,11 +85,7 @@ def linked() -> None:
     for name in ("first_frame", "rotation_deg", "shift_rows", "shift_columns"):
         link.fields[name].setValue(known[name])
     link.link()
-    dock, status_line = widget(viewer, "Remove status line")
-    status_line.choices[0].choose(video.name)
-    run(status_line)
-    viewer.window.remove_dock_widget(dock)
-    frames = viewer.layers[-1]
+    frames = without_status_line(viewer, video)
     _, average = widget(viewer, "Differential rolling average")
     average.choices[0].choose(frames.name)
     average.form.set_values({"batch_size": BATCH_SIZE})
@@ -106,6 +100,15 @@ def linked() -> None:
     settle(1.0)
     save(window(viewer), FOLDER / "linked.png")
     viewer.close()
+
+
+def without_status_line(viewer: Any, video: Any) -> Any:
+    """Add a layer of a recording without its status line."""
+    dock, status_line = widget(viewer, "Remove status line")
+    status_line.choices[0].choose(video.name)
+    run(status_line)
+    viewer.window.remove_dock_widget(dock)
+    return viewer.layers[-1]
 
 
 def training() -> None:

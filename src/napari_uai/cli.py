@@ -42,7 +42,6 @@ FAILED, CRASHED, INTERRUPTED = 2, 1, 130
 NAMED_CLASSES, NAMED_PROBLEMS = 8, 5
 """Classes and problems that are told; files have all."""
 
-PREDICTING = "predict_background"
 DEMO_RECIPES = ("matched", "network", "prediction", "handcrafted", "classical")
 
 app = typer.Typer(
@@ -237,7 +236,7 @@ def train(
         if out.exists():
             kept = f"{out} holds the best whole epoch; {kept}"
         return _say(f"stopped; {kept}", INTERRUPTED)
-    best = result.history.iloc[int(result.history["validation_loss"].to_numpy().argmin())]
+    best = result.best
     typer.echo(
         f"best epoch {int(best.epoch)} of {len(result.history) - 1}: held-out loss "
         f"{best.validation_loss:.4f} of the noise's variance, {100 * result.gain:.1f} % below "
@@ -259,17 +258,15 @@ def _use_of_weights(
     options: Sequence[tuple[str, str]],
 ) -> str:
     """Return the command that predicts a recording's background by weights trained on it."""
-    from napari_uai.workflow.recipes import load_recipe
+    from napari_uai.workflow.recipes import PREDICTING, PREDICTION, load_recipe
     from napari_uai.workflow.training import GROUPS
 
-    def predicting(name: str) -> list[str]:
-        return [s.name for s in load_recipe(name).steps if s.stage.name == PREDICTING]
-
-    chosen = recipe if predicting(recipe) else "prediction"
-    steps = {step.name for step in load_recipe(chosen).steps}
+    chosen = recipe if load_recipe(recipe).steps_of(PREDICTING) else PREDICTION
+    loaded = load_recipe(chosen)
+    steps = {step.name for step in loaded.steps}
     groups = [(setting.partition(".")[0].strip(), setting) for setting in settings]
     kept = [text for group, text in groups if group in steps and group not in GROUPS]
-    kept.append(f"{predicting(chosen)[0]}.weights={weights}")
+    kept.append(f"{loaded.steps_of(PREDICTING)[0].name}.weights={weights}")
     words = ["napari-uai", "iscat", str(source), "--out", "results", "--recipe", chosen]
     words += [word for option in options for word in option]
     return shlex.join(words + [word for text in kept for word in ("--set", text)])
@@ -542,7 +539,7 @@ def _demo_landings(out: Path) -> None:
     from napari_uai.evaluate.truth import read_truth
     from napari_uai.fastdvdnet.loading import INSTALL, torch_is_installed
     from napari_uai.workflow.batch import analyse_recording
-    from napari_uai.workflow.recipes import load_recipe
+    from napari_uai.workflow.recipes import PREDICTING, load_recipe
     from napari_uai.workflow.samples import sample_path
 
     source, truth = sample_path("landings.bin"), read_truth(sample_path("landings_truth.json"))
@@ -551,7 +548,7 @@ def _demo_landings(out: Path) -> None:
     compared = ""
     for name in DEMO_RECIPES:
         recipe = load_recipe(name).with_settings([f"dra.batch_size={truth.batch_size}"])
-        if not torch_is_installed() and any(s.stage.name == PREDICTING for s in recipe.steps):
+        if not torch_is_installed() and recipe.steps_of(PREDICTING):
             typer.echo(f"{name:12} needs torch: {INSTALL}")
             continue
         begin = time.perf_counter()

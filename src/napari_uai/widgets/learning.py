@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from napari_uai.widgets.computing import recording_of, sums_behind
 from napari_uai.widgets.layers import KEY, LayerTuple, Place, array_of, image_layer, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari_uai.fastdvdnet.settings import Device
     from napari_uai.videos.frames import Video
@@ -194,23 +195,14 @@ def suggested_weights(layer: Any) -> Path:
     if folder is None or not os.access(folder, os.W_OK):
         folder = Path.home()
     stem = Path(source).stem if source else "".join(c if c.isalnum() else "_" for c in place.name)
-    number = 1
-    while True:
-        ending = "" if number == 1 else f"_{number}"
-        path = folder / f"{stem}_weights{ending}{SUFFIX}"
-        if not path.exists() or state_path(path).exists():
-            return path
-        number += 1
+    first = folder / f"{stem}_weights{SUFFIX}"
+    return next(p for p in _numbered(first) if not p.exists() or state_path(p).exists())
 
 
 def next_free(path: Path) -> Path:
     """Return a name like this one under which nothing stands."""
-    number = 2
-    while True:
-        candidate = path.with_name(f"{path.stem}_{number}{path.suffix}")
-        if not (candidate.exists() or state_path(candidate).exists()):
-            return candidate
-        number += 1
+    others = islice(_numbered(path), 1, None)
+    return next(p for p in others if not (p.exists() or state_path(p).exists()))
 
 
 def found_at(path: Path | None) -> tuple[Unfinished | None, str]:
@@ -227,6 +219,13 @@ def found_at(path: Path | None) -> tuple[Unfinished | None, str]:
         said += f"; {losses.text}" if losses.best else ""
         return state, f"{said}. Resume goes on with the same settings."
     return None, "There are weights already: Train replaces them." if path.exists() else ""
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    """Give a path, then others with a number from 2 at the end of the name."""
+    yield path
+    for number in count(2):
+        yield path.with_name(f"{path.stem}_{number}{path.suffix}")
 
 
 def _batch_size_in(toml: str) -> int | None:

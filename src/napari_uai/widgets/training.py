@@ -42,7 +42,7 @@ from napari_uai.widgets.recipes import FolderChoice
 from napari_uai.widgets.running import RunBar, Task
 from napari_uai.widgets.stages import scrolling
 from napari_uai.workflow.catalogue import parameters_of_settings, stage
-from napari_uai.workflow.recipes import load_recipe, recipe_names
+from napari_uai.workflow.recipes import PREDICTING, PREDICTION, load_recipe, recipe_names
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QResizeEvent
@@ -51,12 +51,6 @@ if TYPE_CHECKING:
     from napari_uai.monitor import Monitor
     from napari_uai.widgets.layers import LayerTuple
     from napari_uai.workflow.recipes import Recipe
-
-RECIPE = "prediction"
-"""Finds landings with trained weights; its rolling average is learnt if no other is chosen."""
-
-PREDICTING = "predict_background"
-"""Stage that takes the weights."""
 
 LANDINGS_TITLE = "iSCAT workflow"
 
@@ -221,7 +215,7 @@ class TrainingWidget(QWidget):
                 f"{LANDINGS_TITLE} is at work: wait for it, or cancel it, then press again"
             )
             return
-        opened.show_recipe(RECIPE)
+        opened.show_recipe(PREDICTION)
         batch_size = self.form.values()["batch_size"]
         opened.steps.forms[ROLLING_AVERAGE].set_values({"batch_size": batch_size})
         for form in opened.steps.forms.values():
@@ -261,7 +255,7 @@ class TrainingWidget(QWidget):
             self.holds.addItem(text, key)
         for name in recipe_names():
             self.recipe_choice.addItem(name, name)
-        self.recipe_choice.setCurrentText(RECIPE)
+        self.recipe_choice.setCurrentText(PREDICTION)
         self.note.setWordWrap(True)
         self.anew_button.setToolTip("The training that was stopped stays; it can go on later.")
         self.predict_button.setToolTip(
@@ -269,7 +263,7 @@ class TrainingWidget(QWidget):
             "preview of the stage that predicts it.</qt>"
         )
         self.find_button.setToolTip(
-            f"<qt>Open {LANDINGS_TITLE} with recipe {RECIPE} and these weights.</qt>"
+            f"<qt>Open {LANDINGS_TITLE} with recipe {PREDICTION} and these weights.</qt>"
         )
         self.settings = self._settings_part()
         self._area = scrolling(self.settings)

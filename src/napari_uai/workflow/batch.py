@@ -18,7 +18,7 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.folders import list_recordings
 from napari_uai.workflow.outputs import results_folder, write_files
 from napari_uai.workflow.recipes import Recipe, load_recipe
-from napari_uai.workflow.recording import open_recording
+from napari_uai.workflow.recording import Recording, open_recording
 from napari_uai.workflow.run import run_recipe
 
 if TYPE_CHECKING:
@@ -44,6 +44,17 @@ class Layout:
     dtype: npt.DTypeLike | None = None
     offset: int | None = None
     frames: FrameRange | None = None
+
+    def open(self, source: str | Path) -> Recording:
+        """Open a recording; errors are those of :func:`napari_uai.videos.open_video`."""
+        return open_recording(
+            source,
+            height=self.height,
+            width=self.width,
+            dtype=self.dtype,
+            offset=self.offset,
+            frames=self.frames,
+        )
 
 
 @dataclass(frozen=True)
@@ -196,16 +207,8 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
     from napari_uai.workflow.recipes import parse_recipe
 
     recipe = parse_recipe(task.recipe, name=task.recipe_name)
-    layout = task.layout
     with results_folder(task.folder) as partial:
-        recording = open_recording(
-            task.source,
-            height=layout.height,
-            width=layout.width,
-            dtype=layout.dtype,
-            offset=layout.offset,
-            frames=layout.frames,
-        )
+        recording = task.layout.open(task.source)
         with _named(task.source):
             result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
         write_files(result, partial, monitor=monitor.part(0.9, 1.0))

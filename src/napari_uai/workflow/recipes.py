@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 RECORDING = "recording"
 """Name by which stages refer to the recording that is analysed."""
 
+PREDICTION = "prediction"
+"""Recipe that finds landings by a trained network, whose background is learnt in training."""
+
+PREDICTING = "predict_background"
+"""Stage that takes the weights of such a network."""
+
 OUTPUTS: dict[str, Kind] = {
     "landings": "table",
     "localizations": "table",
@@ -105,6 +111,10 @@ class Recipe:
                 return step
         known = nearest(name, [s.name for s in self.steps])
         raise RecipeError(f"recipe {self.name} has no stage {name!r}; {known}")
+
+    def steps_of(self, stage: str) -> list[Step]:
+        """Return the steps in which a stage is run."""
+        return [step for step in self.steps if step.stage.name == stage]
 
     def values(self, name: str) -> dict[str, Any]:
         """Return the parameters of a step with references followed, each in its type.

@@ -38,6 +38,9 @@ RECORD_FORMAT = "napari-uai trails 1"
 RECORD = "run.json"
 """File that tells where the results come from."""
 
+OTHERS = "default"
+"""Stands in it for all classes without a mask of their own."""
+
 ALWAYS = ("scores.csv", "tiles.png", "regions.geojson", "problems.csv", RECORD)
 """Files of every run; besides them, three for each class, and the masks."""
 
@@ -200,7 +203,7 @@ def run_record(
         "preset": result.preset,
         "parameters": {part: dict(values) for part, values in result.parameters.items()},
         "masks": {
-            kind or "default": {**of, "file": _mask_name(kind, stems)}
+            kind or OTHERS: {**of, "file": _mask_name(kind, stems)}
             for kind, of in result.mask_records.items()
         },
         "classes": {

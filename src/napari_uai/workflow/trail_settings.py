@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_uai.errors import BadValueError
-from napari_uai.workflow.trail_outputs import RECORD, RECORD_FORMAT
+from napari_uai.workflow.trail_outputs import OTHERS, RECORD, RECORD_FORMAT
 from napari_uai.workflow.trails import EVERY_CLASS, PRESETS, TOP, checked_settings, setting_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_uai.workflow.trails import Preset
-
-WHOSE_DEFAULT = "default"
-"""Stands in run.json for all classes without a mask of their own."""
 
 
 @dataclass(frozen=True)
@@ -97,5 +94,5 @@ def _masks(path: Path, records: Mapping[str, Mapping[str, Any]]) -> dict[str, Pa
         mask = path.parent / str(record["file"])
         if not mask.is_file():
             raise BadValueError(f"mask {mask} is missing: put it back beside {path.name}")
-        masks[EVERY_CLASS if whose == WHOSE_DEFAULT else whose] = mask
+        masks[EVERY_CLASS if whose == OTHERS else whose] = mask
     return masks

@@ -14,13 +14,13 @@ from napari_uai.errors import BadValueError, RecipeError
 from napari_uai.fastdvdnet.loading import torch_module
 from napari_uai.fastdvdnet.settings import Device, NetworkSettings, TrainingSettings
 from napari_uai.fastdvdnet.stages import background_weights
-from napari_uai.fastdvdnet.training_files import writable_target
+from napari_uai.fastdvdnet.training_files import best_epoch, writable_target
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import compute_video, frames_of
 from napari_uai.workflow.batch import Layout
 from napari_uai.workflow.catalogue import Offset, nearest
-from napari_uai.workflow.recipes import RECORDING, Recipe, Step, load_recipe, toml_value
-from napari_uai.workflow.recording import Recording, open_recording
+from napari_uai.workflow.recipes import PREDICTION, RECORDING, Recipe, Step, load_recipe, toml_value
+from napari_uai.workflow.recording import Recording
 from napari_uai.workflow.run import ROLLING_AVERAGE, run_recipe
 
 if TYPE_CHECKING:
@@ -67,17 +67,21 @@ class Training:
     history: pd.DataFrame
 
     @property
+    def best(self) -> pd.Series:
+        """Row of the history of the best epoch."""
+        return self.history.iloc[best_epoch(self.history["validation_loss"])]
+
+    @property
     def gain(self) -> float:
         """By what part of the noise's variance the best epoch is below no training at all."""
-        losses = self.history["validation_loss"]
-        return float(1 - losses.min() / losses.iloc[0])
+        return float(1 - self.best.validation_loss / self.history["validation_loss"].iloc[0])
 
 
 def train_on_recording(
     source: str | Path | Recording,
     out: str | Path,
     *,
-    recipe: Recipe | str | Path = "prediction",
+    recipe: Recipe | str | Path = PREDICTION,
     settings: Iterable[str] = (),
     layout: Layout | None = None,
     start_from: str | Path | None = None,
@@ -126,7 +130,7 @@ def train_on_recording(
         start_from=start_from,
         device=device,
     )
-    recording = source if isinstance(source, Recording) else _opened(source, layout)
+    recording = source if isinstance(source, Recording) else (layout or Layout()).open(source)
     video = rolling_average(recording, chosen, monitor=monitor.part(0, READING, "reading"))
     return plan.carry_out(video, on_epoch=on_epoch, monitor=monitor.part(READING, 1))
 
@@ -233,7 +237,7 @@ def placed_rolling_average(
     RecipeError
         If the recipe makes none.
     """
-    steps = [s for s in recipe.steps if s.stage.name == CORRECTED]
+    steps = recipe.steps_of(CORRECTED)
     steps = steps or [s for s in recipe.steps if s.name == ROLLING_AVERAGE]
     if not steps:
         raise RecipeError(f"recipe {recipe.name} makes no rolling average: choose another")
@@ -247,18 +251,6 @@ def training_parameters() -> Mapping[str, Any]:
     """Return the default of every setting by its name, as ``--set`` takes it."""
     both = {"network": asdict(NetworkSettings()), "training": asdict(TrainingSettings())}
     return {f"{group}.{name}": v for group, values in both.items() for name, v in values.items()}
-
-
-def _opened(source: str | Path, layout: Layout | None) -> Recording:
-    how = layout or Layout()
-    return open_recording(
-        source,
-        height=how.height,
-        width=how.width,
-        dtype=how.dtype,
-        offset=how.offset,
-        frames=how.frames,
-    )
 
 
 def _needed(recipe: Recipe, last: str) -> tuple[Step, ...]:
