@@ -23,11 +23,11 @@ import pandas as pd
 from napari_uai.evaluate.evaluation import Evaluation, evaluate_landings, pool
 from napari_uai.evaluate.report import write_comparison
 from napari_uai.evaluate.truth import truth_of
+from napari_uai.iscat.recipes.recipe import RECORDING
+from napari_uai.iscat.recipes.run import RunResult, run_recipe
 from napari_uai.simulate.files import truth_document
-from napari_uai.simulate.recording import simulate_recording
-from napari_uai.simulate.scenarios import SCENARIOS, SPECKLE_CONTRAST, ScenarioName, scenario
-from napari_uai.workflow.recipes import RECORDING
-from napari_uai.workflow.run import RunResult, run_recipe
+from napari_uai.simulate.iscat.recording import simulate_recording
+from napari_uai.simulate.iscat.scenarios import SCENARIOS, SPECKLE_CONTRAST, ScenarioName, scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

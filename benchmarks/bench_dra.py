@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from napari_uai.iscat.power import power_normalization
-from napari_uai.iscat.prefix_sums import PrefixSums
-from napari_uai.iscat.rolling_average import DifferentialFrames, differential_rolling_average
+from napari_uai.iscat.correct.power import power_normalization
+from napari_uai.iscat.correct.prefix_sums import PrefixSums
+from napari_uai.iscat.correct.rolling_average import (
+    DifferentialFrames,
+    differential_rolling_average,
+)
 from napari_uai.videos import open_video
 from napari_uai.videos.frames import compute_video, frames_of
 

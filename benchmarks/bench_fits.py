@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import curve_fit
 
-from napari_uai.iscat.gaussian_fits import fit_spots
-from napari_uai.iscat.radial_symmetry import radial_symmetry_centers
+from napari_uai.iscat.detect.anomalies.radial_symmetry import radial_symmetry_centers
+from napari_uai.iscat.measure.gaussian_fits import fit_spots
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 from sklearn.ensemble import IsolationForest
 
-from napari_uai.iscat.anomaly_maps import Method, anomaly_scores
-from napari_uai.iscat.isolation_forest import fit_forest, forest_scores
+from napari_uai.iscat.detect.anomalies.isolation_forest import fit_forest, forest_scores
+from napari_uai.iscat.detect.anomalies.maps import Method, anomaly_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,9 +18,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_uai.fastdvdnet.network import FastDVDnet, trainable_parameters
-from napari_uai.fastdvdnet.predict import PredictedFrames, chosen_device, chosen_precision
-from napari_uai.fastdvdnet.settings import REFERENCE, NetworkSettings
+from napari_uai.iscat.fastdvdnet.network import FastDVDnet, trainable_parameters
+from napari_uai.iscat.fastdvdnet.predict import PredictedFrames, chosen_device, chosen_precision
+from napari_uai.iscat.fastdvdnet.settings import REFERENCE, NetworkSettings
 from napari_uai.videos.frames import ArrayFrames
 
 if TYPE_CHECKING:

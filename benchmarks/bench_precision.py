@@ -16,18 +16,19 @@ import pandas as pd
 
 from napari_uai.evaluate.evaluation import evaluate_landings
 from napari_uai.evaluate.truth import truth_of
-from napari_uai.fastdvdnet.stages import background_weights
-from napari_uai.iscat.gaussian_fits import fit_spots
-from napari_uai.iscat.landings import amplitude_noise, landings_from_tracks
-from napari_uai.iscat.linking import link_spots
-from napari_uai.iscat.spot_filters import symmetric_spots
-from napari_uai.iscat.spots import detect_spots
+from napari_uai.iscat.detect.spots import detect_spots
+from napari_uai.iscat.fastdvdnet.stages import background_weights
+from napari_uai.iscat.measure.amplitudes import amplitude_noise
+from napari_uai.iscat.measure.gaussian_fits import fit_spots
+from napari_uai.iscat.measure.landings import landings_from_tracks
+from napari_uai.iscat.measure.linking import link_spots
+from napari_uai.iscat.measure.spot_filters import symmetric_spots
+from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
+from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, run_recipe
 from napari_uai.simulate.files import truth_document
-from napari_uai.simulate.recording import simulate_recording
-from napari_uai.simulate.scenarios import SCENARIOS, ScenarioName, scenario
+from napari_uai.simulate.iscat.recording import simulate_recording
+from napari_uai.simulate.iscat.scenarios import SCENARIOS, ScenarioName, scenario
 from napari_uai.videos.frames import compute_video
-from napari_uai.workflow.recipes import Recipe, load_recipe
-from napari_uai.workflow.run import ROLLING_AVERAGE, run_recipe
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 

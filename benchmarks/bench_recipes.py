@@ -106,7 +106,7 @@ def bench_long(folder: Path) -> None:
 def simulate(path: Path, frames: int) -> float:
     """Write a recording; return the seconds."""
     from napari_uai.simulate.files import write_recording
-    from napari_uai.simulate.scenarios import SPECKLE_CONTRAST
+    from napari_uai.simulate.iscat.scenarios import SPECKLE_CONTRAST
     from napari_uai.simulate.settings import RecordingSettings
 
     settings = RecordingSettings(
@@ -126,7 +126,7 @@ def simulate(path: Path, frames: int) -> float:
 
 def measure(path: Path, times: int) -> Measured:
     """Run the recipe; return seconds per stage of each run, and the peak memory of the process."""
-    from napari_uai.workflow import run_recipe, write_results
+    from napari_uai import run_recipe, write_results
 
     runs = []
     for _ in range(times):

@@ -18,8 +18,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_uai.simulate.settings import TrailSettings
-from napari_uai.simulate.trails import simulate_trails
-from napari_uai.widgets.trails.grounds import source_of_trails
+from napari_uai.simulate.trails.simulation import simulate_trails
+from napari_uai.widgets.trails.placement import source_of_trails
 
 HANDLES = ((200, 900), (300, 850), (150, 990), (400, 800), (250, 700), (100, 600), (350, 950))
 ROUNDS = 4

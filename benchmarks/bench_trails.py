@@ -21,21 +21,21 @@ import numpy as np
 import pandas as pd
 
 from napari_uai.simulate.settings import TrailSettings
-from napari_uai.simulate.trails import simulate_trails
-from napari_uai.trails.footprints import paint_footprints
-from napari_uai.trails.heat import (
+from napari_uai.simulate.trails.simulation import simulate_trails
+from napari_uai.trails.heat.footprints import paint_footprints
+from napari_uai.trails.heat.heat import (
     TrailHeat,
     mean_over_trails,
     measure_heat,
     update_heat,
     worst_window,
 )
-from napari_uai.trails.masks import apply_masks
-from napari_uai.trails.painted_width import choose_painted_width
-from napari_uai.trails.reading import open_trails
-from napari_uai.trails.reference import reference_scores
-from napari_uai.trails.scaling import rescale
-from napari_uai.trails.scores import score_trails
+from napari_uai.trails.heat.masks import apply_masks
+from napari_uai.trails.heat.painted_width import choose_painted_width
+from napari_uai.trails.heat.scaling import rescale
+from napari_uai.trails.io.reading import open_trails
+from napari_uai.trails.scores.reference import reference_scores
+from napari_uai.trails.scores.scores import score_trails
 from napari_uai.trails.table import Trails
 
 EXAMPLE = Path(__file__).parents[1] / "../shared/data/trails/example_data_for_heatmap.zip"

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from napari_uai.evaluate.trails import ALL_KINDS, evaluate_trail_scores
+from napari_uai.evaluate.ranking import ALL_KINDS, evaluate_trail_scores
 from napari_uai.simulate.settings import TrailSettings
-from napari_uai.simulate.traffic import ANOMALY_KINDS
-from napari_uai.simulate.trails import simulate_trails
-from napari_uai.trails.reference import reference_scores
-from napari_uai.trails.scores import SCORES, score_trails
+from napari_uai.simulate.trails.simulation import simulate_trails
+from napari_uai.simulate.trails.traffic import ANOMALY_KINDS
+from napari_uai.trails.scores.reference import reference_scores
+from napari_uai.trails.scores.scores import SCORES, score_trails
 from napari_uai.trails.table import UNCLASSIFIED
 
 AUC_TARGET, PRECISION_TARGET = 0.95, 0.6

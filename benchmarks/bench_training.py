@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_uai.evaluate.truth import read_truth
-from napari_uai.fastdvdnet.settings import TrainingSettings
-from napari_uai.workflow.recording import open_recording
-from napari_uai.workflow.samples import sample_path
-from napari_uai.workflow.training import train_on_recording
+from napari_uai.iscat.fastdvdnet.settings import TrainingSettings
+from napari_uai.iscat.recipes.training import train_on_recording
+from napari_uai.sample_data import sample_path
+from napari_uai.videos.recording import open_recording
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_uai.workflow.recording import Recording
+    from napari_uai.videos.recording import Recording
 
 WITHIN = 1.05
 TARGET_SECONDS = 300

@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_uai.workflow.catalogue import STAGES
-from napari_uai.workflow.recipes import load_recipe, recipe_names
+from napari_uai.iscat.recipes.catalogue import STAGES
+from napari_uai.iscat.recipes.recipe import load_recipe, recipe_names
 
 if TYPE_CHECKING:
-    from napari_uai.workflow.catalogue import Parameter, Stage
-    from napari_uai.workflow.recipes import Recipe
+    from napari_uai.iscat.recipes.catalogue import Stage
+    from napari_uai.iscat.recipes.recipe import Recipe
+    from napari_uai.parameters import Parameter
 
 FOLDER = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by `make docs`; change the docstring instead. -->\n\n"

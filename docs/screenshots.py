@@ -12,9 +12,9 @@ import napari
 from qtpy.QtWidgets import QApplication
 from superqt import QCollapsible
 
-from napari_uai.simulate.recording import simulate_recording
-from napari_uai.simulate.scenarios import scenario
-from napari_uai.workflow.samples import sample_path
+from napari_uai.sample_data import sample_path
+from napari_uai.simulate.iscat.recording import simulate_recording
+from napari_uai.simulate.iscat.scenarios import scenario
 
 FOLDER = Path(__file__).parent / "images"
 BATCH_SIZE = 200

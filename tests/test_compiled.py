@@ -9,8 +9,8 @@ from napari_uai.compiled import announced_compilation
 PROGRAM = """
 import numpy as np
 from napari_uai.compiled import announced_compilation
-from napari_uai.iscat.medians import median_network
-from napari_uai.iscat.fixed_pattern import fixed_pattern_correction
+from napari_uai.iscat.kernels.median_network import median_network
+from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction
 with announced_compilation(lambda: print("compiling")):
     fixed_pattern_correction(np.ones((2, 8, 8), np.float32))
 """

@@ -14,18 +14,18 @@ import zarr
 from PIL import Image
 
 import napari_uai
-from napari_uai.fastdvdnet.network import FastDVDnet
-from napari_uai.fastdvdnet.predict import predicted_video
-from napari_uai.fastdvdnet.settings import NetworkSettings
-from napari_uai.fastdvdnet.weights import Weights
-from napari_uai.iscat.binning import BinnedFrames
-from napari_uai.iscat.features import DistanceFrames
-from napari_uai.iscat.memo import Memo
-from napari_uai.simulate.recording import SimulatedFrames
+from napari_uai.iscat.correct.binning import BinnedFrames
+from napari_uai.iscat.detect.anomalies.batch_features import DistanceFrames
+from napari_uai.iscat.fastdvdnet.network import FastDVDnet
+from napari_uai.iscat.fastdvdnet.predict import predicted_video
+from napari_uai.iscat.fastdvdnet.settings import NetworkSettings
+from napari_uai.iscat.fastdvdnet.weights import Weights
+from napari_uai.iscat.recipes import catalogue
+from napari_uai.simulate.iscat.recording import SimulatedFrames
 from napari_uai.simulate.settings import RecordingSettings
 from napari_uai.videos import open_frames
+from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import ArrayFrames, DaskFrames, Frames, frames_of
-from napari_uai.workflow import catalogue
 
 N, HEIGHT, WIDTH = 24, 12, 14
 FORMATS = ("raw", "part", "npy", "colour npy", "zarr", "packed tiff", "tiffs", "pngs")

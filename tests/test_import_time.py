@@ -24,7 +24,7 @@ def modules_after_importing(*names: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["napari_uai", "napari_uai.videos", "napari_uai.workflow.catalogue"]
+    "name", ["napari_uai", "napari_uai.videos", "napari_uai.iscat.recipes.catalogue"]
 )
 def test_library_loads_no_viewer(name: str) -> None:
     loaded = modules_after_importing(name)

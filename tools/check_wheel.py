@@ -9,11 +9,13 @@ from zipfile import ZipFile
 NEEDED = (
     "napari_uai/napari.yaml",
     "napari_uai/py.typed",
-    "napari_uai/workflow/recipes/*.toml",
-    "napari_uai/iscat/weights/*.safetensors",
-    "napari_uai/iscat/weights/*.json",
-    "napari_uai/fastdvdnet/trained/*.safetensors",
-    "napari_uai/fastdvdnet/trained/*.json",
+    "napari_uai/*.pyi",
+    "napari_uai/*/__init__.pyi",
+    "napari_uai/iscat/recipes/*.toml",
+    "napari_uai/iscat/rescore/weights/*.safetensors",
+    "napari_uai/iscat/rescore/weights/*.json",
+    "napari_uai/iscat/fastdvdnet/trained/*.safetensors",
+    "napari_uai/iscat/fastdvdnet/trained/*.json",
     "napari_uai/sample_data/*",
 )
 LIMIT = 15 * 2**20

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Make sure that a virtual screen with OpenGL is there: the tests of the widgets open real windows.
+# macOS and Windows have a real one.
 set -euo pipefail
 python=$1
+[ "$(uname -s)" = Linux ] || exit 0
 packages=(
     xvfb xauth libegl1 libgl1 libgl1-mesa-dri libxkbcommon-x11-0 libdbus-1-3 libxcb-cursor0
     libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0
@@ -20,9 +22,11 @@ sys.exit(not (context.create() and context.makeCurrent(surface)))
 }
 
 probe >/dev/null 2>&1 && exit
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get update -q
-    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}"
+as_root=(env DEBIAN_FRONTEND=noninteractive)
+[ "$(id -u)" = 0 ] || as_root=(sudo --non-interactive "${as_root[@]}")
+if { [ "$(id -u)" = 0 ] || [ "${CI:-}" = true ]; } && command -v apt-get >/dev/null; then
+    "${as_root[@]}" apt-get update -q
+    "${as_root[@]}" apt-get install -qy --no-install-recommends "${packages[@]}"
     probe && exit
 fi
 echo "No virtual screen with OpenGL. Debian, Ubuntu: apt install ${packages[*]}" >&2

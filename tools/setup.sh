@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Make the virtual environment with the pinned dependencies, this package and its tools.
+# Make the virtual environment with the pinned dependencies, this package and its tools:
+# setup.sh .venv/bin pyqt6
 set -euo pipefail
-venv=$1
+bin=$1
+qt=$2
 python=${PYTHON:-python3}
 
 command -v "$python" >/dev/null || {
@@ -21,6 +23,9 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then # Debian ships them
         exit 1
     fi
 fi
-"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 \
-    --constraint constraints.txt --editable ".[all,cluster,dev]"
+"$bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "${bin%/*}"
+install() {
+    "$bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$@"
+}
+install --upgrade pip # older ones know no --group
+install --editable ".[napari,network,svm,cluster,$qt]" --group dev

@@ -21,16 +21,16 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from napari_uai.fastdvdnet.network import FastDVDnet, trainable_parameters
-from napari_uai.fastdvdnet.settings import NetworkSettings
-from napari_uai.fastdvdnet.train import augmented
-from napari_uai.fastdvdnet.weights import save_weights
-from napari_uai.fastdvdnet.windows import noise_of, window_index
-from napari_uai.iscat.bad_pixels import bad_pixel_repair
-from napari_uai.iscat.power import power_normalization
-from napari_uai.iscat.rolling_average import differential_rolling_average
-from napari_uai.iscat.stage_drift import stage_drift_correction
-from napari_uai.simulate.recording import simulate_recording
+from napari_uai.iscat.correct.bad_pixels import bad_pixel_repair
+from napari_uai.iscat.correct.power import power_normalization
+from napari_uai.iscat.correct.rolling_average import differential_rolling_average
+from napari_uai.iscat.correct.stage_drift import stage_drift_correction
+from napari_uai.iscat.fastdvdnet.network import FastDVDnet, trainable_parameters
+from napari_uai.iscat.fastdvdnet.settings import NetworkSettings
+from napari_uai.iscat.fastdvdnet.train import augmented
+from napari_uai.iscat.fastdvdnet.weights import save_weights
+from napari_uai.iscat.fastdvdnet.windows import noise_of, window_index
+from napari_uai.simulate.iscat.recording import simulate_recording
 from napari_uai.videos.frames import ArrayFrames
 from train_rescoring import HELD_OUT_EVERY, random_settings
 
@@ -51,7 +51,9 @@ CONTRAST = 0.5, 5.0
 """Of a landing, in standard deviations of a pixel's noise."""
 
 SIGMA_PX = 1.35, 2.1
-WEIGHTS = Path(__file__).parents[1] / "src/napari_uai/fastdvdnet/trained/background.safetensors"
+WEIGHTS = (
+    Path(__file__).parents[1] / "src/napari_uai/iscat/fastdvdnet/trained/background.safetensors"
+)
 
 
 def main() -> None:

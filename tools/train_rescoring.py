@@ -22,7 +22,9 @@ import numpy as np
 from napari_uai.errors import NapariUaiError
 from napari_uai.evaluate.matching import match_landings
 from napari_uai.evaluate.metrics import average_precision
-from napari_uai.iscat.event_network import (
+from napari_uai.iscat.correct.power import power_normalization
+from napari_uai.iscat.detect.steps.detector import detect_steps
+from napari_uai.iscat.rescore.event_network import (
     CHANNELS,
     COURSE_LAYERS,
     FIGURE_LIMIT,
@@ -31,10 +33,8 @@ from napari_uai.iscat.event_network import (
     save_event_network,
     shapes,
 )
-from napari_uai.iscat.event_views import EventViews, event_views
-from napari_uai.iscat.power import power_normalization
-from napari_uai.iscat.step_detector import detect_steps
-from napari_uai.simulate.recording import simulate_recording
+from napari_uai.iscat.rescore.event_patches import EventViews, event_views
+from napari_uai.simulate.iscat.recording import simulate_recording
 from napari_uai.simulate.settings import RecordingSettings
 from napari_uai.videos.frames import frames_of
 
@@ -42,7 +42,7 @@ FIRST_SEED = 200_000
 ASSUMED_SIGMA = 1.7
 """What the detector is told; true widths differ, as they do in use."""
 
-WEIGHTS = Path(__file__).parents[1] / "src/napari_uai/iscat/weights/rescoring.safetensors"
+WEIGHTS = Path(__file__).parents[1] / "src/napari_uai/iscat/rescore/weights/rescoring.safetensors"
 HELD_OUT_EVERY = 12
 
 

@@ -3,6 +3,7 @@
 # environment, and use it from elsewhere.
 set -euo pipefail
 python=$1
+bin=venv/$(basename "$(dirname "$python")") # Scripts on Windows
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -11,19 +12,19 @@ trap 'rm -rf "$work"' EXIT
 "$python" -m zipfile -e "$work"/dist/*.whl "$work/unpacked"
 PYTHONPATH="$work/unpacked" "$python" tools/check_samples.py
 "$python" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 \
+"$work/$bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 \
     --constraint constraints.txt "$work"/dist/*.whl
 cd "$work"
-samples() { venv/bin/python -c 'from napari_uai.workflow.samples import sample_folder as f; print(f())'; }
-venv/bin/python - <<'PYTHON'
+samples() { "$bin/python" -c 'from napari_uai.sample_data import sample_folder as f; print(f())'; }
+"$bin/python" - <<'PYTHON'
 from importlib.util import find_spec
 
 for name in ("napari", "qtpy", "PyQt6", "torch"):
     assert find_spec(name) is None, f"the base installation brought {name}"
 PYTHON
 for recording in "$(samples)"/*.raw "$(samples)"/*.bin; do
-    test ! -e "$recording" || venv/bin/napari-uai info "$recording"
+    test ! -e "$recording" || "$bin/napari-uai" info "$recording"
 done
-venv/bin/napari-uai demo --out demo
+"$bin/napari-uai" demo --out demo
 test -n "$(find demo -name landings.csv -size +0)"
 echo "The wheel works alone."

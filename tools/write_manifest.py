@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from napari_uai.workflow.catalogue import STAGES, Stage
+from napari_uai.iscat.recipes.catalogue import STAGES, Stage
 
 MANIFEST = Path(__file__).parents[1] / "src" / "napari_uai" / "napari.yaml"
 BLOCK = re.compile(r"^( *)# stages\n.*?^ *# end of stages\n", re.MULTILINE | re.DOTALL)
@@ -19,7 +19,7 @@ def command(stage: Stage) -> str:
     return (
         f"- id: {identifier(stage)}\n"
         f"  title: {stage.title}…\n"
-        f"  python_name: napari_uai.widgets.stages:{stage.name}\n"
+        f"  python_name: napari_uai.widgets.iscat.stages:{stage.name}\n"
     )
 
 

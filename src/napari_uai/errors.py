@@ -1,5 +1,8 @@
 """The errors of this package: each message names what is wrong and what to do."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class NapariUaiError(Exception):
     """Base of all errors that a user can mend; the command line prints it as one line, exit 2."""
@@ -35,3 +38,19 @@ class OutputError(NapariUaiError, OSError):
 
 class CancelledError(NapariUaiError):
     """The user asked to stop; nothing was written under a final name."""
+
+
+_NAMED_AT_MOST = 12
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name may be meant, or which there are if none is near."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    if len(names) > _NAMED_AT_MOST:
+        return (
+            f"there are {', '.join(names[:_NAMED_AT_MOST])} and {len(names) - _NAMED_AT_MOST} more"
+        )
+    return "there are " + ", ".join(names) if names else "there are none"

@@ -7,7 +7,7 @@ import pytest
 from napari_uai.errors import VideoFormatError
 from napari_uai.evaluate.truth import read_truth
 from napari_uai.simulate.files import write_recording
-from napari_uai.simulate.recording import RecordingSettings, simulate_recording
+from napari_uai.simulate.iscat.recording import RecordingSettings, simulate_recording
 
 LANDING = {"raw_frame": 5, "y": 1, "x": 2, "contrast": 1e-3}
 

@@ -8,10 +8,10 @@ import pytest
 
 from napari_uai.errors import CancelledError, OutputError
 from napari_uai.monitor import Monitor
+from napari_uai.sample_data import sample_path
 from napari_uai.simulate.files import write_recording
-from napari_uai.simulate.recording import RecordingSettings, simulate_recording
-from napari_uai.simulate.samples import sample_recording_settings
-from napari_uai.workflow.samples import sample_path
+from napari_uai.simulate.iscat.recording import RecordingSettings, simulate_recording
+from napari_uai.simulate.write_samples import sample_recording_settings
 
 SMALL = RecordingSettings(
     frames=330, rows=20, columns=24, batch_size=60, landings=3, status_line="last row"

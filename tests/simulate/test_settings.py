@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_uai.errors import BadValueError, TooFewFramesError
-from napari_uai.simulate.scenarios import SCENARIOS, scenario
+from napari_uai.simulate.iscat.scenarios import SCENARIOS, scenario
 from napari_uai.simulate.settings import RecordingSettings
 
 

@@ -14,12 +14,13 @@ from hypothesis.extra import numpy as hnp
 from scipy.ndimage import gaussian_filter
 
 from napari_uai.errors import BadValueError, VideoFormatError
-from napari_uai.simulate.recording import SimulatedFrames
-from napari_uai.simulate.scenarios import scenario
+from napari_uai.sample_data import sample_path
+from napari_uai.simulate.iscat.recording import SimulatedFrames
+from napari_uai.simulate.iscat.scenarios import scenario
 from napari_uai.videos import VideoWarning, frames_of, open_frames, open_video, video_info
 from napari_uai.videos.mapped import FileFrames
-from napari_uai.videos.raw import plausible_shapes, shape_in_name
-from napari_uai.workflow.samples import sample_path
+from napari_uai.videos.raw import shape_in_name
+from napari_uai.videos.raw_guess import plausible_shapes
 
 TYPES = [
     order + kind

@@ -73,7 +73,7 @@ def notifications(monkeypatch):
 def few():
     """Sixty trails of a simulated scene."""
     from napari_uai.simulate.settings import TrailSettings
-    from napari_uai.simulate.trails import simulate_trails
+    from napari_uai.simulate.trails.simulation import simulate_trails
 
     return simulate_trails(TrailSettings(trails=60, seed=2)).trails
 
@@ -101,7 +101,7 @@ def trail_dock(viewer, open_widget):
 @pytest.fixture
 def ranked(trail_dock, few, settled):
     """A dock in which a few trails are ranked."""
-    from napari_uai.widgets.trails.grounds import source_of_trails
+    from napari_uai.widgets.trails.placement import source_of_trails
 
     trail_dock.show_source(source_of_trails(few, "few"))
     return settled(trail_dock)
@@ -112,7 +112,7 @@ def keep_picture(request):
     """Keep a picture of a viewer's whole window as an artefact of the tests; return it."""
 
     def keep(viewer, name):
-        from napari_uai.trails.pictures import write_picture
+        from napari_uai.trails.pictures.canvas import write_picture
 
         picture = np.ascontiguousarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
         folder = request.config.rootpath / ARTEFACTS

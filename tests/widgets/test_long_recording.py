@@ -13,7 +13,7 @@ import pytest
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_uai.workflow.samples import sample_path
+from napari_uai.sample_data import sample_path
 
 N_FRAMES, SIDE, BATCH = 100_000, 72, 2000
 DRA = "Differential rolling average"

@@ -6,10 +6,10 @@ from importlib.resources import files
 import npe2
 import pytest
 
-from napari_uai.widgets.preferences import preferences
-from napari_uai.widgets.recipes import AVERAGES, DEFAULT_RECIPE, RecipeWidget
-from napari_uai.widgets.stages import StageWidget
-from napari_uai.workflow.catalogue import STAGES
+from napari_uai.iscat.recipes.catalogue import STAGES
+from napari_uai.widgets.iscat.stages import StageWidget
+from napari_uai.widgets.iscat.workflow_dock import AVERAGES, DEFAULT_RECIPE, RecipeWidget
+from napari_uai.widgets.kit.preferences import preferences
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_every_stage_is_a_command_a_widget_and_a_menu_entry(contributions):
     }
     for name, stage in STAGES.items():
         identifier = f"napari-uai.{name}"
-        assert commands[identifier].python_name == f"napari_uai.widgets.stages:{name}"
+        assert commands[identifier].python_name == f"napari_uai.widgets.iscat.stages:{name}"
         assert widgets[identifier].display_name == stage.title
         assert identifier in in_menus
 
@@ -36,7 +36,7 @@ def test_every_stage_is_a_command_a_widget_and_a_menu_entry(contributions):
 def test_no_command_names_a_stage_that_does_not_exist(contributions):
     for command in contributions.commands:
         module, _, name = command.python_name.partition(":")
-        assert module != "napari_uai.widgets.stages" or name in STAGES
+        assert module != "napari_uai.widgets.iscat.stages" or name in STAGES
 
 
 def test_every_command_can_be_imported(contributions):
@@ -46,7 +46,7 @@ def test_every_command_can_be_imported(contributions):
 
 
 def test_a_stage_has_its_own_class_made_once():
-    import napari_uai.widgets.stages as module
+    import napari_uai.widgets.iscat.stages as module
 
     for name in STAGES:
         made = getattr(module, name)

@@ -1,1 +1,5 @@
 """Stages of the iSCAT pipeline: pure functions of videos and tables."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_uai.errors import OutputError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.simulate.recording import SimulatedFrames, chunk_frames
+from napari_uai.simulate.iscat.recording import SimulatedFrames, chunk_frames
 from napari_uai.videos.frames import map_chunks
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def truth_document(settings: RecordingSettings, truth: pd.DataFrame) -> dict[str
     settings
         What the recording was made from.
     truth
-        Landings and take-offs of :class:`~napari_uai.simulate.recording.SimulatedRecording`.
+        Landings and take-offs of :class:`~napari_uai.simulate.iscat.recording.SimulatedRecording`.
 
     Returns
     -------

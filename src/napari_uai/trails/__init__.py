@@ -1,1 +1,5 @@
 """Trails of tracked objects: where they usually go, and which do not fit."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -19,7 +19,6 @@ UNCLASSIFIED = "unclassified"
 """Class of an object that its tracker gave none."""
 
 TRAIL_COLUMNS = ("trail", "class", "start", "end", "n_samples")
-
 PROBLEM_COLUMNS = ("file", "trail", "problem")
 
 

@@ -21,14 +21,16 @@ import numpy.typing as npt
 from napari_uai.errors import BadValueError, VideoFormatError
 from napari_uai.videos.folders import no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
-from napari_uai.videos.info import AxisOrder, Opened, VideoFormat, VideoInfo, VideoWarning
-from napari_uai.videos.mapped import FileFrames
-from napari_uai.videos.raw import (
+from napari_uai.videos.info import (
+    AxisOrder,
+    Opened,
+    VideoFormat,
+    VideoInfo,
+    VideoWarning,
     pixel_type,
-    raw_layout,
-    read_sidecar,
-    shape_in_name,
 )
+from napari_uai.videos.mapped import FileFrames
+from napari_uai.videos.raw import raw_layout, read_sidecar, shape_in_name
 
 _BY_SUFFIX: dict[str, VideoFormat] = {
     ".bin": "raw",
@@ -260,7 +262,7 @@ def _opened(kind: VideoFormat, path: Path, asked: _Asked, sidecar: Mapping[str, 
     elif kind == "images":
         from napari_uai.videos.images import open_images as reader
     else:
-        from napari_uai.videos.arrays import open_npy, open_zarr
+        from napari_uai.videos.array_files import open_npy, open_zarr
 
         reader = open_npy if kind == "npy" else open_zarr
     opened = reader(path)
@@ -318,7 +320,7 @@ def _is_zarr(folder: Path) -> bool:
 
 
 def _size_and_change(path: Path) -> tuple[int, int]:
-    from napari_uai.videos.arrays import state_of
+    from napari_uai.videos.array_files import state_of
     from napari_uai.videos.folders import image_files
 
     if path.is_file() or _is_zarr(path):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
-from napari_uai.videos.arrays import state_of
+from napari_uai.videos.array_files import state_of
 from napari_uai.videos.folders import image_files
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import to_grey

@@ -35,6 +35,7 @@ _FRAMES_TO_LOOK_AT = 3
 _CLOCK_HZ = 80e6
 _TAPS = 2
 _LINE_BYTES = 96
+
 _FIELDS = {
     "ImgCnt": 4,
     "RealTimeCnt": 8,
@@ -56,6 +57,7 @@ _FIELDS = {
     "TrgLvl": 92,
 }
 """First pixel of each field."""
+
 _WRAPS = {"ImgCnt": 2.0**24, "RealTimeCnt": 2.0**32}
 """Where the counters begin again at 0."""
 

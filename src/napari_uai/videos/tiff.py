@@ -14,7 +14,7 @@ import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
-from napari_uai.videos.arrays import Layout, array_layout, positive, state_of
+from napari_uai.videos.array_files import Layout, array_layout, positive, state_of
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import grey_frames, to_grey
 from napari_uai.videos.info import Opened

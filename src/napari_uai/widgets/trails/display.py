@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_uai.errors import BadValueError
-from napari_uai.widgets.layers import KEY
+from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.trails.drawing import (
     class_colour,
     heat_colours,
@@ -23,17 +23,18 @@ from napari_uai.widgets.trails.drawing import (
     tracks_look,
     whole_time,
 )
-from napari_uai.widgets.trails.grounds import painted_on
+from napari_uai.widgets.trails.placement import painted_on
 
 if TYPE_CHECKING:
-    from napari_uai.widgets.trails.grounds import Source
+    from napari_uai.trails.analysis.result import TrailResult
+    from napari_uai.widgets.trails.placement import Source
     from napari_uai.widgets.trails.ranking import Ranking
-    from napari_uai.workflow.trails import TrailResult
 
 HEAT, TOP, TRACKS, REGIONS, CHOSEN, SCENE = "heat", "top", "tracks", "regions", "chosen", "scene"
 MASK = "mask"
 BADGES = "per cents"
 TOP_NAME = "top trails"
+
 BADGE_PX = 28
 """Diameter of what carries the per cents of a top trail, in px of the screen, but for a border of
 a quarter of it, which vispy adds even to points without one."""
@@ -54,7 +55,6 @@ NEAREST = 4
 """A chosen trail is shown in no less than this part of the scene."""
 
 COLOUR_FEATURES = {"score": "score", "class": "class_shade"}
-
 RANK_COLOURS = ("#e69f00", "#56b4e9", "#f0e442", "#009e73", "#cc79a7", "#d55e00", "#7f9cff")
 
 
@@ -155,7 +155,7 @@ class Display:
         bool
             Whether there is more to add, and nothing was drawn: call it again.
         """
-        from napari_uai.trails.pictures import percent
+        from napari_uai.trails.pictures.labels import percent
 
         if len(ranking) and self._added_for_top():
             return True

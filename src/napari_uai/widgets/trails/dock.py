@@ -20,11 +20,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_uai.errors import NapariUaiError
-from napari_uai.widgets.choices import LayerChoice
-from napari_uai.widgets.layers import KEY
+from napari_uai.widgets.kit.layer_choice import LayerChoice
+from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.trails.classes import ClassList
 from napari_uai.widgets.trails.display import REGIONS, TOP, Display
-from napari_uai.widgets.trails.grounds import (
+from napari_uai.widgets.trails.job_queue import Work
+from napari_uai.widgets.trails.placement import (
     own_trails,
     painted_on,
     source_of_layer,
@@ -32,22 +33,22 @@ from napari_uai.widgets.trails.grounds import (
 )
 from napari_uai.widgets.trails.ranking import SCORE_NAMES, rank
 from napari_uai.widgets.trails.settings import SettingsPage
-from napari_uai.widgets.trails.showing import ShowingPage
 from napari_uai.widgets.trails.sources import SourcePanel
 from napari_uai.widgets.trails.table import RankedTable, meaning_of
-from napari_uai.widgets.trails.work import Work
+from napari_uai.widgets.trails.view_options import ShowingPage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_uai.monitor import Monitor
-    from napari_uai.widgets.trails.grounds import Source
+    from napari_uai.trails.analysis.result import TrailResult
+    from napari_uai.trails.analysis.session import Question
+    from napari_uai.widgets.trails.placement import Source
     from napari_uai.widgets.trails.ranking import Ranking
-    from napari_uai.workflow.trail_session import Question
-    from napari_uai.workflow.trails import TrailResult
 
 EVERY_CLASS_TEXT = "every class"
 _LIVE_MS, _PAINTED_MS, _TRACKS_MS = 0, 250, 350
+
 _NEXT_MS = 30
 """Until the next layer is made; the window is drawn, and answers, in between."""
 
@@ -134,7 +135,7 @@ class TrailWorkflow(QWidget):
 
     def show_source(self, source: Source, *, scene: Any = None, tracks: Any = None) -> None:
         """Draw and rank other trails; painted regions of a scene of this size stay."""
-        from napari_uai.workflow.trail_session import TrailSession
+        from napari_uai.trails.analysis.session import TrailSession
 
         self.result = self.ranking = self.question = None
         self.source = source
@@ -164,7 +165,7 @@ class TrailWorkflow(QWidget):
         """Have the trails ranked as the controls say; what is known already is not done anew."""
         if self.source is None:
             return
-        from napari_uai.workflow.trail_session import Question
+        from napari_uai.trails.analysis.session import Question
 
         self._watch_masks()
         try:
@@ -209,8 +210,8 @@ class TrailWorkflow(QWidget):
 
     def load_settings(self, path: str | Path) -> None:
         """Show the settings and masks of an earlier run, or of an export."""
-        from napari_uai.trails.masks import read_mask
-        from napari_uai.workflow.trail_settings import settings_of_run
+        from napari_uai.trails.analysis.earlier_settings import settings_of_run
+        from napari_uai.trails.heat.masks import read_mask
 
         try:
             found = settings_of_run(path)
@@ -235,7 +236,7 @@ class TrailWorkflow(QWidget):
         options = self.source.options if self.source is not None else {}
 
         def write(monitor: Monitor) -> dict[str, Path]:
-            from napari_uai.workflow.trail_outputs import write_trail_results
+            from napari_uai.trails.analysis.outputs import write_trail_results
 
             result = session.answer(whole, monitor=monitor.part(0.0, 0.3))
             result = replace(result, options=options)
@@ -474,7 +475,7 @@ class TrailWorkflow(QWidget):
         self.work.ask_again()
 
     def _lay_out(self) -> None:
-        from napari_uai.widgets.stages import scrolling
+        from napari_uai.widgets.kit.forms import scrolling
 
         self.run_bar.run_button.setText("Rank")
         self.score.setObjectName("score")

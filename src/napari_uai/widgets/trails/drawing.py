@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_uai.widgets.layers import KEY, LayerTuple
-from napari_uai.widgets.trails.grounds import CLASS_COLOURS, TRAIL_AXES, Source
+from napari_uai.widgets.kit.layers import KEY, LayerTuple
+from napari_uai.widgets.trails.placement import CLASS_COLOURS, TRAIL_AXES, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_uai.trails.regions import Region
+    from napari_uai.trails.heat.regions import Region
     from napari_uai.trails.table import Trails
 
 MOST_VERTICES = 60_000

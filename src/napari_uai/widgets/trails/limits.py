@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_uai.widgets.forms import Number, WheelGuard
+from napari_uai.widgets.kit.forms import Number, WheelGuard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_uai.workflow.catalogue import Parameter
+    from napari_uai.parameters import Parameter
 
 STEPS = 1000
 _LARGEST = {"quantile": 1.0, "permille": 1000.0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_uai.widgets.trails.grounds import Source
+    from napari_uai.widgets.trails.placement import Source
     from napari_uai.widgets.trails.ranking import Ranking
 
 REACH_PX = 8

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from napari_uai.trails.analysis.result import TrailResult
     from napari_uai.trails.table import Trails
-    from napari_uai.workflow.trails import TrailResult
 
 SCORE_NAMES = (
     "anomaly",

@@ -18,13 +18,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uai.widgets.forms import ParameterForm, add_row, form_layout
+from napari_uai.widgets.kit.forms import ParameterForm, add_row, form_layout
 from napari_uai.widgets.trails.limits import LimitsBox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from napari_uai.workflow.trails import Preset
+    from napari_uai.trails.analysis.result import Preset
 
 HEAT_LIMITS = ("heat_lower", "heat_upper", "heat_unit", "heat_scale")
 SCORE_LIMITS = ("lower", "upper", "unit", "scale")
@@ -50,7 +50,7 @@ class SettingsPage(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        from napari_uai.workflow.trails import PRESETS
+        from napari_uai.trails.analysis.result import PRESETS
 
         self.preset = QComboBox()
         self.preset.setObjectName("preset")
@@ -81,13 +81,13 @@ class SettingsPage(QWidget):
 
     def chosen_preset(self) -> Preset:
         """Return the name of the preset."""
-        from napari_uai.workflow.trails import PRESETS
+        from napari_uai.trails.analysis.result import PRESETS
 
         return PRESETS[self.preset.currentIndex()]
 
     def settings(self) -> tuple[str, ...]:
         """Return what differs from the preset, as the command line's ``--set`` takes it."""
-        from napari_uai.workflow.trails import setting_text
+        from napari_uai.trails.analysis.settings import setting_text
 
         values = {**self._form.values(), **self.heat_limits.values()}
         values[THRESHOLD] = self.region_threshold.value() / 100
@@ -110,7 +110,7 @@ class SettingsPage(QWidget):
 
     def show_settings(self, preset: Preset, settings: tuple[str, ...]) -> None:
         """Show what differs from a preset, as :meth:`settings` returns it."""
-        from napari_uai.workflow.trails import checked_settings
+        from napari_uai.trails.analysis.settings import checked_settings
 
         parts = checked_settings(preset, settings)
         before = self.blockSignals(True)
@@ -137,7 +137,7 @@ class SettingsPage(QWidget):
         """Ask for the parameters of the chosen preset."""
         from superqt import QCollapsible
 
-        from napari_uai.workflow.trails import settable_parameters
+        from napari_uai.trails.analysis.settings import settable_parameters
 
         known = settable_parameters(self.chosen_preset())
         self._defaults = {name: parameter.default for name, parameter in known.items()}

@@ -18,11 +18,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uai.widgets.choices import identity, layer_of
-from napari_uai.widgets.forms import add_row, form_layout
+from napari_uai.widgets.kit.forms import add_row, form_layout
+from napari_uai.widgets.kit.layer_choice import identity, layer_of
 
 if TYPE_CHECKING:
-    from napari_uai.workflow.trails import TrailSource
+    from napari_uai.trails.analysis.folder import TrailSource
 
 NO_PICTURE = "(none)"
 FILES = "Trails (*.csv *.txt *.json *.gz *.zip);;All files (*)"
@@ -91,7 +91,7 @@ class SourcePanel(QWidget):
             If none is named, or it is said wrongly how it is to be read.
         """
         from napari_uai.errors import BadValueError
-        from napari_uai.workflow.trails import TrailSource, scene_of_text
+        from napari_uai.trails.analysis.folder import TrailSource, scene_of_text
 
         text = _path_in(self.path)
         if not text:
@@ -124,8 +124,8 @@ class SourcePanel(QWidget):
         """List the viewer's layers anew; those chosen stay."""
         from napari.layers import Image, Points, Tracks
 
-        from napari_uai.widgets.layers import KEY
-        from napari_uai.widgets.trails.grounds import linked_by
+        from napari_uai.widgets.kit.layers import KEY
+        from napari_uai.widgets.trails.placement import linked_by
 
         def foreign(layer: Any) -> bool:
             return layer.metadata.get(KEY, {}).get("kind") not in ("tracks", "heat")
@@ -147,8 +147,8 @@ class SourcePanel(QWidget):
 
     def _look(self) -> None:
         """List the locations and cameras of a folder."""
-        from napari_uai.trails.scv2 import list_reports
-        from napari_uai.widgets.trail_readers import holds_reports
+        from napari_uai.trails.io.scv2 import list_reports
+        from napari_uai.widgets.trails.readers import holds_reports
 
         text = _path_in(self.path)
         some = bool(text) and Path(text).is_dir() and holds_reports(Path(text))

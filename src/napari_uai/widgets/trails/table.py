@@ -215,7 +215,7 @@ class RankingModel(QAbstractTableModel):
         if self._ranking is None:
             return ""
         if name == "ends":
-            from napari_uai.trails.pictures import when
+            from napari_uai.trails.pictures.labels import when
 
             return when(self._ranking.result.trails, int(self._ranking.rows[place]))
         value = self._columns[name][place]
@@ -265,7 +265,7 @@ class Thumbnails:
 
 def meaning_of(name: str) -> str:
     """Return what a column tells."""
-    from napari_uai.trails.scores import SCORES
+    from napari_uai.trails.scores.scores import SCORES
 
     known = {
         "rank": "by the chosen score, among those that are shown",

@@ -29,7 +29,7 @@ def tile_picture(ranking: Ranking, n: int, *, monitor: Monitor = SILENT) -> Any:
     monitor
         Progress and cancelling, once per trail.
     """
-    from napari_uai.trails.pictures import moments, tile_sheet
+    from napari_uai.trails.pictures.tiles import moments, tile_sheet
 
     result, rows = ranking.result, ranking.rows[:n].tolist()
     shown = []
@@ -74,7 +74,7 @@ class TileWindow(QDialog):
 
     def save(self, path: str | Path) -> None:
         """Write the picture as PNG."""
-        from napari_uai.trails.pictures import write_picture
+        from napari_uai.trails.pictures.canvas import write_picture
 
         write_picture(self.picture, Path(path))
 

@@ -1,0 +1,63 @@
+from . import evaluate, iscat, simulate, trails, videos
+from .errors import NapariUaiError
+from .evaluate.evaluation import evaluate_landings
+from .evaluate.ranking import evaluate_trail_scores
+from .evaluate.truth import read_truth
+from .iscat.recipes.batch import Outcome, analyse_folder, analyse_recording
+from .iscat.recipes.outputs import write_results
+from .iscat.recipes.recipe import Recipe, load_recipe, recipe_names
+from .iscat.recipes.run import RunResult, run_recipe
+from .monitor import Monitor
+from .sample_data import sample_path
+from .simulate.iscat.recording import simulate_recording
+from .simulate.trails.simulation import simulate_trails
+from .trails.analysis.analysis import analyse_trails
+from .trails.analysis.folder import TrailSource, rank_trails
+from .trails.analysis.outputs import write_trail_results
+from .trails.analysis.result import TrailResult
+from .trails.io.reading import open_trails
+from .trails.io.writing import write_trails
+from .trails.table import Trails
+from .videos.formats import open_video, video_info
+from .videos.recording import Recording, open_recording
+from .videos.writers import write_video
+
+__all__ = [
+    "Monitor",
+    "NapariUaiError",
+    "Outcome",
+    "Recipe",
+    "Recording",
+    "RunResult",
+    "TrailResult",
+    "TrailSource",
+    "Trails",
+    "analyse_folder",
+    "analyse_recording",
+    "analyse_trails",
+    "evaluate",
+    "evaluate_landings",
+    "evaluate_trail_scores",
+    "iscat",
+    "load_recipe",
+    "open_recording",
+    "open_trails",
+    "open_video",
+    "rank_trails",
+    "read_truth",
+    "recipe_names",
+    "run_recipe",
+    "sample_path",
+    "simulate",
+    "simulate_recording",
+    "simulate_trails",
+    "trails",
+    "video_info",
+    "videos",
+    "write_results",
+    "write_trail_results",
+    "write_trails",
+    "write_video",
+]
+
+__version__: str

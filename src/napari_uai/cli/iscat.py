@@ -1,0 +1,134 @@
+"""``napari-uai iscat`` and ``info``: recordings to landings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_uai.cli.options import Dtype, FrameText, Height, Offset, Out, Width, frame_range
+from napari_uai.cli.progress import announced_compiling, progress_bar
+from napari_uai.cli.terminal import FAILED, notes, say
+
+if TYPE_CHECKING:
+    from napari_uai.iscat.recipes.batch import Outcome
+
+
+def iscat(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A recording, or a folder of recordings.")
+    ],
+    out: Out,
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file.")] = "matched",
+    height: Height = None,
+    width: Width = None,
+    dtype: Dtype = None,
+    offset: Offset = None,
+    frames: FrameText = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="STAGE.PARAMETER=VALUE", help="For example dra.batch_size=500."
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="dask.distributed scheduler, e.g. tcp://host:8786."),
+    ] = None,
+) -> int:
+    """Find landings; write tables, a picture and a record of the run."""
+    from napari_uai.iscat.recipes.batch import (
+        Layout,
+        analyse_folder,
+        analyse_recording,
+        is_folder_of_recordings,
+    )
+    from napari_uai.iscat.recipes.recipe import load_recipe
+
+    chosen = load_recipe(recipe).with_settings(settings or ())
+    layout = Layout(height, width, dtype, offset, frame_range(frames))
+    if is_folder_of_recordings(source):
+        with announced_compiling(), progress_bar("recordings") as monitor:
+            outcomes = analyse_folder(
+                source, out, chosen, layout=layout, scheduler=scheduler, monitor=monitor
+            )
+        return _report_folder(outcomes, out)
+    with announced_compiling(), progress_bar(source.name) as monitor:
+        outcome = analyse_recording(
+            source, out, chosen, layout=layout, scheduler=scheduler, monitor=monitor
+        )
+    _report(outcome)
+    return 0
+
+
+def info(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")],
+    height: Height = None,
+    width: Width = None,
+    dtype: Dtype = None,
+    offset: Offset = None,
+    frames: FrameText = None,
+) -> None:
+    """Say what a recording is, and what its status line tells."""
+    from napari_uai.videos.formats import open_frames
+    from napari_uai.videos.frames import lazy_video
+    from napari_uai.videos.status_line import find_status_line, read_status_line, status_report
+
+    opened, known = open_frames(
+        source,
+        height=height,
+        width=width,
+        dtype=dtype,
+        offset=offset,
+        frames=frame_range(frames),
+    )
+    n, rows, columns = known.shape
+    lines = {
+        "file": str(source),
+        "format": f"{known.format} ({known.file_bytes} bytes)",
+        "video": f"{n} frames of {rows} x {columns} px, {known.dtype}",
+        "frames of the file": f"{known.first_frame} to {known.first_frame + n - 1}"
+        f" of {known.file_frames}",
+        "known from": ", ".join(known.source),
+        "pixel size": f"{known.pixel_size_um:g} um" if known.pixel_size_um else "unknown",
+        "frame rate": f"{known.frame_rate_hz:g} Hz" if known.frame_rate_hz else "unknown",
+    }
+    for name, text in lines.items():
+        typer.echo(f"{name + ':':20}{text}")
+    video = lazy_video(opened)
+    if find_status_line(video) is None:
+        typer.echo("no status line")
+    else:
+        with progress_bar("status line") as monitor:
+            report = status_report(read_status_line(video, monitor=monitor))
+        typer.echo(report.text)
+    notes(known.warnings)
+
+
+def _report(outcome: Outcome) -> None:
+    typer.echo(
+        f"{outcome.n_landings} landings, {outcome.n_localizations} localizations "
+        f"in {outcome.folder}"
+    )
+    notes(outcome.problems)
+
+
+def _report_folder(outcomes: Sequence[Outcome], out: Path) -> int:
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in outcomes:
+        if not outcome.error:
+            _report(outcome)
+    if len(failed) == len(outcomes):
+        first = failed[0]
+        return say(
+            f"none of {len(failed)} recordings could be analysed, the first because: "
+            f"{first.error}; {out / 'problems.csv'} lists all",
+            FAILED,
+        )
+    for outcome in failed:
+        typer.echo(f"failed: {' '.join(outcome.error.split())}", err=True)
+    if failed:
+        typer.echo(f"{len(failed)} of {len(outcomes)} failed: see {out / 'problems.csv'}", err=True)
+    return 0

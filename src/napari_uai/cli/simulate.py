@@ -1,0 +1,97 @@
+"""``napari-uai simulate``: recordings and trails with known truth."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from napari_uai.cli.options import Out
+from napari_uai.cli.progress import announced_compiling, progress_bar
+from napari_uai.errors import BadValueError
+
+if TYPE_CHECKING:
+    from napari_uai.simulate.settings import RecordingSettings, TrailSettings
+
+Settings = TypeVar("Settings", "RecordingSettings", "TrailSettings")
+simulate_app = typer.Typer(
+    help="Make recordings and trails with known truth.", rich_markup_mode=None
+)
+
+
+@simulate_app.command("iscat")
+def simulate_iscat(
+    out: Out,
+    scenario: Annotated[
+        str,
+        typer.Option(help="still, drift-0.05, drift-0.2, living, vesicles, membrane or sample."),
+    ] = "still",
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the file.")] = "recording.bin",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="For example frames=20000."),
+    ] = None,
+) -> None:
+    """Simulate a recording with known landings."""
+    from napari_uai.simulate.files import write_recording
+
+    chosen = _simulation(scenario, seed, settings or ())
+    with progress_bar("simulating") as monitor:
+        written = write_recording(chosen, out / name, monitor=monitor)
+    typer.echo(f"{written.video}\n{written.sidecar}\n{written.truth}")
+
+
+@simulate_app.command("trails")
+def simulate_trails_command(
+    out: Out,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="For example trails=3000."),
+    ] = None,
+) -> None:
+    """Simulate the trails of a scene with known anomalies, as a tracker's report folder."""
+    from napari_uai.simulate.settings import TrailSettings
+    from napari_uai.simulate.trails.report_folders import simulate_to_folder
+
+    chosen = _changed(TrailSettings(), {} if seed is None else {"seed": seed}, settings or ())
+    with announced_compiling(), progress_bar("simulating") as monitor:
+        written = simulate_to_folder(chosen, out, monitor=monitor)
+    typer.echo(f"{written.locations}\n{written.truth}\n{written.settings}")
+
+
+def _simulation(scenario: str, seed: int | None, settings: Sequence[str]) -> RecordingSettings:
+    from napari_uai.errors import nearest
+    from napari_uai.simulate.iscat.scenarios import SCENARIOS
+    from napari_uai.simulate.iscat.scenarios import scenario as settings_of
+    from napari_uai.simulate.write_samples import sample_recording_settings
+
+    if scenario == "sample":
+        base = sample_recording_settings()
+    else:
+        known = next((name for name in SCENARIOS if name == scenario), None)
+        if known is None:
+            meant = nearest(scenario, [*SCENARIOS, "sample"])
+            raise BadValueError(f"there is no scenario {scenario!r}; {meant}")
+        base = settings_of(known)
+    return _changed(base, {} if seed is None else {"seed": seed}, settings)
+
+
+def _changed(base: Settings, changes: dict[str, Any], settings: Sequence[str]) -> Settings:
+    """Change the settings of a simulation by NAME=VALUE texts."""
+    from napari_uai.errors import nearest
+    from napari_uai.parameters import toml_value
+
+    names = [field.name for field in dataclasses.fields(base)]
+    for setting in settings:
+        name, equals, text = (part.strip() for part in setting.partition("="))
+        if not equals:
+            raise BadValueError(f"setting {setting!r} is not understood; write NAME=VALUE")
+        if name not in names:
+            raise BadValueError(f"the simulation has no setting {name!r}; {nearest(name, names)}")
+        value = toml_value(text)
+        changes[name] = tuple(value) if isinstance(value, list) else value
+    return dataclasses.replace(base, **changes)

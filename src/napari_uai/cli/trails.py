@@ -1,0 +1,157 @@
+"""``napari-uai trails``: the files of a tracker to ranked trails."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_uai.cli.options import Out
+from napari_uai.cli.progress import announced_compiling, progress_bar
+from napari_uai.cli.terminal import notes
+from napari_uai.errors import BadValueError
+
+if TYPE_CHECKING:
+    from napari_uai.trails.analysis.result import TrailResult
+
+NAMED_CLASSES, NAMED_PROBLEMS = 8, 5
+"""Classes and problems that are told; files have all."""
+
+
+def _show_trail_parameters(wanted: bool) -> None:
+    if not wanted:
+        return
+    from napari_uai.trails.analysis.settings import settable_parameters
+
+    for parameter in settable_parameters().values():
+        typer.echo(
+            f"{parameter.name}: {parameter.accepts}; default {parameter.default}\n"
+            f"    {parameter.description}"
+        )
+    raise typer.Exit
+
+
+def trails(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="Report folder (locations/...), JSON export, csv or MOT text; may be packed.",
+        ),
+    ],
+    out: Out,
+    location: Annotated[str | None, typer.Option(help="Which location of several.")] = None,
+    camera: Annotated[str | None, typer.Option(help="Which camera of several.")] = None,
+    preset: Annotated[str | None, typer.Option(help="default or reference.")] = None,
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[CLASS=]MASK.png",
+            help="Region in which trails count, painted over the scene; for one class if named.",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(help="Trails of each class that pictures show; 9 by default.")
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN.json",
+            help="Preset, parameters and masks of an earlier run or of an export of napari.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter; --parameters lists them."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Of a text of numbers: frame,trail,x,_,y for example."),
+    ] = None,
+    frame_rate: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Where the file counts frames.")
+    ] = None,
+    scene: Annotated[
+        str | None,
+        typer.Option(metavar="WxH|PICTURE", help="Size of the camera's picture, or a picture."),
+    ] = None,
+    drop_extrapolated: Annotated[
+        bool,
+        typer.Option("--drop-extrapolated", help="Leave out samples that a tracker guessed."),
+    ] = False,
+    parameters: Annotated[
+        bool,
+        typer.Option(
+            "--parameters", is_eager=True, callback=_show_trail_parameters,
+            help="List the parameters that --set takes.",
+        ),
+    ] = False,
+) -> None:  # fmt: skip
+    """Rank trails by how little they fit; write scores, heatmaps, pictures and regions."""
+    from napari_uai.trails.analysis.earlier_settings import RunSettings, settings_of_run
+    from napari_uai.trails.analysis.folder import TrailSource, rank_trails, scene_of_text
+
+    del parameters  # acted on before they come here
+    how = TrailSource(
+        location=location,
+        camera=camera,
+        keep_extrapolated=not drop_extrapolated,
+        frame_rate_hz=frame_rate,
+        columns=columns,
+        scene=scene_of_text(scene) if scene else None,
+    )
+    earlier = settings_of_run(like) if like else RunSettings()
+    if preset not in (None, earlier.preset):
+        earlier = dataclasses.replace(
+            earlier, settings=()
+        )  # they differ from the defaults of another preset
+    with announced_compiling(), progress_bar(source.name) as monitor:
+        result = rank_trails(
+            source,
+            out,
+            source=how,
+            preset=preset or earlier.preset,  # type: ignore[arg-type]  # unknown ones are refused
+            masks={**earlier.masks, **_masks(mask or ())},
+            top=earlier.top if top is None else top,
+            settings=[*earlier.settings, *(settings or ())],
+            monitor=monitor,
+        )
+    _report_trails(result, out)
+
+
+def _report_trails(result: TrailResult, out: Path) -> None:
+    classes = result.trails.classes
+    kinds = ", ".join(f"{n} {kind}" for kind, n in list(classes.items())[:NAMED_CLASSES])
+    more = len(classes) - NAMED_CLASSES
+    typer.echo(
+        f"{len(result.trails)} trails ({kinds}{f', {more} more classes' if more > 0 else ''}) "
+        f"ranked in {out}"
+    )
+    for row in result.scores.head(3).itertuples():
+        typer.echo(f"  {row.rank:3}. {100 * float(str(row.anomaly)):.0f} %  {row.trail}")
+    shown = []
+    for row in result.problems.head(NAMED_PROBLEMS).itertuples():
+        where = " ".join(str(part) for part in (row.file, row.trail) if part)
+        shown.append(f"{where}: {row.problem}" if where else str(row.problem))
+    notes(shown)
+    rest = len(result.problems) - len(shown)
+    if rest > 0:
+        notes([f"{rest} more problems are listed in {out / 'problems.csv'}"])
+
+
+def _masks(texts: Sequence[str]) -> dict[str, Path]:
+    """Tell masks of a class from the one for all others; class or path may hold a =."""
+    masks: dict[str, Path] = {}
+    for text in texts:
+        parts = text.split("=")
+        choices = [("=".join(parts[:i]), "=".join(parts[i:])) for i in range(len(parts))]
+        known = [(kind, path) for kind, path in choices if Path(path).is_file()]
+        kind, path = known[0] if known else choices[min(1, len(choices) - 1)]
+        if kind in masks:
+            whose = f"class {kind}" if kind else "all classes"
+            raise BadValueError(f"there are two masks for {whose}; give one")
+        masks[kind] = Path(path)
+    return masks

@@ -1,0 +1,122 @@
+"""``napari-uai train``: a network learns the background of a recording."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast, get_args
+
+import typer
+
+from napari_uai.cli.options import Dtype, FrameText, Height, Offset, Width, frame_range
+from napari_uai.cli.progress import announced_compiling, progress_bar
+from napari_uai.cli.terminal import INTERRUPTED, notes, say
+from napari_uai.errors import BadValueError, CancelledError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_uai.iscat.fastdvdnet.settings import Device
+
+
+def train(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A recording.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="NAME.safetensors; goes on if it was stopped before.")
+    ],
+    recipe: Annotated[
+        str, typer.Option(help="Recipe whose rolling average is learnt, or a .toml file.")
+    ] = "prediction",
+    height: Height = None,
+    width: Width = None,
+    dtype: Dtype = None,
+    offset: Offset = None,
+    frames: FrameText = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="GROUP.NAME=VALUE",
+            help="For example training.epochs=5, network.channels=8 or dra.batch_size=500.",
+        ),
+    ] = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--start-from", help="Weights to begin with.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where to train: auto (a GPU if there is one), cpu, cuda or mps.")
+    ] = "auto",
+) -> int:
+    """Train a network to predict a recording's background from the recording itself."""
+    from napari_uai.iscat.recipes.batch import Layout
+    from napari_uai.iscat.recipes.training import train_on_recording
+
+    def tell(history: pd.DataFrame) -> None:
+        row = history.iloc[-1]
+        losses = f"{row.training_loss:.4f} in training, {row.validation_loss:.4f} held out"
+        typer.echo(f"epoch {int(row.epoch)}: loss {losses}, {row.seconds:.0f} s", err=True)
+
+    try:
+        with announced_compiling(), progress_bar(source.name) as monitor:
+            result = train_on_recording(
+                source,
+                out,
+                recipe=recipe,
+                settings=settings or (),
+                layout=Layout(height, width, dtype, offset, frame_range(frames)),
+                start_from=start_from,
+                device=_device(device),
+                on_epoch=tell,
+                monitor=monitor,
+            )
+    except (CancelledError, KeyboardInterrupt):
+        if not out.with_suffix(".csv").exists():
+            raise
+        kept = "the same command goes on from the last whole epoch"
+        if out.exists():
+            kept = f"{out} holds the best whole epoch; {kept}"
+        return say(f"stopped; {kept}", INTERRUPTED)
+    best = result.best
+    typer.echo(
+        f"best epoch {int(best.epoch)} of {len(result.history) - 1}: held-out loss "
+        f"{best.validation_loss:.4f} of the noise's variance, {100 * result.gain:.1f} % below "
+        f"untrained; {result.path}"
+    )
+    if best.epoch == 0 and start_from is None:
+        notes(["nothing was learnt, the weights are random: give more frames or a smaller batch"])
+    known = ("--height", height), ("--width", width), ("--dtype", dtype), ("--offset", offset)
+    given = [(name, str(value)) for name, value in (*known, ("--frames", frames)) if value]
+    typer.echo("to use it: " + _use_of_weights(source, out, recipe, settings or (), given))
+    return 0
+
+
+def _use_of_weights(
+    source: Path,
+    weights: Path,
+    recipe: str,
+    settings: Sequence[str],
+    options: Sequence[tuple[str, str]],
+) -> str:
+    """Return the command that predicts a recording's background by weights trained on it."""
+    from napari_uai.iscat.recipes.recipe import PREDICTING, PREDICTION, load_recipe
+    from napari_uai.iscat.recipes.training import GROUPS
+
+    chosen = recipe if load_recipe(recipe).steps_of(PREDICTING) else PREDICTION
+    loaded = load_recipe(chosen)
+    steps = {step.name for step in loaded.steps}
+    groups = [(setting.partition(".")[0].strip(), setting) for setting in settings]
+    kept = [text for group, text in groups if group in steps and group not in GROUPS]
+    kept.append(f"{loaded.steps_of(PREDICTING)[0].name}.weights={weights}")
+    words = ["napari-uai", "iscat", str(source), "--out", "results", "--recipe", chosen]
+    words += [word for option in options for word in option]
+    return shlex.join(words + [word for text in kept for word in ("--set", text)])
+
+
+def _device(text: str) -> Device:
+    from napari_uai.iscat.fastdvdnet.settings import Device
+
+    for known in get_args(Device):
+        if text == known:
+            return cast("Device", known)
+    raise BadValueError(f"there is no device {text!r}: choose {', '.join(get_args(Device))}")

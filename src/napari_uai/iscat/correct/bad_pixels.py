@@ -1,0 +1,378 @@
+"""Bad pixels: hot, dead, stuck and noisy ones, and how to do without them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Ge, Gt, Unit
+from dask.base import tokenize
+
+from napari_uai.compiled import kernel
+from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.iscat.kernels.blocks import Block, as_block
+from napari_uai.iscat.kernels.median_network import (
+    LANES,
+    MedianNetwork,
+    median_network,
+    median_of_lanes,
+)
+from napari_uai.videos.find_once import Memo
+from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like
+
+DEAD = 1e-3
+"""A pixel whose variance is this part of its neighbours' or less does not see the light."""
+
+
+def median_filter(video: Video, *, size: Annotated[int, Ge(1), Unit("px")] = 3) -> Video:
+    """Replace every pixel by the median of the square around it.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    size
+        Side of the square, odd. Frames are mirrored at their border.
+
+    Returns
+    -------
+    Video
+        float32, same shape and unit.
+
+    Raises
+    ------
+    BadValueError
+        If the size is even or below 1.
+    """
+    if size < 1 or size % 2 == 0:
+        raise BadValueError(f"size is an odd number of px (3, 5, ...), got {size}")
+    return per_frame(video, partial(_median_block, size=int(size)), label="median-filter")
+
+
+def find_bad_pixels(
+    video: Video,
+    *,
+    threshold: Annotated[float, Gt(0), Unit("robust standard deviations")] = 8.0,
+    max_frames: Annotated[int, Ge(2), Unit("frames")] = 1000,
+) -> npt.NDArray[np.bool_]:
+    """Find pixels that flicker far more than their neighbours, or not at all.
+
+    What counts is the variance of the change from one frame to the next, so that neither speckle
+    nor slow drift matter; what all pixels do in proportion (the laser) is taken out. It works on
+    raw, normalised and rolling-average videos.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    threshold
+        How far the logarithm of a pixel's variance may lie above the median of its neighbours (5 x
+        5 px), in units of what is usual in the frame.
+    max_frames
+        Frames that are looked at, in pairs of neighbours, evenly spaced in time.
+
+    Returns
+    -------
+    ndarray
+        bool, rows, columns; True for a bad pixel: too noisy, constant (dead, stuck, saturated;
+        unless all are), or NaN or infinite in any frame that was looked at.
+
+    Raises
+    ------
+    TooFewFramesError
+        If the video has fewer than 2 frames.
+    BadValueError
+        If a parameter is out of its limits.
+    """
+    _check_search(threshold, max_frames)
+    frames = frames_of(video)
+    _check_length(frames)
+    return _find(frames, float(threshold), int(max_frames))
+
+
+def bad_pixel_repair(
+    video: Video,
+    *,
+    threshold: Annotated[float, Gt(0), Unit("robust standard deviations")] = 8.0,
+    max_frames: Annotated[int, Ge(2), Unit("frames")] = 1000,
+) -> Video:
+    """Replace bad pixels by the median of the good ones around them; leave all others alone.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    threshold
+        How far the logarithm of a pixel's variance may lie above the median of its neighbours (5 x
+        5 px), in units of what is usual in the frame; see ``find_bad_pixels``.
+    max_frames
+        Frames that are looked at to find them, in pairs of neighbours, evenly spaced in time.
+
+    Returns
+    -------
+    Video
+        float32, same shape and unit. The pixels are searched when a first frame is asked for.
+
+    Raises
+    ------
+    TooFewFramesError
+        If the video has fewer than 2 frames.
+    BadValueError
+        If a parameter is out of its limits.
+    """
+    _check_search(threshold, max_frames)
+    frames = frames_of(video)
+    _check_length(frames)
+    return video_like(RepairedFrames(frames, float(threshold), int(max_frames)), video)
+
+
+class RepairedFrames(Frames):
+    """Frames whose bad pixels are found at the first reading and replaced."""
+
+    def __init__(self, source: Frames, threshold: float, max_frames: int) -> None:
+        self.source = source
+        self.threshold = threshold
+        self.max_frames = max_frames
+        self.shape = source.shape
+        self.dtype = np.dtype(np.float32)
+        self._bad = Memo(partial(_find_with_neighbours, source, threshold, max_frames))
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name of the source, and all parameters."""
+        key = (self.source.name, self.threshold, self.max_frames)
+        return f"bad-pixel-repair-{tokenize(*key)}"
+
+    @property
+    def bad_pixels(self) -> npt.NDArray[np.bool_]:
+        """Mask of the pixels that are replaced."""
+        mask = np.zeros(self.shape[1:], np.bool_)
+        mask.flat[self._bad()[0]] = True
+        return mask
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+        """Read the source's frames and replace the bad pixels."""
+        bad, neighbours, counts = self._bad()
+        out = np.array(self.source.read(start, stop), np.float32)
+        pixels = self.shape[1] * self.shape[2]
+        _replace(out.reshape(len(out), pixels), bad, neighbours, counts)
+        return out
+
+
+def _check_search(threshold: float, max_frames: int) -> None:
+    if not threshold > 0:
+        raise BadValueError(f"threshold is positive, got {threshold}")
+    if max_frames < 2:
+        raise BadValueError(f"max_frames is at least 2, got {max_frames}")
+
+
+def _check_length(frames: Frames) -> None:
+    if len(frames) < 2:
+        raise TooFewFramesError(
+            f"bad pixels show in at least 2 frames, the video has {len(frames)}: give a longer "
+            "one, or use the median filter"
+        )
+
+
+def _find(frames: Frames, threshold: float, max_frames: int) -> npt.NDArray[np.bool_]:
+    variance, n_pairs = _flicker(frames, max_frames)
+    broken = ~np.isfinite(variance)
+    variance[broken] = 0
+    usual = _local_median(variance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = np.log(variance / usual)
+    alive = (variance > 0) & (usual > 0)
+    dead = (usual > 0) & (variance <= DEAD * usual)
+    if not alive.any():
+        return broken
+    middle = np.median(excess[alive])
+    # The logarithm of a variance from n values scatters by sqrt(2 / n) of itself.
+    spread = max(1.4826 * np.median(np.abs(excess[alive] - middle)), np.sqrt(2 / n_pairs))
+    noisy = alive & (excess - middle > threshold * spread)
+    found: npt.NDArray[np.bool_] = broken | dead | noisy
+    return found
+
+
+def _flicker(frames: Frames, max_frames: int) -> tuple[npt.NDArray[np.float64], int]:
+    """Return the mean square change between neighbouring frames, and the number of pairs."""
+    n = len(frames)
+    n_pairs = min(max_frames // 2, n - 1)
+    total = np.zeros(frames.shape[1:])
+    for start in np.linspace(0, n - 2, n_pairs).round().astype(int):
+        before, after = np.asarray(frames.read(start, start + 2), np.float64)
+        change = after - before
+        good = np.isfinite(change)
+        power = np.sum(before[good] ** 2)
+        if power > 0:
+            change -= np.sum(before[good] * change[good]) / power * before
+        total += change**2
+    return total / n_pairs, n_pairs
+
+
+def _local_median(variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the median of the 5 x 5 px around each pixel, of those that are not constant."""
+    known = np.where(variance > 0, variance, np.inf)
+    padded = np.pad(known, 2, mode="constant", constant_values=np.inf)
+    out = np.zeros_like(variance)
+    for r in range(len(variance)):
+        window = np.lib.stride_tricks.sliding_window_view(padded[r : r + 5], (5, 5))[0]
+        entries = np.sort(window.reshape(-1, 25), axis=1)
+        count = np.isfinite(entries).sum(axis=1)
+        middle = entries[np.arange(len(entries)), np.maximum(count - 1, 0) // 2]
+        out[r] = np.where(count > 0, middle, 0)
+    return out
+
+
+def _find_with_neighbours(
+    frames: Frames, threshold: float, max_frames: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the flat indices of bad pixels, of the good ones around each, and their numbers."""
+    bad = _find(frames, threshold, max_frames)
+    if bad.all():
+        raise BadValueError("every pixel is bad (NaN or infinite): no good one can replace it")
+    good_around = [_good_neighbours(bad, row, column) for row, column in np.argwhere(bad)]
+    counts = np.array([len(good) for good in good_around], np.int64)
+    neighbours = np.zeros((len(counts), max(counts, default=0)), np.int64)
+    for line, good in zip(neighbours, good_around, strict=True):
+        line[: len(good)] = good
+    return np.flatnonzero(bad), neighbours, counts
+
+
+def _good_neighbours(bad: npt.NDArray[np.bool_], row: int, column: int) -> npt.NDArray[np.int64]:
+    """Return the flat indices of the good pixels in the smallest square that holds two."""
+    height, width = bad.shape
+    for radius in range(1, max(height, width) + 1):
+        top, left = max(row - radius, 0), max(column - radius, 0)
+        rows, columns = np.nonzero(~bad[top : row + radius + 1, left : column + radius + 1])
+        if rows.size >= 2:
+            break
+    return np.asarray((rows + top) * width + columns + left, np.int64)
+
+
+@kernel
+def _replace(
+    frames: npt.NDArray[np.float32],
+    bad: npt.NDArray[np.int64],
+    neighbours: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.int64],
+) -> None:
+    values = np.empty(neighbours.shape[1], np.float32)
+    medians = np.empty(bad.size, np.float32)
+    for t in range(frames.shape[0]):
+        for i in range(bad.size):
+            for k in range(counts[i]):
+                values[k] = frames[t, neighbours[i, k]]
+            medians[i] = np.median(values[: counts[i]])
+        for i in range(bad.size):
+            frames[t, bad[i]] = medians[i]
+
+
+def _median_block(frames: npt.NDArray[Any], *, size: int) -> npt.NDArray[np.float32]:
+    out = np.empty(frames.shape, np.float32)
+    mirrored = [
+        np.pad(np.arange(length), size // 2, mode="symmetric") for length in frames.shape[1:]
+    ]
+    if size == 3:
+        _median_3x3(as_block(frames), mirrored[0], mirrored[1], out)
+    else:
+        network = median_network(size * size)
+        _median_square(as_block(frames), (mirrored[0], mirrored[1]), network, out)
+    return out
+
+
+@kernel
+def _load(
+    block: Block,
+    t: int,
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+    out: npt.NDArray[np.float32],
+) -> None:
+    """Copy a frame with mirrored borders."""
+    radius = (columns.size - block.shape[2]) // 2
+    for i in range(rows.size):
+        base = t * block.frame_step + rows[i] * block.row_step
+        out[i, radius : radius + block.shape[2]] = block.flat[base : base + block.shape[2]]
+        for j in range(radius):
+            out[i, j] = block.flat[base + columns[j]]
+            out[i, columns.size - 1 - j] = block.flat[base + columns[columns.size - 1 - j]]
+
+
+@kernel
+def _low(x: np.float32, y: np.float32) -> np.float32:
+    return x if x < y else y  # noqa: FURB136  # min() looks for NaN, which costs vector code
+
+
+@kernel
+def _high(x: np.float32, y: np.float32) -> np.float32:
+    return x if x > y else y  # noqa: FURB136
+
+
+@kernel
+def _middle(x: np.float32, y: np.float32, z: np.float32) -> np.float32:
+    return _high(_low(x, y), _low(_high(x, y), z))
+
+
+@kernel
+def _median_3x3(
+    block: Block,
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+    out: npt.NDArray[np.float32],
+) -> None:
+    """Sort each column of three, then: the middle of largest low, middle middle, smallest high.
+
+    Devillard's network for nine entries (N. Devillard, Fast median search, 1998), whose first
+    steps are shared by neighbouring pixels.
+    """
+    n, height, width = out.shape
+    frame = np.empty((rows.size, columns.size), np.float32)
+    low = np.empty(columns.size, np.float32)
+    middle = np.empty(columns.size, np.float32)
+    high = np.empty(columns.size, np.float32)
+    for t in range(n):
+        _load(block, t, rows, columns, frame)
+        for r in range(height):
+            above, here, below = frame[r], frame[r + 1], frame[r + 2]
+            for c in range(columns.size):
+                x, y, z = above[c], here[c], below[c]
+                low[c] = _low(_low(x, y), z)
+                middle[c] = _middle(x, y, z)
+                high[c] = _high(_high(x, y), z)
+            medians = out[t, r]
+            for c in range(width):
+                medians[c] = _middle(
+                    _high(_high(low[c], low[c + 1]), low[c + 2]),
+                    _middle(middle[c], middle[c + 1], middle[c + 2]),
+                    _low(_low(high[c], high[c + 1]), high[c + 2]),
+                )
+
+
+@kernel
+def _median_square(
+    block: Block,
+    mirrored: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    network: MedianNetwork,
+    out: npt.NDArray[np.float32],
+) -> None:
+    """Median of a square of any odd side, many pixels of a row side by side."""
+    n, height, width = out.shape
+    rows, columns = mirrored
+    size = rows.size - height + 1
+    frame = np.empty((rows.size, columns.size), np.float32)
+    lanes = np.zeros(size * size * LANES, np.float32)
+    medians = np.empty(LANES, np.float32)
+    for t in range(n):
+        _load(block, t, rows, columns, frame)
+        for r in range(height):
+            for first in range(0, width, LANES):
+                count = min(LANES, width - first)
+                for i in range(size):
+                    for j in range(size):
+                        place = (i * size + j) * LANES
+                        start = first + j
+                        lanes[place : place + count] = frame[r + i, start : start + count]
+                median_of_lanes(lanes, size * size, network, medians)
+                out[t, r, first : first + count] = medians[:count]

@@ -1,0 +1,98 @@
+"""Dark frame: what the camera reports without light."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from dask.base import tokenize
+
+from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.videos.find_once import Memo
+from napari_uai.videos.frames import (
+    Frames,
+    Video,
+    frames_of,
+    frames_per_chunk,
+    map_chunks,
+    video_like,
+)
+
+
+def dark_frame_subtraction(video: Video, dark: Video) -> Video:
+    """Subtract the mean of a recording that was made without light.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype; counts.
+    dark
+        Frames without light, of the same rows and columns, at the same exposure; counts.
+
+    Returns
+    -------
+    Video
+        float32, shape of ``video``, counts of light (may be slightly negative).
+
+    Raises
+    ------
+    BadValueError
+        If the rows and columns differ, or a dark frame holds NaN or infinity.
+    TooFewFramesError
+        If ``dark`` has no frame.
+    """
+    frames, dark_frames = frames_of(video), frames_of(dark)
+    if len(dark_frames) == 0:
+        raise TooFewFramesError("the dark video has no frame: record at least one without light")
+    if frames.shape[1:] != dark_frames.shape[1:]:
+        raise BadValueError(
+            f"the video has frames of {_size(frames)} px, the dark video of {_size(dark_frames)} "
+            "px: record both with the same region of the camera"
+        )
+    return video_like(DarkSubtractedFrames(frames, dark_frames), video)
+
+
+class DarkSubtractedFrames(Frames):
+    """Frames less the mean of dark frames, which is found at the first reading."""
+
+    def __init__(self, source: Frames, dark: Frames) -> None:
+        self.source = source
+        self.dark = dark
+        self.shape = source.shape
+        self.dtype = np.dtype(np.float32)
+        self._mean = Memo(partial(_mean_frame, dark))
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Names of both videos."""
+        return f"dark-frame-subtraction-{tokenize(self.source.name, self.dark.name)}"
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+        """Read the source's frames and subtract the mean dark frame."""
+        difference = np.asarray(self.source.read(start, stop)) - self._mean()
+        return difference.astype(np.float32)
+
+
+def _mean_frame(frames: Frames) -> npt.NDArray[np.float64]:
+    """Return the mean over time, float64."""
+
+    def total(start: int, stop: int) -> npt.NDArray[np.float64]:
+        block = frames.read(start, stop)
+        summed: npt.NDArray[np.float64] = block.sum(axis=0, dtype=np.float64)
+        if not np.isfinite(summed).all():
+            bad = np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))[0]
+            raise BadValueError(
+                f"frame {start + bad} of the dark video holds NaN or infinity: cut it out"
+            )
+        return summed
+
+    mean = np.zeros(frames.shape[1:])
+    for part in map_chunks(total, len(frames), frames_per_chunk(frames.shape)):
+        mean += part
+    mean /= len(frames)
+    return mean
+
+
+def _size(frames: Frames) -> str:
+    return f"{frames.shape[1]} x {frames.shape[2]}"

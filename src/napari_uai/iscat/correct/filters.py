@@ -1,0 +1,272 @@
+"""Smoothing of frames by Gaussians, and what is left when the smooth part is taken away."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Ge, Unit
+from dask.base import tokenize
+
+from napari_uai.compiled import reordering_kernel
+from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.iscat.kernels.blocks import Block, as_block
+from napari_uai.iscat.parameters import SigmaPx
+from napari_uai.videos.find_once import Memo
+from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like
+
+TRUNCATE = 4
+"""A Gaussian is cut off at this many standard deviations, as scipy and scikit-image do."""
+
+
+def gaussian_filter(video: Video, *, sigma_px: SigmaPx = 1.0) -> Video:
+    """Smooth each frame with a Gaussian.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    sigma_px
+        Standard deviation of the Gaussian, which ends at four of them; beyond the border the
+        frame goes on with its nearest pixel.
+
+    Returns
+    -------
+    Video
+        float32, same shape and unit.
+
+    Raises
+    ------
+    BadValueError
+        If ``sigma_px`` is not positive.
+    """
+    _check_sigma("sigma_px", sigma_px)
+    return per_frame(video, partial(_smooth, sigma_px=float(sigma_px)), label="gaussian")
+
+
+def difference_of_gaussians(
+    video: Video, *, sigma_low: SigmaPx = 1.7, sigma_high: SigmaPx = 1.8
+) -> Video:
+    """Subtract from each frame smoothed a little the same frame smoothed a little more.
+
+    A spot of about ``sigma_low`` becomes a peak of its own sign; slow background vanishes.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    sigma_low
+        Standard deviation of the narrow Gaussian.
+    sigma_high
+        Standard deviation of the wide Gaussian.
+
+    Returns
+    -------
+    Video
+        float32, same shape and unit.
+
+    Raises
+    ------
+    BadValueError
+        If a width is not positive, or the second is not larger than the first.
+    """
+    _check_sigma("sigma_low", sigma_low)
+    _check_sigma("sigma_high", sigma_high)
+    if not sigma_high > sigma_low:
+        raise BadValueError(
+            f"sigma_high ({sigma_high} px) is to be larger than sigma_low ({sigma_low} px)"
+        )
+    function = partial(_subtract_wide, sigma_low=float(sigma_low), sigma_high=float(sigma_high))
+    return per_frame(video, function, label="difference-of-gaussians")
+
+
+def flat_field(video: Video, *, sigma_px: SigmaPx = 10.0) -> Video:
+    """Divide each frame by its own smooth part and subtract 1.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype; counts.
+    sigma_px
+        Standard deviation of the Gaussian that gives the smooth part.
+
+    Returns
+    -------
+    Video
+        float32, same shape, relative contrast; 0 where the smooth part is 0.
+
+    Raises
+    ------
+    BadValueError
+        If ``sigma_px`` is not positive.
+    """
+    _check_sigma("sigma_px", sigma_px)
+    return per_frame(video, partial(_flatten, sigma_px=float(sigma_px)), label="flat-field")
+
+
+def temporal_median(
+    video: Video, *, max_frames: Annotated[int, Ge(1), Unit("frames")] = 1000
+) -> Video:
+    """Divide each frame by the median over time and subtract 1.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype; counts.
+    max_frames
+        The median is taken over at most this many frames, evenly spaced in time, so that memory
+        does not grow with the recording.
+
+    Returns
+    -------
+    Video
+        float32, same shape, relative contrast; 0 where the median is 0.
+
+    Raises
+    ------
+    TooFewFramesError
+        If the video has no frame.
+    BadValueError
+        If ``max_frames`` is below 1, or a sampled frame holds NaN.
+    """
+    frames = frames_of(video)
+    if max_frames < 1:
+        raise BadValueError(f"max_frames is at least 1, got {max_frames}")
+    if len(frames) == 0:
+        raise TooFewFramesError("a median over time needs at least 1 frame, the video has 0")
+    return video_like(TemporalMedianFrames(frames, int(max_frames)), video)
+
+
+class TemporalMedianFrames(Frames):
+    """Frames relative to their median over time, which is found at the first reading."""
+
+    def __init__(self, source: Frames, max_frames: int) -> None:
+        self.source = source
+        self.max_frames = max_frames
+        self.shape = source.shape
+        self.dtype = np.dtype(np.float32)
+        self._median = Memo(partial(_median_frame, source, max_frames))
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name of the source, and the size of the sample."""
+        return f"temporal-median-{tokenize(self.source.name, self.max_frames)}"
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+        """Read the source's frames and divide them."""
+        return _relative(self.source.read(start, stop), self._median())
+
+
+def _median_frame(frames: Frames, max_frames: int) -> npt.NDArray[np.float32]:
+    sample = np.linspace(0, len(frames) - 1, min(len(frames), max_frames)).round().astype(int)
+    stack = np.empty((len(sample), *frames.shape[1:]), np.float32)
+    for place, frame in zip(stack, sample, strict=True):
+        place[...] = frames.read(frame, frame + 1)[0]
+        if np.isnan(place).any():
+            raise BadValueError(f"frame {frame} holds NaN: cut such frames out, or fill them")
+    median: npt.NDArray[np.float32] = np.median(stack, axis=0, overwrite_input=True)
+    return median
+
+
+def _relative(frames: npt.NDArray[Any], background: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return frames / background - 1, and 0 where there is no background."""
+    background = background.astype(np.float64)
+    difference = frames - background
+    out = np.divide(difference, background, out=np.zeros_like(difference), where=background != 0)
+    return np.asarray(out, np.float32)
+
+
+def _check_sigma(name: str, sigma: float) -> None:
+    if not 0 < sigma < np.inf:
+        raise BadValueError(f"{name} is a positive number of px, got {sigma}")
+
+
+def _smooth(frames: npt.NDArray[Any], *, sigma_px: float) -> npt.NDArray[np.float32]:
+    taps = _gaussian_taps(sigma_px, _radius(sigma_px))[np.newaxis]
+    return _filter_block(frames, taps, taps)
+
+
+def _subtract_wide(
+    frames: npt.NDArray[Any], *, sigma_low: float, sigma_high: float
+) -> npt.NDArray[np.float32]:
+    # With n, w the narrow and wide Gaussians, n_y n_x - w_y w_x = (n - w)_y n_x + w_y (n - w)_x:
+    # no difference of large numbers is left to single precision.
+    radius = _radius(sigma_high)
+    narrow, wide = _gaussian_taps(sigma_low, radius), _gaussian_taps(sigma_high, radius)
+    difference = narrow - wide
+    return _filter_block(frames, np.stack([difference, wide]), np.stack([narrow, difference]))
+
+
+def _flatten(frames: npt.NDArray[Any], *, sigma_px: float) -> npt.NDArray[np.float32]:
+    return _relative(frames, _smooth(frames, sigma_px=sigma_px))
+
+
+def _radius(sigma: float) -> int:
+    return int(TRUNCATE * sigma + 0.5)
+
+
+@lru_cache(maxsize=64)
+def _gaussian_taps(sigma: float, radius: int) -> npt.NDArray[np.float64]:
+    """Return a Gaussian that is cut off at its own radius, with zeros up to a larger one."""
+    x = np.arange(-radius, radius + 1)
+    taps = np.where(np.abs(x) <= _radius(sigma), np.exp(-0.5 * (x / sigma) ** 2), 0.0)
+    taps /= taps.sum()
+    return taps
+
+
+def _filter_block(
+    frames: npt.NDArray[Any],
+    along_columns: npt.NDArray[np.float64],
+    along_rows: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float32]:
+    out = np.empty(frames.shape, np.float32)
+    block = as_block(frames)
+    _filter_frames(block, along_columns.astype(np.float32), along_rows.astype(np.float32), out)
+    return out
+
+
+@reordering_kernel
+def _filter_frames(
+    block: Block,
+    along_columns: npt.NDArray[np.float32],
+    along_rows: npt.NDArray[np.float32],
+    out: npt.NDArray[np.float32],
+) -> None:
+    """Sum over m of: smooth with ``along_rows[m]`` in x, then with ``along_columns[m]`` in y."""
+    n, height, width = out.shape
+    n_terms, n_taps = along_rows.shape
+    radius = n_taps // 2
+    line = np.empty(width + 2 * radius, np.float32)
+    smooth = np.empty((n_terms, height, width), np.float32)
+    for t in range(n):
+        smooth[:] = 0
+        for r in range(height):
+            base = t * block.frame_step + r * block.row_step
+            line[radius : radius + width] = block.flat[base : base + width]
+            line[:radius] = line[radius]
+            line[radius + width :] = line[radius + width - 1]
+            for m in range(n_terms):
+                _add_taps(line, along_rows[m], smooth[m, r])
+        out[t] = 0
+        for r in range(height):
+            for m in range(n_terms):
+                for k in range(n_taps):
+                    tap = along_columns[m, k]
+                    row = min(max(r + k - radius, 0), height - 1)
+                    source = smooth[m, row]
+                    target = out[t, r]
+                    for c in range(width):
+                        target[c] += tap * source[c]
+
+
+@reordering_kernel
+def _add_taps(
+    line: npt.NDArray[np.float32], taps: npt.NDArray[np.float32], out: npt.NDArray[np.float32]
+) -> None:
+    for k in range(taps.size):
+        tap = taps[k]
+        shifted = line[k : k + out.size]
+        for c in range(out.size):
+            out[c] += tap * shifted[c]

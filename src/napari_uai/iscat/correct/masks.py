@@ -1,0 +1,195 @@
+"""Masks: the part of the field that counts, as a boolean image (True inside)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Gt, MinLen, Unit
+from skimage.draw import polygon2mask
+
+from napari_uai.errors import BadValueError
+from napari_uai.parameters import check_choice
+from napari_uai.videos.frames import Video, frames_of, per_frame
+
+Mask: TypeAlias = npt.NDArray[Any]
+"""Rows, columns; True (not 0) inside."""
+
+Fill: TypeAlias = Literal["median", "zero", "nan"]
+"""What stands outside of a mask: the median of the frame's pixels inside, 0, or NaN."""
+
+
+def circle_mask(
+    shape: tuple[int, int], center: tuple[float, float], radius: float
+) -> npt.NDArray[np.bool_]:
+    """Return a disc.
+
+    Parameters
+    ----------
+    shape
+        Rows, columns of the mask.
+    center
+        Row, column of the centre, in px; pixel centres are at integers.
+    radius
+        In px; a pixel whose centre is exactly this far belongs to the disc.
+
+    Returns
+    -------
+    ndarray
+        bool, rows, columns; True inside.
+
+    Raises
+    ------
+    BadValueError
+        If no pixel lies inside.
+    """
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    mask = (rows - center[0]) ** 2 + (columns - center[1]) ** 2 <= radius**2
+    return _not_empty(mask, f"a circle of radius {radius} px about {tuple(center)}")
+
+
+def polygon_mask(shape: tuple[int, int], vertices: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Return the inside of a polygon, as drawn in a Shapes layer.
+
+    Parameters
+    ----------
+    shape
+        Rows, columns of the mask.
+    vertices
+        Row, column of each corner, in px; at least three; the last joins the first.
+
+    Returns
+    -------
+    ndarray
+        bool, rows, columns; True for pixels whose centre lies inside.
+
+    Raises
+    ------
+    BadValueError
+        If the corners are not (n, 2) with n >= 3, or no pixel lies inside.
+    """
+    corners = np.asarray(vertices, np.float64)
+    if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
+        raise BadValueError(
+            f"a polygon has at least 3 corners (row, column), got shape {corners.shape}"
+        )
+    return _not_empty(polygon2mask(shape, corners), f"a polygon of {len(corners)} corners")
+
+
+def apply_mask(video: Video, mask: Mask, *, fill: Fill = "median") -> Video:
+    """Replace what lies outside of a mask.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    mask
+        Rows, columns; True (not 0) inside; the same for all frames.
+    fill
+        What stands outside: the ``median`` of the frame's pixels inside, ``zero``, or ``nan``.
+
+    Returns
+    -------
+    Video
+        float32, same shape and unit. Pixels inside keep their value, zeros included.
+
+    Raises
+    ------
+    BadValueError
+        If the mask has another size than the frames, or is empty.
+    """
+    check_choice("fill", fill, ("median", "zero", "nan"))
+    height, width = frames_of(video).shape[1:]
+    mask = np.asarray(mask)
+    if mask.shape != (height, width):
+        raise BadValueError(
+            f"the mask has shape {mask.shape}, the frames {(height, width)}: draw it on this video"
+        )
+    inside = _not_empty(mask != 0, "the mask")
+    return per_frame(video, partial(_fill_outside, inside=inside, fill=fill), label="mask")
+
+
+def circular_mask(
+    video: Video,
+    *,
+    radius_px: Annotated[float, Gt(0), Unit("px")] = 30.0,
+    center: Annotated[tuple[float, float], Unit("px")] | None = None,
+    fill: Fill = "median",
+) -> Video:
+    """Replace what lies outside of a circle.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    radius_px
+        Radius of the circle.
+    center
+        Row, column of its centre; the middle of the frame if none is given.
+    fill
+        What stands outside: the ``median`` of the frame's pixels inside, ``zero``, or ``nan``.
+
+    Returns
+    -------
+    Video
+        float32, same shape and unit.
+
+    Raises
+    ------
+    BadValueError
+        If no pixel lies inside.
+    """
+    height, width = frames_of(video).shape[1:]
+    middle = ((height - 1) / 2, (width - 1) / 2)
+    mask = circle_mask((height, width), middle if center is None else center, radius_px)
+    return apply_mask(video, mask, fill=fill)
+
+
+def polygonal_mask(
+    video: Video,
+    *,
+    vertices: Annotated[tuple[tuple[float, float], ...], MinLen(3), Unit("px")],
+    fill: Fill = "median",
+) -> Video:
+    """Replace what lies outside of a polygon.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    vertices
+        Row, column of each corner; at least three; the last joins the first.
+    fill
+        What stands outside: the ``median`` of the frame's pixels inside, ``zero``, or ``nan``.
+
+    Returns
+    -------
+    Video
+        float32, same shape and unit.
+
+    Raises
+    ------
+    BadValueError
+        If there are fewer than three corners, or no pixel lies inside.
+    """
+    height, width = frames_of(video).shape[1:]
+    return apply_mask(video, polygon_mask((height, width), vertices), fill=fill)
+
+
+def _fill_outside(
+    frames: npt.NDArray[Any], *, inside: npt.NDArray[np.bool_], fill: Fill
+) -> npt.NDArray[np.float32]:
+    out = frames.astype(np.float32)
+    if fill == "median":
+        out[:, ~inside] = np.median(out[:, inside], axis=1)[:, np.newaxis]
+    else:
+        out[:, ~inside] = 0 if fill == "zero" else np.nan
+    return out
+
+
+def _not_empty(mask: npt.NDArray[Any], what: str) -> npt.NDArray[np.bool_]:
+    if not mask.any():
+        raise BadValueError(f"{what} holds no pixel of {mask.shape[0]} x {mask.shape[1]}")
+    return np.asarray(mask, np.bool_)

@@ -1,0 +1,212 @@
+"""How a background moves: its gradients regressed out of each frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Ge, Le
+from scipy.interpolate import make_interp_spline
+from scipy.ndimage import median_filter
+
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction
+from napari_uai.iscat.kernels.matmul import row_products, weighted_sums
+from napari_uai.monitor import checkpoint
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+DriftOrder: TypeAlias = Annotated[int, Ge(1), Le(4)]
+"""Highest derivative of the mean image: 2 is enough to 0.1 px, 3 to 0.3 px of drift."""
+
+SPLINE_DEGREE = 5
+
+BORDER_PX = 2
+"""Where derivatives are one-sided and poor: there they are measured on the frames themselves."""
+
+BORDER_TRUST = 0.5
+"""Expected error of a derivative there, in units of what is usual in the frame."""
+
+
+def gradient_images(mean: Array, order: int) -> Array:
+    """Return the derivatives of an image up to an order, relative to the image.
+
+    Parameters
+    ----------
+    mean
+        Rows, columns; positive.
+    order
+        Highest total order.
+
+    Returns
+    -------
+    ndarray
+        float64, (n, rows, columns): d/dy, d/dx, d2/dy2, d2/dydx, d2/dx2, ... over ``mean``.
+    """
+    along_rows, along_columns = (
+        [_derivative_matrix(n, o) for o in range(order + 1)] for n in mean.shape
+    )
+    derivatives = [
+        along_rows[total - o] @ mean @ along_columns[o].T
+        for total in range(1, order + 1)
+        for o in range(total + 1)
+    ]
+    return np.stack(derivatives) / mean
+
+
+@dataclass(frozen=True)
+class MovingBackground:
+    """Camera pattern and stage drift of a run of frames that share a mean image.
+
+    Parameters
+    ----------
+    gradients
+        (n, rows, columns), as :func:`gradient_images`.
+    weights
+        Inverse variance of each pixel, rows, columns; 0 for a bad pixel.
+    """
+
+    gradients: Array
+    weights: Array
+
+    def subtract(self, relative: Array) -> tuple[Array, Array]:
+        """Take pattern and drift out of frames.
+
+        The drift is regressed on the gradients with the means of rows and columns taken out of
+        both, so that neither disturbs the other; the offsets of rows and columns are the medians of
+        what is left, so that a landing does not move them.
+
+        Parameters
+        ----------
+        relative
+            Frames relative to their mean image, minus 1; bad pixels anything finite.
+
+        Returns
+        -------
+        tuple of ndarray
+            The frames without both (bad pixels 0), and the coefficients of the gradients (n,
+            frames); the first two are minus the drift along rows and columns in px.
+        """
+        checkpoint()
+        good = self.weights > 0
+        filled = np.where(good, relative, 0)
+        gradients = np.where(good, self.gradients, 0)
+        coefficients = regressed(filled, gradients, self.weights)
+        pattern = filled - _combined(coefficients, gradients)
+        pattern -= _without_lines(pattern)
+        checkpoint()
+        gradients = self._measured_at_border(gradients, coefficients, filled - pattern, good)
+        residual = _without_lines(filled - _combined(coefficients, gradients))
+        residual[:, ~good] = 0
+        return residual, coefficients
+
+    def _measured_at_border(
+        self, gradients: Array, coefficients: Array, moving: Array, good: npt.NDArray[np.bool_]
+    ) -> Array:
+        """Replace gradients near the border by how the pixels there follow the motion of the rest.
+
+        Bayesian linear regression of each pixel's time course on the coefficients, around the
+        derivative that was computed (Bishop, Pattern Recognition and Machine Learning, eq. 3.49).
+        """
+        rows, columns = np.nonzero(border_mask(good.shape) & good)
+        motion = coefficients - coefficients.mean(axis=1, keepdims=True)
+        course = moving[:, rows, columns] - moving[:, rows, columns].mean(axis=0)
+        weight = self.weights[rows, columns]
+        spread = (BORDER_TRUST * gradients.std(axis=(1, 2))) ** 2 + np.finfo(float).tiny
+        prior = np.diag(1 / spread)
+        matrix = prior[None] + weight[:, None, None] * (motion @ motion.T)[None]
+        side = gradients[:, rows, columns].T / spread + weight[:, None] * (motion @ course).T
+        measured = gradients.copy()
+        measured[:, rows, columns] = np.linalg.solve(matrix, side[..., None])[..., 0].T
+        return measured
+
+
+def regressed(frames: Array, gradients: Array, weights: Array) -> Array:
+    """Regress frames on gradients, rows' and columns' means aside; the border does not vote.
+
+    Parameters
+    ----------
+    frames, gradients
+        (n, rows, columns); 0 at bad pixels in both.
+    weights
+        Rows, columns.
+
+    Returns
+    -------
+    ndarray
+        Coefficients, (gradients, frames).
+    """
+    voting = (weights > 0) & ~border_mask(weights.shape)
+    if voting.sum() < 4 * len(gradients):
+        voting = weights > 0
+    good, root = weights > 0, np.sqrt(weights[voting])
+    design = _pixels(without_means(gradients, good), voting) * root
+    course = _pixels(without_means(frames, good), voting) * root
+    return row_products(np.asarray(np.linalg.pinv(design.T), np.float64), course)
+
+
+def check_order(order: int) -> None:
+    """Raise BadValueError unless the order is one of those that are offered."""
+    if not 1 <= order <= 4:
+        raise BadValueError(f"the order of the drift's expansion is 1 to 4, got {order}")
+
+
+def positive_mean(mean: Array, bad: npt.NDArray[np.bool_]) -> Array:
+    """Return a mean image by which one may divide and that is smooth across bad pixels."""
+    floor = 1e-3 * max(float(np.median(mean)), np.finfo(float).tiny)
+    out = np.where(bad, median_filter(mean, 5), mean)
+    return np.where(out > floor, out, max(float(np.median(mean)), floor))
+
+
+@lru_cache(maxsize=64)
+def _derivative_matrix(n: int, order: int) -> Array:
+    """Return the matrix that differentiates n samples by a spline through them."""
+    if order == 0:
+        return np.eye(n)
+    if n < SPLINE_DEGREE + 1:
+        return np.zeros((n, n))
+    places = np.arange(n)
+    spline = make_interp_spline(places, np.eye(n), k=SPLINE_DEGREE)
+    return np.asarray(spline.derivative(order)(places))
+
+
+def _combined(coefficients: Array, images: Array) -> Array:
+    """Add up images (n, rows, columns) for each frame of the coefficients (n, frames)."""
+    flat = weighted_sums(coefficients.T, images.reshape(len(images), -1))
+    return flat.reshape(-1, *images.shape[1:])
+
+
+def border_mask(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Return True on the border of the field, whose derivatives are less reliable."""
+    border = np.ones(shape, bool)
+    border[inner_field(shape)] = False
+    return border
+
+
+def inner_field(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return the field without its border; a field of a few pixels whole."""
+    return tuple(slice(BORDER_PX, -BORDER_PX) if n > 4 * BORDER_PX else slice(None) for n in shape)
+
+
+def without_means(frames: Array, good: npt.NDArray[np.bool_]) -> Array:
+    """Subtract the means of the good pixels of rows and columns; in turns, for some are missing."""
+    frames = np.where(good, frames, 0)
+    rows = np.maximum(good.sum(axis=1), 1)[:, None]
+    columns = np.maximum(good.sum(axis=0), 1)[None]
+    for _ in range(1 if good.all() else 3):
+        frames = np.where(good, frames - frames.sum(axis=2, keepdims=True) / rows, 0)
+        frames = np.where(good, frames - frames.sum(axis=1, keepdims=True) / columns, 0)
+    return np.asarray(frames)
+
+
+def _pixels(frames: Array, chosen: npt.NDArray[np.bool_]) -> Array:
+    """Return chosen pixels of each frame; unlike a boolean index, lets other threads run."""
+    return np.take(frames.reshape(len(frames), -1), np.flatnonzero(chosen), axis=1)
+
+
+def _without_lines(frames: Array) -> Array:
+    # Twice: where rows differ by more than the noise, medians of columns rest on few pixels.
+    return np.asarray(fixed_pattern_correction(fixed_pattern_correction(frames)), np.float64)

@@ -1,0 +1,132 @@
+"""Noise floor: how far averaging more frames still lowers the noise, beside the shot noise."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Gt, MinLen, Unit
+
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.correct.fixed_pattern import FixedPattern
+from napari_uai.iscat.correct.prefix_sums import prefix_sums_of
+from napari_uai.iscat.correct.rolling_average import DifferentialFrames, check_batch_size
+from napari_uai.iscat.parameters import Axes
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import check_choice
+from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
+
+BatchSizes: TypeAlias = Annotated[tuple[int, ...], MinLen(1), Unit("frames")]
+"""Batch sizes to compare."""
+
+
+def noise_floor(
+    video: Video,
+    *,
+    batch_sizes: BatchSizes = (30, 60, 90, 120, 150, 180),
+    mode: Literal["temporal", "spatial"] = "temporal",
+    fixed_pattern: FixedPattern = "median",
+    axes: Axes = "both",
+    electrons_per_count: Annotated[float, Gt(0), Unit("electrons")] | None = None,
+    monitor: Monitor = SILENT,
+) -> pd.DataFrame:
+    """Measure the noise of differential rolling averages of several batch sizes.
+
+    Where the measured noise leaves the shot-noise line, longer batches no longer help: the stage
+    drifts, or the background lives.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype; counts, best after power normalisation.
+    batch_sizes
+        Frames averaged on each side, one measurement each.
+    mode
+        ``temporal``: mean over pixels of each pixel's standard deviation in time; ``spatial``:
+        mean over frames of each frame's standard deviation.
+    fixed_pattern
+        Correction of the rolling average: ``median``, ``clipped_mean`` or ``none``.
+    axes
+        Along which lines the pattern is corrected.
+    electrons_per_count
+        Gain of the camera; with it, the shot noise itself is known.
+    monitor
+        Progress and cancelling, once per block of frames.
+
+    Returns
+    -------
+    DataFrame
+        ``batch_size`` (frames), ``noise`` (measured, relative contrast), ``shot_noise`` (the first
+        measurement carried on as 1 / sqrt(batch size)) and ``photon_limit`` (sqrt(2 / (batch size *
+        electrons per pixel and frame)), mean over pixels; NaN without ``electrons_per_count``).
+
+    Raises
+    ------
+    TooFewFramesError
+        If the video is shorter than two of the longest batches.
+    BadValueError
+        If a parameter is out of its limits, or a frame holds NaN or infinity.
+    """
+    check_choice("mode", mode, ("temporal", "spatial"))
+    check_choice("fixed_pattern", fixed_pattern, ("none", "median", "clipped_mean"))
+    check_choice("axes", axes, ("both", "rows", "columns"))
+    frames = frames_of(video)
+    sizes = [int(size) for size in batch_sizes]
+    if not sizes:
+        raise BadValueError("batch_sizes holds at least one batch size, got none")
+    if electrons_per_count is not None and not electrons_per_count > 0:
+        raise BadValueError(f"electrons_per_count is positive, got {electrons_per_count}")
+    for size in sizes:
+        check_batch_size(size, len(frames), batches=2)
+    sums = prefix_sums_of(frames)
+    share = 1 / (len(sizes) + 1)
+    sums.prepare(monitor.part(0, share))
+    measure = _temporal_noise if mode == "temporal" else _spatial_noise
+    noise = np.array(
+        [
+            measure(
+                DifferentialFrames(sums, size, fixed_pattern, axes),
+                monitor.part((k + 1) * share, (k + 2) * share, f"batch of {size}"),
+            )
+            for k, size in enumerate(sizes)
+        ]
+    )
+    lengths = np.array(sizes)
+    limit = np.full(len(sizes), np.nan)
+    if electrons_per_count is not None:
+        first, last = sums.at((0, len(frames)))
+        electrons = (last - first) * (sums.unit() * electrons_per_count / len(frames))
+        limit = np.sqrt(2 / lengths) * np.mean(electrons[electrons > 0] ** -0.5)
+    shot_noise = noise[0] * np.sqrt(lengths[0] / lengths)
+    return pd.DataFrame(
+        {"batch_size": lengths, "noise": noise, "shot_noise": shot_noise, "photon_limit": limit}
+    )
+
+
+def _temporal_noise(frames: Frames, monitor: Monitor) -> float:
+    """Return the mean over pixels of the standard deviation in time."""
+
+    def moments(start: int, stop: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        block = frames.read(start, stop)
+        return block.sum(axis=0, dtype=np.float64), np.square(block, dtype=np.float64).sum(axis=0)
+
+    total = np.zeros(frames.shape[1:])
+    squares = np.zeros(frames.shape[1:])
+    chunk = frames_per_chunk(frames.shape)
+    for block_total, block_squares in map_chunks(moments, len(frames), chunk, monitor=monitor):
+        total += block_total
+        squares += block_squares
+    n = len(frames)
+    return float(np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0)).mean())
+
+
+def _spatial_noise(frames: Frames, monitor: Monitor) -> float:
+    """Return the mean over frames of the standard deviation over the frame."""
+
+    def deviations(start: int, stop: int) -> float:
+        return float(frames.read(start, stop).std(axis=(1, 2), dtype=np.float64).sum())
+
+    chunk = frames_per_chunk(frames.shape)
+    return sum(map_chunks(deviations, len(frames), chunk, monitor=monitor)) / len(frames)

@@ -1,0 +1,254 @@
+"""Normalisation to a range, of a whole recording or of each frame."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Ge, Le, Unit
+from dask.base import tokenize
+
+from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import check_choice
+from napari_uai.videos.find_once import Memo
+from napari_uai.videos.frames import (
+    Frames,
+    Video,
+    frames_of,
+    frames_per_chunk,
+    map_chunks,
+    per_frame,
+    video_like,
+)
+
+Percentile: TypeAlias = Annotated[float, Ge(0), Le(100), Unit("%")]
+"""Part of the pixels that lie below a value."""
+
+SAMPLE_PIXELS = 4_000_000
+"""Percentiles between 0 and 100 are taken from about this many pixels."""
+
+
+def global_normalization(
+    video: Video,
+    *,
+    minimum: float = 0.0,
+    maximum: float = 1.0,
+    low_percentile: Percentile = 0.0,
+    high_percentile: Percentile = 100.0,
+    limits: tuple[float, float] | None = None,
+) -> Video:
+    """Scale a whole recording so that its pixels lie between a minimum and a maximum.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    minimum
+        What the low limit becomes.
+    maximum
+        What the high limit becomes.
+    low_percentile
+        Percentile of all pixels that is the low limit; 0 is the smallest pixel. Above 0 it is
+        estimated from evenly spaced frames, and pixels below the limit lie below ``minimum``.
+    high_percentile
+        Percentile of all pixels that is the high limit; 100 is the largest pixel, which a single
+        hot one may be.
+    limits
+        Low and high limit if they are known, for instance those of the recording that a network
+        was trained on; the percentiles are not used then.
+
+    Returns
+    -------
+    Video
+        float32, same shape; all ``minimum`` if the recording is constant. A lazy video goes
+        through the recording once, when its first frame is asked for, to find the limits.
+
+    Raises
+    ------
+    BadValueError
+        If the limits or percentiles are not in increasing order, or a frame holds NaN or infinity.
+    TooFewFramesError
+        If the video has no frame.
+    """
+    frames = frames_of(video)
+    _check_percentiles(low_percentile, high_percentile)
+    if not minimum < maximum:
+        raise BadValueError(f"minimum ({minimum}) is to be smaller than maximum ({maximum})")
+    if limits is not None and not limits[0] < limits[1]:
+        raise BadValueError(f"limits are (low, high) with low < high, got {tuple(limits)}")
+    _check_not_empty(frames)
+    percentiles = (float(low_percentile), float(high_percentile))
+    given = None if limits is None else (float(limits[0]), float(limits[1]))
+    out = ScaledFrames(frames, percentiles, given, (float(minimum), float(maximum)))
+    return video_like(out, video)
+
+
+def frame_normalization(video: Video, *, by: Literal["range", "maximum"] = "range") -> Video:
+    """Scale each frame by itself.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    by
+        ``range``: the smallest pixel of the frame becomes 0, the largest 1; ``maximum``: the frame
+        is divided by its largest pixel.
+
+    Returns
+    -------
+    Video
+        float32, same shape. A constant frame (by its range), or one whose largest pixel is 0 (by
+        its maximum), becomes 0.
+
+    Raises
+    ------
+    BadValueError
+        If ``by`` is unknown.
+    """
+    check_choice("by", by, ("range", "maximum"))
+    return per_frame(video, partial(_scale_each, by=by), label="frame-normalization")
+
+
+def video_limits(
+    video: Video,
+    *,
+    low_percentile: Percentile = 0.0,
+    high_percentile: Percentile = 100.0,
+    monitor: Monitor = SILENT,
+) -> tuple[float, float]:
+    """Find the limits between which a recording's pixels lie.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype.
+    low_percentile
+        0 is the smallest pixel, found in one pass; above 0, from a sample of frames.
+    high_percentile
+        100 is the largest pixel, found in one pass; below 100, from a sample of frames.
+    monitor
+        Progress and cancelling, once per block of frames.
+
+    Returns
+    -------
+    tuple of float
+        Low and high limit, in the unit of the video.
+
+    Raises
+    ------
+    BadValueError
+        If a percentile is out of its limits, or a frame holds NaN or infinity.
+    TooFewFramesError
+        If the video has no frame.
+    """
+    _check_percentiles(low_percentile, high_percentile)
+    frames = frames_of(video)
+    _check_not_empty(frames)
+    return _find_limits(frames, (low_percentile, high_percentile), monitor)
+
+
+class ScaledFrames(Frames):
+    """Frames mapped linearly from limits, found at the first reading, to a range."""
+
+    def __init__(
+        self,
+        source: Frames,
+        percentiles: tuple[float, float],
+        limits: tuple[float, float] | None,
+        target: tuple[float, float],
+    ) -> None:
+        self.source = source
+        self.percentiles = percentiles
+        self.given = limits
+        self.target = target
+        self.shape = source.shape
+        self.dtype = np.dtype(np.float32)
+        self._limits = Memo(partial(_find_limits, source, percentiles))
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name of the source, and all parameters."""
+        key = (self.source.name, self.percentiles, self.given, self.target)
+        return f"global-normalization-{tokenize(*key)}"
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Low and high limit, to be kept with a network that is trained on these frames."""
+        return self._limits() if self.given is None else self.given
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+        """Read the source's frames and scale them."""
+        (low, high), (minimum, maximum) = self.limits, self.target
+        gain = (maximum - minimum) / (high - low) if high > low else 0.0
+        out = np.empty((max(stop - start, 0), *self.shape[1:]), np.float32)
+        # The difference in float64: limits may be close together and far from 0.
+        for place, frame in zip(out, self.source.read(start, stop), strict=True):
+            place[...] = (frame - np.float64(low)) * gain + minimum
+        return out
+
+
+def _find_limits(
+    frames: Frames, percentiles: tuple[float, float], monitor: Monitor = SILENT
+) -> tuple[float, float]:
+    if percentiles == (0.0, 100.0):
+        return _extremes(frames, monitor)
+    low, high = (float(value) for value in np.percentile(_sample(frames), percentiles))
+    if percentiles[0] == 0:
+        low = _extremes(frames, monitor)[0]
+    if percentiles[1] == 100:
+        high = _extremes(frames, monitor)[1]
+    return low, high
+
+
+def _extremes(frames: Frames, monitor: Monitor) -> tuple[float, float]:
+    def extremes(start: int, stop: int) -> tuple[float, float]:
+        block = frames.read(start, stop)
+        _check_finite(block, range(start, stop))
+        return float(block.min()), float(block.max())
+
+    chunk = frames_per_chunk(frames.shape)
+    parts = list(map_chunks(extremes, len(frames), chunk, monitor=monitor, message="limits"))
+    return min(low for low, _ in parts), max(high for _, high in parts)
+
+
+def _sample(frames: Frames) -> npt.NDArray[Any]:
+    """Return evenly spaced frames."""
+    n, height, width = frames.shape
+    count = int(np.clip(SAMPLE_PIXELS // (height * width), 1, n))
+    chosen = np.linspace(0, n - 1, count).round().astype(int)
+    sample = np.stack([frames.read(frame, frame + 1)[0] for frame in chosen])
+    _check_finite(sample, chosen)
+    return sample
+
+
+def _check_finite(block: npt.NDArray[Any], numbers: range | npt.NDArray[Any]) -> None:
+    if block.dtype.kind == "f" and not np.isfinite([block.min(), block.max()]).all():
+        bad = numbers[int(np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))[0])]
+        raise BadValueError(f"frame {bad} holds NaN or infinity: cut such frames out, or fill them")
+
+
+def _check_percentiles(low: float, high: float) -> None:
+    if not 0 <= low < high <= 100:
+        raise BadValueError(
+            f"percentiles are 0 <= low < high <= 100, got low_percentile {low} and "
+            f"high_percentile {high}"
+        )
+
+
+def _check_not_empty(frames: Frames) -> None:
+    if len(frames) == 0:
+        raise TooFewFramesError("normalisation needs at least 1 frame, the video has 0")
+
+
+def _scale_each(frames: npt.NDArray[Any], *, by: str) -> npt.NDArray[np.float32]:
+    values = frames.astype(np.float64)
+    high = values.max(axis=(1, 2), keepdims=True)
+    if by == "range":
+        low = values.min(axis=(1, 2), keepdims=True)
+        values -= low
+        high -= low
+    scaled = np.divide(values, high, out=np.zeros_like(values), where=high != 0)
+    return np.asarray(scaled, np.float32)

@@ -1,0 +1,262 @@
+"""Differential rolling average: what changed between one batch of frames and the next."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from dask.base import tokenize
+
+from napari_uai.compiled import kernel
+from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.iscat.correct.fixed_pattern import (
+    Correction,
+    FixedPattern,
+    correct_plane,
+    correction_for,
+)
+from napari_uai.iscat.correct.prefix_sums import (
+    PrefixSums,
+    WeightedBlock,
+    add_frame,
+    prefix_sums_of,
+)
+from napari_uai.iscat.kernels.median_network import LANES
+from napari_uai.iscat.parameters import Axes, BatchSize
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import check_choice
+from napari_uai.videos.frames import Frames, Video, frames_of, video_like
+
+
+def differential_rolling_average(
+    video: Video,
+    *,
+    batch_size: BatchSize = 500,
+    fixed_pattern: FixedPattern = "median",
+    axes: Axes = "both",
+) -> Video:
+    """Subtract the mean of each batch of frames from that of the next, relative to the first.
+
+    A particle that lands makes a contrast that rises and falls within one batch on either side: a
+    "V" in time whose tip is at raw frame minus ``batch_size``.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype; counts or relative intensity.
+    batch_size
+        Frames averaged on each side; longer batches mean less shot noise and slower events.
+    fixed_pattern
+        Offset of each row and column that is subtracted from the difference before the division:
+        their ``median``, their ``clipped_mean`` (pixels within one median absolute deviation), or
+        ``none``.
+    axes
+        ``rows``: one offset per row; ``columns``: one per column; ``both``: rows first, then
+        columns of the result.
+
+    Returns
+    -------
+    Video
+        float32, relative contrast, ``n_frames - 2 * batch_size + 1`` frames. Frame ``i`` compares
+        input frames ``i`` to ``i + batch_size - 1`` with the ``batch_size`` frames after them.
+        Pixels without signal in the first batch (a dead column) are 0. A lazy video goes through
+        the recording once, when more than a few frames have been asked for; any frame is then a
+        matter of milliseconds.
+
+    Raises
+    ------
+    TooFewFramesError
+        If the video is shorter than two batches.
+    BadValueError
+        If a parameter is out of its limits, or a frame holds NaN or infinity.
+
+    References
+    ----------
+    Young et al., Science 360, 423 (2018); Mirzaalian Dastjerdi et al., PiSCAT, J. Open Source
+    Softw. 7, 4024 (2022).
+    """
+    check_choice("fixed_pattern", fixed_pattern, ("none", "median", "clipped_mean"))
+    check_choice("axes", axes, ("both", "rows", "columns"))
+    frames = frames_of(video)
+    check_batch_size(batch_size, len(frames), batches=2)
+    sums = prefix_sums_of(frames)
+    return video_like(DifferentialFrames(sums, batch_size, fixed_pattern, axes), video)
+
+
+def rolling_mean(video: Video, *, batch_size: BatchSize = 500) -> Video:
+    """Mean of each run of consecutive frames.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; any real dtype; counts or relative intensity.
+    batch_size
+        Frames per mean.
+
+    Returns
+    -------
+    Video
+        float32, ``n_frames - batch_size + 1`` frames in the unit of the input; frame ``i``
+        averages input frames ``i`` to ``i + batch_size - 1``.
+
+    Raises
+    ------
+    TooFewFramesError
+        If the video is shorter than one batch.
+    BadValueError
+        If the batch is shorter than one frame, or a frame holds NaN or infinity.
+    """
+    frames = frames_of(video)
+    check_batch_size(batch_size, len(frames), batches=1)
+    return video_like(RollingMeanFrames(prefix_sums_of(frames), batch_size), video)
+
+
+def check_batch_size(batch_size: int, n_frames: int, *, batches: int) -> None:
+    """Raise BadValueError or TooFewFramesError unless that many batches fit into the video."""
+    if batch_size < 1:
+        raise BadValueError(f"batch_size is at least 1 frame, got {batch_size}")
+    if n_frames < batches * batch_size:
+        needed = "two batches" if batches == 2 else "one batch"
+        largest = n_frames // batches
+        smaller = f"a batch_size of at most {largest}, or " if largest else ""
+        raise TooFewFramesError(
+            f"{needed} of {batch_size} frames need {batches * batch_size} frames, the video has "
+            f"{n_frames}: use {smaller}a longer video"
+        )
+
+
+class DifferentialFrames(Frames):
+    """Frames of a differential rolling average."""
+
+    def __init__(
+        self, sums: PrefixSums, batch_size: int, fixed_pattern: FixedPattern, axes: Axes
+    ) -> None:
+        n, height, width = sums.shape
+        self.sums = sums
+        self.batch_size = int(batch_size)
+        self.fixed_pattern = fixed_pattern
+        self.axes = axes
+        self.shape = (n - 2 * self.batch_size + 1, height, width)
+        self.dtype = np.dtype(np.float32)
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name of the source, and all parameters."""
+        key = (self.sums.source.name, self.batch_size, self.fixed_pattern, self.axes)
+        return f"differential-rolling-average-{tokenize(*key)}"
+
+    def prepare(self, monitor: Monitor = SILENT) -> None:
+        """Make the pass over the recording now, with progress; it is made once."""
+        self.sums.prepare(monitor)
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+        """Move the sums at three positions through the recording, frame by frame."""
+        _, height, width = self.shape
+        out = np.empty((max(stop - start, 0), height, width), np.float32)
+        if not out.size:
+            return out
+        size = self.batch_size
+        positions = (start, start + size, start + 2 * size)
+        moving = np.stack(self.sums.at(positions))
+        _differential_kernel(
+            _blocks_at(self.sums, positions, len(out) - 1),
+            moving,
+            correction_for(self.fixed_pattern, self.axes, height, width),
+            out,
+        )
+        for position, total in zip(positions, moving, strict=True):
+            self.sums.remember(position + len(out) - 1, total)
+        return out
+
+
+class RollingMeanFrames(Frames):
+    """Frames of a rolling mean."""
+
+    def __init__(self, sums: PrefixSums, batch_size: int) -> None:
+        n, height, width = sums.shape
+        self.sums = sums
+        self.batch_size = int(batch_size)
+        self.shape = (n - self.batch_size + 1, height, width)
+        self.dtype = np.dtype(np.float32)
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name of the source, and the batch size."""
+        return f"rolling-mean-{tokenize(self.sums.source.name, self.batch_size)}"
+
+    def prepare(self, monitor: Monitor = SILENT) -> None:
+        """Make the pass over the recording now, with progress; it is made once."""
+        self.sums.prepare(monitor)
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+        """Move the sums at two positions through the recording, frame by frame."""
+        out = np.empty((max(stop - start, 0), *self.shape[1:]), np.float32)
+        if not out.size:
+            return out
+        positions = (start, start + self.batch_size)
+        moving = np.stack(self.sums.at(positions))
+        factor = self.sums.unit() / self.batch_size
+        _mean_kernel(_blocks_at(self.sums, positions, len(out) - 1), moving, factor, out)
+        for position, total in zip(positions, moving, strict=True):
+            self.sums.remember(position + len(out) - 1, total)
+        return out
+
+
+def _blocks_at(sums: PrefixSums, positions: tuple[int, ...], n: int) -> tuple[WeightedBlock, ...]:
+    """Return ``n`` frames from each position on."""
+    first, last = positions[0], positions[-1]
+    if last - first <= n * (len(positions) - 1):
+        block = sums.block(first, last + n)
+        return tuple(block.frames(p - first, p - first + n) for p in positions)
+    return tuple(sums.block(p, p + n) for p in positions)
+
+
+# No fastmath in these kernels: it would cancel the rounding.
+@kernel
+def _differential_kernel(
+    blocks: tuple[WeightedBlock, ...],
+    moving: npt.NDArray[np.float64],
+    correction: Correction,
+    out: npt.NDArray[np.float32],
+) -> None:
+    n, height, width = out.shape
+    first, second, third = moving[0], moving[1], moving[2]
+    plane = np.empty((height, width), np.float32)
+    lanes = np.zeros(max(height, width) * LANES, np.float32)
+    for t in range(n):
+        if t:
+            add_frame(blocks[0], t - 1, moving[0])
+            add_frame(blocks[1], t - 1, moving[1])
+            add_frame(blocks[2], t - 1, moving[2])
+        for r in range(height):
+            x, y, z = first[r], second[r], third[r]
+            difference = plane[r]
+            for c in range(width):
+                difference[c] = (z[c] - y[c]) - (y[c] - x[c])
+        correct_plane(plane, correction, lanes)
+        for r in range(height):
+            x, y = first[r], second[r]
+            difference = plane[r]
+            contrast = out[t, r]
+            for c in range(width):
+                before = np.float32(y[c] - x[c])
+                # A dead pixel has no relative contrast.
+                contrast[c] = difference[c] / before if before != 0 else np.float32(0)
+
+
+@kernel
+def _mean_kernel(
+    blocks: tuple[WeightedBlock, ...],
+    moving: npt.NDArray[np.float64],
+    factor: float,
+    out: npt.NDArray[np.float32],
+) -> None:
+    n, height, width = out.shape
+    for t in range(n):
+        if t:
+            add_frame(blocks[0], t - 1, moving[0])
+            add_frame(blocks[1], t - 1, moving[1])
+        for r in range(height):
+            x, y = moving[0, r], moving[1, r]
+            mean = out[t, r]
+            for c in range(width):
+                mean[c] = (y[c] - x[c]) * factor

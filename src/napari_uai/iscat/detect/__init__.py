@@ -1,0 +1,1 @@
+"""Where something landed: spots, steps in time, anomalies."""

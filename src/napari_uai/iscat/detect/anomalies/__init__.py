@@ -1,0 +1,1 @@
+"""Pixels unlike all others: features, isolation forest, spots from masks."""

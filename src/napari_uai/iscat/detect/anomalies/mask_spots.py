@@ -1,0 +1,350 @@
+"""From mask to spots: groups of anomalous pixels, and the sub-pixel place of what they mark."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Ge, Gt, Unit
+
+from napari_uai.compiled import kernel
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.detect.anomalies.maps import MaskFrames
+from napari_uai.iscat.detect.anomalies.radial_symmetry import MIN_SIDE, radial_symmetry_center
+from napari_uai.iscat.detect.spots import response_frames
+from napari_uai.iscat.parameters import SigmaPx
+from napari_uai.iscat.tables import check_spots
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import check_choice
+from napari_uai.videos.combined import equal_frames
+from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
+
+Localizer: TypeAlias = Literal["radial_symmetry", "extremum", "difference_of_gaussians"]
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int64]
+_Singles = npt.NDArray[np.float32]
+
+
+def spots_from_mask(
+    mask: Video,
+    scores: Video,
+    *,
+    min_area: Annotated[int, Ge(1), Unit("px")] = 4,
+    sigma_px: SigmaPx = 1.7,
+    min_distance: Annotated[float, Ge(0), Unit("sigma")] = 2.83,
+    every: Annotated[int, Ge(1), Unit("frames")] = 1,
+    monitor: Monitor = SILENT,
+) -> pd.DataFrame:
+    """Make one spot of each group of touching marked pixels.
+
+    Pixels touch along sides and corners. Groups smaller than ``min_area`` are left out. The
+    strongest of several within ``min_distance`` stays. Pixels weigh as much as their scores exceed
+    the lowest of the frame; the sum is a group's strength.
+
+    Parameters
+    ----------
+    mask
+        Frames, rows, columns; not 0 where something is marked.
+    scores
+        The anomaly scores of the mask, higher = more anomalous.
+    min_area
+        Smallest group.
+    sigma_px
+        Standard deviation of the point-spread function.
+    min_distance
+        Spots closer than this compete; in units of ``sigma_px``. The default is ``2 sqrt(2)``,
+        where two discs of radius ``sqrt(2) sigma`` touch.
+    every
+        Look at one frame in so many, from the first on.
+    monitor
+        Progress and cancelling, once per block of frames.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``y, x`` (px; weighted centroid of the group), ``frame``,
+        ``center_intensity`` (NaN: stages that measure spots read it from their video), ``sigma``
+        (``sigma_px``), ``score`` (largest of the group) and ``area`` (its pixels), sorted by
+        frame, row and column. Without any spot: no row.
+
+    Raises
+    ------
+    BadValueError
+        If the videos differ in shape, a parameter is out of its limits, or a marked pixel has no
+        finite score.
+    """
+    if min_area < 1 or every < 1:
+        raise BadValueError("min_area is at least 1 px and every at least 1 frame")
+    if not (0 < sigma_px < np.inf and min_distance >= 0):
+        raise BadValueError("sigma_px must be greater than 0, and min_distance 0 or more")
+    masks, values = equal_frames(mask, scores)
+    distance = float(min_distance * sigma_px)
+    find = partial(_groups_of_block, masks, values, int(min_area), distance, int(every))
+    chunk = frames_per_chunk(masks.shape)
+    blocks = map_chunks(find, len(masks), chunk, monitor=monitor, message="groups of pixels")
+    found = list(blocks)
+    rows = np.concatenate(found) if found else np.empty((0, 5))
+    return pd.DataFrame(
+        {
+            "y": rows[:, 1],
+            "x": rows[:, 2],
+            "frame": rows[:, 0].astype(np.int64),
+            "center_intensity": np.full(len(rows), np.nan),
+            "sigma": np.full(len(rows), float(sigma_px)),
+            "score": rows[:, 3],
+            "area": rows[:, 4].astype(np.int64),
+        }
+    )
+
+
+def locate_spots(
+    table: pd.DataFrame,
+    video: Video,
+    *,
+    method: Localizer = "radial_symmetry",
+    scale: Annotated[float, Gt(0)] = 2.0,
+    monitor: Monitor = SILENT,
+) -> pd.DataFrame:
+    """Find the place of each spot anew in a window around it, without a fit.
+
+    The window has ``2 h + 1`` pixels, ``h = round(scale sqrt(2) sigma)``, cut at the edges.
+
+    Parameters
+    ----------
+    table
+        Spots with the columns ``y, x, frame, center_intensity, sigma``; others are carried along.
+    video
+        Frames, rows, columns, in which the spots were found.
+    method
+        ``radial_symmetry``: where the gradients point to (Parthasarathy 2012), between pixels.
+        ``extremum``: the pixel farthest from the window's median, of either sign.
+        ``difference_of_gaussians``: the extremum of the response of
+        :func:`~napari_uai.iscat.detect_spots` in the window, of either sign, between pixels
+        by a parabola along each axis.
+    scale
+        Half width of the window in units of ``sqrt(2) sigma``.
+    monitor
+        Progress and cancelling, once per block of frames.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of ``table`` in their order with new ``y, x`` and the ``center_intensity`` of the
+        video at the pixel there, and ``located``: False where the window is flat, not finite, too
+        small or has its centre outside; such rows keep their place.
+
+    Raises
+    ------
+    BadValueError
+        If a column is missing, a spot lies outside the video, or a parameter is out of its limits.
+
+    References
+    ----------
+    Parthasarathy, Nat. Methods 9, 724 (2012), doi:10.1038/nmeth.2071.
+    """
+    check_choice("method", method, tuple(_METHODS))
+    if not 0 < scale < np.inf:
+        raise BadValueError(f"scale must be greater than 0, got {scale}")
+    frames = frames_of(video)
+    check_spots(table, frames.shape)
+    frame = table["frame"].to_numpy(np.int64)
+    order = np.argsort(frame, kind="stable")
+    frame = frame[order]
+    spots = table[["y", "x", "sigma", "center_intensity"]].to_numpy(np.float64)[order]
+    located = np.zeros(len(table), bool)
+
+    def locate(start: int, stop: int) -> None:
+        first, end = np.searchsorted(frame, (start, stop))
+        if first == end:
+            return
+        begin = int(frame[first])
+        block = np.ascontiguousarray(frames.read(begin, int(frame[end - 1]) + 1), np.float32)
+        rows = np.arange(first, end)
+        if method != "difference_of_gaussians":
+            locate_in(block, block, rows, begin)
+            return
+        widths = spots[rows, 2]
+        for sigma in np.unique(widths):
+            response = response_frames(block, sigma_px=float(sigma))
+            locate_in(block, response, rows[widths == sigma], begin)
+
+    def locate_in(block: _Singles, seen: _Singles, rows: _Ints, begin: int) -> None:
+        moved, found = spots[rows], located[rows]
+        _locate(block, seen, frame[rows] - begin, float(scale), _METHODS[method], moved, found)
+        spots[rows], located[rows] = moved, found
+
+    chunk = frames_per_chunk(frames.shape)
+    for _ in map_chunks(locate, len(frames), chunk, monitor=monitor, message="places"):
+        pass
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    out = table.reset_index(drop=True).copy()
+    out["y"], out["x"], out["center_intensity"] = spots[back][:, [0, 1, 3]].T
+    return out.assign(located=located[back])
+
+
+_METHODS: dict[str, int] = {"radial_symmetry": 0, "extremum": 1, "difference_of_gaussians": 2}
+
+
+def _groups_of_block(
+    masks: Frames,
+    values: Frames,
+    min_area: int,
+    distance: float,
+    every: int,
+    start: int,
+    stop: int,
+) -> _Floats:
+    """Spots of a block of frames: rows of frame, y, x, largest score, area."""
+    first = -(-start // every) * every
+    parts = [(start, stop)] if every == 1 else [(t, t + 1) for t in range(first, stop, every)]
+    found = [np.empty((0, 5))]
+    for begin, end in parts:
+        scores = values.read(begin, end)
+        # scores are what takes time: those of which the mask is made are made once
+        if isinstance(masks, MaskFrames) and masks.source is values:
+            marked = masks.marked(scores)
+        else:
+            marked = masks.read(begin, end)
+        for t in range(len(marked)):
+            if not marked[t].any():
+                continue
+            plane = np.ascontiguousarray(marked[t] != 0)
+            groups = _groups(plane, np.ascontiguousarray(scores[t], np.float32), min_area)
+            if not np.isfinite(groups).all():
+                raise BadValueError(
+                    f"frame {begin + t} is marked where it has no score: give the scores of "
+                    "which the mask was made"
+                )
+            groups = _strongest_groups(groups, distance)
+            rows = np.column_stack([np.full(len(groups), begin + t), groups[:, :4]])
+            found.append(rows[np.lexsort((rows[:, 2], rows[:, 1]))])
+    return np.concatenate(found)
+
+
+@kernel
+def _groups(mask: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], min_area: int) -> _Floats:
+    """Find the groups of pixels that touch: y, x, largest score, area, sum of weights.
+
+    A weight is how far a score exceeds the lowest of the frame.
+    """
+    height, width = mask.shape
+    lowest = np.nanmin(scores)
+    smallest = np.float32(1e-30)
+    left = mask.copy()
+    stack = np.empty((mask.size, 2), np.int32)
+    out = np.empty((mask.size, 5))
+    n = 0
+    for y0 in range(height):
+        for x0 in range(width):
+            if not left[y0, x0]:
+                continue
+            left[y0, x0] = False
+            stack[0, 0], stack[0, 1] = y0, x0
+            size, done = 1, 0
+            total, sum_y, sum_x, largest = 0.0, 0.0, 0.0, scores[y0, x0]
+            while done < size:
+                y, x = stack[done]
+                done += 1
+                weight = max(scores[y, x] - lowest, smallest)
+                total += weight
+                sum_y += weight * y
+                sum_x += weight * x
+                largest = max(largest, scores[y, x])
+                for v in range(max(y - 1, 0), min(y + 2, height)):
+                    for u in range(max(x - 1, 0), min(x + 2, width)):
+                        if left[v, u]:
+                            left[v, u] = False
+                            stack[size, 0], stack[size, 1] = v, u
+                            size += 1
+            if size >= min_area:
+                out[n, 0], out[n, 1] = sum_y / total, sum_x / total
+                out[n, 2], out[n, 3], out[n, 4] = largest, size, total
+                n += 1
+    return out[:n].copy()
+
+
+@kernel
+def _strongest_groups(groups: _Floats, distance: float) -> _Floats:
+    """Keep groups from strong to weak unless one that is kept is near."""
+    kept = np.empty_like(groups)
+    n = 0
+    for i in np.argsort(-groups[:, 4], kind="mergesort"):
+        free = True
+        for k in range(n):
+            if np.hypot(groups[i, 0] - kept[k, 0], groups[i, 1] - kept[k, 1]) < distance:
+                free = False
+                break
+        if free:
+            kept[n] = groups[i]
+            n += 1
+    return kept[:n].copy()
+
+
+@kernel
+def _locate(
+    block: npt.NDArray[np.float32],
+    seen: npt.NDArray[np.float32],
+    frame: _Ints,
+    scale: float,
+    method: int,
+    spots: _Floats,
+    located: npt.NDArray[np.bool_],
+) -> None:
+    """Move each spot (y, x, sigma, intensity) to the place that its window shows."""
+    height, width = block.shape[1:]
+    for i in range(frame.size):
+        y, x = round(spots[i, 0]), round(spots[i, 1])
+        h = max(round(scale * np.sqrt(2.0) * spots[i, 2]), 1)
+        y0, y1 = max(y - h, 0), min(y + h + 1, height)
+        x0, x1 = max(x - h, 0), min(x + h + 1, width)
+        window = seen[frame[i], y0:y1, x0:x1].astype(np.float64)
+        if method == 0:
+            if min(y1 - y0, x1 - x0) < MIN_SIDE:
+                row, column = np.nan, np.nan
+            else:
+                row, column = radial_symmetry_center(window)
+        else:
+            row, column = _extreme(window, method == 2)
+        if np.isfinite(row):
+            spots[i, 0], spots[i, 1] = y0 + row, x0 + column
+            located[i] = True
+        v = min(max(round(spots[i, 0]), 0), height - 1)
+        u = min(max(round(spots[i, 1]), 0), width - 1)
+        spots[i, 3] = block[frame[i], v, u]
+
+
+@kernel
+def _extreme(window: _Floats, between_pixels: bool) -> tuple[float, float]:
+    """Return the pixel farthest from the median, or from 0 and then refined between pixels."""
+    if not np.isfinite(window.sum()):
+        return np.nan, np.nan
+    level = 0.0 if between_pixels else np.median(window)
+    height, width = window.shape
+    row, column, largest = 0, 0, -1.0
+    for y in range(height):
+        for x in range(width):
+            if abs(window[y, x] - level) > largest:
+                row, column, largest = y, x, abs(window[y, x] - level)
+    if largest <= 0:
+        return np.nan, np.nan
+    if not between_pixels:
+        return float(row), float(column)
+    down, right = 0.0, 0.0
+    if 0 < row < height - 1:
+        down = _vertex(window[row - 1, column], window[row, column], window[row + 1, column])
+    if 0 < column < width - 1:
+        right = _vertex(window[row, column - 1], window[row, column], window[row, column + 1])
+    return row + down, column + right
+
+
+@kernel
+def _vertex(before: float, here: float, after: float) -> float:
+    """Return where the parabola through three values has its vertex, within half a pixel."""
+    curvature = before - 2 * here + after
+    if curvature == 0:
+        return 0.0
+    return float(min(max(0.5 * (before - after) / curvature, -0.5), 0.5))

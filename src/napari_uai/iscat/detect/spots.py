@@ -1,0 +1,201 @@
+"""Spot detection: local extrema of blob filters that read in units of contrast."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Ge, Gt, Unit
+
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.kernels.blobs import (
+    DETECTORS,
+    Detector,
+    blob_filter,
+    blob_response,
+    find_extrema,
+)
+from napari_uai.iscat.parameters import SigmaPx
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
+
+NOISE_FRAMES = 64
+
+
+def detect_spots(
+    video: Video,
+    *,
+    sigma_px: SigmaPx = 1.7,
+    detector: Detector = "difference_of_gaussians",
+    threshold: Annotated[float, Gt(0)] = 5.0,
+    threshold_unit: Literal["noise", "contrast"] = "noise",
+    polarity: Literal["both", "bright", "dark"] = "both",
+    min_distance: Annotated[float, Ge(0), Unit("sigma")] = 2.83,
+    border: Annotated[int, Ge(0), Unit("px")] = 2,
+    monitor: Monitor = SILENT,
+) -> pd.DataFrame:
+    """Find spots of about one width in every frame.
+
+    Each frame is filtered with a blob filter, by default a difference of two Gaussians of
+    ``sigma_px`` and 1.6 ``sigma_px``, scaled so that a Gaussian spot of that width and of peak
+    contrast ``c`` gives the response ``c`` at its centre, and a constant background gives zero.
+    Spots are the extrema of the
+    response among the eight neighbours; where two are closer than ``min_distance``, of whatever
+    sign, the stronger stays. Farther away, what a stronger spot itself adds to the response (the
+    filter's ring of opposite sign) is subtracted before the threshold is applied.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; contrast, as from a differential rolling average. Around a pixel
+        that is not finite nothing is found.
+    sigma_px
+        Standard deviation of the point-spread function.
+    detector
+        ``difference_of_gaussians``; ``laplacian_of_gaussian``: the curvature of the frame smoothed
+        with ``sigma_px``; ``determinant_of_hessian``: the root of the product of its two
+        curvatures where they have one sign, blind to lines and edges.
+    threshold
+        Smallest size of the response.
+    threshold_unit
+        ``noise``: the threshold counts standard deviations of the response, measured robustly
+        over up to 64 frames that are spread evenly over the video (:func:`response_noise`).
+        ``contrast``: it is the contrast itself.
+    polarity
+        Sign of the spots searched: brighter than the background, darker, or both.
+    min_distance
+        Spots closer than this compete; in units of ``sigma_px``. The default is
+        ``2 sqrt(2)``, where two discs of radius ``sqrt(2) sigma`` touch.
+    border
+        Width of the frame along the edges in which no spot is reported.
+    monitor
+        Progress and cancelling, once per block of frames.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``y, x`` (pixel), ``frame``, ``center_intensity`` (the video at that pixel) and ``sigma``
+        (``sigma_px``), sorted by frame, row and column. Without any spot: no row.
+
+    Raises
+    ------
+    BadValueError
+        If a parameter is out of its limits, or the threshold counts noise and the video has none.
+    """
+    _check_positive(sigma_px=sigma_px, threshold=threshold)
+    if min_distance < 0 or border < 0:
+        raise BadValueError("min_distance and border cannot be negative: give 0 or more")
+    signs = {"both": 0.0, "bright": 1.0, "dark": -1.0}
+    if polarity not in signs:
+        raise BadValueError(f"polarity is one of {', '.join(signs)}, not {polarity!r}")
+    if threshold_unit not in ("noise", "contrast"):
+        raise BadValueError(f"threshold_unit is 'noise' or 'contrast', not {threshold_unit!r}")
+    if detector not in DETECTORS:
+        raise BadValueError(f"detector is one of {', '.join(DETECTORS)}, not {detector!r}")
+    frames = frames_of(video)
+    if threshold_unit == "noise":
+        threshold *= response_noise(video, sigma_px=sigma_px, detector=detector)
+    filters = blob_filter(sigma_px, detector)
+    wanted = signs[polarity]
+    distance_px = min_distance * sigma_px
+
+    def find(start: int, stop: int) -> npt.NDArray[np.float64]:
+        block = _as_float32(frames.read(start, stop))
+        found: npt.NDArray[np.float64] = find_extrema(
+            block, filters, threshold, wanted, distance_px, border, sigma_px
+        )
+        found[:, 2] += start
+        return found
+
+    chunk = frames_per_chunk(frames.shape)
+    found = list(map_chunks(find, len(frames), chunk, monitor=monitor, message="spots"))
+    rows = np.concatenate(found) if found else np.empty((0, 4))
+    return _spot_table(rows, sigma_px)
+
+
+def response_noise(
+    video: Video, *, sigma_px: SigmaPx = 1.7, detector: Detector = "difference_of_gaussians"
+) -> float:
+    """Measure the standard deviation of the detector's response to the noise of a video.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; contrast.
+    sigma_px
+        Standard deviation of the point-spread function.
+    detector
+        Blob filter, as for :func:`detect_spots`.
+
+    Returns
+    -------
+    float
+        1.4826 times the median absolute response over up to 64 frames, in units of contrast; for
+        the determinant of the Hessian of those pixels where the curvatures have one sign.
+
+    Raises
+    ------
+    BadValueError
+        If the video has no frame, no finite pixel, or no noise.
+    """
+    frames = frames_of(video)
+    sample = _sample(frames)
+    size = np.abs(blob_response(sample, blob_filter(sigma_px, detector)))
+    size = size[np.isfinite(size)]
+    if detector == "determinant_of_hessian" and size.any():
+        size = size[size > 0]
+    if size.size == 0:
+        raise BadValueError("the video holds no finite pixel: check the steps before")
+    noise = 1.4826 * float(np.median(size))
+    rounding = 1e-6 * float(np.median(np.abs(sample[np.isfinite(sample)])))
+    if noise <= rounding:
+        raise BadValueError(
+            "the video has no noise to measure a threshold by: is it constant? "
+            "Otherwise give the threshold in units of contrast"
+        )
+    return noise
+
+
+def response_frames(
+    block: npt.NDArray[np.float32], *, sigma_px: SigmaPx = 1.7
+) -> npt.NDArray[np.float32]:
+    """Return the detector's response to a block of frames, in units of contrast."""
+    return blob_response(block, blob_filter(sigma_px, "difference_of_gaussians"))
+
+
+def empty_spots() -> pd.DataFrame:
+    """Return a table of spots without rows."""
+    return _spot_table(np.empty((0, 4)), 1.0)
+
+
+def _spot_table(rows: npt.NDArray[np.float64], sigma_px: float) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "y": rows[:, 0],
+            "x": rows[:, 1],
+            "frame": rows[:, 2].astype(np.int64),
+            "center_intensity": rows[:, 3],
+            "sigma": np.full(len(rows), float(sigma_px)),
+        }
+    )
+
+
+def _check_positive(**values: float) -> None:
+    for name, value in values.items():
+        if not (np.isfinite(value) and value > 0):
+            raise BadValueError(f"{name} must be greater than 0, got {value}")
+
+
+def _sample(frames: Frames) -> npt.NDArray[np.float32]:
+    """Return up to ``NOISE_FRAMES`` frames, the same ones however the video is chunked."""
+    n = len(frames)
+    if n == 0:
+        raise BadValueError("the video has no frame: check the frame range")
+    chosen = np.unique(np.linspace(0, n - 1, min(n, NOISE_FRAMES)).round().astype(int))
+    return _as_float32(np.concatenate([frames.read(i, i + 1) for i in chosen]))
+
+
+def _as_float32(block: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    return np.ascontiguousarray(block, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Landings as steps in time, weighed against the background of the recording."""

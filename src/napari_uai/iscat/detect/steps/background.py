@@ -1,0 +1,130 @@
+"""What the step detector takes out first, and the point-spread function it looks for."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.signal import oaconvolve
+
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.correct.bad_pixels import find_bad_pixels
+from napari_uai.iscat.correct.moving_background import (
+    MovingBackground,
+    gradient_images,
+    positive_mean,
+)
+from napari_uai.iscat.detect.point_spread_function import (
+    PointSpreadFunction,
+    gaussian_psf,
+    radial_psf,
+    read_psf,
+    stacked_image,
+)
+from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH, Array
+from napari_uai.iscat.detect.steps.pursuit import Step
+
+PSF_FROM = 8.0
+PSF_EVENTS = 4
+PSF_LIKENESS = 0.75
+PSF_SIDE_BATCHES = 2
+
+OUTLIER_BIN = 20.0
+"""Bins this many times as far from the usual image as others (a flash) are interpolated."""
+
+STILL = "the frames do not change: no recording, or read in a wrong shape or type; correct those"
+
+
+def measured_psf(
+    psf: PointSpreadFunction, steps: list[Step], residual: Array, weights: Array, gain: Array
+) -> PointSpreadFunction:
+    """Measure the point-spread function on the strong events, if there are enough.
+
+    Parameters
+    ----------
+    psf
+        What is known of it; returned if there are too few events, or they do not look alike.
+    steps
+        Events; weak ones are left out.
+    residual
+        Relative frames with the events in them and the background taken out.
+    weights, gain
+        Inverse variance of each pixel, and the response of the matched filter there.
+    """
+    strong = [s for s in steps if abs(s.statistic) >= PSF_FROM]
+    if len(strong) < PSF_EVENTS:
+        return psf
+    side = PSF_SIDE_BATCHES * BINS_PER_BATCH
+    images, places, amplitudes, precisions = [], [], [], []
+    for step in strong:
+        before = residual[max(step.k + 1 - side, 0) : step.k + 1]
+        after = residual[step.k + 2 : step.k + 2 + side]
+        if len(before) < 2 or len(after) < 2:
+            continue
+        images.append(after.mean(axis=0) - before.mean(axis=0))
+        places.append((step.y, step.x))
+        amplitudes.append(step.height / gain[step.pixel])
+        precisions.append(1 / (1 / len(before) + 1 / len(after)))
+    if len(images) < PSF_EVENTS:
+        return psf
+    image, precision = stacked_image(images, weights, places, amplitudes, precisions, psf.radius)
+    measured = radial_psf(image, precision)
+    likeness = float(np.sum(measured.image * psf.image))
+    # A background that moves can pass for landings; what they have in common is no point.
+    return measured if likeness >= PSF_LIKENESS and measured.peak > 0 else psf
+
+
+def starting_psf(choice: str, sigma_px: float) -> PointSpreadFunction:
+    """Return what is taken for the point-spread function before any event is known."""
+    return gaussian_psf(sigma_px) if choice in ("fitted", "gaussian") else read_psf(choice)
+
+
+def prepared(images: Array, order: int) -> tuple[MovingBackground, Array]:
+    """Relative frames, and what is to be known of their background."""
+    if not np.isfinite(images).all():
+        bad_bins = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2)))
+        raise BadValueError(
+            f"the video has NaN or infinite pixels (first near bin {bad_bins[0]}): repair bad "
+            "pixels first"
+        )
+    images = _without_outlier_bins(images)
+    mean = images.mean(axis=0)
+    bad = find_bad_pixels(images) | ~(mean > 0)
+    if bad.mean() > 0.5:
+        raise BadValueError("more than half of the pixels are dead or do not change")
+    mean = positive_mean(mean, bad)
+    relative = np.where(bad, 0, images / mean - 1)
+    relative -= np.median(relative, axis=(1, 2), keepdims=True)
+    variance = np.mean(np.diff(relative, axis=0) ** 2, axis=0) / 2
+    # Shot noise: the relative variance of a pixel is inverse to its brightness.
+    scale = float(np.median((variance * mean)[~bad]))
+    if not scale > 0:
+        raise BadValueError(STILL)
+    return MovingBackground(gradient_images(mean, order), np.where(bad, 0, mean / scale)), relative
+
+
+def _without_outlier_bins(images: Array) -> Array:
+    """Interpolate bins that differ from the usual image many times more than others do."""
+    usual = np.median(images, axis=0)
+    distance = np.median((images - usual) ** 2, axis=(1, 2))
+    out = distance > OUTLIER_BIN * np.median(distance)
+    if not out.any() or out.sum() > len(out) // 4:
+        return images
+    good = np.flatnonzero(~out)
+    mended = images.copy()
+    for i in np.flatnonzero(out):
+        right = int(np.searchsorted(good, i))
+        before, after = good[max(right - 1, 0)], good[min(right, len(good) - 1)]
+        mended[i] = (images[before] + images[after]) / 2
+    return mended
+
+
+def matched_filter(
+    relative: Array, weights: Array, psf: PointSpreadFunction
+) -> tuple[Array, Array]:
+    """Filter to unit noise; also return the response to a point of unit norm at each pixel."""
+    flipped = psf.image[::-1, ::-1]
+    signal = oaconvolve(relative * weights, flipped[None], mode="same", axes=(1, 2))
+    squares = oaconvolve(weights, flipped**2, mode="same")
+    gain = np.sqrt(np.maximum(squares, 0))
+    blind = gain < 0.05 * np.median(gain)
+    gain = np.where(blind, np.median(gain), gain)
+    return np.where(blind, 0, signal / gain), gain

@@ -1,0 +1,409 @@
+"""Landings as steps: the most that a recording says about a particle that arrives and stays.
+
+A rolling average of fixed batch throws away what lies outside its two batches. A generalised least
+squares fit of a step uses the whole recording, as long as it knows how the background moves:
+
+1. bins of frames, relative to their mean image;
+2. camera pattern and stage drift taken out (:mod:`napari_uai.iscat.correct.stage_drift`);
+3. matched filter with the point-spread function, pixels weighted by their noise;
+4. temporal covariance of the background, and from it the best test for a step in every bin;
+5. matching pursuit (:mod:`napari_uai.iscat.detect.steps.pursuit`);
+6. steps 2 to 5 again without the strong events, which would pass for background, and with a
+   point-spread function measured on them;
+7. each event weighed against slow change at its place (:class:`~.step_models.SlowNoise`);
+8. how many false events a score lets pass, from the weak ones (:mod:`.false_alarms`).
+
+Long recordings are worked through in segments, large fields in tiles, each with its own mean image
+and covariance, so that memory does not grow and a background need not be one process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Ge, Gt, Unit
+
+from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.iscat.correct.moving_background import DriftOrder, check_order
+from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
+from napari_uai.iscat.detect.steps.background import (
+    STILL,
+    matched_filter,
+    measured_psf,
+    prepared,
+    starting_psf,
+)
+from napari_uai.iscat.detect.steps.false_alarms import expected_false, favour_common_sign
+from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
+from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH, Array, counted_once, recording_parts
+from napari_uai.iscat.detect.steps.pursuit import Pursuit, Step
+from napari_uai.iscat.parameters import BatchSize, Polarity, SigmaPx
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import check_choice
+from napari_uai.videos.frames import Video, frames_of
+
+TilePx: TypeAlias = Annotated[int, Ge(32), Unit("px")]
+PASSES = 3
+PURSUE_TO = 3.0
+AGAIN_FROM = 4.0
+
+MODEL_FROM = 5.0
+"""From this statistic on an event is so surely real that it is taken out of the background."""
+
+REAL_FROM = 4.3
+SAME_PLACE_SIGMAS = 3.2
+SAME_TIME_BINS = 8
+
+TWIN_SIGMAS = 1.5
+"""Two parts that meet may each place one event on their own side, at most this far apart."""
+
+WEIGH_ROUNDS = 5
+GRID_SIGMAS = 2.4
+EVENT_COLUMNS = (
+    "frame",
+    "y",
+    "x",
+    "contrast",
+    "score",
+    "contrast_error",
+    "y_error",
+    "x_error",
+    "frame_error",
+    "kind",
+    "expected_false",
+)
+
+
+def detect_steps(
+    video: Video,
+    *,
+    batch_size: BatchSize = 500,
+    sigma_px: SigmaPx = 1.7,
+    point_spread_function: str = "fitted",
+    drift_order: DriftOrder = 3,
+    polarity: Polarity = "auto",
+    tile_px: TilePx = 96,
+    border_px: Annotated[float, Ge(0), Unit("px")] = 2.0,
+    min_score: Annotated[float, Gt(0), Unit("standard deviations")] = 3.0,
+    monitor: Monitor = SILENT,
+) -> pd.DataFrame:
+    """Find particles that land or leave, strongest first, down to weak candidates.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns, normalised by power; not a rolling average.
+    batch_size
+        Frames over which a landing is judged: bins are a twentieth of it, segments twelve times.
+    sigma_px
+        Standard deviation of the point-spread function.
+    point_spread_function
+        ``fitted`` to the strong events, starting from a Gaussian (which stays if there are too
+        few); ``gaussian``; or the path of an image of it (.npy, .tif; odd square).
+    drift_order
+        Highest derivative of the mean image by which stage drift is taken out.
+    polarity
+        Sign of the contrasts that are searched: ``bright``, ``dark``, ``both``, or ``auto``: both,
+        weighed by how often each sign is among the strong events.
+    tile_px
+        Larger fields are worked through in tiles of this size.
+    border_px
+        Nearer to the edge of the field nothing is reported: half of a particle is outside.
+    min_score
+        Weaker candidates are left out.
+    monitor
+        Progress and cancelling, once per segment and tile.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``frame`` (first in which the particle is there, or gone), ``y, x`` (px), ``contrast``
+        (relative, signed; of a take-off that of the step), ``score`` (standard deviations), the
+        standard errors ``contrast_error, y_error, x_error, frame_error``, ``kind`` (``landing``,
+        or ``takeoff`` if the step undoes an earlier one there), ``expected_false`` (events this
+        strong or stronger that noise alone would give in this recording).
+
+    Raises
+    ------
+    TooFewFramesError
+        If the video is shorter than two batches.
+    BadValueError
+        If a parameter is out of its limits, or the video does not change at all.
+    """
+    check_order(drift_order)
+    check_choice("polarity", polarity, ("auto", "both", "bright", "dark"))
+    if sigma_px <= 0 or tile_px < 32 or min_score <= 0 or batch_size < 1 or border_px < 0:
+        raise BadValueError(
+            "sigma_px, min_score and batch_size are positive, border_px is not negative, tile_px "
+            "at least 32"
+        )
+    frames = frames_of(video)
+    if len(frames) < 2 * batch_size:
+        raise TooFewFramesError(
+            f"the video has {len(frames)} frames, fewer than two batches of {batch_size}: make "
+            "batch_size smaller"
+        )
+    psf = starting_psf(point_spread_function, sigma_px)
+    finder = _Finder(psf, sigma_px, point_spread_function == "fitted", drift_order)
+    parts = list(recording_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
+    found, images = [], np.empty(0)
+    for i, part in enumerate(parts):
+        if i == 0 or part.bins != parts[i - 1].bins:  # the tiles of a segment share one reading
+            images = part.read_segment(monitor)
+        of_part = monitor.part(i / len(parts), (i + 1) / len(parts), "steps")
+        found.append(part.owned(finder.find(part.tile_of(images), of_part)).assign(part=i))
+    events = counted_once(
+        pd.concat(found, ignore_index=True),
+        near_px=TWIN_SIGMAS * sigma_px,
+        near_frames=SAME_TIME_BINS * parts[0].binned.bin_size,
+    ).reset_index(drop=True)
+    events = events.drop(columns="bin").assign(kind=_kinds(events, batch_size))
+    events["score"] = favour_common_sign(events, polarity)
+    events["expected_false"] = expected_false(events["score"].to_numpy(float))
+    inside = np.ones(len(events), bool)
+    for name, n in zip(("y", "x"), frames.shape[1:], strict=True):
+        inside &= ((events[name] >= border_px) & (events[name] <= n - 1 - border_px)).to_numpy()
+    events = events[inside & (events["score"] >= min_score)]
+    order = ["score", "frame", "y", "x"]
+    events = events.sort_values(order, ascending=[False, True, True, True], ignore_index=True)
+    return events.loc[:, list(EVENT_COLUMNS)]
+
+
+def accept_events(
+    events: pd.DataFrame,
+    *,
+    false_landings: Annotated[float, Gt(0), Unit("per recording")] = 1.0,
+    take_offs: bool = True,
+) -> pd.DataFrame:
+    """Keep the events that are strong enough for how many false ones may be among them.
+
+    Parameters
+    ----------
+    events
+        As :func:`detect_steps` gives, with ``expected_false`` and ``kind``.
+    false_landings
+        Accepted number of false landings in this recording.
+    take_offs
+        Whether particles that leave are kept.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows that stay, in their order.
+
+    Raises
+    ------
+    BadValueError
+        If ``false_landings`` is not positive or a column is missing.
+    """
+    if not false_landings > 0:
+        raise BadValueError(f"false_landings is positive, got {false_landings}")
+    missing = {"expected_false", "kind"} - set(events.columns)
+    if missing:
+        raise BadValueError(f"the table lacks {', '.join(sorted(missing))}: give detected steps")
+    keep = events["expected_false"] <= false_landings
+    if not take_offs:
+        keep &= events["kind"] != "takeoff"
+    return events[keep].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class _Finder:
+    """Finds the steps in the binned images of one part."""
+
+    psf: PointSpreadFunction
+    sigma_px: float
+    fit_psf: bool
+    drift_order: int
+
+    def find(self, images: Array, monitor: Monitor = SILENT) -> pd.DataFrame:
+        """Return events with bin, y, x, contrast, score and errors, in the part's coordinates."""
+        background, relative = prepared(images, self.drift_order)
+        psf, model = self.psf, np.zeros_like(relative)
+        bad = background.weights == 0
+        for turn in range(PASSES):
+            ask = monitor.part(turn / (PASSES + 1), (turn + 1) / (PASSES + 1)).update
+            ask(0.0, "background")
+            rest, _ = background.subtract(relative - model)
+            rest -= rest.mean(axis=0)
+            ask(0.3, "filter")
+            residual = rest + np.where(bad, 0, model)
+            filtered, gain = matched_filter(residual, background.weights, psf)
+            ask(0.4, "filter")
+            quiet, _ = matched_filter(rest, background.weights, psf)
+            white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=(1, 2)))) / 2
+            if not white > 0:
+                raise BadValueError(STILL)
+            n_independent = bad.size / psf.correlation_area
+            ask(0.5, "noise in time")
+            temporal = temporal_covariance(quiet.reshape(len(quiet), -1), white, n_independent)
+            ask(0.7, "noise in time")
+            statistics = StepStatistics.of(temporal)
+            ask(0.8, "search")
+            last = turn == PASSES - 1
+            pursuit = Pursuit(_field(statistics, filtered), statistics, psf)
+            ask(0.9, "search")
+            steps = pursuit.run(stop=PURSUE_TO if last else MODEL_FROM, again=AGAIN_FROM)
+            if not last:
+                if self.fit_psf:
+                    psf = measured_psf(psf, steps, residual, background.weights, gain)
+                model = _model(steps, psf, gain, relative.shape)
+        weighing = monitor.part(PASSES / (PASSES + 1), 1.0, "scores")
+        scores = self._weigh(steps, filtered, temporal, white, psf, weighing)
+        return _table(steps, scores, pursuit, gain)
+
+    def _weigh(
+        self,
+        steps: list[Step],
+        filtered: Array,
+        temporal: Array,
+        white: float,
+        psf: PointSpreadFunction,
+        monitor: Monitor,
+    ) -> Array:
+        """Score each event against slow change at its place."""
+        if not steps:
+            return np.empty(0)
+        n_bins = len(filtered)
+        noise = SlowNoise.over(temporal, white, monitor=monitor.part(0.0, 0.5))
+        near = SAME_PLACE_SIGMAS * self.sigma_px
+        series = _without_far_events(steps, filtered, psf, near)
+        grid = np.zeros(filtered.shape[1:], bool)
+        spacing = max(round(GRID_SIGMAS * self.sigma_px), 1)
+        grid[spacing // 2 :: spacing, spacing // 2 :: spacing] = True
+        scores = _scores(steps, series, noise)
+        for turn in range(2):
+            monitor.update(0.6 + 0.2 * turn)
+            real = [s for s, score in zip(steps, scores, strict=True) if score >= REAL_FROM]
+            courses = np.array([s.course(n_bins) for s in real]).reshape(len(real), n_bins)
+            gone = courses.T @ _heights_on(real, np.argwhere(grid), psf)
+            noise = noise.learnt_from(filtered[:, grid] - gone)
+            monitor.update(0.7 + 0.2 * turn)
+            scores = _scores(steps, series, noise)
+        return scores
+
+
+def _field(statistics: StepStatistics, filtered: Array) -> npt.NDArray[np.float32]:
+    n_bins, height, width = filtered.shape
+    flat = filtered.reshape(n_bins, -1).astype(np.float32)
+    field = flat.T @ statistics.weights.T.astype(np.float32)
+    return np.ascontiguousarray(field.reshape(height, width, -1))
+
+
+def _model(
+    steps: list[Step], psf: PointSpreadFunction, gain: Array, shape: tuple[int, ...]
+) -> Array:
+    """Return what the events look like in the relative frames."""
+    model = np.zeros(shape)
+    for step in steps:
+        (rows, columns), image = psf.at(step.y, step.x, (shape[1], shape[2]))
+        amplitude = step.height / gain[step.pixel]
+        model[:, rows, columns] += step.course(shape[0])[:, None, None] * (amplitude * image)
+    return model
+
+
+def _heights_on(
+    steps: list[Step], places: npt.NDArray[np.int64], psf: PointSpreadFunction
+) -> Array:
+    """Height of each event in the filtered video at other places, (events, places)."""
+    at = np.array([(s.y, s.x) for s in steps]).reshape(-1, 2)
+    heights = np.array([s.height for s in steps])
+    offsets = places[None] - at[:, None]
+    return heights[:, None] * psf.correlation_between(offsets[..., 0], offsets[..., 1])
+
+
+def _without_far_events(
+    steps: list[Step], filtered: Array, psf: PointSpreadFunction, near: float
+) -> Array:
+    """Time course at each event, with those events taken out that are not at the same place."""
+    places = np.array([s.pixel for s in steps])
+    at = np.array([(s.y, s.x) for s in steps])
+    offsets = at[:, None] - places[None]
+    distance = np.hypot(offsets[..., 0], offsets[..., 1])
+    others = np.where(distance >= near, _heights_on(steps, places, psf), 0)
+    courses = np.array([s.course(len(filtered)) for s in steps])
+    series = filtered[:, places[:, 0], places[:, 1]] - courses.T @ others
+    return np.asarray(series)
+
+
+def _scores(steps: list[Step], series: Array, noise: SlowNoise) -> Array:
+    """Root of the evidence for each event, other steps at its place being taken out in turn."""
+    series = series.copy()
+    n_steps = len(series) - 1
+    ks = np.array([s.k + round(s.fraction) for s in steps])
+    scores = np.zeros(len(steps))
+    active = np.arange(len(steps))
+    for _ in range(WEIGH_ROUNDS):
+        evidence, heights = noise.step_evidence(series[:, active])
+        close = np.abs(np.arange(n_steps)[:, None] - ks[active]) <= SAME_TIME_BINS
+        scores[active] = np.sqrt(np.where(close, evidence, 0).max(axis=0))
+        best = evidence.argmax(axis=0)
+        entry = best, np.arange(len(active))
+        elsewhere = ~close[entry] & (np.sqrt(evidence[entry]) >= PURSUE_TO)
+        later = np.arange(len(series))[:, None] > best[elsewhere]
+        series[:, active[elsewhere]] -= heights[entry][elsewhere] * later
+        active = active[elsewhere]
+        if not len(active):
+            break
+    return np.minimum(scores, [abs(s.statistic) for s in steps])
+
+
+def _table(steps: list[Step], scores: Array, pursuit: Pursuit, gain: Array) -> pd.DataFrame:
+    psf = pursuit.psf
+    rows = []
+    for step, score in zip(steps, scores, strict=True):
+        bin_, bin_error = _time_of(step, pursuit)
+        strength = abs(step.statistic)
+        contrast = step.height / gain[step.pixel] * psf.peak
+        row_error, column_error = (1 / (strength * norm) for norm in psf.gradient_norm)
+        error = abs(contrast) / strength
+        rows.append(
+            (bin_, step.y, step.x, contrast, score, error, row_error, column_error, bin_error)
+        )
+    names = ["bin", "y", "x", "contrast", "score"]
+    names += ["contrast_error", "y_error", "x_error", "frame_error"]
+    return pd.DataFrame(np.array(rows).reshape(-1, len(names)), columns=names)
+
+
+def _time_of(step: Step, pursuit: Pursuit) -> tuple[float, float]:
+    """Median and standard deviation of the time, in bins, over the times that may be.
+
+    The likelihood of a time is exp(statistic^2 / 2), maximised over the height; the median of weak
+    events, whose likelihood has several peaks, is nearer the truth than the highest peak.
+    """
+    pursuit.add(step, 1)
+    course = np.asarray(pursuit.field[step.pixel], np.float64)
+    pursuit.add(step, -1)
+    k = min(step.k + round(step.fraction), len(course) - 1)
+    low, high = max(k - BINS_PER_BATCH, 0), min(k + BINS_PER_BATCH + 1, len(course))
+    signed = course[low:high] * np.sign(step.statistic)
+    log_likelihood = np.where(signed > 0, signed**2, 0) / 2
+    share = np.exp(log_likelihood - log_likelihood.max())
+    share /= share.sum()
+    places = np.arange(low, high)
+    below = np.cumsum(share)
+    j = int(np.searchsorted(below, 0.5))
+    inside = (0.5 - (below[j] - share[j])) / share[j]
+    mean = float(share @ places)
+    deviation = float(np.sqrt(share @ (places - mean) ** 2 + 1 / 12))
+    return 1 + float(places[j]) + inside - 0.5, deviation
+
+
+def _kinds(events: pd.DataFrame, batch_size: int) -> list[str]:
+    """Call an event a take-off if it undoes an earlier step at its place."""
+    kinds = np.full(len(events), "landing", dtype=object)
+    y, x, frame, contrast = (events[c].to_numpy(float) for c in ("y", "x", "frame", "contrast"))
+    error = events["contrast_error"].to_numpy(float)
+    strong = events["score"].to_numpy(float) >= REAL_FROM
+    for i in np.flatnonzero(strong):
+        same = np.hypot(y - y[i], x - x[i]) <= 2.5
+        before = strong & same & (frame < frame[i] - batch_size / 10)
+        tolerance = np.maximum(3 * np.hypot(error, error[i]), 0.3 * abs(contrast[i]))
+        undone = before & (np.abs(contrast + contrast[i]) <= tolerance)
+        if undone.any():
+            kinds[i] = "takeoff"
+    return list(kinds)

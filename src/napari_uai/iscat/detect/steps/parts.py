@@ -1,0 +1,128 @@
+"""Parts of a recording: segments that overlap, in bins of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.spatial import KDTree
+
+from napari_uai.errors import TooFewFramesError
+from napari_uai.iscat.correct.binning import BinnedFrames
+from napari_uai.iscat.correct.stage_drift import binned_frames
+from napari_uai.monitor import Monitor
+from napari_uai.videos.frames import Frames
+
+Array: TypeAlias = npt.NDArray[np.float64]
+BINS_PER_BATCH = 20
+SEGMENT_BATCHES = 12
+OVERLAP_BATCHES = 4
+FEWEST_BINS = 12
+
+END_BATCHES = 0.5
+"""Steps closer to either end are not reported: too few frames show what is there without them."""
+
+
+# one part of a recording ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Part:
+    """A segment in time and a tile in space, with the inner part whose events it owns."""
+
+    binned: BinnedFrames
+    bins: tuple[int, int]
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    own_bins: tuple[float, float]
+    own_rows: tuple[float, float]
+    own_columns: tuple[float, float]
+
+    def read_segment(self, monitor: Monitor) -> Array:
+        """Read the bins of this segment, the whole field."""
+        # Only cancelling: the bar counts parts.
+        quiet = Monitor(cancelled=monitor.cancelled)
+        return binned_frames(self.binned, *self.bins, monitor=quiet)
+
+    def tile_of(self, images: Array) -> Array:
+        """Cut this tile out of the segment's bins."""
+        return images[:, self.rows[0] : self.rows[1], self.columns[0] : self.columns[1]]
+
+    def owned(self, events: pd.DataFrame) -> pd.DataFrame:
+        """Move events to the coordinates of the video, and keep those that no other part owns."""
+        size = self.binned.bin_size
+        events = events.assign(
+            y=events["y"] + self.rows[0],
+            x=events["x"] + self.columns[0],
+            bin=events["bin"] + self.bins[0],
+        )
+        events["frame"] = np.rint(events["bin"] * size).astype(np.int64)
+        events["frame_error"] *= size
+        keep = np.ones(len(events), bool)
+        for name, (low, high) in (
+            ("bin", self.own_bins),
+            ("y", self.own_rows),
+            ("x", self.own_columns),
+        ):
+            keep &= (events[name] >= low) & (events[name] < high)
+        return events[keep]
+
+
+def recording_parts(
+    frames: Frames, batch_size: int, tile_px: int, *, margin: int
+) -> Iterator[Part]:
+    """Cut a recording into segments, and each into tiles that overlap by a margin (px)."""
+    bin_size = max(batch_size // BINS_PER_BATCH, 1)
+    binned = BinnedFrames(frames, bin_size)
+    if len(binned) < FEWEST_BINS:
+        raise TooFewFramesError(
+            f"steps are told from noise in {FEWEST_BINS} bins or more, {len(frames)} frames make "
+            f"{len(binned)} of {bin_size}: make batch_size smaller"
+        )
+    per_batch = max(batch_size // bin_size, 1)
+    length, overlap = SEGMENT_BATCHES * per_batch, OVERLAP_BATCHES * per_batch
+    ends = per_batch * END_BATCHES, len(binned) - per_batch * END_BATCHES
+    for bins, within in _cut(len(binned), length, overlap, slack=length // 3):
+        own_bins = max(within[0], ends[0]), min(within[1], ends[1])
+        for rows, own_rows in _cut(frames.shape[1], tile_px, margin, slack=tile_px // 3):
+            for columns, own_columns in _cut(frames.shape[2], tile_px, margin, slack=tile_px // 3):
+                yield Part(binned, bins, rows, columns, own_bins, own_rows, own_columns)
+
+
+Range: TypeAlias = tuple[int, int]
+
+
+def _cut(
+    n: int, length: int, overlap: int, *, slack: int
+) -> Iterator[tuple[Range, tuple[float, float]]]:
+    """Cut 0..n into overlapping ranges of a length, each with the part that is its own."""
+    count = 1 if n <= length + slack else -(-(n - overlap) // max(length - overlap, 1))
+    edges = np.linspace(0, n, count + 1)
+    for i in range(count):
+        low = 0 if i == 0 else max(int(edges[i] - overlap / 2), 0)
+        high = n if i == count - 1 else min(int(np.ceil(edges[i + 1] + overlap / 2)), n)
+        own_low = -np.inf if i == 0 else float(edges[i])
+        own_high = np.inf if i == count - 1 else float(edges[i + 1])
+        yield (low, high), (own_low, own_high)
+
+
+def counted_once(events: pd.DataFrame, *, near_px: float, near_frames: float) -> pd.DataFrame:
+    """Leave out what a neighbouring part has found, too, and stronger."""
+    if events["part"].nunique() < 2:
+        return events
+    scaled = events[["frame", "y", "x"]] / [near_frames, near_px, near_px]
+    pairs = KDTree(scaled).query_pairs(np.sqrt(2), output_type="ndarray")
+    part, bright = events["part"].to_numpy(), events["contrast"].to_numpy() > 0
+    frame, y, x = (scaled[name].to_numpy() for name in ("frame", "y", "x"))
+    a, b = pairs.T
+    twins = (part[a] != part[b]) & (bright[a] == bright[b])
+    twins &= (np.abs(frame[a] - frame[b]) <= 1) & (np.hypot(y[a] - y[b], x[a] - x[b]) <= 1)
+    score = events["score"].to_numpy()
+    weaker = np.where(score[a] < score[b], a, b)[twins]
+    keep = np.ones(len(events), bool)
+    keep[weaker] = False
+    return events[keep]

@@ -1,0 +1,118 @@
+"""Stages of the network: what menus, recipes and the command line offer of it.
+
+Imports torch only when a stage is run, so that those who look at the list of stages do without.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from functools import lru_cache
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Annotated, get_args
+
+from annotated_types import Ge, Unit
+
+from napari_uai.errors import BadValueError, WeightsError
+from napari_uai.iscat.fastdvdnet.loading import torch_module
+from napari_uai.iscat.fastdvdnet.settings import Device, Precision
+from napari_uai.videos.frames import Video
+
+if TYPE_CHECKING:
+    from napari_uai.iscat.fastdvdnet.weights import Weights
+
+PACKAGED = "packaged"
+PURPOSE = "predicting a background"
+
+
+def predict_background(
+    video: Video,
+    *,
+    weights: str = PACKAGED,
+    stride: Annotated[int, Ge(1), Unit("frames")] | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> Video:
+    """Predict each frame from its neighbours by a network: what is there without a landing.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns: what the network was trained on, a rolling average as a rule.
+    weights
+        ``packaged``: those that come with napari-uai, trained on simulated recordings of many
+        kinds; or the path of others (.safetensors of ``napari-uai train``).
+    stride
+        Frames from one neighbour to the next, for a rolling average its batch size; none: as the
+        network was trained.
+    device
+        Where the network runs; ``auto``: a GPU if there is one.
+    precision
+        Of its arithmetic; ``auto``: bfloat16 where the hardware has it.
+
+    Returns
+    -------
+    Video
+        float32, same shape. Near the ends of the video neighbours of one side stand for those of
+        the other.
+
+    Raises
+    ------
+    TooFewFramesError
+        If the video is shorter than the network looks to both sides.
+    WeightsError
+        If torch is not installed, or the weights cannot be used.
+    BadValueError
+        If a parameter is out of its limits, or, when frames are asked for: the video is constant
+        or has NaN or infinite pixels.
+
+    References
+    ----------
+    Tassano, Delon & Veit, CVPR 2020, doi:10.1109/CVPR42600.2020.00143.
+    """
+    for name, value, kind in (("device", device, Device), ("precision", precision, Precision)):
+        if value not in get_args(kind):
+            raise BadValueError(f"{name} is one of {', '.join(get_args(kind))}, got {value!r}")
+    chosen = background_weights(weights)
+    if stride is not None:
+        chosen = _with_stride(chosen, stride)
+    predicted: Video = torch_module("predict", PURPOSE).predicted_video(
+        video, weights=chosen, device=device, precision=precision
+    )
+    return predicted
+
+
+def background_weights(weights: str = PACKAGED) -> Weights:
+    """Return the weights that :func:`predict_background` is given by name.
+
+    Parameters
+    ----------
+    weights
+        ``packaged``, or the path of a file.
+
+    Raises
+    ------
+    WeightsError
+        If torch is not installed, or the weights cannot be used.
+    """
+    if not str(weights).strip():
+        raise WeightsError(f"no weights are given: write {PACKAGED}, or the path of a .safetensors")
+    if str(weights) == PACKAGED:
+        return _packaged()
+    loaded: Weights = torch_module("weights", PURPOSE).load_weights(weights)
+    return loaded
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> Weights:
+    load = torch_module("weights", PURPOSE).load_weights
+    with as_file(files("napari_uai.iscat.fastdvdnet") / "trained") as folder:
+        weights: Weights = load(folder / "background.safetensors")
+    return weights
+
+
+def _with_stride(weights: Weights, stride: int) -> Weights:
+    """Look at other neighbours; what the network computes of them stays."""
+    network = copy(weights.network)
+    network.settings = replace(network.settings, stride=stride)
+    return replace(weights, network=network)

@@ -1,0 +1,261 @@
+"""Kernel of the spot detection: blob filters in units of contrast, and their extrema."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+SURROUND = 1.6
+"""Width of the wide Gaussian over that of the narrow one (Marr & Hildreth 1980)."""
+
+TRUNCATE = 4.0
+Detector: TypeAlias = Literal[
+    "difference_of_gaussians", "laplacian_of_gaussian", "determinant_of_hessian"
+]
+
+DETECTORS: dict[str, int] = {
+    "difference_of_gaussians": 0,
+    "laplacian_of_gaussian": 1,
+    "determinant_of_hessian": 2,
+}
+"""Blob filters, with the numbers that kernels know them by."""
+
+_Float = npt.NDArray[np.floating[Any]]
+
+
+class _BlobFilter(NamedTuple):
+    """Half kernels (centre first) of up to two Gaussians, and what is made of them."""
+
+    kind: int
+    narrow: npt.NDArray[np.float32]
+    wide: npt.NDArray[np.float32]
+
+
+def blob_filter(sigma_px: float, detector: Detector) -> _BlobFilter:
+    """Return a filter whose answer to a spot of that width is the spot's contrast.
+
+    Its gain is shared by the two passes of each Gaussian.
+    """
+    kind = DETECTORS[detector]
+    narrow = _half_gaussian(sigma_px)
+    if kind == 0:
+        # A spot of width s, blurred by a Gaussian of width a, keeps s^2 / (s^2 + a^2) of its peak.
+        gain = 1 / np.sqrt(1 / 2 - 1 / (1 + SURROUND**2))
+        return _BlobFilter(kind, narrow * gain, _half_gaussian(SURROUND * sigma_px) * gain)
+    plain = _BlobFilter(kind, narrow, narrow)
+    middle = 2 * (narrow.size - 1)
+    x = np.arange(2 * middle + 1) - middle
+    profile = np.exp(-0.5 * (x / sigma_px) ** 2)
+    spot = np.outer(profile, profile).astype(np.float32)[np.newaxis]
+    # measured rather than calculated: differences of pixels are no exact derivatives
+    gain = 1 / np.sqrt(blob_response(spot, plain)[0, middle, middle])
+    return _BlobFilter(kind, (narrow * gain).astype(np.float32), narrow)
+
+
+def _half_gaussian(sigma: float) -> npt.NDArray[np.float32]:
+    radius = max(1, round(TRUNCATE * sigma))
+    weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+    weights /= weights[0] + 2 * weights[1:].sum()
+    return weights.astype(np.float32)
+
+
+def blob_response(block: npt.NDArray[np.float32], filters: _BlobFilter) -> npt.NDArray[np.float32]:
+    """Response of each frame, in units of contrast."""
+    out = np.empty_like(block)
+    _response_into(block, filters, out)
+    return out
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _response_into(block: _Float, filters: _BlobFilter, out: _Float) -> None:
+    n, height, width = block.shape
+    scratch = np.empty((height, width), np.float32)
+    other = np.empty((height, width), np.float32)
+    for t in range(n):
+        if filters.kind == 0:
+            _blur(block[t], filters.narrow, scratch, out[t])
+            _blur(block[t], filters.wide, scratch, other)
+            for y in range(height):
+                for x in range(width):
+                    out[t, y, x] -= other[y, x]
+        else:
+            _blur(block[t], filters.narrow, scratch, other)
+            _curvature(other, filters.kind == 2, out[t])
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _curvature(smooth: _Float, of_both: bool, out: _Float) -> None:
+    """Sum of the curvatures, or root of their product where they have one sign; bright is positive.
+
+    Second differences; the frame is mirrored at its edges.
+    """
+    height, width = smooth.shape
+    for y in range(height):
+        up, down = max(y - 1, 0), min(y + 1, height - 1)
+        for x in range(width):
+            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            here = 2 * smooth[y, x]
+            yy = here - smooth[up, x] - smooth[down, x]
+            xx = here - smooth[y, left] - smooth[y, right]
+            if not of_both:
+                out[y, x] = yy + xx
+                continue
+            yx = smooth[down, right] - smooth[down, left] - smooth[up, right] + smooth[up, left]
+            product = yy * xx - yx * yx / 16
+            size = np.float32(0) if product <= 0 else np.sqrt(product)  # NaN stays NaN
+            out[y, x] = size if yy + xx > 0 else -size
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+def _blur(frame: _Float, half: _Float, scratch: _Float, out: _Float) -> None:
+    """Blur with a symmetric kernel, rows first; the frame is mirrored at its edges."""
+    height, width = frame.shape
+    radius = half.size - 1
+    for y in range(height):
+        for x in range(width):
+            scratch[y, x] = half[0] * frame[y, x]
+        for k in range(1, radius + 1):
+            up, down = _mirror(y - k, height), _mirror(y + k, height)
+            for x in range(width):
+                scratch[y, x] += half[k] * (frame[up, x] + frame[down, x])
+    line = np.empty(width + 2 * radius, np.float32)
+    for y in range(height):
+        for x in range(-radius, width + radius):
+            line[x + radius] = scratch[y, _mirror(x, width)]
+        for x in range(width):
+            out[y, x] = half[0] * line[x + radius]
+        for k in range(1, radius + 1):
+            for x in range(width):
+                out[y, x] += half[k] * (line[x + radius - k] + line[x + radius + k])
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _mirror(i: int, n: int) -> int:
+    """Index mirrored at the edges, the edge pixel repeated."""
+    period = 2 * n
+    i = i % period
+    return i if i < n else period - 1 - i
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def find_extrema(
+    block: _Float,
+    filters: _BlobFilter,
+    threshold: float,
+    wanted: float,
+    distance_px: float,
+    border: int,
+    sigma_px: float,
+) -> npt.NDArray[np.float64]:
+    """Spots of a block of frames: rows of y, x, frame in the block, intensity."""
+    n, height, width = block.shape
+    response = np.empty((1, height, width), np.float32)
+    size = np.empty((height * width + 3) // 4 + height + width)
+    place = np.empty(size.size, np.int64)
+    kept = np.empty(size.size, np.int64)
+    rows = np.empty((n + 16, 4))
+    total = 0
+    for t in range(n):
+        _response_into(block[t : t + 1], filters, response)
+        count = _extrema(response[0], threshold, border, size, place)
+        shape = filters.kind, distance_px, sigma_px
+        count = _strongest(response[0], size, place, count, threshold, shape, kept)
+        while total + count > rows.shape[0]:
+            larger = np.empty((2 * rows.shape[0], 4))
+            larger[:total] = rows[:total]
+            rows = larger
+        for k in np.sort(kept[:count]):
+            y, x = k // width, k % width
+            # both signs take part until here: the ring of a dark spot is no bright one
+            if response[0, y, x] * wanted < 0:
+                continue
+            rows[total, 0], rows[total, 1], rows[total, 2] = y, x, t
+            rows[total, 3] = block[t, y, x]
+            total += 1
+    return rows[:total].copy()
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _extrema(
+    response: _Float,
+    threshold: float,
+    border: int,
+    size: npt.NDArray[np.float64],
+    place: npt.NDArray[np.int64],
+) -> int:
+    height, width = response.shape
+    count = 0
+    for y in range(border, height - border):
+        for x in range(border, width - border):
+            value = response[y, x]
+            sign = 1.0 if value > 0 else -1.0
+            if not (np.isfinite(value) and abs(value) >= threshold):
+                continue
+            if _is_peak(response, y, x, sign):
+                size[count] = abs(value)
+                place[count] = y * width + x
+                count += 1
+    return count
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _is_peak(response: _Float, y: int, x: int, sign: float) -> bool:
+    """Whether no neighbour is larger; of two equal neighbours the first one in reading order is."""
+    height, width = response.shape
+    value = sign * response[y, x]
+    for v in range(max(y - 1, 0), min(y + 2, height)):
+        for u in range(max(x - 1, 0), min(x + 2, width)):
+            other = sign * response[v, u]
+            before = v < y or (v == y and u < x)
+            if other > value or (before and other == value):
+                return False
+    return True
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _strongest(
+    response: _Float,
+    size: npt.NDArray[np.float64],
+    place: npt.NDArray[np.int64],
+    count: int,
+    threshold: float,
+    shape: tuple[int, float, float],
+    kept: npt.NDArray[np.int64],
+) -> int:
+    """Keep candidates from strong to weak unless a kept one is near or explains their response."""
+    kind, distance_px, sigma_px = shape
+    width = response.shape[1]
+    reach2 = (8 * sigma_px) ** 2
+    n_kept = 0
+    for i in np.argsort(-size[:count], kind="mergesort"):
+        y, x = place[i] // width, place[i] % width
+        left = float(response[y, x])
+        sign = 1.0 if left > 0 else -1.0
+        free = True
+        for j in range(n_kept):
+            v, u = kept[j] // width, kept[j] % width
+            r2 = float((y - v) ** 2 + (x - u) ** 2)
+            if r2 < distance_px**2:
+                free = False
+                break
+            if r2 < reach2:
+                left -= response[v, u] * _ring(r2 / sigma_px**2, kind)
+        if free and sign * left >= threshold:
+            kept[n_kept] = place[i]
+            n_kept += 1
+    return n_kept
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _ring(r2: float, kind: int) -> float:
+    """Response at a distance (squared, in sigma) from a spot, relative to that at its centre."""
+    if kind == 1:
+        return float((1 - r2 / 4) * np.exp(-r2 / 4))
+    if kind == 2:
+        return float(np.sqrt(max(1 - r2 / 2, 0.0)) * np.exp(-r2 / 4))
+    narrow, wide = 2.0, 1.0 + SURROUND**2
+    here = np.exp(-0.5 * r2 / narrow) / narrow - np.exp(-0.5 * r2 / wide) / wide
+    return float(here / (1 / narrow - 1 / wide))

@@ -1,0 +1,306 @@
+"""Kernel of the Gaussian fits: variable projection with Levenberg-Marquardt steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+_NOT_CONVERGED, _CENTRE, _WIDTH, _EDGE, _NOT_FINITE, _FLAT, _DEGENERATE = range(1, 8)
+MIN_SIDE = 4
+MIN_SIGMA = 0.3
+MAX_ITERATIONS = 100
+LEGACY_ITERATIONS = 1000
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def fit_windows(
+    block: npt.NDArray[Any],
+    frame: Ints,
+    windows: Ints,
+    place: Floats,
+    legacy: bool,
+    fits: Floats,
+    codes: Ints,
+) -> None:
+    """Fit each window of a block of frames: 6 parameters, 6 errors and R2 per row."""
+    root2 = np.sqrt(2.0)
+    for i in range(frame.size):
+        y0, y1, x0, x1 = windows[i]
+        if y1 - y0 < MIN_SIDE or x1 - x0 < MIN_SIDE:
+            codes[i] = _EDGE
+            continue
+        data = block[frame[i], y0:y1, x0:x1].astype(np.float64)
+        sigma = place[i, 2] / root2 if legacy else place[i, 2]
+        codes[i] = _fit(data, place[i, 0] - y0, place[i, 1] - x0, sigma, legacy, fits[i])
+        fits[i, 1] += x0
+        fits[i, 2] += y0
+        if legacy:
+            for k in (3, 4, 9, 10):
+                fits[i, k] *= root2
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _fit(data: Floats, yc: float, xc: float, sigma: float, legacy: bool, out: Floats) -> int:
+    """Fit one window by Levenberg-Marquardt; return the code of its status."""
+    middle = np.median(data)
+    if not np.isfinite(data.sum()):
+        return _NOT_FINITE
+    unit = max(data.max() - middle, middle - data.min())
+    if unit <= 0:
+        return _FLAT
+    data = (data - middle) / unit
+    sums = np.empty((9, 4))
+    row_sums = np.empty((data.shape[0], 4))
+    p = np.array([0.0, xc, yc, sigma, sigma, 0.0])
+    if legacy:
+        p[0] = data.max() if data.max() >= -data.min() else data.min()
+    else:
+        _linear_start(data, p, sums, row_sums)
+    code: int = _minimise(data, p, legacy, sums, row_sums)
+    p[3], p[4] = abs(p[3]), abs(p[4])
+    if code == 0:
+        code = _errors(data, p, sums, row_sums, out)
+    out[:6] = p
+    for k in (0, 5, 6, 11):
+        out[k] *= unit
+    out[5] += middle
+    return code
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _linear_start(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> None:
+    """Best amplitude and background at the start's place and width: both are linear."""
+    p[0] = 1.0
+    p[5] = 0.0
+    _products(data, p, sums, row_sums)
+    gg, g1, n = sums[1, 1] * sums[5, 1], sums[0, 1] * sums[4, 1], float(data.size)
+    gd, d1 = sums[8, 0], sums[8, 1]
+    determinant = gg * n - g1 * g1
+    if determinant > 1e-12 * gg * n:
+        p[0] = (gd * n - g1 * d1) / determinant
+        p[5] = (gg * d1 - g1 * gd) / determinant
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Floats) -> int:
+    """Change p to the nearest least-squares solution; return the code of the status."""
+    height, width = data.shape
+    squares = (data * data).sum()
+    lower = np.array([-np.inf, -0.5, -0.5, MIN_SIGMA, MIN_SIGMA, -np.inf])
+    upper = np.array([np.inf, width - 0.5, height - 0.5, float(width), float(height), np.inf])
+    if legacy:
+        lower[:], upper[:] = -np.inf, np.inf
+    normal, gradient = np.empty((6, 6)), np.empty(6)
+    step, trial = np.empty(6), np.empty(6)
+    cost = _cost(data, squares, p, sums, row_sums)
+    _normal_equations(p, sums, row_sums, normal, gradient)
+    damping, growth, code = 1e-3, 2.0, _NOT_CONVERGED
+    for _ in range(LEGACY_ITERATIONS if legacy else MAX_ITERATIONS):
+        if not _solve(normal, gradient, damping, step):
+            damping *= 10.0
+            if damping > 1e12:
+                code = _DEGENERATE
+                break
+            continue
+        for k in range(6):
+            trial[k] = min(max(p[k] + step[k], lower[k]), upper[k])
+        moved = _relative_step(p, trial)
+        new = _cost(data, squares, trial, sums, row_sums)
+        if new <= cost:
+            expected = 0.0
+            for k in range(6):
+                expected += step[k] * (damping * normal[k, k] * step[k] + gradient[k])
+            quality = (cost - new) / max(expected, 1e-300)
+            p[:] = trial
+            cost = new
+            if moved < 1e-6:
+                code = 0
+                break
+            _normal_equations(p, sums, row_sums, normal, gradient)
+            # Nielsen 1999: steps that gain less than promised overshoot, and are damped more
+            damping = max(damping * max(0.1, 1 - (2 * quality - 1) ** 3), 1e-10)
+            growth = 2.0
+        else:
+            # rounding of the cost hides any gain of a step as small as this
+            if moved < 1e-6:
+                code = 0
+                break
+            damping *= growth
+            growth *= 2.0
+    if not legacy:
+        code = _at_bound(p, lower, upper, code)
+    return code
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _relative_step(p: Floats, trial: Floats) -> float:
+    """Largest change: of the centre in px, of all else relative to its size."""
+    amplitude = abs(trial[0]) + 1e-12
+    moved: float = max(abs(trial[0] - p[0]), abs(trial[5] - p[5])) / amplitude
+    for k in range(1, 5):
+        moved = max(moved, abs(trial[k] - p[k]))
+    return moved
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _at_bound(p: Floats, lower: Floats, upper: Floats, code: int) -> int:
+    for k in range(1, 5):
+        if p[k] <= lower[k] + 1e-3 or p[k] >= upper[k] - 1e-3:
+            return _CENTRE if k < 3 else _WIDTH
+    return code
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _errors(data: Floats, p: Floats, sums: Floats, row_sums: Floats, out: Floats) -> int:
+    """Fill in standard errors and R2 from the residual, summed pixel by pixel."""
+    height, width = data.shape
+    residual, total, mean = 0.0, 0.0, data.mean()
+    gx = np.exp(-0.5 * ((np.arange(width) - p[1]) / p[3]) ** 2)
+    for y in range(height):
+        gy = p[0] * np.exp(-0.5 * ((y - p[2]) / p[4]) ** 2)
+        for x in range(width):
+            model = p[5] + gy * gx[x]
+            residual += (data[y, x] - model) ** 2
+            total += (data[y, x] - mean) ** 2
+    out[12] = 1 - residual / total
+    normal, gradient = np.empty((6, 6)), np.empty(6)
+    _products(data, p, sums, row_sums)
+    _normal_equations(p, sums, row_sums, normal, gradient)
+    column, unit_vector = np.empty(6), np.empty(6)
+    for k in range(6):
+        unit_vector[:] = 0.0
+        unit_vector[k] = 1.0
+        if not _solve(normal, unit_vector, 0.0, column) or not column[k] > 0:
+            return _DEGENERATE
+        out[6 + k] = np.sqrt(column[k] * residual / max(data.size - 6, 1))
+    return 0
+
+
+# The model is a product of a function of x and one of y, plus a constant; so are its derivatives.
+# All sums over the window that the normal equations need are therefore products of two sums over
+# a side, but for those with the data, of which four per row suffice. ``sums`` holds, for the
+# functions u0 = 1, u1 = g, u2 = g z, u3 = g z^2 with z = (x - xc) / sx and g = exp(-z^2 / 2):
+# rows 0-3 the products of those of x, rows 4-7 of those of y, row 8 the sums with the data.
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+def _products(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> None:
+    height, width = data.shape
+    sums[:] = 0.0
+    u = np.empty((4, width))
+    v = np.empty((4, height))
+    _functions(p[1], p[3], u)
+    _functions(p[2], p[4], v)
+    for i in range(4):
+        for j in range(i, 4):
+            a = 0.0
+            for x in range(width):
+                a += u[i, x] * u[j, x]
+            b = 0.0
+            for y in range(height):
+                b += v[i, y] * v[j, y]
+            sums[i, j] = sums[j, i] = a
+            sums[4 + i, j] = sums[4 + j, i] = b
+    for y in range(height):
+        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+        for x in range(width):
+            d = data[y, x]
+            s0 += d
+            s1 += d * u[1, x]
+            s2 += d * u[2, x]
+            s3 += d * u[3, x]
+        row_sums[y, 0], row_sums[y, 1], row_sums[y, 2], row_sums[y, 3] = s0, s1, s2, s3
+        sums[8, 0] += s1 * v[1, y]
+        sums[8, 1] += s0
+    # the sums with the data of the derivatives by yc and sy; those by xc and sx follow from rows
+    for y in range(height):
+        sums[8, 2] += row_sums[y, 1] * v[2, y]
+        sums[8, 3] += row_sums[y, 1] * v[3, y]
+        row_sums[y, 2] *= v[1, y]
+        row_sums[y, 3] *= v[1, y]
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _functions(centre: float, sigma: float, u: Floats) -> None:
+    for k in range(u.shape[1]):
+        z = (k - centre) / sigma
+        g = np.exp(-0.5 * z * z)
+        u[0, k], u[1, k], u[2, k], u[3, k] = 1.0, g, g * z, g * z * z
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _cost(data: Floats, squares: float, p: Floats, sums: Floats, row_sums: Floats) -> float:
+    """Sum of squared residuals; NaN if the parameters have run off."""
+    _products(data, p, sums, row_sums)
+    a, b = p[0], p[5]
+    model2 = a * a * sums[1, 1] * sums[5, 1] + 2 * a * b * sums[0, 1] * sums[4, 1]
+    cost: float = squares - 2 * (a * sums[8, 0] + b * sums[8, 1]) + model2 + b * b * data.size
+    return cost
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _normal_equations(
+    p: Floats, sums: Floats, row_sums: Floats, normal: Floats, gradient: Floats
+) -> None:
+    """Fill J'J and J'r from the sums at p."""
+    of_x = (1, 2, 1, 3, 1, 0)
+    of_y = (1, 1, 2, 1, 3, 0)
+    factor = (1.0, p[0] / p[3], p[0] / p[4], p[0] / p[3], p[0] / p[4], 1.0)
+    with_data = (
+        sums[8, 0],
+        row_sums[:, 2].sum(),
+        sums[8, 2],
+        row_sums[:, 3].sum(),
+        sums[8, 3],
+        sums[8, 1],
+    )
+    for k in range(6):
+        i, j = of_x[k], of_y[k]
+        model = p[0] * sums[i, 1] * sums[4 + j, 1] + p[5] * sums[i, 0] * sums[4 + j, 0]
+        gradient[k] = factor[k] * (with_data[k] - model)
+        for m in range(6):
+            product = sums[i, of_x[m]] * sums[4 + j, of_y[m]]
+            normal[k, m] = factor[k] * factor[m] * product
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _solve(normal: Floats, right: Floats, damping: float, out: Floats) -> bool:
+    """Solve (N + damping diag N) out = right by Cholesky; False if N is not positive definite."""
+    n = right.size
+    root = np.empty(n)
+    for k in range(n):
+        if not normal[k, k] > 0:
+            return False
+        root[k] = np.sqrt(normal[k, k])
+    factor = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i + 1):
+            value = normal[i, j] / (root[i] * root[j])
+            if i == j:
+                value += damping
+            for k in range(j):
+                value -= factor[i, k] * factor[j, k]
+            if i == j:
+                if not value > 1e-14:
+                    return False
+                factor[i, i] = np.sqrt(value)
+            else:
+                factor[i, j] = value / factor[j, j]
+    for i in range(n):
+        value = right[i] / root[i]
+        for k in range(i):
+            value -= factor[i, k] * out[k]
+        out[i] = value / factor[i, i]
+    for i in range(n - 1, -1, -1):
+        value = out[i]
+        for k in range(i + 1, n):
+            value -= factor[k, i] * out[k]
+        out[i] = value / factor[i, i]
+    for i in range(n):
+        out[i] /= root[i]
+    return True

@@ -1,0 +1,1 @@
+"""From spots to landings: fits, links, contrasts."""

@@ -1,0 +1,216 @@
+"""Contrast of a place frame by frame, and its noise."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Ge, Unit
+
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.parameters import BatchSize, SigmaPx
+from napari_uai.iscat.tables import check_inside, require_columns
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+REACH = 3.5
+NOISE_FRAMES = 64
+NOISE_PLACES = 20
+
+
+def contrast_traces(
+    landings: pd.DataFrame,
+    video: Video,
+    *,
+    batch_size: BatchSize = 500,
+    sigma_px: SigmaPx = 1.7,
+    margin: Annotated[float, Ge(0), Unit("batches")] = 0.5,
+    monitor: Monitor = SILENT,
+) -> pd.DataFrame:
+    """Follow the contrast at the place of each landing through the frames of its V.
+
+    The contrast of a frame is the amplitude of a Gaussian of width ``sigma_px`` at the landing's
+    place, by least squares together with a constant background, within 3.5 ``sigma_px``.
+
+    Parameters
+    ----------
+    landings
+        Landings with ``landing, frame, y, x``.
+    video
+        The differential rolling average, in whose frames and pixels the landings are given.
+    batch_size
+        Frames per batch of that rolling average.
+    sigma_px
+        Standard deviation of the point-spread function.
+    margin
+        What is shown before and after the V, in batches.
+    monitor
+        Progress and cancelling, once per block of frames.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``landing, frame, contrast``; frames outside the video are left out; contrast is NaN where
+        pixels are not finite.
+
+    Raises
+    ------
+    BadValueError
+        If a column is missing, a parameter is out of its limits, or a landing is outside the
+        video (a peak may be up to a batch before its first or after its last frame).
+    """
+    check_batch(batch_size)
+    if not (sigma_px > 0 and margin >= 0):
+        raise BadValueError("sigma_px must be greater than 0, and margin 0 or more")
+    require_columns(landings, "landing", "frame", "y", "x")
+    frames = frames_of(video)
+    peak = landings["frame"].to_numpy(np.int64)
+    check_inside(landings, frames.shape, batch_size)
+    reach = round((1 + margin) * batch_size)
+    first = np.clip(peak - reach, 0, len(frames))
+    stop = np.clip(peak + reach + 1, first, len(frames))
+    places = landings[["y", "x"]].to_numpy(np.float64)
+    traces = traces_at(frames, places, first, stop, sigma_px, monitor)
+    return pd.DataFrame(
+        {
+            "landing": np.repeat(landings["landing"].to_numpy(np.int64), stop - first),
+            "frame": np.repeat(first, stop - first) + _counted(stop - first),
+            "contrast": _concatenate(traces, float),
+        }
+    )
+
+
+def amplitude_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
+    """Measure the standard deviation of the contrast of one frame where nothing landed.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns; contrast.
+    sigma_px
+        Standard deviation of the point-spread function.
+
+    Returns
+    -------
+    float
+        1.4826 times the median absolute amplitude, as in :func:`contrast_traces`, on a grid of
+        places in up to 64 frames spread evenly over the video.
+
+    Raises
+    ------
+    BadValueError
+        If the video has no frame or no noise.
+    """
+    frames = frames_of(video)
+    n, height, width = frames.shape
+    edge = round(REACH * sigma_px)
+    grid = [
+        np.arange(min(size // 2, edge), size, max(4, size // NOISE_PLACES))
+        for size in (height, width)
+    ]
+    places = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2).astype(np.float64)
+    chosen = np.unique(np.linspace(0, max(n - 1, 0), min(n, NOISE_FRAMES)).round().astype(int))
+    boxes, weights = _patches(places, frames.shape, sigma_px)
+    sizes = []
+    for i in chosen:
+        block = np.ascontiguousarray(frames.read(i, i + 1))
+        sizes.append(_amplitudes(block, boxes, weights))
+    found = np.abs(_concatenate(sizes, float))
+    found = found[np.isfinite(found)]
+    noise = 1.4826 * float(np.median(found)) if found.size else 0.0
+    if not noise > 0:
+        raise BadValueError("the video has no noise to weigh landings by: is it constant or empty?")
+    return noise
+
+
+def check_batch(batch_size: int) -> None:
+    """Raise BadValueError unless a batch has at least one frame."""
+    if batch_size < 1:
+        raise BadValueError(f"batch_size must be 1 or more frames, got {batch_size}")
+
+
+def _counted(lengths: Ints) -> Ints:
+    """Return 0, 1, ... length - 1 for each length, in one row."""
+    ends = np.cumsum(lengths)
+    return np.arange(int(lengths.sum())) - np.repeat(ends - lengths, lengths)
+
+
+def _concatenate(parts: list[Any], dtype: type) -> npt.NDArray[Any]:
+    return np.concatenate(parts) if parts else np.empty(0, dtype)
+
+
+def traces_at(
+    frames: Frames,
+    places: Floats,
+    first: Ints,
+    stop: Ints,
+    sigma_px: float,
+    monitor: Monitor,
+) -> list[Floats]:
+    """Contrast at each place in its frames from first to stop - 1."""
+    boxes, weights = _patches(places, frames.shape, sigma_px)
+    traces = [np.full(b - a, np.nan) for a, b in zip(first, stop, strict=True)]
+
+    def measure(start: int, end: int) -> None:
+        active = np.flatnonzero((first < end) & (stop > start))
+        if active.size == 0:
+            return
+        begin = max(start, int(first[active].min()))
+        block = np.ascontiguousarray(frames.read(begin, min(end, int(stop[active].max()))))
+        for k in active:
+            a, b = max(first[k], begin), min(stop[k], end)
+            rows = slice(k, k + 1)
+            part = _amplitudes(block[a - begin : b - begin], boxes[rows], weights[rows])
+            traces[k][a - first[k] : b - first[k]] = part
+
+    chunk = frames_per_chunk(frames.shape)
+    for _ in map_chunks(measure, len(frames), chunk, monitor=monitor, message="contrast"):
+        pass
+    return traces
+
+
+def _patches(places: Floats, shape: tuple[int, int, int], sigma_px: float) -> tuple[Ints, Floats]:
+    """Boxes (first and last + 1 row and column) and weights that give amplitudes from patches.
+
+    A patch is a constant plus amplitude times Gaussian; least squares for the amplitude is a
+    weighted sum with the Gaussian less its mean.
+    """
+    radius = round(REACH * sigma_px)
+    centre = np.rint(places).astype(np.int64)
+    low = np.maximum(centre - radius, 0)
+    high = np.minimum(centre + radius + 1, shape[1:])
+    boxes = np.stack([low[:, 0], high[:, 0], low[:, 1], high[:, 1]], axis=1)
+    offset = np.arange(2 * radius + 1)
+    gauss, valid = [], []
+    for axis in (0, 1):
+        position = low[:, axis, None] + offset
+        gauss.append(np.exp(-0.5 * ((position - places[:, axis, None]) / sigma_px) ** 2))
+        valid.append(position < high[:, axis, None])
+    inside = valid[0][:, :, None] & valid[1][:, None, :]
+    weights = np.where(inside, gauss[0][:, :, None] * gauss[1][:, None, :], 0.0)
+    mean = weights.sum((1, 2)) / np.maximum(inside.sum((1, 2)), 1)
+    weights = np.where(inside, weights - mean[:, None, None], 0.0)
+    weights /= np.maximum((weights**2).sum((1, 2)), 1e-300)[:, None, None]
+    return boxes, weights
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+def _amplitudes(block: npt.NDArray[Any], boxes: Ints, weights: Floats) -> Floats:
+    """Weighted sums over the boxes: frame by frame, box by box, in one row."""
+    n = block.shape[0]
+    out = np.empty(n * boxes.shape[0])
+    for t in range(n):
+        for k in range(boxes.shape[0]):
+            y0, y1, x0, x1 = boxes[k]
+            total = 0.0
+            for y in range(y0, y1):
+                for x in range(x0, x1):
+                    total += weights[k, y - y0, x - x0] * block[t, y, x]
+            out[t * boxes.shape[0] + k] = total
+    return out

@@ -1,0 +1,152 @@
+"""Contrast of landings three ways, as its users compare them, and its distribution."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Ge, Gt, Unit
+from scipy.signal import find_peaks, peak_prominences, savgol_filter
+
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.parameters import BatchSize
+from napari_uai.iscat.tables import require_columns
+
+CONTRAST_COLUMNS = ("peak_contrast", "intersection_contrast", "prominence_contrast")
+"""Columns that :func:`measure_contrasts` adds."""
+
+SMOOTHING = 0.05
+"""Window of the Savitzky-Golay filter as a share of the trace's length."""
+
+_Floats = npt.NDArray[np.float64]
+
+
+def measure_contrasts(
+    landings: pd.DataFrame, traces: pd.DataFrame, *, batch_size: BatchSize = 500
+) -> pd.DataFrame:
+    """Read three contrasts off the trace of each landing.
+
+    Traces are smoothed by a cubic Savitzky-Golay filter of 5 % of their length. With L the batch:
+
+    - ``peak_contrast``: the extremum of the smoothed trace within half of L of the peak. Noise
+      makes it too large on average.
+    - ``intersection_contrast``: where straight lines through the two flanks meet, fitted to the
+      unsmoothed trace between L and L/10 before and after the peak.
+    - ``prominence_contrast``: how far that extremum stands out of the valleys around it.
+
+    Parameters
+    ----------
+    landings
+        ``landing, frame, contrast``.
+    traces
+        ``landing, frame, contrast``, as from
+        :func:`~napari_uai.iscat.measure.amplitudes.contrast_traces`.
+    batch_size
+        Frames per batch of the rolling average.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``landings`` with three more columns, signed; NaN where the trace does not show it.
+
+    Raises
+    ------
+    BadValueError
+        If a column is missing or ``batch_size`` is out of its limits.
+    """
+    if batch_size < 1:
+        raise BadValueError(f"batch_size must be 1 or more frames, got {batch_size}")
+    require_columns(landings, "landing", "frame", "contrast")
+    require_columns(traces, "landing", "frame", "contrast")
+    groups = {landing: trace for landing, trace in traces.groupby("landing")}  # noqa: C416
+    rows = np.full((len(landings), 3), np.nan)
+    columns = (landings[name].to_numpy() for name in ("landing", "frame", "contrast"))
+    for row, (landing, peak, contrast) in enumerate(zip(*columns, strict=True)):
+        if landing in groups:
+            time = groups[landing]["frame"].to_numpy(np.float64) - float(peak)
+            trace = groups[landing]["contrast"].to_numpy(np.float64)
+            seen = np.isfinite(trace)
+            sign = -1.0 if contrast < 0 else 1.0
+            rows[row] = sign * _contrasts(time[seen], sign * trace[seen], batch_size)
+    out = landings.reset_index(drop=True).copy()
+    out[list(CONTRAST_COLUMNS)] = rows
+    return out
+
+
+def contrast_histogram(
+    landings: pd.DataFrame,
+    *,
+    column: Literal[
+        "contrast", "peak_contrast", "intersection_contrast", "prominence_contrast"
+    ] = "contrast",
+    bins: Annotated[int, Ge(1)] = 12,
+    largest: Annotated[float, Gt(0), Unit("contrast")] = 9e-3,
+) -> pd.DataFrame:
+    """Count landings by the size of their contrast.
+
+    Parameters
+    ----------
+    landings
+        Landings with the column.
+    column
+        Which contrast.
+    bins
+        Number of bins from 0 to ``largest``.
+    largest
+        Landings of a larger contrast are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per bin ``low, high`` (size of the contrast; the last bin includes its upper edge) and the
+        numbers of ``bright`` (positive), ``dark`` (negative) and of ``all`` landings.
+
+    Raises
+    ------
+    BadValueError
+        If the column is missing or a parameter is out of its limits.
+    """
+    if bins < 1 or not largest > 0:
+        raise BadValueError("bins must be 1 or more, and largest greater than 0")
+    require_columns(landings, column)
+    values = landings[column].to_numpy(np.float64)
+    values = values[np.isfinite(values)]
+    edges = np.linspace(0, largest, bins + 1)
+    bright = np.histogram(values[values > 0], edges)[0]
+    dark = np.histogram(-values[values < 0], edges)[0]
+    return pd.DataFrame(
+        {"low": edges[:-1], "high": edges[1:], "bright": bright, "dark": dark, "all": bright + dark}
+    )
+
+
+def _contrasts(time: _Floats, trace: _Floats, batch_size: int) -> _Floats:
+    """Peak, intersection and prominence of a trace whose peak is positive, near time 0."""
+    found = np.full(3, np.nan)
+    found[1] = _intersection(time, trace, batch_size)
+    near = np.flatnonzero(np.abs(time) <= batch_size / 2)
+    if near.size == 0:
+        return found
+    window = round(SMOOTHING * len(trace)) | 1
+    smooth = savgol_filter(trace, window, 3) if window > 3 else trace
+    top = near[np.argmax(smooth[near])]
+    found[0] = smooth[top]
+    if top in find_peaks(smooth)[0]:
+        found[2] = peak_prominences(smooth, [top])[0][0]
+    return found
+
+
+def _intersection(time: _Floats, trace: _Floats, batch_size: int) -> float:
+    """Height at which the lines through both flanks meet; NaN if they do not near the peak."""
+    lines = []
+    for side in (-1, 1):
+        flank = (side * time >= batch_size / 10) & (side * time <= batch_size)
+        if flank.sum() < 2:
+            return np.nan
+        lines.append(np.polyfit(time[flank], trace[flank], 1))
+    (rise, left), (fall, right) = lines
+    if rise <= fall:
+        return np.nan
+    meeting = (right - left) / (rise - fall)
+    return float(left + rise * meeting) if abs(meeting) <= batch_size / 2 else np.nan

@@ -1,0 +1,157 @@
+"""Gaussian fits: sub-pixel place, width and contrast of spots, with their standard errors."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Gt
+
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.kernels.gaussian_fit import Floats, Ints, fit_windows
+from napari_uai.iscat.tables import FIT_COLUMNS, OK, SPOT_COLUMNS, check_spots
+from napari_uai.monitor import SILENT, Monitor, checkpoint
+from napari_uai.videos.frames import Video, frames_of, frames_per_chunk, map_chunks
+
+_STATUS = np.array(
+    [
+        OK,
+        "not converged",
+        "centre left the window",
+        "width out of range",
+        "too close to the edge",
+        "pixels not finite",
+        "flat window",
+        "degenerate",
+    ],
+    dtype=object,
+)
+
+FITS_AT_ONCE = 512
+"""After so many fits, some hundredths of a second, a wish to stop is looked for."""
+
+
+def fit_spots(
+    table: pd.DataFrame,
+    video: Video,
+    *,
+    scale: Annotated[float, Gt(0)] = 5.0,
+    legacy: bool = False,
+    monitor: Monitor = SILENT,
+) -> pd.DataFrame:
+    """Fit an elliptic Gaussian on a constant background to the surroundings of each spot.
+
+    The model is ``b + A exp(-(x - xc)^2 / (2 sx^2) - (y - yc)^2 / (2 sy^2))``, fitted by least
+    squares (Levenberg-Marquardt) in a square window of ``2 h + 1`` pixels around the spot,
+    ``h = round(scale sqrt(2) sigma)``, cut at the edges of the frame. Standard errors are the
+    roots of the diagonal of the parameters' covariance, with the noise taken from the residual.
+
+    Parameters
+    ----------
+    table
+        Spots with the columns ``y, x, frame, center_intensity, sigma``; others are carried along.
+        A ``center_intensity`` that is NaN is read from the video.
+    video
+        Frames, rows, columns, in which the spots were found.
+    scale
+        Half width of the window in units of ``sqrt(2) sigma``.
+    legacy
+        Use PiSCAT's window (``2 h`` pixels wide, shrunk on all four sides near an edge, last row
+        and column left out), its start values, no bounds, and its widths (``sqrt(2)`` times the
+        standard deviation). Failed fits are marked as failed all the same.
+    monitor
+        Progress and cancelling, once per block of frames.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of ``table`` in their order with 18 columns in the order of PiSCAT, then
+        ``status`` and ``R2``, then the other columns of ``table``. Centres are in px of the
+        frame, widths are standard deviations in px, ``Sigma_ratio`` is the smaller width over the
+        larger one. Where a fit fails ``status`` says why, and all figures of the fit are NaN.
+
+    Raises
+    ------
+    BadValueError
+        If a column is missing, a spot lies outside the video, or a parameter is out of its limits.
+    """
+    if not (np.isfinite(scale) and scale > 0):
+        raise BadValueError(f"scale must be greater than 0, got {scale}")
+    frames = frames_of(video)
+    check_spots(table, frames.shape)
+    frame = table["frame"].to_numpy(np.int64)
+    order = np.argsort(frame, kind="stable")
+    frame, place = frame[order], table[["y", "x", "sigma"]].to_numpy(np.float64)[order]
+    windows = _windows(place, frames.shape, scale, legacy=legacy)
+    intensity = table["center_intensity"].to_numpy(np.float64)[order]
+    fits = np.full((len(table), 13), np.nan)
+    codes = np.zeros(len(table), np.int64)
+
+    def fit(start: int, stop: int) -> None:
+        rows = slice(*np.searchsorted(frame, (start, stop)))
+        if rows.start == rows.stop:
+            return
+        first = int(frame[rows.start])
+        block = np.ascontiguousarray(frames.read(first, int(frame[rows.stop - 1]) + 1))
+        y, x = np.rint(place[rows, :2]).astype(np.int64).T
+        seen = block[frame[rows] - first, y, x]
+        intensity[rows] = np.where(np.isnan(intensity[rows]), seen, intensity[rows])
+        for begin in range(rows.start, rows.stop, FITS_AT_ONCE):
+            checkpoint()
+            some = slice(begin, min(begin + FITS_AT_ONCE, rows.stop))
+            own = windows[some], place[some], legacy, fits[some], codes[some]
+            fit_windows(block, frame[some] - first, *own)
+
+    chunk = frames_per_chunk(frames.shape)
+    for _ in map_chunks(fit, len(frames), chunk, monitor=monitor, message="fits"):
+        pass
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    table = table.assign(center_intensity=intensity[back])
+    return _fit_table(table, fits[back], codes[back])
+
+
+def empty_fits() -> pd.DataFrame:
+    """Return a table of fitted spots without rows."""
+    spots = pd.DataFrame({name: np.empty(0) for name in SPOT_COLUMNS}).astype({"frame": np.int64})
+    return _fit_table(spots, np.empty((0, 13)), np.empty(0, np.int64))
+
+
+def _windows(
+    place: Floats, shape: tuple[int, int, int], scale: float, *, legacy: bool
+) -> npt.NDArray[np.int64]:
+    """First and last + 1 row, first and last + 1 column of each window."""
+    y, x = np.rint(place[:, :2]).astype(np.int64).T
+    height, width = shape[1:]
+    reach = scale * np.sqrt(2) * place[:, 2]
+    if legacy:
+        sides = [
+            y - np.maximum(y - reach, 0),
+            np.minimum(y + reach, height - 1) - y,
+            x - np.maximum(x - reach, 0),
+            np.minimum(x + reach, width - 1) - x,
+        ]
+        h = np.rint(np.min(sides, axis=0)).astype(np.int64)
+        return np.stack([y - h, y + h, x - h, x + h], axis=1)
+    h = np.maximum(np.rint(reach), 2).astype(np.int64)
+    rows = np.maximum(y - h, 0), np.minimum(y + h + 1, height)
+    columns = np.maximum(x - h, 0), np.minimum(x + h + 1, width)
+    return np.stack([*rows, *columns], axis=1)
+
+
+def _fit_table(table: pd.DataFrame, fits: Floats, codes: Ints) -> pd.DataFrame:
+    failed = codes > 0
+    fits[failed] = np.nan
+    widths = fits[:, 3:5]
+    ratio = widths.min(axis=1) / widths.max(axis=1)
+    out = table.loc[:, list(SPOT_COLUMNS)].reset_index(drop=True)
+    out = out.astype({name: np.float64 for name in SPOT_COLUMNS if name != "frame"})
+    out["frame"] = out["frame"].astype(np.int64)
+    out[list(FIT_COLUMNS)] = np.column_stack([ratio, fits[:, :12]])
+    out["status"] = pd.Series(_STATUS[codes], dtype="str")
+    out["R2"] = fits[:, 12]
+    known = set(out.columns)
+    others = table.loc[:, [name for name in table.columns if name not in known]]
+    return pd.concat([out, others.reset_index(drop=True)], axis=1)

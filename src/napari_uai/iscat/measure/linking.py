@@ -1,0 +1,138 @@
+"""Linking: spots of consecutive frames that are one particle."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Ge, Gt, Unit
+
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.tables import OK, require_columns
+from napari_uai.monitor import SILENT, Monitor
+
+FRAMES_PER_REPORT = 500
+
+
+def link_spots(
+    table: pd.DataFrame,
+    *,
+    search_range_px: Annotated[float, Gt(0), Unit("px")] = 2.0,
+    memory: Annotated[int, Ge(0), Unit("frames")] = 10,
+    monitor: Monitor = SILENT,
+) -> pd.DataFrame:
+    """Give the spots of one particle the same number.
+
+    From frame to frame the assignment with the smallest sum of squared displacements is taken
+    (Crocker & Grier 1996, as implemented by trackpy). Places are those of :func:`spot_places`.
+
+    Parameters
+    ----------
+    table
+        Spots with ``y, x, frame``, with or without the columns of a fit.
+    search_range_px
+        Farthest that a particle moves from one frame to the next.
+    memory
+        Frames in which a particle may be missing before it counts as gone.
+    monitor
+        Progress and cancelling, once per 500 frames.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of ``table`` in their order with the column ``particle``, counted from 0 in the
+        order of the particles' first frames.
+
+    Raises
+    ------
+    BadValueError
+        If a column is missing, a parameter is out of its limits, or so many spots lie within
+        ``search_range_px`` of each other that no assignment can be found.
+    """
+    if not (np.isfinite(search_range_px) and search_range_px > 0):
+        raise BadValueError(f"search_range_px must be greater than 0, got {search_range_px}")
+    if memory < 0:
+        raise BadValueError(f"memory cannot be negative: give 0 or more frames, got {memory}")
+    require_columns(table, "y", "x", "frame")
+    out = table.reset_index(drop=True).copy()
+    if out.empty:
+        out["particle"] = np.empty(0, np.int64)
+        return out
+    frame = out["frame"].to_numpy(np.int64)
+    order = np.argsort(frame, kind="stable")
+    ids = np.empty(len(out), np.int64)
+    ids[order] = _link(spot_places(out)[order], frame[order], search_range_px, memory, monitor)
+    out["particle"] = ids
+    return out
+
+
+def spot_places(table: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return the best known place of each spot.
+
+    Parameters
+    ----------
+    table
+        Spots with ``y, x``, with or without the columns of a fit.
+
+    Returns
+    -------
+    numpy.ndarray
+        (spots, 2): y and x of the fitted centre where the fit succeeded and its centre is within
+        ``2 sigma`` of the pixel in which the spot was found, else that pixel.
+    """
+    coarse = table[["y", "x"]].to_numpy(np.float64)
+    if "status" not in table.columns:
+        return coarse
+    fitted = table[["Fit_Y-Center", "Fit_X-Center"]].to_numpy(np.float64)
+    near = np.hypot(*(fitted - coarse).T) <= 2 * table["sigma"].to_numpy(np.float64)
+    trusted = (table["status"] == OK).to_numpy(bool) & near
+    return np.where(trusted[:, None], fitted, coarse)
+
+
+def _link(
+    places: npt.NDArray[np.float64],
+    frame: npt.NDArray[np.int64],
+    search_range_px: float,
+    memory: int,
+    monitor: Monitor,
+) -> npt.NDArray[np.int64]:
+    """Link places sorted by frame; frames without spots count towards the memory."""
+    from trackpy import SubnetOversizeException
+    from trackpy.linking import link_iter
+
+    first, last = int(frame[0]), int(frame[-1])
+    edges = np.searchsorted(frame, np.arange(first, last + 2))
+    blocks = (places[a:b] for a, b in pairwise(edges))
+    found: list[npt.NDArray[np.int64]] = []
+    try:
+        with _quiet("trackpy"):
+            for t, (_, ids) in enumerate(
+                link_iter(blocks, search_range=search_range_px, memory=memory)
+            ):
+                found.append(np.asarray(ids, np.int64))
+                if t % FRAMES_PER_REPORT == 0:
+                    monitor.update(t / (last - first + 1), "linking")
+    except SubnetOversizeException as error:
+        raise BadValueError(
+            f"too many spots lie within search_range_px = {search_range_px:g} of each other: "
+            "lower it, or raise the threshold of the detection"
+        ) from error
+    return pd.factorize(np.concatenate(found))[0].astype(np.int64)
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Keep a library that logs every frame to warnings."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,216 @@
+"""Spatial filters: spots that crowd, ring, stretch or touch the edge are left out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from annotated_types import Ge, Le, Lt, Unit
+from scipy.spatial import KDTree
+
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.tables import require_columns
+from napari_uai.videos.frames import Video, frames_of
+
+Overlap = Annotated[float, Ge(0), Lt(1)]
+"""Share by which discs of radius sqrt(2) sigma may overlap before two spots are a pair."""
+
+
+def outlier_frames(
+    table: pd.DataFrame, *, max_spots: Annotated[int, Ge(0), Unit("spots")] = 20
+) -> pd.DataFrame:
+    """Leave out all spots of frames that hold suspiciously many: a vibration, a bubble.
+
+    Parameters
+    ----------
+    table
+        Spots with ``frame``.
+    max_spots
+        Frames with more spots than this lose all of them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The remaining rows in their order.
+
+    Raises
+    ------
+    BadValueError
+        If the column is missing or ``max_spots`` is negative.
+    """
+    require_columns(table, "frame")
+    if max_spots < 0:
+        raise BadValueError(f"max_spots cannot be negative: give 0 or more, got {max_spots}")
+    per_frame = table["frame"].map(table["frame"].value_counts())
+    return _keep(table, (per_frame <= max_spots).to_numpy(bool))
+
+
+def dense_spots(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
+    """Leave out both of two spots of a frame that are too close to be measured apart.
+
+    Parameters
+    ----------
+    table
+        Spots with ``y, x, frame, sigma``.
+    overlap
+        Two spots are a pair where their distance is at most ``sqrt(2) (s1 + s2) (1 - overlap)``;
+        0 is where discs of radius ``sqrt(2) sigma`` touch.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The remaining rows in their order.
+
+    Raises
+    ------
+    BadValueError
+        If a column is missing or ``overlap`` is not within 0 and 1.
+    """
+    keep = np.ones(len(table), bool)
+    keep[_pairs(table, overlap).ravel()] = False
+    return _keep(table, keep)
+
+
+def remove_side_lobes(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
+    """Keep the strongest spot of each neighbourhood: rings around a particle are no particles.
+
+    Spots are taken from the largest to the smallest ``|center_intensity|``; each one removes its
+    weaker pairs, and a spot that was removed removes none. Of equal ones the first row stays.
+
+    Parameters
+    ----------
+    table
+        Spots with ``y, x, frame, sigma, center_intensity``.
+    overlap
+        Two spots are a pair where their distance is at most ``sqrt(2) (s1 + s2) (1 - overlap)``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The remaining rows in their order.
+
+    Raises
+    ------
+    BadValueError
+        If a column is missing or ``overlap`` is not within 0 and 1.
+    """
+    require_columns(table, "center_intensity")
+    pairs = _pairs(table, overlap)
+    strength = np.abs(table["center_intensity"].to_numpy(np.float64))
+    order = np.argsort(-strength, kind="stable")
+    both = np.concatenate([pairs, pairs[:, ::-1]])
+    both = both[np.argsort(both[:, 0], kind="stable")]
+    starts = np.searchsorted(both[:, 0], np.arange(len(table) + 1))
+    return _keep(table, _greedy(order, starts, np.ascontiguousarray(both[:, 1])))
+
+
+def symmetric_spots(
+    table: pd.DataFrame,
+    *,
+    min_ratio: Annotated[float, Ge(0), Le(1)] = 0.7,
+    keep_unfitted: bool = False,
+) -> pd.DataFrame:
+    """Keep the spots whose fitted Gaussian is round.
+
+    Parameters
+    ----------
+    table
+        Fitted spots, with ``Sigma_ratio``.
+    min_ratio
+        Smallest ratio of the smaller width over the larger one.
+    keep_unfitted
+        Keep spots whose fit failed, too.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The remaining rows in their order.
+
+    Raises
+    ------
+    BadValueError
+        If the column is missing or ``min_ratio`` is not within 0 and 1.
+    """
+    require_columns(table, "Sigma_ratio")
+    if not 0 <= min_ratio <= 1:
+        raise BadValueError(f"min_ratio must be within 0 and 1, got {min_ratio}")
+    ratio = table["Sigma_ratio"].to_numpy(np.float64)
+    return _keep(table, (ratio >= min_ratio) | (keep_unfitted & np.isnan(ratio)))
+
+
+def inner_spots(
+    table: pd.DataFrame, video: Video, *, margin_px: Annotated[float, Ge(0), Unit("px")] = 5.0
+) -> pd.DataFrame:
+    """Leave out the spots near the edges of the frame.
+
+    Parameters
+    ----------
+    table
+        Spots with ``y, x``.
+    video
+        Frames, rows, columns, in which the spots were found; only its shape is read.
+    margin_px
+        Smallest distance from the centre of the outermost pixels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The remaining rows in their order.
+
+    Raises
+    ------
+    BadValueError
+        If a column is missing or ``margin_px`` is negative.
+    """
+    require_columns(table, "y", "x")
+    if not margin_px >= 0:
+        raise BadValueError(f"margin_px cannot be negative: give 0 or more, got {margin_px}")
+    keep = np.ones(len(table), bool)
+    for name, size in zip(("y", "x"), frames_of(video).shape[1:], strict=True):
+        position = table[name].to_numpy(np.float64)
+        keep &= (position >= margin_px) & (position <= size - 1 - margin_px)
+    return _keep(table, keep)
+
+
+def _keep(table: pd.DataFrame, keep: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    return table.loc[keep].reset_index(drop=True)
+
+
+def _pairs(table: pd.DataFrame, overlap: float) -> npt.NDArray[np.intp]:
+    """Row numbers of all pairs of neighbours, (pairs, 2)."""
+    require_columns(table, "y", "x", "frame", "sigma")
+    if not 0 <= overlap < 1:
+        raise BadValueError(f"overlap must be 0 or more and less than 1, got {overlap}")
+    if len(table) < 2:
+        return np.empty((0, 2), np.intp)
+    sigma = table["sigma"].to_numpy(np.float64)
+    reach = np.sqrt(2) * 2 * float(sigma.max())
+    places = table[["y", "x", "frame"]].to_numpy(np.float64, copy=True)
+    # frames are set so far apart in the tree that spots of different ones are never neighbours
+    places[:, 2] *= 2 * reach
+    pairs: npt.NDArray[Any] = KDTree(places).query_pairs(reach, output_type="ndarray")
+    first, second = pairs.T
+    distance = np.hypot(*(places[first, :2] - places[second, :2]).T)
+    near = distance <= np.sqrt(2) * (sigma[first] + sigma[second]) * (1 - overlap)
+    kept: npt.NDArray[np.intp] = pairs[near]
+    return kept
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _greedy(
+    order: npt.NDArray[np.intp], starts: npt.NDArray[np.intp], neighbours: npt.NDArray[np.intp]
+) -> npt.NDArray[np.bool_]:
+    """Take rows in order; each that is still there removes its neighbours."""
+    keep = np.ones(order.size, np.bool_)
+    taken = np.zeros(order.size, np.bool_)
+    for row in order:
+        if not keep[row]:
+            continue
+        taken[row] = True
+        for k in range(starts[row], starts[row + 1]):
+            if not taken[neighbours[k]]:
+                keep[neighbours[k]] = False
+    return keep

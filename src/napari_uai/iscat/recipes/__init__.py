@@ -1,0 +1,1 @@
+"""Recipes: the catalogue of stages, running them, writing results."""

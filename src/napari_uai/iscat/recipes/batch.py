@@ -1,0 +1,372 @@
+"""From files to folders of results: one recording, a folder of them, here or on a cluster."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from napari_uai.errors import BadValueError, CancelledError, NapariUaiError
+from napari_uai.iscat.recipes.outputs import FILES, write_files
+from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
+from napari_uai.iscat.recipes.run import run_recipe
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.results import results_folder
+from napari_uai.videos.folders import list_recordings
+from napari_uai.videos.recording import Recording, open_recording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from napari_uai.videos.formats import FrameRange
+
+_LOG = logging.getLogger(__name__)
+_CONNECT_S, _ASK_S = 10, 0.5
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is said of a headerless file, and which frames of it are wanted.
+
+    Parameters are those of :func:`napari_uai.videos.open_video`.
+    """
+
+    height: int | None = None
+    width: int | None = None
+    dtype: npt.DTypeLike | None = None
+    offset: int | None = None
+    frames: FrameRange | None = None
+
+    def open(self, source: str | Path) -> Recording:
+        """Open a recording; errors are those of :func:`napari_uai.videos.open_video`."""
+        return open_recording(
+            source,
+            height=self.height,
+            width=self.width,
+            dtype=self.dtype,
+            offset=self.offset,
+            frames=self.frames,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one recording.
+
+    Attributes
+    ----------
+    source
+        The recording.
+    folder
+        Where its results stand, unless there was an error.
+    n_landings, n_localizations
+        Rows of the tables.
+    problems
+        What was noticed, one line each.
+    error
+        Why there is no result; empty if there is one.
+    """
+
+    source: Path
+    folder: Path
+    n_landings: int = 0
+    n_localizations: int = 0
+    problems: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A recording to analyse; plain values, so that it travels to a cluster."""
+
+    source: Path
+    folder: Path
+    recipe: str
+    recipe_name: str
+    layout: Layout = field(default_factory=Layout)
+
+
+def analyse_recording(
+    source: str | Path,
+    folder: str | Path,
+    recipe: Recipe | str | Path = "matched",
+    *,
+    layout: Layout | None = None,
+    scheduler: str | None = None,
+    monitor: Monitor = SILENT,
+) -> Outcome:
+    """Run a recipe on one file and write the results.
+
+    Parameters
+    ----------
+    source
+        The file (or zarr store, or folder or pattern of images).
+    folder
+        Where the results go.
+    recipe
+        A recipe, the name of one or the path of a TOML file.
+    layout
+        Shape and type of a headerless file, and the range of frames.
+    scheduler
+        Address of a dask.distributed scheduler whose workers see the same files; None: here.
+    monitor
+        Progress and cancelling.
+
+    Raises
+    ------
+    NapariUaiError
+        If the recording cannot be read or analysed, or the results cannot be written; nothing is
+        left in the folder then.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    task = _task(Path(source), Path(folder), recipe, layout)
+    if scheduler is None:
+        return _analyse(task, monitor)
+    outcome = next(iter(_on_cluster([task], scheduler, monitor)))
+    if outcome.error:
+        raise BadValueError(outcome.error)
+    return outcome
+
+
+def analyse_folder(
+    source: str | Path,
+    folder: str | Path,
+    recipe: Recipe | str | Path = "matched",
+    *,
+    layout: Layout | None = None,
+    scheduler: str | None = None,
+    monitor: Monitor = SILENT,
+) -> list[Outcome]:
+    """Run a recipe on all recordings of a folder, each into its own sub-folder.
+
+    A recording that cannot be analysed does not stop the others. ``problems.csv`` in ``folder``
+    lists, with a line for each, recordings that failed and what was noticed in the others.
+
+    Parameters
+    ----------
+    source
+        The folder; folders below are searched too.
+    folder
+        Where the results go.
+    recipe, layout, scheduler, monitor
+        As for :func:`analyse_recording`.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of the recordings; those that failed have an ``error``.
+
+    Raises
+    ------
+    BadValueError
+        If there is no recording in the folder.
+    OutputError
+        If the results cannot be written.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    source, folder = Path(source), Path(folder)
+    paths = [p for p in list_recordings(source) if not _is_within(p, folder, source)]
+    if not paths:
+        raise BadValueError(
+            f"{source} holds no recordings; give a folder with .bin, .raw, .tif ..."
+        )
+    folders = [folder / name for name in _folder_names(paths, source)]
+    tasks = [_task(p, f, recipe, layout) for p, f in zip(paths, folders, strict=True)]
+    with results_folder(folder, replaces=()) as partial:
+        if scheduler is None:
+            outcomes = list(_one_by_one(tasks, monitor))
+        else:
+            outcomes = list(_on_cluster(tasks, scheduler, monitor))
+        _write_problems(outcomes, source, partial / "problems.csv")
+    return outcomes
+
+
+def is_folder_of_recordings(source: str | Path) -> bool:
+    """Tell a folder of recordings from a folder that is one recording (images, zarr)."""
+    from napari_uai.videos.formats import video_format
+
+    source = Path(source)
+    if not source.is_dir():
+        return False
+    try:
+        one = video_format(source)
+    except NapariUaiError:
+        return True
+    return one == "images" and _holds_other_recordings(source)
+
+
+def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
+    from napari_uai.iscat.recipes.recipe import parse_recipe
+
+    recipe = parse_recipe(task.recipe, name=task.recipe_name)
+    with results_folder(task.folder, replaces=FILES) as partial:
+        recording = task.layout.open(task.source)
+        with _named(task.source):
+            result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
+        write_files(result, partial, monitor=monitor.part(0.9, 1.0))
+    return Outcome(
+        task.source,
+        task.folder,
+        n_landings=len(result.landings),
+        n_localizations=len(result.localizations),
+        problems=result.problems,
+    )
+
+
+@contextmanager
+def _named(source: Path) -> Iterator[None]:
+    """Let errors say which recording they speak of."""
+    try:
+        yield
+    except CancelledError:
+        raise
+    except NapariUaiError as error:
+        if source.name in str(error):
+            raise
+        raise type(error)(f"{source}: {error}") from error
+
+
+def _analyse_or_say_why(task: _Task, monitor: Monitor = SILENT) -> Outcome:
+    try:
+        return _analyse(task, monitor)
+    except CancelledError:
+        raise
+    except NapariUaiError as error:
+        return Outcome(task.source, task.folder, error=str(error))
+    except Exception as error:  # noqa: BLE001  # the other recordings must not suffer from a bug
+        _LOG.debug("%s", task.source, exc_info=True)
+        reason = " ".join(f"unexpected {type(error).__name__}: {error}".split())
+        return Outcome(task.source, task.folder, error=reason)
+
+
+def _one_by_one(tasks: Sequence[_Task], monitor: Monitor) -> Iterator[Outcome]:
+    for i, task in enumerate(tasks):
+        part = monitor.part(i / len(tasks), (i + 1) / len(tasks), task.source.name)
+        yield _analyse_or_say_why(task, part)
+
+
+def _on_cluster(tasks: Sequence[_Task], address: str, monitor: Monitor) -> Iterator[Outcome]:
+    """Submit each recording to a dask.distributed cluster; yield in the order of the tasks."""
+    client = _client(address)
+    from distributed import Event
+
+    stop = Event(f"napari-uai-stop-{uuid4().hex}", client=client)
+    try:
+        here = [_absolute(task) for task in tasks]
+        futures = client.map(_analyse_on_worker, here, stop=stop.name, pure=False)
+        try:
+            _wait(futures, monitor)
+            outcomes = client.gather(futures)
+        except BaseException:
+            stop.set()
+            client.cancel(futures)
+            raise
+    finally:
+        client.close()
+    for task, outcome in zip(tasks, outcomes, strict=True):
+        yield Outcome(
+            task.source,
+            task.folder,
+            outcome.n_landings,
+            outcome.n_localizations,
+            outcome.problems,
+            outcome.error,
+        )
+
+
+def _analyse_on_worker(task: _Task, stop: str) -> Outcome:
+    """Analyse on a worker, whose threads cannot be killed: they ask now and then if to stop."""
+    import dask
+    from distributed import Event
+
+    event, asked, answer = Event(stop), -_ASK_S, False
+    here = threading.get_ident()
+
+    def cancelled() -> bool:
+        nonlocal asked, answer
+        # dask knows only this thread as its own; those that work for it hear what this one heard
+        if threading.get_ident() == here and time.monotonic() - asked >= _ASK_S:
+            asked, answer = time.monotonic(), bool(event.is_set())
+        return answer
+
+    with dask.config.set(scheduler="threads"):  # not the cluster, which waits for this task
+        return _analyse_or_say_why(task, Monitor(cancelled=cancelled))
+
+
+def _client(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise BadValueError(
+            "a scheduler needs dask.distributed, which is not installed; "
+            'install it with: pip install "napari-uai[cluster]"'
+        ) from None
+    try:
+        return Client(address, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        reason = " ".join(str(error).split())
+        raise BadValueError(
+            f"there is no dask scheduler at {address}: {reason}; check the address"
+        ) from None
+
+
+def _wait(futures: Sequence[Any], monitor: Monitor) -> None:
+    while True:
+        done = sum(f.done() for f in futures)
+        monitor.update(done / len(futures), f"{done} of {len(futures)} on the cluster")
+        if done == len(futures):
+            return
+        time.sleep(0.1)
+
+
+def _task(source: Path, folder: Path, recipe: Recipe, layout: Layout | None) -> _Task:
+    return _Task(source, folder, recipe.to_toml(), recipe.name, layout or Layout())
+
+
+def _absolute(task: _Task) -> _Task:
+    return _Task(
+        Path(os.path.abspath(task.source)),  # noqa: PTH100  # keeps links, as the user wrote them
+        Path(os.path.abspath(task.folder)),  # noqa: PTH100
+        task.recipe,
+        task.recipe_name,
+        task.layout,
+    )
+
+
+def _folder_names(paths: Sequence[Path], source: Path) -> list[Path]:
+    """Name sub-folders after the recordings, with the suffix where two would share a name."""
+    names = [p.relative_to(source).with_suffix("") for p in paths]
+    return [
+        name if names.count(name) == 1 else path.relative_to(source)
+        for name, path in zip(names, paths, strict=True)
+    ]
+
+
+def _is_within(path: Path, folder: Path, source: Path) -> bool:
+    """Tell whether a recording lies in the folder of results, where that is below the source."""
+    folder = folder.resolve()
+    return folder != source.resolve() and folder in path.resolve().parents
+
+
+def _holds_other_recordings(source: Path) -> bool:
+    return bool(list_recordings(source, (".bin", ".raw", ".npy", ".zarr")))
+
+
+def _write_problems(outcomes: Sequence[Outcome], source: Path, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["recording", "failed", "problem"])
+        for outcome in outcomes:
+            name = outcome.source.relative_to(source).as_posix()
+            if outcome.error:
+                writer.writerow([name, "yes", outcome.error])
+            writer.writerows([name, "no", problem] for problem in outcome.problems)

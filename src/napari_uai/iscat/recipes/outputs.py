@@ -1,0 +1,158 @@
+"""Writing what a run found: tables, recipe, record of the run, picture.
+
+Everything is first written into a hidden folder beside its final place and moved there at the
+end, file by file, so that nothing half-written ever stands under a final name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_uai.iscat.recipes.recipe import RECORDING
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.results import (
+    cannot_write,
+    checksum_of,
+    plain_value,
+    results_folder,
+    versions,
+    write_table,
+)
+
+if TYPE_CHECKING:
+    from napari_uai.iscat.recipes.run import RunResult
+
+FILES = (
+    "landings.csv",
+    "localizations.csv",
+    "traces.csv",
+    "candidates.csv",
+    "drift.csv",
+    "recipe.toml",
+    "summary.png",
+    "run.json",
+)
+"""All files that a run may write; the record of the run is put in place last."""
+
+RECORD_FORMAT = "napari-uai run 1"
+"""First entry of run.json; changes when a reader has to know."""
+
+
+def write_results(
+    result: RunResult, folder: str | Path, *, monitor: Monitor = SILENT
+) -> dict[str, Path]:
+    """Write the files of a run.
+
+    Parameters
+    ----------
+    result
+        What :func:`~napari_uai.iscat.recipes.run.run_recipe` returned.
+    folder
+        Made if it does not exist. Files of an earlier run are replaced; those that this run does
+        not make are taken away.
+    monitor
+        Progress and cancelling.
+
+    Returns
+    -------
+    dict
+        Path by file name: landings.csv, localizations.csv; traces.csv, candidates.csv and
+        drift.csv if the recipe makes them; recipe.toml, summary.png, run.json.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written or is full.
+    """
+    with results_folder(folder, replaces=FILES) as partial:
+        write_files(result, partial, monitor=monitor)
+    return {name: Path(folder) / name for name in FILES if (Path(folder) / name).exists()}
+
+
+def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -> None:
+    """Write the files of a run straight into an existing folder; see :func:`write_results`."""
+    from napari_uai.iscat.recipes.summary_picture import summary_picture
+
+    record = run_record(result, monitor=monitor.part(0.0, 0.5))
+    tables = {
+        "landings": result.landings,
+        "localizations": result.localizations,
+        "candidates": result.candidates,
+        "traces": result.traces,
+        "drift": result.drift,
+    }
+    picture = summary_picture(result)
+    try:
+        for name, table in tables.items():
+            if table is not None:
+                write_table(table, folder / f"{name}.csv")
+        (folder / "recipe.toml").write_text(result.recipe.to_toml(), encoding="utf-8")
+        picture.savefig(folder / "summary.png", dpi=110)
+        text = json.dumps(record, indent=1, default=plain_value)
+        (folder / "run.json").write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise cannot_write(folder.parent, error) from error
+    monitor.update(1.0, "written")
+
+
+def run_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any]:
+    """Return where a result comes from, as it stands in run.json.
+
+    Parameters
+    ----------
+    result
+        What :func:`~napari_uai.iscat.recipes.run.run_recipe` returned.
+    monitor
+        Progress of the checksum.
+    """
+    recipe = result.recipe
+    parameters = {step.name: recipe.values(step.name) for step in recipe.steps}
+    counts, origins = result.counts, result.origins
+    return {
+        "format": RECORD_FORMAT,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "input": input_record(result, monitor=monitor),
+        "recipe": {"name": recipe.name, "description": recipe.description},
+        "stages": [
+            {
+                "name": step.name,
+                "use": step.stage.name,
+                "input": list(step.inputs),
+                "parameters": parameters[step.name],
+                "rows" if step.stage.output == "table" else "frames": counts[step.name],
+                "origin": list(origins[step.name]),
+                **({"weights_sha256": w} if (w := result.weights.get(step.name)) else {}),
+                "seconds": round(result.timings_s[step.name], 4),
+            }
+            for step in recipe.steps
+        ],
+        "outputs": dict(recipe.outputs),
+        "found": {"landings": len(result.landings), "localizations": len(result.localizations)},
+        "seconds": round(sum(result.timings_s.values()), 4),
+        "seed": {n: v["seed"] for n, v in parameters.items() if "seed" in v} or None,
+        "status_line": None if result.status is None else dataclasses.asdict(result.status),
+        "problems": list(result.problems),
+        "versions": versions(),
+    }
+
+
+def input_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any]:
+    """Return name, size, checksum and shape of the input."""
+    recording = result.recording
+    video = result.videos[RECORDING]
+    record: dict[str, Any] = {"name": recording.name}
+    if recording.source is not None and recording.source.exists():
+        size, checksum = checksum_of(recording.source, monitor=monitor)
+        record |= {"bytes": size, "sha256": checksum}
+    return record | {
+        "shape": [int(n) for n in video.shape],
+        "dtype": str(video.dtype),
+        "first_frame": recording.first_frame,
+        "pixel_size_um": recording.pixel_size_um,
+        "frame_rate_hz": recording.frame_rate_hz,
+        "history": list(recording.history),
+    }

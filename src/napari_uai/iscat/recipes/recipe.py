@@ -1,0 +1,414 @@
+"""Recipes: which stages a recording goes through, and with which parameters.
+
+A recipe is a TOML file::
+
+    description = "What it does, in a line."
+
+    [[stage]]
+    name = "dra"
+    use = "differential_rolling_average"
+    input = "power"
+
+    [stage.parameters]
+    batch_size = 500
+
+    [outputs]
+    landings = "landings"
+
+``input`` names the stage (or list of stages) whose output is taken, by default the stage before;
+``recording`` is the recording itself. Parameters that are left out have their defaults. A value
+``"@dra.batch_size"`` is the value of another stage's parameter.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_uai.errors import RecipeError, nearest
+from napari_uai.iscat.recipes import catalogue
+from napari_uai.iscat.recipes.catalogue import Kind, Stage
+from napari_uai.parameters import toml_plain, toml_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+RECORDING = "recording"
+"""Name by which stages refer to the recording that is analysed."""
+
+PREDICTION = "prediction"
+"""Recipe that finds landings by a trained network, whose background is learnt in training."""
+
+PREDICTING = "predict_background"
+"""Stage that takes the weights of such a network."""
+
+OUTPUTS: dict[str, Kind] = {
+    "landings": "table",
+    "localizations": "table",
+    "candidates": "table",
+    "traces": "table",
+    "drift": "table",
+}
+"""Results that a recipe may designate; each table is written to a file of its name."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage in its place in a recipe.
+
+    Attributes
+    ----------
+    name
+        Unique in the recipe.
+    stage
+        What is run.
+    inputs
+        Names of the steps whose outputs are taken, in the order of the stage's inputs.
+    parameters
+        A value for every parameter of the stage; ``"@step.parameter"`` refers to another's.
+    """
+
+    name: str
+    stage: Stage
+    inputs: tuple[str, ...]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A chain of stages with all parameters, known to be valid.
+
+    Attributes
+    ----------
+    name
+        Name of a recipe of this package or of the file without its suffix.
+    description
+        What it does, in a line or two.
+    steps
+        In the order in which they are run.
+    outputs
+        Name of the step that makes each result: landings, localizations,
+        candidates, traces, drift.
+    """
+
+    name: str
+    description: str
+    steps: tuple[Step, ...]
+    outputs: Mapping[str, str]
+
+    def step(self, name: str) -> Step:
+        """Return the step of that name.
+
+        Raises
+        ------
+        RecipeError
+            If there is none; the message names the nearest.
+        """
+        for step in self.steps:
+            if step.name == name:
+                return step
+        known = nearest(name, [s.name for s in self.steps])
+        raise RecipeError(f"recipe {self.name} has no stage {name!r}; {known}")
+
+    def steps_of(self, stage: str) -> list[Step]:
+        """Return the steps in which a stage is run."""
+        return [step for step in self.steps if step.stage.name == stage]
+
+    def values(self, name: str) -> dict[str, Any]:
+        """Return the parameters of a step with references followed, each in its type.
+
+        Raises
+        ------
+        RecipeError
+            If a value does not fit, or references run in a circle.
+        """
+        step = self.step(name)
+        followed = {p: self._follow(v, (f"@{name}.{p}",)) for p, v in step.parameters.items()}
+        return step.stage.check(followed, label=name)
+
+    def with_settings(self, settings: Iterable[str]) -> Recipe:
+        """Return the recipe with parameters set by ``stage.parameter=value`` texts.
+
+        Parameters
+        ----------
+        settings
+            For example ``["dra.batch_size=500"]``. Values are written as in TOML; the quotes of a
+            text may be left out.
+
+        Raises
+        ------
+        RecipeError
+            If a stage or parameter does not exist (the message names the nearest), or a value
+            does not fit.
+        """
+        recipe = self
+        for setting in settings:
+            target, equals, text = setting.partition("=")
+            name, dot, parameter = target.strip().partition(".")
+            if not (equals and dot):
+                raise RecipeError(
+                    f"setting {setting!r} is not understood; write STAGE.PARAMETER=VALUE, "
+                    "for example dra.batch_size=500"
+                )
+            recipe = recipe._with_value(name, parameter, text.strip())
+        return recipe
+
+    def without(self, names: Iterable[str]) -> Recipe:
+        """Return the recipe without some steps; what took their output takes their input.
+
+        Raises
+        ------
+        RecipeError
+            If a step does not exist or cannot be left out; see :meth:`can_be_left_out`.
+        """
+        recipe = self
+        for name in names:
+            recipe = recipe._without(name)
+        return recipe
+
+    def can_be_left_out(self, name: str) -> bool:
+        """Tell whether the recipe works without a step.
+
+        It does without a step that maps a video to a video, that only drops spots, or that gives a
+        table of its own beside landings and localizations; unless a parameter of another step
+        refers to it.
+        """
+        try:
+            self._without(name)
+        except RecipeError:
+            return False
+        return True
+
+    def to_toml(self) -> str:
+        """Write the recipe with every parameter; reading it back gives the same recipe."""
+        import tomli_w
+
+        document: dict[str, Any] = {
+            "description": self.description,
+            "stage": [
+                {
+                    "name": step.name,
+                    "use": step.stage.name,
+                    "input": list(step.inputs),
+                    "parameters": {p: toml_plain(v) for p, v in step.parameters.items()},
+                }
+                for step in self.steps
+            ],
+            "outputs": dict(self.outputs),
+        }
+        return tomli_w.dumps(document)
+
+    def _with_value(self, name: str, parameter: str, text: str) -> Recipe:
+        step = self.step(name)
+        if parameter not in step.stage.parameters:
+            step.stage.check({parameter: text}, label=name)  # raises, naming the nearest
+        candidates = [toml_value(text), text]
+        for i, value in enumerate(candidates):
+            changed = replace(step, parameters={**step.parameters, parameter: value})
+            recipe = replace(
+                self, steps=tuple(changed if s.name == name else s for s in self.steps)
+            )
+            try:
+                return _checked(recipe)
+            except RecipeError:
+                if i == len(candidates) - 1:
+                    raise
+        raise AssertionError
+
+    def _without(self, name: str) -> Recipe:
+        step = self.step(name)
+        needed = RecipeError(f"recipe {self.name}: stage {name} cannot be left out")
+        others = [s for s in self.steps if s.name != name]
+        referred = any(
+            isinstance(v, str) and v.startswith(f"@{name}.")
+            for s in others
+            for v in s.parameters.values()
+        )
+        beside = name not in {i for s in others for i in s.inputs} and not (
+            {o for o, s in self.outputs.items() if s == name} & {"landings", "localizations"}
+        )
+        instead = _taken_instead(step)
+        if referred or not others or not (beside or instead):
+            raise needed
+        outputs = {o: (instead or "" if s == name else s) for o, s in self.outputs.items()}
+        if beside:
+            outputs = {o: s for o, s in self.outputs.items() if s != name}
+        rewired = [
+            replace(s, inputs=tuple((instead or i) if i == name else i for i in s.inputs))
+            for s in others
+        ]
+        return _checked(replace(self, steps=tuple(rewired), outputs=outputs))
+
+    def _follow(self, value: Any, seen: tuple[str, ...]) -> Any:
+        if not (isinstance(value, str) and value.startswith("@")):
+            return value
+        if value in seen:
+            raise RecipeError(f"recipe {self.name}: {' -> '.join((*seen, value))} runs in a circle")
+        name, _, parameter = value[1:].partition(".")
+        step = self.step(name)
+        if parameter not in step.parameters:
+            known = nearest(parameter, step.parameters)
+            raise RecipeError(f"recipe {self.name}: {value!r} refers to nothing; {known}")
+        return self._follow(step.parameters[parameter], (*seen, value))
+
+
+def _taken_instead(step: Step) -> str:
+    """Name what may be taken in place of a step's output, empty if nothing can."""
+    kind = step.stage.output
+    if kind == "table" and not step.stage.entry.startswith(
+        "napari_uai.iscat.measure.spot_filters:"
+    ):
+        return ""
+    pairs = zip(step.stage.inputs, step.inputs, strict=False)
+    return next((name for wanted, name in pairs if wanted.kind == kind), "")
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    found = files("napari_uai.iscat.recipes").iterdir()
+    return sorted(f.name.removesuffix(".toml") for f in found if f.name.endswith(".toml"))
+
+
+def load_recipe(recipe: str | Path) -> Recipe:
+    """Load a recipe of the package by name, or from a TOML file.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such recipe or file, or it is not valid.
+    """
+    text = str(recipe)
+    if text in recipe_names():
+        source = (files("napari_uai.iscat.recipes") / f"{text}.toml").read_text("utf-8")
+        return parse_recipe(source, name=text)
+    if not text.endswith(".toml"):
+        raise RecipeError(
+            f"there is no recipe {text!r}; {nearest(text, recipe_names())} "
+            "(a recipe of your own is given as a file that ends in .toml)"
+        )
+    try:
+        source = Path(recipe).read_text("utf-8")
+    except FileNotFoundError:
+        raise RecipeError(f"recipe file {text} does not exist; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe file {text} cannot be read: {error}") from None
+    return parse_recipe(source, name=Path(recipe).stem)
+
+
+def parse_recipe(text: str, *, name: str) -> Recipe:
+    """Make a recipe from the text of a TOML file.
+
+    Parameters
+    ----------
+    text
+        As described at the top of this module.
+    name
+        What the recipe is called in messages and in the record of a run.
+
+    Raises
+    ------
+    RecipeError
+        If the text is not a valid recipe.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"recipe {name} is not valid TOML: {error}") from None
+    _only(document, ("description", "stage", "outputs"), f"recipe {name}")
+    entries = document.get("stage")
+    if not (isinstance(entries, list) and entries and all(isinstance(e, dict) for e in entries)):
+        raise RecipeError(f"recipe {name} has no stages; give each as a [[stage]] table")
+    steps: list[Step] = []
+    for entry in entries:
+        steps.append(_step(entry, before=steps[-1].name if steps else RECORDING, recipe=name))
+    outputs = document.get("outputs", {})
+    if not (isinstance(outputs, dict) and all(isinstance(v, str) for v in outputs.values())):
+        raise RecipeError(f'recipe {name}: write [outputs] as landings = "name of a stage"')
+    description = str(document.get("description", ""))
+    return _checked(Recipe(name, description, tuple(steps), outputs))
+
+
+def _step(entry: dict[str, Any], *, before: str, recipe: str) -> Step:
+    where = f"recipe {recipe}, stage {entry.get('name', entry.get('use', '?'))}"
+    _only(entry, ("name", "use", "input", "parameters"), where)
+    use, parameters = entry.get("use"), entry.get("parameters", {})
+    if not isinstance(use, str):
+        raise RecipeError(f'{where}: say which stage with use = "..."')
+    if not isinstance(parameters, dict):
+        raise RecipeError(f"{where}: parameters must be a table, [stage.parameters]")
+    inputs = entry.get("input", before)
+    inputs = [inputs] if isinstance(inputs, str) else inputs
+    if not (isinstance(inputs, list) and all(isinstance(i, str) for i in inputs)):
+        raise RecipeError(f"{where}: input must be the name of a stage or a list of names")
+    stage = catalogue.stage(use)
+    name = str(entry.get("name", use))
+    for parameter in parameters:
+        if parameter not in stage.parameters:
+            known = nearest(parameter, stage.parameters)
+            raise RecipeError(f"{where} has no parameter {parameter!r}; {known}")
+    defaults = {p.name: p.default for p in stage.parameters.values() if not p.required}
+    complete = {**defaults, **parameters}
+    ordered = {p: complete[p] for p in stage.parameters if p in complete}
+    return Step(name, stage, tuple(inputs), ordered)
+
+
+def _checked(recipe: Recipe) -> Recipe:
+    """Return the recipe with every value in its type.
+
+    Raises
+    ------
+    RecipeError
+        If inputs, values or outputs do not fit.
+    """
+    kinds: dict[str, Kind] = {RECORDING: "video"}
+    steps = []
+    for step in recipe.steps:
+        where = f"recipe {recipe.name}, stage {step.name}"
+        if step.name in kinds:
+            raise RecipeError(f"{where}: the name is taken; names must differ")
+        _check_inputs(step, kinds, where)
+        kinds[step.name] = step.stage.output
+        values = recipe.values(step.name)
+        steps.append(replace(step, parameters=_keep_references(step.parameters, values)))
+    for output, name in recipe.outputs.items():
+        if output not in OUTPUTS:
+            known = nearest(output, OUTPUTS)
+            raise RecipeError(f"recipe {recipe.name} has an unknown output {output!r}; {known}")
+        if kinds.get(name) != OUTPUTS[output]:
+            raise RecipeError(
+                f"recipe {recipe.name}: output {output} = {name!r} is no stage that gives a "
+                f"{OUTPUTS[output]}; {nearest(name, [n for n in kinds if kinds[n] == 'table'])}"
+            )
+    return replace(recipe, steps=tuple(steps))
+
+
+def _check_inputs(step: Step, kinds: Mapping[str, Kind], where: str) -> None:
+    wanted = step.stage.inputs
+    needed = sum(i.required for i in wanted)
+    if not needed <= len(step.inputs) <= len(wanted):
+        names = ", ".join(f"{i.name} ({i.kind})" for i in wanted)
+        raise RecipeError(f"{where} takes {names}; give {len(wanted)} names as input")
+    for name, expected in zip(step.inputs, wanted, strict=False):
+        if name not in kinds:
+            raise RecipeError(f"{where}: no stage {name!r} before it; {nearest(name, kinds)}")
+        if kinds[name] != expected.kind:
+            raise RecipeError(
+                f"{where}: input {expected.name} must be a {expected.kind}, "
+                f"but {name!r} gives a {kinds[name]}"
+            )
+
+
+def _keep_references(given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    def is_reference(value: Any) -> bool:
+        return isinstance(value, str) and value.startswith("@")
+
+    return {p: given[p] if is_reference(given.get(p)) else v for p, v in values.items()}
+
+
+def _only(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise RecipeError(f"{where} has an unknown key {key!r}; {nearest(key, known)}")

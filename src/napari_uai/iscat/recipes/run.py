@@ -1,0 +1,353 @@
+"""Running a recipe on a recording."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
+import pandas as pd
+
+from napari_uai.errors import CancelledError, NapariUaiError
+from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, load_recipe
+from napari_uai.monitor import SILENT, Monitor, overseen
+from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
+from napari_uai.videos.health import recording_problems
+from napari_uai.videos.offset import Offset
+from napari_uai.videos.recording import Recording, open_recording
+from napari_uai.videos.status_line import (
+    StatusReport,
+    find_status_line,
+    read_status_line,
+    remove_status_line,
+    status_report,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+ROLLING_AVERAGE = "dra"
+"""Name of the rolling-average stage in every recipe; ``frame`` of the results counts its frames."""
+
+LANDING_COLUMNS = (
+    "landing",
+    "frame",
+    "raw_frame",
+    "y",
+    "x",
+    "contrast",
+    "score",
+    "n_localizations",
+)
+"""First columns of the landings."""
+
+LOCALIZATION_COLUMNS = ("landing", "frame", "raw_frame", "y", "x")
+"""First columns of the localizations."""
+
+_BEFORE_STEPS = 0.02
+"""Share of the progress bar that a look at the whole recording takes."""
+
+_AXES = (
+    ("frame",),
+    ("y", "Fit_Y-Center"),
+    ("x", "Fit_X-Center"),
+)
+"""Columns that hold positions along frames, rows and columns."""
+
+Runnable: TypeAlias = Recording | Video | str | Path
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What a recipe made of a recording.
+
+    Attributes
+    ----------
+    recording, recipe
+        What was run on what.
+    videos
+        Lazy video of each step that gives one, and of ``recording``.
+    tables
+        Table of each step that gives one, in the coordinates of the video that the step saw.
+    origins
+        For each step: what to add to a position in its output to get frame, row and column of
+        the recording.
+    weights
+        SHA-256 of the weights of each step that has a network.
+    timings_s
+        Seconds per step. Videos are lazy: their work is done in, and counted with, the steps that
+        look at them.
+    problems
+        Warnings met on the way, one line each.
+    status
+        What the camera's counters say of dropped frames and missed triggers; None if the recording
+        has no status line.
+    """
+
+    recording: Recording
+    recipe: Recipe
+    videos: dict[str, Video] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    origins: dict[str, Offset] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    timings_s: dict[str, float] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    status: StatusReport | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Frames of each video and rows of each table."""
+        made: dict[str, Any] = {**self.videos, **self.tables}
+        return {name: len(made[name]) for name in self.origins}
+
+    @property
+    def landings(self) -> pd.DataFrame:
+        """One row per landing, strongest score first, numbered from 1.
+
+        ``frame`` counts in the rolling-average video, ``raw_frame`` in the file; ``y`` and ``x``
+        are px of the full input frame.
+        """
+        table = self._output("landings", LANDING_COLUMNS)
+        return _numbered(table, self._ranks())
+
+    @property
+    def localizations(self) -> pd.DataFrame:
+        """One row per found spot and frame, in the coordinates of :attr:`landings`.
+
+        ``landing`` is the landing that the spot belongs to, 0 if none.
+        """
+        table = _numbered(self._output("localizations", LOCALIZATION_COLUMNS), self._ranks())
+        return table.sort_values(["frame", "y", "x"], kind="stable", ignore_index=True)
+
+    @property
+    def candidates(self) -> pd.DataFrame | None:
+        """Events down to the weakest, surest first; None if the recipe does not keep them.
+
+        In the coordinates of :attr:`landings`, which are those of them that are sure enough.
+        """
+        if "candidates" not in self.recipe.outputs:
+            return None
+        return self._output("candidates", ("frame", "raw_frame", "y", "x"))
+
+    @property
+    def traces(self) -> pd.DataFrame | None:
+        """Contrast of each landing frame by frame; None if the recipe makes none."""
+        if "traces" not in self.recipe.outputs:
+            return None
+        return _numbered(self._output("traces", ("landing", "frame", "raw_frame")), self._ranks())
+
+    @property
+    def drift(self) -> pd.DataFrame | None:
+        """Drift of the stage by frame of the file; None if the recipe does not measure it."""
+        if "drift" not in self.recipe.outputs:
+            return None
+        return self._output("drift", ("raw_frame",)).drop(columns="frame", errors="ignore")
+
+    def table_in(self, table: str, video: str) -> pd.DataFrame:
+        """Return the table of a step in the coordinates of the video of another.
+
+        Parameters
+        ----------
+        table
+            Name of a step that gives a table.
+        video
+            Name of a step that gives a video, or ``recording``.
+        """
+        return shifted(self.tables[table], self.origins[table].minus(self.origins[video]))
+
+    def _output(self, output: str, first: tuple[str, ...]) -> pd.DataFrame:
+        """Give a result its frame, raw_frame and position in the full frame of the file."""
+        step = self.recipe.outputs.get(output)
+        if step is None:
+            return pd.DataFrame(columns=list(first))
+        table = self.table_in(step, RECORDING)
+        if "frame" in table.columns:
+            in_recording = np.rint(table["frame"].to_numpy(float)).astype(np.int64)
+            rolling = self.origins.get(ROLLING_AVERAGE, self.origins[step]).frames
+            table["frame"] = in_recording - rolling
+            table["raw_frame"] = in_recording + self.recording.first_frame
+        for column in first:
+            if column not in table.columns:
+                table[column] = pd.Series(dtype=float) if table.empty else np.nan
+        rest = [column for column in table.columns if column not in first]
+        return table[[*first, *rest]]
+
+    def _ranks(self) -> dict[Any, int]:
+        """Rank of each landing by its number in the tables of the steps, strongest first."""
+        table = self._output("landings", LANDING_COLUMNS)
+        order = table.sort_values(
+            ["score", "raw_frame", "y", "x"], ascending=[False, True, True, True], kind="stable"
+        )
+        return {landing: rank for rank, landing in enumerate(order["landing"], start=1)}
+
+
+def run_recipe(
+    recording: Runnable,
+    recipe: Recipe | str | Path = "matched",
+    *,
+    settings: Iterable[str] = (),
+    monitor: Monitor = SILENT,
+) -> RunResult:
+    """Put a recording through a recipe.
+
+    Parameters
+    ----------
+    recording
+        A recording, a video (frames, rows, columns) or the path of a file.
+    recipe
+        A recipe, the name of one or the path of a TOML file.
+    settings
+        Parameters that differ from the recipe's, as ``"dra.batch_size=500"``.
+    monitor
+        Progress and cancelling.
+
+    Returns
+    -------
+    RunResult
+        Tables and lazy videos; nothing is written.
+
+    Raises
+    ------
+    NapariUaiError
+        If the recording or a value does not fit; the message names the stage.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe)
+    recipe = recipe.with_settings(settings)
+    with overseen(monitor), _collected_warnings(monitor) as problems:
+        recording = _as_recording(recording)
+        result = RunResult(recording, recipe)
+        frames = frames_of(recording.video)
+        result.videos[RECORDING] = lazy_video(frames)
+        result.origins[RECORDING] = Offset()
+        status = _status(frames, monitor.part(0.0, _BEFORE_STEPS / 2))
+        untrusted = _untrusted(frames, monitor.part(_BEFORE_STEPS / 2, _BEFORE_STEPS))
+        for step, part in _parts(recipe, monitor.part(_BEFORE_STEPS, 1.0)):
+            started = time.perf_counter()
+            _run_step(result, step, part)
+            result.timings_s[step.name] = time.perf_counter() - started
+        monitor.update(1.0, "done")
+    problems[:0] = untrusted
+    if status is not None and not status.complete:
+        problems.insert(0, status.text)
+    return replace(result, problems=(*recording.problems, *problems), status=status)
+
+
+def progress_of_steps(recipe: Recipe, fraction: float) -> dict[str, float]:
+    """Return how much of each step is done (0 to 1) when :func:`run_recipe` tells ``fraction``."""
+    done = (fraction - _BEFORE_STEPS) / (1 - _BEFORE_STEPS)
+    return {
+        step.name: float(np.clip((done - start) / max(end - start, 1e-12), 0, 1))
+        for step, start, end in _shares(recipe)
+    }
+
+
+def shifted(table: pd.DataFrame, offset: Offset) -> pd.DataFrame:
+    """Return a table with its positions moved by frames, rows and columns."""
+    table = table.copy()
+    for columns, amount in zip(_AXES, offset, strict=True):
+        for column in columns:
+            if amount and column in table.columns:
+                table[column] = table[column] + amount
+    return table
+
+
+def _run_step(result: RunResult, step: Step, monitor: Monitor) -> None:
+    stage, values = step.stage, result.recipe.values(step.name)
+    video = next((n for n in step.inputs if n in result.videos), None)
+    origin = result.origins[video or step.inputs[0]]
+    inputs = [
+        result.videos[name]
+        if name in result.videos
+        else shifted(result.tables[name], result.origins[name].minus(origin))
+        for name in step.inputs
+    ]
+    monitor.update(0.0)
+    extra = {"monitor": monitor} if stage.takes_monitor else {}
+    try:
+        if stage.checksum is not None:
+            result.weights[step.name] = stage.checksum(values["weights"])
+        made = stage.function(*inputs, **values, **extra)
+        if stage.origin is not None and video is not None:
+            origin = origin.plus(Offset(*stage.origin(result.videos[video], values)))
+    except CancelledError:
+        raise
+    except NapariUaiError as error:
+        raise type(error)(f"stage {step.name}: {error}") from error
+    result.origins[step.name] = origin
+    if stage.output == "table":
+        result.tables[step.name] = made
+    else:
+        result.videos[step.name] = made
+
+
+def _status(frames: Frames, monitor: Monitor) -> StatusReport | None:
+    """Read the counters of the camera, if there are any."""
+    if find_status_line(lazy_video(frames)) is None:
+        return None
+    return status_report(read_status_line(lazy_video(frames), monitor=monitor))
+
+
+def _untrusted(frames: Frames, monitor: Monitor) -> list[str]:
+    """Say which frames and pixels are not to be trusted; the status line is no picture."""
+    video = lazy_video(frames)
+    picture = video if find_status_line(video) is None else remove_status_line(video)
+    return recording_problems(picture, monitor=monitor)
+
+
+def _parts(recipe: Recipe, monitor: Monitor) -> Iterator[tuple[Step, Monitor]]:
+    """Share the progress bar among the steps; lazy ones take next to nothing of it."""
+    for step, start, end in _shares(recipe):
+        yield step, monitor.part(start, end, step.stage.title)
+
+
+def _shares(recipe: Recipe) -> Iterator[tuple[Step, float, float]]:
+    weights = [
+        1.0 if s.stage.takes_monitor or s.stage.output == "table" else 0.02 for s in recipe.steps
+    ]
+    ends = np.cumsum(weights) / sum(weights)
+    for step, weight, end in zip(recipe.steps, weights, ends, strict=True):
+        yield step, float(end - weight / sum(weights)), float(end)
+
+
+def _as_recording(recording: Runnable) -> Recording:
+    if isinstance(recording, Recording):
+        return recording
+    if isinstance(recording, (str, Path)):
+        return open_recording(recording)
+    return Recording(recording)
+
+
+def _numbered(table: pd.DataFrame, ranks: Mapping[Any, int]) -> pd.DataFrame:
+    """Give landings their rank as number, and order by it where a row is a landing."""
+    numbers = [ranks.get(landing, 0) for landing in table["landing"]]
+    table = table.assign(landing=np.array(numbers, np.int64))
+    return table.sort_values("landing", kind="stable", ignore_index=True)
+
+
+_COLLECTING = threading.Lock()
+
+
+@contextmanager
+def _collected_warnings(monitor: Monitor) -> Iterator[list[str]]:
+    """Collect warnings as one line each.
+
+    Python's filters of warnings are one for all threads, so runs take turns; each run uses all
+    cores anyway.
+    """
+    while not _COLLECTING.acquire(timeout=0.1):
+        monitor.update(0.0, "waiting for another run")
+    problems: list[str] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            yield problems
+            lines = [" ".join(str(w.message).split()) for w in caught]
+            problems += cast("list[str]", list(dict.fromkeys(lines)))
+    finally:
+        _COLLECTING.release()

@@ -1,0 +1,1 @@
+"""Candidates rescored by a small network."""

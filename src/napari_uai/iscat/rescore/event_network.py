@@ -1,0 +1,229 @@
+"""A small network that looks at an event and tells how much more like a landing it is than chance.
+
+Two convolutional branches see the views of an event
+(:mod:`~napari_uai.iscat.rescore.event_patches`): its images before and
+after, and the courses at its place; a third takes figures. What comes out is added to half the squared score, so that the network learns corrections of the step detector. It
+is small enough for numpy; ``tools/train_rescoring.py`` trains it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from napari_uai.errors import WeightsError
+from napari_uai.iscat.rescore.event_patches import COURSES, FIGURES, IMAGES, REACH, SIDE, EventViews
+from napari_uai.iscat.rescore.safe_arrays import packed_arrays, unpacked_arrays
+from napari_uai.monitor import checkpoint
+
+Array32: TypeAlias = npt.NDArray[np.float32]
+
+FORMAT = "napari-uai step rescoring 1"
+"""First entry of a description; changes when a reader has to know."""
+
+PACKAGED = "packaged"
+
+IMAGE_LAYERS = ((1, 1), (3, 1), (3, 2), (3, 2))
+"""Kernel and stride of the convolutions over images, each padded by half its kernel."""
+
+COURSE_LAYERS = ((7, 2), (5, 2), (5, 2), (5, 2))
+SEEN = 32
+HIDDEN = 48
+CHANNELS = 16
+
+FIGURE_LIMIT = 4.0
+"""Figures farther than this many standard deviations from usual count as that far."""
+
+EVENTS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class EventNetwork:
+    """The network with its weights.
+
+    Attributes
+    ----------
+    arrays
+        Weights by name; see :func:`shapes`. ``base`` holds the factor of half the squared score,
+        an offset, and the log odds of a true event in training, which are taken off again.
+    trained
+        What it was trained on, and how well.
+    sha256
+        Of the file; empty if it was not read from one.
+    """
+
+    arrays: Mapping[str, Array32]
+    trained: Mapping[str, Any]
+    sha256: str = ""
+
+    def evidence(self, views: EventViews) -> npt.NDArray[np.float64]:
+        """Return the log of how much likelier each event is among true ones than among others."""
+        parts = []
+        for i in range(0, len(views), EVENTS_AT_ONCE):
+            checkpoint()
+            some = slice(i, i + EVENTS_AT_ONCE)
+            parts.append(
+                self._evidence(views.images[some], views.courses[some], views.figures[some])
+            )
+        return np.concatenate(parts).astype(np.float64) if parts else np.zeros(0)
+
+    def _evidence(self, images: Array32, courses: Array32, figures: Array32) -> Array32:
+        w = self.arrays
+        # Strong events would drown the details: linear for weak signals, logarithmic for strong.
+        seen = np.arcsinh(images / 2)
+        for i, (kernel, stride) in enumerate(IMAGE_LAYERS):
+            seen = _relu(_convolved(seen, w, f"images.{i}", stride, (kernel // 2, kernel // 2)))
+        followed = courses[:, :, None]
+        for i, (kernel, stride) in enumerate(COURSE_LAYERS):
+            followed = _relu(_convolved(followed, w, f"courses.{i}", stride, (0, kernel // 2)))
+        told = (figures - w["figures.mean"]) / w["figures.deviation"]
+        both = [
+            _linear(seen.reshape(len(seen), -1), w, "images.out"),
+            _linear(followed.reshape(len(followed), -1), w, "courses.out"),
+            np.clip(told, -FIGURE_LIMIT, FIGURE_LIMIT),
+        ]
+        hidden = _relu(_linear(np.concatenate(both, axis=1), w, "head.0"))
+        hidden = _relu(_linear(hidden, w, "head.1"))
+        slope, offset, prior = w["base"]
+        correction = _linear(hidden, w, "head.2")[:, 0]
+        return np.asarray(correction + slope * figures[:, 0] ** 2 / 2 + offset - prior)
+
+
+def shapes(channels: int = CHANNELS) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every array of the network."""
+    out: dict[str, tuple[int, ...]] = {}
+    for name, layers, inputs in (
+        ("images", IMAGE_LAYERS, IMAGES),
+        ("courses", COURSE_LAYERS, COURSES),
+    ):
+        size = SIDE if name == "images" else 2 * REACH
+        rows = inputs
+        for i, (kernel, stride) in enumerate(layers):
+            window = (kernel, kernel) if name == "images" else (1, kernel)
+            out[f"{name}.{i}.weight"] = (channels, rows, *window)
+            out[f"{name}.{i}.bias"] = (channels,)
+            rows, size = channels, -(-size // stride)
+        n = channels * (size**2 if name == "images" else size)
+        out |= {f"{name}.out.weight": (SEEN, n), f"{name}.out.bias": (SEEN,)}
+    widths = 2 * SEEN + len(FIGURES), HIDDEN, HIDDEN, 1
+    for i in range(3):
+        out |= {f"head.{i}.weight": (widths[i + 1], widths[i]), f"head.{i}.bias": (widths[i + 1],)}
+    return out | {
+        "figures.mean": (len(FIGURES),),
+        "figures.deviation": (len(FIGURES),),
+        "base": (3,),
+    }
+
+
+def save_event_network(
+    arrays: Mapping[str, Array32], path: str | Path, *, trained: Mapping[str, Any]
+) -> Path:
+    """Write weights as ``NAME.safetensors`` and what is to be known of them as ``NAME.json``."""
+    target = Path(path)
+    data = packed_arrays(arrays)
+    description = {
+        "format": FORMAT,
+        "channels": len(arrays["images.0.bias"]),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "trained": dict(trained),
+    }
+    target.write_bytes(data)
+    target.with_suffix(".json").write_text(
+        json.dumps(description, indent=1) + "\n", encoding="utf-8"
+    )
+    return target
+
+
+def load_event_network(weights: str | Path = PACKAGED) -> EventNetwork:
+    """Read the network that comes with the package, or another.
+
+    Parameters
+    ----------
+    weights
+        ``packaged``, or the path of a .safetensors file with its description beside it.
+
+    Raises
+    ------
+    WeightsError
+        If a file is missing, broken, changed or of another architecture.
+    """
+    if str(weights) == PACKAGED:
+        return _packaged()
+    source = Path(weights)
+    return _checked(_read(source), _read(source.with_suffix(".json")), str(source))
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> EventNetwork:
+    folder = files("napari_uai.iscat.rescore") / "weights"
+    data, text = ((folder / f"rescoring.{ending}").read_bytes() for ending in _ENDINGS)
+    return _checked(data, text, "rescoring.safetensors")
+
+
+_ENDINGS = ("safetensors", "json")
+
+
+def _checked(data: bytes, text: bytes, source: str) -> EventNetwork:
+    try:
+        description = json.loads(text)
+    except ValueError as error:
+        raise WeightsError(
+            f"{source}: its description is no JSON ({error}); get both anew"
+        ) from None
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise WeightsError(f"{source}: not weights for the rescoring of steps ({FORMAT!r})")
+    try:
+        arrays = unpacked_arrays(data)
+    except WeightsError as error:
+        raise WeightsError(f"{source}: {error}") from None
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != description.get("sha256"):
+        raise WeightsError(
+            f"{source}: not the file that its description tells of (the checksum differs); get "
+            "both anew"
+        )
+    channels = description.get("channels")
+    wanted = shapes(channels) if isinstance(channels, int) else {}
+    if wanted != {name: array.shape for name, array in arrays.items()}:
+        raise WeightsError(f"{source}: weights of another architecture; use those of this version")
+    return EventNetwork(arrays, description.get("trained", {}), digest)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: cannot be read ({error.strerror or error}); give 'packaged' or the path of "
+            "trained weights"
+        ) from None
+
+
+def _convolved(
+    images: Array32, w: Mapping[str, Array32], name: str, stride: int, pad: tuple[int, int]
+) -> Array32:
+    """Convolve (n, inputs, rows, columns); a single row is not thinned out."""
+    kernel, bias = w[f"{name}.weight"], w[f"{name}.bias"]
+    padded = np.pad(images, ((0, 0), (0, 0), *((p, p) for p in pad)))
+    windows = sliding_window_view(padded, kernel.shape[2:], axis=(2, 3))
+    down = stride if images.shape[2] > 1 else 1
+    out = np.tensordot(windows[:, :, ::down, ::stride], kernel, axes=((1, 4, 5), (1, 2, 3)))
+    return np.moveaxis(out + bias, -1, 1)
+
+
+def _linear(values: Array32, w: Mapping[str, Array32], name: str) -> Array32:
+    return np.asarray(values @ w[f"{name}.weight"].T + w[f"{name}.bias"])
+
+
+def _relu(values: Array32) -> Array32:
+    return np.maximum(values, 0)

@@ -1,0 +1,392 @@
+"""What is to be seen around an event: before and after it, at its place and about it.
+
+Each event is cut out of the same binned, background-free frames in which the step detector found
+it, turned so that its step is upwards and scaled so that white noise has unit variance and the
+point-spread function one width. All other sure events are taken out first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.ndimage import map_coordinates
+
+from napari_uai.iscat.correct.moving_background import MovingBackground
+from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
+from napari_uai.iscat.detect.steps.background import (
+    matched_filter,
+    measured_psf,
+    prepared,
+    starting_psf,
+)
+from napari_uai.iscat.detect.steps.detector import REAL_FROM
+from napari_uai.iscat.detect.steps.false_alarms import weak_decay
+from napari_uai.iscat.detect.steps.parts import Part, recording_parts
+from napari_uai.iscat.detect.steps.pursuit import Step
+from napari_uai.monitor import SILENT, Monitor, checkpoint
+from napari_uai.videos.frames import Frames
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Views32: TypeAlias = npt.NDArray[np.float32]
+HALF = 7
+
+UNIT_SIGMA = 1.7
+"""Pixels of a view are this part of the point-spread function's width, whatever the camera's."""
+
+WINDOWS = (0, 1, 2, 4, 8, 16, 32, 64, 10**6)
+"""Bins between whose ends, counted from the step, a view averages."""
+
+REACH = 64
+"""Bins of a course to either side of the step."""
+
+BASELINE = 20
+"""Bins to either side whose mean is the zero of a view."""
+
+RING = (3.5, 7.0)
+SAME_PLACE = 3.2
+NEAR = 7.0
+SURE = 6.0
+SIDE = 2 * HALF + 1
+IMAGES = 2 * (len(WINDOWS) - 1)
+COURSES = 6
+
+FIGURES = (
+    "score",
+    "statistic",
+    "log time error",
+    "batches before",
+    "batches after",
+    "sigmas to the edge",
+    "events here",
+    "sure events here",
+    "events here and now",
+    "events near",
+    "events near and now",
+    "sure events near",
+    "log density",
+    "log sure density",
+    "decay",
+    "usual statistic",
+    "log share of sign",
+    "strongest here",
+    "log change",
+    "log change of place",
+    "log change of size",
+    "log change around",
+    "usual change",
+    "usual change of place",
+)
+"""What is told of each event in a number; distances in sigma, *now* is within half a batch."""
+
+
+@dataclass(frozen=True)
+class EventViews:
+    """Views of n events.
+
+    Attributes
+    ----------
+    images
+        (n, 16, 15, 15): sums over windows of bins before and after the step in turn, growing from
+        1 bin to all, over the root of the number of bins.
+    courses
+        (n, 6, 128): over the bins about the step, amplitude of the point-spread function, of its
+        derivatives along rows and columns, and of its Laplacian; mean of a ring around; and
+        whether the recording has that bin.
+    figures
+        (n, 24): see ``FIGURES``.
+    """
+
+    images: Views32
+    courses: Views32
+    figures: Views32
+
+    def __len__(self) -> int:
+        return len(self.figures)
+
+
+def event_views(
+    events: pd.DataFrame,
+    frames: Frames,
+    *,
+    batch_size: int,
+    sigma_px: float,
+    drift_order: int,
+    tile_px: int,
+    monitor: Monitor = SILENT,
+) -> EventViews:
+    """Cut events out of the recording in which they were found.
+
+    Parameters
+    ----------
+    events
+        Table of :func:`~napari_uai.iscat.detect.steps.detector.detect_steps`.
+    frames
+        Frames normalised by power, as they went into it.
+    batch_size, sigma_px, drift_order, tile_px
+        As they went into it.
+    monitor
+        Progress and cancelling, once per event.
+    """
+    images = np.zeros((len(events), IMAGES, SIDE, SIDE), np.float32)
+    courses = np.zeros((len(events), COURSES, 2 * REACH), np.float32)
+    psf = starting_psf("fitted", sigma_px)
+    parts = list(recording_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
+    read = np.empty(0)
+    for i, part in enumerate(parts):
+        if i == 0 or part.bins != parts[i - 1].bins:  # the tiles of a segment share one reading
+            read = part.read_segment(monitor)
+        mine = _owned(part, events)
+        if mine.any():
+            window = _Window.of(part, part.tile_of(read), events, psf, sigma_px, drift_order)
+            chosen = np.flatnonzero(mine)
+            for n, j in enumerate(chosen):
+                images[j], courses[j] = window.view(int(j))
+                monitor.update((i + (n + 1) / len(chosen)) / len(parts), "views of events")
+        monitor.update((i + 1) / len(parts), "views of events")
+    figures = _figures(events, courses, frames.shape, batch_size, sigma_px)
+    return EventViews(images, courses, figures)
+
+
+def _owned(part: Part, events: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Tell which events a part owns; those on a border both do, and the later part shows them."""
+    own = np.ones(len(events), bool)
+    for name, scale, (low, high) in (
+        ("frame", part.binned.bin_size, part.own_bins),
+        ("y", 1, part.own_rows),
+        ("x", 1, part.own_columns),
+    ):
+        place = events[name].to_numpy(float) / scale
+        own &= (place >= low - 1) & (place < high + 1)
+    return own
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The frames of one part without background and sure events, and what it takes to cut.
+
+    Attributes
+    ----------
+    rest
+        (bins, rows, columns), white noise of unit variance.
+    first, y, x, contrast
+        Of all events of the recording, in this part's coordinates.
+    shown
+        Which of them were taken out of ``rest``.
+    """
+
+    rest: Array
+    root_weights: Array
+    psf: PointSpreadFunction
+    spacing: float
+    templates: Array
+    first: npt.NDArray[np.int64]
+    y: Array
+    x: Array
+    contrast: Array
+    shown: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls,
+        part: Part,
+        binned: Array,
+        events: pd.DataFrame,
+        psf: PointSpreadFunction,
+        sigma_px: float,
+        drift_order: int,
+    ) -> _Window:
+        background, relative = prepared(binned, drift_order)
+        n_bins, rows, columns = relative.shape
+        bins = events["frame"].to_numpy(float) / part.binned.bin_size - part.bins[0]
+        y = events["y"].to_numpy(float) - part.rows[0]
+        x = events["x"].to_numpy(float) - part.columns[0]
+        first = np.clip(np.rint(bins).astype(np.int64), 1, n_bins - 1)
+        shown = (bins >= 1) & (bins <= n_bins - 1) & (events["score"].to_numpy(float) >= REAL_FROM)
+        shown &= (y >= 0) & (y <= rows - 1) & (x >= 0) & (x <= columns - 1)
+        contrast = events["contrast"].to_numpy(float)
+        statistic = contrast / events["contrast_error"].to_numpy(float)
+        psf = _measured(background, relative, psf, first, y, x, contrast, statistic, shown)
+        model = np.zeros_like(relative)
+        for i in np.flatnonzero(shown):
+            (r, c), image = psf.at(y[i], x[i], (rows, columns))
+            model[first[i] :, r, c] += contrast[i] / psf.peak * image
+        root = np.sqrt(background.weights)
+        rest = background.subtract(relative - model)[0] * root
+        spacing = sigma_px / UNIT_SIGMA
+        return cls(rest, root, psf, spacing, _templates(psf, spacing), first, y, x, contrast, shown)
+
+    def view(self, i: int) -> tuple[Array, Array]:
+        """Return images and courses of event i."""
+        shape = self.rest.shape[1:]
+        along_rows, rows = _resampling(self.y[i], shape[0], self.spacing)
+        along_columns, columns = _resampling(self.x[i], shape[1], self.spacing)
+        here = self.rest[:, rows, columns]
+        first = int(self.first[i])
+        if self.shown[i]:
+            whole = np.zeros(shape)
+            (r, c), image = self.psf.at(self.y[i], self.x[i], (shape[0], shape[1]))
+            whole[r, c] = self.contrast[i] / self.psf.peak * image
+            here = here.copy()
+            here[first:] += (whole * self.root_weights)[rows, columns]
+        cube = along_rows @ here @ along_columns.T
+        # A coarser grid gathers the light of more pixels: white noise keeps its strength per area.
+        cube *= np.sign(self.contrast[i]) * self.spacing
+        before, after = cube[max(first - BASELINE, 0) : first], cube[first : first + BASELINE]
+        cube -= (before.mean(axis=0) + after.mean(axis=0)) / 2
+        return _windows(cube, first), _courses(cube, first, self.templates)
+
+
+def _measured(
+    background: MovingBackground,
+    relative: Array,
+    psf: PointSpreadFunction,
+    first: npt.NDArray[np.int64],
+    y: Array,
+    x: Array,
+    contrast: Array,
+    statistic: Array,
+    sure: npt.NDArray[np.bool_],
+) -> PointSpreadFunction:
+    _, gain = matched_filter(relative[:1], background.weights, psf)
+    residual, _ = background.subtract(relative)
+    steps = [
+        Step(
+            int(first[i]) - 1,
+            0.0,
+            y[i],
+            x[i],
+            statistic[i],
+            contrast[i] / psf.peak * gain[round(y[i]), round(x[i])],
+        )
+        for i in np.flatnonzero(sure)
+    ]
+    return measured_psf(psf, steps, residual, background.weights, gain)
+
+
+def _resampling(centre: float, n: int, spacing: float) -> tuple[Array, slice]:
+    """Matrix that takes samples about a place by cubic convolution, and the pixels it needs.
+
+    Keys 1981, doi:10.1109/TASSP.1981.1163711; 0 outside the field.
+    """
+    at = centre + spacing * np.arange(-HALF, HALF + 1)
+    distance = np.abs(at[:, None] - np.arange(n))
+    inner = 1.5 * distance**3 - 2.5 * distance**2 + 1
+    outer = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+    matrix = np.where(distance <= 1, inner, np.where(distance < 2, outer, 0))
+    used = np.flatnonzero(matrix.any(axis=0))
+    pixels = slice(int(used[0]), int(used[-1]) + 1)
+    return matrix[:, pixels], pixels
+
+
+def _templates(psf: PointSpreadFunction, spacing: float) -> Array:
+    """Return images of unit norm: a point, its move along rows and columns, its growth, a ring."""
+    offsets = np.arange(-HALF, HALF + 1) * spacing + psf.radius
+    grid = np.stack(np.meshgrid(offsets, offsets, indexing="ij")).reshape(2, -1)
+    point = map_coordinates(psf.image, grid, order=3).reshape(SIDE, SIDE)
+    rows, columns = (np.asarray(np.gradient(point, axis=axis)) for axis in (0, 1))
+    growth = np.asarray(np.gradient(rows, axis=0)) + np.asarray(np.gradient(columns, axis=1))
+    steps = np.arange(-HALF, HALF + 1)
+    distance = np.hypot(steps[:, None], steps[None])
+    ring = ((distance > RING[0]) & (distance <= RING[1])).astype(float)
+    point, rows, columns = (np.asarray(i / np.linalg.norm(i)) for i in (point, rows, columns))
+    out: list[Array] = [point, rows, columns]
+    for image in (growth, ring):
+        rest: Array = image
+        for other in out:
+            rest = rest - other * float(np.sum(rest * other))
+        out.append(np.asarray(rest / max(float(np.linalg.norm(rest)), 1e-12)))
+    return np.stack(out)
+
+
+def _windows(cube: Array, first: int) -> Array:
+    images = []
+    for near, far in pairwise(WINDOWS):
+        before = cube[max(first - far, 0) : max(first - near, 0)]
+        after = cube[first + near : first + far]
+        images += [part.sum(axis=0) / np.sqrt(max(len(part), 1)) for part in (before, after)]
+    return np.stack(images)
+
+
+def _courses(cube: Array, first: int, templates: Array) -> Array:
+    courses = np.zeros((COURSES, 2 * REACH))
+    low, high = max(first - REACH, 0), min(first + REACH, len(cube))
+    there = slice(low - first + REACH, high - first + REACH)
+    pixels = cube[low:high].reshape(high - low, -1)
+    courses[:-1, there] = templates.reshape(len(templates), -1) @ pixels.T
+    courses[-1, there] = 1
+    return courses
+
+
+def _figures(
+    events: pd.DataFrame,
+    courses: Views32,
+    shape: tuple[int, int, int],
+    batch_size: int,
+    sigma_px: float,
+) -> Views32:
+    n = len(events)
+    score, frame, y, x, contrast = (
+        events[name].to_numpy(float) for name in ("score", "frame", "y", "x", "contrast")
+    )
+    batch = frame / batch_size
+    statistic = np.abs(contrast / events["contrast_error"].to_numpy(float))
+    edge = np.minimum.reduce([y, x, shape[1] - 1 - y, shape[2] - 1 - x]) / sigma_px
+    volume = shape[0] / batch_size * shape[1] * shape[2] / sigma_px**2
+    sure, bright = score >= SURE, contrast > 0
+    n_same = np.where(bright, np.sum(sure & bright), np.sum(sure & ~bright))
+    change, place, size, around = _changes(courses)
+    *company, strongest_here = _company(score, batch, y / sigma_px, x / sigma_px)
+    everywhere = [
+        np.log(1e3 * n / volume + 1e-3),
+        np.log(1e3 * max(int(np.sum(score >= REAL_FROM)), 1) / volume),
+        weak_decay(score),
+        float(np.median(statistic[sure])) if sure.any() else 8.0,
+    ]
+    columns = [
+        score,
+        statistic,
+        np.log(events["frame_error"].to_numpy(float) / batch_size),
+        np.minimum(batch, 3),
+        np.minimum(shape[0] / batch_size - batch, 3),
+        np.minimum(edge, 8),
+        *company,
+        *(np.full(n, value) for value in everywhere),
+        np.log((n_same + 1) / (np.sum(sure) + 2)),
+        strongest_here,
+        change,
+        place,
+        size,
+        around,
+        np.full(n, np.median(change) if n else 0.0),
+        np.full(n, np.median(place) if n else 0.0),
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _changes(courses: Views32) -> tuple[Array, Array, Array, Array]:
+    """Log of the standard deviation of the courses: amplitude, place, size, ring."""
+    of = np.asarray(courses, np.float64)
+    spread = of[:, 0].std(axis=1), of[:, 1:3].std(axis=(1, 2)), of[:, 3].std(1), of[:, 4].std(1)
+    change, place, size, around = (np.log(np.maximum(s, 1e-6)) for s in spread)
+    return change, place, size, around
+
+
+def _company(score: Array, batch: Array, y: Array, x: Array) -> list[Array]:
+    """Log of one more than the number of other events about each, and the strongest here."""
+    counts = np.zeros((7, len(score)))
+    for i in range(len(score)):
+        distance = np.hypot(y - y[i], x - x[i])
+        now = np.abs(batch - batch[i]) < 0.5
+        others = np.arange(len(score)) != i
+        here, near = others & (distance < SAME_PLACE), others & (distance < NEAR)
+        real = score >= REAL_FROM
+        groups = here, here & real, here & now, near, near & now, near & real
+        checkpoint()
+        counts[:6, i] = [np.log1p(group.sum()) for group in groups]
+        counts[6, i] = score[here].max(initial=0)
+    return list(counts)

@@ -1,0 +1,125 @@
+"""Rescoring: the step detector's candidates, weighed anew by a network that has seen many.
+
+The step detector assumes that a background is one Gaussian process, or slow change at some places.
+A vesicle that diffuses past, a membrane that undulates, a scatterer that comes into focus are
+neither: they make steps that look wrong only in detail (they move, they do not stay, they grow).
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import expit, logit
+
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.correct.moving_background import DriftOrder, check_order
+from napari_uai.iscat.detect.steps.detector import TilePx
+from napari_uai.iscat.parameters import BatchSize, SigmaPx
+from napari_uai.iscat.rescore.event_network import PACKAGED, load_event_network
+from napari_uai.iscat.rescore.event_patches import event_views
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.videos.frames import Video, frames_of
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+EVIDENCE_AT_ZERO = 6.0
+"""So that an event that speaks as much for a landing as against it has a score of 3.5."""
+
+ROUNDS = 100
+
+SHARE_FLOOR = 0.01
+"""True events that are expected where there is no evidence of any."""
+
+NEEDED = ("frame", "y", "x", "contrast", "score", "contrast_error", "frame_error")
+
+
+def rescore_steps(
+    events: pd.DataFrame,
+    video: Video,
+    *,
+    batch_size: BatchSize = 500,
+    sigma_px: SigmaPx = 1.7,
+    drift_order: DriftOrder = 3,
+    tile_px: TilePx = 96,
+    weights: str = PACKAGED,
+    monitor: Monitor = SILENT,
+) -> pd.DataFrame:
+    """Weigh detected steps anew by what is seen around them.
+
+    Parameters
+    ----------
+    events
+        Table of ``detect_steps``, down to weak candidates.
+    video
+        The video in which they were detected.
+    batch_size, sigma_px, drift_order, tile_px
+        As they were given to ``detect_steps``.
+    weights
+        ``packaged``: those that come with napari-uai, trained on simulated recordings of many
+        kinds; or the path of others (.safetensors).
+    monitor
+        Progress and cancelling, once per event.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The events, strongest first, with a new ``score`` (in standard deviations of a Gaussian of
+        the same evidence) and ``expected_false``; ``step_score`` is the earlier score.
+
+    Raises
+    ------
+    BadValueError
+        If a column is missing, or a parameter is out of its limits.
+    WeightsError
+        If the weights cannot be used.
+    """
+    check_order(drift_order)
+    if sigma_px <= 0 or tile_px < 32 or batch_size < 1:
+        raise BadValueError("sigma_px and batch_size are positive, tile_px is at least 32")
+    missing = set(NEEDED) - set(events.columns)
+    if missing:
+        raise BadValueError(f"the table lacks {', '.join(sorted(missing))}: give detected steps")
+    network = load_event_network(weights)
+    views = event_views(
+        events,
+        frames_of(video),
+        batch_size=batch_size,
+        sigma_px=sigma_px,
+        drift_order=drift_order,
+        tile_px=tile_px,
+        monitor=monitor,
+    )
+    evidence = network.evidence(views)
+    scored = events.assign(
+        step_score=events["score"],
+        score=score_of(evidence),
+        expected_false=false_by_evidence(evidence),
+    )
+    keys = (events[name].to_numpy(float) for name in ("x", "y", "frame"))
+    return scored.iloc[np.lexsort((*keys, -evidence))].reset_index(drop=True)
+
+
+def score_of(evidence: Array) -> Array:
+    """Return evidence as a score: half its square is the evidence above that of a score of 0."""
+    return np.asarray(np.sqrt(2 * np.maximum(evidence + EVIDENCE_AT_ZERO, 0)))
+
+
+def false_by_evidence(evidence: Array) -> Array:
+    """Return how many of the events with at least as much evidence are expected to be false.
+
+    The share of true events is the recording's own: it is found by expectation maximisation from
+    the evidence of all events (Saerens, Latinne & Decaestecker 2002,
+    doi:10.1162/089976602753284446), so that few or many landings do not matter.
+    """
+    share = 0.5
+    for _ in range(ROUNDS):
+        true = expit(evidence + logit(share))
+        share = float(np.clip((true.sum() + SHARE_FLOOR) / (len(true) + 1), 1e-9, 1 - 1e-9))
+    order = np.argsort(-evidence, kind="stable")
+    false = 1 - expit(evidence + logit(share))
+    out = np.empty(len(evidence))
+    out[order] = np.cumsum(false[order])
+    return out

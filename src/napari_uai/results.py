@@ -1,0 +1,145 @@
+"""A folder of results appears whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_uai.errors import OutputError
+from napari_uai.monitor import SILENT, Monitor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+_PACKAGES = (
+    "napari-uai",
+    "numpy",
+    "scipy",
+    "pandas",
+    "numba",
+    "dask",
+    "scikit-image",
+    "torch",
+    "trackpy",
+    "zarr",
+)
+_HASHED_AT_ONCE = 2**22
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as CSV: nine digits, the same bytes for the same numbers on any system."""
+    table.to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
+
+
+@contextmanager
+def results_folder(folder: str | Path, *, replaces: tuple[str, ...]) -> Iterator[Path]:
+    """Give a hidden folder whose files take their place in ``folder`` at the end.
+
+    Entering it makes the folder and proves that it can be written, before any long work is done.
+    On an error or when cancelled, nothing is left behind.
+
+    Parameters
+    ----------
+    folder
+        The final place.
+    replaces
+        Names that are taken away from it, if they are not made anew: they would tell of an
+        earlier run.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made or written.
+    """
+    folder = Path(folder)
+    made = _make(folder)
+    partial = None
+    try:
+        try:
+            partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        yield partial
+        _move(partial, folder, replaces)
+        made = []
+    finally:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+        for empty in made:
+            _remove_if_empty(empty)
+
+
+def checksum_of(path: Path, *, monitor: Monitor = SILENT) -> tuple[int, str]:
+    """Return size in bytes and SHA-256 of a file, or of all files of a folder in order."""
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    total = sum(file.stat().st_size for file in files)
+    digest, done = hashlib.sha256(), 0
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(_HASHED_AT_ONCE):
+                digest.update(block)
+                done += len(block)
+                monitor.update(done / max(total, 1), "checksum")
+    return total, digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this package, of Python and of what the numbers depend on."""
+    found = {"napari-uai": "0+unknown", "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found | {"system": f"{platform.system()} {platform.machine()}"}
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a folder; return the folders that did not exist, innermost first."""
+    missing = [p for p in (folder, *folder.parents) if not p.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    return missing
+
+
+def _move(partial: Path, folder: Path, replaces: tuple[str, ...]) -> None:
+    try:
+        for name in replaces:
+            if not (partial / name).exists():
+                (folder / name).unlink(missing_ok=True)
+        for name in sorted((p.name for p in partial.iterdir()), key=lambda n: (n == "run.json", n)):
+            (partial / name).replace(folder / name)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return
+
+
+def cannot_write(folder: Path, error: OSError) -> OutputError:
+    """Return the error of a folder that cannot be written: why, and what to do."""
+    reason = error.strerror or error
+    return OutputError(f"cannot write to {folder}: {reason}; choose another folder for the output")
+
+
+def plain_value(value: Any) -> Any:
+    """Return a value in a type that JSON has."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value)

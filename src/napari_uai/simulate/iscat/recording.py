@@ -1,0 +1,408 @@
+"""Recordings of particles that land on a surface under an iSCAT microscope, with known truth.
+
+The detected electrons of pixel r in frame t are
+
+    N(t, r) = N0 * v(r) * P(t) * (1 + rows(t, y)) * (1 + columns(t, x)) * B(t, r) * (1 + S(t, r))
+
+with N0 the mean number, v the illumination, P the laser's power, ``rows`` and ``columns`` the
+electronics' pattern, B the interference of a constant reference field with a speckle field that
+moves with the stage and whose phase focus and membrane turn, and S the sum of contrast times
+point-spread function over all particles that are present. *Contrast* is thus the relative change
+of intensity at the particle's centre, against the local background: what a differential rolling
+average shows of a landing, noise aside. Shot noise, bad pixels and the camera's rounding follow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.simulate.iscat.optics import Grid, particle_image, reference_field
+from napari_uai.simulate.iscat.status_line import status_lines
+from napari_uai.simulate.settings import RecordingSettings
+from napari_uai.simulate.trails.paths import ranged_paths, smooth_basis, smooth_paths, stage_path
+from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
+
+__all__ = [
+    "RecordingSettings",
+    "SimulatedFrames",
+    "SimulatedRecording",
+    "chunk_frames",
+    "simulate_recording",
+]
+Array: TypeAlias = npt.NDArray[Any]
+
+BLOCK = 50
+"""Frames between two knots at which the background is computed; linear in between.
+
+What wanders does so over hundreds of frames: 0.2 px in 6000 frames is 0.002 px per block, where a
+straight line is exact to 1e-7 of the intensity. Each block has its own random numbers, so that any
+frames can be made in any order and on any number of threads.
+"""
+
+GAUSSIAN_ELECTRONS = 1000.0
+"""From here on shot noise is drawn from a Gaussian: skewness below 0.03, five times faster."""
+
+_COLUMNS = ["raw_frame", "y", "x", "contrast", "snr", "kind"]
+
+
+@dataclass(frozen=True)
+class SimulatedRecording:
+    """A recording and what is true of it.
+
+    Attributes
+    ----------
+    video
+        uint16, (frames, rows, columns), status line included.
+    truth
+        One row per landing or take-off, in order of time: ``raw_frame`` (first frame in which the
+        particle is present, or gone), ``y``, ``x`` (px of the video's frame, at that time),
+        ``contrast`` (signed step of the relative intensity: a dark particle that leaves is a
+        positive step), ``snr`` (matched filter, one frame of the rolling average; not negative),
+        ``kind`` (``landing`` or ``takeoff``).
+    settings
+        What it was made from.
+    drift_px
+        (frames, 2): y and x position of the stage, px, starting at 0, 0.
+    """
+
+    video: npt.NDArray[np.uint16]
+    truth: pd.DataFrame
+    settings: RecordingSettings
+    drift_px: Array
+
+
+def simulate_recording(
+    settings: RecordingSettings, *, monitor: Monitor = SILENT
+) -> SimulatedRecording:
+    """Simulate a recording in memory.
+
+    Parameters
+    ----------
+    settings
+        What to simulate.
+    monitor
+        Progress and cancelling, once per chunk of frames.
+
+    Returns
+    -------
+    SimulatedRecording
+        Video, truth, settings and the path of the stage.
+    """
+    frames = SimulatedFrames(settings)
+    video = np.empty(frames.shape, np.uint16)
+
+    def fill(start: int, stop: int) -> None:
+        video[start:stop] = frames.read(start, stop)
+
+    for _ in map_chunks(fill, len(frames), chunk_frames(frames.shape), monitor=monitor):
+        pass
+    knots = np.arange(len(frames.shift)) * BLOCK
+    times = np.arange(len(frames))
+    drift = np.stack([np.interp(times, knots, frames.shift[:, i]) for i in range(2)], axis=1)
+    return SimulatedRecording(video, frames.truth, settings, drift)
+
+
+def chunk_frames(shape: tuple[int, int, int]) -> int:
+    """Return a chunk of whole blocks that suits the memory."""
+    return max(BLOCK, frames_per_chunk(shape) // BLOCK * BLOCK)
+
+
+class SimulatedFrames(Frames):
+    """The frames of a simulated recording, made when they are read.
+
+    Parameters
+    ----------
+    settings
+        What to simulate.
+
+    Attributes
+    ----------
+    truth
+        See :class:`SimulatedRecording`.
+    shift
+        Position of the stage at each knot, (knots, 2), y and x, px.
+    """
+
+    def __init__(self, settings: RecordingSettings) -> None:
+        self.settings = settings
+        self.shape = settings.file_shape
+        self.dtype = np.dtype(np.uint16)
+        self.name = f"simulated-{json.dumps(dataclasses.asdict(settings), sort_keys=True)}"
+        # a stream each, so that a change of the camera leaves the landings where they are
+        streams = np.random.SeedSequence(settings.seed, spawn_key=(0,)).spawn(4)
+        background, camera, particles, life = (np.random.default_rng(stream) for stream in streams)
+        self._draw_membrane(life)
+        self._draw_background(background)
+        self._add_vesicles(life)
+        self._draw_camera(camera)
+        self._draw_particles(particles)
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.uint16]:
+        """Make frames ``start`` to ``stop - 1``."""
+        out = np.empty((max(stop - start, 0), *self.shape[1:]), np.uint16)
+        for block in range(start // BLOCK, -(-stop // BLOCK)):
+            first, last = max(start, block * BLOCK), min(stop, (block + 1) * BLOCK)
+            made = self._block(block)
+            out[first - start : last - start] = made[first - block * BLOCK : last - block * BLOCK]
+        return out
+
+    def background(self, frame: float) -> Array:
+        """Return the expected relative intensity (rows, columns) without particles, mean near 1."""
+        knot = frame / BLOCK
+        low = min(int(knot), len(self.shift) - 2)
+        at = np.array([low + 1 - knot, knot - low])
+        shift, phase = at @ self.shift[low : low + 2], float(at @ self.phase[low : low + 2])
+        membrane = np.tensordot(at, self._membrane[low : low + 2], 1)
+        return self._background_at(shift, phase, membrane)
+
+    # what is drawn once -------------------------------------------------------------------------
+
+    def _draw_background(self, rng: np.random.Generator) -> None:
+        s = self.settings
+        knots = -(-s.frames // BLOCK) + 1
+        self.grid = Grid.around((s.rows, s.columns), s.sigma_px)
+        self._speckle = self.grid.speckle_spectrum(rng, s.sigma_px)
+        self._amplitudes = reference_field(s.speckle_contrast)
+        self.shift = stage_path(rng, knots, s.drift_px, s.drift_correlation / BLOCK)
+        self.phase = s.focus_rad * ranged_paths(rng, knots, 1, s.focus_correlation / BLOCK)[:, 0]
+        self._level = 1.0
+        self._level = float(self.background(s.frames / 2).mean())
+        y, x = np.ogrid[: s.rows, : s.columns]
+        corner = max(np.hypot(s.rows / 2, s.columns / 2), 1)
+        distance = np.hypot(y - (s.rows - 1) / 2, x - (s.columns - 1) / 2) / corner
+        self.illumination = 1 - s.illumination_drop * distance**2
+        self._draw_scatterers(rng, knots)
+
+    def _draw_scatterers(self, rng: np.random.Generator, knots: int) -> None:
+        s = self.settings
+        n = s.scatterers
+        correlation = s.scatterer_correlation / BLOCK
+        size = rng.uniform(*s.scatterer_contrast, n) * rng.choice([-1.0, 1.0], n)
+        place = rng.uniform(0, 1, (2, n)) * np.array([[s.rows - 1], [s.columns - 1]])
+        reach = np.where(np.arange(n) % 2 == 0, rng.uniform(*s.scatterer_wander_px, n), 0)
+        self._scatterer_y = place[0] + reach * (ranged_paths(rng, knots, n, correlation) - 0.5)
+        self._scatterer_x = place[1] + reach * (ranged_paths(rng, knots, n, correlation) - 0.5)
+        fade = np.where(np.arange(n) % 2 == 0, 1, ranged_paths(rng, knots, n, correlation))
+        self._scatterer_contrast = size * fade
+
+    def _draw_membrane(self, rng: np.random.Generator) -> None:
+        """Draw how the membrane undulates at the nodes of a coarse grid; (knots, nodes, nodes)."""
+        s = self.settings
+        knots = -(-s.frames // BLOCK) + 1
+        if s.membrane_rad == 0:
+            self._membrane = np.zeros((knots, 0, 0))
+            self._membrane_rows = np.zeros((s.rows, 0))
+            self._membrane_columns = np.zeros((s.columns, 0))
+            return
+        self._membrane_rows = smooth_basis(s.rows, s.membrane_px)
+        self._membrane_columns = smooth_basis(s.columns, s.membrane_px)
+        nodes = self._membrane_rows.shape[1], self._membrane_columns.shape[1]
+        paths = smooth_paths(rng, knots, nodes[0] * nodes[1], s.membrane_correlation / BLOCK)
+        self._membrane = s.membrane_rad * paths.reshape(knots, *nodes)
+
+    def _add_vesicles(self, rng: np.random.Generator) -> None:
+        """Let scatterers diffuse, and put them beside those that wander and fade."""
+        s = self.settings
+        n, knots = s.vesicles, len(self.shift)
+        size = rng.uniform(*s.vesicle_contrast, n) * rng.choice([-1.0, 1.0], n)
+        step = np.sqrt(2 * s.vesicle_diffusion * BLOCK)
+        places = []
+        for length in (s.rows - 1, s.columns - 1):
+            walk = np.cumsum(step * rng.standard_normal((knots, n)), axis=0)
+            unfolded = rng.uniform(0, length, n) + walk
+            places.append(length - np.abs(unfolded % (2 * length) - length))
+        self._scatterer_y = np.concatenate([self._scatterer_y, places[0]], axis=1)
+        self._scatterer_x = np.concatenate([self._scatterer_x, places[1]], axis=1)
+        still = np.broadcast_to(self._scatterer_contrast, (knots, s.scatterers))
+        all_sizes = [still, np.broadcast_to(size, (knots, n))]
+        self._scatterer_contrast = np.concatenate(all_sizes, axis=1)
+
+    def _draw_camera(self, rng: np.random.Generator) -> None:
+        s = self.settings
+        knots = len(self.shift)
+        self._power = 1 + s.laser_drift * (ranged_paths(rng, knots, 1, 1500 / BLOCK)[:, 0] - 0.5)
+        correlation = s.line_pattern_correlation / BLOCK
+        self._rows = s.line_pattern * smooth_paths(rng, knots, s.rows, correlation)
+        self._columns = s.line_pattern * smooth_paths(rng, knots, s.columns, correlation)
+        n = min(s.hot_pixels, s.rows * s.columns)
+        self.hot_pixels = np.stack(
+            np.divmod(rng.choice(s.rows * s.columns, n, replace=False), s.columns), axis=1
+        )
+        shot = np.sqrt(s.electrons)
+        self._hot_offset = rng.uniform(0, 0.3, n) * s.electrons
+        self._hot_noise = s.hot_pixel_noise * shot * rng.uniform(0.5, 1.5, n)
+        jump = np.where(np.arange(n) % 2 == 1, self._hot_noise, 0)
+        self._hot_jumps = [np.cumsum(rng.exponential(1000, s.frames // 250 + 10)) for _ in jump]
+        self._hot_jump = jump
+        gaps = rng.integers(1, max(s.frames, 2), s.dropped_frames)
+        self.image_count = np.arange(s.frames) + np.searchsorted(
+            np.sort(gaps), np.arange(s.frames), side="right"
+        )
+
+    def _draw_particles(self, rng: np.random.Generator) -> None:
+        s = self.settings
+        n = s.landings
+        leaves = rng.permutation(np.arange(n) < s.take_offs)
+        last = s.frames - s.batch_size - np.where(leaves, s.batch_size, 0)
+        self._lands = rng.integers(s.batch_size, np.maximum(last, s.batch_size) + 1, n)
+        soonest = self._lands + s.batch_size
+        takes_off = rng.integers(soonest, np.maximum(s.frames - s.batch_size, soonest) + 1, n)
+        self._leaves = np.where(leaves, takes_off, np.iinfo(np.int64).max // 2)
+        y = rng.uniform(s.margin_px, s.rows - 1 - s.margin_px, n)
+        x = rng.uniform(s.margin_px, s.columns - 1 - s.margin_px, n)
+        here = self._stage_at(self._lands)
+        self._y, self._x = y - here[:, 0], x - here[:, 1]
+        low, high = s.landing_contrast or s.landing_snr
+        size = rng.uniform(low, high, n)
+        if s.landing_contrast is None:
+            size /= [self._unit_snr(*place) for place in zip(self._lands, y, x, strict=True)]
+        dark = rng.permutation(np.arange(n) < round(n * s.dark_fraction))
+        self._contrast = np.where(dark, -size, size)
+        self._particle = self.grid.particle_spectrum(sigma_px=s.sigma_px, ringing=s.ringing)
+        self._ramps = self.grid.point_ramps(self._y, self._x)
+        self.truth = self._truth_table(np.flatnonzero(leaves))
+
+    def _truth_table(self, leaving: Array) -> pd.DataFrame:
+        n = len(self._lands)
+        who = np.concatenate([np.arange(n), leaving])
+        frame = np.concatenate([self._lands, self._leaves[leaving]])
+        sign = np.concatenate([np.ones(n), -np.ones(len(leaving))])
+        y, x = (np.stack([self._y, self._x], axis=1)[who] + self._stage_at(frame)).T
+        contrast = sign * self._contrast[who]
+        unit = np.array([self._unit_snr(*place) for place in zip(frame, y, x, strict=True)])
+        kind = np.where(sign > 0, "landing", "takeoff")
+        columns = [frame.astype(np.int64), y, x, contrast, np.abs(contrast) * unit, kind]
+        table = pd.DataFrame(dict(zip(_COLUMNS, columns, strict=True)))
+        return table.sort_values(["raw_frame", "y"], ignore_index=True)
+
+    def _stage_at(self, frame: Array) -> Array:
+        knots = np.arange(len(self.shift)) * BLOCK
+        return np.stack([np.interp(frame, knots, self.shift[:, i]) for i in range(2)], axis=1)
+
+    def _unit_snr(self, frame: float, y: float, x: float) -> float:
+        """Matched-filter signal-to-noise ratio of contrast 1: sqrt(sum of h^2 / variance)."""
+        s = self.settings
+        image = particle_image((s.rows, s.columns), y, x, sigma_px=s.sigma_px, ringing=s.ringing)
+        electrons = s.electrons * self.illumination * self.background(frame)
+        return float(np.sqrt(s.batch_size / 2 * np.sum(electrons * image**2)))
+
+    # what is made for each block ----------------------------------------------------------------
+
+    def _background_at(self, shift: Array, phase: float, membrane: Array) -> Array:
+        reference, speckle = self._amplitudes
+        field = self.grid.image(self._speckle, (shift[0], shift[1]))
+        local = phase + self._membrane_rows @ membrane @ self._membrane_columns.T
+        return np.asarray(
+            np.abs(reference + speckle * np.exp(1j * local) * field) ** 2 / self._level
+        )
+
+    def _block(self, block: int) -> npt.NDArray[np.uint16]:
+        s = self.settings
+        rng = np.random.Generator(
+            np.random.SFC64(np.random.SeedSequence(s.seed, spawn_key=(1, block)))
+        )
+        times = np.arange(block * BLOCK, (block + 1) * BLOCK)
+        weights, images = self._low_rank(block, times)
+        n = len(times)
+        electrons = (weights @ images).reshape(n, s.rows, s.columns)
+        between = weights[:, :2]
+        power = between @ self._power[block : block + 2]
+        power = power * (1 + s.laser_noise * rng.standard_normal(n))
+        rows = power[:, None] * (1 + between @ self._rows[block : block + 2])
+        columns = 1 + between @ self._columns[block : block + 2]
+        electrons *= rows[:, :, None].astype(np.float32)
+        electrons *= columns[:, None, :].astype(np.float32)
+        self._shot_noise(electrons, rng)
+        self._bad_pixels(electrons, times, rng)
+        counts = self._digitised(electrons)
+        return counts if s.status_line == "none" else self._with_status_line(counts, times)
+
+    def _low_rank(self, block: int, times: Array) -> tuple[Array, Array]:
+        """Weights (n, k) and images (k, pixels) whose product is the expected electrons."""
+        s = self.settings
+        presence = self._presence(times)
+        steady = np.ptp(presence, axis=0) == 0
+        settled = self._settled_spectrum(np.where(steady, presence[0], 0) * self._contrast)
+        images = []
+        for knot in (block, block + 1):
+            points = settled + self.grid.points_spectrum(
+                self._scatterer_y[knot], self._scatterer_x[knot], self._scatterer_contrast[knot]
+            )
+            shift = (self.shift[knot, 0], self.shift[knot, 1])
+            signal = self.grid.image(points * self._particle, shift).real
+            background = self._background_at(
+                self.shift[knot], self.phase[knot], self._membrane[knot]
+            )
+            images.append(background * (1 + signal))
+        middle = (block + 0.5) * BLOCK
+        for i in np.flatnonzero(~steady):
+            (place,) = np.array([[self._y[i], self._x[i]]]) + self._stage_at(np.array([middle]))
+            image = particle_image(
+                (s.rows, s.columns), *place, sigma_px=s.sigma_px, ringing=s.ringing
+            )
+            images.append(self._contrast[i] * image * self.background(middle))
+        toward = (times / BLOCK - block)[:, None]
+        weights = np.concatenate([1 - toward, toward, presence[:, ~steady]], axis=1)
+        scale = s.electrons * self.illumination
+        stacked = np.stack([(scale * image).ravel() for image in images])
+        return weights.astype(np.float32), stacked.astype(np.float32)
+
+    def _settled_spectrum(self, contrast: Array) -> Array:
+        """Spectrum of the particles that neither come nor go meanwhile."""
+        there = np.flatnonzero(contrast)
+        along_rows, along_columns = (ramp[:, there] for ramp in self._ramps)
+        return np.asarray((along_rows * contrast[there]) @ along_columns.T)
+
+    def _presence(self, times: Array) -> Array:
+        """How much of each particle is there, 0 to 1; (times, particles)."""
+        ramp = self.settings.arrival_frames
+        arrived = np.clip((times[:, None] - self._lands + 1) / ramp, 0, 1)
+        left = np.clip((times[:, None] - self._leaves + 1) / ramp, 0, 1)
+        return np.asarray(arrived - left)
+
+    def _shot_noise(self, electrons: Array, rng: np.random.Generator) -> None:
+        s = self.settings
+        if s.electrons < GAUSSIAN_ELECTRONS:
+            electrons[:] = rng.poisson(electrons)
+            if s.read_noise:
+                electrons += s.read_noise * rng.standard_normal(electrons.shape, np.float32)
+            return
+        noise = rng.standard_normal(electrons.shape, np.float32)
+        noise *= np.sqrt(electrons + np.float32(s.read_noise**2))
+        electrons += noise
+
+    def _bad_pixels(self, electrons: Array, times: Array, rng: np.random.Generator) -> None:
+        for i, (y, x) in enumerate(self.hot_pixels):
+            level = np.searchsorted(self._hot_jumps[i], times) % 2
+            noise = self._hot_noise[i] * rng.standard_normal(len(times))
+            electrons[:, y, x] += self._hot_offset[i] + self._hot_jump[i] * level + noise
+
+    def _digitised(self, electrons: Array) -> npt.NDArray[np.uint16]:
+        s = self.settings
+        electrons *= np.float32(1 / s.electrons_per_count)
+        electrons += np.float32(s.dark_counts + 0.5)
+        return np.clip(electrons, 0, 65535, out=electrons).astype(np.uint16)
+
+    def _with_status_line(
+        self, counts: npt.NDArray[np.uint16], times: Array
+    ) -> npt.NDArray[np.uint16]:
+        s = self.settings
+        in_row = s.status_line == "last row"
+        within = np.minimum(times, s.frames - 1)
+        lines = status_lines(
+            self.image_count[within],
+            counts.mean(axis=(1, 2)),
+            length=s.columns if in_row else s.rows,
+            frame_rate_hz=s.frame_rate_hz,
+            shape=(s.rows, s.columns),
+        )
+        line = lines[:, None, :] if in_row else lines[:, :, None]
+        return np.concatenate([counts, line], axis=1 if in_row else 2)

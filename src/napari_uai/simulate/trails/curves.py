@@ -1,0 +1,65 @@
+"""Smooth curves at even distances."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+STEP_PX = 2.0
+"""Between two points of a path."""
+
+
+def smooth_path(points: Any, sigma_px: float = 12.0) -> Array:
+    """Round the corners of a line.
+
+    Parameters
+    ----------
+    points
+        Corners (n, 2); px.
+    sigma_px
+        Of the Gaussian along the line; ends stay where they are.
+
+    Returns
+    -------
+    numpy.ndarray
+        (m, 2), a point every 2 px.
+    """
+    even = even_path(points)
+    pad = int(4 * sigma_px / STEP_PX) + 1
+    # Continued straight, so that neither end is drawn inwards.
+    before = even[0] + np.arange(-pad, 0)[:, None] * (even[min(3, len(even) - 1)] - even[0]) / 3
+    after = even[-1] + np.arange(1, pad + 1)[:, None] * (even[-1] - even[-min(4, len(even))]) / 3
+    long = np.concatenate([before, even, after])
+    return even_path(gaussian_filter1d(long, sigma_px / STEP_PX, axis=0)[pad:-pad])
+
+
+def even_path(points: Any) -> Array:
+    """Return points every 2 px along a line, its ends included."""
+    line = np.asarray(points, np.float64)
+    at = path_length(line)
+    n = max(round(at[-1] / STEP_PX) + 1, 2)
+    places = np.linspace(0, at[-1], n)
+    return np.stack([np.interp(places, at, line[:, 0]), np.interp(places, at, line[:, 1])], axis=1)
+
+
+def path_length(path: Array) -> Array:
+    """Return the distance along a line from its start to each of its points."""
+    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+
+
+def headings(path: Array) -> Array:
+    """Return the unit vector of travel at each point of a path."""
+    along = np.gradient(path, axis=0)
+    return np.asarray(along / np.maximum(np.hypot(along[:, :1], along[:, 1:]), 1e-9))
+
+
+def right_of(path: Array, offset_px: float | Array) -> Array:
+    """Shift a path to its right (negative: left)."""
+    along = headings(path)
+    right = np.stack([along[:, 1], -along[:, 0]], axis=1)
+    return np.asarray(path + right * np.reshape(offset_px, (-1, 1)))

@@ -1,0 +1,355 @@
+"""Simulated trails as a tracker's report folder, with pictures, and the truth beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.errors import BadValueError, OutputError
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.simulate.settings import TrailSettings
+from napari_uai.simulate.trails.routes import HEIGHT, WIDTH
+from napari_uai.simulate.trails.scene_picture import Picture, background_picture, draw_objects
+from napari_uai.simulate.trails.simulation import START, SimulatedTrails, simulate_trails
+
+JPEG_QUALITY = 80
+
+RECORD_SAMPLES = 20_000
+"""A tracker begins another record of the same object after so many samples."""
+
+MAX_PARTS = 100
+"""Records of one object."""
+
+_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class WrittenScene:
+    """Where a simulated scene stands.
+
+    Attributes
+    ----------
+    locations
+        Folder to open: ``locations/<location>/<camera>/report``.
+    truth
+        csv: ``trail, class, route, anomaly, start, end``; ``anomaly`` is empty if ordinary, times
+        (s since 1970) are those of the part that departs.
+    settings
+        JSON with all settings of the simulation.
+    """
+
+    locations: Path
+    truth: Path
+    settings: Path
+
+
+def simulate_to_folder(
+    settings: TrailSettings,
+    folder: Path,
+    *,
+    location: str = "site",
+    camera: str = "gate",
+    monitor: Monitor = SILENT,
+) -> WrittenScene:
+    """Simulate trails and write them as a report folder.
+
+    Parameters
+    ----------
+    settings
+        What to simulate.
+    folder
+        Where ``locations``, ``truth.csv`` and ``simulation.json`` go; made if needed.
+    location, camera
+        Names of folders.
+    monitor
+        Progress and cancelling.
+
+    Returns
+    -------
+    WrittenScene
+        The three paths.
+
+    Raises
+    ------
+    OutputError
+        If there are ``locations`` already, or they cannot be written.
+    CancelledError
+        If the monitor says so; nothing is left behind.
+    """
+    _check_free(folder)
+    simulated = simulate_trails(settings, monitor=monitor.part(0, 0.2))
+    return write_report_folder(
+        simulated, folder, location=location, camera=camera, monitor=monitor.part(0.2, 1)
+    )
+
+
+def write_report_folder(
+    simulated: SimulatedTrails,
+    folder: Path,
+    *,
+    location: str = "site",
+    camera: str = "gate",
+    record_samples: int = RECORD_SAMPLES,
+    monitor: Monitor = SILENT,
+) -> WrittenScene:
+    """Write simulated trails as a tracker does ("scv2" report), the truth beside it.
+
+    Objects, camera and configuration are gzipped JSON, metadata of pictures plain JSON. Snapshots
+    show the objects at their outlines.
+
+    Parameters
+    ----------
+    simulated
+        What to write.
+    folder
+        Where ``locations``, ``truth.csv`` and ``simulation.json`` go; made if needed.
+    location, camera
+        Names of folders.
+    record_samples
+        Longer objects are written as a chain of records.
+    monitor
+        Progress and cancelling, once per block of records or pictures.
+
+    Returns
+    -------
+    WrittenScene
+        The three paths. ``locations`` stands there whole or not at all.
+
+    Raises
+    ------
+    BadValueError
+        If ``record_samples`` is less than 2, or a name is not that of a folder.
+    OutputError
+        If there are ``locations`` already, or they cannot be written.
+    CancelledError
+        If the monitor says so; nothing is left behind.
+    """
+    if record_samples < 2:
+        raise BadValueError(f"record_samples is {record_samples}: it must be at least 2")
+    for name in (location, camera):
+        if not name or name.startswith(".") or any(c in name for c in '/\\:*?"<>|'):
+            raise BadValueError(f"{name!r} cannot be the name of a folder: use letters and digits")
+    _check_free(folder)
+    written = WrittenScene(folder / "locations", folder / "truth.csv", folder / "simulation.json")
+    with _staged(folder) as stage:
+        report = stage / "locations" / location / camera / "report"
+        _write_records(simulated, report / "metadata", record_samples, monitor.part(0, 0.5))
+        _write_pictures(simulated, report, monitor.part(0.5, 1))
+        simulated.truth.round({"start": 3, "end": 3}).to_csv(stage / "truth.csv", index=False)
+        document = {"settings": dataclasses.asdict(simulated.settings)}
+        (stage / "simulation.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+        monitor.update(1.0, "written")
+        for name in ("truth.csv", "simulation.json", "locations"):
+            (stage / name).replace(folder / name)
+    return written
+
+
+def object_records(
+    simulated: SimulatedTrails, row: int, *, record_samples: int = RECORD_SAMPLES
+) -> list[dict[str, Any]]:
+    """Return what a tracker notes of one object.
+
+    Parameters
+    ----------
+    simulated
+        Trails and outlines.
+    row
+        Which of them.
+    record_samples
+        Samples per record.
+
+    Returns
+    -------
+    list of dict
+        One record, or a chain of several; the first has the trail's name.
+    """
+    trails = simulated.trails
+    own = trails.trail(row)
+    starts = range(own.start, own.stop, record_samples)
+    cuts = [*starts, own.stop]
+    if len(cuts) > 2 and cuts[-1] - cuts[-2] < 2:  # times of a record need two samples
+        cuts[-2] -= 1
+    first = int(trails.table["trail"].iloc[row])
+    if len(cuts) > MAX_PARTS + 1:
+        raise BadValueError(
+            f"record_samples {record_samples} cuts a trail of {own.stop - own.start} samples into "
+            f"more than {MAX_PARTS} records: raise it"
+        )
+    # Longer than any name of a trail, below 2^53.
+    names = [first, *(first * MAX_PARTS + i for i in range(1, len(cuts) - 1))]
+    return [
+        _record(
+            simulated,
+            row,
+            slice(start, stop),
+            names[i],
+            (names[i - 1] if i else 0, names[i + 1] if i + 1 < len(names) else 0),
+        )
+        for i, (start, stop) in enumerate(pairwise(cuts))
+    ]
+
+
+def _record(
+    simulated: SimulatedTrails, row: int, part: slice, name: int, relatives: tuple[int, int]
+) -> dict[str, Any]:
+    trails = simulated.trails
+    size = np.array([WIDTH - 1, HEIGHT - 1])
+    points = np.stack([trails.x[part], trails.y[part]], axis=1) / size
+    hulls = simulated.outlines[part][..., ::-1] / size
+    first, final = (round(float(trails.time[i]) * 1000) for i in (part.start, part.stop - 1))
+    return {
+        "_id": name,
+        "bdb_classifier": str(trails.table["class"].iloc[row]),
+        "first_epoch_ms": first,
+        "final_epoch_ms": final,
+        "final_datetime_isoformat": _iso(final),
+        "num_samples": part.stop - part.start,
+        "ancestor_id": relatives[0],
+        "descendant_id": relatives[1],
+        "is_final": relatives[1] == 0,
+        "tracking": {
+            "xy_center": np.round(points, 5).tolist(),
+            "hull": np.round(hulls, 4).tolist(),
+            "track_status": (~simulated.extrapolated[part]).astype(int).tolist(),
+            "frame_width": WIDTH,
+            "frame_height": HEIGHT,
+        },
+    }
+
+
+def _write_records(
+    simulated: SimulatedTrails, folder: Path, record_samples: int, monitor: Monitor
+) -> None:
+    (folder / "objects").mkdir(parents=True)
+
+    def write(row: int) -> None:
+        for record in object_records(simulated, row, record_samples=record_samples):
+            _write_json(folder / "objects" / f"{record['_id']}.json.gz", record)
+
+    _each(write, len(simulated.trails), "records of objects", monitor)
+    epoch = round(START.timestamp() * 1000)
+    camera = {"start_epoch_ms": epoch, "start_datetime_isoformat": _iso(epoch)}
+    camera |= {"video_width": WIDTH, "video_height": HEIGHT, "video_fps": 10}
+    _write_json(folder / "camera_info" / f"{epoch}.json.gz", {"_id": epoch, **camera})
+    config = {"epoch_ms": epoch, "config": {"tracker": "simulation"}}
+    _write_json(folder / "config_info" / f"{epoch}.json.gz", {"_id": epoch, **config})
+
+
+def _write_pictures(simulated: SimulatedTrails, report: Path, monitor: Monitor) -> None:
+    settings, table = simulated.settings, simulated.trails.table
+    empty = background_picture(simulated.place, seed=settings.seed)
+    begin = START.timestamp()
+    _write_picture(report, "backgrounds", begin, empty)
+    moments = np.arange(begin, float(table["end"].max()) + settings.snapshot_every_s + 1e-6,
+                        settings.snapshot_every_s)  # fmt: skip
+
+    def write(i: int) -> None:
+        _write_picture(report, "snapshots", moments[i], snapshot(simulated, empty, moments[i]))
+
+    _each(write, len(moments), "snapshots", monitor)
+
+
+def snapshot(simulated: SimulatedTrails, empty: Picture, moment: float) -> Picture:
+    """Return what the camera sees at a moment.
+
+    Parameters
+    ----------
+    simulated
+        Trails and outlines.
+    empty
+        Picture of the place without objects.
+    moment
+        Time, s since 1970.
+
+    Returns
+    -------
+    numpy.ndarray
+        Rows, columns, RGB; uint8.
+    """
+    trails = simulated.trails
+    begun = trails.table["start"].to_numpy() <= moment
+    rows = np.flatnonzero(begun & (trails.table["end"].to_numpy() >= moment))
+    samples = [
+        int(trails.offsets[row])
+        + int(np.searchsorted(trails.time[trails.trail(row)], moment, side="right"))
+        - 1
+        for row in rows.tolist()
+    ]
+    picture = empty.copy()
+    kinds = trails.table["class"].iloc[rows].tolist()
+    draw_objects(picture, simulated.outlines[samples], kinds, rows.tolist())
+    return picture
+
+
+def _write_picture(report: Path, kind: str, moment: float, picture: Picture) -> None:
+    epoch = round(moment * 1000)
+    path = report / "images" / kind / f"{epoch}.jpg"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bgr: npt.NDArray[np.uint8] = np.ascontiguousarray(picture[..., ::-1])
+    done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not done:
+        raise OutputError(f"{path.name} cannot be made a JPEG: install OpenCV with JPEG support")
+    path.write_bytes(data.tobytes())
+    facts = {"_id": epoch, "epoch_ms": epoch, "datetime_isoformat": _iso(epoch)}
+    facts |= {"frame_width": picture.shape[1], "frame_height": picture.shape[0]}
+    _write_json(report / "metadata" / kind / f"{epoch}.json", facts)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
+    # Without a time inside, the same settings give the same bytes.
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+
+
+def _each(write: Callable[[int], None], n: int, what: str, monitor: Monitor) -> None:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, n, _BLOCK):
+            monitor.update(start / n, what)
+            list(pool.map(write, range(start, min(start + _BLOCK, n))))
+
+
+def _iso(epoch_ms: int) -> str:
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _check_free(folder: Path) -> None:
+    if (folder / "locations").exists():
+        raise OutputError(
+            f"{folder / 'locations'} exists already: choose another folder, or remove it"
+        )
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """Give a hidden folder inside; what was not moved out of it by the end vanishes with it."""
+    stage = folder / ".simulation.partial"
+    made = not folder.exists()
+    try:
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir(parents=True)
+        yield stage
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {folder}: {error.strerror or error}; choose a folder that can be written"
+        ) from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        if made:
+            with suppress(OSError):  # not empty: all went well
+                folder.rmdir()

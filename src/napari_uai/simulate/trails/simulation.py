@@ -1,0 +1,293 @@
+"""Simulated trails: ordinary traffic, and a few objects that move as nobody else does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.simulate.settings import TrailSettings
+from napari_uai.simulate.trails.curves import STEP_PX, Array, headings, path_length
+from napari_uai.simulate.trails.outlines import outlines_of
+from napari_uai.simulate.trails.paths import smooth_paths
+from napari_uai.simulate.trails.routes import HEIGHT, WIDTH
+from napari_uai.simulate.trails.scene import StreetScene, street_scene
+from napari_uai.simulate.trails.traffic import HABITS, Journey, journeys_of
+from napari_uai.trails.table import Scene, Trails
+
+START = datetime(2024, 6, 12, 8, 0, tzinfo=UTC)
+"""When the recording begins."""
+
+BRIDGED_S = (0.4, 1.5)
+"""Range of the time that the tracker extrapolates; s."""
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedTrails:
+    """Trails and what is true of them.
+
+    Attributes
+    ----------
+    trails
+        As a tracker would give them, hulls included; their scene has no picture, which
+        :func:`napari_uai.simulate.trails.scene_picture.background_picture` paints.
+    truth
+        A row per trail, in their order: ``trail`` (its name), ``class``, ``route``, ``anomaly``
+        (its kind; empty if the trail is ordinary), ``start``, ``end`` (s) of the part that
+        departs from what others do (NaN if ordinary).
+    extrapolated
+        Which samples the tracker did not see; bool, one per sample.
+    outlines
+        Of each object at each sample: samples, 8 corners, (y, x) in px; float32.
+    place
+        Streets and routes.
+    settings
+        What all was made from.
+    """
+
+    trails: Trails
+    truth: pd.DataFrame
+    extrapolated: npt.NDArray[np.bool_]
+    outlines: npt.NDArray[np.float32]
+    place: StreetScene
+    settings: TrailSettings
+
+
+def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> SimulatedTrails:
+    """Simulate a scene's traffic as a tracker sees it.
+
+    Cars, bicycles, pedestrians and buses follow the routes of a scene in their lanes, at speeds
+    that vary from object to object and along the way, slow down in curves, wait at crossings, rest
+    on the square, stop at bus stops; some swerve, stop somewhere or walk back; some routes are
+    rare. The tracker's positions jitter, its rates differ, some trails begin late or end early,
+    some gaps are extrapolated. Anomalous are
+
+    - ``reversed``: a lane is used the other way,
+    - ``off-route``: a detour over ground that nobody of the class uses,
+    - ``loitering``: at an ordinary place, with ordinary movements, far longer than others,
+    - ``late turn``: past the place where others turn, then over to their route, or back,
+    - ``shortcut``: straight from one route to another, or cutting off a bend,
+    - ``wrong class``: on a route of another class where the own class does not go.
+
+    Parameters
+    ----------
+    settings
+        What to simulate.
+    monitor
+        Progress and cancelling, once per hundred trails.
+
+    Returns
+    -------
+    SimulatedTrails
+        Trails in the order in which they begin.
+
+    Raises
+    ------
+    CancelledError
+        If the monitor says so.
+    """
+    rng = np.random.default_rng(settings.seed)
+    place = street_scene(rng)
+    journeys = journeys_of(rng, place, settings)
+    starts = np.sort(rng.uniform(0, settings.duration_s, len(journeys))) + START.timestamp()
+    tracks = []
+    for i, journey in enumerate(journeys):
+        if i % 100 == 0:
+            monitor.update(i / len(journeys), "objects on their way")
+        tracks.append(_track(rng, journey, settings))
+    return _collect(place, settings, journeys, tracks, np.round(starts, 3))
+
+
+@dataclass(frozen=True, eq=False)
+class _Track:
+    """Samples of one object, times from its first sample, and the directions in which it heads."""
+
+    time: Array
+    points: Array
+    extrapolated: npt.NDArray[np.bool_]
+    angles: Array
+    odd: tuple[float, float] | None
+
+
+def _track(rng: np.random.Generator, journey: Journey, settings: TrailSettings) -> _Track:
+    habits = HABITS[journey.kind]
+    path = journey.path
+    at = path_length(path)
+    reached, sway_at = _timetable(rng, journey, settings)
+    rate = rng.uniform(*settings.rates_hz)
+    time = np.arange(0, reached[1][-1], 1 / rate)
+    if len(time) < 4:
+        time = np.linspace(0, reached[1][-1], 4)
+    place = np.interp(time, reached[1], reached[0])
+    for start, seconds, sway in sway_at:
+        place += _sway(rng, time, start, seconds, sway)
+    place = np.clip(place, 0, at[-1])
+    middle = np.stack([np.interp(place, at, path[:, 0]), np.interp(place, at, path[:, 1])], axis=1)
+    along = headings(path)
+    right = np.stack(
+        [np.interp(place, at, along[:, 1]), np.interp(place, at, -along[:, 0])], axis=1
+    )
+    points = middle + right * _keeping(rng, at, place, habits.spread_px * settings.spread)[:, None]
+    points += _jitter(rng, len(points), settings.jitter_px, rate)
+    odd = _odd_time(journey, reached, sway_at, time)
+    angles = np.arctan2(-right[:, 1], right[:, 0])
+    return _lose(rng, _Track(time, points, np.zeros(len(time), bool), angles, odd), settings)
+
+
+def _timetable(
+    rng: np.random.Generator, journey: Journey, settings: TrailSettings
+) -> tuple[tuple[Array, Array], list[tuple[float, float, float]]]:
+    """When each place on the path is reached; when it stands for how long, and how far it sways."""
+    habits, at = HABITS[journey.kind], path_length(journey.path)
+    own = habits.speed * journey.speed * rng.lognormal(0, settings.speed_variation)
+    unrest = smooth_paths(rng, len(at), 1, 40.0)[:, 0]
+    speed = own * np.exp(0.5 * settings.speed_variation * unrest)
+    if np.isfinite(habits.bend):
+        turn = np.gradient(np.unwrap(np.arctan2(*headings(journey.path).T)))
+        bend = np.abs(np.convolve(turn, np.ones(9) / 9, mode="same")) / STEP_PX
+        speed = np.minimum(speed, np.sqrt(habits.bend / np.maximum(bend, 1e-6)))
+    for place, _, _ in journey.halts:
+        near = np.sqrt(np.abs(at - place) / (0.5 * habits.speed))
+        speed = np.minimum(speed, own * np.clip(near, 0.15, None))
+    when = np.concatenate([[0.0], np.cumsum(np.diff(at) * 2 / (speed[1:] + speed[:-1]))])
+    places, sways = at, []
+    for wanted, seconds, sway in sorted(journey.halts):
+        place = min(wanted, float(at[-1]))
+        start = float(np.interp(place, places, when))
+        after = places > place
+        when = np.concatenate([when[~after], [start, start + seconds], when[after] + seconds])
+        places = np.concatenate([places[~after], [place, place], places[after]])
+        sways.append((start, seconds, sway))
+    return (places, when), sways
+
+
+def _sway(
+    rng: np.random.Generator, time: Array, start: float, seconds: float, sway_px: float
+) -> Array:
+    """Wander about while standing: along the path, slowly, from and back to the place."""
+    fine = np.arange(0, seconds + 1, 0.5)
+    wander = sway_px * smooth_paths(rng, len(fine), 1, 8.0)[:, 0]
+    wander *= np.clip(np.minimum(fine, seconds - fine) / 4, 0, 1)
+    return np.interp(time - start, fine, wander, left=0.0, right=0.0)
+
+
+def _keeping(rng: np.random.Generator, at: Array, place: Array, spread_px: float) -> Array:
+    """How far right of the path the object keeps: its own habit, and some weaving."""
+    weave = smooth_paths(rng, len(at), 1, 50.0)[:, 0]
+    offset = spread_px * (0.75 * rng.standard_normal() + 0.65 * weave)
+    return np.interp(place, at, np.clip(offset, -2.5 * spread_px, 2.5 * spread_px))
+
+
+def _jitter(rng: np.random.Generator, n: int, jitter_px: float, rate: float) -> Array:
+    slow = smooth_paths(rng, n, 2, 1.5 * rate)
+    size = np.where(rng.random((n, 1)) < 1 / 300, 6.0, 1.0) * rng.lognormal(0, 0.35)
+    return np.asarray(jitter_px * (size * rng.standard_normal((n, 2)) + 0.5 * slow))
+
+
+def _odd_time(
+    journey: Journey,
+    reached: tuple[Array, Array],
+    sways: list[tuple[float, float, float]],
+    time: Array,
+) -> tuple[float, float] | None:
+    if not journey.anomaly:
+        return None
+    if journey.anomaly == "loitering":
+        start, seconds, _ = sways[0]
+        return start, start + seconds
+    if journey.odd is None:
+        return 0.0, float(time[-1])
+    start, end = np.interp(journey.odd, *reached)
+    return float(start), float(end)
+
+
+def _lose(rng: np.random.Generator, track: _Track, settings: TrailSettings) -> _Track:
+    """Begin late, end early, bridge gaps by extrapolation; the odd part stays."""
+    n = len(track.time)
+    first, last = 0, n
+    if rng.random() < settings.lost_fraction:
+        first = int(rng.uniform(0.05, 0.5) * n)
+    if rng.random() < settings.lost_fraction:
+        last = n - int(rng.uniform(0.05, 0.4) * n)
+    if track.odd is not None:
+        first = min(first, int(np.searchsorted(track.time, track.odd[0])) - 2)
+        last = max(last, int(np.searchsorted(track.time, track.odd[1])) + 2)
+    first, last = max(min(first, n - 4), 0), min(max(last, first + 4), n)
+    points, unseen = track.points[first:last].copy(), np.zeros(last - first, bool)
+    step = float(track.time[1])
+    for at_end in (False, True):
+        n = max(round(rng.uniform(*BRIDGED_S) / step), 1)
+        if rng.random() < settings.gap_fraction and len(points) > 3 * n + 6:
+            start = len(points) - n if at_end else int(rng.integers(4, len(points) - n))
+            _extrapolate(points, unseen, start, n)
+    time = track.time[first:last]
+    odd = None
+    if track.odd is not None:
+        odd = (max(track.odd[0], time[0]) - time[0], min(track.odd[1], time[-1]) - time[0])
+    return _Track(time - time[0], points, unseen, track.angles[first:last], odd)
+
+
+def _extrapolate(points: Array, unseen: npt.NDArray[np.bool_], start: int, n: int) -> None:
+    velocity = (points[start - 1] - points[start - 4]) / 3
+    points[start : start + n] = points[start - 1] + np.arange(1, n + 1)[:, None] * velocity
+    unseen[start : start + n] = True
+
+
+def _collect(
+    place: StreetScene,
+    settings: TrailSettings,
+    journeys: list[Journey],
+    tracks: list[_Track],
+    starts: Array,
+) -> SimulatedTrails:
+    counts = np.array([len(track.time) for track in tracks])
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    points = np.concatenate([track.points for track in tracks])
+    points = np.clip(points, 0, (HEIGHT - 1, WIDTH - 1)).astype(np.float32)
+    time = np.concatenate([t.time + start for t, start in zip(tracks, starts, strict=True)])
+    names = _names(starts)
+    kinds = [journey.kind for journey in journeys]
+    table = pd.DataFrame(
+        {
+            "trail": names,
+            "class": kinds,
+            "start": starts,
+            "end": time[offsets[1:] - 1],
+            "n_samples": counts,
+        }
+    )
+    odd = [(np.nan, np.nan) if t.odd is None else t.odd for t in tracks]
+    truth = pd.DataFrame(
+        {
+            "trail": names,
+            "class": kinds,
+            "route": [journey.route for journey in journeys],
+            "anomaly": [journey.anomaly for journey in journeys],
+            "start": starts + [start for start, _ in odd],
+            "end": starts + [end for _, end in odd],
+        }
+    )
+    y, x = np.ascontiguousarray(points.T)
+    # Random numbers of their own: how large objects are has no say in where they go.
+    rng = np.random.default_rng([settings.seed, 21])
+    angles = np.concatenate([track.angles for track in tracks])
+    outlines = outlines_of(rng, kinds, counts, points, angles)
+    hulls = [*outlines[offsets[1:] - 1]]
+    trails = Trails(offsets, y, x, time, table, Scene(WIDTH, HEIGHT), hulls=hulls)
+    extrapolated = np.concatenate([track.extrapolated for track in tracks])
+    return SimulatedTrails(trails, truth, extrapolated, outlines, place, settings)
+
+
+def _names(starts: Array) -> list[str]:
+    """Name trails as trackers do: year, day of the year, hour, minute and a running number."""
+    stamps = [datetime.fromtimestamp(start, UTC).strftime("%Y%j%H%M") for start in starts]
+    number: dict[str, int] = {}
+    names = []
+    for stamp in stamps:
+        number[stamp] = number.get(stamp, 0) + 1
+        names.append(f"{stamp}{number[stamp]:03d}")
+    return names

@@ -1,0 +1,359 @@
+"""Who goes where in a simulated scene: ordinary journeys, and anomalies that a person would see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from napari_uai.errors import BadValueError
+from napari_uai.simulate.settings import TrailSettings
+from napari_uai.simulate.trails.curves import (
+    STEP_PX,
+    Array,
+    even_path,
+    headings,
+    path_length,
+    right_of,
+    smooth_path,
+)
+from napari_uai.simulate.trails.routes import (
+    HEIGHT,
+    OBJECT_CLASSES,
+    WIDTH,
+    ObjectClass,
+    Route,
+    Stop,
+)
+from napari_uai.simulate.trails.scene import StreetScene
+
+AnomalyKind: TypeAlias = Literal[
+    "reversed", "off-route", "loitering", "late turn", "shortcut", "wrong class"
+]
+ANOMALY_KINDS: tuple[AnomalyKind, ...] = get_args(AnomalyKind)
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How objects of a class move.
+
+    Parameters
+    ----------
+    share
+        Of all trails.
+    speed
+        Ordinary speed; px/s.
+    spread_px
+        Standard deviation of the distance from the middle of the path.
+    bend
+        Largest sideways acceleration in curves; px/s^2.
+    length_px, width_px
+        Of the outline.
+    """
+
+    share: float
+    speed: float
+    spread_px: float
+    bend: float
+    length_px: float
+    width_px: float
+
+
+HABITS: dict[ObjectClass, Habits] = {
+    "car": Habits(0.47, 92.0, 3.6, 32.0, 44.0, 18.0),
+    "bicycle": Habits(0.14, 46.0, 4.0, 22.0, 18.0, 7.0),
+    "pedestrian": Habits(0.35, 14.0, 5.5, np.inf, 8.0, 8.0),
+    "bus": Habits(0.04, 72.0, 2.8, 22.0, 108.0, 25.0),
+}
+
+APART_PX = 24.0
+"""Farther than this from all ordinary paths of its class, an object is where none of them goes."""
+
+TRIES = 400
+"""Of one variety of an anomaly, before another is tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Journey:
+    """What one object does: its path, where it stops for how long, and what is odd about it."""
+
+    kind: ObjectClass
+    route: str
+    path: Array
+    halts: tuple[tuple[float, float, float], ...] = ()  # place (px), seconds, sway (px)
+    speed: float = 1.0
+    anomaly: str = ""
+    odd: tuple[float, float] | None = None  # stretch of the path (px); None: all of it
+
+
+def journeys_of(
+    rng: np.random.Generator, place: StreetScene, settings: TrailSettings
+) -> list[Journey]:
+    """Decide what every object does, in random order.
+
+    Parameters
+    ----------
+    rng
+        Random numbers.
+    place
+        Streets and routes.
+    settings
+        How many trails, how many of them anomalous, how many dwell.
+
+    Returns
+    -------
+    list of Journey
+        One per trail; all kinds of anomalies equally often.
+
+    Raises
+    ------
+    BadValueError
+        If an anomaly finds no room in this place.
+    """
+    n_odd = round(settings.trails * settings.anomalous_fraction)
+    kinds = [ANOMALY_KINDS[i % len(ANOMALY_KINDS)] for i in range(n_odd)]
+    maker = _Oddities(rng, place, settings)
+    journeys = [maker.make(kind) for kind in kinds]
+    n_ordinary = settings.trails - n_odd
+    for kind, n in _class_counts(rng, n_ordinary).items():
+        routes = _choose_routes(rng, place, kind, n, settings)
+        journeys.extend(ordinary_journey(rng, route, settings) for route in routes)
+    order = rng.permutation(len(journeys))
+    return [journeys[i] for i in order]
+
+
+def _class_counts(rng: np.random.Generator, n: int) -> dict[ObjectClass, int]:
+    shares = np.array([HABITS[kind].share for kind in OBJECT_CLASSES])
+    counts = np.floor(shares * n).astype(int)
+    counts[0] += n - counts.sum()
+    moved = int(rng.integers(0, n // 50 + 1))
+    counts[0] -= moved
+    counts[2] += moved
+    return dict(zip(OBJECT_CLASSES, counts.tolist(), strict=True))
+
+
+def _choose_routes(
+    rng: np.random.Generator, place: StreetScene, kind: str, n: int, settings: TrailSettings
+) -> list[Route]:
+    """Rare routes have their few trails; the others share the rest by popularity."""
+    routes = [route for route in place.routes if route.kind == kind]
+    few = [route for route in routes if route.rare]
+    usual = [route for route in routes if not route.rare]
+    low, high = np.asarray(settings.rare_route_trails) * settings.trails / 1500
+    chosen = [r for r in few for _ in range(round(rng.uniform(low, high)))][:n]
+    shares = np.array([route.share for route in usual])
+    counts = rng.multinomial(n - len(chosen), shares / shares.sum())
+    return chosen + [r for r, count in zip(usual, counts, strict=True) for _ in range(count)]
+
+
+def ordinary_journey(rng: np.random.Generator, route: Route, settings: TrailSettings) -> Journey:
+    """Follow a route, stop where others stop, and now and then yield to a whim."""
+    which = int(rng.integers(len(route.paths)))
+    path, halts = route.paths[which], _halts(rng, route.stops[which], settings)
+    swerves = rng.random() < 0.08 * settings.whims
+    if swerves:
+        path = _swerve(rng, path, float(rng.uniform(6, 14) * rng.choice([-1, 1])))
+    if rng.random() < 0.04 * settings.whims:
+        place = rng.uniform(0.1, 0.9)
+        if route.kind != "pedestrian" and not swerves:
+            path = _swerve(rng, path, float(rng.uniform(3, 10)), place)
+        at = place * path_length(path)[-1]
+        seconds = 15 * rng.lognormal(0, 0.6)
+        halts = tuple(sorted([*halts, (float(at), float(min(seconds, 75)), 1.0)]))
+    if route.kind == "pedestrian" and rng.random() < 0.01 * settings.whims:
+        turn = int(rng.uniform(0.3, 0.9) * len(path))
+        path = np.concatenate([path[:turn], path[turn - 2 :: -1]])
+    return Journey(route.kind, route.name, path, halts)
+
+
+def _swerve(
+    rng: np.random.Generator, path: Array, size_px: float, place: float | None = None
+) -> Array:
+    """Go round something that stands in the way, on its right (negative: left)."""
+    at = path_length(path)
+    middle = at[-1] * (rng.uniform(0.1, 0.9) if place is None else place)
+    bump = size_px * np.exp(-(((at - middle) / rng.uniform(25, 60)) ** 4))
+    return even_path(right_of(path, bump))
+
+
+def _halts(
+    rng: np.random.Generator, stops: tuple[Stop, ...], settings: TrailSettings
+) -> tuple[tuple[float, float, float], ...]:
+    chosen = [stop for stop in stops if rng.random() < stop.share * settings.dwelling]
+    return tuple(
+        (
+            max(stop.place + rng.normal(0, 4), 0.0),
+            min(stop.seconds * rng.lognormal(0, 0.6), 4 * stop.seconds),
+            stop.sway_px,
+        )
+        for stop in chosen
+    )
+
+
+class _Oddities:
+    """Makes anomalous journeys; tries again until one is an anomaly that a person would see."""
+
+    def __init__(
+        self, rng: np.random.Generator, place: StreetScene, settings: TrailSettings
+    ) -> None:
+        self.rng, self.settings = rng, settings
+        self.routes = {k: [r for r in place.routes if r.kind == k] for k in OBJECT_CLASSES}
+        self.ordinary = {kind: KDTree(place.paths_of(kind)) for kind in OBJECT_CLASSES}
+        self.all_routes = list(place.routes)
+
+    def make(self, anomaly: AnomalyKind) -> Journey:
+        """Return an anomalous journey of one kind."""
+        makers: dict[str, tuple[Callable[[ObjectClass], Journey | None], ...]] = {
+            "reversed": (self._reversed,),
+            "off-route": (self._off_route,),
+            "loitering": (self._loitering,),
+            "late turn": (self._late_turn, self._turn_back),
+            "shortcut": (self._shortcut,),
+            "wrong class": (self._wrong_class,),
+        }
+        # Class and variety are drawn once, so that those that succeed more often get no more.
+        for _ in range(10):
+            variety = makers[anomaly][int(self.rng.integers(len(makers[anomaly])))]
+            kind = self._class(self._classes(anomaly, variety == self._turn_back))
+            for _ in range(TRIES):
+                journey = variety(kind)
+                if journey is not None:
+                    return replace(journey, anomaly=anomaly)
+        raise BadValueError(f"no object can be made {anomaly!r} here: choose another seed")
+
+    @staticmethod
+    def _classes(anomaly: AnomalyKind, turns_back: bool) -> tuple[ObjectClass, ...]:
+        if anomaly == "reversed":
+            return ("car", "bicycle", "bus")
+        if anomaly == "loitering":
+            return ("pedestrian", "bicycle")
+        return ("car", "bicycle") if turns_back else ("car", "bicycle", "pedestrian")
+
+    def _class(self, kinds: tuple[ObjectClass, ...]) -> ObjectClass:
+        shares = np.array([HABITS[kind].share for kind in kinds])
+        return kinds[int(self.rng.choice(len(kinds), p=shares / shares.sum()))]
+
+    def _route(self, kind: ObjectClass) -> tuple[Route, Array]:
+        routes = [route for route in self.routes[kind] if not route.rare]
+        route = routes[int(self.rng.integers(len(routes)))]
+        return route, route.paths[int(self.rng.integers(len(route.paths)))]
+
+    def _apart(self, kind: ObjectClass, path: Array) -> Array:
+        return np.asarray(self.ordinary[kind].query(path)[0])
+
+    def _reversed(self, kind: ObjectClass) -> Journey | None:
+        route, path = self._route(kind)
+        if "car park" in route.name:  # its lanes lie too close for a person to tell
+            return None
+        return Journey(kind, route.name, path[::-1], speed=0.8)
+
+    def _off_route(self, kind: ObjectClass) -> Journey | None:
+        rng = self.rng
+        route, path = self._route(kind)
+        at = path_length(path)
+        size = rng.uniform(45, 110) * rng.choice([-1, 1])
+        half = max(rng.uniform(0.1, 0.22) * at[-1], 1.2 * abs(size))
+        middle = rng.uniform(half, max(at[-1] - half, half))
+        bump = size * np.exp(-(((at - middle) / (0.6 * half)) ** 4))
+        return self._departing(kind, route.name, smooth_path(right_of(path, bump), 10))
+
+    def _loitering(self, kind: ObjectClass) -> Journey | None:
+        rng = self.rng
+        route, path = self._route(kind)
+        at = path_length(path)
+        place = rng.uniform(0.15, 0.85) * at[-1]
+        seconds = rng.uniform(200, 500) if kind == "pedestrian" else rng.uniform(120, 300)
+        sway = rng.uniform(14, 30)
+        place = float(np.clip(place, 3 * sway, at[-1] - 3 * sway))
+        return Journey(
+            kind, route.name, path, ((place, float(seconds), float(sway)),), odd=(place, place)
+        )
+
+    def _late_turn(self, kind: ObjectClass) -> Journey | None:
+        rng = self.rng
+        (first, a), (second, b) = self._route(kind), self._route(kind)
+        if first is second or np.hypot(*(a[0] - b[0])) > 10:
+            return None
+        shared = int(np.argmax(KDTree(b).query(a)[0] > 8))
+        late = shared + int(rng.uniform(50, 160) / STEP_PX)
+        if shared == 0 or late >= len(a) - 20:
+            return None
+        link = self._link(a, late, b, longest=300.0)
+        return None if link is None else self._departing(kind, f"{first.name}, {second.name}", link)
+
+    def _turn_back(self, kind: ObjectClass) -> Journey | None:
+        """Turn round in the middle of a street."""
+        rng = self.rng
+        route, path = self._route(kind)
+        other, back = self._route(kind)
+        at = path_length(path)
+        i = int(np.searchsorted(at, rng.uniform(0.1, 0.9) * at[-1]))
+        distance = np.hypot(*(back - path[i]).T)
+        j = int(np.argmin(distance))
+        opposite = headings(path)[i] @ headings(back)[j] < -0.9
+        room = 20 <= i < len(path) - 20 and 20 <= j < len(back) - 20
+        if not (opposite and room and 20 < distance[j] < 70):
+            return None
+        # Once round with the width of the street as diameter.
+        ahead = headings(path)[i] * distance[j] * 0.6
+        loop = np.concatenate([path[:i], [path[i] + ahead, back[j] + ahead], back[j:]])
+        stretch = path_length(path)[i]
+        odd = (float(stretch), float(stretch + 2.2 * distance[j]))
+        return Journey(kind, f"{route.name}, {other.name}", smooth_path(loop, 7), odd=odd)
+
+    def _shortcut(self, kind: ObjectClass) -> Journey | None:
+        rng = self.rng
+        (first, a), (second, b) = self._route(kind), self._route(kind)
+        i = int(rng.uniform(0.15, 0.75) * len(a))
+        link = self._link(a, i, b, longest=420.0)
+        return None if link is None else self._departing(kind, f"{first.name}, {second.name}", link)
+
+    def _link(self, a: Array, i: int, b: Array, *, longest: float) -> Array | None:
+        """Leave a path at a point and go straight to another, without a sharp turn."""
+        rng = self.rng
+        ahead, there = b - a[i], headings(b)
+        length = np.hypot(*ahead.T)
+        towards = ahead / np.maximum(length, 1e-9)[:, None]
+        good = (length > 90) & (length < longest) & (towards @ headings(a)[i] > 0.35)
+        good &= np.einsum("ij,ij->i", towards, there) > 0.35
+        good[:15] = good[-15:] = False
+        if not good.any():
+            return None
+        j = int(rng.choice(np.flatnonzero(good)))
+        return smooth_path(np.concatenate([a[:i], b[j:]]), 10)
+
+    def _wrong_class(self, kind: ObjectClass) -> Journey | None:
+        rng = self.rng
+        route = self.all_routes[int(rng.integers(len(self.all_routes)))]
+        path = route.paths[int(rng.integers(len(route.paths)))]
+        if route.kind == kind or (self._apart(kind, path) > 20).mean() < 0.3:
+            return None
+        own, others = HABITS[kind].speed, HABITS[route.kind].speed
+        speed = min(1.0, np.sqrt(others / own))
+        return self._departing(kind, route.name, path, speed=float(speed), apart=20.0)
+
+    def _departing(
+        self,
+        kind: ObjectClass,
+        route: str,
+        path: Array,
+        *,
+        speed: float = 0.9,
+        apart: float = APART_PX,
+    ) -> Journey | None:
+        """Accept a path that leads, over a good stretch, where the class does not go."""
+        inside = np.all((path > 2) & (path < (HEIGHT - 3, WIDTH - 3)), axis=1)
+        far = self._apart(kind, path) > apart
+        if far.sum() * STEP_PX < 60 or not inside[5:-5].all():
+            return None
+        at = path_length(path)
+        # The object has left its way somewhat before it is that far from all others.
+        near = np.flatnonzero(self._apart(kind, path) > apart / 3)
+        first, last = np.flatnonzero(far)[[0, -1]]
+        start = at[near[near <= first][0]] if len(near) else at[first]
+        return Journey(
+            kind, route, path, speed=speed, odd=(float(max(start, at[first] - 60)), float(at[last]))
+        )

@@ -1,0 +1,1 @@
+"""From trails to ranks, heatmaps and regions."""

@@ -1,0 +1,320 @@
+"""Writing what was found of trails: ranks, heatmaps, pictures, regions, record of the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.results import (
+    cannot_write,
+    checksum_of,
+    plain_value,
+    results_folder,
+    versions,
+    write_table,
+)
+from napari_uai.trails.analysis.result import OTHERS, RECORD, RECORD_FORMAT
+from napari_uai.trails.heat.regions import regions_geojson
+from napari_uai.trails.pictures.canvas import write_picture
+from napari_uai.trails.pictures.heatmap import heatmap_picture
+from napari_uai.trails.pictures.tiles import moments, tile_sheet
+from napari_uai.trails.pictures.top import top_picture
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_uai.trails.analysis.result import TrailResult
+    from napari_uai.trails.table import Trails
+
+ALWAYS = ("scores.csv", "tiles.png", "regions.geojson", "problems.csv", RECORD)
+"""Files of every run; besides them, three for each class, and the masks."""
+
+_SOMETIMES = re.compile(r"(heatmap_.+\.(png|tif)|top_.+\.png|mask(_.+)?\.png)")
+_LONGEST_STEM = 48
+
+
+def write_trail_results(
+    result: TrailResult, folder: str | Path, *, monitor: Monitor = SILENT
+) -> dict[str, Path]:
+    """Write the files of a run.
+
+    Parameters
+    ----------
+    result
+        What :func:`~napari_uai.trails.analysis.analysis.analyse_trails` returned.
+    folder
+        Made if it does not exist. Files of an earlier run are replaced; those that this run does
+        not make are taken away.
+    monitor
+        Progress and cancelling.
+
+    Returns
+    -------
+    dict
+        Path by file name: scores.csv, tiles.png, regions.geojson, problems.csv, run.json, and
+        heatmap_<class>.png, heatmap_<class>.tif, top_<class>.png of each class; mask.png and
+        mask_<class>.png if there are masks.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written or is full.
+    """
+    folder = Path(folder)
+    with results_folder(folder, replaces=files_of_earlier_run(folder)) as partial:
+        names = write_trail_files(result, partial, monitor=monitor)
+    return {name: folder / name for name in names}
+
+
+def write_trail_files(
+    result: TrailResult, folder: Path, *, monitor: Monitor = SILENT
+) -> tuple[str, ...]:
+    """Write the files of a run straight into an existing folder; return their names."""
+    import tifffile
+
+    stems = class_stems([*result.heat, *filter(None, result.masks)])
+    names = list(ALWAYS)
+    try:
+        found = _tiles(result, folder, monitor.part(0.0, 0.3))
+        result = replace(result, problems=_with_problems(result.problems, found))
+        for i, (kind, heat) in enumerate(result.heat.items()):
+            monitor.update(0.3 + 0.5 * i / len(result.heat), kind)
+            outlines = [o for r in result.regions if r.kind == kind for o in r.outlines]
+            picture = heatmap_picture(
+                result.trails.scene,
+                heat.counts,
+                heat.shade,
+                title=f"{kind}: ordinary traffic of {_number_of(heat.n_trails, 'trail')}, outlined",
+                outlines=outlines,
+            )
+            write_picture(picture, folder / f"heatmap_{stems[kind]}.png")
+            tifffile.imwrite(
+                folder / f"heatmap_{stems[kind]}.tif",
+                heat.counts.astype(np.float32),
+                metadata={"axes": "YX", "class": kind, "unit": "trails"},
+            )
+            _top(result, kind, folder / f"top_{stems[kind]}.png")
+            names += [f"heatmap_{stems[kind]}.png", f"heatmap_{stems[kind]}.tif"]
+            names += [f"top_{stems[kind]}.png"]
+        mask_files = {kind: _mask_name(kind, stems) for kind in result.masks}
+        for kind, name in mask_files.items():
+            inside = result.masks[kind].inside.astype(np.uint8) * 255
+            write_picture(np.repeat(inside[..., None], 3, axis=2), folder / name)
+            names.append(name)
+        write_table(_with_whole_times(result.scores), folder / "scores.csv")
+        regions = regions_geojson(
+            result.regions, result.trails.scene, threshold=result.region_threshold
+        )
+        (folder / "regions.geojson").write_text(json.dumps(regions) + "\n", encoding="utf-8")
+        write_table(result.problems, folder / "problems.csv")
+        record = run_record(result, stems, names, monitor=monitor.part(0.8, 1.0))
+        text = json.dumps(record, indent=1, default=plain_value)
+        (folder / RECORD).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise cannot_write(folder.parent, error) from error
+    monitor.update(1.0, "written")
+    return tuple(sorted(names))
+
+
+def class_stems(kinds: Iterable[str]) -> dict[str, str]:
+    """Choose part of a file name for each class, such that no two share one on any system.
+
+    Parameters
+    ----------
+    kinds
+        Names of classes: any text.
+
+    Returns
+    -------
+    dict
+        Letters, digits, ``_``, ``-`` and ``.`` are kept; where two would be the same but for
+        case, later ones (in alphabetical order) get a number.
+    """
+    wanted = {kind: _stem(kind) for kind in sorted(set(kinds))}
+    taken: set[str] = set()
+    stems: dict[str, str] = {}
+    # A class that needs no change keeps its name, whoever else wants it.
+    for kind in sorted(wanted, key=lambda k: (wanted[k] != k, k)):
+        stem, number = wanted[kind], 2
+        while stem.casefold() in taken:
+            stem, number = f"{wanted[kind]}-{number}", number + 1
+        taken.add(stem.casefold())
+        stems[kind] = stem
+    return stems
+
+
+def files_of_earlier_run(folder: Path) -> tuple[str, ...]:
+    """Return the names of files that an earlier run says it wrote into a folder.
+
+    Files that only look like ours are the user's.
+    """
+    try:
+        record = json.loads((folder / RECORD).read_text("utf-8"))
+        if record.get("format") != RECORD_FORMAT:
+            return ()
+        names = [str(name) for name in record["files"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ()
+    return tuple(n for n in names if n in ALWAYS or (_SOMETIMES.fullmatch(n) and Path(n).name == n))
+
+
+def run_record(
+    result: TrailResult,
+    stems: dict[str, str],
+    names: Sequence[str],
+    *,
+    monitor: Monitor = SILENT,
+) -> dict[str, Any]:
+    """Return where a result comes from, as it stands in run.json.
+
+    Parameters
+    ----------
+    result
+        What :func:`~napari_uai.trails.analysis.analysis.analyse_trails` returned.
+    stems
+        Part of the file names of each class.
+    names
+        Files that were written.
+    monitor
+        Progress of the checksum.
+    """
+    counts = result.trails.classes
+    return {
+        "format": RECORD_FORMAT,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "input": input_record(result.trails, monitor=monitor) | dict(result.options),
+        "preset": result.preset,
+        "parameters": {part: dict(values) for part, values in result.parameters.items()},
+        "masks": {
+            kind or OTHERS: {**of, "file": _mask_name(kind, stems)}
+            for kind, of in result.mask_records.items()
+        },
+        "classes": {
+            kind: {
+                "trails": int(counts[kind]),
+                "files": [n for n in sorted(names) if _belongs(n, stems.get(kind))],
+            }
+            for kind in counts.index
+        },
+        "found": {
+            "trails": len(result.trails),
+            "masked_out": result.n_masked_out,
+            "regions": len(result.regions),
+        },
+        "n_top": result.n_top,
+        "top": result.scores["trail"].head(result.n_top).tolist(),
+        "seconds": {name: round(s, 4) for name, s in result.timings_s.items()},
+        "n_problems": len(result.problems),
+        "files": sorted(names),
+        "versions": versions(),
+    }
+
+
+def input_record(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, Any]:
+    """Return name and checksum of the input, and of the samples that were read from it.
+
+    A folder of a camera holds many gigabytes of pictures: of a folder, only the samples count.
+    """
+    record: dict[str, Any] = {"name": trails.source.name if trails.source else "trails"}
+    if trails.source is not None and trails.source.is_file():
+        size, checksum = checksum_of(trails.source, monitor=monitor)
+        record |= {"bytes": size, "sha256": checksum}
+    digest = hashlib.sha256()
+    for values in (trails.offsets, trails.time, trails.y, trails.x):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    digest.update("\n".join(trails.table["trail"] + "\t" + trails.table["class"]).encode())
+    return record | {
+        "trails": len(trails),
+        "samples": len(trails.y),
+        "samples_sha256": digest.hexdigest(),
+        "scene": {
+            "width": trails.scene.width,
+            "height": trails.scene.height,
+            "picture": trails.scene.source.name if trails.scene.source else None,
+        },
+    }
+
+
+def _tiles(result: TrailResult, folder: Path, monitor: Monitor) -> Iterable[tuple[str, str, str]]:
+    """Write the sheet of moments; return what was wrong with snapshots."""
+    rows = result.rows[: result.n_top].tolist()
+    monitor.update(0.0, "snapshots")
+    shown = moments(result.trails, rows)
+    top = result.scores.head(result.n_top)
+    title = f"{len(shown)} of {_number_of(len(result.trails), 'trail')} that fit least, by time"
+    sheet = tile_sheet(
+        result.trails,
+        shown,
+        top["anomaly"].tolist(),
+        stretches=result.stretches_at(slice(len(rows))),
+        title=title,
+    )
+    write_picture(sheet, folder / "tiles.png")
+    names = result.trails.table["trail"]
+    return [
+        (m.path.name if m.path else "", str(names.iloc[m.row]), m.problem)
+        for m in shown
+        if m.problem
+    ]
+
+
+def _top(result: TrailResult, kind: str, path: Path) -> None:
+    """Write the picture of the top trails of a class."""
+    of_kind = np.flatnonzero((result.scores["class"] == kind).to_numpy())
+    places = of_kind[: result.n_top]
+    picture = top_picture(
+        result.trails,
+        result.rows[places].tolist(),
+        result.scores["anomaly"].iloc[places].tolist(),
+        stretches=result.stretches_at(places),
+        title=f"{kind}: {len(places)} of {_number_of(len(of_kind), 'trail')} that fit least",
+        outlines=result.mask_outlines(kind),
+    )
+    write_picture(picture, path)
+
+
+def _with_whole_times(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose times are texts in ms: since 1970 they have more than nine digits."""
+    texts = {
+        name: [f"{seconds:.3f}" for seconds in table[name]]
+        for name in ("departs_from", "departs_to")
+    }
+    return table.assign(**texts)
+
+
+def _with_problems(table: pd.DataFrame, more: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
+    import pandas as pd
+
+    from napari_uai.trails.table import problem_table
+
+    added = problem_table(list(more))
+    return pd.concat([table, added], ignore_index=True) if len(added) else table
+
+
+def _belongs(name: str, stem: str | None) -> bool:
+    endings = (f"heatmap_{stem}.png", f"heatmap_{stem}.tif", f"top_{stem}.png")
+    return stem is not None and name in endings
+
+
+def _mask_name(kind: str, stems: dict[str, str]) -> str:
+    return f"mask_{stems[kind]}.png" if kind else "mask.png"
+
+
+def _number_of(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+def _stem(kind: str) -> str:
+    text = unicodedata.normalize("NFC", kind)
+    kept = "".join(c if c.isalnum() or c in "_-." else "-" for c in text)
+    return kept[:_LONGEST_STEM].strip(".-") or "class"

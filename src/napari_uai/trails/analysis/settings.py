@@ -1,0 +1,112 @@
+"""Settings of an analysis of trails: which there are, and whether values fit."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from napari_uai.errors import BadValueError, RecipeError, nearest
+from napari_uai.parameters import Parameter, Parameters
+from napari_uai.trails.analysis.parts import heat_of_classes, within_masks
+from napari_uai.trails.analysis.result import PRESETS, Preset
+from napari_uai.trails.heat.regions import ordinary_regions
+
+_SCORES: dict[Preset, str] = {
+    "default": "napari_uai.trails.scores.scores:score_trails",
+    "reference": "napari_uai.trails.scores.reference:reference_scores",
+}
+
+_DIFFERENT: dict[tuple[Preset, str], dict[str, Any]] = {
+    ("reference", "heat"): {
+        "painted_width_px": 3,
+        "blur_px": 1,
+        "heat_lower": 3.0,
+        "heat_upper": 50.0,
+        "heat_unit": "trails",
+    }
+}
+"""Defaults of a preset that are not those of the function."""
+
+_HANDED_ON = ("kind", "threshold")
+"""Parameters that the analysis itself sets: the class; that of masks, which are applied before."""
+
+
+@cache  # models of their parameters take time to build, and sliders ask for them
+def parts_of(preset: Preset) -> Mapping[str, Parameters]:
+    """Return the parts of an analysis, whose parameters ``settings`` may change.
+
+    Raises
+    ------
+    BadValueError
+        If there is no such preset.
+    """
+    if preset not in PRESETS:
+        raise BadValueError(f"there is no preset {preset!r}; {nearest(preset, PRESETS)}")
+    module, name = _SCORES[preset].split(":")
+    return {
+        "scores": Parameters.of(getattr(importlib.import_module(module), name)),
+        "masks": Parameters.of(within_masks),
+        "heat": Parameters.of(heat_of_classes),
+        "regions": Parameters.of(ordinary_regions),
+    }
+
+
+def settable_parameters(preset: Preset = "default") -> dict[str, Parameter]:
+    """Return all parameters that ``settings`` may change; shared ones as the scores have them."""
+    known: dict[str, Parameter] = {}
+    for part, parameters in parts_of(preset).items():
+        own = _DIFFERENT.get((preset, part), {})
+        for name, parameter in parameters.items():
+            if _settable(parameter):
+                known.setdefault(name, replace(parameter, default=own.get(name, parameter.default)))
+    return known
+
+
+def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return all parameters by part, those of a preset changed by ``NAME=VALUE`` texts.
+
+    A parameter that several parts share is set in all of them.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such parameter (the message names the nearest), or a value does not fit.
+    BadValueError
+        If there is no such preset.
+    """
+    parts = parts_of(preset)
+    known = settable_parameters(preset)
+    given: dict[str, str] = {}
+    for setting in settings:
+        name, equals, text = (piece.strip() for piece in setting.partition("="))
+        if not (equals and name):
+            raise RecipeError(
+                f"setting {setting!r} is not understood; write NAME=VALUE, "
+                "for example n_directions=16"
+            )
+        if name not in known:
+            raise RecipeError(f"there is no parameter {name!r}; {nearest(name, known)}")
+        given[name] = text
+    checked = {}
+    for part, parameters in parts.items():
+        own = _DIFFERENT.get((preset, part), {})
+        mine = {name: text for name, text in given.items() if name in parameters}
+        values = parameters.read(mine, base=own, label="parameter")
+        checked[part] = {n: v for n, v in values.items() if _settable(parameters[n])}
+    return checked
+
+
+def setting_text(name: str, value: Any) -> str:
+    """Return a parameter and its value as :func:`checked_settings` reads them."""
+    if isinstance(value, bool):
+        return f"{name}={str(value).lower()}"
+    return f"{name}={value!r}" if isinstance(value, float) else f"{name}={value}"
+
+
+def _settable(parameter: Parameter) -> bool:
+    """Tell what a user may set from what code hands on."""
+    plain = bool(parameter.choices) or parameter.type in (int, float, bool, str)
+    return plain and parameter.name not in _HANDED_ON

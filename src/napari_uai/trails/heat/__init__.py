@@ -1,0 +1,1 @@
+"""Where trails usually go."""

@@ -1,0 +1,162 @@
+"""What a trail itself adds to the heat where it passes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_uai.compiled import kernel, reordering_kernel
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.trails.heat.brush import brush, paint_cells
+from napari_uai.trails.heat.footprints import MIN_POINTS, Cells, Footprints, Offsets, Values
+from napari_uai.trails.parallel import in_blocks
+
+
+def own_heat(
+    footprints: Footprints,
+    *,
+    blur_weights: Values,
+    direction_weights: Values,
+    monitor: Monitor = SILENT,
+) -> Values:
+    """Return what each trail itself adds to the blurred heat at the points of its path.
+
+    Parameters
+    ----------
+    footprints
+        Of the trails.
+    blur_weights
+        Of the cells on one line through a cell, an odd number; float32.
+    direction_weights
+        Of the bins of direction next to a bin, an odd number; float32.
+    monitor
+        Told of each block of trails.
+
+    Returns
+    -------
+    ndarray
+        A value for each point; float32. Subtracted from the heat, it leaves the trail out exactly.
+    """
+    own = np.empty(len(footprints.cells), np.float32)
+    if len(blur_weights) == 1 and (len(direction_weights) == 1 or footprints.n_directions == 1):
+        own[:] = 1.0
+        return own
+    full, edges, edge_starts = brush(footprints.painted_width_px)
+    (height, width), layers = footprints.shape, footprints.n_layers
+
+    def leave(first: int, last: int) -> None:
+        _own_heat(
+            footprints.offsets,
+            footprints.cells,
+            layers,
+            height,
+            width,
+            full,
+            edges,
+            edge_starts,
+            blur_weights.astype(np.float32),
+            direction_weights.astype(np.float32),
+            first,
+            last,
+            own,
+        )
+
+    in_blocks(
+        leave, footprints.offsets, text="leave-one-out", min_samples=MIN_POINTS, monitor=monitor
+    )
+    return own
+
+
+@kernel
+def _own_heat(
+    offsets: Offsets,
+    cells: Cells,
+    layers: int,
+    rows: int,
+    columns: int,
+    full: Cells,
+    edges: Cells,
+    edge_starts: Offsets,
+    blur_weights: Values,
+    direction_weights: Values,
+    first: int,
+    last: int,
+    own: Values,
+) -> None:
+    """Sum each trail's own blurred footprint at the points of its path."""
+    plane = rows * columns
+    marks = np.zeros(layers * plane, np.int32)
+    painted = np.empty(layers * plane, np.int32)
+    # Windows are read in runs of eight, the rest of a run with weight 0.
+    padded = np.zeros((len(blur_weights) + 7) // 8 * 8, np.float32)
+    padded[: len(blur_weights)] = blur_weights
+    ink = np.zeros(layers * plane + len(padded), np.float32)
+    for i in range(first, last):
+        path = cells[offsets[i] : offsets[i + 1]]
+        n = paint_cells(path, rows, columns, full, edges, edge_starts, i + 1, marks, painted)
+        _spread(painted[:n], layers, plane, direction_weights, True, ink)
+        _blur_at(path, rows, columns, blur_weights, padded, ink, own[offsets[i] : offsets[i + 1]])
+        _spread(painted[:n], layers, plane, direction_weights, False, ink)
+
+
+@kernel
+def _spread(
+    painted: Cells, layers: int, plane: int, direction_weights: Values, lay: bool, ink: Values
+) -> None:
+    """Lay ink on painted cells, and less of it in neighbouring directions; or wipe it off."""
+    n_weights = len(direction_weights)
+    # Where layers start that a painted layer spreads to; divisions would take longest of all.
+    beside = np.empty(n_weights, np.int64)
+    start, directed = -plane, False
+    for at in painted:
+        if at < start or at >= start + plane or start < 0:
+            layer = at // plane
+            start = layer * plane
+            directed = layer < layers - 1
+            for t in range(n_weights):
+                turned = layer + t - n_weights // 2
+                beside[t] = turned % max(layers - 1, 1) * plane - start
+        if not directed:
+            ink[at] = 1.0 if lay else 0.0
+        elif lay:
+            for t in range(n_weights):
+                ink[at + beside[t]] += direction_weights[t]
+        else:
+            for t in range(n_weights):
+                ink[at + beside[t]] = 0.0
+
+
+@reordering_kernel
+def _blur_at(
+    path: Cells,
+    rows: int,
+    columns: int,
+    weights: Values,
+    padded: Values,
+    ink: Values,
+    blurred: Values,
+) -> None:
+    """Blur ink at the points of a path alone."""
+    plane = rows * columns
+    radius = len(weights) // 2
+    for p in range(len(path)):
+        base = path[p] // plane * plane
+        row = (path[p] - base) // columns
+        column = path[p] - base - row * columns
+        inner = radius <= column < columns - radius
+        total = np.float32(0.0)
+        for dr in range(-radius, radius + 1):
+            line = base + min(max(row + dr, 0), rows - 1) * columns
+            across = np.float32(0.0)
+            if inner:
+                for run in range(0, len(padded), 8):
+                    begin = line + column - radius + run
+                    window, part = ink[begin : begin + 8], padded[run : run + 8]
+                    for d in range(8):
+                        across += part[d] * window[d]
+            else:
+                for dc in range(-radius, radius + 1):
+                    across += (
+                        weights[dc + radius] * ink[line + min(max(column + dc, 0), columns - 1)]
+                    )
+            total += weights[dr + radius] * across
+        blurred[p] = total

@@ -1,0 +1,125 @@
+"""Trails of one camera in one JSON file, as a tracker's web page or database exports them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_uai.errors import TrailFormatError
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.trails.io.json_arrays import parse_json
+from napari_uai.trails.io.records import (
+    ObjectRecord,
+    Problem,
+    join_chains,
+    nothing_usable,
+    object_record,
+    trails_of_records,
+)
+from napari_uai.trails.table import Scene, Trails
+
+DEFAULT_SCENE_SIZE = (640, 360)
+"""Width and height of the picture where nothing tells them, in px: 16 to 9, as most cameras."""
+
+_OBJECTS_PER_UPDATE = 256
+
+
+def read_export(
+    data: bytes,
+    path: Path,
+    *,
+    keep_extrapolated: bool = True,
+    frame_rate_hz: float | None = None,
+    scene_size: tuple[int, int] | None = None,
+    monitor: Monitor = SILENT,
+) -> Trails:
+    """Read ``{"<id>": {"tracking": {"xy_center": [[x, y], ...]}, ...}, ...}``.
+
+    Every other field may be missing: times count samples from 0, at the frame rate, and the scene
+    is 640 x 360 px unless its size is given or stated. A list of such objects, and one object
+    alone, are read as well.
+
+    Parameters
+    ----------
+    data
+        The JSON, in UTF-8.
+    path
+        File that it stands in.
+    keep_extrapolated
+        Whether samples count in which the object was not seen (``track_status`` 0).
+    frame_rate_hz
+        Samples per second where times are missing; 1 if None.
+    scene_size
+        Width and height of the picture in px; as the objects state if None.
+    monitor
+        Progress and stop.
+
+    Raises
+    ------
+    TrailFormatError
+        If the file is broken, or no object has two usable samples.
+    """
+    repeated: list[str] = []
+    monitor.update(0.0, "reading JSON")
+    document = parse_json(data, repeated)
+    problems: list[Problem] = [
+        (path.name, key, "the key stands more than once: the first counts") for key in repeated
+    ]
+    items = list(_objects(document.content))
+    found: dict[str, ObjectRecord] = {}
+    for i, (name, value) in enumerate(items):
+        if i % _OBJECTS_PER_UPDATE == 0:
+            monitor.update(0.3 + 0.7 * i / len(items), f"{i} of {len(items)} objects")
+        record = object_record(
+            document,
+            value,
+            name=name,
+            file=path.name,
+            frame_rate_hz=frame_rate_hz,
+            with_status=not keep_extrapolated,
+            problems=problems,
+        )
+        if record is not None and record.name in found:
+            problems.append((path.name, record.name, "the id stands more than once: dropped"))
+        elif record is not None:
+            found[record.name] = record
+    if not found:
+        raise nothing_usable(problems)
+    records = join_chains(list(found.values()), problems)
+    width, height = scene_size or _stated_size(records, path, problems)
+    if frame_rate_hz is None and not any(record.timed for record in records):
+        problems.append((path.name, "", "no times: samples count seconds from 0 (no frame rate)"))
+    return trails_of_records(
+        records,
+        Scene(width, height),
+        keep_extrapolated=keep_extrapolated,
+        problems=problems,
+        source=path,
+    )
+
+
+def _objects(content: Any) -> Iterable[tuple[str, Any]]:
+    """Names and records of the objects in a JSON document."""
+    if isinstance(content, Mapping):
+        if isinstance(content.get("tracking"), Mapping):
+            yield "1", content
+        else:
+            yield from content.items()
+    elif isinstance(content, list):
+        yield from ((str(i + 1), record) for i, record in enumerate(content))
+    else:
+        raise TrailFormatError('the JSON holds no objects: expected {"<id>": {"tracking": ...}}')
+
+
+def _stated_size(
+    records: Iterable[ObjectRecord], path: Path, problems: list[Problem]
+) -> tuple[int, int]:
+    for record in records:
+        if record.frame_size is not None:
+            return record.frame_size
+    width, height = DEFAULT_SCENE_SIZE
+    problems.append(
+        (path.name, "", f"no size of the picture: {width} x {height} px assumed (scene_size)")
+    )
+    return DEFAULT_SCENE_SIZE

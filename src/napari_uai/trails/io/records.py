@@ -1,0 +1,437 @@
+"""Records of a tracker: what JSON says of a tracked object, and trails made of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_uai.errors import TrailFormatError
+from napari_uai.trails.io.json_arrays import Document
+from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, problem_table
+
+Problem: TypeAlias = tuple[str, str, str]
+"""File, trail and what is wrong with it."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectRecord:
+    """One tracked object, or one link of the chain that a very long one was split into.
+
+    Parameters
+    ----------
+    name
+        Its ``_id``.
+    kind
+        Its class.
+    xy
+        Position at each sample, x and y as shares (0 to 1) of the picture: n, 2; float32.
+    time
+        Of each sample, in s; from 0 if unknown.
+    timed
+        Whether the time is known.
+    utc_offset_s
+        How far the clock of its place is ahead of UTC, in s; NaN where unknown.
+    tracked
+        Whether each sample was seen, not extrapolated; None if unknown.
+    hull
+        Corners of the last outline, x and y as shares of the picture; None if unknown.
+    frame_size
+        Width and height of the picture, in px; None if unknown.
+    ancestor, descendant
+        ``_id`` of the links before and after; empty if there is none.
+    file
+        File that says so.
+    """
+
+    name: str
+    kind: str
+    xy: npt.NDArray[np.float32]
+    time: npt.NDArray[np.float64]
+    timed: bool
+    utc_offset_s: float
+    tracked: npt.NDArray[np.bool_] | None
+    hull: npt.NDArray[np.float32] | None
+    frame_size: tuple[int, int] | None
+    ancestor: str
+    descendant: str
+    file: str
+
+
+def object_record(
+    document: Document,
+    record: Any,
+    *,
+    name: str,
+    file: str,
+    frame_rate_hz: float | None,
+    with_status: bool,
+    problems: list[Problem],
+) -> ObjectRecord | None:
+    """Read what is known of an object; None, with a problem, if it has no positions.
+
+    Samples lie evenly between the first and the final time of an object, as the tracker stores no
+    time of its own for each; without them, at the frame rate (1 per second if unknown).
+
+    Parameters
+    ----------
+    document
+        JSON that the record stands in.
+    record
+        ``tracking`` with ``xy_center``, oldest sample first; everything else may be missing:
+        ``_id``, ``bdb_classifier``, ``first_epoch_ms``, ``final_epoch_ms``,
+        ``final_datetime_isoformat``, ``ancestor_id``, ``descendant_id``, and
+        ``hull``, ``track_status``, ``frame_width``, ``frame_height`` of ``tracking``.
+    name
+        What to call it if it has no ``_id``.
+    file
+        Where it stands.
+    frame_rate_hz
+        Samples per second, if its times are unknown.
+    with_status
+        Whether it matters which samples were extrapolated.
+    problems
+        Receives what could not be used.
+    """
+    if not isinstance(record, Mapping):
+        problems.append((file, name, "the object is no JSON object"))
+        return None
+    name = _identity(record.get("_id")) or name
+    tracking = record.get("tracking")
+    if not isinstance(tracking, Mapping) or "xy_center" not in tracking:
+        problems.append((file, name, "no tracking.xy_center: no positions"))
+        return None
+    try:
+        xy = document.pairs(tracking["xy_center"]).astype(np.float32)
+    except (TypeError, ValueError, RecursionError):
+        problems.append((file, name, "tracking.xy_center is no list of points"))
+        return None
+    start, end = (_seconds(record.get(key)) for key in ("first_epoch_ms", "final_epoch_ms"))
+    if end < start:
+        problems.append((file, name, "ends before it starts: the end is ignored"))
+        end = math.nan
+    return ObjectRecord(
+        name=name,
+        kind=class_of(document.value(record.get("bdb_classifier"))),
+        xy=xy,
+        time=_times(len(xy), start, end, frame_rate_hz),
+        timed=math.isfinite(start),
+        utc_offset_s=_utc_offset(record.get("final_datetime_isoformat")),
+        tracked=_status(document, tracking, len(xy), (file, name), problems)
+        if with_status
+        else None,
+        hull=_last_hull(document, tracking),
+        frame_size=frame_size(tracking.get("frame_width"), tracking.get("frame_height")),
+        ancestor=_identity(record.get("ancestor_id")),
+        descendant=_identity(record.get("descendant_id")),
+        file=file,
+    )
+
+
+def class_of(classifier: Any) -> str:
+    """Return the class of an object: a name, the best of scored labels, or 'unclassified'.
+
+    Parameters
+    ----------
+    classifier
+        ``bdb_classifier``: a string; scores of labels; a dict that holds the string or the scores
+        as ``topclass_dict``; anything else is no class.
+    """
+    if isinstance(classifier, str):
+        return classifier.strip() or UNCLASSIFIED
+    if not isinstance(classifier, Mapping):
+        return UNCLASSIFIED
+    if "topclass_dict" in classifier:
+        return class_of(classifier["topclass_dict"])
+    scores = {label: s for label, s in classifier.items() if _is_number(s) and not math.isnan(s)}
+    return max(scores, key=lambda label: scores[label]).strip() if scores else UNCLASSIFIED
+
+
+def join_chains(records: Sequence[ObjectRecord], problems: list[Problem]) -> list[ObjectRecord]:
+    """Join the links that a tracker split a very long object into.
+
+    A link follows another if either says so and neither says otherwise. The joined object has the
+    name of its first link, the class of the longest that has one, and the hull of the last. Links
+    that form a loop stay apart.
+
+    Parameters
+    ----------
+    records
+        Objects of distinct names.
+    problems
+        Receives loops, contradictions and links that are missing.
+    """
+    index = {record.name: i for i, record in enumerate(records)}
+    following: dict[int, int] = {}
+    leading: dict[int, int] = {}
+    for before, after in _claimed_links(records, index, problems):
+        if before in following or after in leading:
+            text = f"{records[before].name} is not its only ancestor, or has two descendants"
+            problems.append((records[after].file, records[after].name, f"{text}: not joined"))
+        else:
+            following[before], leading[after] = after, before
+    joined: list[ObjectRecord] = []
+    seen: set[int] = set()
+    for i, record in enumerate(records):
+        if i in leading:
+            continue
+        links = [i]
+        while links[-1] in following:
+            links.append(following[links[-1]])
+        seen.update(links)
+        joined.append(_joined([records[k] for k in links]) if len(links) > 1 else record)
+    for i, record in enumerate(records):
+        if i not in seen:
+            problems.append((record.file, record.name, "its chain is a loop: not joined"))
+            joined.append(record)
+    return joined
+
+
+def trails_of_records(
+    records: Sequence[ObjectRecord],
+    scene: Scene,
+    *,
+    keep_extrapolated: bool,
+    problems: list[Problem],
+    **known: Any,
+) -> Trails:
+    """Make trails of the objects of one camera; what is dropped is told in the problems.
+
+    Where a tracker tells local times, the table has the column ``utc_offset_s``: what to add to
+    times in UTC.
+
+    Parameters
+    ----------
+    records
+        Objects of distinct names.
+    scene
+        What the camera sees; shares of the picture become value x (width - 1, height - 1) px.
+    keep_extrapolated
+        Whether samples count in which the object was not seen.
+    problems
+        What was already found; more is added.
+    **known
+        Further fields of :class:`Trails`; its problems are made here.
+
+    Raises
+    ------
+    TrailFormatError
+        If no object has two usable samples.
+    """
+    lengths = np.array([len(record.xy) for record in records], np.int64)
+    xy = np.concatenate([np.empty((0, 2), np.float32), *(record.xy for record in records)])
+    time = np.concatenate([np.empty(0), *(record.time for record in records)])
+    owner = np.repeat(np.arange(len(records)), lengths)
+    untracked = np.concatenate(
+        [
+            np.zeros(0, bool),
+            *(~_seen(record) for record in records),
+        ]
+    )
+    reasons = {
+        "without a position (NaN or no number)": ~np.isfinite(xy).all(axis=1),
+        "outside the picture (0 to 1)": ((xy < 0) | (xy > 1)).any(axis=1),
+    }
+    if not keep_extrapolated:
+        reasons["extrapolated"] = untracked
+    keep = np.ones(len(xy), bool)
+    for reason, bad in reasons.items():
+        dropped = np.bincount(owner[bad & keep], minlength=len(records))
+        if reason != "extrapolated":
+            problems += [
+                (records[i].file, records[i].name, f"{n} of {lengths[i]} samples {reason}: dropped")
+                for i, n in enumerate(dropped.tolist())
+                if n
+            ]
+        keep &= ~bad
+    counts = np.bincount(owner[keep], minlength=len(records))
+    for i in np.flatnonzero(counts < 2).tolist():
+        what = "one usable sample only" if counts[i] else "no usable sample"
+        problems.append((records[i].file, records[i].name, f"{what}: no trail"))
+    keep &= (counts >= 2)[owner]
+    return _assembled(
+        [record for record, n in zip(records, counts, strict=True) if n >= 2],
+        counts[counts >= 2],
+        xy[keep],
+        time[keep],
+        scene,
+        problems,
+        **known,
+    )
+
+
+def nothing_usable(problems: Sequence[Problem]) -> TrailFormatError:
+    """Return the error for an input that holds no usable trail, with the first reason."""
+    said = f"; the first of {len(problems)} problems: {_line(problems[0])}" if problems else ""
+    return TrailFormatError(f"no usable trail{said}")
+
+
+def _line(problem: Problem) -> str:
+    return ": ".join(part for part in problem if part)
+
+
+def _assembled(
+    records: Sequence[ObjectRecord],
+    counts: npt.NDArray[np.int64],
+    xy: npt.NDArray[np.float32],
+    time: npt.NDArray[np.float64],
+    scene: Scene,
+    problems: list[Problem],
+    **known: Any,
+) -> Trails:
+    if not records:
+        raise nothing_usable(problems)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    size = np.array([scene.width - 1, scene.height - 1], np.float64)
+    pixels = (xy * size).astype(np.float32)
+    table = pd.DataFrame(
+        {
+            "trail": pd.Series([r.name for r in records], dtype=str),
+            "class": pd.Series([r.kind for r in records], dtype=str),
+            "start": time[offsets[:-1]],
+            "end": time[offsets[1:] - 1],
+            "n_samples": counts,
+        }
+    )
+    local = np.array([record.utc_offset_s for record in records])
+    if np.isfinite(local).any():
+        table["utc_offset_s"] = local
+    hulls = [
+        None if r.hull is None else (r.hull * size).astype(np.float32)[:, ::-1] for r in records
+    ]
+    return Trails(
+        offsets=offsets,
+        y=np.ascontiguousarray(pixels[:, 1]),
+        x=np.ascontiguousarray(pixels[:, 0]),
+        time=time,
+        table=table,
+        scene=scene,
+        hulls=hulls if any(hull is not None for hull in hulls) else (),
+        problems=problem_table(problems),
+        **known,
+    )
+
+
+def _times(
+    n: int, start: float, end: float, frame_rate_hz: float | None
+) -> npt.NDArray[np.float64]:
+    if math.isfinite(start) and math.isfinite(end):
+        return start + np.arange(n, dtype=np.float64) * ((end - start) / max(n - 1, 1))
+    step = 1.0 / (frame_rate_hz or 1.0)
+    return (start if math.isfinite(start) else 0.0) + np.arange(n, dtype=np.float64) * step
+
+
+def _seen(record: ObjectRecord) -> npt.NDArray[np.bool_]:
+    return np.ones(len(record.xy), bool) if record.tracked is None else record.tracked
+
+
+def frame_size(width: Any, height: Any) -> tuple[int, int] | None:
+    """Return the size of a picture if two values are one: from 2 px to 100 000 px."""
+    if not (_is_number(width) and _is_number(height)):
+        return None
+    if not (2 <= width <= 100_000 and 2 <= height <= 100_000):
+        return None
+    return int(width), int(height)
+
+
+def _claimed_links(
+    records: Sequence[ObjectRecord], index: Mapping[str, int], problems: list[Problem]
+) -> list[tuple[int, int]]:
+    """Links that are claimed, those first that both sides claim; told are those that miss."""
+    by_ancestor, by_descendant = set(), set()
+    for i, record in enumerate(records):
+        for other, role in ((record.ancestor, "ancestor"), (record.descendant, "descendant")):
+            if not other:
+                continue
+            if other not in index:
+                problems.append((record.file, record.name, f"its {role} {other} is missing"))
+            elif role == "ancestor":
+                by_ancestor.add((index[other], i))
+            else:
+                by_descendant.add((i, index[other]))
+    return sorted(by_ancestor & by_descendant) + sorted(by_ancestor ^ by_descendant)
+
+
+def _joined(links: Sequence[ObjectRecord]) -> ObjectRecord:
+    classified = [link for link in links if link.kind != UNCLASSIFIED]
+    longest = max(classified, key=lambda link: len(link.xy), default=links[0])
+    times: list[npt.NDArray[np.float64]] = []
+    behind = 0.0
+    for link in links:
+        # Links of unknown time follow one another at their own pace.
+        time = link.time if link.timed or not times else link.time + behind
+        times.append(time)
+        if len(time):
+            behind = time[-1] + (time[-1] - time[0]) / max(len(time) - 1, 1)
+    time = np.concatenate(times)
+    order = np.argsort(time, kind="stable")
+    return replace(
+        links[0],
+        kind=longest.kind,
+        xy=np.concatenate([link.xy for link in links])[order],
+        time=time[order],
+        tracked=np.concatenate([_seen(link) for link in links])[order],
+        hull=links[-1].hull,
+        descendant="",
+    )
+
+
+def _identity(value: Any) -> str:
+    """Name of an object: an integer or a word; 0, null and nothing are none."""
+    if isinstance(value, str):
+        return "" if value.strip() in ("", "0") else value.strip()
+    if _is_number(value) and math.isfinite(value) and value != 0:
+        return str(int(value))
+    return ""
+
+
+def _seconds(epoch_ms: Any) -> float:
+    if not _is_number(epoch_ms) or not math.isfinite(epoch_ms):
+        return math.nan
+    return float(epoch_ms) / 1000 if abs(epoch_ms) < 1e15 else math.nan
+
+
+def _utc_offset(isoformat: Any) -> float:
+    try:
+        offset = datetime.fromisoformat(isoformat).utcoffset()
+    except (TypeError, ValueError):
+        return math.nan
+    return math.nan if offset is None else offset.total_seconds()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _status(
+    document: Document,
+    tracking: Mapping[str, Any],
+    n: int,
+    whose: tuple[str, str],
+    problems: list[Problem],
+) -> npt.NDArray[np.bool_] | None:
+    if "track_status" not in tracking:
+        return None
+    try:
+        status = np.array(document.value(tracking["track_status"]), np.float64)
+    except (TypeError, ValueError, RecursionError):
+        status = np.empty(0)
+    if status.shape != (n,):
+        problems.append((*whose, "track_status has no value for each sample: ignored"))
+        return None
+    seen: npt.NDArray[np.bool_] = status != 0
+    return seen
+
+
+def _last_hull(document: Document, tracking: Mapping[str, Any]) -> npt.NDArray[np.float32] | None:
+    try:
+        corners = document.last_pairs(tracking.get("hull")).astype(np.float32)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return corners if len(corners) and np.isfinite(corners).all() else None

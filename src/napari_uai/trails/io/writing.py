@@ -1,0 +1,152 @@
+"""Trails to files that other programs read, and that are opened again as the same trails."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.errors import OutputError
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.trails.io.convert import frame_of_trails
+from napari_uai.trails.table import UNCLASSIFIED, Trails
+
+_TRAILS_PER_UPDATE = 256
+_EXACT_INTEGER = 2**53
+
+
+def write_trails(
+    trails: Trails, path: str | Path, *, overwrite: bool = False, monitor: Monitor = SILENT
+) -> Path:
+    """Write trails as a csv of samples or as the one-file JSON export, as the name's ending says.
+
+    - ``.csv``, ``.csv.gz``: a row for each sample: ``trail, class, time, y, x``, in s and px. It
+      keeps every time; the size of the scene must be told when it is read.
+    - ``.json``, ``.json.gz``, ``.zip``: an object for each trail, as trackers export them: shares
+      of the picture to 6 digits, class, last hull, size of the picture, first and last time. The
+      times between are taken as even when it is read.
+
+    Parameters
+    ----------
+    trails
+        Trails.
+    path
+        File to make.
+    overwrite
+        Whether an existing file is replaced.
+    monitor
+        Progress and stop; a file that was stopped is removed.
+
+    Raises
+    ------
+    OutputError
+        If it exists, cannot be written, or has another ending.
+    """
+    path = Path(path)
+    name = path.name.lower()
+    if not name.endswith((".csv", ".csv.gz", ".json", ".json.gz", ".zip")):
+        raise OutputError(f"{path}: trails are written as .csv, .json, .csv.gz, .json.gz or .zip")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists: choose another name, or overwrite it")
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        content = (
+            _csv(trails, monitor) if name.endswith((".csv", ".csv.gz")) else _json(trails, monitor)
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _store(content, partial, path)
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        with suppress(OSError):  # gone already, or in a folder that is none
+            partial.unlink()
+    return path
+
+
+def export_of_trails(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, dict[str, Any]]:
+    """Return the one-file export of trails: a record for each, by its name.
+
+    Parameters
+    ----------
+    trails
+        Trails.
+    monitor
+        Progress and stop.
+    """
+    width, height = trails.scene.width, trails.scene.height
+    xy = np.round(
+        np.column_stack([trails.x / max(width - 1, 1), trails.y / max(height - 1, 1)]).astype(
+            np.float64
+        ),
+        6,
+    )
+    names = trails.table["trail"].tolist()
+    kinds = trails.table["class"].tolist()
+    start, end = (
+        np.round(trails.table[key].to_numpy(np.float64) * 1000).astype(np.int64).tolist()
+        for key in ("start", "end")
+    )
+    export: dict[str, dict[str, Any]] = {}
+    for row, name in enumerate(names):
+        if row % _TRAILS_PER_UPDATE == 0:
+            monitor.update(row / len(names), f"{row} of {len(names)} trails")
+        here = trails.trail(row)
+        tracking: dict[str, Any] = {
+            "frame_width": width,
+            "frame_height": height,
+            "num_samples": here.stop - here.start,
+            "xy_center": xy[here].tolist(),
+        }
+        hull = trails.hulls[row] if len(trails.hulls) else None
+        if hull is not None:
+            tracking["hull"] = [_shares(hull, width, height)]
+        export[name] = {
+            "_id": _identity(name),
+            "first_epoch_ms": start[row],
+            "final_epoch_ms": end[row],
+            "num_samples": here.stop - here.start,
+            "tracking": tracking,
+        }
+        if kinds[row] != UNCLASSIFIED:
+            export[name]["bdb_classifier"] = kinds[row]
+    return export
+
+
+def _csv(trails: Trails, monitor: Monitor) -> bytes:
+    monitor.update(0.0, f"{len(trails.time)} samples")
+    return frame_of_trails(trails).to_csv(index=False).encode()
+
+
+def _json(trails: Trails, monitor: Monitor) -> bytes:
+    return json.dumps(export_of_trails(trails, monitor=monitor)).encode()
+
+
+def _store(content: bytes, partial: Path, path: Path) -> None:
+    if path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(f"{path.stem}.json", content)
+    elif path.suffix.lower() == ".gz":
+        # No time and no name inside: equal trails make equal files.
+        partial.write_bytes(gzip.compress(content, mtime=0))
+    else:
+        partial.write_bytes(content)
+
+
+def _shares(hull: npt.NDArray[np.float32], width: int, height: int) -> list[list[float]]:
+    size = np.array([max(width - 1, 1), max(height - 1, 1)], np.float64)
+    shares: list[list[float]] = np.round(hull[:, ::-1] / size, 6).tolist()
+    return shares
+
+
+def _identity(name: str) -> int | str:
+    """Name of a trail as trackers store it: an integer where it is one that JSON keeps."""
+    if name.isascii() and name.isdecimal() and str(int(name)) == name:
+        return int(name) if 0 < int(name) < _EXACT_INTEGER else name
+    return name

@@ -1,0 +1,125 @@
+"""Pictures of trails: heat over the scene, the trails that fit least, a sheet of their moments.
+
+All pictures are arrays (rows, columns, RGB; uint8), drawn without a screen. Colours can be told
+apart by colour-blind people (Okabe & Ito 2008; perceptually uniform scale for heat), and nothing
+is told by colour alone: trails carry their rank, stretches that depart are thicker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.errors import BadValueError
+from napari_uai.trails.pictures.canvas import (
+    DESIGNED_FOR_PX,
+    INK,
+    PAPER,
+    Canvas,
+    Picture,
+    PictureSide,
+    draw_line,
+    make_page,
+    scene_canvas,
+    text_size,
+    write_texts,
+)
+from napari_uai.trails.table import Scene
+
+
+def heatmap_picture(
+    scene: Scene,
+    heat: npt.NDArray[np.float32],
+    shade: npt.NDArray[np.float32],
+    *,
+    title: str = "",
+    outlines: Sequence[npt.NDArray[np.floating]] = (),
+    longest_side_px: PictureSide = DESIGNED_FOR_PX,
+) -> Picture:
+    """Lay the heat of ordinary traffic over the scene.
+
+    Parameters
+    ----------
+    scene
+        What the camera sees.
+    heat
+        Trails that pass each cell; rows, columns.
+    shade
+        The same after scaling, 0 to 1: what is coloured.
+    title
+        Stands above.
+    outlines
+        Polygons that are drawn over it; corners (y, x) in px of the scene.
+    longest_side_px
+        Of the scene in the picture.
+
+    Returns
+    -------
+    Picture
+        With a scale of colours below that gives trails per cell.
+
+    Raises
+    ------
+    BadValueError
+        If heat and shade differ in shape.
+    """
+    if heat.shape != shade.shape or heat.ndim != 2:
+        raise BadValueError("heat and shade must be pictures of one shape: rows, columns")
+    canvas = scene_canvas(scene, scene.image, longest_side_px)
+    shown = np.clip(canvas.stretched(np.nan_to_num(shade), scene), 0, 1)
+    opacity = (0.8 * np.clip(shown * 8, 0, 1))[..., None]
+    coloured = _heat_colours()[np.rint(shown * 255).astype(int)]
+    canvas.pixels[:] = np.rint(canvas.pixels * (1 - opacity) + coloured * opacity)
+    for outline in outlines:
+        line = canvas.line(outline[:, 0], outline[:, 1])
+        draw_line(canvas.pixels, line, (255, 255, 255), canvas.px(1), closed=True, casing=0)
+    return make_page(canvas, title, _colour_scale(heat, shade, canvas))
+
+
+def _colour_scale(
+    heat: npt.NDArray[np.float32], shade: npt.NDArray[np.float32], canvas: Canvas
+) -> Picture:
+    """Draw which colour stands for how many trails."""
+    width = canvas.pixels.shape[1]
+    size_px = max(canvas.px(16), 10)
+    strip = np.full((round(3.6 * size_px), width, 3), PAPER, np.uint8)
+    caption = "trails per place"
+    left = size_px + text_size(caption, size_px)[1] + size_px
+    right = width - 2 * size_px
+    if right - left < 6 * size_px or not np.any(np.isfinite(heat)):
+        return strip
+    top, bottom = size_px // 2, size_px // 2 + round(1.2 * size_px)
+    ramp = np.linspace(0, 255, right - left).astype(int)
+    strip[top:bottom, left:right] = _heat_colours()[ramp]
+    texts = [(size_px, top, caption, INK)]
+    for level in np.linspace(0, 1, 6 if right - left > 30 * size_px else 3):
+        text = _number(_heat_at(heat, shade, float(level)))
+        x = round(left + level * (right - left - 1))
+        strip[bottom : bottom + max(size_px // 4, 2), x : x + 1] = INK
+        place = x - text_size(text, size_px)[1] // 2
+        texts.append((place, bottom + size_px // 3, text, INK))
+    write_texts(strip, texts, size_px)
+    return strip
+
+
+def _heat_at(heat: npt.NDArray[np.float32], shade: npt.NDArray[np.float32], level: float) -> float:
+    """Return the heat whose scaled value is closest to a level; scaling never falls."""
+    distance = np.abs(shade - level)
+    near = heat[distance <= np.nanmin(distance) + 1e-6]
+    # Where a limit cuts heat off, the value at the limit is the telling one.
+    return float(near.max() if level <= 0 else near.min())
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")
+
+
+@cache
+def _heat_colours() -> npt.NDArray[np.float32]:
+    import matplotlib as mpl
+
+    # The scale's own black would hide what lies below.
+    return (mpl.colormaps["inferno"](np.linspace(0.12, 1, 256))[:, :3] * 255).astype(np.float32)

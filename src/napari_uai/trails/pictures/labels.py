@@ -1,0 +1,166 @@
+"""Labels of trails, placed so that they do not overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.trails.pictures.canvas import (
+    SHIFT,
+    Canvas,
+    Stretch,
+    draw_line,
+    rank_colour,
+    readable_on,
+    text_size,
+    write_texts,
+)
+from napari_uai.trails.table import Trails
+
+SINCE_1970_S = 1e8
+"""Times above it are taken to count from 1970: they can be told as a time of day."""
+
+
+def percent(anomaly: float) -> str:
+    """Say an anomaly from 0 to 1 as ``NN %``."""
+    return f"{100 * anomaly:.0f} %"
+
+
+def when(trails: Trails, row: int) -> str:
+    """Say when a trail ends: time of day if its times count from 1970, else seconds.
+
+    The time of day is that of the camera where its tracker told the zone (a column
+    ``utc_offset_s``), else UTC.
+    """
+    end = float(trails.table["end"].iloc[row])
+    if end < SINCE_1970_S:
+        return f"{end:.1f} s"
+    offset = 0.0
+    if "utc_offset_s" in trails.table:
+        known = float(trails.table["utc_offset_s"].iloc[row])
+        offset = known if np.isfinite(known) else 0.0
+    return f"{datetime.fromtimestamp(end, UTC) + timedelta(seconds=offset):%H:%M:%S}"
+
+
+def place_labels(
+    anchors: npt.NDArray[np.floating],
+    sizes: npt.NDArray[np.floating],
+    ink: npt.NDArray[np.bool_],
+    *,
+    gap: float,
+) -> list[tuple[int, int] | None]:
+    """Choose places for labels such that none leaves the picture or covers another.
+
+    Parameters
+    ----------
+    anchors
+        Point (y, x) that each label belongs to; those of the first are placed first.
+    sizes
+        Height and width of each label in px.
+    ink
+        What is better not covered; rows, columns.
+    gap
+        Least distance of a label from its point.
+
+    Returns
+    -------
+    list
+        Upper left corner (y, x) of each label, or None where there is no room.
+    """
+    covered = cv2.integral(ink.astype(np.uint8))
+    points = np.asarray(anchors, float).reshape(-1, 2)
+    taken = np.empty((0, 4))
+    places: list[tuple[int, int] | None] = []
+    for point, size in zip(points, np.asarray(sizes, float).reshape(-1, 2), strict=True):
+        corners = _candidates(point, size, ink.shape, gap)
+        ends = corners + size
+        free = np.ones(len(corners), bool)
+        for top, left, bottom, right in taken:
+            free &= (
+                (ends[:, 0] <= top)
+                | (corners[:, 0] >= bottom)
+                | (ends[:, 1] <= left)
+                | (corners[:, 1] >= right)
+            )
+        corners, ends = corners[free], ends[free]
+        if not len(corners):
+            places.append(None)
+            continue
+        a, b = corners.astype(int), ends.astype(int)
+        hidden = (
+            covered[b[:, 0], b[:, 1]]
+            - covered[a[:, 0], b[:, 1]]
+            - covered[b[:, 0], a[:, 1]]
+            + covered[a[:, 0], a[:, 1]]
+        )
+        away = np.hypot(*((corners + ends) / 2 - point).T)
+        best = int(np.argmin(away / size.max() + 3 * hidden / size.prod()))
+        places.append((int(corners[best, 0]), int(corners[best, 1])))
+        taken = np.vstack([taken, [*(corners[best] - 2), *(ends[best] + 2)]])
+    return places
+
+
+def label_anchor(
+    canvas: Canvas, trails: Trails, row: int, stretch: Stretch | None
+) -> npt.NDArray[np.float64]:
+    """Return the point (y, x) that a label belongs to: the middle of the stretch, else the end."""
+    samples = trails.trail(row)
+    at = samples.stop - 1 if stretch is None else samples.start + (stretch[0] + stretch[1] - 1) // 2
+    point = canvas.points(trails.y[at : at + 1], trails.x[at : at + 1])[0]
+    rows, columns = canvas.pixels.shape[:2]
+    anchor: npt.NDArray[np.float64] = np.clip(point[::-1], 0, (rows - 1, columns - 1))
+    return anchor
+
+
+def draw_labels(
+    canvas: Canvas,
+    labels: Sequence[str],
+    anchors: Sequence[npt.NDArray[np.float64]],
+    ink: npt.NDArray[np.bool_],
+) -> None:
+    """Write a label beside each anchor, with a line to it where it had to move away."""
+    if not labels:
+        return
+    size_px = max(canvas.px(17), 9)
+    pad = max(size_px // 4, 2)
+    sizes = np.array([text_size(label, size_px) for label in labels]) + 2 * pad
+    places = place_labels(np.array(anchors), sizes, ink, gap=canvas.px(16))
+    boxes = [
+        (i, (left, top), (left + int(sizes[i, 1]) - 1, top + int(sizes[i, 0]) - 1))
+        for i, (top, left) in ((i, place) for i, place in enumerate(places) if place is not None)
+    ]
+    for i, low, high in boxes:  # all lines before all boxes, so that no line crosses a text
+        anchor = anchors[i][::-1]
+        line = np.rint(np.array([anchor, np.clip(anchor, low, high)]) * 2**SHIFT)
+        draw_line(canvas.pixels, line.astype(np.int32), rank_colour(i), 1)
+    for i, low, high in boxes:
+        cv2.rectangle(canvas.pixels, low, high, rank_colour(i), cv2.FILLED)
+        cv2.rectangle(canvas.pixels, low, high, (0, 0, 0), 1)
+    texts = [
+        (low[0] + pad, low[1] + pad, labels[i], readable_on(rank_colour(i))) for i, low, _ in boxes
+    ]
+    write_texts(canvas.pixels, texts, size_px)
+
+
+def _candidates(
+    point: npt.NDArray[np.float64],
+    size: npt.NDArray[np.float64],
+    shape: tuple[int, ...],
+    gap: float,
+) -> npt.NDArray[np.float64]:
+    """Return corners of a label around a point, from near to far, that lie in the picture."""
+    bounds = np.array(shape[:2]) - size
+    if np.any(bounds < 0):
+        return np.empty((0, 2))
+    angles = np.arange(16) * (2 * np.pi / 16) - np.pi / 4
+    rings = gap * 1.5 ** np.arange(int(np.ceil(np.log(max(shape) / gap) / np.log(1.5))) + 1)
+    direction = np.stack([np.sin(angles), np.cos(angles)], axis=1)
+    # The label's edge, not its centre, keeps the distance.
+    reach = direction * rings[:, None, None] + direction * size / 2
+    corners = np.rint(point + reach - size / 2).reshape(-1, 2)
+    inside: npt.NDArray[np.float64] = corners[np.all((corners >= 0) & (corners <= bounds), axis=1)]
+    return inside

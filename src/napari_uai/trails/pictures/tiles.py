@@ -1,0 +1,240 @@
+"""A sheet of what the camera saw when the top trails ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.errors import BadValueError
+from napari_uai.trails.pictures.canvas import (
+    HULL,
+    INK,
+    KEY,
+    PAPER,
+    TRAIL,
+    Canvas,
+    Picture,
+    PictureSide,
+    Stretch,
+    clipped_stretch,
+    draw_line,
+    draw_others,
+    draw_trail,
+    fitted_text,
+    scene_canvas,
+    title_bar,
+    write_texts,
+)
+from napari_uai.trails.pictures.labels import percent, when
+from napari_uai.trails.table import Scene, Trails
+
+_PROMPT_S = 2.0  # after which the picture no longer shows the end of a trail
+_TILES_ACROSS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What the camera saw when a trail ended.
+
+    Parameters
+    ----------
+    row
+        Trail (row of the table).
+    picture
+        Rows, columns, RGB; the scene's picture if there is no snapshot, None without either.
+    time
+        When the snapshot was taken, in s; None if it is the scene's picture.
+    path
+        File of the snapshot; None if there is none.
+    problem
+        Why a snapshot that is listed could not be shown; empty if all is well.
+    """
+
+    row: int
+    picture: Picture | None
+    time: float | None = None
+    path: Path | None = None
+    problem: str = ""
+
+
+def moments(
+    trails: Trails, rows: Sequence[int], *, lag_s: float = 0.5, longest_side_px: PictureSide = 480
+) -> list[Moment]:
+    """Find what the camera saw when trails ended.
+
+    Parameters
+    ----------
+    trails
+        Trails of the scene.
+    rows
+        Trails that are wanted.
+    lag_s
+        A snapshot up to this much before the end of a trail still shows its object. The first
+        snapshot from then on is taken; the last of all if there is none so late.
+    longest_side_px
+        Pictures are reduced to it.
+
+    Returns
+    -------
+    list of Moment
+        In the order of ``rows``. A snapshot that cannot be read is replaced by the next one.
+    """
+    snapshots = trails.scene.snapshots
+    times = snapshots["time"].to_numpy(float)
+    return [_moment(trails, row, times, lag_s, longest_side_px) for row in rows]
+
+
+def tile_sheet(
+    trails: Trails,
+    shown: Sequence[Moment],
+    anomaly: Sequence[float],
+    *,
+    stretches: Sequence[Stretch | None] = (),
+    title: str = "",
+    tile_px: PictureSide = 400,
+) -> Picture:
+    """Show moments side by side, ordered by time, each with its trail and last hull.
+
+    Parameters
+    ----------
+    trails
+        Trails of the scene.
+    shown
+        What :func:`moments` found.
+    anomaly
+        Of each of them, 0 to 1.
+    stretches
+        Where each departs from ordinary traffic; drawn thicker. Empty if not known.
+    title
+        Stands above.
+    tile_px
+        Longest side of the scene in each tile.
+
+    Returns
+    -------
+    Picture
+        Each tile says ``class @ HH:MM:SS (NN %)``: the time at which the trail ends; and how much
+        earlier or later its picture was taken, if over 2 s.
+
+    Raises
+    ------
+    BadValueError
+        If there is not one anomaly (and stretch, if any) per moment.
+    """
+    if len(shown) != len(anomaly) or len(stretches) not in (0, len(shown)):
+        raise BadValueError("give one anomaly for each moment, and one stretch or none at all")
+    ends = trails.table["end"].to_numpy(float)
+    order = sorted(range(len(shown)), key=lambda i: (ends[shown[i].row], i))
+    plain = scene_canvas(trails.scene, None, tile_px)
+    if any(moment.picture is None for moment in shown):
+        draw_others(plain, trails)
+    tiles = [
+        _tile(trails, shown[i], anomaly[i], stretches[i] if stretches else None, plain)
+        for i in order
+    ]
+    if not tiles:
+        tiles = [np.full((tile_px * 3 // 4, tile_px, 3), PAPER, np.uint8)]
+    sheet = _grid(tiles)
+    head = title_bar(title, sheet.shape[1], 20, KEY) if title else sheet[:0]
+    return np.vstack([head, sheet])
+
+
+def _moment(
+    trails: Trails, row: int, times: npt.NDArray[np.float64], lag_s: float, longest_side_px: int
+) -> Moment:
+    paths = trails.scene.snapshots["path"].to_numpy(object)
+    if not len(times):
+        return Moment(row, trails.scene.image)
+    end = float(trails.table["end"].iloc[row])
+    first = int(np.searchsorted(times, end - lag_s))
+    problem = f"no snapshot was taken after {when(trails, row)}" if first == len(times) else ""
+    for i in [*range(first, min(first + 3, len(times))), *([len(times) - 1] if problem else [])]:
+        path = Path(paths[i])
+        picture = _read(path, longest_side_px)
+        if picture is not None:
+            wrong = _misfit(picture, trails.scene)
+            return Moment(row, picture, float(times[i]), path, problem or wrong)
+        problem = problem or f"snapshot {path.name} cannot be read; another picture is shown"
+    return Moment(row, trails.scene.image, None, None, problem)
+
+
+def _misfit(picture: Picture, scene: Scene) -> str:
+    """Say so if a snapshot has another shape than the scene: it is stretched to fit."""
+    here, there = picture.shape[1] / picture.shape[0], scene.width / scene.height
+    if abs(here / there - 1) < 0.02:
+        return ""
+    return "the snapshot's sides have another ratio than the scene's; it is stretched to fit"
+
+
+def _read(path: Path, longest_side_px: int) -> Picture | None:
+    try:
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    except (OSError, cv2.error):
+        return None
+    if image is None:
+        return None
+    factor = longest_side_px / max(image.shape[:2])
+    if factor < 1:
+        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    picture: Picture = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return picture
+
+
+def _tile(
+    trails: Trails, moment: Moment, anomaly: float, stretch: Stretch | None, plain: Canvas
+) -> Picture:
+    tile_px = max(plain.pixels.shape[:2])
+    row = moment.row
+    if moment.picture is None:
+        canvas = replace(plain, pixels=plain.pixels.copy())
+    else:
+        canvas = scene_canvas(trails.scene, moment.picture, tile_px, dim=0.85)
+    # A tile is small: its lines are drawn three times as wide as in a large picture.
+    draw_trail(canvas, trails, row, clipped_stretch(trails, row, stretch), TRAIL, width=5)
+    hull = trails.hulls[row] if len(trails.hulls) else None
+    if hull is not None and len(hull) > 1:
+        draw_line(canvas.pixels, canvas.line(hull[:, 0], hull[:, 1]), HULL, 2, closed=True)
+    columns = canvas.pixels.shape[1]
+    size_px = max(round(tile_px / 26), 9)
+    strip = np.full((2 * size_px, columns, 3), PAPER, np.uint8)
+    ending = f" @ {when(trails, row)} ({percent(anomaly)})"
+    name = fitted_text(str(trails.table["class"].iloc[row]), columns - 12, size_px, ending)
+    write_texts(strip, [(6, size_px // 2 - 1, name, INK)], size_px)
+    note = _picture_note(trails, moment)
+    if note:
+        write_texts(canvas.pixels, [(6, 4, note, INK)], size_px, outlined=True)
+    return np.vstack([canvas.pixels, strip])
+
+
+def _picture_note(trails: Trails, moment: Moment) -> str:
+    """Say so if the picture is not of the end of the trail."""
+    if not len(trails.scene.snapshots):
+        return ""
+    if moment.time is None:
+        return "no snapshot"
+    late = moment.time - float(trails.table["end"].iloc[moment.row])
+    return f"picture {late:+.0f} s" if abs(late) > _PROMPT_S else ""
+
+
+def _grid(tiles: Sequence[Picture]) -> Picture:
+    height, width = tiles[0].shape[:2]
+    gap = 6
+    across = min(_across(len(tiles), height, width), max(len(tiles), 1))
+    down = -(-len(tiles) // across)
+    sheet = np.full((down * (height + gap) + gap, across * (width + gap) + gap, 3), PAPER, np.uint8)
+    for i, tile in enumerate(tiles):
+        top, left = gap + (i // across) * (height + gap), gap + (i % across) * (width + gap)
+        sheet[top : top + height, left : left + width] = tile
+    return sheet
+
+
+def _across(n: int, height: int, width: int) -> int:
+    """Tiles in a row, such that the sheet is about as wide as a screen."""
+    best = np.sqrt(n * 1.5 * height / width)
+    return int(min(max(round(best), 1), _TILES_ACROSS if width >= height else 2 * _TILES_ACROSS))

@@ -1,0 +1,1 @@
+"""How little each trail fits."""

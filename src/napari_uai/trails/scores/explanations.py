@@ -1,0 +1,169 @@
+"""Where a trail departs: how anomalous each of its samples is, and the stretch that stands out."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.compiled import kernel
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.trails.heat.footprints import Footprints
+from napari_uai.trails.parallel import in_blocks
+from napari_uai.trails.scores.companions import Companions
+from napari_uai.trails.table import Trails
+
+Whole: TypeAlias = npt.NDArray[np.int64]
+Single: TypeAlias = npt.NDArray[np.float32]
+Double: TypeAlias = npt.NDArray[np.float64]
+
+
+def score_samples(
+    trails: Trails,
+    companions: Companions,
+    footprints: Footprints,
+    ordinary: Single,
+    typical_px: Double,
+    *,
+    monitor: Monitor = SILENT,
+) -> Single:
+    """Return how anomalous each sample is.
+
+    The mean of two: how far it lies from the trail that otherwise goes along best,
+    ``d / (d + typical)``, and how little frequented its place is in its direction.
+
+    Parameters
+    ----------
+    trails
+        Of one scene.
+    companions
+        Of the trails.
+    footprints
+        Of the trails.
+    ordinary
+        How ordinary each point of the footprints is, 0 to 1; float32.
+    typical_px
+        For each trail the distance that is half-way between ordinary and not.
+
+    Returns
+    -------
+    ndarray
+        0 to 1 for each sample; float32. Where a trail has no companion, the place alone counts.
+    """
+    scores = np.empty(len(trails.y), np.float32)
+    paths = companions.paths
+    points = (paths.offsets, paths.sample, companions.apart)
+    places = (footprints.point_of_sample, ordinary)
+
+    def work(start: int, stop: int) -> None:
+        _score_samples(trails.offsets, points, places, typical_px, start, stop, scores)
+
+    in_blocks(work, trails.offsets, text="samples", min_samples=100_000, monitor=monitor)
+    return scores
+
+
+def departing_stretches(
+    trails: Trails,
+    at_samples: Single,
+    thresholds: Double,
+    *,
+    monitor: Monitor = SILENT,
+) -> Whole:
+    """Return the stretch of each trail that makes it anomalous.
+
+    It is the one with the largest sum of the samples' scores above a threshold (the maximal
+    scoring stretch of Bentley 1984, doi:10.1145/358234.381162), each weighed by its part of the
+    trail's time and of its way alike: a short excursion is found whole, and so is a long one
+    with an ordinary place within.
+
+    Parameters
+    ----------
+    trails
+        Of one scene.
+    at_samples
+        How anomalous each sample is.
+    thresholds
+        Of each trail: samples with more depart. If none has, the highest sample is the stretch.
+
+    Returns
+    -------
+    ndarray
+        First sample of the stretch and the one behind its last, counted from the first sample of
+        the trail; int64, (trails, 2).
+    """
+    stretches = np.empty((len(trails), 2), np.int64)
+    samples = (trails.y, trails.x, trails.time, at_samples)
+
+    def work(start: int, stop: int) -> None:
+        _stretches(trails.offsets, samples, thresholds, start, stop, stretches)
+
+    in_blocks(work, trails.offsets, text="stretches", min_samples=100_000, monitor=monitor)
+    return stretches
+
+
+@kernel
+def _score_samples(
+    offsets: Whole,
+    points: tuple[Whole, Double, Single],
+    places: tuple[Whole, Single],
+    typical: Double,
+    start: int,
+    stop: int,
+    scores: Single,
+) -> None:
+    point_offsets, sample, apart = points
+    point_of_sample, ordinary = places
+    for i in range(start, stop):
+        p, last = point_offsets[i], point_offsets[i + 1] - 1
+        for j in range(offsets[i], offsets[i + 1]):
+            while p < last and sample[p + 1] <= j:
+                p += 1
+            place = 1.0 - ordinary[point_of_sample[j]]
+            distance = np.float64(apart[p])
+            if np.isnan(distance):
+                scores[j] = place
+                continue
+            if p < last:
+                part = (j - sample[p]) / (sample[p + 1] - sample[p])
+                distance += max(part, 0.0) * (apart[p + 1] - distance)
+            share = distance / (distance + typical[i]) if distance > 0 else 0.0
+            scores[j] = 0.5 * (place + share)
+
+
+@kernel
+def _stretches(
+    offsets: Whole,
+    samples: tuple[Single, Single, Double, Single],
+    thresholds: Double,
+    start: int,
+    stop: int,
+    stretches: Whole,
+) -> None:
+    y, x, time, scores = samples
+    for i in range(start, stop):
+        first, behind = offsets[i], offsets[i + 1]
+        duration = time[behind - 1] - time[first]
+        length = 0.0
+        for j in range(first + 1, behind):
+            length += np.hypot(y[j] - y[j - 1], x[j] - x[j - 1])
+        per_second = 1 / duration if duration > 0 else 0.0
+        per_px = 1 / length if length > 0 else 0.0
+        best, begin, end = -np.inf, first, first + 1
+        highest = first
+        total, since = 0.0, first
+        for j in range(first, behind):
+            before, after = max(j - 1, first), min(j + 1, behind - 1)
+            weight = per_second * (time[after] - time[before])
+            weight += per_px * np.hypot(y[j] - y[before], x[j] - x[before])
+            weight += per_px * np.hypot(y[after] - y[j], x[after] - x[j])
+            if total <= 0:
+                total, since = 0.0, j
+            total += (weight + 1e-12) * (scores[j] - thresholds[i])
+            if total > best:
+                best, begin, end = total, since, j + 1
+            if scores[j] > scores[highest]:
+                highest = j
+        if best <= 0:
+            begin, end = highest, highest + 1
+        stretches[i, 0], stretches[i, 1] = begin - first, end - first

@@ -1,0 +1,41 @@
+from .folders import list_recordings
+from .formats import open_frames, open_video, video_format, video_info
+from .frames import Frames, Video, compute_video, frames_of, lazy_video, per_frame
+from .info import VideoInfo, VideoWarning
+from .recording import Recording, open_recording
+from .status_line import (
+    StatusLine,
+    StatusReport,
+    find_status_line,
+    read_status_line,
+    remove_status_line,
+    status_line_origin,
+    status_report,
+)
+from .writers import write_video
+
+__all__ = [
+    "Frames",
+    "Recording",
+    "StatusLine",
+    "StatusReport",
+    "Video",
+    "VideoInfo",
+    "VideoWarning",
+    "compute_video",
+    "find_status_line",
+    "frames_of",
+    "lazy_video",
+    "list_recordings",
+    "open_frames",
+    "open_recording",
+    "open_video",
+    "per_frame",
+    "read_status_line",
+    "remove_status_line",
+    "status_line_origin",
+    "status_report",
+    "video_format",
+    "video_info",
+    "write_video",
+]

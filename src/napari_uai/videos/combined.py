@@ -1,0 +1,78 @@
+"""Frames made from the frames of several videos, or of one at other times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from dask.base import tokenize
+
+from napari_uai.errors import BadValueError
+from napari_uai.videos.frames import Frames, Video, frames_of
+
+
+class CombinedFrames(Frames):
+    """Frames that a function makes from the same frames of several sources."""
+
+    def __init__(
+        self,
+        sources: tuple[Frames, ...],
+        function: Callable[..., npt.NDArray[Any]],
+        label: str,
+    ) -> None:
+        self.sources = sources
+        self.source = sources[0]
+        self.function = function
+        self.label = label
+        self.shape = sources[0].shape
+        self.dtype = np.dtype(np.float32)
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Names of the sources, and the function with its parameters."""
+        return f"{self.label}-{tokenize([s.name for s in self.sources], self.function)}"
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+        """Read the frames of all sources and combine them."""
+        blocks = [source.read(start, stop) for source in self.sources]
+        return np.asarray(self.function(*blocks), np.float32)
+
+
+class ShiftedFrames(Frames):
+    """Some consecutive frames of another source."""
+
+    def __init__(self, source: Frames, first: int, n_frames: int) -> None:
+        self.source = source
+        self.first = first
+        self.shape = (n_frames, *source.shape[1:])
+        self.dtype = source.dtype
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name of the source, and which frames."""
+        return f"shifted-{tokenize(self.source.name, self.first, len(self))}"
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Read the source's frames farther on."""
+        return self.source.read(self.first + start, self.first + stop)
+
+
+def equal_frames(*videos: Video) -> tuple[Frames, ...]:
+    """Return the frames of videos of one shape.
+
+    Raises
+    ------
+    BadValueError
+        If they differ in shape; the message gives the shapes.
+    """
+    sources = tuple(frames_of(video) for video in videos)
+    shapes = [source.shape for source in sources]
+    if len(set(shapes)) > 1:
+        raise BadValueError(
+            f"the videos must have the same frames, rows and columns, got "
+            f"{', '.join(' x '.join(map(str, shape)) for shape in shapes)}: make all of them with "
+            "one batch size, from one recording"
+        )
+    return sources

@@ -1,0 +1,1 @@
+"""The iSCAT side in napari."""

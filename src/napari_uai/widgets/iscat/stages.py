@@ -1,0 +1,166 @@
+"""A widget for every stage of the catalogue, made from what its signature and docstring say.
+
+napari's manifest names ``napari_uai.widgets.iscat.stages:<stage>``; such a class is made when it is
+asked for, so that a new stage needs nothing here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_uai.errors import NapariUaiError
+from napari_uai.iscat.recipes.catalogue import STAGES, stage
+from napari_uai.widgets.iscat.add_results import show
+from napari_uai.widgets.iscat.in_view import can_be_seen
+from napari_uai.widgets.iscat.preview import LivePreview
+from napari_uai.widgets.iscat.shape_choice import SHAPE_HELP, SHAPES, ShapeChoice
+from napari_uai.widgets.kit.forms import ParameterForm, add_row, label_of, scrolling
+from napari_uai.widgets.kit.layer_choice import LayerChoice
+from napari_uai.widgets.kit.running import RunBar, Task
+
+if TYPE_CHECKING:
+    from napari_uai.widgets.iscat.stage_call import Made, StageCall
+
+
+class StageWidget(QWidget):
+    """Layers and parameters of one stage, Run, progress and Cancel.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers are taken and to which the result is added.
+    """
+
+    stage_name: ClassVar[str]
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self.setObjectName(self.stage_name)
+        self.viewer = napari_viewer
+        self.stage = stage(self.stage_name)
+        self.choices = [
+            LayerChoice(self.viewer, i.kind, required=i.required) for i in self.stage.inputs
+        ]
+        self.form = ParameterForm(self.stage.parameters.values())
+        self.preview = LivePreview(self.viewer, self.call, self._chosen)
+        self.preview.setVisible(can_be_seen(self.stage))
+        self.keep = QCheckBox("Compute all frames now, keep them in memory")
+        self.keep.setObjectName("keep")
+        self.keep.setToolTip("Otherwise each frame is computed when it is looked at.")
+        self.keep.setVisible(self.stage.output == "video")
+        self.shape: ShapeChoice | None = None
+        if self.stage_name in SHAPES:
+            self.shape = ShapeChoice(self.viewer, self.stage_name, self._chosen)
+            self.shape.drawn.connect(self.form.set_values)
+        self.task = Task(self)
+        self.run_bar = RunBar(self.task)
+        self.task.succeeded.connect(self._deliver)
+        self.run_bar.run_asked.connect(self.run)
+        self.form.changed.connect(self.preview.refresh)
+        self._lay_out()
+
+    def call(self) -> StageCall:
+        """Return the stage with the chosen layers and what stands in the form.
+
+        Raises
+        ------
+        NapariUaiError
+            If a value does not fit, or a layer is missing.
+        """
+        from napari_uai.widgets.iscat.stage_call import StageCall
+
+        return StageCall.of_layers(
+            self.stage, self._chosen(), self.form.values(), keep=self.keep.isChecked()
+        )
+
+    def run(self) -> None:
+        """Run the stage on the chosen layers in a thread; add the result to the viewer."""
+        try:
+            call = self.call()
+        except NapariUaiError as error:
+            self.run_bar.show_error(str(error))
+            return
+        self.run_bar.start(call.run)
+
+    def copy_as_recipe(self) -> None:
+        """Put the stage with its parameters on the clipboard, as a recipe has it."""
+        from qtpy.QtWidgets import QApplication
+
+        from napari_uai.widgets.iscat.stage_call import recipe_entry
+
+        try:
+            text = recipe_entry(self.stage, self.stage.check(self.form.values()))
+        except NapariUaiError as error:
+            self.run_bar.show_error(str(error))
+            return
+        QApplication.clipboard().setText(text)
+        self.run_bar.say("Copied: paste it into a recipe file (.toml)")
+
+    def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002
+        """List the viewer's layers anew; napari calls this when they change."""
+        before = [choice.currentData() for choice in self.choices]
+        for choice in self.choices:
+            choice.reset_choices()
+        if self.shape is not None:
+            self.shape.reset_choices()
+        self.preview.look_after()
+        if before != [choice.currentData() for choice in self.choices]:
+            self.preview.refresh()
+
+    def _chosen(self) -> list[Any]:
+        return [choice.layer() for choice in self.choices]
+
+    def _lay_out(self) -> None:
+        summary = QLabel(self.stage.summary.replace("`", ""))
+        summary.setWordWrap(True)
+        for row, (wanted, choice) in enumerate(zip(self.stage.inputs, self.choices, strict=True)):
+            choice.setObjectName(wanted.name)
+            meaning = wanted.description.replace("`", "")
+            choice.currentIndexChanged.connect(self.preview.refresh)
+            add_row(self.form.rows, label_of(wanted.name), choice, meaning, row=row)
+        if self.shape is not None:
+            add_row(self.form.rows, "From shape", self.shape, SHAPE_HELP)
+        reset, copy = QPushButton("Reset"), QPushButton("Copy as recipe")
+        reset.setObjectName("reset")
+        reset.setToolTip("Show the default values again.")
+        reset.clicked.connect(self.form.reset)
+        copy.setObjectName("copy")
+        copy.setToolTip("Copy the stage with these values, as a recipe file has it.")
+        copy.clicked.connect(self.copy_as_recipe)
+        below = QHBoxLayout()
+        if self.stage.parameters:
+            below.addWidget(reset)
+        below.addWidget(copy)
+        layout = QVBoxLayout(self)
+        layout.addWidget(summary)
+        area = scrolling(self.form)
+        area.setMaximumHeight(self.form.sizeHint().height() + 4)
+        layout.addWidget(area)
+        layout.addLayout(below)
+        layout.addWidget(self.preview)
+        layout.addWidget(self.keep)
+        layout.addWidget(self.run_bar)
+        layout.addStretch()
+
+    def _deliver(self, made: Made) -> None:
+        self.preview.tick.setChecked(False)
+        show(made, self.viewer)
+        self.run_bar.bar.setValue(1000)
+        self.run_bar.say(f"Done: {made.message}")
+
+
+def __getattr__(name: str) -> type[StageWidget]:
+    """Return the widget class of a stage.
+
+    Raises
+    ------
+    AttributeError
+        If the catalogue has no such stage.
+    """
+    if name not in STAGES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    made = type(name, (StageWidget,), {"stage_name": name, "__doc__": STAGES[name].title})
+    globals()[name] = made
+    return made

@@ -1,0 +1,334 @@
+"""Work in another thread: Run and Cancel, a progress bar, and a line that says how it went."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_uai.errors import CancelledError, NapariUaiError
+from napari_uai.monitor import Monitor, overseen
+from napari_uai.widgets.kit.plots import wrong_style
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+COMPILING = "first use on this machine: compiling takes up to half a minute, once"
+_REPORTS_PER_S = 20
+_NEVER = 10**6
+
+_QUIET_S = 4.0
+"""After work, in which its results are drawn, and in which a slider may ask for more."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error that the user can mend, or a wish to stop."""
+
+    message: str
+    cancelled: bool
+
+
+class Task(QObject):
+    """Runs a function of a :class:`Monitor` in a thread; signals arrive in the main thread.
+
+    Attributes
+    ----------
+    progressed
+        Fraction done and a message.
+    succeeded
+        What the function returned.
+    failed
+        One line: what is wrong and what to do.
+    broke
+        One line about a bug; napari reports it with its traceback.
+    compiling
+        A kernel has to be compiled: this run takes longer than the next.
+    ended
+        After any outcome, cancelling included.
+    """
+
+    progressed = Signal(float, str)
+    succeeded = Signal(object)
+    failed = Signal(str)
+    broke = Signal(str)
+    compiling = Signal()
+    ended = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._stop = threading.Event()
+        self._worker: Any = None
+
+    @property
+    def running(self) -> bool:
+        """Whether work is under way."""
+        return self._worker is not None
+
+    def start(self, work: Callable[[Monitor], Any]) -> None:
+        """Start; only one work at a time."""
+        from napari.qt.threading import create_worker
+
+        if self.running:
+            return
+        self._stop = stop = threading.Event()
+        self.destroyed.connect(stop.set)  # the widget or its viewer was closed
+        reporter = _Reporter(self, stop)
+        monitor = Monitor(reporter, stop.is_set)
+        self._worker = create_worker(
+            _guarded, work, monitor, reporter.announce, _start_thread=False
+        )
+        self._worker.returned.connect(self._returned)
+        self._worker.errored.connect(self._broke)
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Ask the work to stop; it does so at its next report."""
+        self._stop.set()
+
+    def _returned(self, outcome: Any) -> None:
+        self._worker = None
+        try:
+            if not isinstance(outcome, _Failure):
+                self.succeeded.emit(outcome)
+            elif not outcome.cancelled:
+                self.failed.emit(outcome.message)
+        finally:
+            self.ended.emit()
+
+    def _broke(self, error: Exception) -> None:
+        self._worker = None
+        self.broke.emit(f"{type(error).__name__}: {error}")
+        self.ended.emit()
+
+
+class RunBar(QWidget):
+    """Run, Cancel, progress and outcome of one :class:`Task`.
+
+    Attributes
+    ----------
+    run_asked
+        The user pressed Run.
+    """
+
+    run_asked = Signal()
+
+    def __init__(self, task: Task, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.task = task
+        self.run_button = QPushButton("Run")
+        self.cancel_button = QPushButton("Cancel")
+        self.bar = QProgressBar()
+        self.status = QLabel("")
+        self._asked_to_stop = self._failed = False
+        self._started = 0.0
+        self._note, self._done = "", 0.0
+        self._lay_out()
+        self.run_button.clicked.connect(self.run_asked)
+        self.cancel_button.clicked.connect(self._cancel)
+        task.progressed.connect(self._show_progress)
+        task.failed.connect(self.show_error)
+        task.broke.connect(self._say_wrong)
+        task.compiling.connect(self._announce)
+        task.ended.connect(self._end)
+
+    def start(self, work: Callable[[Monitor], Any], *, done: float = 0.0) -> None:
+        """Start the work and show that it runs.
+
+        Parameters
+        ----------
+        work
+            Function of a monitor.
+        done
+            What fraction of it was done before.
+        """
+        self._asked_to_stop = self._failed = False
+        self._started, self._note, self._done = time.monotonic(), "", done
+        self._show_running(True)
+        self.bar.setValue(0)
+        self.say("Running…")
+        self.task.start(work)
+
+    def say(self, message: str) -> None:
+        """Show a message in the line below the buttons."""
+        self.status.setStyleSheet("")
+        self.status.setText(message)
+
+    def show_error(self, message: str) -> None:
+        """Show an error in the line and as one of napari's notifications."""
+        from napari.utils.notifications import show_error
+
+        self._say_wrong(message)
+        show_error(message)
+
+    def _lay_out(self) -> None:
+        for widget, name in (
+            (self.run_button, "run"),
+            (self.cancel_button, "cancel"),
+            (self.bar, "progress"),
+            (self.status, "status"),
+        ):
+            widget.setObjectName(name)
+        self.cancel_button.setEnabled(False)
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 2)
+        buttons.addWidget(self.cancel_button, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+
+    def _say_wrong(self, message: str) -> None:
+        self._failed = True
+        self.status.setStyleSheet(wrong_style(self))
+        self.status.setText(message)
+
+    def _cancel(self) -> None:
+        self._asked_to_stop = True
+        self.cancel_button.setEnabled(False)
+        self.say("Cancelling…")
+        self.task.cancel()
+
+    def _show_progress(self, fraction: float, message: str) -> None:
+        if self.task.running:
+            self.bar.setValue(round(1000 * fraction))
+            if not self._asked_to_stop:
+                share = (fraction - self._done) / (1 - self._done)
+                left = time_left(share, time.monotonic() - self._started)
+                parts = (message or "Running", f"{fraction:.0%}", left, self._note)
+                self.say(" · ".join(part for part in parts if part))
+
+    def _announce(self) -> None:
+        self._note = COMPILING
+        self.say(COMPILING.capitalize())
+
+    def _end(self) -> None:
+        self._show_running(False)
+        if self._asked_to_stop and not self._failed:
+            self.bar.setValue(0)
+            self.say("Cancelled; nothing was changed.")
+
+    def _show_running(self, running: bool) -> None:
+        self.run_button.setEnabled(not running)
+        self.cancel_button.setEnabled(running)
+
+
+class _Reporter:
+    """Passes progress on to the main thread, not more often than an eye can follow."""
+
+    def __init__(self, task: Task, stop: threading.Event) -> None:
+        self._task = task
+        self._stop = stop
+        self._last = 0.0
+
+    def announce(self) -> None:
+        """Tell that something has to be compiled."""
+        try:
+            self._task.compiling.emit()
+        except RuntimeError:  # the widget is gone
+            self._stop.set()
+
+    def __call__(self, fraction: float, message: str) -> None:
+        now = time.monotonic()
+        if now - self._last < 1 / _REPORTS_PER_S:
+            return
+        self._last = now
+        try:
+            self._task.progressed.emit(fraction, message)
+        except RuntimeError:  # the widget is gone
+            self._stop.set()
+
+
+class _FullCollections:
+    """Python's search for garbage among all objects, which holds every thread while it goes on.
+
+    In a program as large as napari it takes some tenths of a second, and what happens at the
+    beginning of a run (modules and kernels are loaded) and when results are drawn brings about
+    several: they wait until no work was done for a while. Younger objects, the most of what there
+    is to find, are looked at meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._at_work = 0
+        self._waiting = False
+        self._last = 0.0
+        self._threshold = 0
+
+    @contextmanager
+    def put_off(self) -> Iterator[None]:
+        """Have them wait until :data:`_QUIET_S` after this."""
+        with self._lock:
+            self._at_work += 1
+            if not self._waiting:
+                self._waiting = True
+                young, middle, self._threshold = gc.get_threshold()
+                gc.set_threshold(young, middle, _NEVER)
+                threading.Thread(target=self._wait, name="napari-uai quiet", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_work -= 1
+                self._last = time.monotonic()
+
+    def _wait(self) -> None:
+        """Let them be as usual again once nothing was done for a while."""
+        while True:
+            time.sleep(_QUIET_S / 4)
+            with self._lock:
+                if self._at_work or time.monotonic() - self._last < _QUIET_S:
+                    continue
+                young, middle, _ = gc.get_threshold()
+                gc.set_threshold(young, middle, self._threshold)
+                self._waiting = False
+                return
+
+
+full_collections = _FullCollections()
+
+
+def time_left(fraction: float, elapsed_s: float) -> str:
+    """Say how long it will still take, once that can be told; empty before."""
+    if fraction < 0.02 or elapsed_s < 2 or fraction >= 1:
+        return ""
+    left = elapsed_s * (1 - fraction) / fraction
+    if left < 60:
+        return f"{max(round(left), 1)} s left"
+    return f"{round(left / 60)} min left" if left < 5400 else f"{left / 3600:.1f} h left"
+
+
+def _guarded(work: Callable[[Monitor], Any], monitor: Monitor, announce: Callable[[], None]) -> Any:
+    """Return errors that the user can mend; the others are bugs and keep their traceback."""
+    from napari_uai.compiled import announced_compilation
+
+    try:
+        with announced_compilation(announce), full_collections.put_off(), overseen(monitor):
+            return work(monitor)
+    except CancelledError as error:
+        return _Failure(str(error), cancelled=True)
+    except NapariUaiError as error:
+        return _Failure(str(error), cancelled=False)
+    except OSError as error:
+        path = f" {error.filename}" if error.filename else ""
+        return _Failure(
+            f"cannot read or write{path}: {error.strerror or error}; check that it is still "
+            "there and may be written",
+            cancelled=False,
+        )
+    except MemoryError:
+        return _Failure(
+            "not enough memory: leave the result lazy, or take fewer frames", cancelled=False
+        )

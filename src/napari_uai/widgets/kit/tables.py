@@ -1,0 +1,140 @@
+"""Tables in a dock: sorted by a click, saved as CSV, and a row leads to its place in the viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from napari_uai.widgets.kit.layers import Place
+
+_NOWHERE = QModelIndex()
+
+
+class TableView(QWidget):
+    """A table that moves the viewer to the place of the chosen row.
+
+    Parameters
+    ----------
+    table
+        One row per thing found.
+    viewer, place
+        If the rows are positions: the viewer to move, and the place of their video.
+    """
+
+    def __init__(self, table: pd.DataFrame, viewer: Any = None, place: Place | None = None) -> None:
+        super().__init__()
+        self.table = table
+        self._viewer = viewer
+        self._place = place
+        self.view = QTableView()
+        self.view.setObjectName("table")
+        self._model = TableModel(table, self.view)
+        self._sorted = QSortFilterProxyModel(self.view)
+        self._sorted.setSourceModel(self._model)
+        self._sorted.setSortRole(Qt.ItemDataRole.UserRole)
+        self._lay_out()
+        self.view.selectionModel().currentRowChanged.connect(self._go_to)
+
+    def save(self, path: str | Path) -> None:
+        """Write the table as CSV."""
+        self.table.to_csv(path, index=False)
+
+    def _lay_out(self) -> None:
+        self.view.setModel(self._sorted)
+        self.view.setSortingEnabled(True)
+        self.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.view.verticalHeader().setVisible(False)
+        self.view.verticalHeader().setDefaultSectionSize(22)
+        self.view.resizeColumnsToContents()
+        self.view.setMinimumHeight(120)
+        save = QPushButton("Save as CSV…")
+        save.setObjectName("save")
+        save.clicked.connect(self._ask_and_save)
+        rows = len(self.table)
+        below = QHBoxLayout()
+        below.addWidget(QLabel(f"{rows} row{'' if rows == 1 else 's'}"), 1)
+        below.addWidget(save)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.view, 1)
+        layout.addLayout(below)
+
+    def _ask_and_save(self) -> None:
+        from napari.utils.notifications import show_error
+
+        path, _ = QFileDialog.getSaveFileName(self, "Save table", "table.csv", "CSV (*.csv)")
+        if path:
+            try:
+                self.save(path)
+            except OSError as error:
+                show_error(f"cannot write {path}: {error.strerror or error}; choose another place")
+
+    def _go_to(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        from napari_uai.widgets.kit.layers import AXES, has_positions
+
+        if self._viewer is None or self._place is None or not has_positions(self.table):
+            return
+        row = self.table.iloc[self._sorted.mapToSource(current).row()]
+        position = row[list(AXES)].to_numpy(float)
+        if not np.isfinite(position).all():
+            return
+        world = self._place.to_world(position)
+        first = self._viewer.dims.ndim - 3
+        if first >= 0:
+            self._viewer.dims.set_point((first, first + 1, first + 2), world)
+
+
+class TableModel(QAbstractTableModel):
+    """A pandas table for Qt."""
+
+    def __init__(self, table: pd.DataFrame, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._columns = [table[column].to_numpy() for column in table.columns]
+        self._names = [str(column) for column in table.columns]
+        self._rows = len(table)
+
+    def rowCount(self, parent: QModelIndex = _NOWHERE) -> int:
+        """Return how many rows there are."""
+        return 0 if parent.isValid() else self._rows
+
+    def columnCount(self, parent: QModelIndex = _NOWHERE) -> int:
+        """Return how many columns there are."""
+        return 0 if parent.isValid() else len(self._columns)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the text of a cell, or its value to sort by."""
+        value = self._columns[index.column()][index.row()]
+        number = isinstance(value, (float, int, np.number)) and not isinstance(value, bool)
+        if role == Qt.ItemDataRole.UserRole:
+            return float(value) if number else str(value)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
+        if role == Qt.ItemDataRole.TextAlignmentRole and number:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the name of a column."""
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return self._names[section]
+        return None

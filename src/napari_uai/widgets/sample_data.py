@@ -1,0 +1,47 @@
+"""Sample data in napari's File menu."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_uai.widgets.kit.layers import LayerTuple
+
+RECORDING = "landings.bin"
+FLUORESCENCE = "fluorescence.bin"
+
+
+def landing_recording() -> list[LayerTuple]:
+    """Open the sample recording, lazily, and its known landings as rings."""
+    from napari_uai.sample_data import sample_path
+    from napari_uai.widgets.iscat.readers import raw_layers
+    from napari_uai.widgets.kit.layers import Place, sample_truth
+
+    path = sample_path(RECORDING)
+    [video] = raw_layers(path)
+    attributes = video[1]
+    place = Place(
+        name=attributes["name"],
+        scale=attributes["scale"],
+        translate=attributes["translate"],
+        units=attributes["units"],
+        record={"source": str(path), "history": []},
+    )
+    return [video, sample_truth(sample_path(f"{path.stem}_truth.json"), place)]
+
+
+def fluorescence_recording() -> list[LayerTuple]:
+    """Open the fluorescence of the sample recording's field: another camera, coarser, slower."""
+    from napari_uai.sample_data import sample_path
+    from napari_uai.widgets.iscat.readers import raw_layers
+
+    [(data, attributes, kind)] = raw_layers(sample_path(FLUORESCENCE))
+    return [(data, {**attributes, "colormap": "green", "blending": "additive"}, kind)]
+
+
+def street_trails() -> list[LayerTuple]:
+    """Open the sample trails: the picture of a roundabout, and what moves there."""
+    from napari_uai.sample_data import sample_folder
+    from napari_uai.widgets.trails.readers import trail_layers
+
+    return trail_layers(sample_folder() / "trails")

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_uai.errors import BadValueError
+from napari_uai.widgets.iscat.affine import Link, affine_of_pairs, with_time
+from napari_uai.widgets.kit.layers import KEY
+
+TITLE = "Link a second recording"
+
+
+def test_three_pairs_give_the_map_exactly():
+    true = Link(magnification=1.7, rotation_deg=12.0, shift=(4.0, -3.0)).plane()
+    second = np.array([[2.0, 3.0], [40.0, 5.0], [11.0, 30.0]])
+    first = second @ true[:2, :2].T + true[:2, 2]
+    np.testing.assert_allclose(affine_of_pairs(first, second), true, atol=1e-12)
+
+
+def test_more_pairs_are_fitted_by_least_squares():
+    rng = np.random.default_rng(0)
+    true = Link(magnification=0.5, rotation_deg=-40.0, shift=(1.0, 2.0)).plane()
+    second = rng.uniform(0, 100, (200, 2))
+    first = second @ true[:2, :2].T + true[:2, 2] + rng.normal(0, 0.1, (200, 2))
+    np.testing.assert_allclose(affine_of_pairs(first, second), true, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ([[0, 0], [1, 1]], [[0, 0], [1, 1]], "three pairs"),
+        ([[0, 0], [1, 0], [0, 1]], [[0, 0], [1, 0]], "mark each place in both"),
+        ([[0, 0], [1, 1], [2, 2]], [[0, 0], [1, 0], [0, 1]], "on a line"),
+    ],
+)
+def test_pairs_that_say_too_little_are_refused(first, second, message):
+    with pytest.raises(BadValueError, match=message):
+        affine_of_pairs(first, second)
+
+
+def test_a_ratio_of_frame_rates_is_positive():
+    with pytest.raises(BadValueError, match="above 0"):
+        with_time(np.eye(3), frames_per_frame=0.0, first_frame=0.0)
+
+
+@pytest.fixture
+def linked(viewer, open_widget, recording):
+    first = viewer.add_image(recording, name="iscat", scale=(1, 0.5, 0.5), translate=(0, 2, 0))
+    second = viewer.add_image(np.zeros((60, 12, 10), np.uint8), name="fluorescence")
+    widget = open_widget(viewer, TITLE)
+    widget.first.choose("iscat")
+    widget.second.choose("fluorescence")
+    return widget, first, second
+
+
+def test_values_by_hand_lay_one_over_the_other_in_time_and_space(linked):
+    widget, first, second = linked
+    values = {"frames_per_frame": 10, "first_frame": 50, "magnification": 2, "shift_rows": 3}
+    for name, value in values.items():
+        widget.fields[name].setValue(value)
+    widget.link()
+    expected = first.data_to_world((50 + 10 * 7, 3 + 2 * 4, 2 * 5))
+    np.testing.assert_allclose(second.data_to_world((7, 4, 5)), expected)
+    widget.unlink()
+    np.testing.assert_allclose(second.data_to_world((7, 4, 5)), (7, 4, 5))
+
+
+def test_one_slider_moves_both(viewer, linked):
+    widget, _, second = linked
+    second.data = np.arange(60, dtype=np.uint8)[:, None, None] * np.ones((1, 12, 10), np.uint8)
+    widget.fields["frames_per_frame"].setValue(10)
+    widget.link()
+    viewer.dims.set_point(0, 300)
+    at = second.world_to_data(viewer.dims.point)
+    assert round(at[0]) == 30
+
+
+def test_pairs_of_points_link_in_space_also_when_marked_again(viewer, linked):
+    widget, first, second = linked
+    true = Link(magnification=1.9, rotation_deg=5.0, shift=(1.0, 2.0)).plane()
+    places = np.array([[1.0, 1.0], [10.0, 2.0], [4.0, 8.0], [9.0, 9.0]])
+    targets = places @ true[:2, :2].T + true[:2, 2]
+    viewer.add_points([first.data_to_world((0, *p)) for p in targets], name="in first")
+    marked = viewer.add_points(np.pad(places, ((0, 0), (1, 0))), name="in second")
+    widget.first_points.choose("in first")
+    widget.second_points.choose("in second")
+    widget.link()
+    assert "within 0.00 px" in widget.status.text()
+    np.testing.assert_allclose(
+        second.data_to_world((0, 10, 2)), first.data_to_world((0, *targets[1])), atol=1e-9
+    )
+    marked.data = np.array([second.data_to_world((0, *p)) for p in places])
+    before = np.asarray(second.affine)
+    widget.link()
+    np.testing.assert_allclose(np.asarray(second.affine), before, atol=1e-9)
+
+
+def test_rates_and_pixel_sizes_come_from_the_layers(linked):
+    widget, first, second = linked
+    widget.take_rates()
+    assert "type the ratios in" in widget.status.text()
+    first.metadata[KEY] = {"frame_rate_hz": 1000.0, "pixel_size_um": 0.05}
+    second.metadata[KEY] = {"frame_rate_hz": 20.0, "pixel_size_um": 0.1}
+    widget.take_rates()
+    assert widget.fields["frames_per_frame"].value() == 50
+    assert widget.fields["magnification"].value() == 2
+
+
+def test_what_is_missing_is_said(viewer, linked, notifications):
+    widget, _, _ = linked
+    widget.second.choose("iscat")
+    widget.link()
+    assert "two different recordings" in notifications[-1]
+    widget.second.choose("fluorescence")
+    viewer.add_points(np.zeros((2, 3)), name="alone")
+    widget.first_points.choose("alone")
+    widget.link()
+    assert "for each of the two" in notifications[-1]
+
+
+def test_side_by_side_is_a_grid(viewer, linked):
+    widget, _, _ = linked
+    widget.grid.setChecked(True)
+    assert viewer.canvas.grid.enabled
+    widget.grid.setChecked(False)
+    assert not viewer.canvas.grid.enabled
+
+
+def test_what_is_made_of_a_linked_recording_lies_where_the_recording_lies(
+    viewer, linked, open_widget, run, qtbot
+):
+    widget, first, second = linked
+    rng = np.random.default_rng(1)
+    second.data = rng.normal(1000, 10, (60, 12, 10)) + 400 * (np.arange(60) >= 30)[:, None, None]
+    for name, value in {"frames_per_frame": 10, "first_frame": 5, "rotation_deg": 9}.items():
+        widget.fields[name].setValue(value)
+    widget.fields["magnification"].setValue(1.5)
+    widget.link()
+    stage = open_widget(viewer, "Differential rolling average")
+    stage.choices[0].choose("fluorescence")
+    stage.form.set_values({"batch_size": 4})
+    viewer.dims.set_point(0, first.data_to_world((5 + 10 * 30, 0, 0))[0])
+    with qtbot.waitSignal(stage.preview.shown, timeout=30_000) as shown:
+        stage.preview.tick.setChecked(True)
+    seen = shown.args[0]
+    assert seen.frame == 30 - 4
+    preview = stage.preview.layer()
+    np.testing.assert_allclose(
+        preview.data_to_world((4, 5)), second.data_to_world((30, 4, 5))[1:], atol=1e-9
+    )
+    assert run(stage).startswith("Done")
+    average = viewer.layers[-1]
+    np.testing.assert_allclose(
+        average.data_to_world((20, 4, 5)), second.data_to_world((24, 4, 5)), atol=1e-9
+    )
+    spots = open_widget(viewer, "Detect spots")
+    spots.choices[0].choose(average.name)
+    spots.form.set_values({"threshold": 1.0})
+    assert "found" in run(spots)
+    rings = viewer.layers[-1]
+    np.testing.assert_allclose(
+        rings.data_to_world(rings.data[0]), average.data_to_world(rings.data[0]), atol=1e-9
+    )

@@ -1,0 +1,163 @@
+"""What is saved from napari's menu opens again as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pytest
+from napari.plugins import _npe2
+from npe2 import PluginManifest
+
+from napari_uai.errors import BadValueError, OutputError
+from napari_uai.sample_data import sample_path
+from napari_uai.trails.heat.masks import read_mask
+from napari_uai.videos.recording import open_recording
+from napari_uai.widgets.iscat.writers import write_mask, write_places, write_raw
+
+RECIPE = "classical"
+
+
+def save(viewer, layer, path, name):
+    """Save as napari's dialog does once a file type was chosen."""
+    titles, writers = _npe2.file_extensions_string_for_layers([layer])
+    [chosen] = [
+        writer
+        for title, writer in zip(titles.split(";;"), writers, strict=True)
+        if title.startswith(f"napari-uai {name} (") and path.suffix in title
+    ]
+    viewer.layers.selection = {layer}
+    written, _ = _npe2.write_layers(str(path), [layer], writer=chosen)
+    assert written == [str(path)]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.raw", "raw video"),
+        ("a.bin", "raw video"),
+        ("a.npy", "raw video"),
+        ("a.zarr", "zarr video"),
+        ("a.ome.tif", "TIFF video"),
+    ],
+)
+def test_a_saved_video_opens_again_with_its_scale(viewer, recording, tmp_path, name, kind):
+    [layer] = viewer.open(sample_path("landings.bin"), plugin="napari-uai")
+    frames = np.asarray(layer.data[:50])
+    layer.data = da.from_array(frames)
+    save(viewer, layer, tmp_path / name, kind)
+    [again] = viewer.open(tmp_path / name, plugin="napari-uai")
+    assert isinstance(again.data, da.Array)
+    np.testing.assert_array_equal(np.asarray(again.data), frames)
+    assert again.scale[1] == pytest.approx(1.0 if name.endswith("npy") else layer.scale[1])
+    save(viewer, layer, tmp_path / name, kind)  # over what is there
+
+
+def test_a_lazy_average_is_saved_with_its_values(viewer, open_widget, run, recording, tmp_path):
+    viewer.add_image(recording, name="raw")
+    widget = open_widget(viewer, "Differential rolling average")
+    widget.form.set_values({"batch_size": 100})
+    run(widget)
+    average = viewer.layers[-1]
+    save(viewer, average, tmp_path / "average.zarr", "zarr video")
+    stored = open_recording(tmp_path / "average.zarr").video
+    np.testing.assert_array_equal(np.asarray(stored), np.asarray(average.data))
+
+
+@pytest.fixture
+def found(viewer, open_widget, run, tmp_path):
+    """A run on the sample, its folder, and its layers of landings and localizations."""
+    [layer] = viewer.open(sample_path("landings.bin"), plugin="napari-uai")
+    widget = open_widget(viewer, "iSCAT workflow")
+    widget.recording.choose(layer.name)
+    widget.show_recipe(RECIPE)
+    widget.steps.forms["dra"].set_values({"batch_size": 150})
+    widget.results_folder.line.setText(str(tmp_path / "run"))
+    run(widget, timeout=120_000)
+    layers = {name: la for la in viewer.layers for name in ("landings", "localizations")
+              if f"{name} ({RECIPE})" in la.name}  # fmt: skip
+    return widget, tmp_path / "run", layers
+
+
+def test_saved_landings_and_localizations_are_those_of_the_run_also_when_opened_again(
+    viewer, found, tmp_path
+):
+    _, folder, layers = found
+    for name, layer in layers.items():
+        expected = (folder / f"{name}.csv").read_bytes()
+        assert expected.count(b"\n") > 2
+        save(viewer, layer, tmp_path / f"{name}.csv", "landings or localizations")
+        assert (tmp_path / f"{name}.csv").read_bytes() == expected
+        [again] = viewer.open(tmp_path / f"{name}.csv", plugin="napari-uai")
+        save(viewer, again, tmp_path / f"{name}2.csv", "landings or localizations")
+        assert (tmp_path / f"{name}2.csv").read_bytes() == expected
+
+
+def test_saved_landings_hold_verdicts_and_lack_what_was_deleted(viewer, found, tmp_path):
+    widget, folder, layers = found
+    layer = layers["landings"]
+    widget.landings.choose(0)
+    widget.landings.judge("yes")
+    layer.selected_data = {1}
+    layer.remove_selected()
+    save(viewer, layer, tmp_path / "landings.csv", "landings or localizations")
+    before, after = (pd.read_csv(p) for p in (folder / "landings.csv", tmp_path / "landings.csv"))
+    assert set(before["landing"]) - set(after["landing"]) == {2}
+    assert after["accepted"].iloc[0] == "yes"
+
+
+def test_points_of_others_are_saved_with_their_features(viewer, tmp_path):
+    layer = viewer.add_points([[5, 1.5, 2.0], [7, 3.0, 4.25]], features={"mass": [0.5, 2.0]})
+    save(viewer, layer, tmp_path / "spots.csv", "landings or localizations")
+    assert (tmp_path / "spots.csv").read_text() == "frame,y,x,mass\n5,1.5,2,0.5\n7,3,4.25,2\n"
+
+
+def test_a_saved_mask_is_what_was_painted(viewer, tmp_path):
+    painted = np.zeros((30, 40), int)
+    painted[3:9, 5:20], painted[20:, 30:] = 1, 7
+    save(viewer, viewer.add_labels(painted), tmp_path / "mask.png", "mask")
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png").inside, painted != 0)
+
+
+def test_a_name_without_suffix_gets_one(tmp_path):
+    written = write_mask(str(tmp_path / "region"), np.ones((4, 4), int), {})
+    assert written == [str(tmp_path / "region.png")]
+    assert read_mask(tmp_path / "region.png").inside.all()
+
+
+def test_napari_saves_pictures_as_before(npe2pm, viewer, tmp_path):
+    npe2pm.register(PluginManifest.from_distribution("napari"))
+    colours = viewer.add_image(np.zeros((6, 6, 3), np.uint8), rgb=True)
+    assert colours.save(str(tmp_path / "colours.tif"))
+
+
+@pytest.mark.parametrize(
+    ("write", "data", "attributes", "message"),
+    [
+        (write_raw, np.zeros((4, 4, 3), np.uint8), {"rgb": True}, "convert it to grey"),
+        (write_raw, np.zeros((2, 3, 4, 5)), {}, "no video"),
+        (write_mask, np.zeros((4, 4), int), {}, "nothing is painted"),
+        (write_mask, np.ones((2, 4, 4), int), {}, "New region mask"),
+        (write_places, np.zeros((2, 4)), {}, "4 axes"),
+    ],
+)
+def test_what_cannot_be_saved_is_told_and_how_it_can(tmp_path, write, data, attributes, message):
+    with pytest.raises(BadValueError, match=message):
+        write(str(tmp_path / "a.raw"), data, {"name": "layer", **attributes})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "data"),
+    [
+        (write_raw, "a.raw", np.ones((4, 4, 4))),
+        (write_mask, "a.png", np.ones((4, 4), int)),
+        (write_places, "a.csv", np.ones((4, 3))),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told(tmp_path, write, name, data):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file.*choose"):
+        write(str(Path(tmp_path / "file" / name)), data, {})

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.layers import Image, Tracks
+
+from napari_uai.sample_data import sample_folder
+from napari_uai.simulate.settings import TrailSettings
+from napari_uai.simulate.trails.simulation import simulate_trails
+from napari_uai.trails.io.reading import open_trails
+from napari_uai.trails.io.writing import write_trails
+from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.trails.readers import trail_layers, trail_reader, write_tracks
+
+SAMPLE = sample_folder() / "trails"
+
+
+@pytest.fixture(scope="module")
+def trails():
+    return simulate_trails(TrailSettings(trails=30, seed=1)).trails
+
+
+def test_the_sample_opens_as_a_scene_and_tracks_that_lie_over_it(viewer):
+    scene, tracks = viewer.open_sample("napari-uai", "trails")
+    assert isinstance(scene, Image)
+    assert scene.rgb
+    assert isinstance(tracks, Tracks)
+    assert len(np.unique(tracks.data[:, 0])) == 400
+    assert {"class", "duration_s"} <= set(tracks.features.columns)
+    assert len(tracks.metadata[KEY]["classes"]) == 4
+    (low_y, low_x), (high_y, high_x) = scene.extent.world
+    positions = tracks.data[:, 2:] * tracks.scale[1:] + tracks.translate[1:]
+    assert (positions >= [low_y, low_x]).all()
+    assert (positions <= [high_y, high_x]).all()
+
+
+def test_a_report_folder_dropped_on_the_viewer_opens(viewer):
+    layers = viewer.open(SAMPLE / "locations" / "site" / "gate" / "report", plugin="napari-uai")
+    assert [type(layer) for layer in layers] == [Image, Tracks]
+    assert layers[1].name == "site/gate"
+
+
+def test_a_folder_of_several_cameras_asks_in_the_dock(viewer, tmp_path):
+    for camera in ("gate", "yard"):
+        objects = tmp_path / "locations" / "site" / camera / "report" / "metadata" / "objects"
+        objects.mkdir(parents=True)
+    assert viewer.open(tmp_path, plugin="napari-uai") == []
+    dock = next(iter(viewer.window.dock_widgets.values()))
+    assert dock.sources.path.text() == str(tmp_path)
+    assert [dock.sources.camera.itemText(i) for i in range(2)] == ["gate", "yard"]
+
+
+@pytest.mark.parametrize("name", ["my_trails.csv", "trails.csv.gz", "trails.json", "trails.zip"])
+def test_what_was_written_is_recognised_and_opens_with_all_samples(trails, tmp_path, name):
+    path = write_trails(trails, tmp_path / name)
+    reader = trail_reader(str(path))
+    assert reader is not None
+    (_, _, kind), (data, _, tracks_kind) = reader(str(path))
+    assert (kind, tracks_kind) == ("image", "tracks")
+    assert len(data) == len(trails.y)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,9,499,157,30,76,1,-1,-1,-1\n2,9,497,158,32,74,1,-1,-1,-1\n",
+        "particle;frame;x;y\n1;0;3;4\n1;1;4;5\n",
+        "Track_ID\tT\tX\tY\n1\t0\t3\t4\n1\t1\t4\t5\n",
+    ],
+)
+def test_texts_of_tracks_are_recognised(tmp_path, text):
+    path = tmp_path / "tracks.txt"
+    path.write_text(text)
+    assert trail_reader(str(path)) is not None
+    assert len(trail_layers(path)[1][0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("landings_tracked.csv", b"frame,y,x,contrast\n1,2,3,4\n"),
+        ("track_times.csv", b"track,duration\n1,2\n"),
+        ("track.csv", b""),
+        ("tracks.csv", b"\0\1\2\3" * 100),
+        ("tracks.json", b'{"type": "FeatureCollection", "features": []}'),
+        ("notes.json.gz", gzip.compress(json.dumps({"a": 1}).encode())),
+        ("broken.json.gz", b"\x1f\x8b no gzip"),
+        ("trails.zip", b"PK no zip"),
+    ],
+)
+def test_other_files_are_left_to_other_readers(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert trail_reader(str(path)) is None
+
+
+def test_other_folders_and_missing_files_are_left_to_other_readers(tmp_path):
+    assert trail_reader(str(tmp_path)) is None
+    assert trail_reader(str(tmp_path / "tracks.csv")) is None
+    (tmp_path / "metadata").mkdir()
+    assert trail_reader([str(tmp_path)]) is None
+
+
+def test_a_folder_of_very_many_folders_is_let_go_at_once(tmp_path, monkeypatch):
+    for i in range(30):
+        for j in range(30):
+            (tmp_path / f"{i}" / f"{j}").mkdir(parents=True)
+    looked_at = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looked_at.append(path) or scandir(path))
+    assert trail_reader(str(tmp_path)) is None
+    assert len(looked_at) <= 300
+
+
+def test_a_broken_file_says_what_is_wrong(tmp_path):
+    path = tmp_path / "tracks.csv"
+    path.write_text("track,frame,x,y\n1,a,b,c\n")
+    with pytest.raises(ValueError, match=r"tracks\.csv: "):
+        trail_reader(str(path))(str(path))
+
+
+def test_saved_tracks_of_ours_open_as_the_same_trails(viewer, tmp_path):
+    _, tracks = viewer.open_sample("napari-uai", "trails")
+    path = str(tmp_path / "tracks.csv")
+    assert tracks.save(path, plugin="napari-uai") == [path]
+    again = open_trails(path, scene_size=(1280, 720))
+    kept = tracks.metadata[KEY]["trails"]
+    assert again.table["class"].tolist() == kept.table["class"].tolist()
+    assert again.table["trail"].tolist() == kept.table["trail"].tolist()
+    np.testing.assert_allclose(again.x, kept.x, rtol=1e-5)
+
+
+def test_tracks_of_others_are_saved_with_their_features(viewer, tmp_path):
+    data = np.array([[1, 0, 5, 6], [1, 1, 6, 7], [4, 3, 1, 1], [4, 4, 2, 2.5]])
+    layer = viewer.add_tracks(data, features={"brightness": [1.0, 2.0, 3.0, 4.0]})
+    path = str(tmp_path / "particles.csv")
+    assert layer.save(path, plugin="napari-uai") == [path]
+    table = pd.read_csv(path)
+    assert list(table.columns) == ["trail", "frame", "y", "x", "brightness"]
+    np.testing.assert_array_equal(table[["trail", "frame", "y", "x"]], data)
+    assert len(open_trails(path)) == 2
+
+
+def test_an_unwritable_place_is_told(tmp_path):
+    with pytest.raises(OSError, match="cannot be written"):
+        write_tracks(str(tmp_path / "no" / "such" / "t.csv"), np.zeros((2, 4)), {})
