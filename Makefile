@@ -1,8 +1,9 @@
 # One way to run things. `make demo` and `make test` set up all they need on a fresh machine.
 #
 #   make demo    sample recording -> ranked landings, against the truth
+#   make quick   while you work: style, imports, manifest and the quick tests; two minutes
 #   make test    everything that a change must pass
-#   make lint    ruff, import contracts, manifest
+#   make lint    ruff, import contracts, manifest, workflows and other project files
 #   make types   mypy
 #   make bench   speed and memory figures; some ten minutes
 #   make bench-window  how fast the window answers, and how soon cancelling acts; ten minutes
@@ -11,48 +12,75 @@
 #   make bench-trails-detection  how surely anomalous trails rank first: ARGS="--seeds 5"
 #   make docs    the generated reference in docs/reference
 #   make manifest  rewrite the generated part of napari.yaml after a change of the catalogue
+#
+# QT=pyside6 VENV=.venv-pyside6 sets up and tests with the other Qt; SEED=1 repeats an order of tests.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
+QT ?= pyqt6
 OUT ?= demo
 
 # One thread per worker: the suites run side by side.
-export OMP_NUM_THREADS ?= 1
-# Mesa's software renderer gives the same picture on every machine.
+OMP_NUM_THREADS ?= 1
+export OMP_NUM_THREADS
+# The order of the tests and the examples of hypothesis are random; both follow from the seed that the
+# command shows.
+SEED := $(or $(SEED),$(shell date +%s))
+PYTEST := $(BIN)/pytest -q --randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
+# They need no screen, nor the libraries of one, which napari's and Qt's plugins of pytest would load.
+CORE := $(PYTEST) -n 2 -p no:napari -p no:pytest-qt --ignore tests/widgets
+# macOS and Windows have a screen. Mesa's software renderer gives the same picture on every machine.
+ifeq ($(shell uname -s),Linux)
 SCREEN := LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1200x24"
+endif
 
 # Prints how fast the window answers, so it runs alone.
 LONG := tests/widgets/test_long_recording.py
 
-.PHONY: demo test lint types bench bench-window bench-detection bench-precision bench-trails-detection docs manifest screenshots setup screen core-tests widget-tests wheel-test clean
+SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
+
+.PHONY: demo quick test lint types bench bench-window bench-detection bench-precision bench-trails-detection docs manifest screenshots setup screen code core-tests widget-tests wheel-test clean help
 
 demo: $(READY)
 	$(BIN)/napari-uai demo --out $(OUT)
 
+quick: code
+	$(CORE) -m "not slow"
+
 test: lint types core-tests widget-tests wheel-test
 
-lint: $(READY)
+lint: code
+	$(BIN)/npe2 validate src/napari_uai/napari.yaml
+	$(BIN)/python tools/check_versions.py
+	$(SCHEMA) vendor.citation-file-format CITATION.cff
+	$(SCHEMA) vendor.dependabot .github/dependabot.yml
+	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug_report.yml .github/ISSUE_TEMPLATE/feature_request.yml
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(BIN)/pre-commit validate-config
+	$(BIN)/zizmor --offline --quiet .github
+
+code: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/python tools/write_manifest.py --check
-	$(BIN)/npe2 validate src/napari_uai/napari.yaml
 
 types: $(READY)
 	$(BIN)/mypy
 
-# They need no screen, nor the libraries of one, which napari's and Qt's plugins of pytest would load.
 core-tests: $(READY)
-	$(BIN)/pytest -q -n 2 -p no:napari -p no:pytest-qt --ignore tests/widgets
+	$(CORE)
 
 widget-tests: screen
-	$(SCREEN) $(BIN)/pytest -q -n 2 --ignore $(LONG) tests/widgets
-	$(SCREEN) $(BIN)/pytest -q $(LONG)
+	$(SCREEN) $(PYTEST) -n 2 --ignore $(LONG) tests/widgets
+	$(SCREEN) $(PYTEST) $(LONG)
 
 wheel-test: $(READY)
-	tools/wheel_test.sh $(BIN)/python
+	bash tools/wheel_test.sh $(BIN)/python
 
 # With the threads that a user's run has.
 bench: $(READY)
@@ -66,7 +94,7 @@ bench: $(READY)
 
 # A recording of 100 000 frames, 10 000 trails, every stage.
 bench-window: screen
-	$(SCREEN) env -u OMP_NUM_THREADS $(BIN)/pytest -q $(LONG)
+	$(SCREEN) env -u OMP_NUM_THREADS $(PYTEST) $(LONG)
 	$(SCREEN) env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_trail_dock.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_cancel.py
 
@@ -91,11 +119,14 @@ manifest: $(READY)
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
-	PYTHON="$(PYTHON)" tools/setup.sh $(VENV)
+	PYTHON="$(PYTHON)" bash tools/setup.sh $(BIN) $(QT)
 	touch $@
 
 screen: $(READY)
-	tools/screen.sh $(BIN)/python
+	bash tools/screen.sh $(BIN)/python
 
 clean:
 	rm -rf $(VENV) build dist $(OUT)
+
+help:
+	@sed -n 's/^#   make/make/p' Makefile

@@ -1,9 +1,10 @@
 """A small network that looks at an event and tells how much more like a landing it is than chance.
 
 Two convolutional branches see the views of an event
-(:mod:`~napari_uai.iscat.rescore.event_patches`): its images before and
-after, and the courses at its place; a third takes figures. What comes out is added to half the squared score, so that the network learns corrections of the step detector. It
-is small enough for numpy; ``tools/train_rescoring.py`` trains it.
+(:mod:`~napari_uai.iscat.rescore.event_patches`): its images before and after, and the courses at
+its place; a third takes figures. What comes out is added to half the squared score, so that the
+network learns corrections of the step detector. It is small enough for numpy;
+``tools/train_rescoring.py`` trains it.
 """
 
 from __future__ import annotations
