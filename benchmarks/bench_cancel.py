@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_uai.errors import CancelledError, NapariUaiError
-from napari_uai.iscat.recipes.catalogue import STAGES, Stage
+from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.monitor import Monitor, overseen
+from napari_uai.stages import Stage
 from napari_uai.videos.recording import open_recording
 from napari_uai.widgets.iscat.stage_call import StageCall
 from napari_uai.widgets.kit.layers import Place

@@ -11,9 +11,9 @@ from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.iscat.recipes.recipe import load_recipe, recipe_names
 
 if TYPE_CHECKING:
-    from napari_uai.iscat.recipes.catalogue import Stage
     from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.parameters import Parameter
+    from napari_uai.stages import Stage
 
 FOLDER = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by `make docs`; change the docstring instead. -->\n\n"

@@ -1,17 +1,56 @@
-"""Write the stages of the catalogue into napari's manifest, or check that they are there."""
+"""Write what lists the decorated stages, or check that it is up to date.
+
+These are napari's manifest, the table of modules by which stages are imported late, and the stub
+from which editors and type checkers know ``napari_uai.iscat``.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import re
 import sys
 from pathlib import Path
 
-from napari_uai.iscat.recipes.catalogue import STAGES, Stage
+from napari_uai.iscat._stages import MODULES
+from napari_uai.stages import REGISTERED, Stage
 
-MANIFEST = Path(__file__).parents[1] / "src" / "napari_uai" / "napari.yaml"
+PACKAGE = Path(__file__).parents[1] / "src" / "napari_uai"
+MANIFEST = PACKAGE / "napari.yaml"
 BLOCK = re.compile(r"^( *)# stages\n.*?^ *# end of stages\n", re.MULTILINE | re.DOTALL)
 WHOLE_WORKFLOWS = ["napari-uai.iscat_run", "napari-uai.train_network"]
+TABLE = PACKAGE / "iscat" / "_stages.py"
+STUB = PACKAGE / "iscat" / "__init__.pyi"
+
+
+def find_stages() -> dict[str, Stage]:
+    """Import every module that decorates stages; known ones keep their order, new ones follow."""
+    for path in sorted(PACKAGE.rglob("*/**/*.py")):
+        if re.search(r"^@stage\(", path.read_text("utf-8"), re.MULTILINE):
+            parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+            importlib.import_module(".".join(parts))
+    packaged = {
+        n: s for n, s in REGISTERED.items() if s.function.__module__.startswith("napari_uai.")
+    }
+    known = [name for name in MODULES if name in packaged]
+    return {name: packaged[name] for name in dict.fromkeys([*known, *packaged])}
+
+
+def table() -> str:
+    """Return the module of :data:`TABLE`."""
+    about = "Where the stages are, in the order of menus and pages; written by ``make manifest``."
+    lines = [f'    "{name}": "{stage.function.__module__}",\n' for name, stage in STAGES.items()]
+    return f'"""{about}"""\n\n' + "MODULES = {\n" + "".join(lines) + "}\n"
+
+
+def stub() -> str:
+    """Return the stub of ``napari_uai.iscat``."""
+    lines = sorted(
+        f"from {stage.function.__module__} import {name} as {name}\n"
+        for name, stage in STAGES.items()
+    )
+    names = "".join(f'    "{name}",\n' for name in sorted(STAGES))
+    return "# Written by `make manifest`.\n" + "".join(lines) + f"\n__all__ = [\n{names}]\n"
 
 
 def command(stage: Stage) -> str:
@@ -62,13 +101,15 @@ def complete(manifest: str) -> str:
     return BLOCK.sub(fill, manifest)
 
 
+STAGES = find_stages()
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing, fail if it is stale")
     check = parser.parse_args().check
-    before = MANIFEST.read_text("utf-8")
-    after = complete(before)
-    if check and after != before:
-        sys.exit(f"{MANIFEST.name} does not match the catalogue: run make manifest")
-    if not check:
-        MANIFEST.write_text(after, "utf-8")
+    wanted = {MANIFEST: complete(MANIFEST.read_text("utf-8")), TABLE: table(), STUB: stub()}
+    for path, text in wanted.items():
+        if check and path.read_text("utf-8") != text:
+            sys.exit(f"{path.name} does not match the stages: run make manifest")
+        if not check:
+            path.write_text(text, "utf-8")

@@ -11,6 +11,7 @@ from .monitor import Monitor
 from .sample_data import sample_path
 from .simulate.iscat.recording import simulate_recording
 from .simulate.trails.simulation import simulate_trails
+from .stages import stage
 from .trails.analysis.analysis import analyse_trails
 from .trails.analysis.folder import TrailSource, rank_trails
 from .trails.analysis.outputs import write_trail_results
@@ -51,6 +52,7 @@ __all__ = [
     "simulate",
     "simulate_recording",
     "simulate_trails",
+    "stage",
     "trails",
     "video_info",
     "videos",

@@ -8,14 +8,16 @@ import tomllib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property, wraps
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
     Literal,
+    TypeVar,
     Union,
+    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -25,6 +27,8 @@ from napari_uai.errors import BadValueError, RecipeError, nearest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -221,8 +225,6 @@ class Parameters(Mapping[str, Parameter]):
         RecipeError
             If a name is unknown or a value does not fit.
         """
-        from pydantic import ValidationError
-
         label = label or self.owner
         for name in values:
             if name not in self:
@@ -231,15 +233,33 @@ class Parameters(Mapping[str, Parameter]):
             if parameter.required and name not in values:
                 raise RecipeError(f"{label}.{name} must be given: {parameter.accepts}")
         given = {name: self._none(name, value) for name, value in values.items()}
-        try:
-            checked = self.model.model_validate(given)
-        except ValidationError as error:
-            name = str(error.errors()[0]["loc"][0])
-            raise _misfit(label, self[name], values[name]) from None
-        for name, value in given.items():
-            if isinstance(value, bool) and self[name].type in (int, float):
-                raise _misfit(label, self[name], value)
-        return {name: getattr(checked, name) for name in self}
+        fitting, wrong = self._validated(given)
+        if wrong:
+            accepted, value = self[wrong].accepts, values[wrong]
+            raise RecipeError(f"{label}.{wrong} = {value!r} does not fit: give {accepted}")
+        return {**{p.name: p.default for p in self.values()}, **fitting}
+
+    def check_call(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Check the keywords of a call, and convert them to their types.
+
+        Parameters
+        ----------
+        values
+            Keywords; those that are no parameters, such as a monitor, are left alone.
+
+        Raises
+        ------
+        BadValueError
+            If a value does not fit.
+        """
+        known = {name: value for name, value in values.items() if name in self}
+        if not known or any(p.required and p.name not in known for p in self.values()):
+            return dict(values)  # Python itself says what is missing
+        fitting, wrong = self._validated(known)
+        if wrong:
+            accepted = self[wrong].accepts
+            raise BadValueError(f"{wrong} must be {accepted}, got {known[wrong]!r}")
+        return {**values, **fitting}
 
     def read(
         self, texts: Mapping[str, str], *, base: Mapping[str, Any] | None = None, label: str = ""
@@ -268,11 +288,56 @@ class Parameters(Mapping[str, Parameter]):
                 values = self.check({**values, name: text}, label=label)
         return self.check(values, label=label)
 
+    def _validated(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """Convert values to their types; return them, and the name of one that does not fit."""
+        from pydantic import ValidationError
+
+        for name, value in given.items():
+            if isinstance(value, bool) and self[name].type in (int, float):
+                return {}, name
+        try:
+            checked = self.model.model_validate(dict(given))
+        except ValidationError as error:
+            return {}, str(error.errors()[0]["loc"][0])
+        return {name: getattr(checked, name) for name in given}, ""
+
     def _none(self, name: str, value: Any) -> Any:
         """Read the word none, which TOML has no value for."""
         is_none = isinstance(value, str) and value.lower() == "none"
         accepted = self[name].optional and "none" not in self[name].choices
         return None if is_none and accepted else value
+
+
+def checked(function: Function) -> Function:
+    """Check the keyword parameters of every call against the limits of their annotations.
+
+    Raises
+    ------
+    BadValueError
+        On a call with a value that does not fit; the message names the parameter and what it
+        must be.
+
+    Examples
+    --------
+    >>> from annotated_types import Gt, Unit
+    >>> @checked
+    ... def blur(*, sigma_px: Annotated[float, Gt(0), Unit("px")] = 1.0) -> None: ...
+    >>> blur(sigma_px=0)
+    Traceback (most recent call last):
+    ...
+    napari_uai.errors.BadValueError: sigma_px must be a number, above 0 (px), got 0
+    """
+
+    @wraps(function)
+    def call(*inputs: Any, **values: Any) -> Any:
+        return function(*inputs, **_parameters_of(function).check_call(values))
+
+    return cast("Function", call)
+
+
+@cache
+def _parameters_of(function: Callable[..., Any]) -> Parameters:
+    return Parameters.of(function)
 
 
 def described_parameters(function: Callable[..., Any]) -> dict[str, str]:
@@ -334,9 +399,3 @@ def _unwrapped(hint: Any) -> tuple[Any, bool, tuple[Any, ...]]:
             hint = Union[tuple(a for a in get_args(hint) if a is not type(None))]  # noqa: UP007
         else:
             return hint, optional, metadata
-
-
-def _misfit(label: str, parameter: Parameter, value: Any) -> RecipeError:
-    return RecipeError(
-        f"{label}.{parameter.name} = {value!r} does not fit: give {parameter.accepts}"
-    )

@@ -229,5 +229,5 @@ def test_annotations_can_be_read_at_run_time(stage):
 
 
 def test_unknown_edges_are_refused():
-    with pytest.raises(BadValueError, match="'line' or 'both'"):
+    with pytest.raises(BadValueError, match="edges must be one of line, both"):
         remove_status_line(camera_video(steady(2)), edges="all")

@@ -1,5 +1,18 @@
 """Stages of the iSCAT pipeline: pure functions of videos and tables."""
 
-import lazy_loader as _lazy
+import importlib
+from typing import Any
 
-__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
+from napari_uai.iscat._stages import MODULES
+
+__all__ = sorted(MODULES)  # noqa: PLE0605
+
+
+def __dir__() -> list[str]:
+    return [*__all__]
+
+
+def __getattr__(name: str) -> Any:
+    if name in MODULES:
+        return getattr(importlib.import_module(MODULES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,39 +1,54 @@
-from .correct.bad_pixels import bad_pixel_repair, median_filter
-from .correct.dark_frame import dark_frame_subtraction
-from .correct.filters import difference_of_gaussians, flat_field, gaussian_filter, temporal_median
-from .correct.fixed_pattern import fixed_pattern_correction
-from .correct.masks import circular_mask, polygonal_mask
-from .correct.noise_floor import noise_floor
-from .correct.normalization import frame_normalization, global_normalization
-from .correct.power import power_normalization
-from .correct.rolling_average import differential_rolling_average, rolling_mean
-from .correct.stage_drift import measure_stage_drift, stage_drift_correction
-from .detect.anomalies.batch_features import batch_deviation, batch_difference, batch_mean
-from .detect.anomalies.features import (
-    difference_of_gaussians_3d,
-    minimum_threshold_map,
-    niblack_threshold_map,
-    residual,
-)
-from .detect.anomalies.maps import anomaly_mask, anomaly_scores
-from .detect.anomalies.mask_spots import locate_spots, spots_from_mask
-from .detect.spots import detect_spots
-from .detect.steps.detector import accept_events, detect_steps
-from .fastdvdnet.stages import predict_background
-from .measure.amplitudes import contrast_traces
-from .measure.contrast import contrast_histogram, measure_contrasts
-from .measure.gaussian_fits import fit_spots
-from .measure.landings import assign_spots, landings_from_tracks
-from .measure.linking import link_spots
-from .measure.localization import localize_landings, summarize_landings
-from .measure.spot_filters import (
-    dense_spots,
-    inner_spots,
-    outlier_frames,
-    remove_side_lobes,
-    symmetric_spots,
-)
-from .rescore.rescoring import rescore_steps
+# Written by `make manifest`.
+from napari_uai.iscat.correct.bad_pixels import bad_pixel_repair as bad_pixel_repair
+from napari_uai.iscat.correct.bad_pixels import median_filter as median_filter
+from napari_uai.iscat.correct.dark_frame import dark_frame_subtraction as dark_frame_subtraction
+from napari_uai.iscat.correct.filters import difference_of_gaussians as difference_of_gaussians
+from napari_uai.iscat.correct.filters import flat_field as flat_field
+from napari_uai.iscat.correct.filters import gaussian_filter as gaussian_filter
+from napari_uai.iscat.correct.filters import temporal_median as temporal_median
+from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction as fixed_pattern_correction
+from napari_uai.iscat.correct.masks import circular_mask as circular_mask
+from napari_uai.iscat.correct.masks import polygonal_mask as polygonal_mask
+from napari_uai.iscat.correct.noise_floor import noise_floor as noise_floor
+from napari_uai.iscat.correct.normalization import frame_normalization as frame_normalization
+from napari_uai.iscat.correct.normalization import global_normalization as global_normalization
+from napari_uai.iscat.correct.power import power_normalization as power_normalization
+from napari_uai.iscat.correct.rolling_average import differential_rolling_average as differential_rolling_average
+from napari_uai.iscat.correct.rolling_average import rolling_mean as rolling_mean
+from napari_uai.iscat.correct.stage_drift import measure_stage_drift as measure_stage_drift
+from napari_uai.iscat.correct.stage_drift import stage_drift_correction as stage_drift_correction
+from napari_uai.iscat.detect.anomalies.batch_features import batch_deviation as batch_deviation
+from napari_uai.iscat.detect.anomalies.batch_features import batch_difference as batch_difference
+from napari_uai.iscat.detect.anomalies.batch_features import batch_mean as batch_mean
+from napari_uai.iscat.detect.anomalies.features import difference_of_gaussians_3d as difference_of_gaussians_3d
+from napari_uai.iscat.detect.anomalies.features import minimum_threshold_map as minimum_threshold_map
+from napari_uai.iscat.detect.anomalies.features import niblack_threshold_map as niblack_threshold_map
+from napari_uai.iscat.detect.anomalies.features import residual as residual
+from napari_uai.iscat.detect.anomalies.maps import anomaly_mask as anomaly_mask
+from napari_uai.iscat.detect.anomalies.maps import anomaly_scores as anomaly_scores
+from napari_uai.iscat.detect.anomalies.mask_spots import locate_spots as locate_spots
+from napari_uai.iscat.detect.anomalies.mask_spots import spots_from_mask as spots_from_mask
+from napari_uai.iscat.detect.spots import detect_spots as detect_spots
+from napari_uai.iscat.detect.steps.detector import accept_events as accept_events
+from napari_uai.iscat.detect.steps.detector import detect_steps as detect_steps
+from napari_uai.iscat.fastdvdnet.stages import predict_background as predict_background
+from napari_uai.iscat.measure.amplitudes import contrast_traces as contrast_traces
+from napari_uai.iscat.measure.contrast import contrast_histogram as contrast_histogram
+from napari_uai.iscat.measure.contrast import measure_contrasts as measure_contrasts
+from napari_uai.iscat.measure.gaussian_fits import fit_spots as fit_spots
+from napari_uai.iscat.measure.landings import assign_spots as assign_spots
+from napari_uai.iscat.measure.landings import landings_from_tracks as landings_from_tracks
+from napari_uai.iscat.measure.linking import link_spots as link_spots
+from napari_uai.iscat.measure.localization import localize_landings as localize_landings
+from napari_uai.iscat.measure.localization import summarize_landings as summarize_landings
+from napari_uai.iscat.measure.spot_filters import dense_spots as dense_spots
+from napari_uai.iscat.measure.spot_filters import inner_spots as inner_spots
+from napari_uai.iscat.measure.spot_filters import outlier_frames as outlier_frames
+from napari_uai.iscat.measure.spot_filters import remove_side_lobes as remove_side_lobes
+from napari_uai.iscat.measure.spot_filters import symmetric_spots as symmetric_spots
+from napari_uai.iscat.rescore.rescoring import rescore_steps as rescore_steps
+from napari_uai.videos.status_line import read_status_line as read_status_line
+from napari_uai.videos.status_line import remove_status_line as remove_status_line
 
 __all__ = [
     "accept_events",
@@ -75,7 +90,9 @@ __all__ = [
     "polygonal_mask",
     "power_normalization",
     "predict_background",
+    "read_status_line",
     "remove_side_lobes",
+    "remove_status_line",
     "rescore_steps",
     "residual",
     "rolling_mean",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class Offset(NamedTuple):
@@ -19,3 +20,13 @@ class Offset(NamedTuple):
     def minus(self, other: Offset) -> Offset:
         """Subtract, axis by axis."""
         return Offset(*(a - b for a, b in zip(self, other, strict=True)))
+
+
+def second_batch(_: object, parameters: Mapping[str, Any]) -> Offset:
+    """Return where the second of two batches begins: a landing there stands out most."""
+    return Offset(frames=parameters["batch_size"])
+
+
+def middle_of_batch(_: object, parameters: Mapping[str, Any]) -> Offset:
+    """Return the middle of a batch."""
+    return Offset(frames=(parameters["batch_size"] - 1) // 2)

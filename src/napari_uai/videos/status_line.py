@@ -7,7 +7,7 @@ tells how many frames were added.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -18,6 +18,7 @@ import pandas as pd
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.stages import stage
 from napari_uai.videos.frames import (
     MappedFrames,
     Video,
@@ -107,6 +108,7 @@ def find_status_line(video: Video) -> StatusLine | None:
     return None
 
 
+@stage("Read status line", menu="measure")
 def read_status_line(video: Video, *, monitor: Monitor = SILENT) -> pd.DataFrame:
     """Decode the status line of every frame.
 
@@ -279,6 +281,11 @@ def status_report(table: pd.DataFrame) -> StatusReport:
     )
 
 
+def _origin(video: Video, parameters: Mapping[str, Any]) -> tuple[int, int, int]:
+    return (0, *status_line_origin(video, **parameters))
+
+
+@stage("Remove status line", menu="filter", origin=_origin)
 def remove_status_line(video: Video, *, edges: Edges = "line") -> Video:
     """Cut the status line off; a video without one is returned as it is.
 

@@ -56,9 +56,11 @@ def test_lazy_equals_eager(stage):
     np.testing.assert_array_equal(lazy.compute(), stage(video))
 
 
-@pytest.mark.parametrize("size", [0, -3, 2, 4])
-def test_even_sizes_are_refused(size):
-    with pytest.raises(BadValueError, match="odd"):
+@pytest.mark.parametrize(
+    ("size", "said"), [(0, "at least 1"), (-3, "at least 1"), (2, "odd"), (4, "odd")]
+)
+def test_sizes_that_are_not_odd_and_positive_are_refused(size, said):
+    with pytest.raises(BadValueError, match=said):
         median_filter(GOOD, size=size)
 
 

@@ -89,7 +89,7 @@ def test_widths_are_positive(sigma):
         lambda: flat_field(VIDEO, sigma_px=sigma),
         lambda: difference_of_gaussians(VIDEO, sigma_low=sigma),
     ):
-        with pytest.raises(BadValueError, match="is a positive number of px"):
+        with pytest.raises(BadValueError, match="must be a number, above 0"):
             call()
 
 

@@ -234,5 +234,5 @@ def test_determinant_of_hessian_is_blind_to_edges():
 
 
 def test_unknown_detector_is_an_error():
-    with pytest.raises(BadValueError, match="detector is one of difference_of_gaussians"):
+    with pytest.raises(BadValueError, match="detector must be one of difference_of_gaussians"):
         detect_spots(np.zeros((1, 20, 20)), detector="watershed")

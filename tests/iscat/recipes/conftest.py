@@ -1,7 +1,5 @@
 """A catalogue of three toy stages, so that the workflow is tested without any science."""
 
-import sys
-import types
 import warnings
 from typing import Annotated, Any, Literal
 
@@ -13,8 +11,8 @@ from annotated_types import Ge, Gt, Le, Unit
 
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.recipes import catalogue, recipe
-from napari_uai.iscat.recipes.catalogue import Stage
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.stages import Stage
 from napari_uai.videos.frames import Video
 
 TOY_RECIPE = """
@@ -141,20 +139,11 @@ def toy_landings(
 @pytest.fixture
 def toys(monkeypatch, tmp_path):
     """Replace the catalogue and the packaged recipes."""
-    module = types.ModuleType("toy_stages")
-    for function in (toy_cut, toy_difference, toy_peaks, toy_landings):
-        setattr(module, function.__name__, function)
-    monkeypatch.setitem(sys.modules, "toy_stages", module)
     stages = [
-        Stage("toy_stages:toy_cut", "Cut", "filter", lambda _, p: (0, p["rows"], 0)),
-        Stage(
-            "toy_stages:toy_difference",
-            "Difference",
-            "filter",
-            lambda _, p: (p["batch_size"], 0, 0),
-        ),
-        Stage("toy_stages:toy_peaks", "Peaks", "measure"),
-        Stage("toy_stages:toy_landings", "Landings", "measure"),
+        Stage(toy_cut, "Cut", "filter", lambda _, p: (0, p["rows"], 0)),
+        Stage(toy_difference, "Difference", "filter", lambda _, p: (p["batch_size"], 0, 0)),
+        Stage(toy_peaks, "Peaks", "measure"),
+        Stage(toy_landings, "Landings", "measure"),
     ]
     monkeypatch.setattr(catalogue, "STAGES", {s.name: s for s in stages})
     folder = tmp_path / "packaged"

@@ -11,8 +11,9 @@ from napari.layers import Image, Points
 from qtpy.QtWidgets import QLabel
 
 import napari_uai.widgets.iscat.stages as stages
-from napari_uai.iscat.recipes.catalogue import STAGES, Stage
+from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.stages import Stage
 from napari_uai.videos.frames import Video
 from napari_uai.widgets.kit.layers import KEY
 

@@ -10,7 +10,8 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_uai.iscat.recipes.catalogue import STAGES, Stage
+from napari_uai.iscat.recipes.catalogue import STAGES
+from napari_uai.stages import Stage
 from napari_uai.widgets.kit.forms import ParameterForm, label_of
 
 

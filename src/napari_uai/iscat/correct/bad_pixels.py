@@ -19,6 +19,7 @@ from napari_uai.iscat.kernels.median_network import (
     median_network,
     median_of_lanes,
 )
+from napari_uai.stages import stage
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like
 
@@ -26,6 +27,7 @@ DEAD = 1e-3
 """A pixel whose variance is this part of its neighbours' or less does not see the light."""
 
 
+@stage("Median filter", menu="filter")
 def median_filter(video: Video, *, size: Annotated[int, Ge(1), Unit("px")] = 3) -> Video:
     """Replace every pixel by the median of the square around it.
 
@@ -92,6 +94,7 @@ def find_bad_pixels(
     return _find(frames, float(threshold), int(max_frames))
 
 
+@stage("Repair bad pixels", menu="filter")
 def bad_pixel_repair(
     video: Video,
     *,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.stages import stage
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import (
     Frames,
@@ -20,6 +21,7 @@ from napari_uai.videos.frames import (
 )
 
 
+@stage("Subtract dark frame", menu="filter")
 def dark_frame_subtraction(video: Video, dark: Video) -> Video:
     """Subtract the mean of a recording that was made without light.
 

@@ -14,6 +14,7 @@ from napari_uai.compiled import reordering_kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.kernels.blocks import Block, as_block
 from napari_uai.iscat.parameters import SigmaPx
+from napari_uai.stages import stage
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like
 
@@ -21,6 +22,7 @@ TRUNCATE = 4
 """A Gaussian is cut off at this many standard deviations, as scipy and scikit-image do."""
 
 
+@stage("Gaussian filter", menu="filter")
 def gaussian_filter(video: Video, *, sigma_px: SigmaPx = 1.0) -> Video:
     """Smooth each frame with a Gaussian.
 
@@ -46,6 +48,7 @@ def gaussian_filter(video: Video, *, sigma_px: SigmaPx = 1.0) -> Video:
     return per_frame(video, partial(_smooth, sigma_px=float(sigma_px)), label="gaussian")
 
 
+@stage("Difference of Gaussians", menu="filter")
 def difference_of_gaussians(
     video: Video, *, sigma_low: SigmaPx = 1.7, sigma_high: SigmaPx = 1.8
 ) -> Video:
@@ -82,6 +85,7 @@ def difference_of_gaussians(
     return per_frame(video, function, label="difference-of-gaussians")
 
 
+@stage("Flat field", menu="filter")
 def flat_field(video: Video, *, sigma_px: SigmaPx = 10.0) -> Video:
     """Divide each frame by its own smooth part and subtract 1.
 
@@ -106,6 +110,7 @@ def flat_field(video: Video, *, sigma_px: SigmaPx = 10.0) -> Video:
     return per_frame(video, partial(_flatten, sigma_px=float(sigma_px)), label="flat-field")
 
 
+@stage("Divide by temporal median", menu="filter")
 def temporal_median(
     video: Video, *, max_frames: Annotated[int, Ge(1), Unit("frames")] = 1000
 ) -> Video:

@@ -18,6 +18,7 @@ from napari_uai.iscat.kernels.median_network import (
 )
 from napari_uai.iscat.parameters import Axes
 from napari_uai.parameters import check_choice
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, per_frame
 
 PatternMethod: TypeAlias = Literal["median", "clipped_mean"]
@@ -27,6 +28,7 @@ FixedPattern: TypeAlias = Literal["none", "median", "clipped_mean"]
 """As PatternMethod, or no correction."""
 
 
+@stage("Fixed-pattern correction", menu="filter")
 def fixed_pattern_correction(
     video: Video,
     *,

@@ -12,6 +12,7 @@ from skimage.draw import polygon2mask
 
 from napari_uai.errors import BadValueError
 from napari_uai.parameters import check_choice
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, frames_of, per_frame
 
 Mask: TypeAlias = npt.NDArray[Any]
@@ -111,6 +112,7 @@ def apply_mask(video: Video, mask: Mask, *, fill: Fill = "median") -> Video:
     return per_frame(video, partial(_fill_outside, inside=inside, fill=fill), label="mask")
 
 
+@stage("Circular mask", menu="filter", drawn="circle")
 def circular_mask(
     video: Video,
     *,
@@ -147,6 +149,7 @@ def circular_mask(
     return apply_mask(video, mask, fill=fill)
 
 
+@stage("Polygonal mask", menu="filter", drawn="polygon")
 def polygonal_mask(
     video: Video,
     *,

@@ -16,12 +16,14 @@ from napari_uai.iscat.correct.rolling_average import DifferentialFrames, check_b
 from napari_uai.iscat.parameters import Axes
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_choice
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 
 BatchSizes: TypeAlias = Annotated[tuple[int, ...], MinLen(1), Unit("frames")]
 """Batch sizes to compare."""
 
 
+@stage("Noise floor", menu="measure")
 def noise_floor(
     video: Video,
     *,

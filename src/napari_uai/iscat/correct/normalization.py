@@ -13,6 +13,7 @@ from dask.base import tokenize
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_choice
+from napari_uai.stages import stage
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import (
     Frames,
@@ -31,6 +32,7 @@ SAMPLE_PIXELS = 4_000_000
 """Percentiles between 0 and 100 are taken from about this many pixels."""
 
 
+@stage("Normalise the recording", menu="filter")
 def global_normalization(
     video: Video,
     *,
@@ -86,6 +88,7 @@ def global_normalization(
     return video_like(out, video)
 
 
+@stage("Normalise each frame", menu="filter")
 def frame_normalization(video: Video, *, by: Literal["range", "maximum"] = "range") -> Video:
     """Scale each frame by itself.
 

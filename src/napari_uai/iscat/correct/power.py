@@ -14,6 +14,7 @@ from napari_uai.compiled import kernel, reordering_kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.kernels.blocks import Block, as_block
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.stages import stage
 from napari_uai.videos.frames import (
     Frames,
     Video,
@@ -27,6 +28,7 @@ Region: TypeAlias = Annotated[tuple[int, int, int, int], Unit("px")]
 """Part of the field: first row, row after the last, first column, column after the last."""
 
 
+@stage("Power normalisation", menu="filter")
 def power_normalization(video: Video, *, region: Region | None = None) -> Video:
     """Divide each frame by its power, the sum of its pixels, and multiply by the mean power.
 

@@ -24,9 +24,12 @@ from napari_uai.iscat.kernels.median_network import LANES
 from napari_uai.iscat.parameters import Axes, BatchSize
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_choice
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
+from napari_uai.videos.offset import middle_of_batch, second_batch
 
 
+@stage("Differential rolling average", menu="filter", origin=second_batch)
 def differential_rolling_average(
     video: Video,
     *,
@@ -82,6 +85,7 @@ def differential_rolling_average(
     return video_like(DifferentialFrames(sums, batch_size, fixed_pattern, axes), video)
 
 
+@stage("Rolling mean", menu="filter", origin=middle_of_batch)
 def rolling_mean(video: Video, *, batch_size: BatchSize = 500) -> Video:
     """Mean of each run of consecutive frames.
 

@@ -39,6 +39,7 @@ from napari_uai.iscat.correct.rolling_average import rolling_mean
 from napari_uai.iscat.kernels.matmul import row_products
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_choice
+from napari_uai.stages import stage
 from napari_uai.videos.frames import (
     Frames,
     Video,
@@ -58,6 +59,7 @@ READING_SHARE = 0.4
 """Part of the time that measuring the drift takes in which frames are read."""
 
 
+@stage("Correct stage drift", menu="register")
 def stage_drift_correction(
     video: Video,
     reference: Video,
@@ -111,6 +113,7 @@ def stage_drift_correction(
     return video_like(frames_of(corrected), video)
 
 
+@stage("Measure stage drift", menu="register")
 def measure_stage_drift(
     video: Video,
     *,

@@ -19,11 +19,13 @@ from napari_uai.iscat.kernels.blobs import (
 )
 from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 
 NOISE_FRAMES = 64
 
 
+@stage("Detect spots", menu="measure", frame_by_frame=True)
 def detect_spots(
     video: Video,
     *,

@@ -16,6 +16,7 @@ from annotated_types import Ge, Unit
 from napari_uai.errors import BadValueError, WeightsError
 from napari_uai.iscat.fastdvdnet.loading import torch_module
 from napari_uai.iscat.fastdvdnet.settings import Device, Precision
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Video
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ PACKAGED = "packaged"
 PURPOSE = "predicting a background"
 
 
+def _checksum(weights: str) -> str:
+    return background_weights(weights).sha256
+
+
+@stage("Predict background (network)", menu="filter", checksum=_checksum)
 def predict_background(
     video: Video,
     *,

@@ -14,6 +14,7 @@ from napari_uai.errors import BadValueError
 from napari_uai.iscat.parameters import BatchSize, SigmaPx
 from napari_uai.iscat.tables import check_inside, require_columns
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 
 Floats = npt.NDArray[np.float64]
@@ -24,6 +25,7 @@ NOISE_FRAMES = 64
 NOISE_PLACES = 20
 
 
+@stage("Contrast traces", menu="measure")
 def contrast_traces(
     landings: pd.DataFrame,
     video: Video,

@@ -13,6 +13,7 @@ from scipy.signal import find_peaks, peak_prominences, savgol_filter
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.parameters import BatchSize
 from napari_uai.iscat.tables import require_columns
+from napari_uai.stages import stage
 
 CONTRAST_COLUMNS = ("peak_contrast", "intersection_contrast", "prominence_contrast")
 """Columns that :func:`measure_contrasts` adds."""
@@ -23,6 +24,7 @@ SMOOTHING = 0.05
 _Floats = npt.NDArray[np.float64]
 
 
+@stage("Measure contrasts", menu="measure")
 def measure_contrasts(
     landings: pd.DataFrame, traces: pd.DataFrame, *, batch_size: BatchSize = 500
 ) -> pd.DataFrame:
@@ -75,6 +77,7 @@ def measure_contrasts(
     return out
 
 
+@stage("Contrast histogram", menu="measure")
 def contrast_histogram(
     landings: pd.DataFrame,
     *,

@@ -13,6 +13,7 @@ from napari_uai.errors import BadValueError
 from napari_uai.iscat.kernels.gaussian_fit import Floats, Ints, fit_windows
 from napari_uai.iscat.tables import FIT_COLUMNS, OK, SPOT_COLUMNS, check_spots
 from napari_uai.monitor import SILENT, Monitor, checkpoint
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, frames_of, frames_per_chunk, map_chunks
 
 _STATUS = np.array(
@@ -33,6 +34,7 @@ FITS_AT_ONCE = 512
 """After so many fits, some hundredths of a second, a wish to stop is looked for."""
 
 
+@stage("Fit spots", menu="measure", frame_by_frame=True)
 def fit_spots(
     table: pd.DataFrame,
     video: Video,

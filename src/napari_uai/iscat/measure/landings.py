@@ -29,6 +29,7 @@ from napari_uai.iscat.tables import (
     require_columns,
 )
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, frames_of
 
 NEAR = 2 * np.sqrt(2)
@@ -38,6 +39,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+@stage("Landings from tracks", menu="track")
 def landings_from_tracks(
     table: pd.DataFrame,
     video: Video,
@@ -122,6 +124,7 @@ def landings_from_tracks(
     return combine_places(events, spots, batch_size=batch_size, sigma_px=sigma, own_error_px=0.3)
 
 
+@stage("Assign spots to landings", menu="track")
 def assign_spots(
     table: pd.DataFrame, landings: pd.DataFrame, *, batch_size: BatchSize = 500
 ) -> pd.DataFrame:

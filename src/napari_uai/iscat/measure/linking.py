@@ -16,10 +16,12 @@ from annotated_types import Ge, Gt, Unit
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.tables import OK, require_columns
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.stages import stage
 
 FRAMES_PER_REPORT = 500
 
 
+@stage("Link spots", menu="track")
 def link_spots(
     table: pd.DataFrame,
     *,

@@ -14,12 +14,14 @@ from napari_uai.iscat.measure.landings import NEAR, combine_places
 from napari_uai.iscat.parameters import BatchSize, SigmaPx
 from napari_uai.iscat.tables import OK, check_inside, landing_ids, require_columns
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, frames_of
 
 OPPOSITE = "opposite sign"
 FAR = "far from the landing"
 
 
+@stage("Localise landings", menu="measure")
 def localize_landings(
     events: pd.DataFrame,
     video: Video,
@@ -86,6 +88,7 @@ def localize_landings(
     return fits
 
 
+@stage("Summarise landings", menu="track")
 def summarize_landings(
     events: pd.DataFrame,
     localizations: pd.DataFrame,

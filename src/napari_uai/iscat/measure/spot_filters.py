@@ -13,12 +13,14 @@ from scipy.spatial import KDTree
 
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.tables import require_columns
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, frames_of
 
 Overlap = Annotated[float, Ge(0), Lt(1)]
 """Share by which discs of radius sqrt(2) sigma may overlap before two spots are a pair."""
 
 
+@stage("Leave out crowded frames", menu="track", selects=True)
 def outlier_frames(
     table: pd.DataFrame, *, max_spots: Annotated[int, Ge(0), Unit("spots")] = 20
 ) -> pd.DataFrame:
@@ -48,6 +50,7 @@ def outlier_frames(
     return _keep(table, (per_frame <= max_spots).to_numpy(bool))
 
 
+@stage("Leave out close spots", menu="track", frame_by_frame=True, selects=True)
 def dense_spots(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
     """Leave out both of two spots of a frame that are too close to be measured apart.
 
@@ -74,6 +77,7 @@ def dense_spots(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
     return _keep(table, keep)
 
 
+@stage("Remove side lobes", menu="track", frame_by_frame=True, selects=True)
 def remove_side_lobes(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
     """Keep the strongest spot of each neighbourhood: rings around a particle are no particles.
 
@@ -107,6 +111,7 @@ def remove_side_lobes(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.Data
     return _keep(table, _greedy(order, starts, np.ascontiguousarray(both[:, 1])))
 
 
+@stage("Keep round spots", menu="track", frame_by_frame=True, selects=True)
 def symmetric_spots(
     table: pd.DataFrame,
     *,
@@ -141,6 +146,7 @@ def symmetric_spots(
     return _keep(table, (ratio >= min_ratio) | (keep_unfitted & np.isnan(ratio)))
 
 
+@stage("Leave out spots near the edge", menu="track", frame_by_frame=True, selects=True)
 def inner_spots(
     table: pd.DataFrame, video: Video, *, margin_px: Annotated[float, Ge(0), Unit("px")] = 5.0
 ) -> pd.DataFrame:

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_uai.errors import RecipeError, nearest
 from napari_uai.iscat.recipes import catalogue
-from napari_uai.iscat.recipes.catalogue import Kind, Stage
 from napari_uai.parameters import toml_plain, toml_value
+from napari_uai.stages import Kind, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -258,9 +258,7 @@ class Recipe:
 def _taken_instead(step: Step) -> str:
     """Name what may be taken in place of a step's output, empty if nothing can."""
     kind = step.stage.output
-    if kind == "table" and not step.stage.entry.startswith(
-        "napari_uai.iscat.measure.spot_filters:"
-    ):
+    if kind == "table" and not step.stage.selects:
         return ""
     pairs = zip(step.stage.inputs, step.inputs, strict=False)
     return next((name for wanted, name in pairs if wanted.kind == kind), "")

@@ -21,6 +21,7 @@ from napari_uai.iscat.parameters import BatchSize, SigmaPx
 from napari_uai.iscat.rescore.event_network import PACKAGED, load_event_network
 from napari_uai.iscat.rescore.event_patches import event_views
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, frames_of
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -36,6 +37,11 @@ SHARE_FLOOR = 0.01
 NEEDED = ("frame", "y", "x", "contrast", "score", "contrast_error", "frame_error")
 
 
+def _checksum(weights: str) -> str:
+    return load_event_network(weights).sha256
+
+
+@stage("Rescore steps", menu="measure", checksum=_checksum)
 def rescore_steps(
     events: pd.DataFrame,
     video: Video,

@@ -18,19 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from napari_uai.iscat.correct.prefix_sums import PrefixSums
-    from napari_uai.iscat.recipes.catalogue import Stage
-
-FRAME_BY_FRAME = frozenset(
-    {
-        "detect_spots",
-        "fit_spots",
-        "dense_spots",
-        "remove_side_lobes",
-        "symmetric_spots",
-        "inner_spots",
-    }
-)
-"""Stages that give a table and treat each frame by itself, given the noise of the video."""
+    from napari_uai.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -162,7 +150,7 @@ class StageInView:
 
 def can_be_seen(stage: Stage) -> bool:
     """Tell whether a stage gives something for a single frame."""
-    return stage.output == "video" or stage.name in FRAME_BY_FRAME
+    return stage.output == "video" or stage.frame_by_frame
 
 
 def has_columns(data: Any) -> bool:

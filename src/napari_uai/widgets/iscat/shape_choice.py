@@ -15,6 +15,7 @@ from napari_uai.widgets.kit.layers import place_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_uai.stages import Shape
     from napari_uai.widgets.kit.layers import Place
 
 SHAPE_HELP = "Take the values from the shape that is selected in a Shapes layer, else its last one."
@@ -27,8 +28,8 @@ class ShapeChoice(QWidget):
     ----------
     viewer
         The viewer.
-    stage_name
-        A key of :data:`SHAPES`.
+    shape
+        What is drawn.
     layers
         Returns the layers that the stage is run on; the first is the video.
 
@@ -40,9 +41,9 @@ class ShapeChoice(QWidget):
 
     drawn = Signal(dict)
 
-    def __init__(self, viewer: Any, stage_name: str, layers: Callable[[], list[Any]]) -> None:
+    def __init__(self, viewer: Any, shape: Shape, layers: Callable[[], list[Any]]) -> None:
         super().__init__()
-        self._parameters = SHAPES[stage_name]
+        self._parameters = SHAPES[shape]
         self._layers = layers
         self.choice = LayerChoice(viewer, "shapes")
         self.choice.setObjectName("shapes")
@@ -103,8 +104,8 @@ def circle(corners: np.ndarray) -> dict[str, Any]:
     return {"center": center, "radius_px": round(float((high - low).mean() / 2), 2)}
 
 
-SHAPES: dict[str, Callable[[np.ndarray], dict[str, Any]]] = {
-    "circular_mask": circle,
-    "polygonal_mask": polygon,
+SHAPES: dict[Shape, Callable[[np.ndarray], dict[str, Any]]] = {
+    "circle": circle,
+    "polygon": polygon,
 }
 """How a shape becomes the parameters of a stage."""

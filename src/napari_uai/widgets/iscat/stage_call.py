@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_uai.iscat.correct.prefix_sums import PrefixSums
-    from napari_uai.iscat.recipes.catalogue import Stage
     from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.iscat.recipes.run import RunResult
+    from napari_uai.stages import Stage
     from napari_uai.videos.recording import Recording
     from napari_uai.widgets.iscat.review import Review
 

@@ -15,7 +15,7 @@ from napari_uai.iscat.recipes.catalogue import STAGES, stage
 from napari_uai.widgets.iscat.add_results import show
 from napari_uai.widgets.iscat.in_view import can_be_seen
 from napari_uai.widgets.iscat.preview import LivePreview
-from napari_uai.widgets.iscat.shape_choice import SHAPE_HELP, SHAPES, ShapeChoice
+from napari_uai.widgets.iscat.shape_choice import SHAPE_HELP, ShapeChoice
 from napari_uai.widgets.kit.forms import ParameterForm, add_row, label_of, scrolling
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.running import RunBar, Task
@@ -51,8 +51,8 @@ class StageWidget(QWidget):
         self.keep.setToolTip("Otherwise each frame is computed when it is looked at.")
         self.keep.setVisible(self.stage.output == "video")
         self.shape: ShapeChoice | None = None
-        if self.stage_name in SHAPES:
-            self.shape = ShapeChoice(self.viewer, self.stage_name, self._chosen)
+        if self.stage.drawn:
+            self.shape = ShapeChoice(self.viewer, self.stage.drawn, self._chosen)
             self.shape.drawn.connect(self.form.set_values)
         self.task = Task(self)
         self.run_bar = RunBar(self.task)

@@ -15,11 +15,14 @@ from napari_uai.iscat.correct.rolling_average import DifferentialFrames, Rolling
 from napari_uai.iscat.detect.anomalies.features import REFERENCE_FRAMES, Batch, Sign, checked_frames
 from napari_uai.iscat.parameters import BatchSize
 from napari_uai.parameters import check_choice
+from napari_uai.stages import stage
 from napari_uai.videos.combined import CombinedFrames, ShiftedFrames
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, video_like
+from napari_uai.videos.offset import second_batch
 
 
+@stage("Mean of a batch", menu="filter", origin=second_batch)
 def batch_mean(
     video: Video, *, batch_size: BatchSize = 500, batch: Batch = "first", centered: bool = False
 ) -> Video:
@@ -57,6 +60,7 @@ def batch_mean(
     return video_like(_in_step(means, batch_size, batch), video)
 
 
+@stage("Standard deviation of a batch", menu="filter", origin=second_batch)
 def batch_deviation(video: Video, *, batch_size: BatchSize = 500, batch: Batch = "first") -> Video:
     """Measure how much pixels vary within one of the two batches that a rolling average compares.
 
@@ -89,6 +93,7 @@ def batch_deviation(video: Video, *, batch_size: BatchSize = 500, batch: Batch =
     return video_like(CombinedFrames(shifted, _deviation, "batch-deviation"), video)
 
 
+@stage("Difference of two batches", menu="filter", origin=second_batch)
 def batch_difference(
     video: Video, *, batch_size: BatchSize = 500, sign: Sign = "absolute"
 ) -> Video:

@@ -24,6 +24,7 @@ from napari_uai.iscat.correct.rolling_average import check_batch_size
 from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.monitor import checkpoint
 from napari_uai.parameters import check_choice
+from napari_uai.stages import stage
 from napari_uai.videos.combined import CombinedFrames, equal_frames
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video, per_frame, video_like
 
@@ -37,6 +38,7 @@ SigmaFrames: TypeAlias = Annotated[float, Gt(0), Unit("frames")]
 REFERENCE_FRAMES = 64
 
 
+@stage("Residual of a prediction", menu="filter")
 def residual(video: Video, predicted: Video, *, sign: Sign = "signed") -> Video:
     """Subtract from each frame what was predicted for it.
 
@@ -64,6 +66,7 @@ def residual(video: Video, predicted: Video, *, sign: Sign = "signed") -> Video:
     return video_like(CombinedFrames(sources, partial(_difference, sign=sign), "residual"), video)
 
 
+@stage("Difference of Gaussians in space and time", menu="filter")
 def difference_of_gaussians_3d(
     video: Video,
     *,
@@ -117,6 +120,7 @@ def difference_of_gaussians_3d(
     return video_like(TemporalFilterFrames(source, taps, absolute=sign == "absolute"), video)
 
 
+@stage("Minimum threshold map", menu="filter")
 def minimum_threshold_map(video: Video) -> Video:
     """Mark in each frame the pixels above the minimum between the two humps of its histogram.
 
@@ -138,6 +142,7 @@ def minimum_threshold_map(video: Video) -> Video:
     return per_frame(video, _minimum_maps, label="minimum-threshold")
 
 
+@stage("Niblack threshold map", menu="filter")
 def niblack_threshold_map(
     video: Video, *, window_px: Annotated[int, Ge(3), Unit("px")] = 3, k: float = 2.0
 ) -> Video:

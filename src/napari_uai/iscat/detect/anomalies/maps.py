@@ -28,6 +28,7 @@ from napari_uai.iscat.detect.anomalies.isolation_forest import (
 )
 from napari_uai.monitor import checkpoint
 from napari_uai.parameters import check_choice
+from napari_uai.stages import stage
 from napari_uai.videos.combined import equal_frames
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
@@ -47,6 +48,7 @@ THRESHOLD_FRAMES = 100
 _Floats: TypeAlias = npt.NDArray[np.float32]
 
 
+@stage("Anomaly scores", menu="filter")
 def anomaly_scores(
     feature: Video,
     feature_2: Video | None = None,
@@ -142,6 +144,7 @@ def anomaly_scores(
     return video_like(AnomalyFrames(FeatureStack(sources, window, stride), settings), feature)
 
 
+@stage("Anomaly mask", menu="filter")
 def anomaly_mask(
     scores: Video,
     control: Video | None = None,

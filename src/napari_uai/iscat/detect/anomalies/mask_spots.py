@@ -19,6 +19,7 @@ from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.iscat.tables import check_spots
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_choice
+from napari_uai.stages import stage
 from napari_uai.videos.combined import equal_frames
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 
@@ -28,6 +29,7 @@ _Ints = npt.NDArray[np.int64]
 _Singles = npt.NDArray[np.float32]
 
 
+@stage("Spots from a mask", menu="measure")
 def spots_from_mask(
     mask: Video,
     scores: Video,
@@ -100,6 +102,7 @@ def spots_from_mask(
     )
 
 
+@stage("Locate spots", menu="measure")
 def locate_spots(
     table: pd.DataFrame,
     video: Video,

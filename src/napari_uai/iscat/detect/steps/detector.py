@@ -44,6 +44,7 @@ from napari_uai.iscat.detect.steps.pursuit import Pursuit, Step
 from napari_uai.iscat.parameters import BatchSize, Polarity, SigmaPx
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_choice
+from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, frames_of
 
 TilePx: TypeAlias = Annotated[int, Ge(32), Unit("px")]
@@ -78,6 +79,7 @@ EVENT_COLUMNS = (
 )
 
 
+@stage("Detect steps", menu="measure")
 def detect_steps(
     video: Video,
     *,
@@ -173,6 +175,7 @@ def detect_steps(
     return events.loc[:, list(EVENT_COLUMNS)]
 
 
+@stage("Accept events", menu="measure")
 def accept_events(
     events: pd.DataFrame,
     *,

@@ -1,0 +1,199 @@
+"""Stages: plain functions that a recording is put through, and what menus and recipes must know.
+
+>>> from napari_uai import stage
+>>> from napari_uai.videos import Video
+>>> @stage("Square root", menu="filter")
+... def square_root(video: Video) -> Video:
+...     '''Take the square root of each pixel.'''
+...     return video**0.5
+>>> square_root.stage.title
+'Square root'
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_type_hints
+
+from napari_uai.parameters import Parameters, checked, described_parameters
+
+Kind: TypeAlias = Literal["video", "table"]
+
+Menu: TypeAlias = Literal["filter", "register", "measure", "track"]
+"""napari's layer menu in which the widget of a stage stands."""
+
+Shape: TypeAlias = Literal["circle", "polygon"]
+"""What a user may draw to set parameters: ``center, radius`` or ``vertices``."""
+
+Origin: TypeAlias = Callable[[Any, Mapping[str, Any]], tuple[int, int, int]]
+"""Takes the input video and the parameters of a stage; returns frames, rows, columns to add."""
+
+Checksum: TypeAlias = Callable[[str], str]
+"""Takes the parameter ``weights`` of a stage; returns the SHA-256 of what it names."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+REGISTERED: dict[str, Stage] = {}
+"""Every stage whose module was imported, those of users included, by name."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A video or table that a stage works on."""
+
+    name: str
+    kind: Kind
+    required: bool
+    description: str
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What is known of a stage; all but the fields is read from its function.
+
+    Parameters
+    ----------
+    function
+        Videos and tables first, keyword parameters after; returns a video or a table.
+    title
+        As it stands in menus.
+    menu
+        napari's layer menu.
+    origin
+        What to add to a position in the output video to get that in the input; None for nothing.
+    checksum
+        Of the weights that a parameter of that name chooses; None if there is no such parameter.
+    frame_by_frame
+        Whether a table of one frame depends on that frame alone, so that a preview can show it.
+    selects
+        Whether the table that is returned holds some rows of the table that is given, so that a
+        recipe works without the stage.
+    drawn
+        Shape in a viewer from which parameters can be taken.
+    """
+
+    function: Callable[..., Any]
+    title: str
+    menu: Menu
+    origin: Origin | None = None
+    checksum: Checksum | None = None
+    frame_by_frame: bool = False
+    selects: bool = False
+    drawn: Shape | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the function, as recipes write it."""
+        return self.function.__name__
+
+    @cached_property
+    def inputs(self) -> tuple[Input, ...]:
+        """Videos and tables that the function takes, in order."""
+        return tuple(
+            Input(
+                name=p.name,
+                kind=_kind(self._hints[p.name]),
+                required=p.default is inspect.Parameter.empty,
+                description=self._described.get(p.name, ""),
+            )
+            for p in self._signature.parameters.values()
+            if p.kind is not inspect.Parameter.KEYWORD_ONLY
+        )
+
+    @cached_property
+    def output(self) -> Kind:
+        """What the function returns."""
+        return _kind(self._hints["return"])
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """Keyword parameters by name, without the monitor."""
+        return Parameters.of(self.function)
+
+    @property
+    def takes_monitor(self) -> bool:
+        """Whether the function reports progress and can be cancelled."""
+        return "monitor" in self._signature.parameters
+
+    @cached_property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def check(self, values: Mapping[str, Any], *, label: str = "") -> dict[str, Any]:
+        """Check values of the parameters: see :meth:`napari_uai.parameters.Parameters.check`."""
+        return self.parameters.check(values, label=label)
+
+    def __reduce__(self) -> tuple[Callable[..., Stage], tuple[Any, ...]]:
+        return _stage_of, (self.function,)
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.function)
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self.function, include_extras=True)
+
+    @cached_property
+    def _described(self) -> dict[str, str]:
+        return described_parameters(self.function)
+
+
+def stage(
+    title: str,
+    *,
+    menu: Menu,
+    origin: Origin | None = None,
+    checksum: Checksum | None = None,
+    frame_by_frame: bool = False,
+    selects: bool = False,
+    drawn: Shape | None = None,
+) -> Callable[[Function], Function]:
+    """Make a function a stage: a widget, a step of recipes, an option of the command line.
+
+    Its keyword parameters are checked on every call against the limits of their annotations.
+
+    Parameters
+    ----------
+    title, menu, origin, checksum, frame_by_frame, selects, drawn
+        As for :class:`Stage`, which the function then has as its attribute ``stage``.
+
+    Examples
+    --------
+    >>> from typing import Annotated
+    >>> from annotated_types import Ge, Unit
+    >>> from napari_uai.videos import Video
+    >>> @stage("Add an offset", menu="filter")
+    ... def add_offset(video: Video, *, offset: Annotated[float, Ge(0), Unit("counts")]) -> Video:
+    ...     '''Add the same to all pixels.'''
+    ...     return video + offset
+    >>> add_offset(1, offset=-2)
+    Traceback (most recent call last):
+    ...
+    napari_uai.errors.BadValueError: offset must be a number, at least 0 (counts), got -2
+    """
+
+    def decorate(function: Function) -> Function:
+        decorated = cast("Any", checked(function))
+        decorated.stage = Stage(
+            decorated, title, menu, origin, checksum, frame_by_frame, selects, drawn
+        )
+        REGISTERED[function.__name__] = decorated.stage
+        return cast("Function", decorated)
+
+    return decorate
+
+
+def _stage_of(function: Any) -> Stage:
+    return cast("Stage", function.stage)
+
+
+def _kind(hint: Any) -> Kind:
+    """Tell a table by its class; whatever else a stage takes or gives by position is a video."""
+    import pandas as pd
+
+    return "table" if pd.DataFrame in (hint, *get_args(hint)) else "video"
