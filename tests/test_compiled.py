@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -30,7 +31,7 @@ def test_a_compilation_is_announced_once_and_a_compiled_kernel_not():
 
 
 def test_kernels_from_the_cache_on_disk_are_not_announced(tmp_path):
-    environment = {"NUMBA_CACHE_DIR": str(tmp_path), "PATH": ""}
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     outputs = [
         subprocess.run(
             [sys.executable, "-c", PROGRAM],

@@ -28,16 +28,6 @@ def results(tmp_path_factory):
     return out
 
 
-def one_line_error(capsys, *words):
-    text = capsys.readouterr().err
-    assert text.count("\n") == 1
-    assert text.startswith("napari-uai: ")
-    assert "Traceback" not in text
-    for word in words:
-        assert word in text
-    return text
-
-
 def test_iscat_writes_every_file(results):
     names = {p.name for p in results.iterdir()}
     assert names == {
@@ -74,6 +64,7 @@ def test_evaluate_prints_found_missed_and_false(results, capsys):
     assert "5 found, 0 missed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_written_recipe_and_range_of_frames_are_taken(results, tmp_path):
     arguments = ["--recipe", str(results / "recipe.toml"), "--frames", "100:"]
     assert main(["iscat", SAMPLE, "--out", str(tmp_path), *arguments]) == 0
@@ -104,26 +95,26 @@ def test_nothing_found_gives_headers_and_success(tmp_path):
         (["--dtype", "nonsense"], ["nonsense"]),
     ],
 )
-def test_bad_input_is_one_line_and_exit_2(change, words, tmp_path, capsys):
+def test_bad_input_is_one_line_and_exit_2(change, words, tmp_path, one_line_error):
     out = tmp_path / "out"
     assert main(["iscat", SAMPLE, "--out", str(out), *QUICK, *change]) == 2
-    one_line_error(capsys, *words)
+    one_line_error(*words)
     assert not out.exists()
 
 
-def test_missing_and_empty_files_are_named(tmp_path, capsys):
+def test_missing_and_empty_files_are_named(tmp_path, one_line_error):
     out = ["--out", str(tmp_path / "out"), *QUICK]
     assert main(["iscat", str(tmp_path / "no.bin"), *out]) == 2
-    one_line_error(capsys, "no.bin", "does not exist")
+    one_line_error("no.bin", "does not exist")
     (tmp_path / "empty.bin").touch()
     shape = ["--height", "4", "--width", "4", "--dtype", "<u2"]
     assert main(["iscat", str(tmp_path / "empty.bin"), *out, *shape]) == 2
-    one_line_error(capsys, "empty.bin")
+    one_line_error("empty.bin")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
-def test_frames_without_sense_are_an_error_that_says_so(value, tmp_path, capsys):
+def test_frames_without_sense_are_an_error_that_says_so(value, tmp_path, one_line_error):
     video = np.random.default_rng(1).poisson(1000, (100, 16, 16)).astype("<f4")
     video[40] = value
     path = tmp_path / "type_float32_shape(100, 16, 16).raw"
@@ -131,14 +122,14 @@ def test_frames_without_sense_are_an_error_that_says_so(value, tmp_path, capsys)
     out = tmp_path / "out"
     settings = ["--recipe", "classical", "--set", "dra.batch_size=20"]
     assert main(["iscat", str(path), "--out", str(out), *settings]) == 2
-    one_line_error(capsys, "40")
+    one_line_error("40")
     assert not out.exists()
 
 
-def test_file_in_place_of_the_folder_is_an_error(tmp_path, capsys):
+def test_file_in_place_of_the_folder_is_an_error(tmp_path, one_line_error):
     (tmp_path / "out").write_text("mine")
     assert main(["iscat", SAMPLE, "--out", str(tmp_path / "out"), *QUICK]) == 2
-    one_line_error(capsys, "cannot write to", "choose another folder")
+    one_line_error("cannot write to", "choose another folder")
     assert (tmp_path / "out").read_text() == "mine"
 
 
@@ -157,7 +148,7 @@ def write_float_recording(path, change):
     [(np.nan, "frame 320 holds NaN"), (-np.inf, "frame 320 holds"), (0, "frame 320 has no light")],
 )
 def test_frames_without_sense_name_the_recording_and_the_frame(
-    recipe, value, words, tmp_path, capsys
+    recipe, value, words, tmp_path, one_line_error
 ):
     def spoil(video):
         video[320] = value
@@ -166,7 +157,7 @@ def test_frames_without_sense_name_the_recording_and_the_frame(
     out = tmp_path / "out"
     arguments = ["--recipe", recipe, "--set", "dra.batch_size=100", "--out", str(out)]
     assert main(["iscat", path, *arguments]) == 2
-    one_line_error(capsys, "spoilt.bin", words, "cut such frames out")
+    one_line_error("spoilt.bin", words, "cut such frames out")
     assert not out.exists()
 
 
@@ -185,12 +176,15 @@ def test_dead_columns_and_saturated_frames_are_noted(tmp_path, capsys):
     assert len(record["problems"]) == 2
 
 
-def test_a_shape_that_contradicts_the_sidecar_is_an_error_with_the_right_one(tmp_path, capsys):
+def test_a_shape_that_contradicts_the_sidecar_is_an_error_with_the_right_one(
+    tmp_path, one_line_error
+):
     shape = ["--height", "17", "--width", "3"]
     assert main(["iscat", SAMPLE, "--out", str(tmp_path / "out"), *shape]) == 2
-    one_line_error(capsys, "height 17", "41", "landings.json", "41 x 40 '<u2' (1200 frames)")
+    one_line_error("height 17", "41", "landings.json", "41 x 40 '<u2' (1200 frames)")
 
 
+@pytest.mark.slow
 def test_libraries_do_not_write_beside_the_one_line(tmp_path, capsys):
     whole = tmp_path / "whole.tif"
     tifffile.imwrite(whole, np.zeros((40, 30, 30), np.uint16) + 7)
@@ -204,7 +198,8 @@ def test_libraries_do_not_write_beside_the_one_line(tmp_path, capsys):
     assert "cut.tif is cut" in done.stderr
 
 
-def test_folder_of_recordings_goes_on_after_a_bad_one(tmp_path, capsys):
+@pytest.mark.slow
+def test_folder_of_recordings_goes_on_after_a_bad_one(tmp_path, capsys, one_line_error):
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     for name in ("good.bin", "bad.bin"):
@@ -218,9 +213,10 @@ def test_folder_of_recordings_goes_on_after_a_bad_one(tmp_path, capsys):
     assert "1 of 2 failed" in capsys.readouterr().err
     (source / "good.bin").unlink()
     assert main(["iscat", str(source), "--out", str(out), *QUICK, *shape]) == 2
-    one_line_error(capsys, "none of 1 recordings", "problems.csv")
+    one_line_error("none of 1 recordings", "problems.csv")
 
 
+@pytest.mark.slow
 def test_demo_finds_the_landings_of_the_sample_with_each_recipe(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -230,6 +226,7 @@ def test_demo_finds_the_landings_of_the_sample_with_each_recipe(tmp_path, capsys
         assert (tmp_path / "demo" / recipe / "summary.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_same_recipe_and_data_give_the_same_bytes(tmp_path):
     settings = ["--set", "dra.batch_size=200"]
     for name in ("a", "b"):
@@ -238,6 +235,7 @@ def test_same_recipe_and_data_give_the_same_bytes(tmp_path):
         assert (tmp_path / "a" / table).read_bytes() == (tmp_path / "b" / table).read_bytes()
 
 
+@pytest.mark.slow
 def test_candidates_hold_the_landings_and_weaker_events(tmp_path):
     assert main(["iscat", SAMPLE, "--out", str(tmp_path), "--set", "dra.batch_size=200"]) == 0
     landings, candidates = (
@@ -276,17 +274,17 @@ def test_simulated_recording_opens_by_its_sidecar(tmp_path, capsys):
         (["--set", "frames=0"], ["frames"]),
     ],
 )
-def test_bad_simulation_is_one_line_and_exit_2(arguments, words, tmp_path, capsys):
+def test_bad_simulation_is_one_line_and_exit_2(arguments, words, tmp_path, one_line_error):
     assert main(["simulate", "iscat", "--out", str(tmp_path / "out"), *arguments]) == 2
-    one_line_error(capsys, *words)
+    one_line_error(*words)
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n"])
-def test_table_that_is_no_table_of_landings_is_an_error(content, tmp_path, capsys):
+def test_table_that_is_no_table_of_landings_is_an_error(content, tmp_path, one_line_error):
     (tmp_path / "landings.csv").write_text(content)
     truth = str(sample_path("landings_truth.json"))
     assert main(["evaluate", str(tmp_path / "landings.csv"), truth]) == 2
-    one_line_error(capsys)
+    one_line_error()
 
 
 def test_lists_name_what_there_is(capsys):
@@ -305,17 +303,18 @@ def test_no_arguments_show_the_help(capsys):
     assert "iscat" in capsys.readouterr().out
 
 
-def test_bug_is_one_line_without_a_traceback(monkeypatch, capsys):
+def test_bug_is_one_line_without_a_traceback(monkeypatch, one_line_error):
     def broken():
         raise KeyError("oh")
 
     monkeypatch.setattr("napari_uai.iscat.recipes.recipe.recipe_names", broken)
     assert main(["recipes"]) == 1
-    one_line_error(capsys, "a bug", "--debug")
+    one_line_error("a bug", "--debug")
     with pytest.raises(KeyError):
         main(["--debug", "recipes"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_interrupt_cancels_and_leaves_nothing(tmp_path):
     command = [sys.executable, "-m", "napari_uai.cli.app", "simulate", "iscat", "--out"]

@@ -33,18 +33,6 @@ def results(scene, tmp_path_factory):
     return out
 
 
-def one_line_error(capsys, *words):
-    lines = capsys.readouterr().err.splitlines(keepends=True)
-    # On a machine whose cache of kernels is empty, that is said besides.
-    text = "".join(line for line in lines if not line.startswith("note: compiling"))
-    assert text.count("\n") == 1
-    assert text.startswith("napari-uai: ")
-    assert "Traceback" not in text
-    for word in words:
-        assert word in text
-    return text
-
-
 def write_lanes(path, n=20):
     """Write a csv of trails along a lane."""
     rng = np.random.default_rng(0)
@@ -111,6 +99,7 @@ def test_plain_columns_need_names_and_take_a_picture_of_the_scene(tmp_path):
     assert len(record["top"]) == 3
 
 
+@pytest.mark.slow
 def test_an_earlier_run_is_repeated_to_the_last_byte(scene, tmp_path):
     mask = np.zeros((72, 128), np.uint8)
     mask[:, 30:] = 255
@@ -129,6 +118,7 @@ def test_an_earlier_run_is_repeated_to_the_last_byte(scene, tmp_path):
     assert (parameters["k"], parameters["min_trails"]) == (1, 5)
 
 
+@pytest.mark.slow
 def test_masks_of_all_and_of_a_class(scene, tmp_path):
     left, whole = np.zeros((720, 1280), np.uint8), np.full((720, 1280), 255, np.uint8)
     left[:, :640] = 255
@@ -146,19 +136,21 @@ def test_masks_of_all_and_of_a_class(scene, tmp_path):
     assert record["found"]["masked_out"] == len(truth) - counts.sum() > 0
 
 
-def test_several_cameras_must_be_chosen_from(scene, tmp_path, capsys):
+@pytest.mark.slow
+def test_several_cameras_must_be_chosen_from(scene, tmp_path, one_line_error):
     shutil.copytree(scene / "locations", tmp_path / "locations")
     site = tmp_path / "locations" / "site"
     shutil.copytree(site / "gate", site / "yard")
     out = ["--out", str(tmp_path / "out")]
     assert main(["trails", str(tmp_path), *out]) == 2
-    one_line_error(capsys, "2 cameras", "gate, yard")
+    one_line_error("2 cameras", "gate, yard")
     assert main(["trails", str(tmp_path), *out, "--camera", "door"]) == 2
-    one_line_error(capsys, "no camera 'door'", "gate, yard")
+    one_line_error("no camera 'door'", "gate, yard")
     assert not (tmp_path / "out").exists()
     assert main(["trails", str(tmp_path), *out, "--camera", "yard"]) == 0
 
 
+@pytest.mark.slow
 def test_broken_objects_are_listed_and_the_rest_goes_on(scene, tmp_path, capsys):
     shutil.copytree(scene / "locations", tmp_path / "locations")
     objects = sorted((tmp_path / "locations").rglob("objects/*.json.gz"))
@@ -188,11 +180,11 @@ def test_broken_objects_are_listed_and_the_rest_goes_on(scene, tmp_path, capsys)
         (["--sett", "k=1"], ["--sett"]),
     ],
 )
-def test_bad_input_is_one_line_and_exit_2(change, words, tmp_path, capsys):
+def test_bad_input_is_one_line_and_exit_2(change, words, tmp_path, one_line_error):
     path = write_lanes(tmp_path / "lanes.csv")
     out = tmp_path / "out"
     assert main(["trails", path, "--out", str(out), *change]) == 2
-    one_line_error(capsys, *words)
+    one_line_error(*words)
     assert not out.exists()
 
 
@@ -201,21 +193,24 @@ def test_bad_input_is_one_line_and_exit_2(change, words, tmp_path, capsys):
     [("empty.csv", b""), ("broken.json", b'{"1": {"tracking":'), ("none.json", b"{}"),
      ("noise.zip", b"PK\x03\x04 not a zip")],
 )  # fmt: skip
-def test_file_in_which_nothing_is_usable_is_one_line_and_exit_2(name, content, tmp_path, capsys):
+def test_file_in_which_nothing_is_usable_is_one_line_and_exit_2(
+    name, content, tmp_path, one_line_error
+):
     (tmp_path / name).write_bytes(content)
     assert main(["trails", str(tmp_path / name), "--out", str(tmp_path / "out")]) == 2
-    one_line_error(capsys, name)
+    one_line_error(name)
     assert not (tmp_path / "out").exists()
 
 
-def test_missing_input_is_named(tmp_path, capsys):
+def test_missing_input_is_named(tmp_path, one_line_error):
     assert main(["trails", str(tmp_path / "no"), "--out", str(tmp_path / "out")]) == 2
-    one_line_error(capsys, "no such file or folder")
+    one_line_error("no such file or folder")
     (tmp_path / "folder").mkdir()
     assert main(["trails", str(tmp_path / "folder"), "--out", str(tmp_path / "out")]) == 2
-    one_line_error(capsys, "report")
+    one_line_error("report")
 
 
+@pytest.mark.slow
 def test_demo_ranks_the_anomalies_of_the_sample_high(tmp_path, capsys):
     _demo_trails(tmp_path / "demo")
     text = capsys.readouterr().out
@@ -237,7 +232,7 @@ def test_parameters_are_listed_with_their_meaning(capsys):
 @pytest.mark.parametrize(
     ("setting", "words"), [("trail=60", "did you mean 'trails'"), ("trails=3", "trails")]
 )
-def test_bad_simulation_is_one_line_and_exit_2(setting, words, tmp_path, capsys):
+def test_bad_simulation_is_one_line_and_exit_2(setting, words, tmp_path, one_line_error):
     out = tmp_path / "out"
     assert main(["simulate", "trails", "--out", str(out), "--set", setting]) == 2
-    one_line_error(capsys, words)
+    one_line_error(words)

@@ -14,6 +14,7 @@ from napari_uai.cli.app import main
 pytest.importorskip("torch")
 
 
+@pytest.mark.slow
 def test_the_command_that_training_prints_runs_as_it_stands(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     video = np.random.default_rng(0).poisson(1e4, (340, 24, 24)).astype("<u2")

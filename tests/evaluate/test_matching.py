@@ -77,6 +77,7 @@ def test_limits_must_be_positive():
 coordinates = st.tuples(st.integers(0, 300), st.floats(0, 20), st.floats(0, 20), st.floats(0, 9))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(coordinates, max_size=12), st.lists(coordinates, max_size=12))
 def test_matching_is_one_to_one_and_within_limits(some, true):

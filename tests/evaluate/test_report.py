@@ -57,6 +57,7 @@ def test_text_shows_unknown_figures_as_dashes():
     assert " - " in text
 
 
+@pytest.mark.slow
 def test_files_are_written_and_the_picture_is_not_blank(tmp_path):
     table = write_comparison(RESULTS, tmp_path / "new")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "new" / "comparison.csv"), table)

@@ -35,6 +35,7 @@ def speckle_recording(n=60, height=36, width=48, seed=0):
     return (still + rng.normal(0, 140, (n, height, width))).astype("<u2")
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150,
     deadline=None,

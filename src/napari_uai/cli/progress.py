@@ -13,14 +13,15 @@ import typer
 
 from napari_uai.monitor import Monitor, overseen
 
+COMPILING = "note: compiling kernels for this machine; the first run takes half a minute longer"
+
 
 @contextmanager
 def announced_compiling() -> Iterator[None]:
     """Tell why a first run on a machine is slow."""
     from napari_uai.compiled import announced_compilation
 
-    text = "note: compiling for this machine; only the first run takes this half a minute longer"
-    with announced_compilation(lambda: typer.echo(text, err=True)):
+    with announced_compilation(lambda: typer.echo(COMPILING, err=True)):
         yield
 
 

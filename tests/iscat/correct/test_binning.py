@@ -15,6 +15,7 @@ def test_bins_are_means_of_consecutive_frames_and_the_rest_is_dropped(bin_size):
     np.testing.assert_allclose(bin_frames(video, bin_size=bin_size), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_bins_larger_than_a_chunk_are_summed_in_pieces():
     video = np.random.default_rng(1).normal(size=(40, 800, 900)).astype(np.float32)
     assert frames_per_chunk(video.shape) < 20

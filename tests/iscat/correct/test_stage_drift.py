@@ -61,6 +61,7 @@ def test_segments_are_joined(recording):
     assert np.abs(difference).max() < 0.015
 
 
+@pytest.mark.slow
 def test_a_corrected_rolling_average_has_the_noise_of_a_still_stage(recording):
     still = simulate_recording(replace(SETTINGS, drift_px=0.0))
     noise = {}
@@ -75,6 +76,7 @@ def test_a_corrected_rolling_average_has_the_noise_of_a_still_stage(recording):
     assert noise["still corrected"] == pytest.approx(noise["still"], rel=0.02)
 
 
+@pytest.mark.slow
 def test_lazy_and_eager_agree_and_frames_do_not_depend_on_chunks(recording):
     video = power_normalization(recording.video)
     dra = differential_rolling_average(video, batch_size=200)

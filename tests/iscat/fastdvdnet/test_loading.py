@@ -12,6 +12,7 @@ from napari_uai.iscat.fastdvdnet.loading import torch_is_installed, torch_module
 MODULE = "napari_uai.iscat.fastdvdnet.network"
 
 
+@pytest.mark.slow
 def test_what_needs_torch_is_loaded_and_garbage_is_collected_again():
     code = (
         "import gc, sys\n"

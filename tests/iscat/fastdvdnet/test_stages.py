@@ -50,6 +50,7 @@ def own(tmp_path_factory):
     return save_weights(FastDVDnet(SMALL).eval(), tmp_path_factory.mktemp("w") / "own.safetensors")
 
 
+@pytest.mark.slow
 def test_the_list_of_stages_needs_no_torch():
     code = (
         "import sys\n"
@@ -113,6 +114,7 @@ def test_name_tells_weights_stride_and_precision(video, own):
     assert again in names
 
 
+@pytest.mark.slow
 def test_record_of_a_run_tells_the_checksum_of_the_weights(own):
     video = np.random.default_rng(1).poisson(1e4, (60, 12, 12)).astype(np.uint16)
     recipe = parse_recipe(RECIPE, name="r").with_settings([f"background.weights={own}"])

@@ -42,6 +42,7 @@ def weights_in(weights):
     return {k: v.numpy().copy() for k, v in weights.network.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_a_background_that_repeats_is_learnt(video, tmp_path):
     longer = TrainingSettings(epochs=12, steps=30, windows=8, crop_px=16, validation=0.25)
     weights, history = train_network(
@@ -54,6 +55,7 @@ def test_a_background_that_repeats_is_learnt(video, tmp_path):
     assert weights.trained["validation_loss"] == history["validation_loss"].min()
 
 
+@pytest.mark.slow
 def test_the_files_say_how_it_went(video, tmp_path):
     out = tmp_path / "new" / "w.safetensors"
     told = []
@@ -73,6 +75,7 @@ def cancelling(at):
     return Monitor(lambda fraction, _: done.append(fraction), lambda: done[-1] >= at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [0.3, 0.6])
 def test_a_stopped_training_goes_on_to_the_same_result(video, tmp_path, at):
     kwargs = {"network": NETWORK, "training": QUICK}
@@ -111,6 +114,7 @@ train_network(
 """
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_result(video, tmp_path):
     out = tmp_path / "b.safetensors"
     np.save(tmp_path / "video.npy", video)
@@ -140,6 +144,7 @@ def small_files(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_files_of_the_epoch_before(video, tmp_path):
     first = tmp_path / "first.safetensors"
     train_network(video, first, network=NETWORK, training=QUICK)
@@ -161,6 +166,7 @@ def test_a_full_disk_leaves_the_files_of_the_epoch_before(video, tmp_path):
     assert resumed["epoch"].tolist() == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_longer_a_number_ends_training_and_the_best_stays(video, tmp_path):
     first, out = tmp_path / "first.safetensors", tmp_path / "w.safetensors"
     given = train_network(video, first, network=NETWORK, training=QUICK)[0]
@@ -249,6 +255,7 @@ class Watched(ArrayFrames):
         return super().read(start, stop)
 
 
+@pytest.mark.slow
 def test_windows_are_read_as_they_are_needed(video, tmp_path):
     frames = Watched(video)
     lazy = train_network(
@@ -259,6 +266,7 @@ def test_windows_are_read_as_they_are_needed(video, tmp_path):
     np.testing.assert_array_equal(lazy["validation_loss"], eager["validation_loss"])
 
 
+@pytest.mark.slow
 def test_the_seed_decides(video, tmp_path):
     def losses(name, **changes):
         how = TrainingSettings(**(vars(QUICK) | {"epochs": 1} | changes))
@@ -294,6 +302,7 @@ def test_an_unfinished_training_is_not_taken_for_another(video, tmp_path):
         train_network(video, out, network=NETWORK, training=QUICK)
 
 
+@pytest.mark.slow
 def test_the_held_out_part_is_never_trained_on(video, tmp_path):
     raw = NetworkSettings(stride=2, spread=2, channels=4, standardize=False)
     other = np.concatenate([video[:90], video[:89:-1]])
@@ -303,6 +312,7 @@ def test_the_held_out_part_is_never_trained_on(video, tmp_path):
     assert (one["validation_loss"] != two["validation_loss"]).any()
 
 
+@pytest.mark.slow
 def test_training_can_start_from_other_weights(video, tmp_path):
     out = tmp_path / "a.safetensors"
     first, history = train_network(video, out, network=NETWORK, training=QUICK)

@@ -97,6 +97,7 @@ def test_traces_end_with_the_video_and_skip_what_is_outside(video):
     assert traces.loc[traces["landing"] == 1, "frame"].tolist() == list(range(41))
 
 
+@pytest.mark.slow
 def test_errors_state_the_true_scatter():
     landings = tuple(
         (250 + 20 * (k % 3), 8 + 12.3 * (k // 9), 8 + 12.7 * (k % 9), 1.2e-3) for k in range(72)

@@ -48,6 +48,7 @@ def test_range_of_frames_keeps_frames_of_the_file(folder, tmp_path):
     assert row.startswith("1,12,20,3,6,9,")
 
 
+@pytest.mark.slow
 def test_bad_recording_is_listed_and_does_not_stop_the_others(folder, tmp_path):
     out = tmp_path / "out"
     outcomes = analyse_folder(folder, out, "toy", layout=LAYOUT)
@@ -58,6 +59,7 @@ def test_bad_recording_is_listed_and_does_not_stop_the_others(folder, tmp_path):
     assert [(r["recording"], r["failed"]) for r in rows] == [("sub/bad.bin", "yes")]
 
 
+@pytest.mark.slow
 def test_bug_in_one_recording_does_not_stop_the_others(folder, tmp_path, monkeypatch):
     from napari_uai.iscat.recipes import batch
 
@@ -73,6 +75,7 @@ def test_bug_in_one_recording_does_not_stop_the_others(folder, tmp_path, monkeyp
     assert not outcomes[1].error
 
 
+@pytest.mark.slow
 def test_recordings_that_share_a_stem_get_folders_of_their_own(folder, tmp_path):
     (folder / "run2.raw").write_bytes((folder / "run2.bin").read_bytes())
     outcomes = analyse_folder(folder, tmp_path / "out", "toy", layout=LAYOUT)
@@ -80,6 +83,7 @@ def test_recordings_that_share_a_stem_get_folders_of_their_own(folder, tmp_path)
     assert sorted(names) == ["run10", "run2.bin", "run2.raw"]
 
 
+@pytest.mark.slow
 def test_results_within_the_folder_are_not_taken_for_recordings(folder):
     for _ in range(2):
         outcomes = analyse_folder(folder, folder / "out", "toy", layout=LAYOUT)
@@ -104,6 +108,7 @@ def test_folder_of_recordings_is_told_from_a_file(folder):
     assert not is_folder_of_recordings(folder / "run2.bin")
 
 
+@pytest.mark.slow
 def test_scheduler_that_is_not_there_is_one_clear_error(folder, tmp_path, monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr("napari_uai.iscat.recipes.batch._CONNECT_S", 1)
@@ -113,6 +118,7 @@ def test_scheduler_that_is_not_there_is_one_clear_error(folder, tmp_path, monkey
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.slow
 def test_cluster_gives_the_same_files(folder, tmp_path):
     distributed = pytest.importorskip("distributed")
     here, there = tmp_path / "here", tmp_path / "there"

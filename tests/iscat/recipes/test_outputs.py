@@ -28,6 +28,7 @@ def recording(steps_video, tmp_path):
     return Recording(steps_video, source, first_frame=100, frame_rate_hz=50.0)
 
 
+@pytest.mark.slow
 def test_all_files_are_written_and_agree_with_the_result(recording, tmp_path):
     result = run_recipe(recording, "toy")
     written = write_results(result, tmp_path / "out" / "deep")
@@ -40,6 +41,7 @@ def test_all_files_are_written_and_agree_with_the_result(recording, tmp_path):
     assert len(pd.read_csv(written["localizations.csv"])) == 6
 
 
+@pytest.mark.slow
 def test_record_tells_input_recipe_counts_and_versions(recording, tmp_path):
     result = run_recipe(recording, "toy", settings=["dra.shift=1"])
     record = json.loads(write_results(result, tmp_path / "out")["run.json"].read_text())
@@ -57,6 +59,7 @@ def test_record_tells_input_recipe_counts_and_versions(recording, tmp_path):
     assert record["found"]["landings"] == len(result.landings)
 
 
+@pytest.mark.slow
 def test_written_recipe_gives_the_same_landings_to_the_byte(recording, tmp_path):
     first = write_results(
         run_recipe(recording, "toy", settings=["dra.batch_size=4"]), tmp_path / "a"
@@ -76,6 +79,7 @@ def test_nothing_found_still_writes_headers_and_a_picture(recording, tmp_path):
     assert written["summary.png"].stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_files_of_an_earlier_run_do_not_stay(recording, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "traces.csv").write_text("old")

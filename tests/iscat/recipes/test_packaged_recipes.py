@@ -40,6 +40,7 @@ def test_every_recipe_calls_its_rolling_average_dra_and_gives_landings(name):
     assert {v["batch_size"] for v in values if "batch_size" in v} == {321}
 
 
+@pytest.mark.slow
 def test_handcrafted_finds_strong_landings(recording):
     video, truth = recording
     settings = ["dra.batch_size=200", "measured.min_length=60"]
@@ -50,6 +51,7 @@ def test_handcrafted_finds_strong_landings(recording):
     assert len(result.localizations) > 200
 
 
+@pytest.mark.slow
 def test_reference_handcrafted_looks_at_every_hundredth_frame(recording):
     result = run_recipe(recording[0], "reference-handcrafted", settings=["dra.batch_size=200"])
     assert result.counts["anomalies"] == result.counts["dra"] == 1101
@@ -57,6 +59,7 @@ def test_reference_handcrafted_looks_at_every_hundredth_frame(recording):
     assert len(result.tables["spots"]) > 1
 
 
+@pytest.mark.slow
 def test_prediction_finds_strong_landings_in_less_noise(recording):
     video, truth = recording
     result = run_recipe(video, "prediction", settings=["dra.batch_size=200"])
@@ -68,6 +71,7 @@ def test_prediction_finds_strong_landings_in_less_noise(recording):
     assert np.median(np.abs(after)) < 0.8 * np.median(np.abs(before))
 
 
+@pytest.mark.slow
 def test_reference_network_takes_the_plugins_network_and_its_scaling(recording, tmp_path):
     torch.manual_seed(0)
     weights = save_weights(FastDVDnet(REFERENCE).eval(), tmp_path / "w.safetensors")
@@ -83,6 +87,7 @@ def test_reference_network_takes_the_plugins_network_and_its_scaling(recording, 
     np.testing.assert_allclose(result.videos["residual"][frames], difference, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_forest_of_reference_network_sees_the_residual(recording):
     video = recording[0][:120]
     settings = ["dra.batch_size=20", "background.precision=float32"]
@@ -96,6 +101,7 @@ def test_forest_of_reference_network_sees_the_residual(recording):
 ANOMALY_RECIPES = ["handcrafted", "reference-handcrafted", "reference-network", "prediction"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ANOMALY_RECIPES)
 def test_noise_alone_is_no_error(name):
     video = np.random.default_rng(0).poisson(1e4, (300, 24, 24)).astype(np.uint16)

@@ -63,6 +63,7 @@ def recording():
     return Recording(frames.astype(np.uint16))
 
 
+@pytest.mark.slow
 def test_the_network_learns_the_corrected_rolling_average_with_the_recipes_batch(
     recording, recipe, tmp_path
 ):
@@ -87,6 +88,7 @@ def test_no_stage_runs_that_the_rolling_average_does_not_need(recording, recipe)
     assert rolling_average(recording, steps).shape == (121, 20, 20)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_to_the_same_weights(recording, recipe, tmp_path):
     how = {"recipe": recipe, "settings": [*SMALL, "training.epochs=3"]}
     whole = train_on_recording(recording, tmp_path / "a.safetensors", **how)

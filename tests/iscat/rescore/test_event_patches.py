@@ -63,6 +63,7 @@ def test_courses_step_at_their_middle_and_the_move_stays_flat(recording):
     assert np.abs(step[1:5]).max() < 0.1 * step[0]
 
 
+@pytest.mark.slow
 def test_other_sure_events_are_taken_out(recording):
     video, _ = recording
     other = particle_image(SHAPE[1:], 24.0, 27.0, sigma_px=1.7, ringing=0)
@@ -75,6 +76,7 @@ def test_other_sure_events_are_taken_out(recording):
     assert np.abs(after - fitted).max() < 0.35 * after.max()
 
 
+@pytest.mark.slow
 def test_a_field_cut_into_tiles_gives_nearly_the_same_views():
     random = np.random.default_rng(2)
     video = textured(random, (600, 40, 100))

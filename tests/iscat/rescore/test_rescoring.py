@@ -30,6 +30,7 @@ def found():
     return video, detect_steps(video, batch_size=160), recording.truth
 
 
+@pytest.mark.slow
 def test_strong_landings_stay_first_and_the_step_score_is_kept(found):
     video, events, truth = found
     rescored = rescore_steps(events, video, batch_size=160)

@@ -40,6 +40,7 @@ def sorted_by_name(trails):
     return trails.select(np.argsort(trails.table["trail"].to_numpy()))
 
 
+@pytest.mark.slow
 def test_a_written_scene_reads_as_the_trails_that_were_simulated(written, simulated):
     read, made = sorted_by_name(open_trails(written.locations)), sorted_by_name(simulated.trails)
     assert read.problems.empty
@@ -60,6 +61,7 @@ def test_a_folder_of_samples_that_were_seen_lacks_the_extrapolated_ones(written,
     assert len(read.y) == (~simulated.extrapolated).sum()
 
 
+@pytest.mark.slow
 def test_long_objects_are_written_as_a_chain_that_joins_to_the_same_trail(tmp_path, simulated):
     row = int(np.argmax(simulated.trails.n_samples))
     records = object_records(simulated, row, record_samples=40)
@@ -147,6 +149,7 @@ def test_existing_locations_are_not_overwritten(written):
         simulate_to_folder(SETTINGS, written.truth.parent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [0, 1, 3])
 def test_a_cancelled_scene_leaves_nothing_behind(tmp_path, calls):
     asked = iter(range(100))

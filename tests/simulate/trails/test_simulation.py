@@ -43,6 +43,7 @@ def test_the_same_settings_give_the_same_trails_and_another_seed_another_place()
     assert not np.array_equal(a.place.centre, c.place.centre)
 
 
+@pytest.mark.slow
 def test_all_kinds_of_anomalies_are_equally_frequent(simulated):
     kinds = simulated.truth["anomaly"].value_counts()
     assert {kind: kinds[kind] for kind in ANOMALY_KINDS} == dict.fromkeys(ANOMALY_KINDS, 10)
@@ -80,6 +81,7 @@ def test_samples_lie_inside_the_picture_at_equal_times(simulated):
         assert 1 / 5 - 1e-5 <= steps[0] <= 1 / 1.5 + 1e-5
 
 
+@pytest.mark.slow
 def test_ordinary_trails_keep_to_the_routes_of_their_class():
     simulated = simulate_trails(replace(SETTINGS, whims=0.0))
     trees = {kind: KDTree(simulated.place.paths_of(kind)) for kind in HABITS}
@@ -133,6 +135,7 @@ def test_late_turns_leave_and_join_routes_at_both_ends(simulated):
         assert len(points_of(simulated, row, odd_part=True)) >= 1
 
 
+@pytest.mark.slow
 def test_rare_routes_have_ten_to_twenty_of_1500_trails():
     truth = simulate_trails(TrailSettings(seed=2)).truth
     place = street_scene(np.random.default_rng(2))
@@ -153,6 +156,7 @@ def test_without_spread_and_jitter_objects_are_on_the_lines():
         assert tree.query(points_of(made, row)[~unseen])[0].max() < 1.5
 
 
+@pytest.mark.slow
 def test_whims_are_small_against_anomalies():
     settings = replace(SETTINGS, spread=0.0, jitter_px=0.0, anomalous_fraction=0.0, whims=5.0)
     made = simulate_trails(replace(settings, gap_fraction=0.0))
@@ -179,6 +183,7 @@ def test_extrapolated_samples_go_straight_on_and_their_number_is_set():
     assert unseen.mean() > 0.02
 
 
+@pytest.mark.slow
 def test_lost_trails_do_not_lose_what_makes_them_odd():
     made = simulate_trails(replace(SETTINGS, lost_fraction=0.95, anomalous_fraction=0.2))
     whole = simulate_trails(replace(SETTINGS, lost_fraction=0.0, anomalous_fraction=0.2))

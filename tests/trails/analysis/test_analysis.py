@@ -205,6 +205,7 @@ def test_odd_class_names_are_written(tmp_path):
     assert len(files) == len(set(files)) == 6
 
 
+@pytest.mark.slow
 def test_of_very_many_classes_the_most_frequent_have_heatmaps():
     crowd = lanes(2, classes=tuple(f"c{i:03}" for i in range(105)), crossing="c104")
     result = analyse_trails(crowd)

@@ -52,6 +52,7 @@ def test_a_run_tells_its_settings(trails, left, tmp_path, preset, settings):
     np.testing.assert_array_equal(read_mask(found.masks[kind]).inside, ~left)
 
 
+@pytest.mark.slow
 def test_an_earlier_mask_is_not_left_behind(trails, left, tmp_path):
     write_trail_results(analyse_trails(trails, masks={"": left}), tmp_path)
     assert (tmp_path / "mask.png").exists()

@@ -38,6 +38,7 @@ def in_full(document, value):
     return document.value(value)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(json_values, st.sampled_from([None, 1, "\t"]))
 def test_a_document_holds_what_json_holds(value, indent):

@@ -168,6 +168,7 @@ def damaged(data, seed):
     return bytes(data)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

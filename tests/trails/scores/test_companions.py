@@ -76,6 +76,7 @@ def test_few_trails_are_compared_exhaustively():
     np.testing.assert_allclose(found.distances, exhaustive(found, kinds, 25), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_candidates_of_a_crowd_are_hardly_worse_than_all(crowd):
     found = find_companions(crowd, step_px=12)
     best = exhaustive(found, ["car"] * len(crowd), 0.06 * 500)

@@ -286,9 +286,9 @@ def _on_cluster(tasks: Sequence[_Task], address: str, monitor: Monitor) -> Itera
 def _analyse_on_worker(task: _Task, stop: str) -> Outcome:
     """Analyse on a worker, whose threads cannot be killed: they ask now and then if to stop."""
     import dask
-    from distributed import Event
+    from distributed import Client, Event, get_worker
 
-    event, asked, answer = Event(stop), -_ASK_S, False
+    asked, answer = -_ASK_S, False
     here = threading.get_ident()
 
     def cancelled() -> bool:
@@ -298,7 +298,13 @@ def _analyse_on_worker(task: _Task, stop: str) -> Outcome:
             asked, answer = time.monotonic(), bool(event.is_set())
         return answer
 
-    with dask.config.set(scheduler="threads"):  # not the cluster, which waits for this task
+    worker = get_worker()
+    # A client of its own: the worker's would become the default of the process and outlive it.
+    with (
+        Client(worker.scheduler.address, security=worker.security, set_as_default=False) as client,
+        dask.config.set(scheduler="threads"),  # not the cluster, which waits for this task
+    ):
+        event = Event(stop, client=client)
         return _analyse_or_say_why(task, Monitor(cancelled=cancelled))
 
 

@@ -132,6 +132,7 @@ def test_niblack_threshold_is_mean_less_deviations_of_the_window():
     np.testing.assert_allclose(made[1, 5, 6], window.mean() - 1.5 * window.std(), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stage",
     [

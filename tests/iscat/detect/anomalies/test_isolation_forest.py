@@ -57,6 +57,7 @@ def test_tables_give_the_leaf_that_a_walk_down_the_tree_gives(n_features, max_sa
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_features", [2, 5])
 def test_scores_agree_with_those_of_scikit_learn_as_two_of_its_seeds_do(n_features):
     planes = points(n_features)
@@ -79,6 +80,7 @@ def test_scores_agree_with_those_of_scikit_learn_as_two_of_its_seeds_do(n_featur
     assert (mixed > peer - [0.02, 0.1]).all()
 
 
+@pytest.mark.slow
 def test_many_trees_have_the_scores_of_many_trees_of_scikit_learn():
     planes = points(2, 600)
     theirs = IsolationForest(n_estimators=1000, max_samples=64, random_state=0).fit(planes.T)

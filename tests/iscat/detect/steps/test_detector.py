@@ -59,6 +59,7 @@ def test_strong_landings_are_found_where_when_and_as_strong_as_they_are(found):
     np.testing.assert_allclose(matched["contrast"], truth["contrast"], rtol=0.25)
 
 
+@pytest.mark.slow
 def test_the_stated_errors_are_those_of_many_landings():
     pulls = []
     for seed in range(6):
@@ -81,6 +82,7 @@ def test_the_table_is_complete_and_sorted(found):
     assert not events.isna().to_numpy().any()
 
 
+@pytest.mark.slow
 def test_noise_alone_gives_about_as_many_as_accepted():
     counts = []
     for seed in range(8):
@@ -90,6 +92,7 @@ def test_noise_alone_gives_about_as_many_as_accepted():
     assert np.mean(counts) <= 2.0
 
 
+@pytest.mark.slow
 def test_lazy_and_eager_videos_give_the_same(found):
     recording = simulate_recording(SETTINGS)
     lazy = power_normalization(da.from_array(recording.video, chunks=(300, 48, 44)))
@@ -100,6 +103,7 @@ def test_lazy_and_eager_videos_give_the_same(found):
     )
 
 
+@pytest.mark.slow
 def test_signs_are_searched_on_request():
     settings = replace(SETTINGS, dark_fraction=1.0)
     events, truth = found_in(settings, polarity="dark")
@@ -119,6 +123,7 @@ def test_a_particle_that_leaves_is_called_a_take_off():
     assert set(without["kind"]) == {"landing"}
 
 
+@pytest.mark.slow
 def test_segments_and_tiles_find_what_the_whole_finds(monkeypatch, found):
     monkeypatch.setattr(parts, "SEGMENT_BATCHES", 6)
     monkeypatch.setattr(parts, "OVERLAP_BATCHES", 2)
