@@ -88,7 +88,7 @@ def test_texts_of_tracks_are_recognised(tmp_path, text):
         ("track.csv", b""),
         ("tracks.csv", b"\0\1\2\3" * 100),
         ("tracks.json", b'{"type": "FeatureCollection", "features": []}'),
-        ("notes.json.gz", gzip.compress(json.dumps({"a": 1}).encode())),
+        ("notes.json.gz", gzip.compress(json.dumps({"a": 1}).encode(), mtime=0)),
         ("broken.json.gz", b"\x1f\x8b no gzip"),
         ("trails.zip", b"PK no zip"),
     ],
