@@ -156,6 +156,37 @@ class Recipe:
             recipe = recipe._with_value(name, parameter, text.strip())
         return recipe
 
+    def with_values(self, **steps: Mapping[str, Any]) -> Recipe:
+        """Return the recipe with parameters set to Python values.
+
+        Parameters
+        ----------
+        **steps
+            For each stage by its name in the recipe: values by parameter.
+
+        Raises
+        ------
+        RecipeError
+            If a stage or parameter does not exist (the message suggests the closest match), or a
+            value does not fit.
+
+        Examples
+        --------
+        >>> recipe = load_recipe("matched").with_values(dra={"batch_size": 200})
+        >>> recipe.values("dra")["batch_size"]
+        200
+        """
+        recipe = self
+        for name, values in steps.items():
+            step = recipe.step(name)
+            for parameter, value in values.items():
+                if parameter not in step.stage.parameters:
+                    step.stage.check({parameter: value}, label=name)  # raises, with the closest
+            changed = replace(step, parameters={**step.parameters, **values})
+            others = tuple(changed if s.name == name else s for s in recipe.steps)
+            recipe = replace(recipe, steps=others)
+        return _checked(recipe)
+
     def without(self, names: Iterable[str]) -> Recipe:
         """Return the recipe without some steps; what took their output takes their input.
 
@@ -202,21 +233,10 @@ class Recipe:
         return tomli_w.dumps(document)
 
     def _with_value(self, name: str, parameter: str, text: str) -> Recipe:
-        step = self.step(name)
-        if parameter not in step.stage.parameters:
-            step.stage.check({parameter: text}, label=name)  # raises, naming the nearest
-        candidates = [toml_value(text), text]
-        for i, value in enumerate(candidates):
-            changed = replace(step, parameters={**step.parameters, parameter: value})
-            recipe = replace(
-                self, steps=tuple(changed if s.name == name else s for s in self.steps)
-            )
-            try:
-                return _checked(recipe)
-            except RecipeError:
-                if i == len(candidates) - 1:
-                    raise
-        raise AssertionError
+        try:
+            return self.with_values(**{name: {parameter: toml_value(text)}})
+        except RecipeError:  # a text whose quotes were left out, or an error of its own
+            return self.with_values(**{name: {parameter: text}})
 
     def _without(self, name: str) -> Recipe:
         step = self.step(name)

@@ -192,6 +192,7 @@ def run_recipe(
     *,
     settings: Iterable[str] = (),
     monitor: Monitor = SILENT,
+    **values: Mapping[str, Any],
 ) -> RunResult:
     """Put a recording through a recipe.
 
@@ -205,6 +206,8 @@ def run_recipe(
         Parameters that differ from the recipe's, as ``"dra.batch_size=500"``.
     monitor
         Progress and cancelling.
+    **values
+        The same as Python values: ``dra={"batch_size": 500}``.
 
     Returns
     -------
@@ -218,7 +221,7 @@ def run_recipe(
     """
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
-    recipe = recipe.with_settings(settings)
+    recipe = recipe.with_settings(settings).with_values(**values)
     with overseen(monitor), _collected_warnings(monitor) as problems:
         recording = _as_recording(recording)
         result = RunResult(recording, recipe)
