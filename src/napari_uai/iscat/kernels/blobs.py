@@ -8,10 +8,11 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from napari_uai.iscat.kernels.gaussian_taps import gaussian_radius, gaussian_taps
+
 SURROUND = 1.6
 """Width of the wide Gaussian over that of the narrow one (Marr & Hildreth 1980)."""
 
-TRUNCATE = 4.0
 Detector: TypeAlias = Literal[
     "difference_of_gaussians", "laplacian_of_gaussian", "determinant_of_hessian"
 ]
@@ -56,9 +57,7 @@ def blob_filter(sigma_px: float, detector: Detector) -> _BlobFilter:
 
 
 def _gaussian(sigma: float) -> npt.NDArray[np.float32]:
-    radius = max(1, round(TRUNCATE * sigma))
-    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    return np.asarray(weights / weights.sum(), np.float32)
+    return gaussian_taps(sigma, max(1, gaussian_radius(sigma))).astype(np.float32)
 
 
 def blob_response(block: npt.NDArray[np.float32], filters: _BlobFilter) -> npt.NDArray[np.float32]:
