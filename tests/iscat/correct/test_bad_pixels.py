@@ -20,12 +20,13 @@ GOOD = RNG.poisson(SPECKLE * LASER).astype(np.uint16)
 
 
 def damaged():
+    rng = np.random.default_rng(11)
     video = GOOD.copy()
-    video[:, 5, 6] = RNG.integers(0, 20000, 300)  # hot
+    video[:, 5, 6] = rng.integers(0, 20000, 300)  # hot
     video[:, 0, 0] = 0  # dead, in the corner
     video[:, 10, 11] = 65535  # saturated
     video[:, :, 20] = 0  # dead column
-    video[:, 17, 3:5] = RNG.integers(0, 20000, (300, 2))  # a hot pair
+    video[:, 17, 3:5] = rng.integers(0, 20000, (300, 2))  # a hot pair
     bad = np.zeros((24, 26), bool)
     bad[5, 6] = bad[0, 0] = bad[10, 11] = True
     bad[17, 3:5] = bad[:, 20] = True
@@ -36,6 +37,14 @@ def damaged():
 @pytest.mark.parametrize("shape", [(4, 11, 13), (3, 1, 9), (3, 9, 1), (2, 2, 3), (1, 30, 170)])
 def test_median_filter_agrees_with_scipy(size, shape):
     video = RNG.normal(size=shape).astype(np.float32)
+    expected = ndimage.median_filter(video, size=size, axes=(1, 2), mode="reflect")
+    np.testing.assert_array_equal(median_filter(video, size=size), expected)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "i4", "f4", "f8", "?"])
+@pytest.mark.parametrize("size", [3, 5])
+def test_median_filter_takes_any_real_dtype(size, dtype):
+    video = RNG.integers(0, 2 if dtype == "?" else 100, (3, 20, 21)).astype(dtype)
     expected = ndimage.median_filter(video, size=size, axes=(1, 2), mode="reflect")
     np.testing.assert_array_equal(median_filter(video, size=size), expected)
 

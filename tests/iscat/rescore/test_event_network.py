@@ -2,6 +2,9 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save
 
 from napari_uai.errors import WeightsError
 from napari_uai.iscat.rescore.event_network import (
@@ -9,6 +12,7 @@ from napari_uai.iscat.rescore.event_network import (
     FORMAT,
     IMAGE_LAYERS,
     EventNetwork,
+    _checked,
     load_event_network,
     save_event_network,
     shapes,
@@ -117,3 +121,16 @@ def test_a_cut_file_is_refused(arrays, tmp_path, length):
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(WeightsError, match=r"w\.safetensors: not whole"):
         load_event_network(path)
+
+
+@given(st.binary(max_size=60))
+def test_noise_is_refused_with_one_kind_of_error(data):
+    with pytest.raises(WeightsError, match="w: not whole"):
+        _checked(data, json.dumps({"format": FORMAT}).encode(), "w")
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "?"])
+def test_arrays_of_another_kind_are_refused(dtype):
+    data = save({"n": np.zeros(3, dtype)})
+    with pytest.raises(WeightsError, match="checksum"):
+        _checked(data, json.dumps({"format": FORMAT}).encode(), "w")

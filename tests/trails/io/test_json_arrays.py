@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_uai.errors import TrailFormatError
-from napari_uai.trails.io.json_arrays import parse_json
+from napari_uai.trails.io.json_arrays import (
+    in_full,
+    last_pairs,
+    pairs,
+    parse_export,
+    parse_json,
+    parse_record,
+)
 
 number = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
@@ -24,43 +31,43 @@ json_values = st.recursive(
 )
 
 
+def tracking_of(text):
+    return parse_record(b'{"tracking": %s}' % text.encode())["tracking"]
+
+
 def points_of(text):
-    document = parse_json(text.encode())
-    return document.pairs(document.content)
+    return pairs(tracking_of(f'{{"xy_center": {text}}}')["xy_center"])
 
 
-def in_full(document, value):
-    """Put the arrays back that were left as text."""
-    if isinstance(value, dict):
-        return {key: in_full(document, item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [in_full(document, item) for item in value]
-    return document.value(value)
+@settings(max_examples=150, deadline=None)
+@given(json_values, json_values, st.sampled_from([None, 1, "\t"]))
+def test_a_record_holds_what_json_holds(value, other, indent):
+    record = {"_id": value, "other": other, "tracking": {"xy_center": value, "frame_width": other}}
+    text = json.dumps(record, indent=indent).encode()
+    found = parse_record(text)
+    assert in_full(found["_id"]) == value
+    assert {key: in_full(item) for key, item in found["tracking"].items()} == record["tracking"]
 
 
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(json_values, st.sampled_from([None, 1, "\t"]))
-def test_a_document_holds_what_json_holds(value, indent):
-    text = json.dumps(value, indent=indent).encode()
-    document = parse_json(text)
-    assert in_full(document, document.content) == json.loads(text)
+def test_what_is_no_record_is_what_json_holds(value, indent):
+    text = json.dumps([value], indent=indent).encode()
+    assert parse_record(text) == parse_json(text) == json.loads(text)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(number, number), max_size=30), st.sampled_from([None, 0, " "]))
 def test_pairs_are_the_numbers_that_json_reads(points, indent):
-    text = json.dumps({"xy": points}, indent=indent).encode()
-    document = parse_json(text)
-    found = document.pairs(document.content["xy"])
-    expected = np.array(json.loads(text)["xy"], np.float64).reshape(-1, 2)
-    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    text = json.dumps(points, indent=indent)
+    expected = np.array(json.loads(text), np.float64).reshape(-1, 2)
+    np.testing.assert_array_equal(points_of(text), expected)
 
 
 def test_decimals_of_few_digits_are_exact():
     values = np.round(np.random.default_rng(0).uniform(-3, 3, (500, 2)), 6)
-    document = parse_json(json.dumps(values.tolist()).encode())
-    np.testing.assert_array_equal(document.pairs(document.content), values)
+    np.testing.assert_array_equal(points_of(json.dumps(values.tolist())), values)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +83,7 @@ def test_decimals_of_few_digits_are_exact():
     ],
 )
 def test_a_point_that_is_none_is_nan_and_the_others_stay(text):
-    document = parse_json(text.encode())
-    points = document.pairs(document.content)
+    points = points_of(text)
     assert np.isnan(points[1]).any()
     np.testing.assert_array_equal(points[[0, 2, 3, 4]], 0.5)
 
@@ -94,41 +100,61 @@ def test_what_json_refuses_is_no_array(text, padding):
 
 def test_the_last_outline_is_found_without_the_others():
     hulls = [[[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]] * 9 + [[[0.7, 0.8], [0.9, 1.0]]]
-    for indent in (None, 2):
-        document = parse_json(json.dumps({"hull": hulls}, indent=indent).encode())
-        last = document.last_pairs(document.content["hull"])
+    for indent in (None, 2):  # without blanks between brackets, and with them
+        last = last_pairs(tracking_of(json.dumps({"hull": hulls}, indent=indent))["hull"])
         np.testing.assert_array_equal(last, hulls[-1])
 
 
 def test_an_outline_that_is_empty_has_no_corners():
-    document = parse_json(json.dumps({"hull": [[[0.125, 0.125]] * 9, []]}).encode())
-    assert document.last_pairs(document.content["hull"]).shape == (0, 2)
-
-
-def test_words_that_look_like_marks_stay_words():
-    text = json.dumps({"a": "\x01array 7", "b": "\x01array x", "c": '[[1,2],"\\'}).encode()
-    document = parse_json(text)
-    assert in_full(document, document.content) == json.loads(text)
+    tracking = tracking_of(json.dumps({"hull": [[[0.125, 0.125]] * 9, []]}))
+    assert last_pairs(tracking["hull"]).shape == (0, 2)
 
 
 def test_keys_that_stand_twice_are_told():
     repeated = []
-    document = parse_json(b'{"a": 1, "b": 2, "a": 3}', repeated)
-    assert document.content == {"a": 1, "b": 2}
+    assert parse_json(b'{"a": 1, "b": 2, "a": 3}', repeated) == {"a": 1, "b": 2}
     assert repeated == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('{"a": {"tracking": {"xy_center": [[1, 2]]}}, "a": {"tracking": {"xy_center": 7}}}', "a"),
+        ('{"a": {"tracking": {"xy_center": [[1, 2]]}}, "a": {"_id": 7}}', "a"),
+        ('{"a": {"tracking": {"xy_center": [[1, 2]]}, "tracking": {"hull": 7}}}', "tracking"),
+        ('{"a": {"tracking": {"xy_center": [[1, 2]], "xy_center": 7}}}', "xy_center"),
+    ],
+)
+def test_of_what_an_export_holds_twice_the_first_counts(text, key):
+    repeated = []
+    tracking = parse_export(text.encode(), repeated)["a"]["tracking"]
+    assert repeated == [key]
+    np.testing.assert_array_equal(pairs(tracking["xy_center"]), [[1, 2]])
+
+
+@pytest.mark.parametrize("name", ["7", '"x"', "null"])
+def test_an_export_is_a_name_for_each_object_a_list_or_one_object(name):
+    record = f'{{"_id": {name}, "tracking": {{"xy_center": [[1, 2]]}}}}'
+    for found in (
+        parse_export(f'{{"a": {record}}}'.encode(), [])["a"],
+        parse_export(f"[{record}]".encode(), [])[0],
+        parse_export(record.encode(), []),
+    ):
+        assert found["_id"] == json.loads(name)
+        np.testing.assert_array_equal(pairs(found["tracking"]["xy_center"]), [[1, 2]])
 
 
 @pytest.mark.parametrize("depth", [100_000, 300])
 def test_arrays_in_arrays_without_end_are_no_crash(depth):
-    with pytest.raises(TrailFormatError, match="JSON"):
-        parse_json(b"[" * depth)
-    with suppress(TrailFormatError):  # how deep is too deep depends on the interpreter
-        parse_json(b"[" * depth + b'"a"' + b"]" * depth)
+    for parse in (parse_json, parse_record, lambda data: parse_export(data, [])):
+        with pytest.raises(TrailFormatError, match="JSON"):
+            parse(b"[" * depth)
+        with suppress(TrailFormatError):  # how deep is too deep depends on the interpreter
+            parse(b"[" * depth + b'"a"' + b"]" * depth)
 
 
 def test_numbers_beyond_all_limits_are_infinite_or_zero():
-    document = parse_json(b"[[1e999, -1e999], [1e-999, 1e308], [0.000000000000, 0.00000000]]")
-    points = document.pairs(document.content)
+    points = points_of("[[1e999, -1e999], [1e-999, 1e308], [0.000000000000, 0.00000000]]")
     assert points[0].tolist() == [math.inf, -math.inf]
     assert points[1, 0] == 0
     assert points[1, 1] == pytest.approx(1e308)

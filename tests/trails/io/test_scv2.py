@@ -261,7 +261,7 @@ def test_the_order_of_trails_does_not_depend_on_threads(tmp_path, monkeypatch):
         write(folder / f"{1000 + i}.json", record(1000 + i, n=2 + i % 7))
     tables = []
     for n in (1, 4):
-        monkeypatch.setattr(scv2, "_threads_for", lambda _files, n=n: n)
+        monkeypatch.setattr(scv2, "_THREADS", n)
         tables.append(read_report(tmp_path))
     assert tables[0].table.equals(tables[1].table)
     np.testing.assert_array_equal(tables[0].x, tables[1].x)

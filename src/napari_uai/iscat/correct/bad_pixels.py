@@ -26,6 +26,8 @@ from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_
 DEAD = 1e-3
 """A pixel whose variance is this part of its neighbours' or less does not see the light."""
 
+_OPENCV_SORTS = (np.uint8, np.uint16, np.float32)
+
 
 @stage("Median filter", menu="filter")
 def median_filter(video: Video, *, size: Annotated[int, Ge(1), Unit("px")] = 3) -> Video:
@@ -274,15 +276,28 @@ def _replace(
 
 def _median_block(frames: npt.NDArray[Any], *, size: int) -> npt.NDArray[np.float32]:
     out = np.empty(frames.shape, np.float32)
+    if size in (3, 5):
+        _median_opencv(frames, size, out)
+        return out
     mirrored = [
         np.pad(np.arange(length), size // 2, mode="symmetric") for length in frames.shape[1:]
     ]
-    if size == 3:
-        _median_3x3(as_block(frames), mirrored[0], mirrored[1], out)
-    else:
-        network = median_network(size * size)
-        _median_square(as_block(frames), (mirrored[0], mirrored[1]), network, out)
+    network = median_network(size * size)
+    _median_square(as_block(frames), (mirrored[0], mirrored[1]), network, out)
     return out
+
+
+def _median_opencv(frames: npt.NDArray[Any], size: int, out: npt.NDArray[np.float32]) -> None:
+    """Median of a square of 3 or 5: OpenCV knows larger ones of 8-bit frames only."""
+    import cv2
+
+    for frame, median in zip(frames, out, strict=True):
+        known = frame if frame.dtype in _OPENCV_SORTS else frame.astype(np.float32)
+        if size == 3:  # OpenCV repeats the border, which for one pixel is the same as a mirror
+            median[:] = cv2.medianBlur(known, 3)
+        else:
+            wide = cv2.copyMakeBorder(known, 2, 2, 2, 2, cv2.BORDER_REFLECT)
+            median[:] = cv2.medianBlur(wide, 5)[2:-2, 2:-2]
 
 
 @kernel
@@ -301,56 +316,6 @@ def _load(
         for j in range(radius):
             out[i, j] = block.flat[base + columns[j]]
             out[i, columns.size - 1 - j] = block.flat[base + columns[columns.size - 1 - j]]
-
-
-@kernel
-def _low(x: np.float32, y: np.float32) -> np.float32:
-    return x if x < y else y  # noqa: FURB136  # min() looks for NaN, which costs vector code
-
-
-@kernel
-def _high(x: np.float32, y: np.float32) -> np.float32:
-    return x if x > y else y  # noqa: FURB136
-
-
-@kernel
-def _middle(x: np.float32, y: np.float32, z: np.float32) -> np.float32:
-    return _high(_low(x, y), _low(_high(x, y), z))
-
-
-@kernel
-def _median_3x3(
-    block: Block,
-    rows: npt.NDArray[np.int64],
-    columns: npt.NDArray[np.int64],
-    out: npt.NDArray[np.float32],
-) -> None:
-    """Sort each column of three, then: the middle of largest low, middle middle, smallest high.
-
-    Devillard's network for nine entries (N. Devillard, Fast median search, 1998), whose first
-    steps are shared by neighbouring pixels.
-    """
-    n, height, width = out.shape
-    frame = np.empty((rows.size, columns.size), np.float32)
-    low = np.empty(columns.size, np.float32)
-    middle = np.empty(columns.size, np.float32)
-    high = np.empty(columns.size, np.float32)
-    for t in range(n):
-        _load(block, t, rows, columns, frame)
-        for r in range(height):
-            above, here, below = frame[r], frame[r + 1], frame[r + 2]
-            for c in range(columns.size):
-                x, y, z = above[c], here[c], below[c]
-                low[c] = _low(_low(x, y), z)
-                middle[c] = _middle(x, y, z)
-                high[c] = _high(_high(x, y), z)
-            medians = out[t, r]
-            for c in range(width):
-                medians[c] = _middle(
-                    _high(_high(low[c], low[c + 1]), low[c + 2]),
-                    _middle(middle[c], middle[c + 1], middle[c + 2]),
-                    _low(_low(high[c], high[c + 1]), high[c + 2]),
-                )
 
 
 @kernel

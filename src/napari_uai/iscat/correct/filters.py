@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,13 +13,11 @@ from dask.base import tokenize
 from napari_uai.compiled import reordering_kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.kernels.blocks import Block, as_block
+from napari_uai.iscat.kernels.gaussian_taps import gaussian_radius, gaussian_taps
 from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.stages import stage
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like
-
-TRUNCATE = 4
-"""A Gaussian is cut off at this many standard deviations, as scipy and scikit-image do."""
 
 
 @stage("Gaussian filter", menu="filter")
@@ -189,7 +187,7 @@ def _check_sigma(name: str, sigma: float) -> None:
 
 
 def _smooth(frames: npt.NDArray[Any], *, sigma_px: float) -> npt.NDArray[np.float32]:
-    taps = _gaussian_taps(sigma_px, _radius(sigma_px))[np.newaxis]
+    taps = gaussian_taps(sigma_px, gaussian_radius(sigma_px))[np.newaxis]
     return _filter_block(frames, taps, taps)
 
 
@@ -198,27 +196,14 @@ def _subtract_wide(
 ) -> npt.NDArray[np.float32]:
     # With n, w the narrow and wide Gaussians, n_y n_x - w_y w_x = (n - w)_y n_x + w_y (n - w)_x:
     # no difference of large numbers is left to single precision.
-    radius = _radius(sigma_high)
-    narrow, wide = _gaussian_taps(sigma_low, radius), _gaussian_taps(sigma_high, radius)
+    radius = gaussian_radius(sigma_high)
+    narrow, wide = gaussian_taps(sigma_low, radius), gaussian_taps(sigma_high, radius)
     difference = narrow - wide
     return _filter_block(frames, np.stack([difference, wide]), np.stack([narrow, difference]))
 
 
 def _flatten(frames: npt.NDArray[Any], *, sigma_px: float) -> npt.NDArray[np.float32]:
     return _relative(frames, _smooth(frames, sigma_px=sigma_px))
-
-
-def _radius(sigma: float) -> int:
-    return int(TRUNCATE * sigma + 0.5)
-
-
-@lru_cache(maxsize=64)
-def _gaussian_taps(sigma: float, radius: int) -> npt.NDArray[np.float64]:
-    """Return a Gaussian that is cut off at its own radius, with zeros up to a larger one."""
-    x = np.arange(-radius, radius + 1)
-    taps = np.where(np.abs(x) <= _radius(sigma), np.exp(-0.5 * (x / sigma) ** 2), 0.0)
-    taps /= taps.sum()
-    return taps
 
 
 def _filter_block(

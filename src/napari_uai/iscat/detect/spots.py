@@ -101,12 +101,13 @@ def detect_spots(
         threshold *= response_noise(video, sigma_px=sigma_px, detector=detector)
     filters = blob_filter(sigma_px, detector)
     wanted = signs[polarity]
-    distance_px = min_distance * sigma_px
+    shape = filters.kind, float(min_distance * sigma_px), float(sigma_px)
 
     def find(start: int, stop: int) -> npt.NDArray[np.float64]:
         block = _as_float32(frames.read(start, stop))
+        response = blob_response(block, filters)
         found: npt.NDArray[np.float64] = find_extrema(
-            block, filters, threshold, wanted, distance_px, border, sigma_px
+            block, response, threshold, wanted, border, shape
         )
         found[:, 2] += start
         return found

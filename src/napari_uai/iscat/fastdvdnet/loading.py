@@ -17,13 +17,12 @@ from types import ModuleType
 from napari_uai.errors import WeightsError
 
 INSTALL = 'pip install "napari-uai[network]"'
-_NEEDED = ("torch", "safetensors")
 _ONE_AT_A_TIME = Lock()
 
 
 def torch_is_installed() -> bool:
     """Tell whether what a network needs is there, without loading it."""
-    return all(find_spec(name) is not None for name in _NEEDED)
+    return find_spec("torch") is not None
 
 
 def torch_module(name: str, purpose: str) -> ModuleType:
@@ -49,8 +48,8 @@ def torch_module(name: str, purpose: str) -> ModuleType:
             _open_libraries()
             return import_module(module)
     except ImportError as error:
-        if (error.name or "").partition(".")[0] in _NEEDED:
-            raise WeightsError(f"{purpose} needs torch and safetensors: {INSTALL}") from error
+        if (error.name or "").partition(".")[0] == "torch":
+            raise WeightsError(f"{purpose} needs torch: {INSTALL}") from error
         raise _not_loading(purpose, error) from error
     except OSError as error:  # on Windows, a library of torch that does not load beside Qt's
         raise _not_loading(purpose, error) from error

@@ -8,10 +8,11 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from napari_uai.iscat.kernels.gaussian_taps import gaussian_radius, gaussian_taps
+
 SURROUND = 1.6
 """Width of the wide Gaussian over that of the narrow one (Marr & Hildreth 1980)."""
 
-TRUNCATE = 4.0
 Detector: TypeAlias = Literal[
     "difference_of_gaussians", "laplacian_of_gaussian", "determinant_of_hessian"
 ]
@@ -27,7 +28,7 @@ _Float = npt.NDArray[np.floating[Any]]
 
 
 class _BlobFilter(NamedTuple):
-    """Half kernels (centre first) of up to two Gaussians, and what is made of them."""
+    """Weights of up to two Gaussians, and what is made of them."""
 
     kind: int
     narrow: npt.NDArray[np.float32]
@@ -40,13 +41,13 @@ def blob_filter(sigma_px: float, detector: Detector) -> _BlobFilter:
     Its gain is shared by the two passes of each Gaussian.
     """
     kind = DETECTORS[detector]
-    narrow = _half_gaussian(sigma_px)
+    narrow = _gaussian(sigma_px)
     if kind == 0:
         # A spot of width s, blurred by a Gaussian of width a, keeps s^2 / (s^2 + a^2) of its peak.
         gain = 1 / np.sqrt(1 / 2 - 1 / (1 + SURROUND**2))
-        return _BlobFilter(kind, narrow * gain, _half_gaussian(SURROUND * sigma_px) * gain)
+        return _BlobFilter(kind, narrow * gain, _gaussian(SURROUND * sigma_px) * gain)
     plain = _BlobFilter(kind, narrow, narrow)
-    middle = 2 * (narrow.size - 1)
+    middle = narrow.size - 1
     x = np.arange(2 * middle + 1) - middle
     profile = np.exp(-0.5 * (x / sigma_px) ** 2)
     spot = np.outer(profile, profile).astype(np.float32)[np.newaxis]
@@ -55,35 +56,28 @@ def blob_filter(sigma_px: float, detector: Detector) -> _BlobFilter:
     return _BlobFilter(kind, (narrow * gain).astype(np.float32), narrow)
 
 
-def _half_gaussian(sigma: float) -> npt.NDArray[np.float32]:
-    radius = max(1, round(TRUNCATE * sigma))
-    weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
-    weights /= weights[0] + 2 * weights[1:].sum()
-    return weights.astype(np.float32)
+def _gaussian(sigma: float) -> npt.NDArray[np.float32]:
+    return gaussian_taps(sigma, max(1, gaussian_radius(sigma))).astype(np.float32)
 
 
 def blob_response(block: npt.NDArray[np.float32], filters: _BlobFilter) -> npt.NDArray[np.float32]:
     """Response of each frame, in units of contrast."""
     out = np.empty_like(block)
-    _response_into(block, filters, out)
+    for frame, response in zip(block, out, strict=True):
+        smooth = _blurred(frame, filters.narrow)
+        if filters.kind == 0:
+            np.subtract(smooth, _blurred(frame, filters.wide), out=response)
+        else:
+            _curvature(smooth, filters.kind == 2, response)
     return out
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _response_into(block: _Float, filters: _BlobFilter, out: _Float) -> None:
-    n, height, width = block.shape
-    scratch = np.empty((height, width), np.float32)
-    other = np.empty((height, width), np.float32)
-    for t in range(n):
-        if filters.kind == 0:
-            _blur(block[t], filters.narrow, scratch, out[t])
-            _blur(block[t], filters.wide, scratch, other)
-            for y in range(height):
-                for x in range(width):
-                    out[t, y, x] -= other[y, x]
-        else:
-            _blur(block[t], filters.narrow, scratch, other)
-            _curvature(other, filters.kind == 2, out[t])
+def _blurred(frame: npt.NDArray[Any], weights: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Blur a frame, which is mirrored at its edges."""
+    import cv2
+
+    smooth = cv2.sepFilter2D(frame, cv2.CV_32F, weights, weights, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(smooth)
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -109,60 +103,28 @@ def _curvature(smooth: _Float, of_both: bool, out: _Float) -> None:
             out[y, x] = size if yy + xx > 0 else -size
 
 
-@nb.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
-def _blur(frame: _Float, half: _Float, scratch: _Float, out: _Float) -> None:
-    """Blur with a symmetric kernel, rows first; the frame is mirrored at its edges."""
-    height, width = frame.shape
-    radius = half.size - 1
-    for y in range(height):
-        for x in range(width):
-            scratch[y, x] = half[0] * frame[y, x]
-        for k in range(1, radius + 1):
-            up, down = _mirror(y - k, height), _mirror(y + k, height)
-            for x in range(width):
-                scratch[y, x] += half[k] * (frame[up, x] + frame[down, x])
-    line = np.empty(width + 2 * radius, np.float32)
-    for y in range(height):
-        for x in range(-radius, width + radius):
-            line[x + radius] = scratch[y, _mirror(x, width)]
-        for x in range(width):
-            out[y, x] = half[0] * line[x + radius]
-        for k in range(1, radius + 1):
-            for x in range(width):
-                out[y, x] += half[k] * (line[x + radius - k] + line[x + radius + k])
-
-
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _mirror(i: int, n: int) -> int:
-    """Index mirrored at the edges, the edge pixel repeated."""
-    period = 2 * n
-    i = i % period
-    return i if i < n else period - 1 - i
-
-
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def find_extrema(
     block: _Float,
-    filters: _BlobFilter,
+    response: _Float,
     threshold: float,
     wanted: float,
-    distance_px: float,
     border: int,
-    sigma_px: float,
+    shape: tuple[int, float, float],
 ) -> npt.NDArray[np.float64]:
-    """Spots of a block of frames: rows of y, x, frame in the block, intensity."""
+    """Spots of a block of frames: rows of y, x, frame in the block, intensity.
+
+    ``shape`` is that of a response: number of its filter, least distance in px, width in px.
+    """
     n, height, width = block.shape
-    response = np.empty((1, height, width), np.float32)
     size = np.empty((height * width + 3) // 4 + height + width)
     place = np.empty(size.size, np.int64)
     kept = np.empty(size.size, np.int64)
     rows = np.empty((n + 16, 4))
     total = 0
     for t in range(n):
-        _response_into(block[t : t + 1], filters, response)
-        count = _extrema(response[0], threshold, border, size, place)
-        shape = filters.kind, distance_px, sigma_px
-        count = _strongest(response[0], size, place, count, threshold, shape, kept)
+        count = _extrema(response[t], threshold, border, size, place)
+        count = _strongest(response[t], size, place, count, threshold, shape, kept)
         while total + count > rows.shape[0]:
             larger = np.empty((2 * rows.shape[0], 4))
             larger[:total] = rows[:total]
@@ -170,7 +132,7 @@ def find_extrema(
         for k in np.sort(kept[:count]):
             y, x = k // width, k % width
             # both signs take part until here: the ring of a dark spot is no bright one
-            if response[0, y, x] * wanted < 0:
+            if response[t, y, x] * wanted < 0:
                 continue
             rows[total, 0], rows[total, 1], rows[total, 2] = y, x, t
             rows[total, 3] = block[t, y, x]

@@ -21,10 +21,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
 
 from napari_uai.errors import WeightsError
 from napari_uai.iscat.rescore.event_patches import COURSES, FIGURES, IMAGES, REACH, SIDE, EventViews
-from napari_uai.iscat.rescore.safe_arrays import packed_arrays, unpacked_arrays
 from napari_uai.monitor import checkpoint
 
 Array32: TypeAlias = npt.NDArray[np.float32]
@@ -129,9 +131,12 @@ def shapes(channels: int = CHANNELS) -> dict[str, tuple[int, ...]]:
 def save_event_network(
     arrays: Mapping[str, Array32], path: str | Path, *, trained: Mapping[str, Any]
 ) -> Path:
-    """Write weights as ``NAME.safetensors`` and what is to be known of them as ``NAME.json``."""
+    """Write weights as ``NAME.safetensors`` and what is to be known of them as ``NAME.json``.
+
+    The numbers are written in half precision.
+    """
     target = Path(path)
-    data = packed_arrays(arrays)
+    data = save_arrays({name: array.astype(np.float16) for name, array in arrays.items()})
     description = {
         "format": FORMAT,
         "channels": len(arrays["images.0.bias"]),
@@ -184,9 +189,11 @@ def _checked(data: bytes, text: bytes, source: str) -> EventNetwork:
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise WeightsError(f"{source}: not weights for the rescoring of steps ({FORMAT!r})")
     try:
-        arrays = unpacked_arrays(data)
-    except WeightsError as error:
-        raise WeightsError(f"{source}: {error}") from None
+        arrays = {name: array.astype(np.float32) for name, array in load_arrays(data).items()}
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{source}: not whole, or no safetensors file ({error}); get it anew"
+        ) from error
     digest = hashlib.sha256(data).hexdigest()
     if digest != description.get("sha256"):
         raise WeightsError(

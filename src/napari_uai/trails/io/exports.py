@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_uai.errors import TrailFormatError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.io.json_arrays import parse_json
+from napari_uai.trails.io.json_arrays import parse_export
 from napari_uai.trails.io.records import (
     ObjectRecord,
     Problem,
@@ -62,17 +62,16 @@ def read_export(
     """
     repeated: list[str] = []
     monitor.update(0.0, "reading JSON")
-    document = parse_json(data, repeated)
+    content = parse_export(data, repeated)
     problems: list[Problem] = [
         (path.name, key, "the key stands more than once: the first counts") for key in repeated
     ]
-    items = list(_objects(document.content))
+    items = list(_objects(content))
     found: dict[str, ObjectRecord] = {}
     for i, (name, value) in enumerate(items):
         if i % _OBJECTS_PER_UPDATE == 0:
             monitor.update(0.3 + 0.7 * i / len(items), f"{i} of {len(items)} objects")
         record = object_record(
-            document,
             value,
             name=name,
             file=path.name,

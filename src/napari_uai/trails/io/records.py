@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.errors import TrailFormatError
-from napari_uai.trails.io.json_arrays import Document
+from napari_uai.trails.io.json_arrays import in_full, last_pairs, pairs
 from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, problem_table
 
 Problem: TypeAlias = tuple[str, str, str]
@@ -65,7 +65,6 @@ class ObjectRecord:
 
 
 def object_record(
-    document: Document,
     record: Any,
     *,
     name: str,
@@ -81,8 +80,6 @@ def object_record(
 
     Parameters
     ----------
-    document
-        JSON that the record stands in.
     record
         ``tracking`` with ``xy_center``, oldest sample first; everything else may be missing:
         ``_id``, ``bdb_classifier``, ``first_epoch_ms``, ``final_epoch_ms``,
@@ -108,7 +105,7 @@ def object_record(
         problems.append((file, name, "no tracking.xy_center: no positions"))
         return None
     try:
-        xy = document.pairs(tracking["xy_center"]).astype(np.float32)
+        xy = pairs(tracking["xy_center"]).astype(np.float32)
     except (TypeError, ValueError, RecursionError):
         problems.append((file, name, "tracking.xy_center is no list of points"))
         return None
@@ -118,15 +115,13 @@ def object_record(
         end = math.nan
     return ObjectRecord(
         name=name,
-        kind=class_of(document.value(record.get("bdb_classifier"))),
+        kind=class_of(record.get("bdb_classifier")),
         xy=xy,
         time=_times(len(xy), start, end, frame_rate_hz),
         timed=math.isfinite(start),
         utc_offset_s=_utc_offset(record.get("final_datetime_isoformat")),
-        tracked=_status(document, tracking, len(xy), (file, name), problems)
-        if with_status
-        else None,
-        hull=_last_hull(document, tracking),
+        tracked=_status(tracking, len(xy), (file, name), problems) if with_status else None,
+        hull=_last_hull(tracking),
         frame_size=frame_size(tracking.get("frame_width"), tracking.get("frame_height")),
         ancestor=_identity(record.get("ancestor_id")),
         descendant=_identity(record.get("descendant_id")),
@@ -410,7 +405,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _status(
-    document: Document,
     tracking: Mapping[str, Any],
     n: int,
     whose: tuple[str, str],
@@ -419,7 +413,7 @@ def _status(
     if "track_status" not in tracking:
         return None
     try:
-        status = np.array(document.value(tracking["track_status"]), np.float64)
+        status = np.array(in_full(tracking["track_status"]), np.float64)
     except (TypeError, ValueError, RecursionError):
         status = np.empty(0)
     if status.shape != (n,):
@@ -429,9 +423,9 @@ def _status(
     return seen
 
 
-def _last_hull(document: Document, tracking: Mapping[str, Any]) -> npt.NDArray[np.float32] | None:
+def _last_hull(tracking: Mapping[str, Any]) -> npt.NDArray[np.float32] | None:
     try:
-        corners = document.last_pairs(tracking.get("hull")).astype(np.float32)
+        corners = last_pairs(tracking.get("hull")).astype(np.float32)
     except (TypeError, ValueError, RecursionError):
         return None
     return corners if len(corners) and np.isfinite(corners).all() else None

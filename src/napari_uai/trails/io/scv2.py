@@ -20,7 +20,7 @@ from napari_uai.errors import TrailFormatError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.io.compressed import RECORD_LIMIT, unpacked
 from napari_uai.trails.io.exports import DEFAULT_SCENE_SIZE
-from napari_uai.trails.io.json_arrays import parse_json
+from napari_uai.trails.io.json_arrays import parse_json, parse_record
 from napari_uai.trails.io.records import (
     ObjectRecord,
     Problem,
@@ -37,7 +37,7 @@ _PICTURES = (".jpg", ".jpeg", ".png")
 _LOCATIONS_DEPTH = 5  # locations, location, camera, report and one to spare
 _DATE_AND_HOUR = 3  # folders that a database export puts between, and one to spare
 _FILES_PER_BLOCK = 32
-_SMALL_FILE = 16_384  # bytes, packed
+_THREADS = 2  # more would wait for one another: decoding JSON holds the interpreter
 _MAX_PIXELS = 2**26
 
 
@@ -203,10 +203,10 @@ def _read_objects(
     problems: list[Problem],
     monitor: Monitor,
 ) -> list[ObjectRecord]:
-    """Read records by threads: unpacking and parsing numbers both release the GIL."""
+    """Read records by threads: one reads and unpacks a file while another decodes JSON."""
     blocks = [files[i : i + _FILES_PER_BLOCK] for i in range(0, len(files), _FILES_PER_BLOCK)]
     found: dict[str, ObjectRecord] = {}
-    with ThreadPoolExecutor(_threads_for(files)) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         futures: list[Future[_Block]] = [pool.submit(reader.block, block) for block in blocks]
         try:
             for i, future in enumerate(futures):
@@ -227,18 +227,6 @@ def _read_objects(
     return list(found.values())
 
 
-def _threads_for(files: Sequence[str]) -> int:
-    """Threads that help: over small files they mostly wait for one another's turn in Python.
-
-    Two still read ahead on a slow disk; 8000 records of 5 kB took 0.8 s by one thread, 0.9 s by
-    two and 1.5 s by four; 800 of 70 kB took 0.59 s, 0.37 s and 0.33 s (2 cores).
-    """
-    probe = [Path(file) for file in files[:: max(len(files) // 16, 1)][:16]]
-    sizes = [file.stat().st_size for file in probe if file.exists()]
-    mean_size = sum(sizes) / max(len(sizes), 1)
-    return min(os.cpu_count() or 1, 2 if mean_size < _SMALL_FILE else 16)
-
-
 @dataclass(frozen=True)
 class _RecordReader:
     """Reads files of objects of one report."""
@@ -254,13 +242,12 @@ class _RecordReader:
         for path in files:
             file, name = _relative(path, self.folder), _stem(path)
             try:
-                document = parse_json(unpacked(path, limit=RECORD_LIMIT))
+                content = parse_record(unpacked(path, limit=RECORD_LIMIT))
             except TrailFormatError as error:
                 problems.append((file, name, str(error)))
                 continue
             record = object_record(
-                document,
-                document.content,
+                content,
                 name=name,
                 file=file,
                 frame_rate_hz=self.frame_rate_hz,
@@ -312,7 +299,7 @@ def _camera_starts(
     starts: list[tuple[float, tuple[int, int] | None]] = []
     for path in _files(folder / "metadata" / "camera_info", _JSON):
         try:
-            info = parse_json(unpacked(path, limit=RECORD_LIMIT)).content
+            info = parse_json(unpacked(path, limit=RECORD_LIMIT))
         except TrailFormatError as error:
             problems.append((_relative(path, folder), "", str(error)))
             continue

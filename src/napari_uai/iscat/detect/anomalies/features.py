@@ -19,8 +19,9 @@ from scipy.ndimage import correlate1d
 from skimage.filters import threshold_minimum, threshold_niblack
 
 from napari_uai.errors import BadValueError, TooFewFramesError
-from napari_uai.iscat.correct.filters import TRUNCATE, difference_of_gaussians
+from napari_uai.iscat.correct.filters import difference_of_gaussians
 from napari_uai.iscat.correct.rolling_average import check_batch_size
+from napari_uai.iscat.kernels.gaussian_taps import gaussian_radius, gaussian_taps
 from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.monitor import checkpoint
 from napari_uai.parameters import check_choice
@@ -237,13 +238,8 @@ def _lazily(video: Video, stage: Callable[[Video], Video]) -> Frames:
 
 
 def _temporal_taps(low: float, high: float) -> npt.NDArray[np.float64]:
-    radius = int(TRUNCATE * high + 0.5)
-    t = np.arange(-radius, radius + 1)
-    narrow, wide = (
-        np.where(np.abs(t) <= int(TRUNCATE * s + 0.5), np.exp(-0.5 * (t / s) ** 2), 0.0)
-        for s in (low, high)
-    )
-    return np.asarray(narrow / narrow.sum() - wide / wide.sum())
+    radius = gaussian_radius(high)
+    return gaussian_taps(low, radius) - gaussian_taps(high, radius)
 
 
 def _minimum_maps(frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
