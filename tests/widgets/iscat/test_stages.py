@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QLabel
 import napari_uai.widgets.iscat.stages as stages
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.stages import Stage
+from napari_uai.stages import REGISTERED, Stage
 from napari_uai.videos.frames import Video
 from napari_uai.widgets.kit.layers import KEY
 
@@ -45,9 +45,8 @@ def own_stage(monkeypatch):
     """A widget class of a function of this module, as if it stood in the catalogue."""
 
     def make(function):
-        stage = Stage(f"tests:{function.__name__}", function.__name__, "filter")
-        stage.__dict__["function"] = function
-        monkeypatch.setitem(STAGES, function.__name__, stage)
+        stage = Stage(function, function.__name__, "filter")
+        monkeypatch.setitem(REGISTERED, function.__name__, stage)
         released.clear()
         made = getattr(stages, function.__name__)
         monkeypatch.delitem(vars(stages), function.__name__)
