@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TARGET_S = 1.0
-RECIPES = ("classical", "network", "handcrafted")
+RECIPES = ("classical", "rescored", "handcrafted")
 SIDE, BATCH, BLOCK = 72, 2000, 1000
 LANDINGS = 100
 SETTINGS = {"polygonal_mask": {"vertices": ((5.0, 5.0), (5.0, 60.0), (60.0, 30.0))}}

@@ -28,6 +28,14 @@ def results(tmp_path_factory):
     return out
 
 
+def test_the_former_name_of_a_recipe_is_accepted_with_a_note(capsys):
+    assert main(["recipes", "network"]) == 0
+    former = capsys.readouterr()
+    assert main(["recipes", "rescored"]) == 0
+    assert capsys.readouterr().out == former.out
+    assert former.err == "note: recipe network is now rescored\n"
+
+
 def test_iscat_writes_every_file(results):
     names = {p.name for p in results.iterdir()}
     assert names == {
@@ -221,7 +229,7 @@ def test_demo_finds_the_landings_of_the_sample_with_each_recipe(tmp_path, capsys
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     told = {line[0]: line[1:3] for line in lines if len(line) == 5}
-    for recipe in ("matched", "network", "handcrafted", "classical"):
+    for recipe in ("matched", "rescored", "handcrafted", "classical"):
         assert told[recipe] == ["5", "0"]
         assert (tmp_path / "demo" / recipe / "summary.png").stat().st_size > 10_000
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from napari_uai.cli.options import named_recipe
+
 
 def recipes(
     name: Annotated[str | None, typer.Argument(help="A recipe to print in full.")] = None,
@@ -14,7 +16,7 @@ def recipes(
     from napari_uai.iscat.recipes.recipe import load_recipe, recipe_names
 
     if name is not None:
-        typer.echo(load_recipe(name).to_toml(), nl=False)
+        typer.echo(named_recipe(name).to_toml(), nl=False)
         return
     for known in recipe_names():
         typer.echo(f"{known:22} {load_recipe(known).description.strip()}")

@@ -11,7 +11,7 @@ import typer
 from napari_uai.cli.evaluate import comparison, read_table
 from napari_uai.cli.progress import announced_compiling, progress_bar
 
-DEMO_RECIPES = ("matched", "network", "prediction", "handcrafted", "classical")
+DEMO_RECIPES = ("matched", "rescored", "prediction", "handcrafted", "classical")
 
 
 def demo(

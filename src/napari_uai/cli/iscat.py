@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Dtype, FrameText, Height, Offset, Out, Width, frame_range
+from napari_uai.cli.options import (
+    Dtype,
+    FrameText,
+    Height,
+    Offset,
+    Out,
+    Width,
+    frame_range,
+    named_recipe,
+)
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import FAILED, notes, say
 
@@ -45,9 +54,8 @@ def iscat(
         analyse_recording,
         is_folder_of_recordings,
     )
-    from napari_uai.iscat.recipes.recipe import load_recipe
 
-    chosen = load_recipe(recipe).with_settings(settings or ())
+    chosen = named_recipe(recipe).with_settings(settings or ())
     layout = Layout(height, width, dtype, offset, frame_range(frames))
     if is_folder_of_recordings(source):
         with announced_compiling(), progress_bar("recordings") as monitor:

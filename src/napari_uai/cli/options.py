@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_uai.cli.terminal import notes
 from napari_uai.errors import BadValueError
 
 if TYPE_CHECKING:
+    from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.videos.formats import FrameRange
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results; made if needed.")]
@@ -22,6 +25,17 @@ Offset = Annotated[int | None, typer.Option(help="Bytes before the first frame."
 FrameText = Annotated[
     str | None, typer.Option("--frames", metavar="START:STOP", help="Frames to take, from 0.")
 ]
+
+
+def named_recipe(name: str) -> Recipe:
+    """Load a recipe; print a note if its name is a former one."""
+    from napari_uai.iscat.recipes.recipe import load_recipe
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        recipe = load_recipe(name)
+    notes([str(warning.message) for warning in caught])
+    return recipe
 
 
 def frame_range(text: str | None) -> FrameRange | None:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from napari_uai.cli.options import Dtype, FrameText, Height, Offset, Width, frame_range
+from napari_uai.cli.options import (
+    Dtype,
+    FrameText,
+    Height,
+    Offset,
+    Width,
+    frame_range,
+    named_recipe,
+)
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import INTERRUPTED, notes, say
 from napari_uai.errors import BadValueError, CancelledError
@@ -102,7 +110,8 @@ def _use_of_weights(
     from napari_uai.iscat.recipes.recipe import PREDICTING, PREDICTION, load_recipe
     from napari_uai.iscat.recipes.training import GROUPS
 
-    chosen = recipe if load_recipe(recipe).steps_of(PREDICTING) else PREDICTION
+    named = named_recipe(recipe)
+    chosen = recipe if named.steps_of(PREDICTING) else PREDICTION
     loaded = load_recipe(chosen)
     steps = {step.name for step in loaded.steps}
     groups = [(setting.partition(".")[0].strip(), setting) for setting in settings]

@@ -231,7 +231,7 @@ def test_without_torch_the_line_to_install_it_is_told(dock, run, notifications, 
     monkeypatch.delitem(sys.modules, "napari_uai.iscat.fastdvdnet.train")
     monkeypatch.setitem(sys.modules, "torch", None)
     run(dock)
-    assert 'pip install "napari-uai[network]"' in notifications[-1]
+    assert 'pip install "napari-uai[torch]"' in notifications[-1]
 
 
 def test_the_layer_may_go_while_it_is_learnt(viewer, dock, run, slow, tmp_path):

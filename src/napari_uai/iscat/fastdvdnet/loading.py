@@ -16,7 +16,7 @@ from types import ModuleType
 
 from napari_uai.errors import WeightsError
 
-INSTALL = 'pip install "napari-uai[network]"'
+INSTALL = 'pip install "napari-uai[torch]"'
 _ONE_AT_A_TIME = Lock()
 
 

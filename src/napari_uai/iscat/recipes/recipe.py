@@ -23,6 +23,7 @@ A recipe is a TOML file::
 from __future__ import annotations
 
 import tomllib
+import warnings
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -44,6 +45,9 @@ PREDICTION = "prediction"
 
 PREDICTING = "predict_background"
 """Stage that takes the weights of such a network."""
+
+RENAMED = {"network": "rescored"}
+"""Former names of packaged recipes; still accepted, with a warning."""
 
 OUTPUTS: dict[str, Kind] = {
     "landings": "table",
@@ -299,6 +303,9 @@ def load_recipe(recipe: str | Path) -> Recipe:
         If there is no such recipe or file, or it is not valid.
     """
     text = str(recipe)
+    if text in RENAMED:
+        warnings.warn(f"recipe {text} is now {RENAMED[text]}", FutureWarning, stacklevel=2)
+        text = RENAMED[text]
     if text in recipe_names():
         source = (files("napari_uai.iscat.recipes") / f"{text}.toml").read_text("utf-8")
         return parse_recipe(source, name=text)
