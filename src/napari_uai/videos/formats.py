@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.typing import AnyArray
 from napari_uai.videos.folders import no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.info import (
@@ -203,7 +204,7 @@ class ChosenFrames(Frames):
         self.dtype = source.dtype
         self.name = f"{source.name}-{first}-{last}"
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Read from the source."""
         start, stop, _ = slice(start, stop).indices(self.shape[0])
         return self.source.read(self.first + start, self.first + max(start, stop))

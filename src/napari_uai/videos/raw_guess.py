@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from napari_uai.typing import AnyArray, Floats
 from napari_uai.videos.info import pixel_type
 
 _COMMON_SIDES = frozenset({64, 70, 72, 96, 100, 120, 126, 128, 150, 200, 250, 256, 480, 512, 640})
@@ -119,8 +120,8 @@ class _Likeness:
         How little the values look like those of a camera, from 0.
     """
 
-    stream: npt.NDArray[np.float64]
-    correlation: npt.NDArray[np.float64]
+    stream: Floats
+    correlation: Floats
     doubt: float
 
     def frame(self, size: int, width: int, itemsize: int) -> float:
@@ -158,9 +159,7 @@ def likeness_of(path: Path, dtype: np.dtype[Any], offset: int) -> _Likeness:
     return _Likeness(stream, _correlation(stream - stream.mean()), doubt)
 
 
-def _doubt(
-    content: npt.NDArray[np.uint8], stream: npt.NDArray[np.float64], dtype: np.dtype[Any]
-) -> float:
+def _doubt(content: npt.NDArray[np.uint8], stream: Floats, dtype: np.dtype[Any]) -> float:
     """Return how little values look like those of a camera.
 
     Halves of wider pixels differ: the upper hardly varies, the lower is all over its range. Two
@@ -181,7 +180,7 @@ def _doubt(
     return 0.5 if dtype.itemsize > 1 and not _in_turn_unlike(content) else 0.0
 
 
-def _in_turn_unlike(values: npt.NDArray[Any]) -> bool:
+def _in_turn_unlike(values: AnyArray) -> bool:
     """Tell whether every second or fourth value is of another kind than the rest."""
     turns = values[: values.size // 4 * 4].reshape(-1, 4).astype(np.float64)
     if not len(turns):
@@ -190,7 +189,7 @@ def _in_turn_unlike(values: npt.NDArray[Any]) -> bool:
     return bool(spread.max() > 2 * spread.min() or np.ptp(level) > spread.max())
 
 
-def _correlation(stream: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _correlation(stream: Floats) -> Floats:
     """Return the Pearson correlation of a stream with itself, for lags of up to half of it."""
     from scipy.fft import irfft, next_fast_len, rfft
 
@@ -207,7 +206,7 @@ def _correlation(stream: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray((products / overlap - first * last) / np.maximum(spread, 1e-12))
 
 
-def _peak(correlation: npt.NDArray[np.float64], lag: int, width: int) -> float:
+def _peak(correlation: Floats, lag: int, width: int) -> float:
     """Return the correlation at a lag above that of its neighbourhood, 0 to 1."""
     # Steps of two: bytes read singly from 16-bit pixels resemble every second one.
     reach = 2 * (width // 4)

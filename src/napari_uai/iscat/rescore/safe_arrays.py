@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.errors import WeightsError
+from napari_uai.typing import Floats32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Array32: TypeAlias = npt.NDArray[np.float32]
 _TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 _LENGTH = 8
 
 
-def packed_arrays(arrays: Mapping[str, Array32]) -> bytes:
+def packed_arrays(arrays: Mapping[str, Floats32]) -> bytes:
     """Return arrays as the bytes of a file, in half precision."""
     header: dict[str, Any] = {}
     data = b""
@@ -37,7 +36,7 @@ def packed_arrays(arrays: Mapping[str, Array32]) -> bytes:
     return struct.pack("<Q", len(text)) + text + data
 
 
-def unpacked_arrays(data: bytes) -> dict[str, Array32]:
+def unpacked_arrays(data: bytes) -> dict[str, Floats32]:
     """Return the arrays of a file's bytes.
 
     Raises
@@ -55,7 +54,7 @@ def unpacked_arrays(data: bytes) -> dict[str, Array32]:
         raise WeightsError(f"not whole, or no safetensors file ({error}); get it anew") from error
 
 
-def _array(body: memoryview, entry: dict[str, Any]) -> Array32:
+def _array(body: memoryview, entry: dict[str, Any]) -> Floats32:
     start, stop = entry["data_offsets"]
     kind = _TYPES[entry["dtype"]]
     # A part that is cut off has too few numbers for its shape.
