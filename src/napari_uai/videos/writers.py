@@ -19,8 +19,8 @@ from napari_uai.errors import BadValueError, OutputError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
-from napari_uai.videos.info import pixel_type
 from napari_uai.videos.raw import sidecar_paths
+from napari_uai.videos.raw_shape import pixel_type
 
 _TIFF_LIMIT = 2**32 - 2**25
 """Bytes of pixels beyond which classic TIFF has no room (as tifffile reckons)."""
