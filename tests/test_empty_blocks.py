@@ -23,7 +23,7 @@ from napari_uai.iscat.fastdvdnet.weights import Weights
 from napari_uai.iscat.recipes import catalogue
 from napari_uai.simulate.iscat.recording import SimulatedFrames
 from napari_uai.simulate.settings import RecordingSettings
-from napari_uai.videos import open_frames
+from napari_uai.videos import RawShape, open_frames
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import ArrayFrames, DaskFrames, Frames, frames_of
 
@@ -48,7 +48,8 @@ def opened(folder, kind):
             video.tofile(folder / "a.bin")
             layout = {"height": HEIGHT, "width": WIDTH, "dtype": "<u2"}
             (folder / "a.json").write_text(json.dumps(layout))
-            return open_frames(folder / "a.bin", frames=(2, 20) if kind == "part" else None)[0]
+            part = RawShape(frames=(2, 20) if kind == "part" else None)
+            return open_frames(folder / "a.bin", part)[0]
         case "npy":
             np.save(folder / "a.npy", video)
         case "colour npy":

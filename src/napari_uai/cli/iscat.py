@@ -8,34 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import (
-    Dtype,
-    FrameText,
-    Height,
-    Offset,
-    Out,
-    Width,
-    frame_range,
-    named_recipe,
-)
+from napari_uai.cli.options import Out, named_recipe, with_shape
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import FAILED, notes, say
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.batch import Outcome
+    from napari_uai.videos.raw_shape import RawShape
 
 
+@with_shape
 def iscat(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="A recording, or a folder of recordings.")
     ],
     out: Out,
     recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file.")] = "matched",
-    height: Height = None,
-    width: Width = None,
-    dtype: Dtype = None,
-    offset: Offset = None,
-    frames: FrameText = None,
+    *,
+    shape: RawShape,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,49 +39,38 @@ def iscat(
 ) -> int:
     """Find landings; write tables, a picture and a record of the run."""
     from napari_uai.iscat.recipes.batch import (
-        Layout,
         analyse_folder,
         analyse_recording,
         is_folder_of_recordings,
     )
 
     chosen = named_recipe(recipe).with_settings(settings or ())
-    layout = Layout(height, width, dtype, offset, frame_range(frames))
     if is_folder_of_recordings(source):
         with announced_compiling(), progress_bar("recordings") as monitor:
             outcomes = analyse_folder(
-                source, out, chosen, layout=layout, scheduler=scheduler, monitor=monitor
+                source, out, chosen, shape=shape, scheduler=scheduler, monitor=monitor
             )
         return _report_folder(outcomes, out)
     with announced_compiling(), progress_bar(source.name) as monitor:
         outcome = analyse_recording(
-            source, out, chosen, layout=layout, scheduler=scheduler, monitor=monitor
+            source, out, chosen, shape=shape, scheduler=scheduler, monitor=monitor
         )
     _report(outcome)
     return 0
 
 
+@with_shape
 def info(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")],
-    height: Height = None,
-    width: Width = None,
-    dtype: Dtype = None,
-    offset: Offset = None,
-    frames: FrameText = None,
+    *,
+    shape: RawShape,
 ) -> None:
     """Say what a recording is, and what its status line tells."""
     from napari_uai.videos.formats import open_frames
     from napari_uai.videos.frames import lazy_video
     from napari_uai.videos.status_line import find_status_line, read_status_line, status_report
 
-    opened, known = open_frames(
-        source,
-        height=height,
-        width=width,
-        dtype=dtype,
-        offset=offset,
-        frames=frame_range(frames),
-    )
+    opened, known = open_frames(source, shape)
     n, rows, columns = known.shape
     lines = {
         "file": str(source),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -13,18 +16,64 @@ from napari_uai.errors import BadValueError
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.recipe import Recipe
-    from napari_uai.videos.formats import FrameRange
+    from napari_uai.videos.raw_shape import FrameRange, RawShape
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results; made if needed.")]
-Height = Annotated[int | None, typer.Option(help="Rows of a headerless recording.")]
-Width = Annotated[int | None, typer.Option(help="Columns of a headerless recording.")]
-Dtype = Annotated[
-    str | None, typer.Option(help="Pixel type with byte order of a headerless recording: '<u2'.")
-]
-Offset = Annotated[int | None, typer.Option(help="Bytes before the first frame.")]
-FrameText = Annotated[
-    str | None, typer.Option("--frames", metavar="START:STOP", help="Frames to take, from 0.")
-]
+
+Result = TypeVar("Result")
+
+
+def with_shape(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Give a command, in place of its parameter ``shape``, the options of a headerless file."""
+    # RawShape would import numpy, which --help can do without.
+    options, own = (
+        inspect.signature(each, eval_str=True, locals={"RawShape": object}).parameters
+        for each in (_shape, command)
+    )
+
+    @wraps(command)
+    def with_options(**values: Any) -> Result:
+        shape = _shape(**{name: values.pop(name) for name in options})
+        return command(**values, shape=shape)
+
+    parameters = [
+        each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in own.items()
+        for each in (options.values() if name == "shape" else (parameter,))
+    ]
+    signature = inspect.Signature(parameters)
+    with_options.__signature__ = signature  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_options
+
+
+def _shape(
+    height: Annotated[int | None, typer.Option(help="Rows of a headerless recording.")] = None,
+    width: Annotated[int | None, typer.Option(help="Columns of a headerless recording.")] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="Pixel type with byte order of a headerless recording: '<u2'."),
+    ] = None,
+    offset: Annotated[int | None, typer.Option(help="Bytes before the first frame.")] = None,
+    frames: Annotated[
+        str | None, typer.Option(metavar="START:STOP", help="Frames to take, from 0.")
+    ] = None,
+) -> RawShape:
+    from napari_uai.videos.raw_shape import RawShape
+
+    return RawShape(height, width, dtype, offset, frame_range(frames))
+
+
+def shape_options(shape: RawShape) -> list[str]:
+    """Return the words of a command line that describe a shape."""
+    start, stop = ("" if end is None else end for end in shape.frames or (None, None))
+    options = {**shape.facts, "frames": f"{start}:{stop}" if shape.frames else None}
+    return [
+        word
+        for name, value in options.items()
+        if value is not None
+        for word in (f"--{name}", str(value))
+    ]
 
 
 def named_recipe(name: str) -> Recipe:

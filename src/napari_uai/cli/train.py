@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from napari_uai.cli.options import (
-    Dtype,
-    FrameText,
-    Height,
-    Offset,
-    Width,
-    frame_range,
-    named_recipe,
-)
+from napari_uai.cli.options import named_recipe, shape_options, with_shape
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import INTERRUPTED, notes, say
 from napari_uai.errors import BadValueError, CancelledError
@@ -26,8 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_uai.iscat.fastdvdnet.settings import Device
+    from napari_uai.videos.raw_shape import RawShape
 
 
+@with_shape
 def train(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A recording.")],
     out: Annotated[
@@ -36,11 +30,8 @@ def train(
     recipe: Annotated[
         str, typer.Option(help="Recipe whose rolling average is learnt, or a .toml file.")
     ] = "prediction",
-    height: Height = None,
-    width: Width = None,
-    dtype: Dtype = None,
-    offset: Offset = None,
-    frames: FrameText = None,
+    *,
+    shape: RawShape,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -57,7 +48,6 @@ def train(
     ] = "auto",
 ) -> int:
     """Train a network to predict a recording's background from the recording itself."""
-    from napari_uai.iscat.recipes.batch import Layout
     from napari_uai.iscat.recipes.training import train_on_recording
 
     def tell(history: pd.DataFrame) -> None:
@@ -72,7 +62,7 @@ def train(
                 out,
                 recipe=recipe,
                 settings=settings or (),
-                layout=Layout(height, width, dtype, offset, frame_range(frames)),
+                shape=shape,
                 start_from=start_from,
                 device=_device(device),
                 on_epoch=tell,
@@ -93,9 +83,7 @@ def train(
     )
     if best.epoch == 0 and start_from is None:
         notes(["nothing was learnt, the weights are random: give more frames or a smaller batch"])
-    known = ("--height", height), ("--width", width), ("--dtype", dtype), ("--offset", offset)
-    given = [(name, str(value)) for name, value in (*known, ("--frames", frames)) if value]
-    typer.echo("to use it: " + _use_of_weights(source, out, recipe, settings or (), given))
+    typer.echo("to use it: " + _use_of_weights(source, out, recipe, settings or (), shape))
     return 0
 
 
@@ -104,7 +92,7 @@ def _use_of_weights(
     weights: Path,
     recipe: str,
     settings: Sequence[str],
-    options: Sequence[tuple[str, str]],
+    shape: RawShape,
 ) -> str:
     """Return the command that predicts a recording's background by weights trained on it."""
     from napari_uai.iscat.recipes.recipe import PREDICTING, PREDICTION, load_recipe
@@ -118,7 +106,7 @@ def _use_of_weights(
     kept = [text for group, text in groups if group in steps and group not in GROUPS]
     kept.append(f"{loaded.steps_of(PREDICTING)[0].name}.weights={weights}")
     words = ["napari-uai", "iscat", str(source), "--out", "results", "--recipe", chosen]
-    words += [word for option in options for word in option]
+    words += shape_options(shape)
     return shlex.join(words + [word for text in kept for word in ("--set", text)])
 
 

@@ -6,15 +6,13 @@ All functions take plain arrays; :mod:`napari_uai.evaluate.evaluation` puts them
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit
 
-Array = npt.NDArray[Any]
+from napari_uai.typing import AnyArray
 
 FALSE_RATE_FRAMES = 10_000
 """The detection limit allows one false landing in so many frames."""
@@ -23,7 +21,7 @@ SNR_BINS = (0.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, np.inf)
 """Edges of the bins of the signal-to-noise ratio."""
 
 
-def average_precision(is_true: Array, n_true: int) -> float:
+def average_precision(is_true: AnyArray, n_true: int) -> float:
     """Average precision of a ranked list.
 
     The sum, over the true ones among the found, of the precision at their rank, divided by the
@@ -48,7 +46,7 @@ def average_precision(is_true: Array, n_true: int) -> float:
     return float(precision[hits].sum() / n_true)
 
 
-def precision_recall(score: Array, is_true: Array, n_true: int) -> pd.DataFrame:
+def precision_recall(score: AnyArray, is_true: AnyArray, n_true: int) -> pd.DataFrame:
     """Precision and recall of what remains above each threshold.
 
     Parameters
@@ -80,7 +78,9 @@ def precision_recall(score: Array, is_true: Array, n_true: int) -> pd.DataFrame:
     )
 
 
-def recall_by_snr(snr: Array, found: Array, edges: tuple[float, ...] = SNR_BINS) -> pd.DataFrame:
+def recall_by_snr(
+    snr: AnyArray, found: AnyArray, edges: tuple[float, ...] = SNR_BINS
+) -> pd.DataFrame:
     """Share of the true landings that were found, in bins of their signal-to-noise ratio.
 
     Parameters
@@ -128,7 +128,7 @@ class DetectionLimit:
 
 
 def detection_limit(
-    score: Array, is_true: Array, contrast: Array, found_score: Array, n_frames: int
+    score: AnyArray, is_true: AnyArray, contrast: AnyArray, found_score: AnyArray, n_frames: int
 ) -> DetectionLimit:
     """Return the contrast found with 50 % and 90 % recall at one false landing per 10 000 frames.
 
@@ -155,7 +155,7 @@ def detection_limit(
     return DetectionLimit(threshold, recall_limit(size, hit, 0.5), recall_limit(size, hit, 0.9))
 
 
-def threshold_for(score: Array, is_true: Array, allowed_false: int) -> float:
+def threshold_for(score: AnyArray, is_true: AnyArray, allowed_false: int) -> float:
     """Lowest score of a found landing at or above which at most so many are false.
 
     Infinite if already the strongest are too many.
@@ -165,7 +165,7 @@ def threshold_for(score: Array, is_true: Array, allowed_false: int) -> float:
     return float(good.min()) if len(good) else float("inf")
 
 
-def recall_limit(size: Array, hit: Array, recall: float) -> float:
+def recall_limit(size: AnyArray, hit: AnyArray, recall: float) -> float:
     """Contrast at which a logistic fit of recall against log contrast reaches a value.
 
     A weak prior on the slope (one landing's worth: normal, standard deviation 10 per factor e)
@@ -191,7 +191,7 @@ def recall_limit(size: Array, hit: Array, recall: float) -> float:
     centre = log.mean()
     sign = np.where(hit, 1.0, -1.0)
 
-    def cost(parameters: Array) -> float:
+    def cost(parameters: AnyArray) -> float:
         offset, slope = parameters
         margin = sign * (offset + slope * (log - centre))
         return float(np.logaddexp(0, -margin).sum() + offset**2 / 200 + slope**2 / 200)
@@ -205,7 +205,7 @@ def recall_limit(size: Array, hit: Array, recall: float) -> float:
     return float(np.exp(centre + (np.log(recall / (1 - recall)) - offset) / slope))
 
 
-def contrast_bound(contrast: Array, snr: Array) -> Array:
+def contrast_bound(contrast: AnyArray, snr: AnyArray) -> AnyArray:
     """Cramer-Rao bound of the contrast: the least standard deviation of any unbiased estimate.
 
     In white noise of standard deviation s, with a known point-spread function h, the Fisher
@@ -216,7 +216,7 @@ def contrast_bound(contrast: Array, snr: Array) -> Array:
     return np.asarray(np.abs(contrast) / np.asarray(snr, np.float64))
 
 
-def position_bound(snr: Array, sigma_px: float) -> Array:
+def position_bound(snr: AnyArray, sigma_px: float) -> AnyArray:
     """Cramer-Rao bound of y, and of x, of a Gaussian spot in white noise; px.
 
     With ``h = exp(-r^2 / (2 sigma^2))`` on pixels that are small against sigma, the information
@@ -226,7 +226,9 @@ def position_bound(snr: Array, sigma_px: float) -> Array:
     return np.asarray(np.sqrt(2) * sigma_px / np.asarray(snr, np.float64))
 
 
-def snr_of_whole_recording(snr: Array, raw_frame: Array, batch_size: int, n_frames: int) -> Array:
+def snr_of_whole_recording(
+    snr: AnyArray, raw_frame: AnyArray, batch_size: int, n_frames: int
+) -> AnyArray:
     """Signal-to-noise ratio of a step that all frames before and after it are averaged for.
 
     The variance of a difference of means of n and m frames is proportional to ``1/n + 1/m``; a
@@ -238,6 +240,6 @@ def snr_of_whole_recording(snr: Array, raw_frame: Array, batch_size: int, n_fram
     return np.asarray(snr * np.sqrt(2 / batch_size / (1 / before + 1 / after)))
 
 
-def root_mean_square(values: Array) -> float:
+def root_mean_square(values: AnyArray) -> float:
     """Root of the mean square; NaN of nothing."""
     return float(np.sqrt(np.mean(np.square(values)))) if len(values) else float("nan")

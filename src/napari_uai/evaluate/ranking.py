@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
 from napari_uai.errors import BadValueError, TrailFormatError
-
-Array: TypeAlias = npt.NDArray[Any]
+from napari_uai.typing import AnyArray, Bools
 
 ALL_KINDS = "all"
 """Name of the row in which all kinds of anomalies are counted together."""
@@ -22,7 +19,7 @@ RANKED_SCORES = ("anomaly", "heat", "worst_window", "direction", "nearest", "dwe
 """Columns of a table of scores that are evaluated if they are there."""
 
 
-def roc_auc(score: Array, is_anomalous: Array) -> float:
+def roc_auc(score: AnyArray, is_anomalous: AnyArray) -> float:
     """Return the area under the receiver operating characteristic.
 
     The probability that an anomalous trail scores higher than an ordinary one, ties counting half:
@@ -48,7 +45,7 @@ def roc_auc(score: Array, is_anomalous: Array) -> float:
     return float((ranks[hits].sum() - n * (n + 1) / 2) / (n * ordinary))
 
 
-def average_precision_of_scores(score: Array, is_anomalous: Array) -> float:
+def average_precision_of_scores(score: AnyArray, is_anomalous: AnyArray) -> float:
     """Return the average precision of a ranking, tied trails taken together.
 
     The sum over different scores of precision at or above it, weighted by the recall gained there.
@@ -179,7 +176,7 @@ def read_trail_truth(path: Path) -> pd.DataFrame:
     return truth.assign(anomaly=truth["anomaly"].fillna(""))
 
 
-def _checked(score: Array, is_anomalous: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+def _checked(score: AnyArray, is_anomalous: AnyArray) -> tuple[AnyArray, Bools]:
     values, hits = np.asarray(score, np.float64), np.asarray(is_anomalous, bool)
     if values.shape != hits.shape or values.ndim != 1:
         raise BadValueError(

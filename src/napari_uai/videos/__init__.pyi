@@ -2,6 +2,7 @@ from .folders import list_recordings
 from .formats import open_frames, open_video, video_format, video_info
 from .frames import Frames, Video, compute_video, frames_of, lazy_video, per_frame
 from .info import VideoInfo, VideoWarning
+from .raw_shape import RawShape
 from .recording import Recording, open_recording
 from .status_line import (
     StatusLine,
@@ -16,6 +17,7 @@ from .writers import write_video
 
 __all__ = [
     "Frames",
+    "RawShape",
     "Recording",
     "StatusLine",
     "StatusReport",

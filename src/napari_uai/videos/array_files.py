@@ -15,6 +15,7 @@ import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
+from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import grey_frames
 from napari_uai.videos.info import Opened
@@ -125,7 +126,7 @@ class ZarrFrames(Frames):
         """Start closed."""
         self.__dict__.update(state, _array=None, _lock=threading.Lock())
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Read and decode the chunks that hold the frames.
 
         Raises

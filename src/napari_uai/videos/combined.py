@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import BadValueError
+from napari_uai.typing import AnyArray, Floats32
 from napari_uai.videos.frames import Frames, Video, frames_of
 
 
@@ -19,7 +18,7 @@ class CombinedFrames(Frames):
     def __init__(
         self,
         sources: tuple[Frames, ...],
-        function: Callable[..., npt.NDArray[Any]],
+        function: Callable[..., AnyArray],
         label: str,
     ) -> None:
         self.sources = sources
@@ -34,7 +33,7 @@ class CombinedFrames(Frames):
         """Names of the sources, and the function with its parameters."""
         return f"{self.label}-{tokenize([s.name for s in self.sources], self.function)}"
 
-    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+    def read(self, start: int, stop: int) -> Floats32:
         """Read the frames of all sources and combine them."""
         blocks = [source.read(start, stop) for source in self.sources]
         return np.asarray(self.function(*blocks), np.float32)
@@ -54,7 +53,7 @@ class ShiftedFrames(Frames):
         """Name of the source, and which frames."""
         return f"shifted-{tokenize(self.source.name, self.first, len(self))}"
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Read the source's frames farther on."""
         return self.source.read(self.first + start, self.first + stop)
 

@@ -10,27 +10,20 @@ from __future__ import annotations
 import glob
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import dask.array as da
-import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.typing import AnyArray
 from napari_uai.videos.folders import no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
-from napari_uai.videos.info import (
-    AxisOrder,
-    Opened,
-    VideoFormat,
-    VideoInfo,
-    VideoWarning,
-    pixel_type,
-)
+from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
 from napari_uai.videos.mapped import FileFrames
 from napari_uai.videos.raw import raw_layout, read_sidecar, shape_in_name
+from napari_uai.videos.raw_shape import UNKNOWN, AxisOrder, FrameRange, RawShape
 
 _BY_SUFFIX: dict[str, VideoFormat] = {
     ".bin": "raw",
@@ -42,9 +35,6 @@ _BY_SUFFIX: dict[str, VideoFormat] = {
     ".jpg": "images",
     ".jpeg": "images",
 }
-
-FrameRange: TypeAlias = tuple[int | None, int | None]
-"""First frame and the one after the last, counted from 0; None: from the start, to the end."""
 
 
 def open_video(
@@ -98,15 +88,7 @@ def open_video(
     :func:`~napari_uai.videos.raw.read_sidecar`), then from a name such as
     ``type_uint16_shape(1000, 70, 72).raw``.
     """
-    video, info = open_frames(
-        path,
-        height=height,
-        width=width,
-        dtype=dtype,
-        offset=offset,
-        frames=frames,
-        axis_order=axis_order,
-    )
+    video, info = open_frames(path, RawShape(height, width, dtype, offset, frames, axis_order))
     for message in info.warnings:
         warnings.warn(message, VideoWarning, stacklevel=2)
     return lazy_video(video)
@@ -126,45 +108,43 @@ def video_info(
 
     Parameters and errors are those of :func:`open_video`.
     """
-    return open_frames(
-        path,
-        height=height,
-        width=width,
-        dtype=dtype,
-        offset=offset,
-        frames=frames,
-        axis_order=axis_order,
-    )[1]
+    return open_frames(path, RawShape(height, width, dtype, offset, frames, axis_order))[1]
 
 
-def open_frames(
-    path: str | Path,
-    *,
-    height: int | None = None,
-    width: int | None = None,
-    dtype: npt.DTypeLike | None = None,
-    offset: int | None = None,
-    frames: FrameRange | None = None,
-    axis_order: AxisOrder = "height-width",
-) -> tuple[Frames, VideoInfo]:
-    """Open a recording as :class:`Frames`, with what is known of it; see :func:`open_video`."""
+def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, VideoInfo]:
+    """Open a recording as :class:`Frames`, with what is known of it; see :func:`open_video`.
+
+    Parameters
+    ----------
+    path
+        File, folder of images, zarr store, or a pattern such as ``frames/*.png``.
+    shape
+        What is known of a headerless file, and which frames to take.
+
+    Returns
+    -------
+    frames : Frames
+        The chosen frames.
+    info : VideoInfo
+        Shape, type, scale and warnings.
+
+    Raises
+    ------
+    VideoFormatError
+        If there is no such file, or it is not a video of that shape.
+    BadValueError
+        If the recording has none of the frames.
+    """
     path = Path(path)
-    asked = _Asked(
-        height=_whole("height", height, 1),
-        width=_whole("width", width, 1),
-        dtype=None if dtype is None else pixel_type(dtype),
-        offset=_whole("offset", offset, 0),
-        axis_order=_axis_order(axis_order),
-    )
-    kind = video_format(path, shape_given=asked.height is not None and asked.width is not None)
+    kind = video_format(path, shape_given=shape.height is not None and shape.width is not None)
     try:
         sidecar = read_sidecar(path, strict=kind == "raw") if path.is_file() else {}
-        opened = _opened(kind, path, asked, sidecar)
+        opened = _opened(kind, path, shape, sidecar)
         size, changed = _size_and_change(path)
     except PermissionError as error:
         raise VideoFormatError(f"{path} may not be read: ask for the right to read it") from error
     n, rows, columns = opened.frames.shape
-    start, stop, clipped = _chosen(path, n, frames)
+    start, stop, clipped = _chosen(path, n, shape.frames)
     info = VideoInfo(
         path=path,
         format=kind,
@@ -203,7 +183,7 @@ class ChosenFrames(Frames):
         self.dtype = source.dtype
         self.name = f"{source.name}-{first}-{last}"
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Read from the source."""
         start, stop, _ = slice(start, stop).indices(self.shape[0])
         return self.source.read(self.first + start, self.first + max(start, stop))
@@ -242,20 +222,9 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
     )
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What the caller says about the file."""
-
-    height: int | None
-    width: int | None
-    dtype: np.dtype[Any] | None
-    offset: int | None
-    axis_order: AxisOrder
-
-
-def _opened(kind: VideoFormat, path: Path, asked: _Asked, sidecar: Mapping[str, Any]) -> Opened:
+def _opened(kind: VideoFormat, path: Path, shape: RawShape, sidecar: Mapping[str, Any]) -> Opened:
     if kind == "raw":
-        return _open_raw(path, asked, sidecar)
+        return _open_raw(path, shape, sidecar)
     # Each reader brings its library with it: not before it is needed.
     if kind == "tiff":
         from napari_uai.videos.tiff import open_tiff as reader
@@ -266,20 +235,12 @@ def _opened(kind: VideoFormat, path: Path, asked: _Asked, sidecar: Mapping[str, 
 
         reader = open_npy if kind == "npy" else open_zarr
     opened = reader(path)
-    _agree(path, asked, opened)
+    _agree(path, shape, opened)
     return opened
 
 
-def _open_raw(path: Path, asked: _Asked, sidecar: Mapping[str, Any]) -> Opened:
-    layout = raw_layout(
-        path,
-        height=asked.height,
-        width=asked.width,
-        dtype=asked.dtype,
-        offset=asked.offset,
-        axis_order=asked.axis_order,
-        sidecar=sidecar,
-    )
+def _open_raw(path: Path, shape: RawShape, sidecar: Mapping[str, Any]) -> Opened:
+    layout = raw_layout(path, shape, sidecar=sidecar)
     return Opened(
         FileFrames(path, shape=layout.shape, dtype=layout.dtype, offset=layout.offset),
         layout.dtype,
@@ -289,30 +250,30 @@ def _open_raw(path: Path, asked: _Asked, sidecar: Mapping[str, Any]) -> Opened:
     )
 
 
-def _agree(path: Path, asked: _Asked, opened: Opened) -> None:
+def _agree(path: Path, shape: RawShape, opened: Opened) -> None:
     """Refuse arguments that contradict a file which knows its own shape."""
     _, rows, columns = opened.frames.shape
-    if asked.offset:
+    if shape.offset:
         raise VideoFormatError(f"{path} knows where its frames begin: leave the offset out")
-    if asked.axis_order != "height-width":
+    if shape.axis_order != "height-width":
         raise VideoFormatError(f"{path} knows its rows and columns: leave axis_order out")
     for what, mine, theirs in (
-        ("height", asked.height, rows),
-        ("width", asked.width, columns),
-        ("dtype", asked.dtype, opened.stored),
+        ("height", shape.height, rows),
+        ("width", shape.width, columns),
+        ("dtype", shape.pixels, opened.stored),
     ):
         # A type without byte order, as 'uint16', agrees with either.
-        if mine is None or mine == theirs or (what == "dtype" and _alike(asked, opened)):
+        if mine is None or mine == theirs or (what == "dtype" and _same_kind(shape, opened)):
             continue
         raise VideoFormatError(
             f"{path} has {what} {theirs}, not {mine}: leave {what} out to open it as it is"
         )
 
 
-def _alike(asked: _Asked, opened: Opened) -> bool:
-    return asked.dtype is not None and asked.dtype.newbyteorder("=") == opened.stored.newbyteorder(
-        "="
-    )
+def _same_kind(shape: RawShape, opened: Opened) -> bool:
+    """Return whether the types differ in byte order at most."""
+    pixels = shape.pixels
+    return pixels is not None and pixels.newbyteorder("=") == opened.stored.newbyteorder("=")
 
 
 def _is_zarr(folder: Path) -> bool:
@@ -332,43 +293,14 @@ def _size_and_change(path: Path) -> tuple[int, int]:
 def _chosen(
     path: Path, n_frames: int, frames: FrameRange | None
 ) -> tuple[int, int, tuple[str, ...]]:
-    """Return the first frame, the one after the last, and warnings.
-
-    Raises
-    ------
-    BadValueError
-        If the range is empty, negative, or begins after the end.
-    """
-    first, last = frames if frames is not None else (None, None)
-    start = _whole("the first frame", first, 0) or 0
-    stop = _whole("the end of the frames", last, 1)
+    """Return the first frame, the one after the last, and warnings."""
+    first, stop = frames if frames is not None else (None, None)
+    start = first or 0
     if start >= n_frames:
         raise BadValueError(
             f"{path} has {n_frames} frames, none from {start} on: choose frames below {n_frames}"
         )
-    if stop is not None and stop <= start:
-        raise BadValueError(f"frames {start}:{stop} are none: give START:STOP with STOP > START")
     if stop is not None and stop > n_frames:
         message = f"{path.name}: frames {start}:{stop} were asked for, it ends at {n_frames}"
         return start, n_frames, (message,)
     return start, n_frames if stop is None else stop, ()
-
-
-def _whole(what: str, value: int | None, least: int) -> int | None:
-    if value is None:
-        return None
-    try:
-        number = int(value)
-    except (TypeError, ValueError):
-        number = least - 1
-    if number != value or number < least or isinstance(value, bool):
-        raise BadValueError(f"{what} must be a whole number >= {least}, got {value!r}")
-    return number
-
-
-def _axis_order(axis_order: AxisOrder) -> AxisOrder:
-    if axis_order not in {"height-width", "width-height"}:
-        raise BadValueError(
-            f"axis_order must be 'height-width' or 'width-height', got {axis_order!r}"
-        )
-    return axis_order

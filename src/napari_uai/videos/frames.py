@@ -25,8 +25,9 @@ from dask.base import tokenize
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor, checkpoint, overseen, overseers
+from napari_uai.typing import AnyArray
 
-Video: TypeAlias = npt.NDArray[Any] | da.Array
+Video: TypeAlias = AnyArray | da.Array
 """Frames, rows, columns; any real dtype; numpy or dask."""
 
 Result = TypeVar("Result")
@@ -55,13 +56,13 @@ class Frames(ABC):
     ndim = 3
 
     @abstractmethod
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Return frames ``start`` to ``stop - 1`` as one array that the caller must not change."""
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index: Any) -> npt.NDArray[Any]:
+    def __getitem__(self, index: Any) -> AnyArray:
         index = index if isinstance(index, tuple) else (index,)
         first, rest = index[0], index[1:]
         if isinstance(first, slice):
@@ -77,7 +78,7 @@ class Frames(ABC):
 class ArrayFrames(Frames):
     """Frames of a numpy array in memory or of a memory map."""
 
-    def __init__(self, array: npt.NDArray[Any]) -> None:
+    def __init__(self, array: AnyArray) -> None:
         self.array = array
         self.shape = _shape_of(array)
         self.dtype = array.dtype
@@ -87,7 +88,7 @@ class ArrayFrames(Frames):
         """Content hash."""
         return f"array-{tokenize(self.array)}"
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Return a view."""
         return self.array[start:stop]
 
@@ -101,7 +102,7 @@ class DaskFrames(Frames):
         self.dtype = array.dtype
         self.name = f"dask-{array.name}"
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Compute in the calling thread: the caller is itself one of dask's workers."""
         return np.asarray(self.array[start:stop].compute(scheduler="synchronous"))
 
@@ -112,7 +113,7 @@ class MappedFrames(Frames):
     def __init__(
         self,
         source: Frames,
-        function: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
+        function: Callable[[AnyArray], AnyArray],
         *,
         label: str,
         dtype: npt.DTypeLike = np.float32,
@@ -129,7 +130,7 @@ class MappedFrames(Frames):
         """Name of the source and of the function with its parameters."""
         return f"{self.label}-{tokenize(self.source.name, self.function)}"
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Read the source's frames and map them."""
         checkpoint()
         return self.function(self.source.read(start, stop))
@@ -181,7 +182,7 @@ def video_like(frames: Frames, given: Video) -> Video:
 
 def per_frame(
     video: Video,
-    function: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
+    function: Callable[[AnyArray], AnyArray],
     *,
     label: str,
     dtype: npt.DTypeLike = np.float32,
@@ -253,7 +254,7 @@ def map_chunks(
                 future.cancel()
 
 
-def compute_video(video: Video | Frames, *, monitor: Monitor = SILENT) -> npt.NDArray[Any]:
+def compute_video(video: Video | Frames, *, monitor: Monitor = SILENT) -> AnyArray:
     """Compute a whole video into one array, chunk by chunk on all cores.
 
     Parameters

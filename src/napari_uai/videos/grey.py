@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, MappedFrames
 
 RGB_WEIGHTS = (0.299, 0.587, 0.114)
 """Share of red, green and blue in the luma of Rec. ITU-R BT.601, which cameras' software uses."""
 
 
-def to_grey(colour: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def to_grey(colour: AnyArray) -> AnyArray:
     """Weigh red, green and blue; the last axis goes.
 
     Parameters
@@ -39,7 +38,7 @@ def to_grey(colour: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return result.astype(colour.dtype)
 
 
-def interleaved_to_grey(block: npt.NDArray[Any], *, channels: int) -> npt.NDArray[Any]:
+def interleaved_to_grey(block: AnyArray, *, channels: int) -> AnyArray:
     """Return grey frames of frames whose rows hold red, green, blue, red, green, blue, ..."""
     n, height, width = block.shape
     return to_grey(block.reshape(n, height, width // channels, channels))

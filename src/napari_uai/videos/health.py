@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.typing import AnyArray, Bools
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 
 SATURATED_SHARE = 0.01
@@ -62,13 +62,11 @@ def recording_problems(video: Video, *, monitor: Monitor = SILENT) -> list[str]:
     return said
 
 
-def _extremes(
-    frames: Frames, monitor: Monitor
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.bool_]]:
+def _extremes(frames: Frames, monitor: Monitor) -> tuple[AnyArray, AnyArray, Bools]:
     """Return the lowest and highest value of each frame, and which pixels never change."""
     first = np.array(frames.read(0, 1))
 
-    def look(start: int, stop: int) -> tuple[npt.NDArray[Any], ...]:
+    def look(start: int, stop: int) -> tuple[AnyArray, ...]:
         block = frames.read(start, stop)
         flat = block.reshape(len(block), -1)
         return flat.min(axis=1), flat.max(axis=1), (block == first).all(axis=0)
@@ -83,7 +81,7 @@ def _extremes(
     return np.concatenate(lows), np.concatenate(highs), still
 
 
-def _saturated(frames: Frames, high: npt.NDArray[Any], monitor: Monitor) -> npt.NDArray[np.bool_]:
+def _saturated(frames: Frames, high: AnyArray, monitor: Monitor) -> Bools:
     """Return which frames have many pixels at the largest value that the camera can give."""
     found = np.zeros(len(frames), np.bool_)
     ceiling = high.max()
@@ -102,12 +100,12 @@ def _counted(n: int, what: str) -> str:
     return f"1 {what} is" if n == 1 else f"{n} {what}s are"
 
 
-def _listed(numbers: Sequence[Any] | npt.NDArray[Any]) -> str:
+def _listed(numbers: Sequence[Any] | AnyArray) -> str:
     shown = ", ".join(str(number) for number in numbers[:_NAMED_AT_MOST])
     return shown + (", ..." if len(numbers) > _NAMED_AT_MOST else "")
 
 
-def _where(still: npt.NDArray[np.bool_]) -> str:
+def _where(still: Bools) -> str:
     """Name whole columns and rows, or else pixels as row, column."""
     columns, rows = np.flatnonzero(still.all(axis=0)), np.flatnonzero(still.all(axis=1))
     if columns.size or rows.size:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
+from napari_uai.typing import AnyArray
 from napari_uai.videos.array_files import state_of
 from napari_uai.videos.folders import image_files
 from napari_uai.videos.frames import Frames
@@ -40,7 +40,7 @@ def open_images(path: Path) -> Opened:
     return Opened(frames, first.dtype)
 
 
-def read_image(path: Path) -> npt.NDArray[Any]:
+def read_image(path: Path) -> AnyArray:
     """Read a png or jpg as a grey picture in its own type.
 
     Raises
@@ -76,7 +76,7 @@ class ImageFrames(Frames):
             [str(file) for file in self.files], [state_of(file) for file in self.files]
         )
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Decode some images, in the calling thread.
 
         Raises
@@ -118,7 +118,7 @@ class JoinedFrames(Frames):
         # One file is opened again for each read: thousands cannot be kept open, few can.
         self._kept: dict[int, Frames] = {0: first} if len(self.files) <= 32 else {}
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Read from each file that holds some of the frames.
 
         Raises

@@ -7,38 +7,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from napari_uai.errors import BadValueError
 from napari_uai.videos.frames import Frames
-
-
-def pixel_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """Return a type of pixels: any integer or float, either byte order, or boolean.
-
-    Raises
-    ------
-    BadValueError
-        If it is something else.
-    """
-    try:
-        pixels = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError):
-        pixels = np.dtype(object)
-    if pixels.kind not in "uifb" or pixels.shape or dtype is None:
-        raise BadValueError(
-            f"{dtype!r} is no type of pixels: give one such as '<u2', '>u2', 'uint8', '<f4'"
-        )
-    return pixels
-
-
-AxisOrder: TypeAlias = Literal["height-width", "width-height"]
-"""How the arguments ``height`` and ``width`` map to the frames of a headerless file.
-
-``height-width``: a frame is ``height`` rows of ``width`` pixels. ``width-height``: a frame is
-``width`` rows of ``height`` pixels, as PiSCAT reads it; the video is then exactly the array that
-PiSCAT would give for its ``img_width`` and ``img_height``.
-"""
 
 VideoFormat: TypeAlias = Literal["raw", "tiff", "npy", "zarr", "images"]
 """How a recording is stored."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
+from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames
 
 _RESIDENT_BYTES = 64 * 2**20
@@ -72,7 +73,7 @@ class FileFrames(Frames):
         """Leave the map behind: it is opened again where the copy lives."""
         return {**self.__dict__, "_map": None, "_handed_out": 0}
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Return a read-only view where the file's type is the machine's, else a copy.
 
         Raises
@@ -80,7 +81,7 @@ class FileFrames(Frames):
         VideoFormatError
             If the file has gone or has become shorter since it was opened.
         """
-        frames: npt.NDArray[Any] = np.ndarray(
+        frames: AnyArray = np.ndarray(
             self.shape, self.stored, self._mapped(), self.offset, order=self.order
         )
         block = frames[start:stop]
@@ -126,7 +127,7 @@ def native_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype.newbyteorder("=")
 
 
-def to_native(block: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def to_native(block: AnyArray) -> AnyArray:
     """Return pixels in the type of :func:`native_dtype`, aligned; a view where possible."""
     dtype = native_dtype(block.dtype)
     if block.dtype.kind == "b":

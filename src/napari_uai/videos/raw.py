@@ -10,17 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, VideoFormatError
-from napari_uai.videos.info import AxisOrder, pixel_type
-from napari_uai.videos.raw_guess import (
-    CREDIBLE,
-    NAMED_AT_MOST,
-    KnownShape,
-    likeness_of,
-    scored_shapes,
-)
+from napari_uai.videos.raw_guess import CREDIBLE, NAMED_AT_MOST, likeness_of, scored_shapes
+from napari_uai.videos.raw_shape import UNKNOWN, RawShape, pixel_type
 
 SIDECAR_KEYS = ("height", "width", "dtype", "offset", "frames", "pixel_size_um", "frame_rate_hz")
 _NAME = re.compile(r"type_(?P<dtype>[A-Za-z0-9]+)_shape\((?P<shape>\d+,\s*\d+,\s*\d+)\)")
@@ -52,14 +45,7 @@ class RawLayout:
 
 
 def raw_layout(
-    path: Path,
-    *,
-    height: int | None = None,
-    width: int | None = None,
-    dtype: npt.DTypeLike | None = None,
-    offset: int | None = None,
-    axis_order: AxisOrder = "height-width",
-    sidecar: Mapping[str, Any] | None = None,
+    path: Path, shape: RawShape = UNKNOWN, *, sidecar: Mapping[str, Any] | None = None
 ) -> RawLayout:
     """Find out how a headerless file is laid out.
 
@@ -70,10 +56,8 @@ def raw_layout(
     ----------
     path
         The file.
-    height, width, dtype, offset
-        Rows, columns, type with byte order, header bytes; None: look them up.
-    axis_order
-        Meaning of ``height`` and ``width`` as arguments.
+    shape
+        What the caller knows; the rest is looked up.
     sidecar
         Contents of the sidecar, see :func:`read_sidecar`.
 
@@ -86,12 +70,9 @@ def raw_layout(
     size = path.stat().st_size
     if size == 0:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
-    if axis_order == "width-height":
-        height, width = width, height
-    given = {"height": height, "width": width, "dtype": dtype, "offset": offset}
     facts = _Facts(path)
     for source, values in (
-        ("arguments", given),
+        ("arguments", shape.facts),
         ("sidecar", dict(sidecar or {})),
         ("name", shape_in_name(path.name)),
     ):
@@ -100,7 +81,7 @@ def raw_layout(
     if missing:
         raise VideoFormatError(
             f"{path} has no header: give {_and(missing)} (as arguments or in {path.stem}.json)"
-            f"{_hint(path, **facts.values)}"
+            f"{_hint(path, facts.shape)}"
         )
     return _fit(path, size, facts)
 
@@ -177,6 +158,11 @@ class _Facts:
     values: dict[str, Any] = field(default_factory=dict)
     said_by: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def shape(self) -> RawShape:
+        """All but the number of frames, which is often wrong where a file does not open."""
+        return RawShape(**{key: value for key, value in self.values.items() if key != "frames"})
+
     def add(self, source: str, values: Mapping[str, Any]) -> None:
         """Take what a source says.
 
@@ -224,7 +210,7 @@ def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
     if offset >= size or frames < 1:
         raise VideoFormatError(
             f"{path} has {size} bytes, too few for one frame of {described} "
-            f"after {offset} bytes of header{_hint(path, offset=offset)}"
+            f"after {offset} bytes of header{_hint(path, RawShape(offset=offset))}"
         )
     warnings = []
     if facts.values.get("frames", frames) != frames:
@@ -236,7 +222,7 @@ def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
         if not {facts.said_by["height"], facts.said_by["width"]} <= {"arguments"}:
             raise VideoFormatError(
                 f"{path}: {message}: copy it again if it was cut, or give height, width and dtype "
-                f"yourself to take what is there{_hint(path, offset=offset)}"
+                f"yourself to take what is there{_hint(path, RawShape(offset=offset))}"
             )
         warnings.append(f"{path.name}: {message}; all {frames} are used")
     if rest:
@@ -258,12 +244,13 @@ def _check_against_pixels(
     distance that was given; one that is read in a wrong shape has not.
     """
     height, width = shape
+    known = RawShape(dtype=dtype, offset=offset)
     given = likeness_of(path, dtype, offset).frame(height * width, width, dtype.itemsize)
-    scored = scored_shapes(path, KnownShape(dtype=dtype, offset=offset))
+    scored = scored_shapes(path, known)
     if scored and scored[0][0] > CREDIBLE and given < CREDIBLE / 2:
         raise VideoFormatError(
             f"{path}: {height} x {width} px of {dtype.str!r} do not fill it, and its pixels speak "
-            f"against them{_hint(path, dtype=dtype, offset=offset)}"
+            f"against them{_hint(path, known)}"
         )
 
 
@@ -291,18 +278,10 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _hint(
-    path: Path,
-    *,
-    height: int | None = None,
-    width: int | None = None,
-    dtype: np.dtype[Any] | None = None,
-    offset: int = 0,
-    frames: int | None = None,  # noqa: ARG001  # wrong often enough when a hint is needed
-) -> str:
-    scored = scored_shapes(path, KnownShape(height, width, dtype, offset))
+def _hint(path: Path, known: RawShape = UNKNOWN) -> str:
+    scored = scored_shapes(path, known)
     if not any(score > CREDIBLE for score, _ in scored):
-        scored = scored_shapes(path, KnownShape(offset=offset))
+        scored = scored_shapes(path, RawShape(offset=known.offset))
     listed = ", ".join(
         f"{h} x {w} {kind!r} ({n} frames)" for _, (n, h, w, kind) in scored[:NAMED_AT_MOST]
     )

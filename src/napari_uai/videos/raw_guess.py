@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_uai.videos.info import pixel_type
+from napari_uai.typing import AnyArray, Floats
+from napari_uai.videos.raw_shape import UNKNOWN, RawShape
 
 _COMMON_SIDES = frozenset({64, 70, 72, 96, 100, 120, 126, 128, 150, 200, 250, 256, 480, 512, 640})
 _LIKELY_TYPES = ("<u2", "|u1", "<f4", "<f8", "<u4", ">u2")
@@ -19,13 +20,7 @@ _PIXELS_LOOKED_AT, _FRAMES_LOOKED_AT, _ROWS_LOOKED_AT = 2**19, 32, 100
 
 
 def plausible_shapes(
-    path: Path,
-    *,
-    height: int | None = None,
-    width: int | None = None,
-    dtype: npt.DTypeLike | None = None,
-    offset: int = 0,
-    n_best: int = NAMED_AT_MOST,
+    path: Path, known: RawShape = UNKNOWN, *, n_best: int = NAMED_AT_MOST
 ) -> list[tuple[int, int, int, str]]:
     """Return shapes that a headerless file may have, likeliest first.
 
@@ -37,10 +32,8 @@ def plausible_shapes(
     ----------
     path
         The file.
-    height, width, dtype
-        What is known.
-    offset
-        Bytes before the first frame.
+    known
+        What is known of the shape.
     n_best
         How many to return at most.
 
@@ -48,31 +41,22 @@ def plausible_shapes(
     -------
     list of (frames, height, width, dtype)
     """
-    known = KnownShape(height, width, None if dtype is None else pixel_type(dtype), offset)
     return [shape for _, shape in scored_shapes(path, known)[:n_best]]
 
 
-class KnownShape(NamedTuple):
-    """What is known of a file's layout."""
-
-    height: int | None = None
-    width: int | None = None
-    dtype: np.dtype[Any] | None = None
-    offset: int = 0
-
-
-def scored_shapes(path: Path, known: KnownShape) -> list[tuple[float, tuple[int, int, int, str]]]:
+def scored_shapes(path: Path, known: RawShape) -> list[tuple[float, tuple[int, int, int, str]]]:
     """Return shapes that fit the file's size with their doubt, lowest first."""
-    size = path.stat().st_size - known.offset
-    types = _LIKELY_TYPES if known.dtype is None else (known.dtype.str,)
+    offset = known.offset or 0
+    size = path.stat().st_size - offset
+    types = _LIKELY_TYPES if known.pixels is None else (known.pixels.str,)
     found: list[tuple[float, tuple[int, int, int, str], _Likeness]] = []
     for kind in types:
         pixels = np.dtype(kind)
         if size < 1 or size % pixels.itemsize:
             continue
-        likeness = likeness_of(path, pixels, known.offset)
+        likeness = likeness_of(path, pixels, offset)
         for n, rows, columns in _divisions(size // pixels.itemsize):
-            if known.height in {None, rows} and known.width in {None, columns}:
+            if known.rows in {None, rows} and known.columns in {None, columns}:
                 score = likeness.frame(rows * columns, columns, pixels.itemsize)
                 score += _habit(rows, columns, pixels)
                 found.append((score, (n, rows, columns, kind), likeness))
@@ -119,8 +103,8 @@ class _Likeness:
         How little the values look like those of a camera, from 0.
     """
 
-    stream: npt.NDArray[np.float64]
-    correlation: npt.NDArray[np.float64]
+    stream: Floats
+    correlation: Floats
     doubt: float
 
     def frame(self, size: int, width: int, itemsize: int) -> float:
@@ -158,9 +142,7 @@ def likeness_of(path: Path, dtype: np.dtype[Any], offset: int) -> _Likeness:
     return _Likeness(stream, _correlation(stream - stream.mean()), doubt)
 
 
-def _doubt(
-    content: npt.NDArray[np.uint8], stream: npt.NDArray[np.float64], dtype: np.dtype[Any]
-) -> float:
+def _doubt(content: npt.NDArray[np.uint8], stream: Floats, dtype: np.dtype[Any]) -> float:
     """Return how little values look like those of a camera.
 
     Halves of wider pixels differ: the upper hardly varies, the lower is all over its range. Two
@@ -181,7 +163,7 @@ def _doubt(
     return 0.5 if dtype.itemsize > 1 and not _in_turn_unlike(content) else 0.0
 
 
-def _in_turn_unlike(values: npt.NDArray[Any]) -> bool:
+def _in_turn_unlike(values: AnyArray) -> bool:
     """Tell whether every second or fourth value is of another kind than the rest."""
     turns = values[: values.size // 4 * 4].reshape(-1, 4).astype(np.float64)
     if not len(turns):
@@ -190,7 +172,7 @@ def _in_turn_unlike(values: npt.NDArray[Any]) -> bool:
     return bool(spread.max() > 2 * spread.min() or np.ptp(level) > spread.max())
 
 
-def _correlation(stream: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _correlation(stream: Floats) -> Floats:
     """Return the Pearson correlation of a stream with itself, for lags of up to half of it."""
     from scipy.fft import irfft, next_fast_len, rfft
 
@@ -207,7 +189,7 @@ def _correlation(stream: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray((products / overlap - first * last) / np.maximum(spread, 1e-12))
 
 
-def _peak(correlation: npt.NDArray[np.float64], lag: int, width: int) -> float:
+def _peak(correlation: Floats, lag: int, width: int) -> float:
     """Return the correlation at a lag above that of its neighbourhood, 0 to 1."""
     # Steps of two: bytes read singly from 16-bit pixels resemble every second one.
     reach = 2 * (width // 4)

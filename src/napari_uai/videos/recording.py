@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_uai.videos.formats import FrameRange, open_frames
+from napari_uai.videos.formats import open_frames
 from napari_uai.videos.frames import Video, lazy_video
+from napari_uai.videos.raw_shape import UNKNOWN, AxisOrder, FrameRange, RawShape
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from napari_uai.videos.info import AxisOrder
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,15 +65,15 @@ def open_recording(
     Parameters and errors are those of :func:`napari_uai.videos.open_video`; what that function
     warns of stands in :attr:`Recording.problems`.
     """
-    video, info = open_frames(
-        path,
-        height=height,
-        width=width,
-        dtype=dtype,
-        offset=offset,
-        frames=frames,
-        axis_order=axis_order,
-    )
+    return read_recording(path, RawShape(height, width, dtype, offset, frames, axis_order))
+
+
+def read_recording(path: str | Path, shape: RawShape = UNKNOWN) -> Recording:
+    """Open a file as a recording of the shape that a :class:`RawShape` describes.
+
+    Errors are those of :func:`napari_uai.videos.open_frames`.
+    """
+    video, info = open_frames(path, shape)
     return Recording(
         lazy_video(video),
         source=Path(path),

@@ -13,12 +13,12 @@ from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
+from napari_uai.typing import AnyArray, Bools, Floats, Ints
 from napari_uai.videos.frames import (
     MappedFrames,
     Video,
@@ -97,7 +97,7 @@ def find_status_line(video: Video) -> StatusLine | None:
     """
     frames = frames_of(video)
     block = frames.read(0, min(_FRAMES_TO_LOOK_AT, frames.shape[0]))
-    lines: tuple[tuple[Literal["row", "column"], npt.NDArray[Any]], ...] = (
+    lines: tuple[tuple[Literal["row", "column"], AnyArray], ...] = (
         ("row", block[:, -1, :]),
         ("column", block[:, :, -1]),
     )
@@ -165,7 +165,7 @@ def read_status_line(video: Video, *, monitor: Monitor = SILENT) -> pd.DataFrame
         )
     frames = frames_of(video)
 
-    def line(start: int, stop: int) -> npt.NDArray[np.float64]:
+    def line(start: int, stop: int) -> Floats:
         block = frames.read(start, stop)
         edge = block[:, -1, :] if found.position == "row" else block[:, :, -1]
         return edge[:, :_LINE_BYTES].astype(np.float64)
@@ -360,14 +360,12 @@ def _kept(found: StatusLine, edges: Edges) -> tuple[slice, slice]:
     return (kept, slice(None)) if found.position == "row" else (slice(None), kept)
 
 
-def _cut(
-    block: npt.NDArray[Any], *, position: Literal["row", "column"], edges: Edges
-) -> npt.NDArray[Any]:
+def _cut(block: AnyArray, *, position: Literal["row", "column"], edges: Edges) -> AnyArray:
     rows, columns = _kept(StatusLine(position, 0, 0), edges)
     return block[:, rows, columns]
 
 
-def _n_accumulated(lines: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def _n_accumulated(lines: AnyArray) -> Ints:
     """Return how many camera frames each line sums; 0 where it is no status line."""
     if lines.shape[1] < 4:
         return np.zeros(lines.shape[0], np.int64)
@@ -377,14 +375,14 @@ def _n_accumulated(lines: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return np.where(matches, times, 0).astype(np.int64)
 
 
-def _fields(lines: npt.NDArray[np.float64]) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
+def _fields(lines: Floats) -> Iterator[tuple[str, Floats]]:
     """Yield the fields that the lines are long enough for, four bytes each."""
     for name, first in _FIELDS.items():
         if lines.shape[1] >= first + 4:
             yield name, lines[:, first : first + 4] @ (256.0 ** np.arange(4))
 
 
-def _decoded(lines: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[Any]]:
+def _decoded(lines: Floats) -> dict[str, AnyArray]:
     summed = _n_accumulated(lines)
     good = summed > 0
     divisor = np.where(good, summed, np.nan)
@@ -404,19 +402,19 @@ def _decoded(lines: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[Any]]:
     return {"NrAcc": summed, **{name: _as_whole(value) for name, value in fields.items()}}
 
 
-def _as_whole(values: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+def _as_whole(values: Floats) -> AnyArray:
     """Return whole numbers as integers, anything else (also missing ones) as it is."""
     whole = np.isfinite(values).all() and (values == np.rint(values)).all()
     return values.astype(np.int64) if whole else values
 
 
-def _column(table: pd.DataFrame, name: str, good: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+def _column(table: pd.DataFrame, name: str, good: Bools) -> Floats:
     if name not in table:
         return np.zeros(0)
     return table[name].to_numpy(np.float64)[good]
 
 
-def _steps(count: npt.NDArray[np.float64], wrap: float) -> npt.NDArray[np.float64]:
+def _steps(count: Floats, wrap: float) -> Floats:
     """Return differences of a counter that begins again at 0 after ``wrap - 1``."""
     steps = np.diff(count)
     # Only a counter that was close to its end has come round; elsewhere it was set back.
@@ -424,7 +422,7 @@ def _steps(count: npt.NDArray[np.float64], wrap: float) -> npt.NDArray[np.float6
     return np.where(came_round, steps + wrap, steps)
 
 
-def _frame_rate(time_us: npt.NDArray[np.float64], present: npt.NDArray[np.int64]) -> float | None:
+def _frame_rate(time_us: Floats, present: Ints) -> float | None:
     steps = _steps(time_us, _WRAPS["RealTimeCnt"])
     steps = steps[(steps > 0) & (present == 1)] if steps.size == present.size else steps[:0]
     # The clock has whole microseconds: a mean over the usual steps is finer than their median.
@@ -434,7 +432,7 @@ def _frame_rate(time_us: npt.NDArray[np.float64], present: npt.NDArray[np.int64]
     return float(1e6 / usual.mean()) if usual.size else None
 
 
-def _whole(values: npt.NDArray[Any]) -> tuple[int, ...]:
+def _whole(values: AnyArray) -> tuple[int, ...]:
     return tuple(int(value) for value in values)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
+from napari_uai.typing import AnyArray
 from napari_uai.videos.array_files import Layout, array_layout, positive, state_of
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import grey_frames, to_grey
@@ -87,7 +87,7 @@ class TiffFrames(Frames):
         """Start closed."""
         self.__dict__.update(state, _pages=None, _lock=threading.Lock())
 
-    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> AnyArray:
         """Decode the pages of some frames, in the calling thread.
 
         Raises
@@ -106,7 +106,7 @@ class TiffFrames(Frames):
                 ) from error
         return out
 
-    def _frame(self, i: int) -> npt.NDArray[Any]:
+    def _frame(self, i: int) -> AnyArray:
         with self._lock:
             if self._pages is None:
                 self._pages = self._open()
@@ -122,11 +122,11 @@ class TiffFrames(Frames):
         return tiff.series[0].pages
 
 
-def _decoded(page: Any) -> npt.NDArray[Any]:
+def _decoded(page: Any) -> AnyArray:
     """Return one page as a grey picture."""
     import tifffile
 
-    picture: npt.NDArray[Any] = page.asarray(maxworkers=1)
+    picture: AnyArray = page.asarray(maxworkers=1)
     keyframe = page.keyframe
     if keyframe.photometric == tifffile.PHOTOMETRIC.PALETTE:
         colours = np.moveaxis(np.asarray(keyframe.colormap)[:, picture], 0, -1)

@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, OutputError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
-from napari_uai.videos.info import pixel_type
 from napari_uai.videos.raw import sidecar_paths
+from napari_uai.videos.raw_shape import pixel_type
 
 _TIFF_LIMIT = 2**32 - 2**25
 """Bytes of pixels beyond which classic TIFF has no room (as tifffile reckons)."""
@@ -116,10 +117,10 @@ class _Plan:
         known = {"pixel_size_um": self.pixel_size_um, "frame_rate_hz": self.frame_rate_hz}
         return {key: float(value) for key, value in known.items() if value is not None}
 
-    def blocks(self) -> Iterator[npt.NDArray[Any]]:
+    def blocks(self) -> Iterator[AnyArray]:
         """Yield all frames in order, in the type to write; a few blocks are in memory."""
 
-        def block(start: int, stop: int) -> npt.NDArray[Any]:
+        def block(start: int, stop: int) -> AnyArray:
             return _cast(self.frames.read(start, stop), self.dtype, start)
 
         chunk = frames_per_chunk(self.frames.shape)
@@ -244,7 +245,7 @@ def _with_shape(
     return path.with_name(f"{path.stem}_{named}{path.suffix}")
 
 
-def _cast(block: npt.NDArray[Any], dtype: np.dtype[Any], first_frame: int) -> npt.NDArray[Any]:
+def _cast(block: AnyArray, dtype: np.dtype[Any], first_frame: int) -> AnyArray:
     """Return a block in the type to write, C order; values that do not fit are an error."""
     if dtype.kind in "ui" and block.dtype != dtype.newbyteorder("="):
         limits = np.iinfo(dtype)

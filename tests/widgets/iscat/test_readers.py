@@ -11,6 +11,7 @@ from napari.layers import Points
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.sample_data import sample_path
+from napari_uai.videos.raw_shape import RawShape
 from napari_uai.videos.writers import write_video
 from napari_uai.widgets.iscat.readers import RAW_WIDGET, raw_reader, stack_reader, table_reader
 from napari_uai.widgets.kit.layers import KEY
@@ -93,7 +94,7 @@ def test_the_widget_takes_what_the_sidecar_says_first(
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(path)
     settled(qtbot, widget)
-    assert widget.layout_of_file() == described
+    assert widget.shape_of_file() == RawShape(**described)
     widget.open_button.click()
     np.testing.assert_array_equal(np.asarray(viewer.layers[0].data[3]), recording[3])
 

@@ -16,8 +16,7 @@ from napari_uai.errors import BadValueError
 from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction
 from napari_uai.iscat.kernels.matmul import row_products, weighted_sums
 from napari_uai.monitor import checkpoint
-
-Array: TypeAlias = npt.NDArray[np.float64]
+from napari_uai.typing import Floats
 
 DriftOrder: TypeAlias = Annotated[int, Ge(1), Le(4)]
 """Highest derivative of the mean image: 2 is enough to 0.1 px, 3 to 0.3 px of drift."""
@@ -31,7 +30,7 @@ BORDER_TRUST = 0.5
 """Expected error of a derivative there, in units of what is usual in the frame."""
 
 
-def gradient_images(mean: Array, order: int) -> Array:
+def gradient_images(mean: Floats, order: int) -> Floats:
     """Return the derivatives of an image up to an order, relative to the image.
 
     Parameters
@@ -69,10 +68,10 @@ class MovingBackground:
         Inverse variance of each pixel, rows, columns; 0 for a bad pixel.
     """
 
-    gradients: Array
-    weights: Array
+    gradients: Floats
+    weights: Floats
 
-    def subtract(self, relative: Array) -> tuple[Array, Array]:
+    def subtract(self, relative: Floats) -> tuple[Floats, Floats]:
         """Take pattern and drift out of frames.
 
         The drift is regressed on the gradients with the means of rows and columns taken out of
@@ -104,8 +103,8 @@ class MovingBackground:
         return residual, coefficients
 
     def _measured_at_border(
-        self, gradients: Array, coefficients: Array, moving: Array, good: npt.NDArray[np.bool_]
-    ) -> Array:
+        self, gradients: Floats, coefficients: Floats, moving: Floats, good: npt.NDArray[np.bool_]
+    ) -> Floats:
         """Replace gradients near the border by how the pixels there follow the motion of the rest.
 
         Bayesian linear regression of each pixel's time course on the coefficients, around the
@@ -124,7 +123,7 @@ class MovingBackground:
         return measured
 
 
-def regressed(frames: Array, gradients: Array, weights: Array) -> Array:
+def regressed(frames: Floats, gradients: Floats, weights: Floats) -> Floats:
     """Regress frames on gradients, rows' and columns' means aside; the border does not vote.
 
     Parameters
@@ -154,7 +153,7 @@ def check_order(order: int) -> None:
         raise BadValueError(f"the order of the drift's expansion is 1 to 4, got {order}")
 
 
-def positive_mean(mean: Array, bad: npt.NDArray[np.bool_]) -> Array:
+def positive_mean(mean: Floats, bad: npt.NDArray[np.bool_]) -> Floats:
     """Return a mean image by which one may divide and that is smooth across bad pixels."""
     floor = 1e-3 * max(float(np.median(mean)), np.finfo(float).tiny)
     out = np.where(bad, median_filter(mean, 5), mean)
@@ -162,7 +161,7 @@ def positive_mean(mean: Array, bad: npt.NDArray[np.bool_]) -> Array:
 
 
 @lru_cache(maxsize=64)
-def _derivative_matrix(n: int, order: int) -> Array:
+def _derivative_matrix(n: int, order: int) -> Floats:
     """Return the matrix that differentiates n samples by a spline through them."""
     if order == 0:
         return np.eye(n)
@@ -173,7 +172,7 @@ def _derivative_matrix(n: int, order: int) -> Array:
     return np.asarray(spline.derivative(order)(places))
 
 
-def _combined(coefficients: Array, images: Array) -> Array:
+def _combined(coefficients: Floats, images: Floats) -> Floats:
     """Add up images (n, rows, columns) for each frame of the coefficients (n, frames)."""
     flat = weighted_sums(coefficients.T, images.reshape(len(images), -1))
     return flat.reshape(-1, *images.shape[1:])
@@ -191,7 +190,7 @@ def inner_field(shape: tuple[int, ...]) -> tuple[slice, ...]:
     return tuple(slice(BORDER_PX, -BORDER_PX) if n > 4 * BORDER_PX else slice(None) for n in shape)
 
 
-def without_means(frames: Array, good: npt.NDArray[np.bool_]) -> Array:
+def without_means(frames: Floats, good: npt.NDArray[np.bool_]) -> Floats:
     """Subtract the means of the good pixels of rows and columns; in turns, for some are missing."""
     frames = np.where(good, frames, 0)
     rows = np.maximum(good.sum(axis=1), 1)[:, None]
@@ -202,11 +201,11 @@ def without_means(frames: Array, good: npt.NDArray[np.bool_]) -> Array:
     return np.asarray(frames)
 
 
-def _pixels(frames: Array, chosen: npt.NDArray[np.bool_]) -> Array:
+def _pixels(frames: Floats, chosen: npt.NDArray[np.bool_]) -> Floats:
     """Return chosen pixels of each frame; unlike a boolean index, lets other threads run."""
     return np.take(frames.reshape(len(frames), -1), np.flatnonzero(chosen), axis=1)
 
 
-def _without_lines(frames: Array) -> Array:
+def _without_lines(frames: Floats) -> Floats:
     # Twice: where rows differ by more than the noise, medians of columns rest on few pixels.
     return np.asarray(fixed_pattern_correction(fixed_pattern_correction(frames)), np.float64)

@@ -24,6 +24,7 @@ from napari_uai.errors import BadValueError
 from napari_uai.iscat.correct.power import PowerNormalizedFrames, block_power, sum_frames
 from napari_uai.iscat.kernels.blocks import Block, as_block
 from napari_uai.monitor import SILENT, Monitor, checkpoint
+from napari_uai.typing import Floats
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
 
 BORDERS_BYTES = 64 * 2**20
@@ -31,8 +32,6 @@ BORDERS_BYTES = 64 * 2**20
 
 MIN_SPACING = 64
 """Frames between borders at least: reading 32 frames of 72 x 72 takes less than 0.1 ms."""
-
-Sum = npt.NDArray[np.float64]
 
 
 class WeightedBlock(NamedTuple):
@@ -71,7 +70,7 @@ class PrefixSums:
     def _setup(self) -> None:
         self._lock = threading.RLock()
         self._borders: npt.NDArray[np.float64] | None = None
-        self._recent: OrderedDict[int, Sum] = OrderedDict()
+        self._recent: OrderedDict[int, Floats] = OrderedDict()
         self._read_directly = 0
         self._beside = False
         self._first: tuple[float, float] | None = None
@@ -128,7 +127,7 @@ class PrefixSums:
         block = as_block(self.base.read(start, stop))
         return self._weighted(block, start)[0]
 
-    def at(self, positions: tuple[int, ...]) -> list[Sum]:
+    def at(self, positions: tuple[int, ...]) -> list[Floats]:
         """Return the sum of all frames before each position, in increasing order of position.
 
         The sums are the caller's own. They may all lack the frames before the first position: only
@@ -150,7 +149,7 @@ class PrefixSums:
             self._add(start, stop, sums[-1], 1.0)
         return sums
 
-    def remember(self, position: int, total: Sum) -> None:
+    def remember(self, position: int, total: Floats) -> None:
         """Keep a sum that a reading in order will soon need again, where borders are far apart."""
         if self.spacing <= MIN_SPACING or self._borders is None:
             return
@@ -161,12 +160,12 @@ class PrefixSums:
             while len(self._recent) > room:
                 self._recent.popitem(last=False)
 
-    def _near_border(self, position: int) -> Sum:
+    def _near_border(self, position: int) -> Floats:
         """Return the sum before a position, from the nearest one known."""
         assert self._borders is not None
         border = min(round(position / self.spacing), len(self._borders) - 1)
         start = min(border * self.spacing, self.shape[0])
-        total: Sum = self._borders[border]
+        total: Floats = self._borders[border]
         with self._lock:
             near = min(self._recent, key=lambda p: abs(p - position), default=start)
             if abs(near - position) < abs(start - position):
@@ -178,7 +177,7 @@ class PrefixSums:
             self._add(position, start, total, -1.0)
         return total
 
-    def _add(self, start: int, stop: int, total: Sum, sign: float) -> None:
+    def _add(self, start: int, stop: int, total: Floats, sign: float) -> None:
         """Add frames to a sum, or take them away."""
         chunk = frames_per_chunk(self.shape)
         for begin in range(start, stop, chunk):
@@ -293,7 +292,7 @@ def _check_finite(block: Block, start: int) -> None:
 
 # None of these kernels may reorder: the rounding would be cancelled.
 @kernel
-def add_frames(weighted: WeightedBlock, total: Sum) -> None:
+def add_frames(weighted: WeightedBlock, total: Floats) -> None:
     """Add weighted and rounded frames to a sum, in place; four at a time, to load it less often."""
     n = weighted.weights.size
     for t in range(0, n // 4 * 4, 4):
@@ -303,7 +302,7 @@ def add_frames(weighted: WeightedBlock, total: Sum) -> None:
 
 
 @kernel
-def add_frame(weighted: WeightedBlock, t: int, total: Sum) -> None:
+def add_frame(weighted: WeightedBlock, t: int, total: Floats) -> None:
     """Add one weighted and rounded frame to a sum, in place."""
     block, weights, magic = weighted
     height, width = total.shape
@@ -317,7 +316,7 @@ def add_frame(weighted: WeightedBlock, t: int, total: Sum) -> None:
 
 
 @kernel
-def _add_four(weighted: WeightedBlock, t: int, total: Sum) -> None:
+def _add_four(weighted: WeightedBlock, t: int, total: Floats) -> None:
     block, weights, magic = weighted
     flat, step = block.flat, block.frame_step
     w0, w1, w2, w3 = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]

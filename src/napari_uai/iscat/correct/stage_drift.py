@@ -25,7 +25,6 @@ from napari_uai.iscat.correct.bad_pixels import find_bad_pixels
 from napari_uai.iscat.correct.binning import BinnedFrames
 from napari_uai.iscat.correct.fixed_pattern import FixedPattern, fixed_pattern_correction
 from napari_uai.iscat.correct.moving_background import (
-    Array,
     DriftOrder,
     MovingBackground,
     border_mask,
@@ -40,6 +39,7 @@ from napari_uai.iscat.kernels.matmul import row_products
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
+from napari_uai.typing import Floats
 from napari_uai.videos.frames import (
     Frames,
     Video,
@@ -261,7 +261,7 @@ class _Motion:
     votes: npt.NDArray[np.float32]
 
     @classmethod
-    def of(cls, mean: Array, order: int) -> _Motion:
+    def of(cls, mean: Floats, order: int) -> _Motion:
         bad = ~(mean > 0)
         gradients = np.where(bad, 0, gradient_images(positive_mean(mean, bad), order))
         design = np.zeros_like(gradients)
@@ -281,7 +281,7 @@ class _Motion:
 
 def binned_frames(
     binned: BinnedFrames, start: int, stop: int, *, monitor: Monitor = SILENT
-) -> Array:
+) -> Floats:
     """Read some bins on all cores."""
     chunk = max(frames_per_chunk(binned.source.shape) // binned.bin_size, 1)
 
@@ -327,7 +327,7 @@ def _take_motion(
                 result[p] -= amount * image[p]
 
 
-def _drift_of(images: Array, order: int) -> tuple[Array, Array]:
+def _drift_of(images: Floats, order: int) -> tuple[Floats, Floats]:
     """Return the drift (frames, 2) against the mean of some images, px, and its standard errors."""
     images = images / images.mean(axis=(1, 2), keepdims=True)
     mean = images.mean(axis=0)

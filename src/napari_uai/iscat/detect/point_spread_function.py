@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,7 @@ from scipy.ndimage import map_coordinates, spline_filter
 from scipy.signal import fftconvolve
 
 from napari_uai.errors import BadValueError
-
-Image: TypeAlias = npt.NDArray[np.float64]
+from napari_uai.typing import Floats
 
 RADIUS_SIGMAS = 4.7
 """Half size of the image in standard deviations: the first ring of an Airy pattern is inside."""
@@ -54,7 +53,7 @@ class PointSpreadFunction:
         norm = float(np.sqrt(np.sum(array**2)))
         if not np.isfinite(norm) or norm == 0:
             raise BadValueError("a point-spread function holds finite numbers that are not all 0")
-        self.image: Image = array / norm
+        self.image: Floats = array / norm
         self.radius = array.shape[0] // 2
         self.peak = float(self.image[self.radius, self.radius])
         dy, dx = np.gradient(self.image)
@@ -64,17 +63,17 @@ class PointSpreadFunction:
         self._image_spline = spline_filter(self.image, order=3)
         self._correlation_spline = spline_filter(correlation, order=3)
 
-    def at(self, y: float, x: float, shape: tuple[int, int]) -> tuple[tuple[slice, slice], Image]:
+    def at(self, y: float, x: float, shape: tuple[int, int]) -> tuple[tuple[slice, slice], Floats]:
         """Return where in a frame a point at (y, x) is seen, and its image there."""
         return _sampled(self._image_spline, self.radius, y, x, shape)
 
     def correlation_at(
         self, y: float, x: float, shape: tuple[int, int]
-    ) -> tuple[tuple[slice, slice], Image]:
+    ) -> tuple[tuple[slice, slice], Floats]:
         """Return what a matched filter makes of a point at (y, x): its autocorrelation."""
         return _sampled(self._correlation_spline, 2 * self.radius, y, x, shape)
 
-    def correlation_between(self, dy: npt.ArrayLike, dx: npt.ArrayLike) -> Image:
+    def correlation_between(self, dy: npt.ArrayLike, dx: npt.ArrayLike) -> Floats:
         """Return the autocorrelation at offsets (px); 0 beyond its range."""
         middle = 2 * self.radius
         places = np.stack(np.broadcast_arrays(dy, dx)).astype(np.float64) + middle
@@ -112,7 +111,7 @@ def read_psf(path: str | Path) -> PointSpreadFunction:
 
 
 def radial_psf(
-    image: Image, weights: Image, *, knot_px: float = 1.0, taper_px: float = 2.0
+    image: Floats, weights: Floats, *, knot_px: float = 1.0, taper_px: float = 2.0
 ) -> PointSpreadFunction:
     """Fit a smooth, round point-spread function to a noisy image of it.
 
@@ -143,13 +142,13 @@ def radial_psf(
 
 
 def stacked_image(
-    images: Sequence[Image],
-    weights: Image,
+    images: Sequence[Floats],
+    weights: Floats,
     places: Sequence[tuple[float, float]],
     amplitudes: Sequence[float],
     precisions: Sequence[float],
     radius: int,
-) -> tuple[Image, Image]:
+) -> tuple[Floats, Floats]:
     """Average images of points at sub-pixel places, each of its own amplitude and precision.
 
     Parameters
@@ -187,8 +186,8 @@ def stacked_image(
 
 
 def _sampled(
-    spline: Image, radius: int, y: float, x: float, shape: tuple[int, int]
-) -> tuple[tuple[slice, slice], Image]:
+    spline: Floats, radius: int, y: float, x: float, shape: tuple[int, int]
+) -> tuple[tuple[slice, slice], Floats]:
     rows, columns = (
         slice(max(int(np.ceil(p - radius)), 0), max(min(int(np.floor(p + radius)) + 1, n), 0))
         for p, n in zip((y, x), shape, strict=True)

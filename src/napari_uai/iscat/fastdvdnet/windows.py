@@ -8,9 +8,8 @@ import numpy.typing as npt
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.fastdvdnet.settings import NetworkSettings
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.typing import Ints
 from napari_uai.videos.frames import Frames, frames_per_chunk
-
-Index = npt.NDArray[np.int64]
 
 SAMPLED_FRAMES = 64
 """From how many frames the noise of a video is estimated."""
@@ -37,7 +36,7 @@ def check_length(n_frames: int, settings: NetworkSettings) -> None:
         )
 
 
-def window_index(targets: Index, n_frames: int, settings: NetworkSettings) -> Index:
+def window_index(targets: Ints, n_frames: int, settings: NetworkSettings) -> Ints:
     """Return the frames of windows.
 
     A frame that is before the beginning or after the end is replaced by the one on the other side
@@ -77,7 +76,7 @@ def window_index(targets: Index, n_frames: int, settings: NetworkSettings) -> In
     return np.stack(columns, axis=1)
 
 
-def read_frames(frames: Frames, index: Index) -> npt.NDArray[np.float32]:
+def read_frames(frames: Frames, index: Ints) -> npt.NDArray[np.float32]:
     """Read frames in ascending order, run by run.
 
     Parameters

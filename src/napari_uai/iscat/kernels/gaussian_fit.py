@@ -8,13 +8,13 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from napari_uai.typing import Floats, Ints
+
 _NOT_CONVERGED, _CENTRE, _WIDTH, _EDGE, _NOT_FINITE, _FLAT, _DEGENERATE = range(1, 8)
 MIN_SIDE = 4
 MIN_SIGMA = 0.3
 MAX_ITERATIONS = 100
 LEGACY_ITERATIONS = 1000
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.compiled import reordering_kernel
+from napari_uai.typing import Floats
 
-Array: TypeAlias = npt.NDArray[np.float64]
 
-
-def row_products(left: Array, right: Array) -> Array:
+def row_products(left: Floats, right: Floats) -> Floats:
     """Multiply each row of one matrix with each row of another: ``left @ right.T``.
 
     For few long rows. There numpy's ``@`` holds the GIL (it asks how many entries the result has,
@@ -36,7 +32,7 @@ def row_products(left: Array, right: Array) -> Array:
     return out
 
 
-def weighted_sums(weights: Array, images: Array) -> Array:
+def weighted_sums(weights: Floats, images: Floats) -> Floats:
     """Add up images with different weights: ``weights @ images``; for few images.
 
     Parameters
@@ -57,7 +53,7 @@ def weighted_sums(weights: Array, images: Array) -> Array:
 
 
 @reordering_kernel
-def _row_products(left: Array, right: Array, out: Array) -> None:
+def _row_products(left: Floats, right: Floats, out: Floats) -> None:
     for j in range(len(right)):
         other = right[j]
         for i in range(len(left)):
@@ -68,7 +64,7 @@ def _row_products(left: Array, right: Array, out: Array) -> None:
 
 
 @reordering_kernel
-def _weighted_sums(weights: Array, images: Array, out: Array) -> None:
+def _weighted_sums(weights: Floats, images: Floats, out: Floats) -> None:
     for t in range(len(weights)):
         total = out[t]
         for i in range(len(images)):

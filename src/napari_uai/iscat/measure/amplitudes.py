@@ -15,10 +15,8 @@ from napari_uai.iscat.parameters import BatchSize, SigmaPx
 from napari_uai.iscat.tables import check_inside, require_columns
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
+from napari_uai.typing import Floats, Ints
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 REACH = 3.5
 NOISE_FRAMES = 64

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from annotated_types import Ge, Gt, Unit
 from scipy.signal import find_peaks, peak_prominences, savgol_filter
@@ -14,14 +13,13 @@ from napari_uai.errors import BadValueError
 from napari_uai.iscat.parameters import BatchSize
 from napari_uai.iscat.tables import require_columns
 from napari_uai.stages import stage
+from napari_uai.typing import Floats
 
 CONTRAST_COLUMNS = ("peak_contrast", "intersection_contrast", "prominence_contrast")
 """Columns that :func:`measure_contrasts` adds."""
 
 SMOOTHING = 0.05
 """Window of the Savitzky-Golay filter as a share of the trace's length."""
-
-_Floats = npt.NDArray[np.float64]
 
 
 @stage("Measure contrasts", menu="measure")
@@ -124,7 +122,7 @@ def contrast_histogram(
     )
 
 
-def _contrasts(time: _Floats, trace: _Floats, batch_size: int) -> _Floats:
+def _contrasts(time: Floats, trace: Floats, batch_size: int) -> Floats:
     """Peak, intersection and prominence of a trace whose peak is positive, near time 0."""
     found = np.full(3, np.nan)
     found[1] = _intersection(time, trace, batch_size)
@@ -140,7 +138,7 @@ def _contrasts(time: _Floats, trace: _Floats, batch_size: int) -> _Floats:
     return found
 
 
-def _intersection(time: _Floats, trace: _Floats, batch_size: int) -> float:
+def _intersection(time: Floats, trace: Floats, batch_size: int) -> float:
     """Height at which the lines through both flanks meet; NaN if they do not near the peak."""
     lines = []
     for side in (-1, 1):

@@ -10,10 +10,11 @@ import pandas as pd
 from annotated_types import Gt
 
 from napari_uai.errors import BadValueError
-from napari_uai.iscat.kernels.gaussian_fit import Floats, Ints, fit_windows
+from napari_uai.iscat.kernels.gaussian_fit import fit_windows
 from napari_uai.iscat.tables import FIT_COLUMNS, OK, SPOT_COLUMNS, check_spots
 from napari_uai.monitor import SILENT, Monitor, checkpoint
 from napari_uai.stages import stage
+from napari_uai.typing import Floats, Ints
 from napari_uai.videos.frames import Video, frames_of, frames_per_chunk, map_chunks
 
 _STATUS = np.array(

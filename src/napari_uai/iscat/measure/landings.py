@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from annotated_types import Ge, Unit
 from scipy.signal import fftconvolve
@@ -30,13 +29,11 @@ from napari_uai.iscat.tables import (
 )
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
+from napari_uai.typing import Floats
 from napari_uai.videos.frames import Video, frames_of
 
 NEAR = 2 * np.sqrt(2)
 """Distance, in sigma, up to which two events at the same time are one."""
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @stage("Landings from tracks", menu="track")

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -20,42 +20,14 @@ from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import results_folder
 from napari_uai.videos.folders import list_recordings
-from napari_uai.videos.recording import Recording, open_recording
+from napari_uai.videos.raw_shape import UNKNOWN, RawShape
+from napari_uai.videos.recording import read_recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import numpy.typing as npt
-
-    from napari_uai.videos.formats import FrameRange
-
 _LOG = logging.getLogger(__name__)
 _CONNECT_S, _ASK_S = 10, 0.5
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What is said of a headerless file, and which frames of it are wanted.
-
-    Parameters are those of :func:`napari_uai.videos.open_video`.
-    """
-
-    height: int | None = None
-    width: int | None = None
-    dtype: npt.DTypeLike | None = None
-    offset: int | None = None
-    frames: FrameRange | None = None
-
-    def open(self, source: str | Path) -> Recording:
-        """Open a recording; errors are those of :func:`napari_uai.videos.open_video`."""
-        return open_recording(
-            source,
-            height=self.height,
-            width=self.width,
-            dtype=self.dtype,
-            offset=self.offset,
-            frames=self.frames,
-        )
 
 
 @dataclass(frozen=True)
@@ -92,7 +64,7 @@ class _Task:
     folder: Path
     recipe: str
     recipe_name: str
-    layout: Layout = field(default_factory=Layout)
+    shape: RawShape = UNKNOWN
 
 
 def analyse_recording(
@@ -100,7 +72,7 @@ def analyse_recording(
     folder: str | Path,
     recipe: Recipe | str | Path = "matched",
     *,
-    layout: Layout | None = None,
+    shape: RawShape = UNKNOWN,
     scheduler: str | None = None,
     monitor: Monitor = SILENT,
 ) -> Outcome:
@@ -114,8 +86,8 @@ def analyse_recording(
         Where the results go.
     recipe
         A recipe, the name of one or the path of a TOML file.
-    layout
-        Shape and type of a headerless file, and the range of frames.
+    shape
+        Shape and type of a headerless file, and the frames to take.
     scheduler
         Address of a dask.distributed scheduler whose workers see the same files; None: here.
     monitor
@@ -128,7 +100,7 @@ def analyse_recording(
         left in the folder then.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    task = _task(Path(source), Path(folder), recipe, layout)
+    task = _task(Path(source), Path(folder), recipe, shape)
     if scheduler is None:
         return _analyse(task, monitor)
     outcome = next(iter(_on_cluster([task], scheduler, monitor)))
@@ -142,7 +114,7 @@ def analyse_folder(
     folder: str | Path,
     recipe: Recipe | str | Path = "matched",
     *,
-    layout: Layout | None = None,
+    shape: RawShape = UNKNOWN,
     scheduler: str | None = None,
     monitor: Monitor = SILENT,
 ) -> list[Outcome]:
@@ -157,7 +129,7 @@ def analyse_folder(
         The folder; folders below are searched too.
     folder
         Where the results go.
-    recipe, layout, scheduler, monitor
+    recipe, shape, scheduler, monitor
         As for :func:`analyse_recording`.
 
     Returns
@@ -180,7 +152,7 @@ def analyse_folder(
             f"{source} holds no recordings; give a folder with .bin, .raw, .tif ..."
         )
     folders = [folder / name for name in _folder_names(paths, source)]
-    tasks = [_task(p, f, recipe, layout) for p, f in zip(paths, folders, strict=True)]
+    tasks = [_task(p, f, recipe, shape) for p, f in zip(paths, folders, strict=True)]
     with results_folder(folder, replaces=()) as partial:
         if scheduler is None:
             outcomes = list(_one_by_one(tasks, monitor))
@@ -209,7 +181,7 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
 
     recipe = parse_recipe(task.recipe, name=task.recipe_name)
     with results_folder(task.folder, replaces=FILES) as partial:
-        recording = task.layout.open(task.source)
+        recording = read_recording(task.source, task.shape)
         with _named(task.source):
             result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
         write_files(result, partial, monitor=monitor.part(0.9, 1.0))
@@ -334,8 +306,8 @@ def _wait(futures: Sequence[Any], monitor: Monitor) -> None:
         time.sleep(0.1)
 
 
-def _task(source: Path, folder: Path, recipe: Recipe, layout: Layout | None) -> _Task:
-    return _Task(source, folder, recipe.to_toml(), recipe.name, layout or Layout())
+def _task(source: Path, folder: Path, recipe: Recipe, shape: RawShape) -> _Task:
+    return _Task(source, folder, recipe.to_toml(), recipe.name, shape)
 
 
 def _absolute(task: _Task) -> _Task:
@@ -344,7 +316,7 @@ def _absolute(task: _Task) -> _Task:
         Path(os.path.abspath(task.folder)),  # noqa: PTH100
         task.recipe,
         task.recipe_name,
-        task.layout,
+        task.shape,
     )
 
 

@@ -15,14 +15,14 @@ from napari_uai.iscat.fastdvdnet.loading import torch_module
 from napari_uai.iscat.fastdvdnet.settings import Device, NetworkSettings, TrainingSettings
 from napari_uai.iscat.fastdvdnet.stages import background_weights
 from napari_uai.iscat.fastdvdnet.training_files import best_epoch, writable_target
-from napari_uai.iscat.recipes.batch import Layout
 from napari_uai.iscat.recipes.recipe import PREDICTION, RECORDING, Recipe, Step, load_recipe
 from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import toml_value
 from napari_uai.videos.frames import compute_video, frames_of
 from napari_uai.videos.offset import Offset
-from napari_uai.videos.recording import Recording
+from napari_uai.videos.raw_shape import UNKNOWN, RawShape
+from napari_uai.videos.recording import Recording, read_recording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ def train_on_recording(
     *,
     recipe: Recipe | str | Path = PREDICTION,
     settings: Iterable[str] = (),
-    layout: Layout | None = None,
+    shape: RawShape = UNKNOWN,
     start_from: str | Path | None = None,
     device: Device = "auto",
     on_epoch: Told | None = None,
@@ -105,8 +105,8 @@ def train_on_recording(
     settings
         Parameters that differ, as ``training.epochs=5``, ``network.channels=8`` or
         ``dra.batch_size=500``.
-    layout
-        Shape and type of a headerless file, and the range of frames.
+    shape
+        Shape and type of a headerless file, and the frames to take.
     start_from
         Weights to begin with: a path, or ``packaged``; the network then has their shape.
     device
@@ -131,7 +131,7 @@ def train_on_recording(
         start_from=start_from,
         device=device,
     )
-    recording = source if isinstance(source, Recording) else (layout or Layout()).open(source)
+    recording = source if isinstance(source, Recording) else read_recording(source, shape)
     video = rolling_average(recording, chosen, monitor=monitor.part(0, READING, "reading"))
     return plan.carry_out(video, on_epoch=on_epoch, monitor=monitor.part(READING, 1))
 

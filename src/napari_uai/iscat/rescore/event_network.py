@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,7 @@ from safetensors.numpy import save as save_arrays
 from napari_uai.errors import WeightsError
 from napari_uai.iscat.rescore.event_patches import COURSES, FIGURES, IMAGES, REACH, SIDE, EventViews
 from napari_uai.monitor import checkpoint
-
-Array32: TypeAlias = npt.NDArray[np.float32]
+from napari_uai.typing import Floats32
 
 FORMAT = "napari-uai step rescoring 1"
 """First entry of a description; changes when a reader has to know."""
@@ -65,7 +64,7 @@ class EventNetwork:
         Of the file; empty if it was not read from one.
     """
 
-    arrays: Mapping[str, Array32]
+    arrays: Mapping[str, Floats32]
     trained: Mapping[str, Any]
     sha256: str = ""
 
@@ -80,7 +79,7 @@ class EventNetwork:
             )
         return np.concatenate(parts).astype(np.float64) if parts else np.zeros(0)
 
-    def _evidence(self, images: Array32, courses: Array32, figures: Array32) -> Array32:
+    def _evidence(self, images: Floats32, courses: Floats32, figures: Floats32) -> Floats32:
         w = self.arrays
         # Strong events would drown the details: linear for weak signals, logarithmic for strong.
         seen = np.arcsinh(images / 2)
@@ -129,7 +128,7 @@ def shapes(channels: int = CHANNELS) -> dict[str, tuple[int, ...]]:
 
 
 def save_event_network(
-    arrays: Mapping[str, Array32], path: str | Path, *, trained: Mapping[str, Any]
+    arrays: Mapping[str, Floats32], path: str | Path, *, trained: Mapping[str, Any]
 ) -> Path:
     """Write weights as ``NAME.safetensors`` and what is to be known of them as ``NAME.json``.
 
@@ -218,8 +217,8 @@ def _read(path: Path) -> bytes:
 
 
 def _convolved(
-    images: Array32, w: Mapping[str, Array32], name: str, stride: int, pad: tuple[int, int]
-) -> Array32:
+    images: Floats32, w: Mapping[str, Floats32], name: str, stride: int, pad: tuple[int, int]
+) -> Floats32:
     """Convolve (n, inputs, rows, columns); a single row is not thinned out."""
     kernel, bias = w[f"{name}.weight"], w[f"{name}.bias"]
     padded = np.pad(images, ((0, 0), (0, 0), *((p, p) for p in pad)))
@@ -229,9 +228,9 @@ def _convolved(
     return np.moveaxis(out + bias, -1, 1)
 
 
-def _linear(values: Array32, w: Mapping[str, Array32], name: str) -> Array32:
+def _linear(values: Floats32, w: Mapping[str, Floats32], name: str) -> Floats32:
     return np.asarray(values @ w[f"{name}.weight"].T + w[f"{name}.bias"])
 
 
-def _relu(values: Array32) -> Array32:
+def _relu(values: Floats32) -> Floats32:
     return np.maximum(values, 0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,10 +28,9 @@ from napari_uai.iscat.detect.steps.false_alarms import weak_decay
 from napari_uai.iscat.detect.steps.parts import Part, recording_parts
 from napari_uai.iscat.detect.steps.pursuit import Step
 from napari_uai.monitor import SILENT, Monitor, checkpoint
+from napari_uai.typing import Floats, Floats32
 from napari_uai.videos.frames import Frames
 
-Array: TypeAlias = npt.NDArray[np.float64]
-Views32: TypeAlias = npt.NDArray[np.float32]
 HALF = 7
 
 UNIT_SIGMA = 1.7
@@ -101,9 +99,9 @@ class EventViews:
         (n, 24): see ``FIGURES``.
     """
 
-    images: Views32
-    courses: Views32
-    figures: Views32
+    images: Floats32
+    courses: Floats32
+    figures: Floats32
 
     def __len__(self) -> int:
         return len(self.figures)
@@ -179,22 +177,22 @@ class _Window:
         Which of them were taken out of ``rest``.
     """
 
-    rest: Array
-    root_weights: Array
+    rest: Floats
+    root_weights: Floats
     psf: PointSpreadFunction
     spacing: float
-    templates: Array
+    templates: Floats
     first: npt.NDArray[np.int64]
-    y: Array
-    x: Array
-    contrast: Array
+    y: Floats
+    x: Floats
+    contrast: Floats
     shown: npt.NDArray[np.bool_]
 
     @classmethod
     def of(
         cls,
         part: Part,
-        binned: Array,
+        binned: Floats,
         events: pd.DataFrame,
         psf: PointSpreadFunction,
         sigma_px: float,
@@ -220,7 +218,7 @@ class _Window:
         spacing = sigma_px / UNIT_SIGMA
         return cls(rest, root, psf, spacing, _templates(psf, spacing), first, y, x, contrast, shown)
 
-    def view(self, i: int) -> tuple[Array, Array]:
+    def view(self, i: int) -> tuple[Floats, Floats]:
         """Return images and courses of event i."""
         shape = self.rest.shape[1:]
         along_rows, rows = _resampling(self.y[i], shape[0], self.spacing)
@@ -243,13 +241,13 @@ class _Window:
 
 def _measured(
     background: MovingBackground,
-    relative: Array,
+    relative: Floats,
     psf: PointSpreadFunction,
     first: npt.NDArray[np.int64],
-    y: Array,
-    x: Array,
-    contrast: Array,
-    statistic: Array,
+    y: Floats,
+    x: Floats,
+    contrast: Floats,
+    statistic: Floats,
     sure: npt.NDArray[np.bool_],
 ) -> PointSpreadFunction:
     _, gain = matched_filter(relative[:1], background.weights, psf)
@@ -268,7 +266,7 @@ def _measured(
     return measured_psf(psf, steps, residual, background.weights, gain)
 
 
-def _resampling(centre: float, n: int, spacing: float) -> tuple[Array, slice]:
+def _resampling(centre: float, n: int, spacing: float) -> tuple[Floats, slice]:
     """Matrix that takes samples about a place by cubic convolution, and the pixels it needs.
 
     Keys 1981, doi:10.1109/TASSP.1981.1163711; 0 outside the field.
@@ -283,7 +281,7 @@ def _resampling(centre: float, n: int, spacing: float) -> tuple[Array, slice]:
     return matrix[:, pixels], pixels
 
 
-def _templates(psf: PointSpreadFunction, spacing: float) -> Array:
+def _templates(psf: PointSpreadFunction, spacing: float) -> Floats:
     """Return images of unit norm: a point, its move along rows and columns, its growth, a ring."""
     offsets = np.arange(-HALF, HALF + 1) * spacing + psf.radius
     grid = np.stack(np.meshgrid(offsets, offsets, indexing="ij")).reshape(2, -1)
@@ -294,16 +292,16 @@ def _templates(psf: PointSpreadFunction, spacing: float) -> Array:
     distance = np.hypot(steps[:, None], steps[None])
     ring = ((distance > RING[0]) & (distance <= RING[1])).astype(float)
     point, rows, columns = (np.asarray(i / np.linalg.norm(i)) for i in (point, rows, columns))
-    out: list[Array] = [point, rows, columns]
+    out: list[Floats] = [point, rows, columns]
     for image in (growth, ring):
-        rest: Array = image
+        rest: Floats = image
         for other in out:
             rest = rest - other * float(np.sum(rest * other))
         out.append(np.asarray(rest / max(float(np.linalg.norm(rest)), 1e-12)))
     return np.stack(out)
 
 
-def _windows(cube: Array, first: int) -> Array:
+def _windows(cube: Floats, first: int) -> Floats:
     images = []
     for near, far in pairwise(WINDOWS):
         before = cube[max(first - far, 0) : max(first - near, 0)]
@@ -312,7 +310,7 @@ def _windows(cube: Array, first: int) -> Array:
     return np.stack(images)
 
 
-def _courses(cube: Array, first: int, templates: Array) -> Array:
+def _courses(cube: Floats, first: int, templates: Floats) -> Floats:
     courses = np.zeros((COURSES, 2 * REACH))
     low, high = max(first - REACH, 0), min(first + REACH, len(cube))
     there = slice(low - first + REACH, high - first + REACH)
@@ -324,11 +322,11 @@ def _courses(cube: Array, first: int, templates: Array) -> Array:
 
 def _figures(
     events: pd.DataFrame,
-    courses: Views32,
+    courses: Floats32,
     shape: tuple[int, int, int],
     batch_size: int,
     sigma_px: float,
-) -> Views32:
+) -> Floats32:
     n = len(events)
     score, frame, y, x, contrast = (
         events[name].to_numpy(float) for name in ("score", "frame", "y", "x", "contrast")
@@ -368,7 +366,7 @@ def _figures(
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _changes(courses: Views32) -> tuple[Array, Array, Array, Array]:
+def _changes(courses: Floats32) -> tuple[Floats, Floats, Floats, Floats]:
     """Log of the standard deviation of the courses: amplitude, place, size, ring."""
     of = np.asarray(courses, np.float64)
     spread = of[:, 0].std(axis=1), of[:, 1:3].std(axis=(1, 2)), of[:, 3].std(1), of[:, 4].std(1)
@@ -376,7 +374,7 @@ def _changes(courses: Views32) -> tuple[Array, Array, Array, Array]:
     return change, place, size, around
 
 
-def _company(score: Array, batch: Array, y: Array, x: Array) -> list[Array]:
+def _company(score: Floats, batch: Floats, y: Floats, x: Floats) -> list[Floats]:
     """Log of one more than the number of other events about each, and the strongest here."""
     counts = np.zeros((7, len(score)))
     for i in range(len(score)):

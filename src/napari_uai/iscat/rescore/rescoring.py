@@ -7,10 +7,7 @@ neither: they make steps that look wrong only in detail (they move, they do not 
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, logit
 
@@ -22,9 +19,8 @@ from napari_uai.iscat.rescore.event_network import PACKAGED, load_event_network
 from napari_uai.iscat.rescore.event_patches import event_views
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
+from napari_uai.typing import Floats
 from napari_uai.videos.frames import Video, frames_of
-
-Array: TypeAlias = npt.NDArray[np.float64]
 
 EVIDENCE_AT_ZERO = 6.0
 """So that an event that speaks as much for a landing as against it has a score of 3.5."""
@@ -108,12 +104,12 @@ def rescore_steps(
     return scored.iloc[np.lexsort((*keys, -evidence))].reset_index(drop=True)
 
 
-def score_of(evidence: Array) -> Array:
+def score_of(evidence: Floats) -> Floats:
     """Return evidence as a score: half its square is the evidence above that of a score of 0."""
     return np.asarray(np.sqrt(2 * np.maximum(evidence + EVIDENCE_AT_ZERO, 0)))
 
 
-def false_by_evidence(evidence: Array) -> Array:
+def false_by_evidence(evidence: Floats) -> Floats:
     """Return how many of the events with at least as much evidence are expected to be false.
 
     The share of true events is the recording's own: it is found by expectation maximisation from

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from annotated_types import Ge, Gt, Le, Unit
 
 from napari_uai.simulate.settings import check_limits
+from napari_uai.typing import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,9 +148,7 @@ def simulate_fluorescence(
     return SimulatedFluorescence(np.minimum(video, 65535).astype(np.uint16), truth, settings)
 
 
-def to_second(
-    places: npt.NDArray[np.float64], settings: FluorescenceSettings
-) -> npt.NDArray[np.float64]:
+def to_second(places: Floats, settings: FluorescenceSettings) -> Floats:
     """Return where places of the iSCAT recording, (n, 2) px, lie in the second one."""
     angle = np.deg2rad(settings.rotation_deg)
     cosine, sine = np.cos(angle), np.sin(angle)

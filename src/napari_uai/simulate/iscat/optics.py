@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.fft import fft2, ifft2, next_fast_len
 from scipy.special import j1
 
-Array = npt.NDArray[Any]
+from napari_uai.typing import AnyArray
 
 MARGIN_SIGMAS = 12.0
 """Padding of the periodic grid: what leaves one edge must not come in at the opposite one."""
 
 
-def point_spread_function(distance_px: Array, *, sigma_px: float, ringing: float) -> Array:
+def point_spread_function(distance_px: AnyArray, *, sigma_px: float, ringing: float) -> AnyArray:
     """Contrast of a particle against the distance from its centre, 1 at the centre.
 
     Interferometric scattering sees the scattered *amplitude*, which for a clear circular pupil in
@@ -43,13 +41,13 @@ def point_spread_function(distance_px: Array, *, sigma_px: float, ringing: float
     if ringing == 0:
         return gaussian
     v = np.maximum(2 * scaled, 1e-6)
-    airy: Array = 2 * j1(v) / v
+    airy: AnyArray = 2 * j1(v) / v
     return (1 - ringing) * gaussian + ringing * airy
 
 
 def particle_image(
     shape: tuple[int, int], y: float, x: float, *, sigma_px: float, ringing: float
-) -> Array:
+) -> AnyArray:
     """Image of one particle of contrast 1 at (y, x), drawn by the formula; (rows, columns)."""
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     distance = np.hypot(rows - y, columns - x)
@@ -81,19 +79,19 @@ class Grid:
         rows, columns = (int(next_fast_len(n + pad)) for n in shape)
         return cls(shape, (rows, columns))
 
-    def wave_numbers(self) -> tuple[Array, Array]:
+    def wave_numbers(self) -> tuple[AnyArray, AnyArray]:
         """Radians per px along rows (n, 1) and columns (1, m)."""
         ky, kx = (2 * np.pi * np.fft.fftfreq(n) for n in self.size)
         return ky[:, None], kx[None, :]
 
-    def image(self, spectrum: Array, shift: tuple[float, float]) -> Array:
+    def image(self, spectrum: AnyArray, shift: tuple[float, float]) -> AnyArray:
         """Complex image (rows, columns) of a spectrum, displaced by (dy, dx) px."""
         ky, kx = self.wave_numbers()
         ramp = np.exp(-1j * ky * shift[0]) * np.exp(-1j * kx * shift[1])
         whole = ifft2(spectrum * ramp)
         return np.asarray(whole)[: self.shape[0], : self.shape[1]]
 
-    def particle_spectrum(self, *, sigma_px: float, ringing: float) -> Array:
+    def particle_spectrum(self, *, sigma_px: float, ringing: float) -> AnyArray:
         """Spectrum of one particle of contrast 1 at (0, 0)."""
         rows, columns = (np.minimum(np.arange(n), n - np.arange(n)) for n in self.size)
         distance = np.hypot(rows[:, None], columns[None, :])
@@ -101,17 +99,17 @@ class Grid:
             fft2(point_spread_function(distance, sigma_px=sigma_px, ringing=ringing)).real
         )
 
-    def point_ramps(self, y: Array, x: Array) -> tuple[Array, Array]:
+    def point_ramps(self, y: AnyArray, x: AnyArray) -> tuple[AnyArray, AnyArray]:
         """Phase ramps of n points at (y, x) px along rows (rows, n) and columns (columns, n)."""
         ky, kx = self.wave_numbers()
         return np.exp(-1j * ky * y), np.exp(-1j * kx.T * x)
 
-    def points_spectrum(self, y: Array, x: Array, weight: Array) -> Array:
+    def points_spectrum(self, y: AnyArray, x: AnyArray, weight: AnyArray) -> AnyArray:
         """Spectrum of n points at (y, x) px with the given weights."""
         along_rows, along_columns = self.point_ramps(y, x)
         return np.asarray((along_rows * weight) @ along_columns.T)
 
-    def speckle_spectrum(self, rng: np.random.Generator, sigma_px: float) -> Array:
+    def speckle_spectrum(self, rng: np.random.Generator, sigma_px: float) -> AnyArray:
         """Spectrum of a fully developed speckle field of unit mean intensity.
 
         Independent complex Gaussian amplitudes wherever the pupil lets light through

@@ -17,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,7 @@ from napari_uai.simulate.iscat.optics import Grid, particle_image, reference_fie
 from napari_uai.simulate.iscat.status_line import status_lines
 from napari_uai.simulate.settings import RecordingSettings
 from napari_uai.simulate.trails.paths import ranged_paths, smooth_basis, smooth_paths, stage_path
+from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "chunk_frames",
     "simulate_recording",
 ]
-Array: TypeAlias = npt.NDArray[Any]
 
 BLOCK = 50
 """Frames between two knots at which the background is computed; linear in between.
@@ -76,7 +75,7 @@ class SimulatedRecording:
     video: npt.NDArray[np.uint16]
     truth: pd.DataFrame
     settings: RecordingSettings
-    drift_px: Array
+    drift_px: AnyArray
 
 
 def simulate_recording(
@@ -154,7 +153,7 @@ class SimulatedFrames(Frames):
             out[first - start : last - start] = made[first - block * BLOCK : last - block * BLOCK]
         return out
 
-    def background(self, frame: float) -> Array:
+    def background(self, frame: float) -> AnyArray:
         """Return the expected relative intensity (rows, columns) without particles, mean near 1."""
         knot = frame / BLOCK
         low = min(int(knot), len(self.shift) - 2)
@@ -270,7 +269,7 @@ class SimulatedFrames(Frames):
         self._ramps = self.grid.point_ramps(self._y, self._x)
         self.truth = self._truth_table(np.flatnonzero(leaves))
 
-    def _truth_table(self, leaving: Array) -> pd.DataFrame:
+    def _truth_table(self, leaving: AnyArray) -> pd.DataFrame:
         n = len(self._lands)
         who = np.concatenate([np.arange(n), leaving])
         frame = np.concatenate([self._lands, self._leaves[leaving]])
@@ -283,7 +282,7 @@ class SimulatedFrames(Frames):
         table = pd.DataFrame(dict(zip(_COLUMNS, columns, strict=True)))
         return table.sort_values(["raw_frame", "y"], ignore_index=True)
 
-    def _stage_at(self, frame: Array) -> Array:
+    def _stage_at(self, frame: AnyArray) -> AnyArray:
         knots = np.arange(len(self.shift)) * BLOCK
         return np.stack([np.interp(frame, knots, self.shift[:, i]) for i in range(2)], axis=1)
 
@@ -296,7 +295,7 @@ class SimulatedFrames(Frames):
 
     # what is made for each block ----------------------------------------------------------------
 
-    def _background_at(self, shift: Array, phase: float, membrane: Array) -> Array:
+    def _background_at(self, shift: AnyArray, phase: float, membrane: AnyArray) -> AnyArray:
         reference, speckle = self._amplitudes
         field = self.grid.image(self._speckle, (shift[0], shift[1]))
         local = phase + self._membrane_rows @ membrane @ self._membrane_columns.T
@@ -325,7 +324,7 @@ class SimulatedFrames(Frames):
         counts = self._digitised(electrons)
         return counts if s.status_line == "none" else self._with_status_line(counts, times)
 
-    def _low_rank(self, block: int, times: Array) -> tuple[Array, Array]:
+    def _low_rank(self, block: int, times: AnyArray) -> tuple[AnyArray, AnyArray]:
         """Weights (n, k) and images (k, pixels) whose product is the expected electrons."""
         s = self.settings
         presence = self._presence(times)
@@ -355,20 +354,20 @@ class SimulatedFrames(Frames):
         stacked = np.stack([(scale * image).ravel() for image in images])
         return weights.astype(np.float32), stacked.astype(np.float32)
 
-    def _settled_spectrum(self, contrast: Array) -> Array:
+    def _settled_spectrum(self, contrast: AnyArray) -> AnyArray:
         """Spectrum of the particles that neither come nor go meanwhile."""
         there = np.flatnonzero(contrast)
         along_rows, along_columns = (ramp[:, there] for ramp in self._ramps)
         return np.asarray((along_rows * contrast[there]) @ along_columns.T)
 
-    def _presence(self, times: Array) -> Array:
+    def _presence(self, times: AnyArray) -> AnyArray:
         """How much of each particle is there, 0 to 1; (times, particles)."""
         ramp = self.settings.arrival_frames
         arrived = np.clip((times[:, None] - self._lands + 1) / ramp, 0, 1)
         left = np.clip((times[:, None] - self._leaves + 1) / ramp, 0, 1)
         return np.asarray(arrived - left)
 
-    def _shot_noise(self, electrons: Array, rng: np.random.Generator) -> None:
+    def _shot_noise(self, electrons: AnyArray, rng: np.random.Generator) -> None:
         s = self.settings
         if s.electrons < GAUSSIAN_ELECTRONS:
             electrons[:] = rng.poisson(electrons)
@@ -379,20 +378,20 @@ class SimulatedFrames(Frames):
         noise *= np.sqrt(electrons + np.float32(s.read_noise**2))
         electrons += noise
 
-    def _bad_pixels(self, electrons: Array, times: Array, rng: np.random.Generator) -> None:
+    def _bad_pixels(self, electrons: AnyArray, times: AnyArray, rng: np.random.Generator) -> None:
         for i, (y, x) in enumerate(self.hot_pixels):
             level = np.searchsorted(self._hot_jumps[i], times) % 2
             noise = self._hot_noise[i] * rng.standard_normal(len(times))
             electrons[:, y, x] += self._hot_offset[i] + self._hot_jump[i] * level + noise
 
-    def _digitised(self, electrons: Array) -> npt.NDArray[np.uint16]:
+    def _digitised(self, electrons: AnyArray) -> npt.NDArray[np.uint16]:
         s = self.settings
         electrons *= np.float32(1 / s.electrons_per_count)
         electrons += np.float32(s.dark_counts + 0.5)
         return np.clip(electrons, 0, 65535, out=electrons).astype(np.uint16)
 
     def _with_status_line(
-        self, counts: npt.NDArray[np.uint16], times: Array
+        self, counts: npt.NDArray[np.uint16], times: AnyArray
     ) -> npt.NDArray[np.uint16]:
         s = self.settings
         in_row = s.status_line == "last row"

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_uai.typing import AnyArray, Ints
+
 PREAMBLE = 0x55AA00FF
 """Bytes FF 00 AA 55, lowest first."""
 
@@ -17,8 +19,8 @@ SERIAL_NUMBER = 4711
 
 
 def status_lines(
-    image_count: npt.NDArray[np.int64],
-    image_mean: npt.NDArray[Any],
+    image_count: Ints,
+    image_mean: AnyArray,
     *,
     length: int,
     frame_rate_hz: float,

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_uai.errors import NapariUaiError
+from napari_uai.videos.raw_shape import RawShape
 from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.latest_request import Newest
 from napari_uai.widgets.kit.plots import wrong_style
@@ -79,40 +80,40 @@ class RawRecordingWidget(QWidget):
         """Take a file; suggest shapes that fit it."""
         self.path.setText(str(path))
 
-    def layout_of_file(self) -> dict[str, Any]:
-        """Return what stands in the form, as :func:`napari_uai.videos.open_video` takes it."""
-        return {
-            "height": self.height_px.value(),
-            "width": self.width_px.value(),
-            "dtype": self.pixel_type.currentData(),
-            "offset": self.offset.value(),
-        }
+    def shape_of_file(self) -> RawShape:
+        """Return the shape in the form."""
+        return RawShape(
+            self.height_px.value(),
+            self.width_px.value(),
+            self.pixel_type.currentData(),
+            self.offset.value(),
+        )
 
     def open(self) -> None:
         """Add the recording to the viewer."""
         from napari.utils.notifications import show_error
 
-        from napari_uai.widgets.iscat.readers import raw_layers, remember_layout
+        from napari_uai.widgets.iscat.readers import raw_layers, remember_shape
 
-        path, layout = Path(self.path.text()), self.layout_of_file()
+        path, shape = Path(self.path.text()), self.shape_of_file()
         try:
-            layers = raw_layers(path, **layout)
+            layers = raw_layers(path, shape)
         except (NapariUaiError, OSError) as error:
             self._say(str(error), wrong=True)
             show_error(str(error))
             return
-        remember_layout(layout)
+        remember_shape(shape)
         for data, attributes, _ in layers:
             self.viewer.add_image(data, **attributes)
         self._say(f"Opened {path.name}")
         if self.remember.isChecked():
-            self._write_sidecar(path, layout)
+            self._write_sidecar(path, shape)
 
-    def _write_sidecar(self, path: Path, layout: dict[str, Any]) -> None:
+    def _write_sidecar(self, path: Path, shape: RawShape) -> None:
         from napari.utils.notifications import show_warning
 
         try:
-            _write_sidecar(path, layout)
+            _write_sidecar(path, shape)
         except (NapariUaiError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
             show_warning(
@@ -125,8 +126,8 @@ class RawRecordingWidget(QWidget):
         if not self.path.text():
             self._say("Choose a recording.")
             return
-        path, layout = Path(self.path.text()), self.layout_of_file()
-        self.looking.ask(partial(_look_at, path, layout))
+        path, shape = Path(self.path.text()), self.shape_of_file()
+        self.looking.ask(partial(_look_at, path, shape))
 
     def _show_frame(self, seen: tuple[np.ndarray, Any]) -> None:
         frame, info = seen
@@ -143,7 +144,7 @@ class RawRecordingWidget(QWidget):
         self._show_suggestions([], "looking at the pixels…")
         self._typed = False
         self.guessing.forget()
-        self.guessing.ask(partial(_likely_layouts, path))
+        self.guessing.ask(partial(_likely_shapes, path))
         self._later.start()
 
     def _show_suggestions(
@@ -252,30 +253,30 @@ def _picture(frame: Any) -> QPixmap:
     )
 
 
-def _look_at(path: Path, layout: dict[str, Any], _monitor: Monitor) -> tuple[np.ndarray, Any]:
+def _look_at(path: Path, shape: RawShape, _monitor: Monitor) -> tuple[np.ndarray, Any]:
     """Return the first frame and what is known of the file."""
     from napari_uai.videos.formats import open_frames
 
-    frames, info = open_frames(path, **layout)
+    frames, info = open_frames(path, shape)
     return frames.read(0, 1)[0], info
 
 
-def _likely_layouts(path: Path, _monitor: Monitor) -> list[tuple[int, int, int, str, int]]:
+def _likely_shapes(path: Path, _monitor: Monitor) -> list[tuple[int, int, int, str, int]]:
     """Return what a file's sidecar or name says, else shapes that its pixels speak for."""
     from napari_uai.videos.raw_guess import plausible_shapes
 
     if not path.is_file() or not path.stat().st_size:
         return []
-    return _said_layout(path) or [(*shape, 0) for shape in plausible_shapes(path)]
+    return _stated_shape(path) or [(*shape, 0) for shape in plausible_shapes(path)]
 
 
-def _said_layout(path: Path) -> list[tuple[int, int, int, str, int]]:
+def _stated_shape(path: Path) -> list[tuple[int, int, int, str, int]]:
     """Return frames, rows, columns, type and header that a recording's sidecar or name gives."""
     from napari_uai.videos.raw import raw_layout, read_sidecar
-    from napari_uai.widgets.iscat.readers import lacks_layout
+    from napari_uai.widgets.iscat.readers import lacks_shape
 
     try:
-        if lacks_layout(path):
+        if lacks_shape(path):
             return []
         layout = raw_layout(path, sidecar=read_sidecar(path))
     except (NapariUaiError, OSError):
@@ -283,9 +284,9 @@ def _said_layout(path: Path) -> list[tuple[int, int, int, str, int]]:
     return [(*layout.shape, layout.dtype.str, layout.offset)]
 
 
-def _write_sidecar(path: Path, layout: dict[str, Any]) -> None:
+def _write_sidecar(path: Path, shape: RawShape) -> None:
     from napari_uai.videos.raw import read_sidecar, sidecar_paths
 
     sidecar = sidecar_paths(path)[0]
     known = {key: value for key, value in read_sidecar(path).items() if key != "dtype"}
-    sidecar.write_text(json.dumps({**known, **layout}, indent=1) + "\n", "utf-8")
+    sidecar.write_text(json.dumps({**known, **shape.facts}, indent=1) + "\n", "utf-8")

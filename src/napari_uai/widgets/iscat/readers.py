@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_uai.videos.raw_shape import RawShape
     from napari_uai.widgets.kit.layers import LayerTuple, Place
 
 RAW_WIDGET = "Open raw recording"
@@ -42,87 +43,85 @@ def table_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
     return _read_tables if _are_files(path) and all(map(_has_our_header, paths)) else None
 
 
-def raw_layers(path: str | Path, **layout: Any) -> list[LayerTuple]:
+def raw_layers(path: str | Path, shape: RawShape | None = None) -> list[LayerTuple]:
     """Open a recording as a layer; nothing but a few frames is read.
 
     Parameters
     ----------
     path
         The recording.
-    **layout
-        ``height``, ``width``, ``dtype``, ``offset``, where no sidecar or name tells them.
+    shape
+        Its shape, where no sidecar or name gives it.
 
     Raises
     ------
     VideoFormatError
-        If the layout is unknown or does not fit; the message lists shapes that would.
+        If the shape is unknown or does not fit; the message lists shapes that would.
     """
-    from napari_uai.videos.recording import open_recording
+    from napari_uai.videos.raw_shape import UNKNOWN
+    from napari_uai.videos.recording import read_recording
     from napari_uai.widgets.kit.layers import recording_layer
 
-    return [recording_layer(open_recording(path, **layout))]
+    return [recording_layer(read_recording(path, shape or UNKNOWN))]
 
 
 def _read_raw(path: str | list[str]) -> list[Any]:
     """Read recordings; ask in a dock widget for what no sidecar, name or last recording tells."""
     layers: list[Any] = []
     for one in path if isinstance(path, list) else [path]:
-        if not lacks_layout(Path(one)):
+        if not lacks_shape(Path(one)):
             layers += raw_layers(one)
             continue
-        last = layout_like_last(Path(one))
+        last = shape_like_last(Path(one))
         if last:
-            layers += raw_layers(one, **last)
-            _tell_layout(one, last)
-        elif not _ask_for_layout(one):
+            layers += raw_layers(one, last)
+            _show_shape(one, last)
+        elif not _ask_for_shape(one):
             layers += raw_layers(one)  # says what is missing
     return layers or [(None,)]  # handled, without a layer so far
 
 
-def layout_like_last(path: Path) -> dict[str, Any]:
-    """Return the layout of the recording that was opened last, if this one is like it.
+def shape_like_last(path: Path) -> RawShape | None:
+    """Return the shape of the recording that was opened last, if this one is like it.
 
     Returns
     -------
-    dict
-        ``height``, ``width``, ``dtype``, ``offset``; empty if the user wants to be asked, nothing
-        was opened yet, the shape does not fill the file, or the pixels speak for another one.
+    RawShape or None
+        None if the user wants to be asked, nothing was opened yet, the shape does not fill the
+        file, or the pixels speak for another one.
     """
     from napari_uai.errors import BadValueError
-    from napari_uai.videos.info import pixel_type
     from napari_uai.videos.raw_guess import plausible_shapes
+    from napari_uai.videos.raw_shape import RawShape
     from napari_uai.widgets.kit.preferences import preferences
 
     wishes = preferences("recordings")
     try:
         height, width, dtype, offset = wishes.last_shape.split()
-        layout = {"height": int(height), "width": int(width), "dtype": dtype, "offset": int(offset)}
-        frame_bytes = layout["height"] * layout["width"] * pixel_type(dtype).itemsize
+        last = RawShape(int(height), int(width), dtype, int(offset))
     except (ValueError, BadValueError):  # never set, or a slip of the user's
-        return {}
-    size = path.stat().st_size - layout["offset"]
-    if wishes.ask_again or frame_bytes <= 0 or size <= 0 or size % frame_bytes:
-        return {}
-    shapes = plausible_shapes(path, dtype=dtype, offset=layout["offset"], n_best=_LIKELY)
-    fits = any(shape[1:3] == (layout["height"], layout["width"]) for shape in shapes)
-    return layout if fits else {}
+        return None
+    size = path.stat().st_size - (last.offset or 0)
+    if wishes.ask_again or size <= 0 or size % (last.frame_bytes or 1):
+        return None
+    likely = plausible_shapes(path, RawShape(dtype=dtype, offset=last.offset), n_best=_LIKELY)
+    return last if any(shape[1:3] == (last.height, last.width) for shape in likely) else None
 
 
-def remember_layout(layout: dict[str, Any]) -> None:
-    """Keep a layout for the next recording that tells none."""
+def remember_shape(shape: RawShape) -> None:
+    """Keep a shape for the next recording that has none."""
     from napari_uai.widgets.kit.preferences import preferences
 
-    told = " ".join(str(layout[key]) for key in ("height", "width", "dtype", "offset"))
-    preferences("recordings").last_shape = told
+    preferences("recordings").last_shape = " ".join(map(str, shape.facts.values()))
 
 
-def _tell_layout(path: str, layout: dict[str, Any]) -> None:
+def _show_shape(path: str, shape: RawShape) -> None:
     from napari.utils.notifications import show_info
 
+    facts = shape.facts
     show_info(
-        f"{Path(path).name} opened like the last recording: {layout['height']} x "
-        f"{layout['width']} px of {layout['dtype']}. If that is wrong: File > IO Utilities > "
-        f"{RAW_WIDGET}"
+        f"{Path(path).name} opened like the last recording: {facts['height']} x {facts['width']} "
+        f"px of {facts['dtype']}. If that is wrong: File > IO Utilities > {RAW_WIDGET}"
     )
 
 
@@ -171,7 +170,7 @@ def _is_tiff_video(path: Path) -> bool:
         return False
 
 
-def lacks_layout(path: Path) -> bool:
+def lacks_shape(path: Path) -> bool:
     """Tell whether shape or type are simply not written anywhere."""
     from napari_uai.videos.raw import read_sidecar, shape_in_name
 
@@ -179,7 +178,7 @@ def lacks_layout(path: Path) -> bool:
     return path.stat().st_size > 0 and not {"height", "width", "dtype"} <= known.keys()
 
 
-def _ask_for_layout(path: str) -> bool:
+def _ask_for_shape(path: str) -> bool:
     import napari
 
     viewer = napari.current_viewer()

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.compiled import kernel
+from napari_uai.typing import Floats32, Ints32
 
 TREES_PER_LOOKUP = 128
 """Trees that share one ranking: its tables grow with the square of their number."""
@@ -24,8 +25,6 @@ for _i in range(64):
     BIT[int(DE_BRUIJN) * 2**_i % 2**64 >> 58] = _i
 
 
-Floats: TypeAlias = npt.NDArray[np.float32]
-Ints: TypeAlias = npt.NDArray[np.int32]
 _Ranks: TypeAlias = npt.NDArray[np.uint16]
 Words: TypeAlias = npt.NDArray[np.uint64]
 
@@ -44,8 +43,8 @@ class Cuts(NamedTuple):
         to be looked up in the tree.
     """
 
-    edges: Floats
-    first_edge: Ints
+    edges: Floats32
+    first_edge: Ints32
     local: _Ranks
 
 
@@ -64,8 +63,8 @@ class Cells(NamedTuple):
     """
 
     cuts: Cuts
-    cells: Floats
-    first_cell: Ints
+    cells: Floats32
+    first_cell: Ints32
 
 
 class Sets(NamedTuple):
@@ -84,14 +83,14 @@ class Sets(NamedTuple):
 
     cuts: Cuts
     leaves: Words
-    depth: Floats
+    depth: Floats32
 
 
 def build_lookup(
-    feature: Ints,
-    threshold: Floats,
-    right: Ints,
-    node_depth: Floats,
+    feature: Ints32,
+    threshold: Floats32,
+    right: Ints32,
+    node_depth: Floats32,
     *,
     n_features: int,
     samples_per_tree: int,
@@ -126,13 +125,13 @@ def build_lookup(
     return Sets(cuts, leaves, depth)
 
 
-def _starts(sizes: npt.NDArray[Any]) -> Ints:
+def _starts(sizes: npt.NDArray[Any]) -> Ints32:
     """Return where each of consecutive parts begins, and where the last one ends."""
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
 
 
 @kernel
-def _count_cuts(feature: Ints, counts: Ints) -> None:
+def _count_cuts(feature: Ints32, counts: Ints32) -> None:
     for tree in range(feature.shape[0]):
         for f in feature[tree]:
             if f >= 0:
@@ -141,10 +140,10 @@ def _count_cuts(feature: Ints, counts: Ints) -> None:
 
 @kernel
 def _rank_cuts(
-    feature: Ints,
-    threshold: Floats,
+    feature: Ints32,
+    threshold: Floats32,
     cuts: Cuts,
-    rank: Ints,
+    rank: Ints32,
 ) -> None:
     """Sort the cuts of each feature; number them within their trees; tabulate the numbers."""
     n_trees, n_nodes = feature.shape
@@ -178,7 +177,7 @@ def _rank_cuts(
 
 
 @kernel
-def _sorted_order(values: Floats) -> Ints:
+def _sorted_order(values: Floats32) -> Ints32:
     """Order of rising values: a radix sort of their bits, of which all but the sign rise."""
     n = values.size
     bits = values.view(np.uint32)
@@ -206,7 +205,7 @@ def _sorted_order(values: Floats) -> Ints:
 
 
 @kernel
-def _boxes(feature: Ints, right: Ints, rank: Ints, counts: Ints) -> Ints:
+def _boxes(feature: Ints32, right: Ints32, rank: Ints32, counts: Ints32) -> Ints32:
     """First and last local rank that reach a node, (trees, nodes, features, 2)."""
     n_trees, n_nodes = feature.shape
     n_features = counts.shape[1]
@@ -227,12 +226,12 @@ def _boxes(feature: Ints, right: Ints, rank: Ints, counts: Ints) -> Ints:
 
 @kernel
 def _fill_cells(
-    feature: Ints,
-    boxes: Ints,
-    depth: Floats,
-    columns: Ints,
-    first_cell: Ints,
-    cells: Floats,
+    feature: Ints32,
+    boxes: Ints32,
+    depth: Floats32,
+    columns: Ints32,
+    first_cell: Ints32,
+    cells: Floats32,
 ) -> None:
     """Write the depth of each leaf into the cells of its box."""
     n_trees, n_nodes = feature.shape
@@ -249,12 +248,12 @@ def _fill_cells(
 
 @kernel
 def _fill_sets(
-    feature: Ints,
-    boxes: Ints,
-    depth: Floats,
-    first_set: Ints,
+    feature: Ints32,
+    boxes: Ints32,
+    depth: Floats32,
+    first_set: Ints32,
     leaves: Words,
-    leaf_depth: Floats,
+    leaf_depth: Floats32,
 ) -> None:
     """Put each leaf into the sets of the ranks of its box; the deepest, most visited ones first."""
     for tree in range(feature.shape[0]):
@@ -270,7 +269,7 @@ def _fill_sets(
 
 
 @kernel
-def rank_planes(planes: Floats, cuts: Cuts, ranks: npt.NDArray[np.uint32]) -> None:
+def rank_planes(planes: Floats32, cuts: Cuts, ranks: npt.NDArray[np.uint32]) -> None:
     """Count the cuts below each value, and before its feature; NaN is of no meaning.
 
     A binary search of many values at a time, step by step: it has no branches that depend on them.
@@ -295,7 +294,7 @@ def rank_planes(planes: Floats, cuts: Cuts, ranks: npt.NDArray[np.uint32]) -> No
 
 
 @kernel
-def add_from_cells(ranks: npt.NDArray[np.uint32], lookup: Cells, total: Floats) -> None:
+def add_from_cells(ranks: npt.NDArray[np.uint32], lookup: Cells, total: Floats32) -> None:
     """Add to each point the depths of its leaves."""
     n_features, n = ranks.shape
     for tree in range(lookup.cuts.local.shape[0]):
@@ -310,7 +309,7 @@ def add_from_cells(ranks: npt.NDArray[np.uint32], lookup: Cells, total: Floats) 
 
 
 @kernel
-def add_from_sets(ranks: npt.NDArray[np.uint32], lookup: Sets, total: Floats) -> None:
+def add_from_sets(ranks: npt.NDArray[np.uint32], lookup: Sets, total: Floats32) -> None:
     """Add to each point the depths of its leaves, two words of the sets at a time."""
     n_features, n = ranks.shape
     n_trees, n_sets, words = lookup.leaves.shape
@@ -333,7 +332,7 @@ def add_from_sets(ranks: npt.NDArray[np.uint32], lookup: Sets, total: Floats) ->
 
 
 @kernel
-def _add_depths(even: Words, odd: Words, depth: Floats, sums: Floats) -> None:
+def _add_depths(even: Words, odd: Words, depth: Floats32, sums: Floats32) -> None:
     """Add the depth of the leaf that is left in one of two words, if there is one."""
     for p in range(sums.size):
         word = even[p] or odd[p]

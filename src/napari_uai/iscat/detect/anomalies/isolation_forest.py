@@ -27,8 +27,6 @@ from napari_uai.errors import BadValueError
 from napari_uai.iscat.detect.anomalies.forest_lookup import (
     TREES_PER_LOOKUP,
     Cells,
-    Floats,
-    Ints,
     Sets,
     Words,
     add_from_cells,
@@ -36,6 +34,7 @@ from napari_uai.iscat.detect.anomalies.forest_lookup import (
     build_lookup,
     rank_planes,
 )
+from napari_uai.typing import Floats32, Ints32
 
 NTrees: TypeAlias = Annotated[int, Ge(1), Le(10_000), Unit("trees")]
 """Trees of a forest."""
@@ -73,10 +72,10 @@ class Forest:
 
     n_features: int
     samples_per_tree: int
-    feature: Ints
-    threshold: Floats
-    right: Ints
-    depth: Floats
+    feature: Ints32
+    threshold: Floats32
+    right: Ints32
+    depth: Floats32
 
     @property
     def n_trees(self) -> int:
@@ -195,7 +194,7 @@ def forest_scores(forest: Forest, features: npt.ArrayLike) -> npt.NDArray[np.flo
         else:
             add_from_sets(ranks, lookup, total)
     scale = -1 / (forest.n_trees * float(_mean_depth(float(forest.samples_per_tree))))
-    scores: Floats = np.exp2(np.float32(scale) * total)
+    scores: Floats32 = np.exp2(np.float32(scale) * total)
     scores[~np.isfinite(planes).all(axis=0)] = np.nan
     return scores.reshape(np.shape(features)[1:])
 
@@ -221,7 +220,7 @@ def feature_planes(features: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(planes.reshape(len(planes), -1))
 
 
-def _empty_trees(n_trees: int, size: int) -> tuple[Ints, Floats, Ints, Floats]:
+def _empty_trees(n_trees: int, size: int) -> tuple[Ints32, Floats32, Ints32, Floats32]:
     shape = (n_trees, 2 * size - 1)
     feature = np.full(shape, -1, np.int32)
     return (
@@ -261,13 +260,13 @@ def _below(n: int, state: Words) -> int:
 
 @kernel
 def _grow_forest(
-    planes: Floats,
+    planes: Floats32,
     size: int,
     seed: np.uint64,
-    feature: Ints,
-    threshold: Floats,
-    right: Ints,
-    depth: Floats,
+    feature: Ints32,
+    threshold: Floats32,
+    right: Ints32,
+    depth: Floats32,
 ) -> None:
     n_features, n = planes.shape
     state = np.empty(1, np.uint64)
@@ -287,13 +286,13 @@ def _grow_forest(
 
 @kernel
 def _grow_tree(
-    points: Floats,
+    points: Floats32,
     limit: int,
     state: Words,
-    feature: Ints,
-    threshold: Floats,
-    right: Ints,
-    depth: Floats,
+    feature: Ints32,
+    threshold: Floats32,
+    right: Ints32,
+    depth: Floats32,
 ) -> None:
     """Cut the points; nodes are numbered depth first, those below a threshold before the others."""
     n_features, size = points.shape
@@ -338,7 +337,7 @@ def _grow_tree(
 
 
 @kernel
-def _split(points: Floats, chosen: int, cut: np.float32, start: int, stop: int) -> int:
+def _split(points: Floats32, chosen: int, cut: np.float32, start: int, stop: int) -> int:
     """Move points up to the cut before the others; return where the others begin."""
     i, j = start, stop - 1
     while i <= j:

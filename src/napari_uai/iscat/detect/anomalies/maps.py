@@ -29,6 +29,7 @@ from napari_uai.iscat.detect.anomalies.isolation_forest import (
 from napari_uai.monitor import checkpoint
 from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
+from napari_uai.typing import Floats32
 from napari_uai.videos.combined import equal_frames
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
@@ -45,7 +46,6 @@ SVM_PIXELS = 3000
 """A support vector machine takes time that grows with their square."""
 
 THRESHOLD_FRAMES = 100
-_Floats: TypeAlias = npt.NDArray[np.float32]
 
 
 @stage("Anomaly scores", menu="filter")
@@ -217,7 +217,7 @@ class Settings(NamedTuple):
 class Model(Protocol):
     """Scores (features, pixels), all of them finite."""
 
-    def __call__(self, planes: _Floats) -> _Floats:
+    def __call__(self, planes: Floats32) -> Floats32:
         """Return one score per pixel."""
 
 
@@ -234,7 +234,7 @@ class FeatureStack:
         """Names of the sources, and which frames."""
         return str(tokenize([source.name for source in self.sources], self.offsets))
 
-    def read(self, start: int, stop: int) -> _Floats:
+    def read(self, start: int, stop: int) -> Floats32:
         """Return (features, frames, rows, columns)."""
         features = len(self.sources) * len(self.offsets)
         out = np.empty((features, stop - start, *self.shape[1:]), np.float32)
@@ -261,7 +261,7 @@ class AnomalyFrames(Frames):
         """Name of the features, and all settings."""
         return f"anomaly-scores-{tokenize(self.stack.name, tuple(self.settings))}"
 
-    def read(self, start: int, stop: int) -> _Floats:
+    def read(self, start: int, stop: int) -> Floats32:
         """Score the pixels frame by frame."""
         out = np.full((max(stop - start, 0), *self.shape[1:]), np.nan, np.float32)
         if not out.size:
@@ -278,7 +278,7 @@ class AnomalyFrames(Frames):
             place[usable] = self._fresh(chosen) if model is None else model(chosen)
         return out
 
-    def _fresh(self, planes: _Floats) -> _Floats:
+    def _fresh(self, planes: Floats32) -> Floats32:
         """Score the pixels of one frame among themselves; all alike, none stands out."""
         if planes.shape[1] < 2 or (planes == planes[:, :1]).all():
             return np.full(planes.shape[1], 0.5, np.float32)
@@ -359,10 +359,10 @@ def score_threshold(scores: Frames, threshold: float, unit: ThresholdUnit) -> fl
 class _Scaling(NamedTuple):
     """Brings each feature to mean 0 and standard deviation 1 over the sample."""
 
-    mean: _Floats
-    deviation: _Floats
+    mean: Floats32
+    deviation: Floats32
 
-    def __call__(self, planes: _Floats) -> _Floats:
+    def __call__(self, planes: Floats32) -> Floats32:
         scaled = (planes - self.mean[:, np.newaxis]) / self.deviation[:, np.newaxis]
         return np.ascontiguousarray(scaled, np.float32)
 
@@ -370,14 +370,14 @@ class _Scaling(NamedTuple):
 class _ForestModel(NamedTuple):
     forest: Forest
 
-    def __call__(self, planes: _Floats) -> _Floats:
+    def __call__(self, planes: Floats32) -> Floats32:
         return forest_scores(self.forest, planes)
 
 
 class _SvmModel(NamedTuple):
     machine: Any
 
-    def __call__(self, planes: _Floats) -> _Floats:
+    def __call__(self, planes: Floats32) -> Floats32:
         return np.asarray(-self.machine.decision_function(planes.T), np.float32)
 
 
@@ -409,7 +409,7 @@ def _learn(stack: FeatureStack, settings: Settings) -> tuple[_Scaling, Model | N
     return scaling, _ForestModel(forest)
 
 
-def _sample(stack: FeatureStack, settings: Settings) -> _Floats:
+def _sample(stack: FeatureStack, settings: Settings) -> Floats32:
     """Return (features, pixels) of the sampled frames, a random part of each if there are many."""
     frames = _sample_of(stack.shape[0], settings.sample_frames)
     rng = np.random.default_rng(settings.seed)
@@ -433,7 +433,7 @@ def _sample_of(n_frames: int, wanted: int) -> list[int]:
     return [int(frame) for frame in np.unique(chosen)]
 
 
-def _read_clipped(source: Frames, start: int, stop: int, out: _Floats) -> None:
+def _read_clipped(source: Frames, start: int, stop: int, out: Floats32) -> None:
     """Read frames, the first and last of the video in place of those beyond."""
     n, size = len(source), stop - start
     first, last = min(max(start, 0), n), min(max(stop, 0), n)
@@ -472,7 +472,7 @@ def _one_class_svm() -> Any:
 
 
 @kernel
-def _peaks(frame: _Floats) -> _Floats:
+def _peaks(frame: Floats32) -> Floats32:
     """Values of the local maxima; of touching equal ones the first in reading order."""
     height, width = frame.shape
     found = np.empty(frame.size, np.float32)

@@ -20,13 +20,11 @@ from napari_uai.iscat.tables import check_spots
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
+from napari_uai.typing import Floats, Floats32, Ints
 from napari_uai.videos.combined import equal_frames
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 
 Localizer: TypeAlias = Literal["radial_symmetry", "extremum", "difference_of_gaussians"]
-_Floats = npt.NDArray[np.float64]
-_Ints = npt.NDArray[np.int64]
-_Singles = npt.NDArray[np.float32]
 
 
 @stage("Spots from a mask", menu="measure")
@@ -174,7 +172,7 @@ def locate_spots(
             response = response_frames(block, sigma_px=float(sigma))
             locate_in(block, response, rows[widths == sigma], begin)
 
-    def locate_in(block: _Singles, seen: _Singles, rows: _Ints, begin: int) -> None:
+    def locate_in(block: Floats32, seen: Floats32, rows: Ints, begin: int) -> None:
         moved, found = spots[rows], located[rows]
         _locate(block, seen, frame[rows] - begin, float(scale), _METHODS[method], moved, found)
         spots[rows], located[rows] = moved, found
@@ -200,7 +198,7 @@ def _groups_of_block(
     every: int,
     start: int,
     stop: int,
-) -> _Floats:
+) -> Floats:
     """Spots of a block of frames: rows of frame, y, x, largest score, area."""
     first = -(-start // every) * every
     parts = [(start, stop)] if every == 1 else [(t, t + 1) for t in range(first, stop, every)]
@@ -229,7 +227,7 @@ def _groups_of_block(
 
 
 @kernel
-def _groups(mask: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], min_area: int) -> _Floats:
+def _groups(mask: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], min_area: int) -> Floats:
     """Find the groups of pixels that touch: y, x, largest score, area, sum of weights.
 
     A weight is how far a score exceeds the lowest of the frame.
@@ -271,7 +269,7 @@ def _groups(mask: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], min_ar
 
 
 @kernel
-def _strongest_groups(groups: _Floats, distance: float) -> _Floats:
+def _strongest_groups(groups: Floats, distance: float) -> Floats:
     """Keep groups from strong to weak unless one that is kept is near."""
     kept = np.empty_like(groups)
     n = 0
@@ -291,10 +289,10 @@ def _strongest_groups(groups: _Floats, distance: float) -> _Floats:
 def _locate(
     block: npt.NDArray[np.float32],
     seen: npt.NDArray[np.float32],
-    frame: _Ints,
+    frame: Ints,
     scale: float,
     method: int,
-    spots: _Floats,
+    spots: Floats,
     located: npt.NDArray[np.bool_],
 ) -> None:
     """Move each spot (y, x, sigma, intensity) to the place that its window shows."""
@@ -321,7 +319,7 @@ def _locate(
 
 
 @kernel
-def _extreme(window: _Floats, between_pixels: bool) -> tuple[float, float]:
+def _extreme(window: Floats, between_pixels: bool) -> tuple[float, float]:
     """Return the pixel farthest from the median, or from 0 and then refined between pixels."""
     if not np.isfinite(window.sum()):
         return np.nan, np.nan

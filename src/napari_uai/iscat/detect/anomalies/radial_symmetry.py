@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
+from napari_uai.typing import Floats
 
 MIN_SIDE = 4
-_Floats = npt.NDArray[np.float64]
 
 
 def radial_symmetry_centers(windows: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -54,13 +54,13 @@ def radial_symmetry_centers(windows: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 @kernel
-def _centers(stack: _Floats, centers: _Floats) -> None:
+def _centers(stack: Floats, centers: Floats) -> None:
     for i in range(stack.shape[0]):
         centers[i, 0], centers[i, 1] = radial_symmetry_center(stack[i])
 
 
 @kernel
-def radial_symmetry_center(window: _Floats) -> tuple[float, float]:
+def radial_symmetry_center(window: Floats) -> tuple[float, float]:
     """Return row and column of the centre of one window, NaN if there is none."""
     height, width = window.shape
     gy, gx, weight = _gradients(window)
@@ -97,7 +97,7 @@ def radial_symmetry_center(window: _Floats) -> tuple[float, float]:
 
 
 @kernel
-def _gradients(window: _Floats) -> Any:
+def _gradients(window: Floats) -> Any:
     """Gradients between the pixels along rows and columns, smoothed 3 x 3, and squared sizes."""
     height, width = window.shape[0] - 1, window.shape[1] - 1
     raw = np.empty((2, height, width))

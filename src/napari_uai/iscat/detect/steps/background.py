@@ -19,8 +19,9 @@ from napari_uai.iscat.detect.point_spread_function import (
     read_psf,
     stacked_image,
 )
-from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH, Array
+from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH
 from napari_uai.iscat.detect.steps.pursuit import Step
+from napari_uai.typing import Floats
 
 PSF_FROM = 8.0
 PSF_EVENTS = 4
@@ -34,7 +35,7 @@ STILL = "the frames do not change: no recording, or read in a wrong shape or typ
 
 
 def measured_psf(
-    psf: PointSpreadFunction, steps: list[Step], residual: Array, weights: Array, gain: Array
+    psf: PointSpreadFunction, steps: list[Step], residual: Floats, weights: Floats, gain: Floats
 ) -> PointSpreadFunction:
     """Measure the point-spread function on the strong events, if there are enough.
 
@@ -77,7 +78,7 @@ def starting_psf(choice: str, sigma_px: float) -> PointSpreadFunction:
     return gaussian_psf(sigma_px) if choice in ("fitted", "gaussian") else read_psf(choice)
 
 
-def prepared(images: Array, order: int) -> tuple[MovingBackground, Array]:
+def prepared(images: Floats, order: int) -> tuple[MovingBackground, Floats]:
     """Relative frames, and what is to be known of their background."""
     if not np.isfinite(images).all():
         bad_bins = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2)))
@@ -101,7 +102,7 @@ def prepared(images: Array, order: int) -> tuple[MovingBackground, Array]:
     return MovingBackground(gradient_images(mean, order), np.where(bad, 0, mean / scale)), relative
 
 
-def _without_outlier_bins(images: Array) -> Array:
+def _without_outlier_bins(images: Floats) -> Floats:
     """Interpolate bins that differ from the usual image many times more than others do."""
     usual = np.median(images, axis=0)
     distance = np.median((images - usual) ** 2, axis=(1, 2))
@@ -118,8 +119,8 @@ def _without_outlier_bins(images: Array) -> Array:
 
 
 def matched_filter(
-    relative: Array, weights: Array, psf: PointSpreadFunction
-) -> tuple[Array, Array]:
+    relative: Floats, weights: Floats, psf: PointSpreadFunction
+) -> tuple[Floats, Floats]:
     """Filter to unit noise; also return the response to a point of unit norm at each pixel."""
     flipped = psf.image[::-1, ::-1]
     signal = oaconvolve(relative * weights, flipped[None], mode="same", axes=(1, 2))

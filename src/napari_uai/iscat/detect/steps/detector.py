@@ -39,12 +39,13 @@ from napari_uai.iscat.detect.steps.background import (
 )
 from napari_uai.iscat.detect.steps.false_alarms import expected_false, favour_common_sign
 from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
-from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH, Array, counted_once, recording_parts
+from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH, counted_once, recording_parts
 from napari_uai.iscat.detect.steps.pursuit import Pursuit, Step
 from napari_uai.iscat.parameters import BatchSize, Polarity, SigmaPx
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
+from napari_uai.typing import Floats
 from napari_uai.videos.frames import Video, frames_of
 
 TilePx: TypeAlias = Annotated[int, Ge(32), Unit("px")]
@@ -223,7 +224,7 @@ class _Finder:
     fit_psf: bool
     drift_order: int
 
-    def find(self, images: Array, monitor: Monitor = SILENT) -> pd.DataFrame:
+    def find(self, images: Floats, monitor: Monitor = SILENT) -> pd.DataFrame:
         """Return events with bin, y, x, contrast, score and errors, in the part's coordinates."""
         background, relative = prepared(images, self.drift_order)
         psf, model = self.psf, np.zeros_like(relative)
@@ -262,12 +263,12 @@ class _Finder:
     def _weigh(
         self,
         steps: list[Step],
-        filtered: Array,
-        temporal: Array,
+        filtered: Floats,
+        temporal: Floats,
         white: float,
         psf: PointSpreadFunction,
         monitor: Monitor,
-    ) -> Array:
+    ) -> Floats:
         """Score each event against slow change at its place."""
         if not steps:
             return np.empty(0)
@@ -290,7 +291,7 @@ class _Finder:
         return scores
 
 
-def _field(statistics: StepStatistics, filtered: Array) -> npt.NDArray[np.float32]:
+def _field(statistics: StepStatistics, filtered: Floats) -> npt.NDArray[np.float32]:
     n_bins, height, width = filtered.shape
     flat = filtered.reshape(n_bins, -1).astype(np.float32)
     field = flat.T @ statistics.weights.T.astype(np.float32)
@@ -298,8 +299,8 @@ def _field(statistics: StepStatistics, filtered: Array) -> npt.NDArray[np.float3
 
 
 def _model(
-    steps: list[Step], psf: PointSpreadFunction, gain: Array, shape: tuple[int, ...]
-) -> Array:
+    steps: list[Step], psf: PointSpreadFunction, gain: Floats, shape: tuple[int, ...]
+) -> Floats:
     """Return what the events look like in the relative frames."""
     model = np.zeros(shape)
     for step in steps:
@@ -311,7 +312,7 @@ def _model(
 
 def _heights_on(
     steps: list[Step], places: npt.NDArray[np.int64], psf: PointSpreadFunction
-) -> Array:
+) -> Floats:
     """Height of each event in the filtered video at other places, (events, places)."""
     at = np.array([(s.y, s.x) for s in steps]).reshape(-1, 2)
     heights = np.array([s.height for s in steps])
@@ -320,8 +321,8 @@ def _heights_on(
 
 
 def _without_far_events(
-    steps: list[Step], filtered: Array, psf: PointSpreadFunction, near: float
-) -> Array:
+    steps: list[Step], filtered: Floats, psf: PointSpreadFunction, near: float
+) -> Floats:
     """Time course at each event, with those events taken out that are not at the same place."""
     places = np.array([s.pixel for s in steps])
     at = np.array([(s.y, s.x) for s in steps])
@@ -333,7 +334,7 @@ def _without_far_events(
     return np.asarray(series)
 
 
-def _scores(steps: list[Step], series: Array, noise: SlowNoise) -> Array:
+def _scores(steps: list[Step], series: Floats, noise: SlowNoise) -> Floats:
     """Root of the evidence for each event, other steps at its place being taken out in turn."""
     series = series.copy()
     n_steps = len(series) - 1
@@ -355,7 +356,7 @@ def _scores(steps: list[Step], series: Array, noise: SlowNoise) -> Array:
     return np.minimum(scores, [abs(s.statistic) for s in steps])
 
 
-def _table(steps: list[Step], scores: Array, pursuit: Pursuit, gain: Array) -> pd.DataFrame:
+def _table(steps: list[Step], scores: Floats, pursuit: Pursuit, gain: Floats) -> pd.DataFrame:
     psf = pursuit.psf
     rows = []
     for step, score in zip(steps, scores, strict=True):

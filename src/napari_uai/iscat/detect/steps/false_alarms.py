@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.iscat.parameters import Polarity
-
-Array: TypeAlias = npt.NDArray[np.float64]
+from napari_uai.typing import Floats
 
 WEAK = (3.3, 4.2)
 """Scores between which nearly all events are noise, and noise has been pursued completely."""
@@ -27,7 +23,7 @@ DECAY_EVENTS = 20.0
 STRONG = 6.0
 
 
-def expected_false(scores: Array) -> Array:
+def expected_false(scores: Floats) -> Floats:
     """Return how many events at least as strong as each noise alone would have given.
 
     The excess of a noise event's squared score over the lower end of ``WEAK`` is exponential. Its
@@ -53,14 +49,14 @@ def expected_false(scores: Array) -> Array:
     return np.asarray(max(total, 1.0) * np.exp(-decay * (energy - low)))
 
 
-def weak_decay(scores: Array) -> float:
+def weak_decay(scores: Floats) -> float:
     """Return how fast the recording's weak events thin out, as a multiple of exp(-score^2 / 2)."""
     low, high = (u**2 / 2 for u in WEAK)
     energy = scores**2 / 2
     return _decay(energy[(energy >= low) & (energy < high)] - low, high - low)
 
 
-def favour_common_sign(events: pd.DataFrame, polarity: Polarity) -> Array:
+def favour_common_sign(events: pd.DataFrame, polarity: Polarity) -> Floats:
     """Return scores in which the sign of the contrast is weighed.
 
     With ``auto`` the share p of each sign among the strong events (and one more of each) is a prior
@@ -92,7 +88,7 @@ def favour_common_sign(events: pd.DataFrame, polarity: Polarity) -> Array:
     return np.asarray(np.sqrt(np.maximum(score**2 + 2 * np.log(2 * share), 0)))
 
 
-def _decay(excess: Array, width: float) -> float:
+def _decay(excess: Floats, width: float) -> float:
     """Most likely decay of exponential values below ``width``, with a prior of DECAY_EVENTS."""
     decays = np.linspace(0.2, 1.5, 131)
     n, total = len(excess), float(excess.sum())

@@ -9,15 +9,12 @@ told from slow change too, and :class:`SlowNoise` says how likely that is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logsumexp
 
 from napari_uai.monitor import SILENT, Monitor, checkpoint
-
-Array: TypeAlias = npt.NDArray[np.float64]
+from napari_uai.typing import Floats
 
 SLOW_TIMES = (1 / 12, 1 / 6, 1 / 3)
 """Correlation times of slow change, in units of the segment's length."""
@@ -26,13 +23,13 @@ SLOW_VARIANCES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Variances of slow change, in units of the white noise of one bin."""
 
 
-def step_functions(n_bins: int) -> Array:
+def step_functions(n_bins: int) -> Floats:
     """Return all steps: row k is 0 up to bin k and 1 from bin k + 1 on; (n_bins - 1, n_bins)."""
     bins = np.arange(n_bins)
     return (bins[None] > bins[:-1, None]).astype(np.float64)
 
 
-def temporal_covariance(series: Array, white: float, n_independent: float) -> Array:
+def temporal_covariance(series: Floats, white: float, n_independent: float) -> Floats:
     """Estimate the temporal covariance of a background from many places that share it.
 
     Of the sample covariance only what stands above the noise edge of random matrices is kept
@@ -79,14 +76,14 @@ class StepStatistics:
         Of the covariance restricted to time courses of zero mean, up to a constant.
     """
 
-    precision: Array
-    weights: Array
-    covariance: Array
-    response: Array
+    precision: Floats
+    weights: Floats
+    covariance: Floats
+    response: Floats
     log_determinant: float
 
     @classmethod
-    def of(cls, temporal: Array) -> StepStatistics:
+    def of(cls, temporal: Floats) -> StepStatistics:
         """Prepare the test for a temporal covariance (bins, bins)."""
         inverse = np.linalg.inv(temporal)
         ones = inverse.sum(axis=1)
@@ -99,7 +96,7 @@ class StepStatistics:
         log_determinant = float(2 * np.log(root).sum() + np.log(ones.sum()))
         return cls(precision, half / response[:, None], covariance, response, log_determinant)
 
-    def between(self, k: int, fraction: float) -> tuple[Array, float]:
+    def between(self, k: int, fraction: float) -> tuple[Floats, float]:
         """Return how all statistics respond to a step of height 1 inside bin k + 1, and its own g.
 
         Parameters
@@ -130,12 +127,12 @@ class SlowNoise:
     """
 
     models: tuple[StepStatistics, ...]
-    log_prior: Array
+    log_prior: Floats
 
     @classmethod
     def over(
         cls,
-        temporal: Array,
+        temporal: Floats,
         white: float,
         *,
         slow_share: float = 0.02,
@@ -157,7 +154,7 @@ class SlowNoise:
         prior = np.log(np.r_[1 - slow_share, np.full(len(covariances), share)])
         return cls(tuple(models), prior)
 
-    def log_likelihood(self, series: Array) -> Array:
+    def log_likelihood(self, series: Floats) -> Floats:
         """Return the log likelihood of time courses (bins, places) under each model."""
         likelihoods = []
         for model in self.models:
@@ -166,7 +163,9 @@ class SlowNoise:
             likelihoods.append(-0.5 * (model.log_determinant + distance))
         return np.stack(likelihoods)
 
-    def learnt_from(self, series: Array, *, iterations: int = 60, floor: float = 1e-3) -> SlowNoise:
+    def learnt_from(
+        self, series: Floats, *, iterations: int = 60, floor: float = 1e-3
+    ) -> SlowNoise:
         """Learn how common each model is from time courses without landings (EM of a mixture)."""
         likelihood = self.log_likelihood(series)
         prior = np.full(len(self.models), -np.log(len(self.models)))
@@ -177,7 +176,7 @@ class SlowNoise:
             prior = np.log(share / share.sum())
         return SlowNoise(self.models, prior)
 
-    def step_evidence(self, series: Array) -> tuple[Array, Array]:
+    def step_evidence(self, series: Floats) -> tuple[Floats, Floats]:
         """Compare a step with no step, whatever the background does at the place.
 
         Parameters
@@ -193,7 +192,7 @@ class SlowNoise:
             the likeliest model.
         """
         without = self.log_prior[:, None] + self.log_likelihood(series)
-        total: Array | None = None
+        total: Floats | None = None
         best = np.full((len(series) - 1, series.shape[1]), -np.inf)
         height = np.zeros_like(best)
         for model, base in zip(self.models, without, strict=True):

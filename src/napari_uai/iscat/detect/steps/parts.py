@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import KDTree
 
@@ -15,9 +14,9 @@ from napari_uai.errors import TooFewFramesError
 from napari_uai.iscat.correct.binning import BinnedFrames
 from napari_uai.iscat.correct.stage_drift import binned_frames
 from napari_uai.monitor import Monitor
+from napari_uai.typing import Floats
 from napari_uai.videos.frames import Frames
 
-Array: TypeAlias = npt.NDArray[np.float64]
 BINS_PER_BATCH = 20
 SEGMENT_BATCHES = 12
 OVERLAP_BATCHES = 4
@@ -42,13 +41,13 @@ class Part:
     own_rows: tuple[float, float]
     own_columns: tuple[float, float]
 
-    def read_segment(self, monitor: Monitor) -> Array:
+    def read_segment(self, monitor: Monitor) -> Floats:
         """Read the bins of this segment, the whole field."""
         # Only cancelling: the bar counts parts.
         quiet = Monitor(cancelled=monitor.cancelled)
         return binned_frames(self.binned, *self.bins, monitor=quiet)
 
-    def tile_of(self, images: Array) -> Array:
+    def tile_of(self, images: Floats) -> Floats:
         """Cut this tile out of the segment's bins."""
         return images[:, self.rows[0] : self.rows[1], self.columns[0] : self.columns[1]]
 

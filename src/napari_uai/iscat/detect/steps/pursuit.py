@@ -9,7 +9,6 @@ each is found again with all others subtracted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,8 @@ from napari_uai.compiled import kernel
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
 from napari_uai.iscat.detect.steps.models import StepStatistics
 from napari_uai.monitor import checkpoint
+from napari_uai.typing import Floats32
 
-Field: TypeAlias = npt.NDArray[np.float32]
 """Statistic of step k at pixel (r, c): (rows, columns, steps), so that time is contiguous."""
 
 SEARCH_BINS = 4
@@ -83,7 +82,9 @@ class Pursuit:
         The matched filter that made it.
     """
 
-    def __init__(self, field: Field, statistics: StepStatistics, psf: PointSpreadFunction) -> None:
+    def __init__(
+        self, field: Floats32, statistics: StepStatistics, psf: PointSpreadFunction
+    ) -> None:
         self.field = field
         self.statistics = statistics
         self.psf = psf
@@ -193,7 +194,7 @@ def _is_part(weak: Step, strong: Step) -> bool:
 
 @kernel
 def _add_footprint(
-    field: Field,
+    field: Floats32,
     strongest: npt.NDArray[np.float32],
     row: int,
     column: int,

@@ -1,0 +1,156 @@
+"""Shape of a headerless recording: what the caller says about it, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.errors import BadValueError
+
+AxisOrder: TypeAlias = Literal["height-width", "width-height"]
+"""How the arguments ``height`` and ``width`` map to the frames of a headerless file.
+
+``height-width``: a frame is ``height`` rows of ``width`` pixels. ``width-height``: a frame is
+``width`` rows of ``height`` pixels, as PiSCAT reads it; the video is then exactly the array that
+PiSCAT would give for its ``img_width`` and ``img_height``.
+"""
+
+FrameRange: TypeAlias = tuple[int | None, int | None]
+"""First frame and the one after the last, counted from 0; None: from the start, to the end."""
+
+
+@dataclass(frozen=True)
+class RawShape:
+    """Shape of a headerless recording as far as the caller knows it, and the frames to take.
+
+    Parameters
+    ----------
+    height, width
+        Rows and columns of a frame; None if unknown.
+    dtype
+        Pixel type with byte order, e.g. ``"<u2"``; None if unknown.
+    offset
+        Bytes before the first frame; None if unknown.
+    frames
+        Frames to take, as ``(start, stop)``; None at either end means all.
+    axis_order
+        Meaning of ``height`` and ``width``.
+
+    Raises
+    ------
+    BadValueError
+        If a value is impossible.
+
+    Examples
+    --------
+    >>> from napari_uai.videos import RawShape
+    >>> RawShape(height=72, width=96, dtype="<u2").frame_bytes
+    13824
+    >>> RawShape(height=72, width=0)
+    Traceback (most recent call last):
+        ...
+    napari_uai.errors.BadValueError: width must be an integer >= 1, got 0
+    """
+
+    height: int | None = None
+    width: int | None = None
+    dtype: npt.DTypeLike | None = None
+    offset: int | None = None
+    frames: FrameRange | None = None
+    axis_order: AxisOrder = "height-width"
+
+    def __post_init__(self) -> None:
+        checked = {
+            "height": _integer("height", self.height, 1),
+            "width": _integer("width", self.width, 1),
+            "dtype": None if self.dtype is None else pixel_type(self.dtype),
+            "offset": _integer("offset", self.offset, 0),
+            "frames": _checked_range(self.frames),
+        }
+        if self.axis_order not in {"height-width", "width-height"}:
+            raise BadValueError(
+                f"axis_order must be 'height-width' or 'width-height', got {self.axis_order!r}"
+            )
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of a frame, by the axis order."""
+        return self.height if self.axis_order == "height-width" else self.width
+
+    @property
+    def columns(self) -> int | None:
+        """Columns of a frame, by the axis order."""
+        return self.width if self.axis_order == "height-width" else self.height
+
+    @property
+    def pixels(self) -> np.dtype[Any] | None:
+        """Type of the pixels."""
+        return cast("np.dtype[Any] | None", self.dtype)
+
+    @property
+    def frame_bytes(self) -> int | None:
+        """Bytes of one frame; None unless rows, columns and type are known."""
+        if self.height is None or self.width is None or self.pixels is None:
+            return None
+        return self.height * self.width * self.pixels.itemsize
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is known, by the keys of a sidecar: rows are ``height``, columns ``width``."""
+        facts = {
+            "height": self.rows,
+            "width": self.columns,
+            "dtype": None if self.pixels is None else self.pixels.str,
+            "offset": self.offset,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
+
+
+def pixel_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return a type of pixels: any integer or float, either byte order, or boolean.
+
+    Raises
+    ------
+    BadValueError
+        If it is something else.
+    """
+    try:
+        pixels = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):
+        pixels = np.dtype(object)
+    if pixels.kind not in "uifb" or pixels.shape or dtype is None:
+        raise BadValueError(
+            f"{dtype!r} is not a pixel type: use one such as '<u2', '>u2', 'uint8', '<f4'"
+        )
+    return pixels
+
+
+def _checked_range(frames: FrameRange | None) -> FrameRange | None:
+    if frames is None:
+        return None
+    first, last = frames
+    start, stop = _integer("first frame", first, 0), _integer("end of the frames", last, 1)
+    if stop is not None and stop <= (start or 0):
+        raise BadValueError(f"frames {start or 0}:{stop} is empty: STOP must be above START")
+    return start, stop
+
+
+def _integer(name: str, value: int | None, least: int) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = least - 1
+    if number != value or number < least or isinstance(value, bool):
+        raise BadValueError(f"{name} must be an integer >= {least}, got {value!r}")
+    return number
+
+
+UNKNOWN = RawShape()
+"""Nothing is known; all frames are taken."""
