@@ -527,7 +527,7 @@ def test_a_bug_is_told_once_and_not_tried_again(ranked, settled, qtbot, monkeypa
         calls.append(question)
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(TrailSession, "answer", broken)
+    monkeypatch.setattr(TrailSession, "run", broken)
     with qtbot.capture_exceptions():
         ranked.settings.score_limits.upper.setValue(0.3)
         settled(ranked)
@@ -591,7 +591,7 @@ def slow_questions(monkeypatch, steps=200):
     """Make every question take two seconds, with a report every 10 ms."""
     from napari_uai.trails.analysis.session import TrailSession
 
-    true = TrailSession.answer
+    true = TrailSession.run
 
     def answer(self, question, *, monitor):
         for i in range(steps):
@@ -599,4 +599,4 @@ def slow_questions(monkeypatch, steps=200):
             time.sleep(0.01)
         return true(self, question, monitor=monitor)
 
-    monkeypatch.setattr(TrailSession, "answer", answer)
+    monkeypatch.setattr(TrailSession, "run", answer)

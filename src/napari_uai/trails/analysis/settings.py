@@ -4,15 +4,76 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from napari_uai.errors import BadValueError, RecipeError, nearest
 from napari_uai.parameters import Parameter, Parameters
-from napari_uai.trails.analysis.parts import heat_of_classes, within_masks
 from napari_uai.trails.analysis.result import PRESETS, Preset
+from napari_uai.trails.heat.heat import BlurKind
 from napari_uai.trails.heat.regions import ordinary_regions
+from napari_uai.trails.parameters import (
+    BlurWidth,
+    HeatScale,
+    Limit,
+    LimitUnit,
+    LongestSide,
+    PaintedWidth,
+    Threshold,
+    Weigh,
+)
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """Which trails count.
+
+    Parameters
+    ----------
+    mask_threshold
+        Fraction of a trail that must lie inside the mask of its class.
+    mask_weigh
+        Whether this is a fraction of its time or of its length.
+    """
+
+    mask_threshold: Threshold = 0.5
+    mask_weigh: Weigh = "time"
+
+
+@dataclass(frozen=True)
+class HeatmapSettings:
+    """Heatmaps of the ordinary traffic of each class.
+
+    Parameters
+    ----------
+    longest_side_px
+        Longest side of the heatmap.
+    painted_width_px
+        Width of a painted trail in cells of the heatmap; if None, chosen by leave-one-out
+        likelihood.
+    blur_px
+        Width of the blur in cells of the heatmap.
+    blur_kind
+        Shape of the blur.
+    heat_lower, heat_upper
+        Heat at which the colour scale begins and ends; it ends at the hottest place of a class at
+        the latest.
+    heat_unit
+        Unit of these limits; by default colours begin where 5 of 1000 trails of the class pass.
+    heat_scale
+        Scale between the limits.
+    """
+
+    longest_side_px: LongestSide = 360
+    painted_width_px: PaintedWidth | None = None
+    blur_px: BlurWidth = 7
+    blur_kind: BlurKind = "box"
+    heat_lower: Limit = 5.0
+    heat_upper: Limit = 1000.0
+    heat_unit: LimitUnit = "permille"
+    heat_scale: HeatScale = "log"
+
 
 _SCORES: dict[Preset, str] = {
     "default": "napari_uai.trails.scores.scores:score_trails",
@@ -48,8 +109,8 @@ def parts_of(preset: Preset) -> Mapping[str, Parameters]:
     module, name = _SCORES[preset].split(":")
     return {
         "scores": Parameters.of(getattr(importlib.import_module(module), name)),
-        "masks": Parameters.of(within_masks),
-        "heat": Parameters.of(heat_of_classes),
+        "masks": Parameters.of_settings(MaskSettings),
+        "heat": Parameters.of_settings(HeatmapSettings),
         "regions": Parameters.of(ordinary_regions),
     }
 

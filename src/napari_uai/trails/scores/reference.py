@@ -8,6 +8,7 @@ blur has no effect unless asked for. Kept to compare with; the other scores find
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +20,9 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.heat.footprints import Values, heatmap_grid
 from napari_uai.trails.heat.masks import MaskLike, as_mask
 from napari_uai.trails.parameters import Limit, LongestSide, Threshold
-from napari_uai.trails.table import Trails
+from napari_uai.trails.scores.combine_scores import conformal_p_values
+from napari_uai.trails.scores.scores import Scores, score_trails
+from napari_uai.trails.table import Trails, problem_table
 
 THICKNESS = 2
 """Of a line as OpenCV counts it; it paints 3 px."""
@@ -123,6 +126,59 @@ def reference_scores(
             at_samples[own] = ordinary[row[own], column[own]]
             anomaly[i] = 1.0 - at_samples[own].mean(dtype=np.float64)
     return ReferenceScores(anomaly, at_samples, maps)
+
+
+def rank_by_reference(trails: Trails, *, monitor: Monitor = SILENT, **parameters: Any) -> Scores:
+    """Rank trails by the score of the reference; all other scores are given beside it.
+
+    Parameters
+    ----------
+    trails
+        Trails of one scene.
+    monitor
+        Progress and cancellation.
+    **parameters
+        Parameters of :func:`reference_scores`.
+
+    Returns
+    -------
+    Scores
+        Of the trails that the reference scores; ``anomaly`` and ``heat`` are its score.
+
+    Raises
+    ------
+    BadValueError
+        If no class has enough trails, or a parameter is outside its limits.
+    """
+    reference = reference_scores(trails, **parameters, monitor=monitor.part(0.0, 0.4))
+    least = parameters.get("min_trails", MIN_TRAILS)
+    known = np.flatnonzero(np.isfinite(reference.anomaly))
+    if not len(known):
+        raise BadValueError(
+            f"no class has {least} trails, as preset reference requires: choose another preset or "
+            "a lower min_trails"
+        )
+    counts = trails.classes
+    problems = [
+        ("", "", f"class {kind} has {n} trails, fewer than min_trails ({least}): not scored")
+        for kind, n in counts[counts < least].items()
+    ]
+    scores = score_trails(trails.select(known), monitor=monitor.part(0.4, 1.0))
+    rows = known[scores.rows]
+    anomaly = reference.anomaly[rows]
+    table = scores.table.assign(anomaly=anomaly, heat=anomaly)
+    codes = pd.factorize(table["class"])[0].astype(np.int64)
+    table["p_value"] = conformal_p_values(anomaly, codes)
+    order = np.argsort(-anomaly, kind="stable")
+    table = table.iloc[order].reset_index(drop=True)
+    table["rank"] = np.arange(1, len(table) + 1)
+    return Scores(
+        table,
+        rows[order],
+        1.0 - reference.at_samples,
+        scores.stretches[order],
+        problem_table(problems),
+    )
 
 
 def _rounded(positions: Values, scale: float, limit: int) -> npt.NDArray[np.int32]:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from napari_uai.monitor import Monitor
     from napari_uai.trails.analysis.result import TrailResult
-    from napari_uai.trails.analysis.session import Question
+    from napari_uai.trails.analysis.session import Request
     from napari_uai.widgets.trails.placement import Source
     from napari_uai.widgets.trails.ranking import Ranking
 
@@ -68,7 +68,7 @@ class TrailWorkflow(QWidget):
         self.viewer = napari_viewer
         self.source: Source | None = None
         self.result: TrailResult | None = None
-        self.question: Question | None = None
+        self.question: Request | None = None
         self.ranking: Ranking | None = None
         self.work = Work(self)
         self.task, self.run_bar = self.work.task, self.work.run_bar
@@ -165,7 +165,7 @@ class TrailWorkflow(QWidget):
         """Have the trails ranked as the controls say; what is known already is not done anew."""
         if self.source is None:
             return
-        from napari_uai.trails.analysis.session import Question
+        from napari_uai.trails.analysis.session import Request
 
         self._watch_masks()
         try:
@@ -173,7 +173,7 @@ class TrailWorkflow(QWidget):
         except NapariUaiError as error:
             self.run_bar.show_error(str(error))
             return
-        question = Question(
+        question = Request(
             preset=self.settings.chosen_preset(),
             settings=self.settings.settings(),
             masks=masks,
@@ -238,7 +238,7 @@ class TrailWorkflow(QWidget):
         def write(monitor: Monitor) -> dict[str, Path]:
             from napari_uai.trails.analysis.outputs import write_trail_results
 
-            result = session.answer(whole, monitor=monitor.part(0.0, 0.3))
+            result = session.run(whole, monitor=monitor.part(0.0, 0.3))
             result = replace(result, options=options)
             return write_trail_results(result, folder, monitor=monitor.part(0.3, 1.0))
 
@@ -299,7 +299,7 @@ class TrailWorkflow(QWidget):
     def _repaint(self, event: Any = None) -> None:  # noqa: ARG002
         self._timers["painted"].start()
 
-    def _answered(self, question: Question, result: TrailResult) -> None:
+    def _answered(self, question: Request, result: TrailResult) -> None:
         before = self.result
         self.question, self.result = question, result
         self.run_bar.bar.setValue(1000)  # draws the window at once: before there is more to draw

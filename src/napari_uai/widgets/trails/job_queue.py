@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_uai.monitor import Monitor
     from napari_uai.trails.analysis.result import TrailResult
-    from napari_uai.trails.analysis.session import Question, TrailSession
+    from napari_uai.trails.analysis.session import Request, TrailSession
 
 
 class Work(QObject):
@@ -35,9 +35,9 @@ class Work(QObject):
         self.task = Task(parent)
         self.run_bar = RunBar(self.task)
         self.session: TrailSession | None = None
-        self._wanted: Question | None = None
-        self._asked: Question | None = None
-        self._settled: Question | None = None
+        self._wanted: Request | None = None
+        self._asked: Request | None = None
+        self._settled: Request | None = None
         self._job: tuple[Callable[[Monitor], Any], Callable[[Any], None]] | None = None
         self._deliver: Callable[[Any], None] | None = None
         self._quick = self._delivering = False
@@ -57,7 +57,7 @@ class Work(QObject):
         self.session = session
         self._wanted = self._asked = self._settled = None
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: Request) -> None:
         """Have a question answered; one that was asked before and is not answered is dropped."""
         self._wanted = question
         if not self.task.running:
@@ -118,8 +118,8 @@ class Work(QObject):
         self._asked = question
         self._quick = session.is_quick(question)
 
-        def answer(monitor: Monitor) -> tuple[TrailSession, Question, TrailResult]:
-            return session, question, session.answer(question, monitor=monitor)
+        def answer(monitor: Monitor) -> tuple[TrailSession, Request, TrailResult]:
+            return session, question, session.run(question, monitor=monitor)
 
         if self._quick:
             self.task.start(lambda _monitor: answer(SILENT))
