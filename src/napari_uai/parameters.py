@@ -9,6 +9,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache, cached_property, wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -23,10 +24,27 @@ from typing import (
     get_type_hints,
 )
 
+from annotated_types import Predicate
+
 from napari_uai.errors import BadValueError, RecipeError, nearest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+
+def _is_odd(number: int) -> bool:
+    return number % 2 == 1
+
+
+def _is_ascending(numbers: tuple[float, ...]) -> bool:
+    return all(low < high for low, high in pairwise(numbers))
+
+
+Odd = Predicate(_is_odd)
+"""Constraint of a whole number, as in ``Annotated[int, Ge(1), Odd]``."""
+
+Ascending = Predicate(_is_ascending)
+"""Constraint of several numbers: each is larger than the one before."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -71,7 +89,12 @@ class Parameter:
     optional
         Whether None is a value.
     minimum, maximum
-        Limits; ``open_minimum`` and ``open_maximum`` tell that the limit itself is outside.
+        Limits, of each entry if the type is a tuple; ``open_minimum`` and ``open_maximum`` say that
+        the limit itself is excluded.
+    odd
+        Whether only odd numbers are accepted.
+    ascending
+        Whether entries must be in strictly ascending order.
     choices
         The values of a ``Literal``, else empty.
     """
@@ -85,6 +108,8 @@ class Parameter:
     maximum: float | None = None
     open_minimum: bool = False
     open_maximum: bool = False
+    odd: bool = False
+    ascending: bool = False
     unit: str = ""
     choices: tuple[Any, ...] = ()
     description: str = ""
@@ -96,29 +121,33 @@ class Parameter:
 
     @property
     def accepts(self) -> str:
-        """What fits, in words: ``a whole number, at least 1 (frames)``."""
+        """The values that are accepted, in words: ``a whole number, at least 1 (frames)``."""
         if self.choices:
             text = "one of " + ", ".join(map(str, self.choices))
         else:
-            names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-            text = names.get(self.type) or _several(self.type)
+            whole = "an odd whole number" if self.odd else "a whole number"
+            names = {int: whole, float: "a number", bool: "true or false", str: "a text"}
+            text = names.get(self.type) or _several(self.type, "odd " if self.odd else "")
+        each = "each " if get_origin(self.type) is tuple else ""
         if self.minimum is not None:
-            text += f", {'above' if self.open_minimum else 'at least'} {self.minimum:g}"
+            text += f", {each}{'above' if self.open_minimum else 'at least'} {self.minimum:g}"
         if self.maximum is not None:
-            text += f", {'below' if self.open_maximum else 'at most'} {self.maximum:g}"
+            text += f", {each}{'below' if self.open_maximum else 'at most'} {self.maximum:g}"
+        if self.ascending:
+            text += ", in ascending order"
         if self.unit:
             text += f" ({self.unit})"
         return text + (", or none" if self.optional else "")
 
 
-def _several(kind: Any) -> str:
+def _several(kind: Any, adjective: str = "") -> str:
     """Return a tuple in words: ``4 whole numbers``, ``numbers``, ``pairs of numbers``."""
     inner = get_args(kind)
     if get_origin(kind) is not tuple or not inner:
         return str(kind).replace("typing.", "")
     if get_origin(inner[0]) is tuple:
         return f"pairs of {_several(inner[0]).removeprefix('2 ')}"
-    names = {int: "whole numbers", float: "numbers", str: "texts"}
+    names = {int: f"{adjective}whole numbers", float: "numbers", str: "texts"}
     what = names.get(inner[0], str(inner[0]))
     return what if inner[-1] is Ellipsis else f"{len(inner)} {what}"
 
@@ -360,7 +389,7 @@ def described_parameters(function: Callable[..., Any]) -> dict[str, str]:
 
 def _parameter(name: str, hint: Any, default: Any, description: str) -> Parameter:
     bare, optional, metadata = _unwrapped(hint)
-    limits: dict[str, Any] = {}
+    limits: dict[str, Any] = {"odd": Odd in metadata, "ascending": Ascending in metadata}
     for item in metadata:
         for attribute, field in (
             ("ge", "minimum"),
@@ -387,7 +416,7 @@ def _parameter(name: str, hint: Any, default: Any, description: str) -> Paramete
 
 
 def _unwrapped(hint: Any) -> tuple[Any, bool, tuple[Any, ...]]:
-    """Take a type out of Annotated and Optional: bare type, whether None fits, metadata."""
+    """Strip Annotated and Optional: return bare type, whether None is accepted, and metadata."""
     optional = False
     metadata: tuple[Any, ...] = ()
     while True:
@@ -397,5 +426,9 @@ def _unwrapped(hint: Any) -> tuple[Any, bool, tuple[Any, ...]]:
         elif get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint):
             optional = True
             hint = Union[tuple(a for a in get_args(hint) if a is not type(None))]  # noqa: UP007
+        elif get_origin(hint) is tuple:
+            entries = [(e, False, ()) if e is Ellipsis else _unwrapped(e) for e in get_args(hint)]
+            metadata += next((found for _, _, found in entries if found), ())
+            return tuple[tuple(bare for bare, _, _ in entries)], optional, metadata  # type: ignore[misc]
         else:
             return hint, optional, metadata
