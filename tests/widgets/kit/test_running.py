@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 import time
 
 import numpy as np
@@ -9,7 +8,6 @@ from numba.core import event
 from qtpy.QtWidgets import QWidget
 
 from napari_uai.videos.writers import write_video
-from napari_uai.widgets.kit import running
 from napari_uai.widgets.kit.running import RunBar, Task, time_left
 
 
@@ -47,19 +45,6 @@ def test_a_first_compilation_is_announced(bar, qtbot):
     bar.start(work)
     qtbot.waitUntil(lambda: "compiling takes up to half a minute" in bar.status.text())
     qtbot.waitUntil(lambda: "working on · 70% · first use" in bar.status.text())
-
-
-def test_full_collections_of_garbage_wait_until_no_work_was_done_for_a_while(
-    bar, qtbot, monkeypatch
-):
-    monkeypatch.setattr(running, "_QUIET_S", 0.4)
-    qtbot.waitUntil(lambda: gc.get_threshold()[2] < 1000, timeout=30_000)  # of the tests before
-    usual, during = gc.get_threshold(), []
-    with qtbot.waitSignal(bar.task.ended, timeout=30_000):
-        bar.start(lambda _monitor: during.append(gc.get_threshold()))
-    assert during[0][:2] == usual[:2]
-    assert during[0][2] > 1000 * usual[2]
-    qtbot.waitUntil(lambda: gc.get_threshold() == usual, timeout=30_000)
 
 
 @pytest.mark.parametrize(

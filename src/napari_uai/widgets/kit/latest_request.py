@@ -10,7 +10,6 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.monitor import Monitor, overseen
-from napari_uai.widgets.kit.running import full_collections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,8 +81,7 @@ class _Mailbox:
     def _work(self) -> None:
         from napari_uai.compiled import announced_compilation
 
-        announced = announced_compilation(partial(self._tell, "compiling"))
-        with announced, full_collections.put_off():
+        with announced_compilation(partial(self._tell, "compiling")):
             self._answer()
 
     def _answer(self) -> None:

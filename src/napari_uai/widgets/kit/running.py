@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +15,10 @@ from napari_uai.monitor import Monitor, overseen
 from napari_uai.widgets.kit.plots import wrong_style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 COMPILING = "first use on this machine: compiling takes up to half a minute, once"
 _REPORTS_PER_S = 20
-_NEVER = 10**6
-
-_QUIET_S = 4.0
-"""After work, in which its results are drawn, and in which a slider may ask for more."""
 
 
 @dataclass(frozen=True)
@@ -251,55 +245,6 @@ class _Reporter:
             self._stop.set()
 
 
-class _FullCollections:
-    """Python's search for garbage among all objects, which holds every thread while it goes on.
-
-    In a program as large as napari it takes some tenths of a second, and what happens at the
-    beginning of a run (modules and kernels are loaded) and when results are drawn brings about
-    several: they wait until no work was done for a while. Younger objects, the most of what there
-    is to find, are looked at meanwhile.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._at_work = 0
-        self._waiting = False
-        self._last = 0.0
-        self._threshold = 0
-
-    @contextmanager
-    def put_off(self) -> Iterator[None]:
-        """Have them wait until :data:`_QUIET_S` after this."""
-        with self._lock:
-            self._at_work += 1
-            if not self._waiting:
-                self._waiting = True
-                young, middle, self._threshold = gc.get_threshold()
-                gc.set_threshold(young, middle, _NEVER)
-                threading.Thread(target=self._wait, name="napari-uai quiet", daemon=True).start()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._at_work -= 1
-                self._last = time.monotonic()
-
-    def _wait(self) -> None:
-        """Let them be as usual again once nothing was done for a while."""
-        while True:
-            time.sleep(_QUIET_S / 4)
-            with self._lock:
-                if self._at_work or time.monotonic() - self._last < _QUIET_S:
-                    continue
-                young, middle, _ = gc.get_threshold()
-                gc.set_threshold(young, middle, self._threshold)
-                self._waiting = False
-                return
-
-
-full_collections = _FullCollections()
-
-
 def time_left(fraction: float, elapsed_s: float) -> str:
     """Say how long it will still take, once that can be told; empty before."""
     if fraction < 0.02 or elapsed_s < 2 or fraction >= 1:
@@ -315,7 +260,7 @@ def _guarded(work: Callable[[Monitor], Any], monitor: Monitor, announce: Callabl
     from napari_uai.compiled import announced_compilation
 
     try:
-        with announced_compilation(announce), full_collections.put_off(), overseen(monitor):
+        with announced_compilation(announce), overseen(monitor):
             return work(monitor)
     except CancelledError as error:
         return _Failure(str(error), cancelled=True)
