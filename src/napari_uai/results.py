@@ -42,7 +42,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
 
 
 @contextmanager
-def results_folder(folder: str | Path, *, replaces: tuple[str, ...]) -> Iterator[Path]:
+def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Iterator[Path]:
     """Give a hidden folder whose files take their place in ``folder`` at the end.
 
     Entering it makes the folder and proves that it can be written, before any long work is done.
