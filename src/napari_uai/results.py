@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_uai.errors import OutputError
+from napari_uai.files import cannot_write
 from napari_uai.monitor import SILENT, Monitor
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
 
 
 @contextmanager
-def results_folder(folder: str | Path, *, replaces: tuple[str, ...]) -> Iterator[Path]:
+def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Iterator[Path]:
     """Give a hidden folder whose files take their place in ``folder`` at the end.
 
     Entering it makes the folder and proves that it can be written, before any long work is done.
@@ -130,12 +130,6 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
     except OSError:
         return
-
-
-def cannot_write(folder: Path, error: OSError) -> OutputError:
-    """Return the error of a folder that cannot be written: why, and what to do."""
-    reason = error.strerror or error
-    return OutputError(f"cannot write to {folder}: {reason}; choose another folder for the output")
 
 
 def plain_value(value: Any) -> Any:

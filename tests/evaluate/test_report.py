@@ -75,5 +75,5 @@ def test_nothing_to_compare_and_nowhere_to_write_are_refused(tmp_path):
         with pytest.raises(BadValueError, match="nothing to compare"):
             comparison_picture(nothing)
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="cannot write into"):
+    with pytest.raises(OutputError, match="cannot write to"):
         write_comparison(RESULTS, tmp_path / "file")

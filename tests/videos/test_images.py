@@ -92,7 +92,7 @@ def test_an_image_that_differs_is_named(tmp_path, suffix):
 def test_a_damaged_image_is_named(tmp_path):
     write_sequence(tmp_path, counts(3, 20, 24))
     (tmp_path / "frame2.png").write_bytes(b"damaged")
-    with pytest.raises(VideoFormatError, match=r"frame2\.png is not a whole image"):
+    with pytest.raises(VideoFormatError, match=r"frame2\.png is not a readable image"):
         open_video(tmp_path).compute()
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from napari_uai.errors import BadValueError, OutputError
+from napari_uai.errors import BadValueError
 from napari_uai.evaluate.evaluation import Evaluation, pool
 from napari_uai.evaluate.metrics import FALSE_RATE_FRAMES
+from napari_uai.files import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,14 +123,12 @@ def write_comparison(results: Results, folder: Path) -> pd.DataFrame:
         If the folder cannot be written.
     """
     table, picture = comparison_table(results), comparison_picture(results)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        table.to_csv(folder / "comparison.csv", index=False)
-        picture.savefig(folder / "comparison.png", dpi=120)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write into {folder}: {error.strerror or error}; choose another folder"
-        ) from error
+    with (
+        whole_file(folder / "comparison.csv") as table_file,
+        whole_file(folder / "comparison.png") as picture_file,
+    ):
+        table.to_csv(table_file, index=False)
+        picture.savefig(picture_file, dpi=120, format="png")
     return table
 
 

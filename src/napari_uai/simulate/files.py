@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_uai.errors import OutputError
+from napari_uai.files import whole_file
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.simulate.iscat.recording import SimulatedFrames, chunk_frames
 from napari_uai.videos.frames import map_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -77,7 +75,7 @@ def write_recording(
     written = WrittenRecording(
         path, path.with_suffix(".json"), path.with_name(f"{path.stem}_truth.json")
     )
-    with _into_place(path) as partial:
+    with whole_file(path) as partial:
         chunk = chunk_frames(frames.shape)
         with partial.open("wb") as file:
             for block in map_chunks(frames.read, len(frames), chunk, monitor=monitor):
@@ -124,26 +122,9 @@ def truth_document(settings: RecordingSettings, truth: pd.DataFrame) -> dict[str
     }
 
 
-@contextmanager
-def _into_place(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside the path; take its place at the end, or vanish on an error."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}; choose a folder that can be written"
-        ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-
-
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a truth or a sidecar, whole or not at all."""
-    with _into_place(path) as partial:
+    with whole_file(path) as partial:
         text = json.dumps(content, indent=1, default=_plain, allow_nan=False)
         partial.write_text(text + "\n", encoding="utf-8")
 

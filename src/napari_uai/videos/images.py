@@ -11,6 +11,7 @@ import numpy as np
 from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
+from napari_uai.pictures import PictureError, read_image
 from napari_uai.typing import AnyArray
 from napari_uai.videos.array_files import state_of
 from napari_uai.videos.folders import image_files
@@ -35,32 +36,18 @@ def open_images(path: Path) -> Opened:
     files = image_files(path)
     if files[0].suffix.lower() in {".tif", ".tiff"}:
         return _open_tiffs(files)
-    first = read_image(files[0])
+    first = _grey(files[0])
     frames = ImageFrames(files, first.shape, first.dtype)
     return Opened(frames, first.dtype)
 
 
-def read_image(path: Path) -> AnyArray:
-    """Read a png or jpg as a grey picture in its own type.
-
-    Raises
-    ------
-    VideoFormatError
-        If it cannot be read.
-    """
-    import cv2
-
+def _grey(path: Path) -> AnyArray:
+    """Read a png or jpg as a grey picture in its own type."""
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise VideoFormatError(f"{path} cannot be read ({error.strerror})") from error
-    picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if picture is None:
-        raise VideoFormatError(f"{path} is not a whole image: remove or replace it")
-    if picture.ndim == 2:
-        return np.asarray(picture)
-    rgb = picture[..., [2, 1, 0]] if picture.shape[-1] > 2 else picture  # OpenCV: blue first
-    return to_grey(rgb)
+        image = read_image(path)
+    except PictureError as error:
+        raise VideoFormatError(f"{path} {error.reason}: remove or replace it") from error
+    return image if image.ndim == 2 else to_grey(image)
 
 
 class ImageFrames(Frames):
@@ -87,7 +74,7 @@ class ImageFrames(Frames):
         files = self.files[start:stop]
         out = np.empty((len(files), *self.shape[1:]), self.dtype)
         for block, file in zip(out, files, strict=True):
-            picture = to_native(read_image(file))
+            picture = to_native(_grey(file))
             if picture.shape != self.shape[1:] or picture.dtype != self.dtype:
                 raise _differs(file, picture.shape, picture.dtype, self.files[0], self)
             block[...] = picture

@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, OutputError
+from napari_uai.files import whole_file
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
@@ -81,19 +80,10 @@ def write_video(
     if shape_in_name:
         path = _with_shape(path, write, frames.shape, stored)
     plan = _Plan(frames, stored, pixel_size_um, frame_rate_hz, monitor)
-    partial_path = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        _refuse_existing(path, overwrite=overwrite)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_existing(path, overwrite=overwrite)
+    with whole_file(path) as partial_path:
         _check_space(path.parent, plan, compressed=write is _write_zarr)
         write(plan, partial_path, path)
-        _put(partial_path, path)
-    except OutputError:
-        raise
-    except OSError as error:
-        raise _output_error(path, error) from error
-    finally:
-        _remove(partial_path)
     return path
 
 
@@ -146,13 +136,8 @@ def _write_raw(plan: _Plan, partial_path: Path, path: Path) -> None:
         **plan.scale,
     }
     # The sidecar first: alone it does no harm, a headerless file without it is lost.
-    sidecar = sidecar_paths(path)[0]
-    partial_sidecar = sidecar.with_name(f".{sidecar.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
+    with whole_file(sidecar_paths(path)[0]) as partial_sidecar:
         partial_sidecar.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        _put(partial_sidecar, sidecar)
-    finally:
-        _remove(partial_sidecar)
 
 
 def _write_npy(plan: _Plan, partial_path: Path, _path: Path) -> None:
@@ -273,32 +258,3 @@ def _check_space(folder: Path, plan: _Plan, *, compressed: bool) -> None:
     free = shutil.disk_usage(folder).free
     if not compressed and free < plan.n_bytes:
         raise OSError(errno.ENOSPC, f"{plan.n_bytes / 1e6:.0f} MB needed, {free / 1e6:.0f} free")
-
-
-def _put(partial_path: Path, path: Path) -> None:
-    """Give a whole file or folder its final name."""
-    if path.is_dir():  # a folder cannot replace another in one step
-        aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
-        path.rename(aside)
-        partial_path.rename(path)
-        _remove(aside)
-    else:
-        partial_path.replace(path)
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):  # what stood in the way of writing it is the better message
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _output_error(path: Path, error: OSError) -> OutputError:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return OutputError(
-            f"{path} cannot be written: {path.parent} is full ({error.strerror}): make room there"
-        )
-    return OutputError(
-        f"{path} cannot be written ({error.strerror or error}): choose a folder that can"
-    )

@@ -124,7 +124,7 @@ def test_full_disk_is_an_output_error_and_leaves_nothing(recording, tmp_path, mo
         with open("/dev/full", "w") as device:  # noqa: PTH123
             device.write("x" * 100_000)
 
-    monkeypatch.setattr("napari_uai.results.write_table", full)
+    monkeypatch.setattr("napari_uai.iscat.recipes.outputs.write_table", full)
     with pytest.raises(OutputError, match="No space left"):
         write_results(run_recipe(recording, "toy"), tmp_path / "out")
     assert not (tmp_path / "out").exists()

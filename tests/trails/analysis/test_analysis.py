@@ -332,7 +332,7 @@ def test_a_picture_gives_the_scene(trails, tmp_path):
     assert (opened.scene.width, opened.scene.height) == (320, 180)
     assert opened.scene.image is not None
     (tmp_path / "scene.png").write_text("none")
-    with pytest.raises(BadValueError, match=r"scene\.png cannot be read as a picture"):
+    with pytest.raises(BadValueError, match=r"scene\.png is not a readable image"):
         TrailSource(scene=tmp_path / "scene.png").open(tmp_path / "lanes.csv")
 
 

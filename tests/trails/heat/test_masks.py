@@ -150,10 +150,10 @@ def test_a_picture_that_is_no_mask_is_refused(tmp_path):
     (tmp_path / "nothing.png").touch()
     cv2.imwrite(str(tmp_path / "black.png"), np.zeros((5, 5), np.uint8))
     for name, says in (
-        ("text.png", "no picture"),
-        ("nothing.png", "no picture"),
+        ("text.png", "not a readable image"),
+        ("nothing.png", "not a readable image"),
         ("black.png", "is empty"),
-        ("absent.png", "cannot be read"),
+        ("absent.png", "does not exist"),
     ):
         with pytest.raises(BadValueError, match=says) as caught:
             read_mask(tmp_path / name)

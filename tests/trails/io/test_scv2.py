@@ -10,7 +10,7 @@ from napari_uai.errors import CancelledError, TrailFormatError
 from napari_uai.monitor import Monitor
 from napari_uai.trails.io import scv2
 from napari_uai.trails.io.reading import open_trails
-from napari_uai.trails.io.scv2 import list_reports, read_picture, read_report
+from napari_uai.trails.io.scv2 import list_reports, read_report
 
 START = 1_684_858_000_000  # ms
 
@@ -275,10 +275,3 @@ def test_progress_reaches_the_end_and_a_stop_stops(report):
     assert "3 of 3 objects" in [text for _, text in seen]
     with pytest.raises(CancelledError):
         read_report(report, monitor=Monitor(cancelled=lambda: len(seen) > 0))
-
-
-def test_a_snapshot_that_is_no_picture_is_an_error_when_it_is_wanted(tmp_path):
-    (tmp_path / "1.jpg").write_bytes(b"\xff\xd8\xff")
-    for name in ("1.jpg", "2.jpg"):
-        with pytest.raises(TrailFormatError, match="picture"):
-            read_picture(tmp_path / name)

@@ -73,7 +73,7 @@ def test_what_cannot_be_written_is_told(tmp_path, trails):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="written as"):
         write_trails(trails, tmp_path / "trails.xlsx")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write to"):
         write_trails(trails, tmp_path / "file" / "trails.csv")
 
 

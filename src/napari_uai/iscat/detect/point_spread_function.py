@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ from scipy.ndimage import map_coordinates, spline_filter
 from scipy.signal import fftconvolve
 
 from napari_uai.errors import BadValueError
+from napari_uai.pictures import read_image
 from napari_uai.typing import Floats
 
 RADIUS_SIGMAS = 4.7
@@ -104,7 +104,7 @@ def read_psf(path: str | Path) -> PointSpreadFunction:
             f"{path}: no such file; give 'fitted', 'gaussian' or an image of a point"
         )
     try:
-        image = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _read_image(path)
+        image = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read_image(path)
         return PointSpreadFunction(image)
     except (ValueError, OSError) as error:
         raise BadValueError(f"{path}: no point-spread function: {error}") from error
@@ -199,12 +199,3 @@ def _sampled(
     )
     values = map_coordinates(spline, grid, order=3, prefilter=False, mode="constant")
     return (rows, columns), np.asarray(values)
-
-
-def _read_image(path: Path) -> npt.NDArray[Any]:
-    import cv2
-
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise ValueError("this is no image")
-    return np.asarray(image)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_uai.errors import BadValueError, CancelledError, TooFewFramesError, WeightsError
+from napari_uai.files import write_files
 from napari_uai.iscat.fastdvdnet.network import FastDVDnet
 from napari_uai.iscat.fastdvdnet.predict import (
     check_room,
@@ -41,7 +42,7 @@ from napari_uai.iscat.fastdvdnet.training_files import (
     unreadable,
     writable_target,
 )
-from napari_uai.iscat.fastdvdnet.weights import Weights, load_weights, weights_files, write_whole
+from napari_uai.iscat.fastdvdnet.weights import Weights, load_weights, weights_files
 from napari_uai.iscat.fastdvdnet.windows import fewest_frames, noise_of, read_frames, window_index
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of
@@ -268,7 +269,7 @@ class _Run:
             on_epoch(history)
         if self._random(best_epoch(history["validation_loss"])):
             first = _first_weights(self.windows.settings, self.how, None)
-            write_whole(self._weights_files(first, history[:1]))
+            write_files(self._weights_files(first, history[:1]))
         state_path(self.out).unlink(missing_ok=True)
         return history
 
@@ -382,7 +383,7 @@ class _Run:
             files |= self._weights_files(model, history)
         files[self.out.with_suffix(".csv")] = history.to_csv(index=False).encode()
         files[state_path(self.out)] = self._state(model, optimizer, history)
-        write_whole(files)
+        write_files(files)
 
     def _weights_files(self, model: FastDVDnet, history: pd.DataFrame) -> dict[Path, bytes]:
         trained = self._described() | {

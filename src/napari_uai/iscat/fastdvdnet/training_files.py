@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_uai.errors import BadValueError, OutputError, WeightsError
+from napari_uai.files import cannot_write
 from napari_uai.iscat.fastdvdnet.settings import NetworkSettings, TrainingSettings
 
 SUFFIX = ".safetensors"
@@ -135,14 +136,6 @@ def writable_target(path: str | Path) -> Path:
             return target
     except OSError as error:
         raise cannot_write(target, error) from error
-
-
-def cannot_write(target: Path, error: OSError) -> OutputError:
-    """Say that weights cannot be written, and what to do."""
-    return OutputError(
-        f"{target}: cannot be written ({error.strerror or error}); make room, or choose another "
-        "folder"
-    )
 
 
 def unreadable(path: Path, reason: object) -> WeightsError:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -24,9 +22,10 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from napari_uai.errors import BadValueError, WeightsError
+from napari_uai.files import write_files
 from napari_uai.iscat.fastdvdnet.network import FastDVDnet
 from napari_uai.iscat.fastdvdnet.settings import REFERENCE, NetworkSettings
-from napari_uai.iscat.fastdvdnet.training_files import cannot_write, writable_target
+from napari_uai.iscat.fastdvdnet.training_files import writable_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -89,7 +88,7 @@ def save_weights(
         If the name has another ending.
     """
     target = writable_target(path)
-    write_whole(weights_files(network, target, trained=trained))
+    write_files(weights_files(network, target, trained=trained))
     return target
 
 
@@ -153,37 +152,6 @@ def load_weights(path: str | Path) -> Weights:
     _check_shapes(tensors, network.state_dict(), source)
     network.load_state_dict(tensors)
     return Weights(network.eval(), description.get("trained", {}), digest)
-
-
-def write_whole(files: Mapping[Path, bytes]) -> None:
-    """Write files of one folder, all of them whole, or leave the earlier ones as they are.
-
-    All are written under other names before the first takes its own: a disk that is full spoils
-    nothing.
-
-    Raises
-    ------
-    OutputError
-        If they cannot be written.
-    """
-    written: dict[Path, Path] = {}
-    path = Path()
-    try:
-        for path, data in files.items():
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-            written[path] = Path(name)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-        for path, whole in written.items():
-            whole.replace(path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    finally:
-        for whole in written.values():
-            whole.unlink(missing_ok=True)
 
 
 # description ----------------------------------------------------------------------------------

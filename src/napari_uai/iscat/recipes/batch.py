@@ -153,7 +153,7 @@ def analyse_folder(
         )
     folders = [folder / name for name in _folder_names(paths, source)]
     tasks = [_task(p, f, recipe, shape) for p, f in zip(paths, folders, strict=True)]
-    with results_folder(folder, replaces=()) as partial:
+    with results_folder(folder) as partial:
         if scheduler is None:
             outcomes = list(_one_by_one(tasks, monitor))
         else:

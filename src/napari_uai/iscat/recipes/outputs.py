@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_uai.files import cannot_write
 from napari_uai.iscat.recipes.recipe import RECORDING
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import (
-    cannot_write,
     checksum_of,
     plain_value,
     results_folder,

@@ -26,6 +26,7 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from napari_uai.errors import WeightsError
+from napari_uai.files import write_files
 from napari_uai.iscat.rescore.event_patches import COURSES, FIGURES, IMAGES, REACH, SIDE, EventViews
 from napari_uai.monitor import checkpoint
 from napari_uai.typing import Floats32
@@ -133,6 +134,11 @@ def save_event_network(
     """Write weights as ``NAME.safetensors`` and what is to be known of them as ``NAME.json``.
 
     The numbers are written in half precision.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
     """
     target = Path(path)
     data = save_arrays({name: array.astype(np.float16) for name, array in arrays.items()})
@@ -142,10 +148,8 @@ def save_event_network(
         "sha256": hashlib.sha256(data).hexdigest(),
         "trained": dict(trained),
     }
-    target.write_bytes(data)
-    target.with_suffix(".json").write_text(
-        json.dumps(description, indent=1) + "\n", encoding="utf-8"
-    )
+    text = json.dumps(description, indent=1) + "\n"
+    write_files({target: data, target.with_suffix(".json"): text.encode()})
     return target
 
 

@@ -8,12 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.pictures import read_picture
 from napari_uai.results import results_folder
 from napari_uai.trails.analysis.analysis import analyse_trails, check_top
 from napari_uai.trails.analysis.result import TOP, Preset, TrailResult
@@ -41,7 +38,7 @@ class TrailSource:
     def open(self, path: str | Path, *, monitor: Monitor = SILENT) -> Trails:
         """Open trails; errors are those of :func:`~napari_uai.trails.io.reading.open_trails`."""
         image = None if self.scene is None or isinstance(self.scene, tuple) else self.scene
-        picture = None if image is None else _read_picture(image)
+        picture = None if image is None else read_picture(image)
         size = self.scene if isinstance(self.scene, tuple) else None
         if picture is not None:
             size = (picture.shape[1], picture.shape[0])
@@ -150,22 +147,3 @@ def rank_trails(
         )
         write_trail_files(result, partial, monitor=monitor.part(0.8, 1.0))
     return result
-
-
-def _read_picture(path: Path) -> npt.NDArray[np.uint8]:
-    picture = cv2.cvtColor(_decoded(path, cv2.IMREAD_COLOR, "a picture"), cv2.COLOR_BGR2RGB)
-    return np.asarray(picture, np.uint8)
-
-
-def _decoded(path: Path, flags: int, what: str) -> npt.NDArray[Any]:
-    """Read a picture; OpenCV itself limits how many pixels it may have."""
-    try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(content, flags) if len(content) else None
-    except FileNotFoundError:
-        raise BadValueError(f"{path} does not exist; check the path") from None
-    except (OSError, cv2.error) as error:
-        raise BadValueError(f"{path} cannot be read as {what}: {error}") from None
-    if image is None:
-        raise BadValueError(f"{path} cannot be read as {what}; give a PNG or JPEG file")
-    return np.asarray(image)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_uai.files import cannot_write
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import (
-    cannot_write,
     checksum_of,
     plain_value,
     results_folder,

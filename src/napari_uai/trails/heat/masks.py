@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.pictures import read_image
 from napari_uai.trails.heat.footprints import Offsets, Values
 from napari_uai.trails.parallel import in_blocks
 from napari_uai.trails.parameters import Threshold, Weigh
 from napari_uai.trails.table import Scene, Trails
 
-MAX_MASK_BYTES = 256 * 2**20
 LOSSY = (".jpg", ".jpeg", ".webp")
 
 STEPS_ALONG_SCENE = 360
@@ -79,21 +78,10 @@ def read_mask(path: str | Path, scene: Scene | None = None) -> Mask:
     Raises
     ------
     BadValueError
-        If the file is missing, is no picture, is far too large, or has nothing painted.
+        If the file is missing, is not a readable image, is too large, or has nothing painted.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > MAX_MASK_BYTES:
-            raise BadValueError(f"mask {path} is larger than 256 MiB: give a picture of the scene")
-        raw = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise BadValueError(f"mask {path} cannot be read ({error.strerror}): check it") from error
-    try:
-        picture = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED) if len(raw) else None
-    except cv2.error:
-        picture = None
-    if picture is None:
-        raise BadValueError(f"mask {path} is no picture that can be read: paint it as a PNG")
+    picture = read_image(path)
     return as_mask(
         _painted(picture.astype(np.float64), path.suffix.lower() in LOSSY),
         scene,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ import pandas as pd
 
 from napari_uai.errors import TrailFormatError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.pictures import PictureError, read_picture
 from napari_uai.trails.io.compressed import RECORD_LIMIT, unpacked
 from napari_uai.trails.io.exports import DEFAULT_SCENE_SIZE
 from napari_uai.trails.io.json_arrays import parse_json, parse_record
@@ -338,9 +338,9 @@ def _background(
     after = [item for item in timed if item[0] > first]
     for time, path in before[::-1] + after:
         try:
-            image = read_picture(Path(path))
-        except TrailFormatError as error:
-            problems.append((_relative(path, folder), "", str(error)))
+            image = read_picture(Path(path), max_pixels=_MAX_PIXELS)
+        except PictureError as error:
+            problems.append((_relative(path, folder), "", error.reason))
             continue
         if time > first:
             text = "taken after the first trail: no older background is readable"
@@ -348,34 +348,6 @@ def _background(
         return image, time, Path(path)
     problems.append(("images/backgrounds", "", "no background picture: drawn on grey"))
     return None, np.nan, None
-
-
-def read_picture(path: Path) -> npt.NDArray[np.uint8]:
-    """Read a background or snapshot: rows, columns, RGB.
-
-    Raises
-    ------
-    TrailFormatError
-        If it is missing, no picture, or larger than 64 million px.
-    """
-    import cv2
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings(), Image.open(path) as header:
-            warnings.simplefilter("ignore")  # of large pictures: those are refused below
-            width, height = header.size
-    except (OSError, Image.DecompressionBombError, ValueError, SyntaxError):
-        raise TrailFormatError("missing, or no readable picture") from None
-    if width * height > _MAX_PIXELS:
-        raise TrailFormatError(f"a picture of {width} x {height} px is too large: not read")
-    try:
-        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    except (OSError, cv2.error):
-        image = None
-    if image is None:
-        raise TrailFormatError("broken picture")
-    return np.ascontiguousarray(image[:, :, ::-1])
 
 
 def _tell_restarts(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import OutputError
+from napari_uai.files import whole_file
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.io.convert import frame_of_trails
 from napari_uai.trails.table import UNCLASSIFIED, Trails
@@ -54,19 +54,10 @@ def write_trails(
         raise OutputError(f"{path}: trails are written as .csv, .json, .csv.gz, .json.gz or .zip")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists: choose another name, or overwrite it")
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        content = (
-            _csv(trails, monitor) if name.endswith((".csv", ".csv.gz")) else _json(trails, monitor)
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
+    as_bytes = _csv if name.endswith((".csv", ".csv.gz")) else _json
+    content = as_bytes(trails, monitor)
+    with whole_file(path) as partial:
         _store(content, partial, path)
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):  # gone already, or in a folder that is none
-            partial.unlink()
     return path
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
+from napari_uai.pictures import PictureError, read_picture
 from napari_uai.trails.pictures.canvas import (
     HULL,
     INK,
@@ -173,16 +174,13 @@ def _misfit(picture: Picture, scene: Scene) -> str:
 
 def _read(path: Path, longest_side_px: int) -> Picture | None:
     try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
-    except (OSError, cv2.error):
+        picture = read_picture(path)
+    except PictureError:
         return None
-    if image is None:
-        return None
-    factor = longest_side_px / max(image.shape[:2])
+    factor = longest_side_px / max(picture.shape[:2])
     if factor < 1:
-        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    picture: Picture = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        shrunk = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(shrunk, np.uint8)
     return picture
 
 

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_uai.errors import NapariUaiError
+from napari_uai.files import whole_file
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.latest_request import Newest
@@ -115,10 +116,9 @@ class RawRecordingWidget(QWidget):
         try:
             _write_sidecar(path, shape)
         except (NapariUaiError, OSError) as error:
-            reason = getattr(error, "strerror", None) or error
             show_warning(
-                f"{path.name} is open, but its shape was not written beside it ({reason}): copy it "
-                "to a folder that can be written, or untick 'Remember'"
+                f"{path.name} is open, but its shape was not written beside it: {error}; copy the "
+                "recording, or untick 'Remember'"
             )
 
     def show_preview(self) -> None:
@@ -289,4 +289,5 @@ def _write_sidecar(path: Path, shape: RawShape) -> None:
 
     sidecar = sidecar_paths(path)[0]
     known = {key: value for key, value in read_sidecar(path).items() if key != "dtype"}
-    sidecar.write_text(json.dumps({**known, **shape.facts}, indent=1) + "\n", "utf-8")
+    with whole_file(sidecar) as partial_file:
+        partial_file.write_text(json.dumps({**known, **shape.facts}, indent=1) + "\n", "utf-8")

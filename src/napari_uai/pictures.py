@@ -1,0 +1,125 @@
+"""Picture files as arrays: PNG, JPEG, TIFF and what else OpenCV reads."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_uai.errors import BadValueError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+MAX_BYTES = 256 * 2**20
+"""Larger files are not read: no picture of a scene or of a frame comes near."""
+
+
+class PictureError(BadValueError):
+    """A file that cannot be read as a picture.
+
+    Parameters
+    ----------
+    path
+        The file.
+    reason
+        What is wrong, as the end of a sentence that begins with the path.
+    advice
+        What to do.
+    """
+
+    def __init__(self, path: Path, reason: str, advice: str) -> None:
+        super().__init__(f"{path} {reason}; {advice}")
+        self.reason = reason
+
+
+def read_picture(path: Path, *, max_pixels: int | None = None) -> npt.NDArray[np.uint8]:
+    """Read a picture in colour.
+
+    Parameters
+    ----------
+    path
+        PNG, JPEG, or another format that OpenCV reads.
+    max_pixels
+        Larger pictures are refused before they are decoded; None: what OpenCV itself allows.
+
+    Returns
+    -------
+    numpy.ndarray
+        Rows, columns, RGB; uint8.
+
+    Raises
+    ------
+    PictureError
+        If the file is missing, is not a readable picture, or is too large.
+    """
+    import cv2
+
+    if max_pixels is not None:
+        _check_pixels(path, max_pixels)
+    return np.asarray(cv2.cvtColor(_decoded(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read_image(path: Path) -> npt.NDArray[Any]:
+    """Read a picture as it is stored.
+
+    Parameters
+    ----------
+    path
+        PNG, JPEG, or another format that OpenCV reads.
+
+    Returns
+    -------
+    numpy.ndarray
+        Rows, columns of grey pictures; rows, columns, RGB or RGBA of others; in the stored type.
+
+    Raises
+    ------
+    PictureError
+        If the file is missing, is not a readable picture, or is too large.
+    """
+    import cv2
+
+    image = _decoded(path, cv2.IMREAD_UNCHANGED)
+    if image.ndim == 3 and image.shape[2] > 2:  # OpenCV: blue first
+        order = [2, 1, 0, 3][: image.shape[2]]
+        return image[..., order]
+    return image
+
+
+def _decoded(path: Path, flags: int) -> npt.NDArray[Any]:
+    import cv2
+
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise PictureError(path, f"is larger than {MAX_BYTES // 2**20} MiB", "shrink it")
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+    except FileNotFoundError:
+        raise PictureError(path, "does not exist", "check the path") from None
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror or error})"
+        raise PictureError(path, reason, "check the file and its permissions") from error
+    try:
+        image = cv2.imdecode(content, flags) if content.size else None
+    except cv2.error:
+        image = None
+    if image is None:
+        raise PictureError(path, "is not a readable image", "save it as PNG")
+    return np.asarray(image)
+
+
+def _check_pixels(path: Path, max_pixels: int) -> None:
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(), Image.open(path) as header:
+            warnings.simplefilter("ignore")  # about large pictures, which are refused here
+            width, height = header.size
+    except FileNotFoundError:
+        raise PictureError(path, "does not exist", "check the path") from None
+    except (OSError, Image.DecompressionBombError, ValueError, SyntaxError):
+        raise PictureError(path, "is not a readable image", "save it as PNG") from None
+    if width * height > max_pixels:
+        raise PictureError(path, f"is too large ({width} x {height} px)", "shrink it")
