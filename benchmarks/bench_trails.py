@@ -22,13 +22,12 @@ import pandas as pd
 
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.simulation import simulate_trails
+from napari_uai.trails.heat.along_trails import mean_over_trails, worst_window
 from napari_uai.trails.heat.footprints import paint_footprints
 from napari_uai.trails.heat.heat import (
     TrailHeat,
-    mean_over_trails,
     measure_heat,
     update_heat,
-    worst_window,
 )
 from napari_uai.trails.heat.masks import apply_masks
 from napari_uai.trails.heat.painted_width import choose_painted_width

@@ -2,8 +2,9 @@ from .analysis.analysis import analyse_trails
 from .analysis.folder import TrailSource, rank_trails
 from .analysis.outputs import write_trail_results
 from .analysis.result import TrailResult
+from .heat.along_trails import mean_over_trails, worst_window
 from .heat.footprints import paint_footprints
-from .heat.heat import mean_over_trails, measure_heat, update_heat, worst_window
+from .heat.heat import measure_heat, update_heat
 from .heat.masks import apply_masks, inside_fraction, read_mask
 from .heat.regions import ordinary_regions, regions_geojson
 from .io.convert import frame_of_trails, tracks_of_trails, trails_of_frame, trails_of_tracks

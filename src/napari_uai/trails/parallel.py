@@ -10,9 +10,9 @@ from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.typing import Ints
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,7 +23,7 @@ BLOCKS_PER_THREAD = 4
 
 def in_blocks(
     work: Callable[[int, int], None],
-    offsets: npt.NDArray[np.int64],
+    offsets: Ints,
     *,
     text: str,
     min_samples: int = 20_000,
@@ -79,7 +79,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
 
 
-def _borders(offsets: npt.NDArray[np.int64], min_samples: int) -> npt.NDArray[np.int64]:
+def _borders(offsets: Ints, min_samples: int) -> Ints:
     n, n_samples = len(offsets) - 1, int(offsets[-1])
     most = (os.cpu_count() or 1) * BLOCKS_PER_THREAD
     n_blocks = int(np.clip(n_samples // max(min_samples, 1), 1, most))

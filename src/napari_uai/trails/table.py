@@ -12,8 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.errors import BadValueError
+from napari_uai.typing import Floats, Floats32, Ints
 
-Array: TypeAlias = npt.NDArray[np.float64]
+Groups: TypeAlias = npt.NDArray[np.object_]
+"""Group that each trail is compared with; by default its class."""
+
+Picture: TypeAlias = npt.NDArray[np.uint8]
+"""Rows, columns, RGB."""
 
 UNCLASSIFIED = "unclassified"
 """Class of an object that its tracker gave none."""
@@ -40,7 +45,7 @@ class Scene:
 
     width: int
     height: int
-    image: npt.NDArray[np.uint8] | None = None
+    image: Picture | None = None
     source: Path | None = None
     snapshots: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame({"time": np.empty(0), "path": np.empty(0, object)})
@@ -77,13 +82,13 @@ class Trails:
         File or folder that the trails were read from.
     """
 
-    offsets: npt.NDArray[np.int64]
-    y: npt.NDArray[np.float32]
-    x: npt.NDArray[np.float32]
-    time: Array
+    offsets: Ints
+    y: Floats32
+    x: Floats32
+    time: Floats
     table: pd.DataFrame
     scene: Scene
-    hulls: Sequence[npt.NDArray[np.float32] | None] = ()
+    hulls: Sequence[Floats32 | None] = ()
     problems: pd.DataFrame = field(default_factory=lambda: problem_table([]))
     source: Path | None = None
 
@@ -106,12 +111,12 @@ class Trails:
         return len(self.table)
 
     @property
-    def n_samples(self) -> npt.NDArray[np.int64]:
+    def n_samples(self) -> Ints:
         """Samples in each trail."""
         return np.diff(self.offsets)
 
     @property
-    def owner(self) -> npt.NDArray[np.int64]:
+    def owner(self) -> Ints:
         """Trail (row of the table) that each sample belongs to."""
         return np.repeat(np.arange(len(self)), self.n_samples)
 
@@ -146,7 +151,7 @@ class Trails:
         wanted = np.asarray(rows)
         index = np.flatnonzero(wanted) if wanted.dtype == bool else wanted.astype(np.int64)
         counts = self.n_samples[index]
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        offsets = offsets_of(counts)
         # Sample j of a chosen trail lies as far behind its old start as behind its new one.
         take = np.arange(offsets[-1]) + np.repeat(self.offsets[index] - offsets[:-1], counts)
         return replace(
@@ -189,7 +194,7 @@ def trails_of(samples: pd.DataFrame, scene: Scene, **known: Any) -> Trails:
     time = samples["time"].to_numpy(np.float64)
     order = np.lexsort((time, owner))
     counts = np.bincount(owner, minlength=len(names))
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = offsets_of(counts)
     time = time[order]
     first = order[offsets[:-1]]
     kinds = (
@@ -209,6 +214,26 @@ def trails_of(samples: pd.DataFrame, scene: Scene, **known: Any) -> Trails:
     y = samples["y"].to_numpy(np.float32)[order]
     x = samples["x"].to_numpy(np.float32)[order]
     return Trails(offsets, y, x, time, table, scene, **known)
+
+
+def offsets_of(counts: npt.NDArray[np.integer]) -> Ints:
+    """Return the first place of each of several runs of given lengths, and the end of the last."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def group_codes(groups: Groups) -> Ints:
+    """Return the number of each trail's group, from 0, in alphabetical order of the groups."""
+    return np.unique(groups.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def check_finite(**samples: Floats | Floats32) -> None:
+    """Raise BadValueError if a value of the samples, by name, is not finite."""
+    for name, values in samples.items():
+        # A finite sum means finite values, and takes no memory; the sum itself may overflow.
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = np.isfinite(np.sum(values))
+        if not finite and not np.isfinite(values).all():
+            raise BadValueError(f"{name} must be finite: drop samples with NaN or infinite {name}")
 
 
 def problem_table(problems: Sequence[tuple[str, str, str]]) -> pd.DataFrame:

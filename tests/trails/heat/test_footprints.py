@@ -249,7 +249,7 @@ def test_parameters_outside_their_limits_are_refused(wrong, says):
 
 
 def test_positions_that_are_not_finite_are_refused():
-    with pytest.raises(BadValueError, match="x of some samples is not finite"):
+    with pytest.raises(BadValueError, match="x must be finite"):
         paint_footprints(trails_along([(np.nan, 3), (4, 4)]), **GRID)
 
 

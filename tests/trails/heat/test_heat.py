@@ -6,14 +6,13 @@ import pytest
 from scipy.ndimage import convolve1d
 
 from napari_uai.errors import BadValueError
+from napari_uai.trails.heat.along_trails import mean_over_trails, worst_window
 from napari_uai.trails.heat.brush import accumulate
 from napari_uai.trails.heat.footprints import paint_footprints
 from napari_uai.trails.heat.heat import (
     make_blur,
-    mean_over_trails,
     measure_heat,
     update_heat,
-    worst_window,
 )
 from napari_uai.trails.table import Scene, trails_of
 

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from napari_uai.errors import BadValueError
+from napari_uai.trails.heat.along_trails import mean_over_trails
 from napari_uai.trails.heat.footprints import paint_footprints
-from napari_uai.trails.heat.heat import mean_over_trails, measure_heat
+from napari_uai.trails.heat.heat import measure_heat
 from napari_uai.trails.scores.direction import against_the_stream
 from napari_uai.trails.table import Scene, trails_of
 

@@ -124,7 +124,7 @@ def test_no_trails_have_no_scores():
 def test_unusable_values_are_refused():
     bad = ride(30)
     bad[3, 0] = np.nan
-    with pytest.raises(BadValueError, match="time of some samples is not finite"):
+    with pytest.raises(BadValueError, match="time must be finite"):
         measure_pace(make_trails([bad]))
     with pytest.raises(BadValueError, match="step_px"):
         measure_pace(make_trails([ride(30)]), step_px=-1)

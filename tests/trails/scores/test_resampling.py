@@ -147,7 +147,7 @@ def test_values_out_of_range_and_a_stop_are_heard(wild):
 def test_positions_that_are_not_finite_are_refused():
     trails = make_trails([[1, 1], [np.nan, 2], [3, 3]], [[0, 0], [1, np.inf]])
     for resample in (resample_along_arc, resample_by_step, lambda of: walk(of, step_px=1)):
-        with pytest.raises(BadValueError, match="is not finite: drop"):
+        with pytest.raises(BadValueError, match="must be finite: drop"):
             resample(trails)
 
 

@@ -25,8 +25,8 @@ import pandas as pd
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.simulate.iscat.optics import Grid, particle_image, reference_field
 from napari_uai.simulate.iscat.status_line import status_lines
+from napari_uai.simulate.paths import ranged_paths, smooth_basis, smooth_paths, stage_path
 from napari_uai.simulate.settings import RecordingSettings
-from napari_uai.simulate.trails.paths import ranged_paths, smooth_basis, smooth_paths, stage_path
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
 

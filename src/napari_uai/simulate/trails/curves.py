@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-Array: TypeAlias = npt.NDArray[np.float64]
+from napari_uai.typing import Floats
 
 STEP_PX = 2.0
 """Between two points of a path."""
 
 
-def smooth_path(points: Any, sigma_px: float = 12.0) -> Array:
+def smooth_path(points: Any, sigma_px: float = 12.0) -> Floats:
     """Round the corners of a line.
 
     Parameters
@@ -38,7 +37,7 @@ def smooth_path(points: Any, sigma_px: float = 12.0) -> Array:
     return even_path(gaussian_filter1d(long, sigma_px / STEP_PX, axis=0)[pad:-pad])
 
 
-def even_path(points: Any) -> Array:
+def even_path(points: Any) -> Floats:
     """Return points every 2 px along a line, its ends included."""
     line = np.asarray(points, np.float64)
     at = path_length(line)
@@ -47,18 +46,18 @@ def even_path(points: Any) -> Array:
     return np.stack([np.interp(places, at, line[:, 0]), np.interp(places, at, line[:, 1])], axis=1)
 
 
-def path_length(path: Array) -> Array:
+def path_length(path: Floats) -> Floats:
     """Return the distance along a line from its start to each of its points."""
     return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
 
 
-def headings(path: Array) -> Array:
+def headings(path: Floats) -> Floats:
     """Return the unit vector of travel at each point of a path."""
     along = np.gradient(path, axis=0)
     return np.asarray(along / np.maximum(np.hypot(along[:, :1], along[:, 1:]), 1e-9))
 
 
-def right_of(path: Array, offset_px: float | Array) -> Array:
+def right_of(path: Floats, offset_px: float | Floats) -> Floats:
     """Shift a path to its right (negative: left)."""
     along = headings(path)
     right = np.stack([along[:, 1], -along[:, 0]], axis=1)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from napari_uai.simulate.trails.curves import Array
 from napari_uai.simulate.trails.routes import HEIGHT, WIDTH, ObjectClass
 from napari_uai.simulate.trails.traffic import HABITS
+from napari_uai.typing import Floats, Floats32, Ints
 
 BOX = np.array(
     [(1, -0.7), (1, 0.7), (0.85, 1), (-0.9, 1), (-1, 0.8), (-1, -0.8), (-0.9, -1), (0.85, -1)]
@@ -28,10 +27,10 @@ EDGE_JITTER_PX = 0.5
 def outlines_of(
     rng: np.random.Generator,
     kinds: Sequence[ObjectClass],
-    n_samples: npt.NDArray[np.int64],
-    points: Array,
-    angles: Array,
-) -> npt.NDArray[np.float32]:
+    n_samples: Ints,
+    points: Floats,
+    angles: Floats,
+) -> Floats32:
     """Return the outline of each object at each of its samples.
 
     Parameters

@@ -18,14 +18,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, OutputError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.routes import HEIGHT, WIDTH
-from napari_uai.simulate.trails.scene_picture import Picture, background_picture, draw_objects
+from napari_uai.simulate.trails.scene_picture import background_picture, draw_objects
 from napari_uai.simulate.trails.simulation import START, SimulatedTrails, simulate_trails
+from napari_uai.trails.table import Picture
 
 JPEG_QUALITY = 80
 
@@ -300,7 +300,7 @@ def _write_picture(report: Path, kind: str, moment: float, picture: Picture) -> 
     epoch = round(moment * 1000)
     path = report / "images" / kind / f"{epoch}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
-    bgr: npt.NDArray[np.uint8] = np.ascontiguousarray(picture[..., ::-1])
+    bgr: Picture = np.ascontiguousarray(picture[..., ::-1])
     done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
         raise OutputError(f"{path.name} cannot be made a JPEG: install OpenCV with JPEG support")

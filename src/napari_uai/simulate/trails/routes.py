@@ -7,7 +7,8 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from napari_uai.simulate.trails.curves import Array, path_length
+from napari_uai.simulate.trails.curves import path_length
+from napari_uai.typing import Floats
 
 ObjectClass: TypeAlias = Literal["car", "bicycle", "pedestrian", "bus"]
 OBJECT_CLASSES: tuple[ObjectClass, ...] = get_args(ObjectClass)
@@ -76,22 +77,22 @@ class Route:
 
     name: str
     kind: ObjectClass
-    paths: tuple[Array, ...]
+    paths: tuple[Floats, ...]
     stops: tuple[tuple[Stop, ...], ...]
     share: float
     rare: bool = False
 
 
-def points_in_view(path: Array) -> Array:
+def points_in_view(path: Floats) -> Floats:
     """Return the points of a path that lie in the picture."""
     return path[np.all((path >= 0) & (path <= (HEIGHT - 1, WIDTH - 1)), axis=1)]
 
 
-def place_near(path: Array, point: Array) -> float:
+def place_near(path: Floats, point: Floats) -> float:
     """Return how far along a path its point nearest to another lies, in px."""
     return float(path_length(path)[np.argmin(np.hypot(*(path - point).T))])
 
 
-def route_shares(rng: np.random.Generator, n: int) -> Array:
+def route_shares(rng: np.random.Generator, n: int) -> Floats:
     """Popularity of routes: a few carry much, many little; none is next to nothing."""
     return np.asarray(rng.permutation(1 / np.arange(2, n + 2)) * rng.uniform(0.8, 1.25, n))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_uai.simulate.trails.curves import Array, even_path, path_length, right_of, smooth_path
+from napari_uai.simulate.trails.curves import even_path, path_length, right_of, smooth_path
 from napari_uai.simulate.trails.routes import (
     ARMS,
     CROSSING_RADIUS,
@@ -27,6 +27,7 @@ from napari_uai.simulate.trails.routes import (
     route_shares,
 )
 from napari_uai.simulate.trails.walks import Walks, pedestrian_routes
+from napari_uai.typing import Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +54,16 @@ class StreetScene:
         Of all classes.
     """
 
-    centre: Array
-    streets: tuple[Array, ...]
-    footpaths: tuple[Array, ...]
-    access: Array
-    bays: Array
-    plaza: Array
+    centre: Floats
+    streets: tuple[Floats, ...]
+    footpaths: tuple[Floats, ...]
+    access: Floats
+    bays: Floats
+    plaza: Floats
     buildings: tuple[tuple[float, float, float, float], ...]
     routes: tuple[Route, ...]
 
-    def paths_of(self, kind: str) -> Array:
+    def paths_of(self, kind: str) -> Floats:
         """Return the points of all ordinary paths of a class, (n, 2)."""
         return np.concatenate([path for r in self.routes if r.kind == kind for path in r.paths])
 
@@ -100,7 +101,7 @@ def street_scene(rng: np.random.Generator) -> StreetScene:
     )
 
 
-def _streets(rng: np.random.Generator, centre: Array) -> tuple[Array, ...]:
+def _streets(rng: np.random.Generator, centre: Floats) -> tuple[Floats, ...]:
     ends = np.array(
         [
             (centre[0] + rng.uniform(-60, 60), WIDTH - 1),
@@ -123,30 +124,30 @@ def _streets(rng: np.random.Generator, centre: Array) -> tuple[Array, ...]:
     return tuple(lines)
 
 
-def _access(rng: np.random.Generator, streets: tuple[Array, ...]) -> Array:
+def _access(rng: np.random.Generator, streets: tuple[Floats, ...]) -> Floats:
     west = streets[ARMS.index("west")]
     x = rng.uniform(280, 330)
     start = west[np.argmin(np.abs(west[:, 1] - x))]
     return even_path([start, (rng.uniform(570, 600), x)])
 
 
-def _lane_in(street: Array, offset: float) -> Array:
+def _lane_in(street: Floats, offset: float) -> Floats:
     return points_in_view(right_of(street[::-1], offset))
 
 
-def _lane_out(street: Array, offset: float) -> Array:
+def _lane_out(street: Floats, offset: float) -> Floats:
     return points_in_view(right_of(street, offset))
 
 
 def _drive(
-    centre: Array,
-    streets: tuple[Array, ...],
+    centre: Floats,
+    streets: tuple[Floats, ...],
     come: int,
     leave: int,
     *,
     offset: float = LANE_OFFSET,
     radius: float = RING_RADIUS,
-) -> Array:
+) -> Floats:
     """Path through the roundabout, from one street to another (or the same)."""
     inbound, outbound = _lane_in(streets[come], offset), _lane_out(streets[leave], offset)
     angle_in = np.arctan2(*(streets[come][0] - centre)) - 0.4
@@ -157,7 +158,7 @@ def _drive(
     return smooth_path(np.concatenate([inbound[:-4], ring, outbound[4:]]))
 
 
-def _give_way(path: Array, centre: Array, share: float, seconds: float) -> tuple[Stop, ...]:
+def _give_way(path: Floats, centre: Floats, share: float, seconds: float) -> tuple[Stop, ...]:
     """Wait before the roundabout, some of them before the crossing."""
     distance = np.hypot(*(path - centre).T)
     first = int(np.argmax(distance < OUTER_RADIUS + 12))
@@ -171,10 +172,10 @@ def _give_way(path: Array, centre: Array, share: float, seconds: float) -> tuple
 
 def _car_routes(
     rng: np.random.Generator,
-    centre: Array,
-    streets: tuple[Array, ...],
-    access: Array,
-    bays: Array,
+    centre: Floats,
+    streets: tuple[Floats, ...],
+    access: Floats,
+    bays: Floats,
 ) -> list[Route]:
     ways = [(a, b) for a in range(4) for b in range(4) if a != b]
     routes = []
@@ -190,7 +191,7 @@ def _car_routes(
 
 
 def _parking_routes(
-    centre: Array, streets: tuple[Array, ...], access: Array, bays: Array
+    centre: Floats, streets: tuple[Floats, ...], access: Floats, bays: Floats
 ) -> list[Route]:
     west = ARMS.index("west")
     street = streets[west]
@@ -215,23 +216,23 @@ def _parking_routes(
     ]
 
 
-def _parking(name: str, paths: list[Array], share: float) -> Route:
+def _parking(name: str, paths: list[Floats], share: float) -> Route:
     stops = tuple((Stop(float(path_length(p)[-1]) / 2, 0.15, 4.0),) for p in paths)
     return Route(name, "car", tuple(paths), stops, share, rare=share == 0)
 
 
-def _until(path: Array, point: Array, beyond_px: float) -> Array:
+def _until(path: Floats, point: Floats, beyond_px: float) -> Floats:
     at = path_length(path)
     return path[at < place_near(path, point) + beyond_px]
 
 
-def _from(path: Array, point: Array, beyond_px: float) -> Array:
+def _from(path: Floats, point: Floats, beyond_px: float) -> Floats:
     at = path_length(path)
     return path[at > place_near(path, point) + beyond_px]
 
 
 def _bicycle_routes(
-    rng: np.random.Generator, centre: Array, streets: tuple[Array, ...], walks: Walks
+    rng: np.random.Generator, centre: Floats, streets: tuple[Floats, ...], walks: Walks
 ) -> list[Route]:
     ways = [(0, 2), (2, 0), (1, 3), (3, 1), (0, 1), (1, 2), (2, 3), (3, 0)]
     routes = []
@@ -245,7 +246,7 @@ def _bicycle_routes(
     return routes
 
 
-def _bus_routes(centre: Array, streets: tuple[Array, ...]) -> list[Route]:
+def _bus_routes(centre: Floats, streets: tuple[Floats, ...]) -> list[Route]:
     routes = []
     for a, b in ((0, 2), (2, 0)):
         path = _drive(centre, streets, a, b)

@@ -7,9 +7,8 @@ from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from napari_uai.simulate.trails.curves import Array, headings, path_length, right_of
+from napari_uai.simulate.trails.curves import headings, path_length, right_of
 from napari_uai.simulate.trails.routes import (
     CROSSING_RADIUS,
     HEIGHT,
@@ -20,8 +19,9 @@ from napari_uai.simulate.trails.routes import (
     WIDTH,
 )
 from napari_uai.simulate.trails.scene import StreetScene
+from napari_uai.trails.table import Picture
+from napari_uai.typing import Floats, Floats32, Ints32
 
-Picture: TypeAlias = npt.NDArray[np.uint8]
 Colour: TypeAlias = tuple[int, int, int]
 
 FINE = 2
@@ -74,7 +74,7 @@ def background_picture(place: StreetScene, *, seed: int = 0) -> Picture:
 
 def draw_objects(
     picture: Picture,
-    outlines: npt.NDArray[np.float32],
+    outlines: Floats32,
     kinds: Sequence[str],
     numbers: Sequence[int],
 ) -> None:
@@ -151,7 +151,7 @@ def _paint_streets(canvas: Picture, place: StreetScene) -> None:
         _zebra(canvas, street[np.argmax(distance > CROSSING_RADIUS)], street)
 
 
-def _zebra(canvas: Picture, place: Array, street: Array) -> None:
+def _zebra(canvas: Picture, place: Floats, street: Floats) -> None:
     near = int(np.argmin(np.hypot(*(street - place).T)))
     along = headings(street)[near]
     across = np.array([along[1], -along[0]])
@@ -193,7 +193,7 @@ def _plant_trees(canvas: Picture, place: StreetScene, rng: np.random.Generator) 
         _tree(canvas, np.array([y, x], np.float64), float(rng.uniform(9, 19)), rng)
 
 
-def _tree(canvas: Picture, spot: Array, radius: float, rng: np.random.Generator) -> None:
+def _tree(canvas: Picture, spot: Floats, radius: float, rng: np.random.Generator) -> None:
     green = TREES[int(rng.integers(len(TREES)))]
     _disc(canvas, spot + 0.35 * radius, radius, tuple(int(v * SHADE) for v in LAWN))
     _disc(canvas, spot, radius, green)
@@ -212,12 +212,12 @@ def _build(canvas: Picture, box: tuple[float, float, float, float], roof: Colour
     _line(canvas, ridge, 3, tuple(int(v * 0.88) for v in roof))
 
 
-def _line(canvas: Picture, path: Array, width_px: float, colour: tuple[int, ...]) -> None:
+def _line(canvas: Picture, path: Floats, width_px: float, colour: tuple[int, ...]) -> None:
     width = round(width_px * FINE)
     cv2.polylines(canvas, [_pixels(path, FINE)], isClosed=False, color=colour, thickness=width)
 
 
-def _disc(canvas: Picture, centre: Array, radius_px: float, colour: tuple[int, ...]) -> None:
+def _disc(canvas: Picture, centre: Floats, radius_px: float, colour: tuple[int, ...]) -> None:
     y, x = np.rint(centre * FINE).astype(int).tolist()
     cv2.circle(canvas, (x, y), round(radius_px * FINE), colour, -1, cv2.LINE_AA)
 
@@ -227,5 +227,5 @@ def _fill(canvas: Picture, corners: Any, colour: tuple[int, ...], fine: int = FI
     cv2.fillPoly(canvas, [points], colour, cv2.LINE_AA, 4)
 
 
-def _pixels(path: Array, fine: int) -> npt.NDArray[np.int32]:
+def _pixels(path: Floats, fine: int) -> Ints32:
     return np.rint(np.asarray(path)[:, ::-1] * fine).astype(np.int32)

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.simulate.paths import smooth_paths
 from napari_uai.simulate.settings import TrailSettings
-from napari_uai.simulate.trails.curves import STEP_PX, Array, headings, path_length
+from napari_uai.simulate.trails.curves import STEP_PX, headings, path_length
 from napari_uai.simulate.trails.outlines import outlines_of
-from napari_uai.simulate.trails.paths import smooth_paths
 from napari_uai.simulate.trails.routes import HEIGHT, WIDTH
 from napari_uai.simulate.trails.scene import StreetScene, street_scene
 from napari_uai.simulate.trails.traffic import HABITS, Journey, journeys_of
-from napari_uai.trails.table import Scene, Trails
+from napari_uai.trails.table import Scene, Trails, offsets_of
+from napari_uai.typing import Bools, Floats, Floats32
 
 START = datetime(2024, 6, 12, 8, 0, tzinfo=UTC)
 """When the recording begins."""
@@ -51,8 +51,8 @@ class SimulatedTrails:
 
     trails: Trails
     truth: pd.DataFrame
-    extrapolated: npt.NDArray[np.bool_]
-    outlines: npt.NDArray[np.float32]
+    extrapolated: Bools
+    outlines: Floats32
     place: StreetScene
     settings: TrailSettings
 
@@ -106,10 +106,10 @@ def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> Si
 class _Track:
     """Samples of one object, times from its first sample, and the directions in which it heads."""
 
-    time: Array
-    points: Array
-    extrapolated: npt.NDArray[np.bool_]
-    angles: Array
+    time: Floats
+    points: Floats
+    extrapolated: Bools
+    angles: Floats
     odd: tuple[float, float] | None
 
 
@@ -140,7 +140,7 @@ def _track(rng: np.random.Generator, journey: Journey, settings: TrailSettings) 
 
 def _timetable(
     rng: np.random.Generator, journey: Journey, settings: TrailSettings
-) -> tuple[tuple[Array, Array], list[tuple[float, float, float]]]:
+) -> tuple[tuple[Floats, Floats], list[tuple[float, float, float]]]:
     """When each place on the path is reached; when it stands for how long, and how far it sways."""
     habits, at = HABITS[journey.kind], path_length(journey.path)
     own = habits.speed * journey.speed * rng.lognormal(0, settings.speed_variation)
@@ -166,8 +166,8 @@ def _timetable(
 
 
 def _sway(
-    rng: np.random.Generator, time: Array, start: float, seconds: float, sway_px: float
-) -> Array:
+    rng: np.random.Generator, time: Floats, start: float, seconds: float, sway_px: float
+) -> Floats:
     """Wander about while standing: along the path, slowly, from and back to the place."""
     fine = np.arange(0, seconds + 1, 0.5)
     wander = sway_px * smooth_paths(rng, len(fine), 1, 8.0)[:, 0]
@@ -175,14 +175,14 @@ def _sway(
     return np.interp(time - start, fine, wander, left=0.0, right=0.0)
 
 
-def _keeping(rng: np.random.Generator, at: Array, place: Array, spread_px: float) -> Array:
+def _keeping(rng: np.random.Generator, at: Floats, place: Floats, spread_px: float) -> Floats:
     """How far right of the path the object keeps: its own habit, and some weaving."""
     weave = smooth_paths(rng, len(at), 1, 50.0)[:, 0]
     offset = spread_px * (0.75 * rng.standard_normal() + 0.65 * weave)
     return np.interp(place, at, np.clip(offset, -2.5 * spread_px, 2.5 * spread_px))
 
 
-def _jitter(rng: np.random.Generator, n: int, jitter_px: float, rate: float) -> Array:
+def _jitter(rng: np.random.Generator, n: int, jitter_px: float, rate: float) -> Floats:
     slow = smooth_paths(rng, n, 2, 1.5 * rate)
     size = np.where(rng.random((n, 1)) < 1 / 300, 6.0, 1.0) * rng.lognormal(0, 0.35)
     return np.asarray(jitter_px * (size * rng.standard_normal((n, 2)) + 0.5 * slow))
@@ -190,9 +190,9 @@ def _jitter(rng: np.random.Generator, n: int, jitter_px: float, rate: float) -> 
 
 def _odd_time(
     journey: Journey,
-    reached: tuple[Array, Array],
+    reached: tuple[Floats, Floats],
     sways: list[tuple[float, float, float]],
-    time: Array,
+    time: Floats,
 ) -> tuple[float, float] | None:
     if not journey.anomaly:
         return None
@@ -231,7 +231,7 @@ def _lose(rng: np.random.Generator, track: _Track, settings: TrailSettings) -> _
     return _Track(time - time[0], points, unseen, track.angles[first:last], odd)
 
 
-def _extrapolate(points: Array, unseen: npt.NDArray[np.bool_], start: int, n: int) -> None:
+def _extrapolate(points: Floats, unseen: Bools, start: int, n: int) -> None:
     velocity = (points[start - 1] - points[start - 4]) / 3
     points[start : start + n] = points[start - 1] + np.arange(1, n + 1)[:, None] * velocity
     unseen[start : start + n] = True
@@ -242,10 +242,10 @@ def _collect(
     settings: TrailSettings,
     journeys: list[Journey],
     tracks: list[_Track],
-    starts: Array,
+    starts: Floats,
 ) -> SimulatedTrails:
     counts = np.array([len(track.time) for track in tracks])
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = offsets_of(counts)
     points = np.concatenate([track.points for track in tracks])
     points = np.clip(points, 0, (HEIGHT - 1, WIDTH - 1)).astype(np.float32)
     time = np.concatenate([t.time + start for t, start in zip(tracks, starts, strict=True)])
@@ -282,7 +282,7 @@ def _collect(
     return SimulatedTrails(trails, truth, extrapolated, outlines, place, settings)
 
 
-def _names(starts: Array) -> list[str]:
+def _names(starts: Floats) -> list[str]:
     """Name trails as trackers do: year, day of the year, hour, minute and a running number."""
     stamps = [datetime.fromtimestamp(start, UTC).strftime("%Y%j%H%M") for start in starts]
     number: dict[str, int] = {}

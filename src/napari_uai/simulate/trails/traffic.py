@@ -13,7 +13,6 @@ from napari_uai.errors import BadValueError
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.curves import (
     STEP_PX,
-    Array,
     even_path,
     headings,
     path_length,
@@ -29,6 +28,7 @@ from napari_uai.simulate.trails.routes import (
     Stop,
 )
 from napari_uai.simulate.trails.scene import StreetScene
+from napari_uai.typing import Floats
 
 AnomalyKind: TypeAlias = Literal[
     "reversed", "off-route", "loitering", "late turn", "shortcut", "wrong class"
@@ -82,7 +82,7 @@ class Journey:
 
     kind: ObjectClass
     route: str
-    path: Array
+    path: Floats
     halts: tuple[tuple[float, float, float], ...] = ()  # place (px), seconds, sway (px)
     speed: float = 1.0
     anomaly: str = ""
@@ -170,8 +170,8 @@ def ordinary_journey(rng: np.random.Generator, route: Route, settings: TrailSett
 
 
 def _swerve(
-    rng: np.random.Generator, path: Array, size_px: float, place: float | None = None
-) -> Array:
+    rng: np.random.Generator, path: Floats, size_px: float, place: float | None = None
+) -> Floats:
     """Go round something that stands in the way, on its right (negative: left)."""
     at = path_length(path)
     middle = at[-1] * (rng.uniform(0.1, 0.9) if place is None else place)
@@ -236,12 +236,12 @@ class _Oddities:
         shares = np.array([HABITS[kind].share for kind in kinds])
         return kinds[int(self.rng.choice(len(kinds), p=shares / shares.sum()))]
 
-    def _route(self, kind: ObjectClass) -> tuple[Route, Array]:
+    def _route(self, kind: ObjectClass) -> tuple[Route, Floats]:
         routes = [route for route in self.routes[kind] if not route.rare]
         route = routes[int(self.rng.integers(len(routes)))]
         return route, route.paths[int(self.rng.integers(len(route.paths)))]
 
-    def _apart(self, kind: ObjectClass, path: Array) -> Array:
+    def _apart(self, kind: ObjectClass, path: Floats) -> Floats:
         return np.asarray(self.ordinary[kind].query(path)[0])
 
     def _reversed(self, kind: ObjectClass) -> Journey | None:
@@ -311,7 +311,7 @@ class _Oddities:
         link = self._link(a, i, b, longest=420.0)
         return None if link is None else self._departing(kind, f"{first.name}, {second.name}", link)
 
-    def _link(self, a: Array, i: int, b: Array, *, longest: float) -> Array | None:
+    def _link(self, a: Floats, i: int, b: Floats, *, longest: float) -> Floats | None:
         """Leave a path at a point and go straight to another, without a sharp turn."""
         rng = self.rng
         ahead, there = b - a[i], headings(b)
@@ -339,7 +339,7 @@ class _Oddities:
         self,
         kind: ObjectClass,
         route: str,
-        path: Array,
+        path: Floats,
         *,
         speed: float = 0.9,
         apart: float = APART_PX,

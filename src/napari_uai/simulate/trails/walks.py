@@ -8,14 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse.csgraph import dijkstra
 
-from napari_uai.simulate.trails.curves import (
-    STEP_PX,
-    Array,
-    even_path,
-    path_length,
-    right_of,
-    smooth_path,
-)
+from napari_uai.simulate.trails.curves import STEP_PX, even_path, path_length, right_of, smooth_path
 from napari_uai.simulate.trails.routes import (
     ARMS,
     CROSSING_RADIUS,
@@ -26,6 +19,7 @@ from napari_uai.simulate.trails.routes import (
     points_in_view,
     route_shares,
 )
+from napari_uai.typing import Floats
 
 
 class Walks:
@@ -33,15 +27,15 @@ class Walks:
 
     def __init__(
         self,
-        centre: Array,
-        streets: tuple[Array, ...],
-        plaza: Array,
-        door: Array,
-        access: Array,
+        centre: Floats,
+        streets: tuple[Floats, ...],
+        plaza: Floats,
+        door: Floats,
+        access: Floats,
     ) -> None:
         self.centre, self.plaza = centre, plaza
-        self.links: dict[tuple[Any, Any], Array] = {}
-        self.footpaths: list[Array] = []
+        self.links: dict[tuple[Any, Any], Floats] = {}
+        self.footpaths: list[Floats] = []
         corners = {}
         walk = right_of(access[::-1], 24)[::-1][int(PAVEMENT_OFFSET / STEP_PX) :]
         joints = {("west", 1): 0.62, ("north", -1): 0.5}
@@ -71,7 +65,7 @@ class Walks:
         self._footpath(("east", 1, "joint"), "door", door, (-40, 10))
         self._footpath("door", ("south", -1, "joint"), door, (-60, -60))
 
-    def path(self, start: Any, end: Any) -> Array:
+    def path(self, start: Any, end: Any) -> Floats:
         """Return the shortest way between two nodes, as a smooth path."""
         nodes = sorted({node for link in self.links for node in link}, key=str)
         number = {node: i for i, node in enumerate(nodes)}
@@ -88,16 +82,16 @@ class Walks:
         legs = [self._leg(nodes[a], nodes[b]) for a, b in pairwise(reversed(way))]
         return smooth_path(np.concatenate(legs), 8)
 
-    def _leg(self, a: Any, b: Any) -> Array:
+    def _leg(self, a: Any, b: Any) -> Floats:
         return self.links[a, b] if (a, b) in self.links else self.links[b, a][::-1]
 
     def _link(self, a: Any, b: Any, line: Any) -> None:
         self.links[a, b] = even_path(line)
 
-    def _node(self, arm: str, side: int) -> Array:
+    def _node(self, arm: str, side: int) -> Floats:
         return np.asarray(self.links[(arm, side, "joint"), (arm, side)][0])
 
-    def _footpath(self, a: Any, b: Any, end: Array, bend: tuple[float, float]) -> None:
+    def _footpath(self, a: Any, b: Any, end: Floats, bend: tuple[float, float]) -> None:
         """Link of a node of the pavement and a place beside the street, slightly bent."""
         joint = a if isinstance(a, tuple) else b
         other = self._node(joint[0], joint[1])
@@ -107,7 +101,7 @@ class Walks:
         self._link(a, b, line if joint is a else line[::-1])
         self.footpaths.append(line)
 
-    def _arc(self, start: Array, end: Array) -> Array:
+    def _arc(self, start: Floats, end: Floats) -> Floats:
         first, last = np.arctan2(*(start - self.centre)), np.arctan2(*(end - self.centre))
         angles = first + np.linspace(0, (last - first) % (2 * np.pi), 30)
         radii = np.linspace(np.hypot(*(start - self.centre)), np.hypot(*(end - self.centre)), 30)

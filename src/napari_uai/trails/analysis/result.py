@@ -8,13 +8,13 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.trails.heat.masks import Mask
 from napari_uai.trails.heat.regions import Region
 from napari_uai.trails.pictures.canvas import Stretch
 from napari_uai.trails.table import Trails
+from napari_uai.typing import Floats, Floats32, Ints
 
 RECORD_FORMAT = "napari-uai trails 1"
 """First entry of run.json; changes when a reader has to know."""
@@ -59,8 +59,8 @@ class ClassHeat:
 
     kind: str
     n_trails: int
-    counts: npt.NDArray[np.float32]
-    shade: npt.NDArray[np.float32]
+    counts: Floats32
+    shade: Floats32
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +107,9 @@ class TrailResult:
 
     trails: Trails
     scores: pd.DataFrame
-    rows: npt.NDArray[np.int64]
-    stretches: npt.NDArray[np.int64]
-    at_samples: npt.NDArray[np.float32]
+    rows: Ints
+    stretches: Ints
+    at_samples: Floats32
     heat: Mapping[str, ClassHeat]
     regions: tuple[Region, ...]
     preset: Preset
@@ -127,11 +127,11 @@ class TrailResult:
         """Scaled heat from which on traffic is ordinary."""
         return float(self.parameters["regions"]["region_threshold"])
 
-    def stretches_at(self, places: slice | npt.NDArray[np.int64]) -> list[Stretch]:
+    def stretches_at(self, places: slice | Ints) -> list[Stretch]:
         """Return the stretches of some rows of ``scores``."""
         return [(first, end) for first, end in self.stretches[places].tolist()]
 
-    def mask_outlines(self, kind: str) -> list[npt.NDArray[np.float64]]:
+    def mask_outlines(self, kind: str) -> list[Floats]:
         """Return the outlines (y, x; px of the scene) of the mask of a class, if it has one."""
         mask = self.masks.get(kind, self.masks.get(EVERY_CLASS))
         if mask is None:

@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 from napari_uai.compiled import kernel
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.heat.footprints import MIN_POINTS, Cells, Footprints, Offsets, Values
+from napari_uai.trails.heat.footprints import MIN_POINTS, Footprints
 from napari_uai.trails.parallel import in_blocks
+from napari_uai.trails.table import offsets_of
+from napari_uai.typing import Floats32, Ints, Ints32
 
 
 def accumulate(
@@ -18,7 +20,7 @@ def accumulate(
     rows: npt.ArrayLike | None = None,
     *,
     monitor: Monitor = SILENT,
-) -> Values:
+) -> Floats32:
     """Count the trails that cross each cell.
 
     Counts add up: those of trails that come or go are added or subtracted, nothing is drawn anew.
@@ -47,11 +49,11 @@ def accumulate(
 
 def accumulate_groups(
     footprints: Footprints,
-    groups: npt.NDArray[np.int32],
+    groups: Ints32,
     n_groups: int,
     *,
     monitor: Monitor = SILENT,
-) -> npt.NDArray[np.int32]:
+) -> Ints32:
     """Count the trails of each group that cross each cell.
 
     Parameters
@@ -75,11 +77,11 @@ def accumulate_groups(
 
 def counts_and_areas(
     footprints: Footprints,
-    groups: npt.NDArray[np.int32],
+    groups: Ints32,
     n_groups: int,
     *,
     monitor: Monitor = SILENT,
-) -> tuple[npt.NDArray[np.int32], Offsets]:
+) -> tuple[Ints32, Ints]:
     """Return what :func:`accumulate_groups` does, and how many cells each trail paints.
 
     The latter is 0 for trails that are not counted; int64.
@@ -87,10 +89,10 @@ def counts_and_areas(
     full, edges, edge_starts = brush(footprints.painted_width_px)
     (height, width), layers = footprints.shape, footprints.n_layers
     lengths = np.where(groups >= 0, np.diff(footprints.offsets), 0)
-    costs = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    costs = offsets_of(lengths)
     areas = np.zeros(len(footprints), np.int64)
     # Each thread counts on maps of its own.
-    maps: dict[int, npt.NDArray[np.int32]] = {}
+    maps: dict[int, Ints32] = {}
 
     def count(first: int, last: int) -> None:
         if get_ident() not in maps:
@@ -118,20 +120,20 @@ def counts_and_areas(
     return total.reshape(n_groups, *footprints.map_shape), areas
 
 
-def painted_cells(footprints: Footprints, row: int) -> Cells:
+def painted_cells(footprints: Footprints, row: int) -> Ints32:
     """Return the cells that one trail paints, each once, in ascending order."""
     groups = np.full(len(footprints), -1, np.int32)
     groups[row] = 0
     return np.flatnonzero(accumulate_groups(footprints, groups, 1)).astype(np.int32)
 
 
-def painted_areas(footprints: Footprints, *, monitor: Monitor = SILENT) -> Offsets:
+def painted_areas(footprints: Footprints, *, monitor: Monitor = SILENT) -> Ints:
     """Return how many cells each trail paints, in all its layers; int64."""
     everyone = np.zeros(len(footprints), np.int32)
     return counts_and_areas(footprints, everyone, 1, monitor=monitor)[1]
 
 
-def brush(width_px: int) -> tuple[Cells, Cells, Offsets]:
+def brush(width_px: int) -> tuple[Ints32, Ints32, Ints]:
     """Return a round brush and what it adds when it moves on to a neighbouring cell.
 
     Parameters
@@ -165,15 +167,15 @@ def brush(width_px: int) -> tuple[Cells, Cells, Offsets]:
 
 @kernel
 def paint_cells(
-    path: Cells,
+    path: Ints32,
     rows: int,
     columns: int,
-    full: Cells,
-    edges: Cells,
-    edge_starts: Offsets,
+    full: Ints32,
+    edges: Ints32,
+    edge_starts: Ints,
     mark: int,
-    marks: Cells,
-    painted: Cells,
+    marks: Ints32,
+    painted: Ints32,
 ) -> int:
     """Lay a brush along a path; write each cell it paints once; return how many.
 
@@ -214,19 +216,19 @@ def paint_cells(
 
 @kernel
 def _accumulate(
-    offsets: Offsets,
-    cells: Cells,
+    offsets: Ints,
+    cells: Ints32,
     layers: int,
     rows: int,
     columns: int,
-    full: Cells,
-    edges: Cells,
-    edge_starts: Offsets,
-    groups: Cells,
+    full: Ints32,
+    edges: Ints32,
+    edge_starts: Ints,
+    groups: Ints32,
     first: int,
     last: int,
-    counts: Cells,
-    areas: Offsets,
+    counts: Ints32,
+    areas: Ints,
 ) -> None:
     """Add the trails of a block to the map of their group."""
     marks = np.zeros(layers * rows * columns, np.int32)

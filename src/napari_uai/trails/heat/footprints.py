@@ -11,18 +11,15 @@ from dataclasses import dataclass
 from math import pi
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.parallel import in_blocks
 from napari_uai.trails.parameters import Directions, DirectionSpan, LongestSide, PaintedWidth, Weigh
-from napari_uai.trails.table import Trails
+from napari_uai.trails.table import Trails, check_finite
+from napari_uai.typing import Floats, Floats32, Ints, Ints32
 
-Cells = npt.NDArray[np.int32]
-Offsets = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float32]
 MAX_LONGEST_SIDE_PX = 4096
 MAX_WIDTH_PX = 99
 MAX_DIRECTIONS = 72
@@ -62,11 +59,11 @@ class Footprints:
     scale: tuple[float, float]
     n_directions: int
     painted_width_px: int
-    offsets: Offsets
-    cells: Cells
-    time_share: Values
-    arc_share: Values
-    point_of_sample: Offsets
+    offsets: Ints
+    cells: Ints32
+    time_share: Floats32
+    arc_share: Floats32
+    point_of_sample: Ints
 
     def __len__(self) -> int:
         """Return the number of trails."""
@@ -82,7 +79,7 @@ class Footprints:
         """Layers, rows and columns of a heatmap."""
         return (self.n_layers, *self.shape)
 
-    def weights(self, weigh: Weigh) -> Values:
+    def weights(self, weigh: Weigh) -> Floats32:
         """Return what each point weighs by time or by arc length."""
         return self.time_share if weigh == "time" else self.arc_share
 
@@ -138,9 +135,7 @@ def paint_footprints(
         raise BadValueError(f"n_directions is {n_directions}: choose 1 to {MAX_DIRECTIONS}")
     if not direction_span_px > 0:
         raise BadValueError(f"direction_span_px is {direction_span_px}: choose more than 0")
-    for name, values in (("y", trails.y), ("x", trails.x), ("time", trails.time)):
-        if not np.isfinite(np.sum(values)) and not np.isfinite(values).all():
-            raise BadValueError(f"{name} of some samples is not finite: drop those samples")
+    check_finite(y=trails.y, x=trails.x, time=trails.time)
     shape, scale = heatmap_grid(trails.scene.width, trails.scene.height, longest_side_px)
     offsets = np.zeros(len(trails) + 1, np.int64)
     _count_points(trails.offsets, trails.y, trails.x, *scale, *shape, offsets)
@@ -204,29 +199,29 @@ def check_odd(name: str, value: int, highest: int) -> None:
 
 
 @kernel
-def _cell(value: float, limit: int) -> int:
-    """Return the cell that a position lies in; beyond the border the one at the border."""
-    return int(min(max(np.floor(value + 0.5), 0.0), limit - 1.0))
+def cell_at(place: float, n_cells: int) -> int:
+    """Return the cell (0 to n_cells - 1) nearest to a place; cells are centred on integers."""
+    return int(min(max(np.floor(place + 0.5), 0.0), n_cells - 1.0))
 
 
 @kernel
 def _count_points(
-    offsets: Offsets,
-    y: Values,
-    x: Values,
+    offsets: Ints,
+    y: Floats32,
+    x: Floats32,
     scale_y: float,
     scale_x: float,
     rows: int,
     columns: int,
-    counts: Offsets,
+    counts: Ints,
 ) -> None:
     """Count the points of each trail's path, into the place behind the trail."""
     for i in range(len(offsets) - 1):
         start = offsets[i]
-        row, column = _cell(y[start] * scale_y, rows), _cell(x[start] * scale_x, columns)
+        row, column = cell_at(y[start] * scale_y, rows), cell_at(x[start] * scale_x, columns)
         n = 1
         for j in range(start + 1, offsets[i + 1]):
-            r, c = _cell(y[j] * scale_y, rows), _cell(x[j] * scale_x, columns)
+            r, c = cell_at(y[j] * scale_y, rows), cell_at(x[j] * scale_x, columns)
             n += max(abs(r - row), abs(c - column))
             row, column = r, c
         counts[i + 1] = n
@@ -236,12 +231,12 @@ def _count_points(
 def _cut(
     start: int,
     end: int,
-    y: Values,
-    x: Values,
+    y: Floats32,
+    x: Floats32,
     scale_y: float,
     scale_x: float,
     span: float,
-    cuts: Offsets,
+    cuts: Ints,
 ) -> int:
     """Find the samples at which a trail has moved on by a span; return how many, the first incl."""
     cuts[0] = start
@@ -260,9 +255,9 @@ def _cut(
 def _direction(
     k: int,
     n_cuts: int,
-    cuts: Offsets,
-    y: Values,
-    x: Values,
+    cuts: Ints,
+    y: Floats32,
+    x: Floats32,
     scale_y: float,
     scale_x: float,
     span: float,
@@ -283,10 +278,10 @@ def _direction(
 
 @kernel
 def _trace(
-    offsets: Offsets,
-    y: Values,
-    x: Values,
-    time: npt.NDArray[np.float64],
+    offsets: Ints,
+    y: Floats32,
+    x: Floats32,
+    time: Floats,
     scale_y: float,
     scale_x: float,
     rows: int,
@@ -295,11 +290,11 @@ def _trace(
     span: float,
     first: int,
     last: int,
-    point_offsets: Offsets,
-    cells: Cells,
-    time_share: Values,
-    arc_share: Values,
-    point_of_sample: Offsets,
+    point_offsets: Ints,
+    cells: Ints32,
+    time_share: Floats32,
+    arc_share: Floats32,
+    point_of_sample: Ints,
 ) -> None:
     """Write the path of each trail of a block."""
     longest = 1
@@ -315,7 +310,7 @@ def _trace(
             layer = n_directions
             if n_cuts > 1:
                 layer = _direction(0, n_cuts, cuts, y, x, scale_y, scale_x, span, n_directions)
-        row, column = _cell(y[start] * scale_y, rows), _cell(x[start] * scale_x, columns)
+        row, column = cell_at(y[start] * scale_y, rows), cell_at(x[start] * scale_x, columns)
         cells[point] = (layer * rows + row) * columns + column
         time_share[point] = 0.0
         arc_share[point] = 0.0
@@ -329,7 +324,7 @@ def _trace(
                 stretch_first = point + 1
                 if n_directions > 1:
                     layer = _direction(k, n_cuts, cuts, y, x, scale_y, scale_x, span, n_directions)
-            r, c = _cell(y[j] * scale_y, rows), _cell(x[j] * scale_x, columns)
+            r, c = cell_at(y[j] * scale_y, rows), cell_at(x[j] * scale_x, columns)
             steps = max(abs(r - row), abs(c - column))
             lapse = max(time[j] - time[j - 1], 0.0)
             if steps == 0:
@@ -357,13 +352,13 @@ def _trace(
 def _share_arc(
     a: int,
     b: int,
-    y: Values,
-    x: Values,
+    y: Floats32,
+    x: Floats32,
     scale_y: float,
     scale_x: float,
     first: int,
     last: int,
-    arc_share: Values,
+    arc_share: Floats32,
 ) -> None:
     """Spread the distance between two samples over the points from first to last."""
     if last >= first:
@@ -372,7 +367,7 @@ def _share_arc(
 
 
 @kernel
-def _normalise(shares: Values) -> None:
+def _normalise(shares: Floats32) -> None:
     """Make shares sum to 1; equal shares where there is nothing to share."""
     total = 0.0
     for share in shares:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -15,12 +15,12 @@ from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.heat.brush import accumulate_groups
-from napari_uai.trails.heat.footprints import Cells, Footprints, Offsets, Values, check_odd
+from napari_uai.trails.heat.footprints import Footprints, check_odd
 from napari_uai.trails.heat.own_heat import own_heat
 from napari_uai.trails.parallel import in_blocks
-from napari_uai.trails.parameters import BlurWidth, Share, Weigh
+from napari_uai.trails.parameters import BlurWidth
+from napari_uai.typing import Bools, Floats, Floats32, Ints, Ints32
 
-Maps = npt.NDArray[np.float64]
 BlurKind = Literal["box", "gaussian"]
 MAX_BLUR_PX = 99
 
@@ -40,8 +40,8 @@ class Blur:
         Of the neighbouring bins of direction; 1 in the middle.
     """
 
-    weights: Values
-    direction_weights: Values
+    weights: Floats32
+    direction_weights: Floats32
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,20 +74,20 @@ class TrailHeat:
 
     footprints: Footprints
     classes: tuple[str, ...]
-    class_of_trail: npt.NDArray[np.int32]
-    included: npt.NDArray[np.bool_]
+    class_of_trail: Ints32
+    included: Bools
     blur: Blur
-    counts: npt.NDArray[np.int32]
-    blurred: Maps
-    own: Values
-    at_points: Values
+    counts: Ints32
+    blurred: Floats
+    own: Floats32
+    at_points: Floats32
 
     @property
-    def n_trails(self) -> npt.NDArray[np.int64]:
+    def n_trails(self) -> Ints:
         """Number of included trails of each class."""
         return np.bincount(self.class_of_trail[self.included], minlength=len(self.classes))
 
-    def map_of(self, name: str) -> Values:
+    def map_of(self, name: str) -> Floats32:
         """Return the blurred heat of a class over the scene: rows, columns; float32.
 
         Directions are added up: a trail that crosses its own way in another direction counts
@@ -97,22 +97,6 @@ class TrailHeat:
             raise BadValueError(f"no trail is of class {name}: choose {', '.join(self.classes)}")
         counts = self.counts[self.classes.index(name)].sum(axis=0)
         return np.asarray(_blur_plane(counts, self.blur.weights), np.float32)
-
-
-class WorstWindow(NamedTuple):
-    """Stretch of each trail with the lowest mean.
-
-    Parameters
-    ----------
-    mean
-        Over the stretch; float32.
-    start, stop
-        First point of the stretch and the one behind its last; int64.
-    """
-
-    mean: Values
-    start: Offsets
-    stop: Offsets
 
 
 def measure_heat(
@@ -237,77 +221,6 @@ def update_heat(
     )
 
 
-def mean_over_trails(
-    footprints: Footprints,
-    values: Values,
-    *,
-    weigh: Weigh = "time",
-    monitor: Monitor = SILENT,
-) -> Values:
-    """Return the mean of a value along each trail.
-
-    Parameters
-    ----------
-    footprints
-        Of the trails.
-    values
-        One for each point of their paths; float32.
-    weigh
-        By the time spent at each point, or by the length of the way.
-    monitor
-        Told of each block of trails.
-    """
-    means = np.empty(len(footprints), np.float32)
-    weights = footprints.weights(weigh)
-
-    def work(first: int, last: int) -> None:
-        _means(footprints.offsets, weights, values, first, last, means)
-
-    in_blocks(work, footprints.offsets, text="means", min_samples=100_000, monitor=monitor)
-    return means
-
-
-def worst_window(
-    footprints: Footprints,
-    values: Values,
-    *,
-    share: Share = 0.2,
-    weigh: Weigh = "time",
-    monitor: Monitor = SILENT,
-) -> WorstWindow:
-    """Find the stretch of each trail over which the mean of a value is lowest.
-
-    Parameters
-    ----------
-    footprints
-        Of the trails.
-    values
-        One for each point of their paths; float32.
-    share
-        Length of the stretch as a part of the trail.
-    weigh
-        Whether that is a part of the trail's time or of its way.
-    monitor
-        Told of each block of trails.
-
-    Raises
-    ------
-    BadValueError
-        If the share is not above 0 and up to 1.
-    """
-    if not 0 < share <= 1:
-        raise BadValueError(f"share is {share}: choose more than 0, up to 1")
-    n = len(footprints)
-    found = WorstWindow(np.empty(n, np.float32), np.empty(n, np.int64), np.empty(n, np.int64))
-    weights = footprints.weights(weigh)
-
-    def work(first: int, last: int) -> None:
-        _windows(footprints.offsets, weights, values, float(share), first, last, *found)
-
-    in_blocks(work, footprints.offsets, text="windows", min_samples=100_000, monitor=monitor)
-    return found
-
-
 def make_blur(blur_px: BlurWidth, blur_kind: BlurKind = "box") -> Blur:
     """Return the weights of a blur.
 
@@ -336,7 +249,7 @@ def make_blur(blur_px: BlurWidth, blur_kind: BlurKind = "box") -> Blur:
 
 def _groups(
     classes: Sequence[str] | npt.ArrayLike | None, n: int, known: tuple[str, ...]
-) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+) -> tuple[tuple[str, ...], Ints32]:
     """Return names of classes, those already known first, and the index of each trail's."""
     if classes is None:
         return known or ("all",), np.zeros(n, np.int32)
@@ -349,7 +262,7 @@ def _groups(
     return names, place[codes] if n else codes.astype(np.int32)
 
 
-def _mask_of(included: npt.ArrayLike, n: int) -> npt.NDArray[np.bool_]:
+def _mask_of(included: npt.ArrayLike, n: int) -> Bools:
     mask = np.asarray(included)
     if mask.dtype != bool or mask.shape != (n,):
         raise BadValueError(f"there are {n} trails: give True or False for each of them")
@@ -358,12 +271,12 @@ def _mask_of(included: npt.ArrayLike, n: int) -> npt.NDArray[np.bool_]:
 
 def _change(
     footprints: Footprints,
-    before: npt.NDArray[np.int32],
-    after: npt.NDArray[np.int32],
-    changed: npt.NDArray[np.bool_],
+    before: Ints32,
+    after: Ints32,
+    changed: Bools,
     n_classes: int,
     monitor: Monitor,
-) -> npt.NDArray[np.int32]:
+) -> Ints32:
     """Return what trails that changed add to the counts, less what they had added."""
     come = np.where(changed, after, -1).astype(np.int32)
     go = np.where(changed, before, -1).astype(np.int32)
@@ -375,7 +288,7 @@ def _change(
     return change
 
 
-def _blur_plane(counts: npt.NDArray[np.int32], weights: Values) -> Maps:
+def _blur_plane(counts: Ints32, weights: Floats32) -> Floats:
     """Blur one layer; beyond the border it goes on as at the border, where trails begin."""
     plane = counts.astype(np.float64)
     if len(weights) == 1:
@@ -385,7 +298,7 @@ def _blur_plane(counts: npt.NDArray[np.int32], weights: Values) -> Maps:
     return np.asarray(blurred, np.float64).reshape(plane.shape)
 
 
-def _blur_layers(counts: npt.NDArray[np.int32], blur: Blur) -> Maps:
+def _blur_layers(counts: Ints32, blur: Blur) -> Floats:
     """Blur the layers of a class, over cells and over directions."""
     planes = np.stack([_blur_plane(layer, blur.weights) for layer in counts])
     if len(planes) == 1:
@@ -400,12 +313,12 @@ def _blur_layers(counts: npt.NDArray[np.int32], blur: Blur) -> Maps:
 
 def _without_own(
     footprints: Footprints,
-    groups: npt.NDArray[np.int32],
-    included: npt.NDArray[np.bool_],
-    blurred: Maps,
-    own: Values,
+    groups: Ints32,
+    included: Bools,
+    blurred: Floats,
+    own: Floats32,
     monitor: Monitor,
-) -> Values:
+) -> Floats32:
     """Read the heat of its class at the points of each trail, without the trail itself."""
     at_points = np.empty(len(footprints.cells), np.float32)
     flat = blurred.reshape(len(blurred), -1)
@@ -429,15 +342,15 @@ def _without_own(
 
 @kernel
 def _read(
-    offsets: Offsets,
-    cells: Cells,
-    groups: npt.NDArray[np.int32],
-    included: npt.NDArray[np.bool_],
-    blurred: Maps,
-    own: Values,
+    offsets: Ints,
+    cells: Ints32,
+    groups: Ints32,
+    included: Bools,
+    blurred: Floats,
+    own: Floats32,
     first: int,
     last: int,
-    at_points: Values,
+    at_points: Floats32,
 ) -> None:
     for i in range(first, last):
         heat = blurred[groups[i]]
@@ -445,67 +358,3 @@ def _read(
         for p in range(offsets[i], offsets[i + 1]):
             # Rounding of the blur leaves 1e-15 where nothing else passes.
             at_points[p] = max(heat[cells[p]] - counted * own[p], 0.0)
-
-
-@kernel
-def _means(
-    offsets: Offsets, weights: Values, values: Values, first: int, last: int, means: Values
-) -> None:
-    for i in range(first, last):
-        total, weight = 0.0, 0.0
-        for p in range(offsets[i], offsets[i + 1]):
-            total += weights[p] * values[p]
-            weight += weights[p]
-        means[i] = total / weight
-
-
-@kernel
-def _windows(
-    offsets: Offsets,
-    weights: Values,
-    values: Values,
-    share: float,
-    first: int,
-    last: int,
-    means: Values,
-    starts: Offsets,
-    stops: Offsets,
-) -> None:
-    """Slide a window along each trail, from one border of a point to the next at either end.
-
-    The mean changes linearly in between, so that the lowest is among these.
-    """
-    for i in range(first, last):
-        own = slice(offsets[i], offsets[i + 1])
-        mine, worth = weights[own], values[own]
-        n = len(mine)
-        whole = 0.0
-        for weight in mine:
-            whole += weight
-        wanted = share * whole
-        # The window reaches from within point ``tail`` to within point ``head``.
-        tail, head, held, total = 0, 0, 0.0, 0.0
-        while head < n - 1 and held + mine[head] < wanted:
-            held += mine[head]
-            total += mine[head] * worth[head]
-            head += 1
-        total += (wanted - held) * worth[head]
-        left, ahead = float(mine[0]), held + mine[head] - wanted
-        best, best_tail, best_head = total, 0, head
-        while True:
-            if left <= 0.0 and tail < head:
-                tail += 1
-                left = mine[tail]
-            elif ahead <= 0.0 or left <= 0.0:
-                head += 1
-                if head >= n:
-                    break
-                ahead = mine[head]
-            step = max(min(left, ahead), 0.0)
-            total += step * (worth[head] - worth[tail])
-            left -= step
-            ahead -= step
-            if total < best:
-                best, best_tail, best_head = total, tail, head
-        means[i] = best / wanted
-        starts[i], stops[i] = offsets[i] + best_tail, offsets[i] + best_head + 1

@@ -14,10 +14,11 @@ from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.pictures import read_image
-from napari_uai.trails.heat.footprints import Offsets, Values
+from napari_uai.trails.heat.footprints import cell_at
 from napari_uai.trails.parallel import in_blocks
 from napari_uai.trails.parameters import Threshold, Weigh
 from napari_uai.trails.table import Scene, Trails
+from napari_uai.typing import Bools, Floats, Floats32, Ints
 
 LOSSY = (".jpg", ".jpeg", ".webp")
 
@@ -37,7 +38,7 @@ class Mask:
         What the user should know of how it was read; empty if nothing.
     """
 
-    inside: npt.NDArray[np.bool_]
+    inside: Bools
     note: str = ""
 
 
@@ -58,8 +59,8 @@ class Masking:
         What the user should know about the masks.
     """
 
-    fraction: Values
-    included: npt.NDArray[np.bool_]
+    fraction: Floats32
+    included: Bools
     notes: tuple[str, ...] = ()
 
 
@@ -129,7 +130,7 @@ def inside_fraction(
     *,
     weigh: Weigh = "time",
     monitor: Monitor = SILENT,
-) -> Values:
+) -> Floats32:
     """Return which part of each trail lies inside a mask.
 
     Trails are looked up along their way, also between samples that are far apart.
@@ -245,7 +246,7 @@ def apply_masks(
     return Masking(fraction, fraction >= np.float32(threshold), tuple(notes))
 
 
-def _painted(picture: npt.NDArray[np.float64], lossy: bool) -> npt.NDArray[np.bool_]:
+def _painted(picture: Floats, lossy: bool) -> Bools:
     """Return which pixels of a picture (grey, or blue, green, red and perhaps opacity) count."""
     visible = np.ones(picture.shape[:2], bool)
     light = np.asarray(picture)
@@ -263,18 +264,18 @@ def _painted(picture: npt.NDArray[np.float64], lossy: bool) -> npt.NDArray[np.bo
 
 @kernel
 def _fractions(
-    offsets: Offsets,
-    y: Values,
-    x: Values,
-    time: npt.NDArray[np.float64],
-    inside: npt.NDArray[np.bool_],
+    offsets: Ints,
+    y: Floats32,
+    x: Floats32,
+    time: Floats,
+    inside: Bools,
     scale_y: float,
     scale_x: float,
     step_px: float,
     by_time: bool,
     first: int,
     last: int,
-    fractions: Values,
+    fractions: Floats32,
 ) -> None:
     """Look up each stretch between samples at the middles of equal steps."""
     rows, columns = inside.shape
@@ -282,7 +283,7 @@ def _fractions(
         start, end = offsets[i], offsets[i + 1]
         hit, whole, samples_in = 0.0, 0.0, 0
         for j in range(start, end):
-            samples_in += inside[_index(y[j] * scale_y, rows), _index(x[j] * scale_x, columns)]
+            samples_in += inside[cell_at(y[j] * scale_y, rows), cell_at(x[j] * scale_x, columns)]
             if j == start:
                 continue
             dy, dx = y[j] - y[j - 1], x[j] - x[j - 1]
@@ -292,15 +293,9 @@ def _fractions(
             within = 0
             for s in range(n):
                 part = (s + 0.5) / n
-                r = _index((y[j - 1] + part * dy) * scale_y, rows)
-                c = _index((x[j - 1] + part * dx) * scale_x, columns)
+                r = cell_at((y[j - 1] + part * dy) * scale_y, rows)
+                c = cell_at((x[j - 1] + part * dx) * scale_x, columns)
                 within += inside[r, c]
             hit += weight * within / n
             whole += weight
         fractions[i] = hit / whole if whole > 0.0 else samples_in / (end - start)
-
-
-@kernel
-def _index(value: float, limit: int) -> int:
-    """Return the pixel that a position lies in; beyond the border the one at the border."""
-    return int(min(max(np.floor(value + 0.5), 0.0), limit - 1.0))

@@ -7,17 +7,18 @@ import numpy as np
 from napari_uai.compiled import kernel, reordering_kernel
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.heat.brush import brush, paint_cells
-from napari_uai.trails.heat.footprints import MIN_POINTS, Cells, Footprints, Offsets, Values
+from napari_uai.trails.heat.footprints import MIN_POINTS, Footprints
 from napari_uai.trails.parallel import in_blocks
+from napari_uai.typing import Floats32, Ints, Ints32
 
 
 def own_heat(
     footprints: Footprints,
     *,
-    blur_weights: Values,
-    direction_weights: Values,
+    blur_weights: Floats32,
+    direction_weights: Floats32,
     monitor: Monitor = SILENT,
-) -> Values:
+) -> Floats32:
     """Return what each trail itself adds to the blurred heat at the points of its path.
 
     Parameters
@@ -68,19 +69,19 @@ def own_heat(
 
 @kernel
 def _own_heat(
-    offsets: Offsets,
-    cells: Cells,
+    offsets: Ints,
+    cells: Ints32,
     layers: int,
     rows: int,
     columns: int,
-    full: Cells,
-    edges: Cells,
-    edge_starts: Offsets,
-    blur_weights: Values,
-    direction_weights: Values,
+    full: Ints32,
+    edges: Ints32,
+    edge_starts: Ints,
+    blur_weights: Floats32,
+    direction_weights: Floats32,
     first: int,
     last: int,
-    own: Values,
+    own: Floats32,
 ) -> None:
     """Sum each trail's own blurred footprint at the points of its path."""
     plane = rows * columns
@@ -100,7 +101,7 @@ def _own_heat(
 
 @kernel
 def _spread(
-    painted: Cells, layers: int, plane: int, direction_weights: Values, lay: bool, ink: Values
+    painted: Ints32, layers: int, plane: int, direction_weights: Floats32, lay: bool, ink: Floats32
 ) -> None:
     """Lay ink on painted cells, and less of it in neighbouring directions; or wipe it off."""
     n_weights = len(direction_weights)
@@ -127,13 +128,13 @@ def _spread(
 
 @reordering_kernel
 def _blur_at(
-    path: Cells,
+    path: Ints32,
     rows: int,
     columns: int,
-    weights: Values,
-    padded: Values,
-    ink: Values,
-    blurred: Values,
+    weights: Floats32,
+    padded: Floats32,
+    ink: Floats32,
+    blurred: Floats32,
 ) -> None:
     """Blur ink at the points of a path alone."""
     plane = rows * columns

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from annotated_types import Ge
 
@@ -18,16 +17,14 @@ from napari_uai.trails.heat.brush import counts_and_areas
 from napari_uai.trails.heat.footprints import (
     MAX_WIDTH_PX,
     MIN_POINTS,
-    Cells,
     Footprints,
-    Offsets,
-    Values,
     check_odd,
     paint_footprints,
 )
 from napari_uai.trails.parallel import in_blocks
 from napari_uai.trails.parameters import Directions, LongestSide, PaintedWidth, Weigh
 from napari_uai.trails.table import Trails
+from napari_uai.typing import Floats, Floats32, Ints, Ints32
 
 LADDER = (1, 3, 5, 7, 9, 13, 17, 25)
 
@@ -148,9 +145,7 @@ def paint_at_width(
     )
 
 
-def _likelihood(
-    footprints: Footprints, groups: npt.NDArray[np.int32], n_groups: int, weights: Values
-) -> float:
+def _likelihood(footprints: Footprints, groups: Ints32, n_groups: int, weights: Floats32) -> float:
     """Return the mean logarithm of the density that others leave along each trail."""
     counts, areas = counts_and_areas(footprints, groups, n_groups)
     sums = counts.reshape(n_groups, -1).sum(axis=1, dtype=np.int64)
@@ -180,15 +175,15 @@ def _likelihood(
 
 @kernel
 def _log_densities(
-    offsets: Offsets,
-    cells: Cells,
-    groups: npt.NDArray[np.int32],
-    counts: npt.NDArray[np.int32],
-    even: npt.NDArray[np.float64],
-    weights: Values,
+    offsets: Ints,
+    cells: Ints32,
+    groups: Ints32,
+    counts: Ints32,
+    even: Floats,
+    weights: Floats32,
     first: int,
     last: int,
-    logs: npt.NDArray[np.float64],
+    logs: Floats,
 ) -> None:
     """Average the logarithm of the density along each trail, without the trail itself."""
     for i in range(first, last):

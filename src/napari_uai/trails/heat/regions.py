@@ -15,6 +15,7 @@ from skimage.measure import approximate_polygon, find_contours
 
 from napari_uai.errors import BadValueError
 from napari_uai.trails.table import Scene
+from napari_uai.typing import Floats, Floats32
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,19 +37,19 @@ class Region:
     """
 
     kind: str
-    corners: npt.NDArray[np.float64]
-    holes: tuple[npt.NDArray[np.float64], ...]
+    corners: Floats
+    holes: tuple[Floats, ...]
     area_px: float
     heat: float
 
     @property
-    def outlines(self) -> list[npt.NDArray[np.float64]]:
+    def outlines(self) -> list[Floats]:
         """Corners of the outer contour, and of each hole."""
         return [self.corners, *self.holes]
 
 
 def ordinary_regions(
-    shade: npt.NDArray[np.float32],
+    shade: Floats32,
     scene: Scene,
     *,
     kind: str = "",
@@ -100,7 +101,7 @@ def ordinary_regions(
         else:
             holes.append((abs(area), corners))
     outer.sort(key=lambda one: one[0])
-    inner: list[list[npt.NDArray[np.float64]]] = [[] for _ in outer]
+    inner: list[list[Floats]] = [[] for _ in outer]
     areas = [area for area, _, _ in outer]
     for area, corners in holes:
         around = [i for i, one in enumerate(outer) if _contains(one[1], corners[0])]
@@ -167,17 +168,15 @@ def polygon_area(corners: npt.NDArray[np.floating]) -> float:
     return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
 
 
-def _in_scene(
-    corners: npt.NDArray[np.float64], shape: Sequence[int], scene: Scene
-) -> npt.NDArray[np.float64]:
+def _in_scene(corners: Floats, shape: Sequence[int], scene: Scene) -> Floats:
     """Turn cells of the heat into px of the scene, whose outermost are the outermost cells."""
     ends = np.array([scene.height, scene.width], float) - 1
     places = corners * (ends / np.maximum(np.asarray(shape[:2], float) - 1, 1))
-    clipped: npt.NDArray[np.float64] = np.clip(places, 0, ends)
+    clipped: Floats = np.clip(places, 0, ends)
     return clipped
 
 
-def _largest_within(contour: npt.NDArray[np.float64], shade: npt.NDArray[np.float32]) -> float:
+def _largest_within(contour: Floats, shade: Floats32) -> float:
     """Return the largest value within a contour."""
     low = np.clip(np.floor(contour.min(axis=0)).astype(int), 0, None)
     high = np.ceil(contour.max(axis=0)).astype(int) + 1
@@ -187,12 +186,12 @@ def _largest_within(contour: npt.NDArray[np.float64], shade: npt.NDArray[np.floa
     return float(box[mask > 0].max(initial=0))
 
 
-def _contains(corners: npt.NDArray[np.float64], point: npt.NDArray[np.float64]) -> bool:
+def _contains(corners: Floats, point: Floats) -> bool:
     ring = corners[:, None, ::-1].astype(np.float32)
     at = (float(point[1]), float(point[0]))
     return bool(cv2.pointPolygonTest(ring, at, measureDist=False) >= 0)
 
 
-def _ring(corners: npt.NDArray[np.float64], *, reverse: bool = False) -> list[list[float]]:
+def _ring(corners: Floats, *, reverse: bool = False) -> list[list[float]]:
     ordered = corners if (polygon_area(corners) > 0) is not reverse else corners[::-1]
     return [[round(float(x), 2), round(float(y), 2)] for y, x in (*ordered, ordered[0])]

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from napari_uai.compiled import kernel, reordering_kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.heat.footprints import Offsets, Values
 from napari_uai.trails.heat.heat import TrailHeat
 from napari_uai.trails.parallel import in_blocks
 from napari_uai.trails.parameters import HeatScale, Limit, LimitUnit
+from napari_uai.typing import Bools, Floats, Floats32, Ints, Ints32
 
 UNITS = ("trails", "quantile", "permille")
 SCALES = ("linear", "log", "sqrt", "rank", "surprisal")
@@ -48,9 +48,9 @@ class ClassScale:
     lower: float
     upper: float
     scale: HeatScale
-    ranks: Values
+    ranks: Floats32
 
-    def apply(self, heat: npt.NDArray[np.floating]) -> Values:
+    def apply(self, heat: npt.NDArray[np.floating]) -> Floats32:
         """Return how ordinary heat is (0..1, float32), of any shape."""
         values = np.ascontiguousarray(heat, np.float32)
         out = np.empty(values.size, np.float32)
@@ -84,7 +84,7 @@ class ScaledHeat:
         Of each class of the heat.
     """
 
-    at_points: Values
+    at_points: Floats32
     scales: tuple[ClassScale, ...]
 
 
@@ -178,7 +178,7 @@ def _class_scale(
     upper: float,
     unit: LimitUnit,
     scale: HeatScale,
-    bins: npt.NDArray[np.int64] | None,
+    bins: Ints | None,
 ) -> ClassScale:
     """Turn limits into trails of one class, and its histogram into ranks."""
     if unit == "permille":
@@ -195,7 +195,7 @@ def _class_scale(
     return ClassScale(lower, max(min(upper, hottest), lower), scale, ranks)
 
 
-def _histograms(heat: TrailHeat) -> list[npt.NDArray[np.int64]]:
+def _histograms(heat: TrailHeat) -> list[Ints]:
     """Count points of the included trails of each class by the bin of their heat."""
     counts = np.zeros((len(heat.classes), _N_BINS), np.int64)
     offsets, lock = heat.footprints.offsets, Lock()
@@ -211,7 +211,7 @@ def _histograms(heat: TrailHeat) -> list[npt.NDArray[np.int64]]:
     return list(counts)
 
 
-def _quantile(bins: npt.NDArray[np.int64], share: float) -> float:
+def _quantile(bins: Ints, share: float) -> float:
     """Return the heat that a share of the points is at or below, to a 2048th of a doubling."""
     total = np.cumsum(bins)
     if total[-1] == 0:
@@ -222,18 +222,18 @@ def _quantile(bins: npt.NDArray[np.int64], share: float) -> float:
 
 
 @kernel
-def _bin(one_more: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+def _bin(one_more: Floats32) -> Ints32:
     """Return the bins of values of heat that 1 was added to."""
     return (one_more.view(np.int32) >> _SHIFT) - _FIRST_BIN
 
 
 @kernel
 def _count_bins(
-    offsets: Offsets,
-    groups: npt.NDArray[np.int32],
-    included: npt.NDArray[np.bool_],
-    values: Values,
-    counts: npt.NDArray[np.int64],
+    offsets: Ints,
+    groups: Ints32,
+    included: Bools,
+    values: Floats32,
+    counts: Ints,
 ) -> None:
     for i in range(len(offsets) - 1):
         if included[i]:
@@ -243,7 +243,7 @@ def _count_bins(
 
 
 @kernel
-def _term(number: int, value: np.float32, offset: np.float32, ranks: Values) -> float:
+def _term(number: int, value: np.float32, offset: np.float32, ranks: Floats32) -> float:
     """Return the term of a scale: the value, its root, its logarithm or its rank."""
     if number == 1:
         return float(np.sqrt(value))
@@ -258,15 +258,15 @@ def _term(number: int, value: np.float32, offset: np.float32, ranks: Values) -> 
 
 @reordering_kernel
 def _map(
-    values: Values,
+    values: Floats32,
     number: int,
     lower: float,
     upper: float,
     offset: float,
     shift: float,
     factor: float,
-    ranks: Values,
-    out: Values,
+    ranks: Floats32,
+    out: Floats32,
 ) -> None:
     """Map values to ordinariness, in single precision."""
     low, high = np.float32(lower), np.float32(upper)
@@ -290,14 +290,14 @@ def _map(
 
 @kernel
 def _map_trails(
-    offsets: Offsets,
-    groups: npt.NDArray[np.int32],
-    values: Values,
-    terms: npt.NDArray[np.float64],
-    ranks: npt.NDArray[np.float32],
+    offsets: Ints,
+    groups: Ints32,
+    values: Floats32,
+    terms: Floats,
+    ranks: Floats32,
     first: int,
     last: int,
-    out: Values,
+    out: Floats32,
 ) -> None:
     for i in range(first, last):
         start, end = offsets[i], offsets[i + 1]

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.errors import BadValueError, TrailFormatError
 from napari_uai.trails.io.records import Problem, nothing_usable
 from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, problem_table, trails_of
+from napari_uai.typing import Floats
 
 BoxPoint: TypeAlias = Literal["centre", "foot"]
 """Point of an object's box that is its position: the middle, or where it stands."""
@@ -186,7 +186,7 @@ def _names(column: pd.Series[Any]) -> pd.Series[Any]:
     return column
 
 
-def _numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
+def _numbers(column: pd.Series[Any]) -> Floats:
     numbers = pd.to_numeric(column, errors="coerce")
     return np.asarray(numbers.to_numpy(np.float64, na_value=np.nan))
 
@@ -196,7 +196,7 @@ def _seconds(
     columns: dict[str, Any],
     trail: pd.Series[Any],
     frame_rate_hz: float | None,
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     rate = frame_rate_hz or 1.0
     if "epoch_ms" in columns:
         return _numbers(table[columns["epoch_ms"]]) / 1000
@@ -211,7 +211,7 @@ def _seconds(
     return trail.groupby(trail).cumcount().to_numpy(np.float64) / rate
 
 
-def _clock(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
+def _clock(column: pd.Series[Any]) -> Floats:
     """Seconds, from numbers or from dates and times (ISO 8601; in UTC unless they say)."""
     numbers = (
         np.full(len(column), np.nan)
@@ -252,13 +252,13 @@ def _tell_dropped(dropped: pd.DataFrame, reason: str, file: str, problems: list[
 
 
 def _in_scene(
-    y: npt.NDArray[np.float64],
-    x: npt.NDArray[np.float64],
+    y: Floats,
+    x: Floats,
     scene_size: tuple[int, int] | None,
     normalized: bool | None,
     file: str,
     problems: list[Problem],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], tuple[int, int]]:
+) -> tuple[Floats, Floats, tuple[int, int]]:
     """Positions in px, and the size of the picture."""
     from napari_uai.trails.io.exports import DEFAULT_SCENE_SIZE
 

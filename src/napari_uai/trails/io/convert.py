@@ -13,6 +13,7 @@ from napari_uai.errors import BadValueError
 from napari_uai.trails.io.columns import BoxPoint, plain_samples, trails_of_samples
 from napari_uai.trails.io.records import Problem
 from napari_uai.trails.table import Trails
+from napari_uai.typing import Floats
 
 
 def trails_of_tracks(
@@ -53,7 +54,7 @@ def trails_of_tracks(
 
 def tracks_of_trails(
     trails: Trails, *, frame_rate_hz: Annotated[float, Gt(0), Unit("Hz")] = 1.0
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Return the data of a napari Tracks layer.
 
     Parameters

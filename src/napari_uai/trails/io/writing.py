@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.errors import OutputError
 from napari_uai.files import whole_file
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.io.convert import frame_of_trails
 from napari_uai.trails.table import UNCLASSIFIED, Trails
+from napari_uai.typing import Floats32
 
 _TRAILS_PER_UPDATE = 256
 _EXACT_INTEGER = 2**53
@@ -130,7 +130,7 @@ def _store(content: bytes, partial: Path, path: Path) -> None:
         partial.write_bytes(content)
 
 
-def _shares(hull: npt.NDArray[np.float32], width: int, height: int) -> list[list[float]]:
+def _shares(hull: Floats32, width: int, height: int) -> list[list[float]]:
     size = np.array([max(width - 1, 1), max(height - 1, 1)], np.float64)
     shares: list[list[float]] = np.round(hull[:, ::-1] / size, 6).tolist()
     return shares

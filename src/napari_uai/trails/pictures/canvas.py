@@ -14,9 +14,9 @@ import numpy.typing as npt
 from annotated_types import Ge, Unit
 
 from napari_uai.errors import OutputError
-from napari_uai.trails.table import Scene, Trails
+from napari_uai.trails.table import Picture, Scene, Trails
+from napari_uai.typing import Floats, Floats32, Ints32
 
-Picture: TypeAlias = npt.NDArray[np.uint8]
 Colour: TypeAlias = tuple[int, int, int]
 
 Stretch: TypeAlias = tuple[int, int]
@@ -75,9 +75,7 @@ class Canvas:
         longest = float(max(self.pixels.shape[:2]))
         return max(round(designed * longest / DESIGNED_FOR_PX), 1)
 
-    def points(
-        self, y: npt.NDArray[np.floating], x: npt.NDArray[np.floating]
-    ) -> npt.NDArray[np.float64]:
+    def points(self, y: npt.NDArray[np.floating], x: npt.NDArray[np.floating]) -> Floats:
         """Return places (x, y) in the picture; pixel centres are whole numbers in both."""
         return np.stack(
             [
@@ -87,17 +85,15 @@ class Canvas:
             axis=-1,
         )
 
-    def line(
-        self, y: npt.NDArray[np.floating], x: npt.NDArray[np.floating]
-    ) -> npt.NDArray[np.int32]:
+    def line(self, y: npt.NDArray[np.floating], x: npt.NDArray[np.floating]) -> Ints32:
         """Return places as OpenCV draws them, without those that coincide with the one before."""
         points = np.clip(self.points(y, x), -2000, max(self.pixels.shape) + 2000)
         whole = np.rint(points * 2**SHIFT).astype(np.int32)
         moved = np.any(np.diff(whole, axis=0) != 0, axis=1)
-        kept: npt.NDArray[np.int32] = whole[np.flatnonzero(np.concatenate([[True], moved]))]
+        kept: Ints32 = whole[np.flatnonzero(np.concatenate([[True], moved]))]
         return kept
 
-    def stretched(self, values: npt.NDArray[np.floating], scene: Scene) -> npt.NDArray[np.float32]:
+    def stretched(self, values: npt.NDArray[np.floating], scene: Scene) -> Floats32:
         """Return a map over the scene, whose outermost cells are its outermost px, as shown."""
         rows, columns = self.pixels.shape[:2]
         cells_y = (values.shape[0] - 1) / max(scene.height - 1, 1)
@@ -105,7 +101,7 @@ class Canvas:
         y = ((np.arange(rows) + 0.5) / self.scale_y - 0.5) * cells_y
         x = ((np.arange(columns) + 0.5) / self.scale_x - 0.5) * cells_x
         at_x, at_y = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
-        shown: npt.NDArray[np.float32] = cv2.remap(
+        shown: Floats32 = cv2.remap(
             values.astype(np.float32), at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         return shown
@@ -171,7 +167,7 @@ def draw_trail(
     _draw_arrow(canvas, line, colour, canvas.px(8 * width))
 
 
-def _draw_arrow(canvas: Canvas, line: npt.NDArray[np.int32], colour: Colour, length: int) -> None:
+def _draw_arrow(canvas: Canvas, line: Ints32, colour: Colour, length: int) -> None:
     tip = line[-1].astype(float)
     back = np.hypot(*(line - tip).T) >= length << SHIFT
     if not back.any():
@@ -187,7 +183,7 @@ def _draw_arrow(canvas: Canvas, line: npt.NDArray[np.int32], colour: Colour, len
 
 def draw_line(
     pixels: Picture,
-    line: npt.NDArray[np.int32],
+    line: Ints32,
     colour: Colour,
     width: int,
     *,

@@ -19,7 +19,6 @@ from napari_uai.trails.pictures.canvas import (
     INK,
     PAPER,
     Canvas,
-    Picture,
     PictureSide,
     draw_line,
     make_page,
@@ -27,13 +26,14 @@ from napari_uai.trails.pictures.canvas import (
     text_size,
     write_texts,
 )
-from napari_uai.trails.table import Scene
+from napari_uai.trails.table import Picture, Scene
+from napari_uai.typing import Floats32
 
 
 def heatmap_picture(
     scene: Scene,
-    heat: npt.NDArray[np.float32],
-    shade: npt.NDArray[np.float32],
+    heat: Floats32,
+    shade: Floats32,
     *,
     title: str = "",
     outlines: Sequence[npt.NDArray[np.floating]] = (),
@@ -79,9 +79,7 @@ def heatmap_picture(
     return make_page(canvas, title, _colour_scale(heat, shade, canvas))
 
 
-def _colour_scale(
-    heat: npt.NDArray[np.float32], shade: npt.NDArray[np.float32], canvas: Canvas
-) -> Picture:
+def _colour_scale(heat: Floats32, shade: Floats32, canvas: Canvas) -> Picture:
     """Draw which colour stands for how many trails."""
     width = canvas.pixels.shape[1]
     size_px = max(canvas.px(16), 10)
@@ -105,7 +103,7 @@ def _colour_scale(
     return strip
 
 
-def _heat_at(heat: npt.NDArray[np.float32], shade: npt.NDArray[np.float32], level: float) -> float:
+def _heat_at(heat: Floats32, shade: Floats32, level: float) -> float:
     """Return the heat whose scaled value is closest to a level; scaling never falls."""
     distance = np.abs(shade - level)
     near = heat[distance <= np.nanmin(distance) + 1e-6]
@@ -118,7 +116,7 @@ def _number(value: float) -> str:
 
 
 @cache
-def _heat_colours() -> npt.NDArray[np.float32]:
+def _heat_colours() -> Floats32:
     import matplotlib as mpl
 
     # The scale's own black would hide what lies below.

@@ -20,6 +20,7 @@ from napari_uai.trails.pictures.canvas import (
     write_texts,
 )
 from napari_uai.trails.table import Trails
+from napari_uai.typing import Bools, Floats
 
 SINCE_1970_S = 1e8
 """Times above it are taken to count from 1970: they can be told as a time of day."""
@@ -49,7 +50,7 @@ def when(trails: Trails, row: int) -> str:
 def place_labels(
     anchors: npt.NDArray[np.floating],
     sizes: npt.NDArray[np.floating],
-    ink: npt.NDArray[np.bool_],
+    ink: Bools,
     *,
     gap: float,
 ) -> list[tuple[int, int] | None]:
@@ -104,23 +105,21 @@ def place_labels(
     return places
 
 
-def label_anchor(
-    canvas: Canvas, trails: Trails, row: int, stretch: Stretch | None
-) -> npt.NDArray[np.float64]:
+def label_anchor(canvas: Canvas, trails: Trails, row: int, stretch: Stretch | None) -> Floats:
     """Return the point (y, x) that a label belongs to: the middle of the stretch, else the end."""
     samples = trails.trail(row)
     at = samples.stop - 1 if stretch is None else samples.start + (stretch[0] + stretch[1] - 1) // 2
     point = canvas.points(trails.y[at : at + 1], trails.x[at : at + 1])[0]
     rows, columns = canvas.pixels.shape[:2]
-    anchor: npt.NDArray[np.float64] = np.clip(point[::-1], 0, (rows - 1, columns - 1))
+    anchor: Floats = np.clip(point[::-1], 0, (rows - 1, columns - 1))
     return anchor
 
 
 def draw_labels(
     canvas: Canvas,
     labels: Sequence[str],
-    anchors: Sequence[npt.NDArray[np.float64]],
-    ink: npt.NDArray[np.bool_],
+    anchors: Sequence[Floats],
+    ink: Bools,
 ) -> None:
     """Write a label beside each anchor, with a line to it where it had to move away."""
     if not labels:
@@ -147,11 +146,11 @@ def draw_labels(
 
 
 def _candidates(
-    point: npt.NDArray[np.float64],
-    size: npt.NDArray[np.float64],
+    point: Floats,
+    size: Floats,
     shape: tuple[int, ...],
     gap: float,
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Return corners of a label around a point, from near to far, that lie in the picture."""
     bounds = np.array(shape[:2]) - size
     if np.any(bounds < 0):
@@ -162,5 +161,5 @@ def _candidates(
     # The label's edge, not its centre, keeps the distance.
     reach = direction * rings[:, None, None] + direction * size / 2
     corners = np.rint(point + reach - size / 2).reshape(-1, 2)
-    inside: npt.NDArray[np.float64] = corners[np.all((corners >= 0) & (corners <= bounds), axis=1)]
+    inside: Floats = corners[np.all((corners >= 0) & (corners <= bounds), axis=1)]
     return inside

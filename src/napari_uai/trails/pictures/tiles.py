@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
 from napari_uai.pictures import PictureError, read_picture
@@ -19,7 +18,6 @@ from napari_uai.trails.pictures.canvas import (
     PAPER,
     TRAIL,
     Canvas,
-    Picture,
     PictureSide,
     Stretch,
     clipped_stretch,
@@ -32,7 +30,8 @@ from napari_uai.trails.pictures.canvas import (
     write_texts,
 )
 from napari_uai.trails.pictures.labels import percent, when
-from napari_uai.trails.table import Scene, Trails
+from napari_uai.trails.table import Picture, Scene, Trails
+from napari_uai.typing import Floats
 
 _PROMPT_S = 2.0  # after which the picture no longer shows the end of a trail
 _TILES_ACROSS = 5
@@ -145,9 +144,7 @@ def tile_sheet(
     return np.vstack([head, sheet])
 
 
-def _moment(
-    trails: Trails, row: int, times: npt.NDArray[np.float64], lag_s: float, longest_side_px: int
-) -> Moment:
+def _moment(trails: Trails, row: int, times: Floats, lag_s: float, longest_side_px: int) -> Moment:
     paths = trails.scene.snapshots["path"].to_numpy(object)
     if not len(times):
         return Moment(row, trails.scene.image)

@@ -15,7 +15,6 @@ from napari_uai.trails.pictures.canvas import (
     KEY,
     PAPER,
     Canvas,
-    Picture,
     PictureSide,
     Stretch,
     clipped_stretch,
@@ -30,7 +29,7 @@ from napari_uai.trails.pictures.canvas import (
     write_texts,
 )
 from napari_uai.trails.pictures.labels import draw_labels, label_anchor, percent, when
-from napari_uai.trails.table import Trails
+from napari_uai.trails.table import Picture, Trails
 
 _LISTED = 24
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
-
-Array: TypeAlias = npt.NDArray[np.float64]
-Groups: TypeAlias = npt.NDArray[np.object_]
+from napari_uai.trails.table import Groups, group_codes
+from napari_uai.typing import Floats, Ints
 
 FLOOR = 0.1
 """Part of the median that is added before the logarithm, so that tiny values are equal."""
@@ -52,13 +49,13 @@ class Anomaly:
         Of each score that counted: 0 at the median of the class, 1 at the 90th percentile.
     """
 
-    anomaly: Array
-    p_value: Array
-    excess: Mapping[str, Array]
+    anomaly: Floats
+    p_value: Floats
+    excess: Mapping[str, Floats]
 
 
 def combine(
-    scores: Mapping[str, Array], evidence: Mapping[str, Evidence], groups: Groups
+    scores: Mapping[str, Floats], evidence: Mapping[str, Evidence], groups: Groups
 ) -> Anomaly:
     """Combine scores to one.
 
@@ -95,7 +92,7 @@ def combine(
     missing = set(counting) - set(scores)
     if missing:
         raise BadValueError(f"there is no score {', '.join(sorted(missing))}")
-    codes = np.unique(groups.astype(str), return_inverse=True)[1]
+    codes = group_codes(groups)
     excess = {name: excess_within(scores[name], codes) for name in counting}
     total = np.zeros(len(groups))
     # Scores that count only far out come on top of the mean of the others.
@@ -108,7 +105,7 @@ def combine(
     return Anomaly(anomaly, conformal_p_values(total, codes), excess)
 
 
-def excess_within(values: Array, groups: npt.NDArray[np.int64]) -> Array:
+def excess_within(values: Floats, groups: Ints) -> Floats:
     """Return the logarithm of values, 0 at the median of their group, 1 at the 90th percentile."""
     excess = np.zeros(len(values))
     for group in range(int(groups.max(initial=-1)) + 1):
@@ -127,7 +124,7 @@ def excess_within(values: Array, groups: npt.NDArray[np.int64]) -> Array:
     return excess
 
 
-def conformal_p_values(values: Array, groups: npt.NDArray[np.int64]) -> Array:
+def conformal_p_values(values: Floats, groups: Ints) -> Floats:
     """Return the share of values of the group that are at least as high, itself included."""
     p_values = np.ones(len(values))
     for group in range(int(groups.max(initial=-1)) + 1):

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from annotated_types import Ge, Gt, Unit
 
 from napari_uai.compiled import kernel
@@ -14,11 +13,8 @@ from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.parallel import in_blocks
 from napari_uai.trails.scores.resampling import Paths, walk, within_reach
-from napari_uai.trails.table import Trails
-
-Whole: TypeAlias = npt.NDArray[np.int64]
-Single: TypeAlias = npt.NDArray[np.float32]
-Index: TypeAlias = npt.NDArray[np.int32]
+from napari_uai.trails.table import Groups, Trails, group_codes, offsets_of
+from napari_uai.typing import Floats, Floats32, Ints, Ints32
 
 MAX_POINTS = 128
 """Points kept of a long trail: more cost time and say nothing new."""
@@ -57,10 +53,10 @@ class Companions:
         Distance of each point from the best companion, px; float32. NaN where there is none.
     """
 
-    distances: npt.NDArray[np.float64]
-    rows: Whole
+    distances: Floats
+    rows: Ints
     paths: Paths
-    apart: Single
+    apart: Floats32
 
 
 def find_companions(
@@ -68,8 +64,8 @@ def find_companions(
     *,
     step_px: Annotated[float, Gt(0), Unit("px")] | None = None,
     heading_px: Annotated[float, Ge(0), Unit("px")] | None = None,
-    groups: npt.NDArray[np.object_] | None = None,
-    similar: Whole | None = None,
+    groups: Groups | None = None,
+    similar: Ints | None = None,
     monitor: Monitor = SILENT,
 ) -> Companions:
     """Find for each trail the others that passed all its places, heading the same way.
@@ -121,7 +117,7 @@ def find_companions(
     _head(paths.offsets, paths.y, paths.x, weight, headings)
     paths, headings = _thinned(paths, headings)
     names = trails.table["class"].to_numpy() if groups is None else groups
-    codes = np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64)
+    codes = group_codes(names)
     places = (paths.y, paths.x, headings[0], headings[1])
     index = _cells(paths, places, codes, trails, CELL * diagonal)
     found = Companions(
@@ -159,14 +155,14 @@ def find_companions(
     return found
 
 
-Places: TypeAlias = tuple[Single, Single, Single, Single]
+Places: TypeAlias = tuple[Floats32, Floats32, Floats32, Floats32]
 """y, x and heading (y, x) of points."""
 
-Cells: TypeAlias = tuple[float, float, float, int, int, Whole, Places, Index]
+Cells: TypeAlias = tuple[float, float, float, int, int, Ints, Places, Ints32]
 """First y and x, side, rows, columns; where points of each cell start; points; their trails."""
 
 
-def _cells(paths: Paths, places: Places, groups: Whole, trails: Trails, side: float) -> Cells:
+def _cells(paths: Paths, places: Places, groups: Ints, trails: Trails, side: float) -> Cells:
     """Sort points into cells, a grid for each group; crowded ones remember some trails only."""
     # Positions may lie outside of the scene: the grid holds what is at most one scene away.
     low_y, low_x = -float(trails.scene.height), -float(trails.scene.width)
@@ -185,18 +181,18 @@ def _cells(paths: Paths, places: Places, groups: Whole, trails: Trails, side: fl
     )
     crowd = np.arange(len(order)) - starts[cell[order]]
     order = order[crowd < MAX_PER_CELL]
-    starts = np.concatenate([[0], np.cumsum(np.minimum(np.diff(starts), MAX_PER_CELL))])
+    starts = offsets_of(np.minimum(np.diff(starts), MAX_PER_CELL))
     y, x, hy, hx = (values[taken[order]] for values in places)
     return low_y, low_x, side, rows, columns, starts, (y, x, hy, hx), owner[order].astype(np.int32)
 
 
-def _thinned(paths: Paths, headings: Single) -> tuple[Paths, Single]:
+def _thinned(paths: Paths, headings: Floats32) -> tuple[Paths, Floats32]:
     """Keep points of long trails at equal distances."""
     counts = np.diff(paths.offsets)
     if counts.max(initial=0) <= MAX_POINTS:
         return paths, headings
     kept = np.minimum(counts, MAX_POINTS)
-    offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
+    offsets = offsets_of(kept)
     position = np.arange(offsets[-1]) - np.repeat(offsets[:-1], kept)
     stretch = np.repeat((counts - 1) / np.maximum(kept - 1, 1), kept)
     take = np.repeat(paths.offsets[:-1], kept) + np.rint(position * stretch).astype(np.int64)
@@ -207,7 +203,7 @@ def _thinned(paths: Paths, headings: Single) -> tuple[Paths, Single]:
 
 
 @kernel
-def _head(offsets: Whole, y: Single, x: Single, weight: float, headings: Single) -> None:
+def _head(offsets: Ints, y: Floats32, x: Floats32, weight: float, headings: Floats32) -> None:
     """Write the heading at each point, from the one before to the one behind; 0 without any."""
     for i in range(len(offsets) - 1):
         first, last = offsets[i], offsets[i + 1] - 1
@@ -223,18 +219,18 @@ def _head(offsets: Whole, y: Single, x: Single, weight: float, headings: Single)
 
 @kernel
 def _find(
-    offsets: Whole,
+    offsets: Ints,
     places: Places,
-    groups: Whole,
-    members: Whole,
-    borders: Whole,
+    groups: Ints,
+    members: Ints,
+    borders: Ints,
     index: Cells,
-    similar: Whole,
+    similar: Ints,
     start: int,
     stop: int,
-    distances: npt.NDArray[np.float64],
-    rows: Whole,
-    apart: Single,
+    distances: Floats,
+    rows: Ints,
+    apart: Floats32,
 ) -> None:
     n = len(offsets) - 1
     near, closest = np.zeros(n, np.float32), np.zeros(n, np.float32)
@@ -262,15 +258,15 @@ def _find(
 
 @kernel
 def _seek(
-    offsets: Whole,
+    offsets: Ints,
     places: Places,
     group: int,
     index: Cells,
     i: int,
-    near: Single,
-    closest: Single,
-    last_anchor: Whole,
-    touched: Index,
+    near: Floats32,
+    closest: Floats32,
+    last_anchor: Ints,
+    touched: Ints32,
 ) -> int:
     """Find the trails near a trail's anchors, and sum up how near they are; return how many."""
     y, x, hy, hx = places
@@ -310,7 +306,7 @@ def _seek(
 
 
 @kernel
-def _choose(touched: Index, near: Single, chosen: Whole) -> int:
+def _choose(touched: Ints32, near: Floats32, chosen: Ints) -> int:
     """Write those that were nearest, the best first; return how many."""
     n = 0
     for u in touched:
@@ -329,12 +325,12 @@ def _choose(touched: Index, near: Single, chosen: Whole) -> int:
 
 @kernel
 def _compare(
-    offsets: Whole,
+    offsets: Ints,
     places: Places,
     i: int,
-    candidates: Whole,
-    distances: npt.NDArray[np.float64],
-    rows: Whole,
+    candidates: Ints,
+    distances: Floats,
+    rows: Ints,
 ) -> None:
     """Write the two candidates that go along best."""
     n_points = offsets[i + 1] - offsets[i]
@@ -357,7 +353,7 @@ def _compare(
 
 @kernel
 def _mean_distance(
-    offsets: Whole,
+    offsets: Ints,
     places: Places,
     i: int,
     u: int,
@@ -376,7 +372,7 @@ def _mean_distance(
 
 
 @kernel
-def _measure(offsets: Whole, places: Places, i: int, u: int, apart: Single) -> None:
+def _measure(offsets: Ints, places: Places, i: int, u: int, apart: Floats32) -> None:
     y, x, hy, hx = places
     a, b = offsets[u], offsets[u + 1]
     uy, ux, vy, vx = y[a:b], x[a:b], hy[a:b], hx[a:b]
@@ -390,10 +386,10 @@ def _nearest_square(
     x: float,
     hy: float,
     hx: float,
-    uy: Single,
-    ux: Single,
-    vy: Single,
-    vx: Single,
+    uy: Floats32,
+    ux: Floats32,
+    vy: Floats32,
+    vx: Floats32,
 ) -> float:
     least = np.float32(np.inf)
     for q in range(len(uy)):

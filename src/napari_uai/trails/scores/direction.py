@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.heat.footprints import Cells, Offsets, Values
 from napari_uai.trails.heat.heat import TrailHeat
 from napari_uai.trails.parallel import in_blocks
+from napari_uai.typing import Bools, Floats, Floats32, Ints, Ints32
 
 ENOUGH_TRAILS = 1.0
 """Trails that a heading is given on credit, so that nothing is said where nobody else goes."""
 
 
-def against_the_stream(heat: TrailHeat, *, monitor: Monitor = SILENT) -> Values:
+def against_the_stream(heat: TrailHeat, *, monitor: Monitor = SILENT) -> Floats32:
     """Return how rare the heading is at each point of each trail, by what others head for there.
 
     The heat in the own direction, without the trail itself, is set against that of the most
@@ -66,15 +65,15 @@ def against_the_stream(heat: TrailHeat, *, monitor: Monitor = SILENT) -> Values:
 
 @kernel
 def _compare(
-    offsets: Offsets,
-    cells: Cells,
+    offsets: Ints,
+    cells: Ints32,
     n_directions: int,
-    most_of_classes: npt.NDArray[np.float64],
-    own: tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], Values],
-    at_points: Values,
+    most_of_classes: Floats,
+    own: tuple[Ints32, Bools, Floats32],
+    at_points: Floats32,
     start: int,
     stop: int,
-    rare: Values,
+    rare: Floats32,
 ) -> None:
     classes, included, own_heat = own
     n_cells = most_of_classes.shape[1]

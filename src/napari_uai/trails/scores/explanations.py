@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.compiled import kernel
 from napari_uai.monitor import SILENT, Monitor
@@ -13,21 +10,18 @@ from napari_uai.trails.heat.footprints import Footprints
 from napari_uai.trails.parallel import in_blocks
 from napari_uai.trails.scores.companions import Companions
 from napari_uai.trails.table import Trails
-
-Whole: TypeAlias = npt.NDArray[np.int64]
-Single: TypeAlias = npt.NDArray[np.float32]
-Double: TypeAlias = npt.NDArray[np.float64]
+from napari_uai.typing import Floats, Floats32, Ints
 
 
 def score_samples(
     trails: Trails,
     companions: Companions,
     footprints: Footprints,
-    ordinary: Single,
-    typical_px: Double,
+    ordinary: Floats32,
+    typical_px: Floats,
     *,
     monitor: Monitor = SILENT,
-) -> Single:
+) -> Floats32:
     """Return how anomalous each sample is.
 
     The mean of two: how far it lies from the trail that otherwise goes along best,
@@ -65,11 +59,11 @@ def score_samples(
 
 def departing_stretches(
     trails: Trails,
-    at_samples: Single,
-    thresholds: Double,
+    at_samples: Floats32,
+    thresholds: Floats,
     *,
     monitor: Monitor = SILENT,
-) -> Whole:
+) -> Ints:
     """Return the stretch of each trail that makes it anomalous.
 
     It is the one with the largest sum of the samples' scores above a threshold (the maximal
@@ -104,13 +98,13 @@ def departing_stretches(
 
 @kernel
 def _score_samples(
-    offsets: Whole,
-    points: tuple[Whole, Double, Single],
-    places: tuple[Whole, Single],
-    typical: Double,
+    offsets: Ints,
+    points: tuple[Ints, Floats, Floats32],
+    places: tuple[Ints, Floats32],
+    typical: Floats,
     start: int,
     stop: int,
-    scores: Single,
+    scores: Floats32,
 ) -> None:
     point_offsets, sample, apart = points
     point_of_sample, ordinary = places
@@ -133,12 +127,12 @@ def _score_samples(
 
 @kernel
 def _stretches(
-    offsets: Whole,
-    samples: tuple[Single, Single, Double, Single],
-    thresholds: Double,
+    offsets: Ints,
+    samples: tuple[Floats32, Floats32, Floats, Floats32],
+    thresholds: Floats,
     start: int,
     stop: int,
-    stretches: Whole,
+    stretches: Ints,
 ) -> None:
     y, x, time, scores = samples
     for i in range(start, stop):

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 from annotated_types import Gt, Unit
 
 from napari_uai.compiled import kernel
-from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.scores.resampling import Paths, walk, within_reach
-from napari_uai.trails.table import Trails
-
-Array: TypeAlias = npt.NDArray[np.float64]
-Whole: TypeAlias = npt.NDArray[np.int64]
+from napari_uai.trails.table import Groups, Trails, check_finite, group_codes, offsets_of
+from napari_uai.typing import Bools, Floats, Ints
 
 CELL_STEPS = 2.0
 """Side of a place, in steps."""
@@ -46,16 +42,16 @@ class Pace:
     """
 
     paths: Paths
-    times_s: Array
-    excess: Array
-    whole: npt.NDArray[np.bool_]
+    times_s: Floats
+    excess: Floats
+    whole: Bools
 
 
 def measure_pace(
     trails: Trails,
     *,
     step_px: Annotated[float, Gt(0), Unit("px")] | None = None,
-    groups: npt.NDArray[np.object_] | None = None,
+    groups: Groups | None = None,
     monitor: Monitor = SILENT,
 ) -> Pace:
     """Compare the time of each step with what the class usually takes at that place.
@@ -82,13 +78,12 @@ def measure_pace(
     """
     diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
     step = diagonal / 40 if step_px is None else step_px
-    if not np.isfinite(trails.time).all():
-        raise BadValueError("time of some samples is not finite: drop those samples")
+    check_finite(time=trails.time)
     paths = walk(within_reach(trails), step_px=step, monitor=monitor)
     times, whole = _times(trails, paths)
     if groups is None:
         groups = trails.table["class"].to_numpy()
-    codes = np.unique(groups.astype(str), return_inverse=True)[1].astype(np.int64)
+    codes = group_codes(groups)
     side = CELL_STEPS * step
     row, column = (np.floor(place / side).astype(np.int64) for place in (paths.y, paths.x))
     codes = codes[paths.owner]
@@ -99,7 +94,7 @@ def measure_pace(
     return Pace(paths, times, excess, whole)
 
 
-def dwell_scores(pace: Pace) -> Array:
+def dwell_scores(pace: Pace) -> Floats:
     """Return how much longer than usual each trail stayed where it stayed longest.
 
     Good at loitering and at objects that stop where nobody does. Bad at places where some
@@ -120,7 +115,7 @@ def dwell_scores(pace: Pace) -> Array:
     return np.asarray(np.maximum(np.maximum.reduceat(pace.excess, pace.paths.offsets[:-1]), 0.0))
 
 
-def speed_scores(pace: Pace) -> Array:
+def speed_scores(pace: Pace) -> Floats:
     """Return how much slower or faster than usual each trail moved, on the whole.
 
     Good at racers and crawlers. Bad at objects that change their speed within a trail, and
@@ -143,7 +138,7 @@ def speed_scores(pace: Pace) -> Array:
     return np.asarray(np.abs(np.nan_to_num(middle[1])))
 
 
-def _times(trails: Trails, paths: Paths) -> tuple[Array, npt.NDArray[np.bool_]]:
+def _times(trails: Trails, paths: Paths) -> tuple[Floats, Bools]:
     """Return the time of each step, and whether it was walked to its end."""
     before = np.floor(paths.sample).astype(np.int64)
     behind = np.minimum(before + 1, len(trails.time) - 1)
@@ -159,7 +154,7 @@ def _times(trails: Trails, paths: Paths) -> tuple[Array, npt.NDArray[np.bool_]]:
     return following - at, whole
 
 
-def _numbered(codes: Whole, row: Whole, column: Whole) -> Whole:
+def _numbered(codes: Ints, row: Ints, column: Ints) -> Ints:
     """Give a number to each square of each group that is in use."""
     if not len(row):
         return row
@@ -168,7 +163,7 @@ def _numbered(codes: Whole, row: Whole, column: Whole) -> Whole:
     return np.unique(key, return_inverse=True)[1].astype(np.int64)
 
 
-def _excess(logs: Array, codes: Whole, places: Whole, whole: npt.NDArray[np.bool_]) -> Array:
+def _excess(logs: Floats, codes: Ints, places: Ints, whole: Bools) -> Floats:
     n_groups = int(codes.max(initial=-1)) + 1
     usual, _ = _quantiles(logs[whole], codes[whole], n_groups)
     # A class of which nobody made a step has no usual time.
@@ -190,10 +185,10 @@ def _excess(logs: Array, codes: Whole, places: Whole, whole: npt.NDArray[np.bool
     return np.asarray(np.where(whole, excess, np.maximum(excess, 0.0)))
 
 
-def _quantiles(values: Array, groups: Whole, n_groups: int) -> tuple[Array, Array]:
+def _quantiles(values: Floats, groups: Ints, n_groups: int) -> tuple[Floats, Floats]:
     """Return the 16th, 50th and 84th percentile of each group (NaN if empty), and its size."""
     counts = np.bincount(groups, minlength=n_groups)
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    starts = offsets_of(counts)
     quantiles = np.full((3, n_groups), np.nan)
     _sorted_quantiles(values, groups, starts, np.array([0.16, 0.5, 0.84]), quantiles)
     return quantiles, counts.astype(np.float64)
@@ -201,7 +196,7 @@ def _quantiles(values: Array, groups: Whole, n_groups: int) -> tuple[Array, Arra
 
 @kernel
 def _sorted_quantiles(
-    values: Array, groups: Whole, starts: Whole, shares: Array, quantiles: Array
+    values: Floats, groups: Ints, starts: Ints, shares: Floats, quantiles: Floats
 ) -> None:
     ordered, place = np.empty_like(values), starts[:-1].copy()
     for i in range(len(values)):

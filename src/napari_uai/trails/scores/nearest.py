@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from annotated_types import Ge
 from scipy.fft import dct
 from scipy.spatial import cKDTree
@@ -13,11 +12,8 @@ from scipy.spatial import cKDTree
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.scores.resampling import resample_along_arc
-from napari_uai.trails.table import Trails
-
-Points: TypeAlias = npt.NDArray[np.float32]
-Array: TypeAlias = npt.NDArray[np.float64]
-Rows: TypeAlias = npt.NDArray[np.int64]
+from napari_uai.trails.table import Groups, Trails
+from napari_uai.typing import Floats, Floats32, Ints
 
 Neighbours: TypeAlias = Annotated[int, Ge(1)]
 """Most similar trails whose distances are averaged."""
@@ -30,9 +26,9 @@ def nearest_distances(
     *,
     k: Neighbours = 1,
     n_points: Annotated[int, Ge(2)] = 32,
-    groups: npt.NDArray[np.object_] | None = None,
+    groups: Groups | None = None,
     monitor: Monitor = SILENT,
-) -> Array:
+) -> Floats:
     """Return how far each trail lies from the most similar others.
 
     Trails are compared at points at equal distances along their ways, in the order in which they
@@ -73,12 +69,12 @@ def nearest_distances(
 
 
 def nearest_of_points(
-    points: Points,
+    points: Floats32,
     *,
     k: Neighbours = 1,
-    groups: npt.NDArray[np.object_] | None = None,
+    groups: Groups | None = None,
     monitor: Monitor = SILENT,
-) -> tuple[Array, Rows]:
+) -> tuple[Floats, Ints]:
     """Return the most similar trails and their distances, given points along each.
 
     The search is exact: a k-d tree of the trails' cosine transforms, among which distances are
@@ -119,7 +115,7 @@ def nearest_of_points(
     return distances, rows
 
 
-def mean_of_nearest(distances: Array, k: int) -> Array:
+def mean_of_nearest(distances: Floats, k: int) -> Floats:
     """Return the mean of the first k distances of each trail, of those there are; NaN if none."""
     first = distances[:, :k]
     counts = np.count_nonzero(~np.isnan(first), axis=1)
@@ -127,14 +123,14 @@ def mean_of_nearest(distances: Array, k: int) -> Array:
         return np.asarray(np.nansum(first, axis=1) / np.where(counts, counts, np.nan))
 
 
-def relative(distances: Array, typical: float) -> Array:
+def relative(distances: Floats, typical: float) -> Floats:
     """Map distances to 0..1, the typical one to a half: d / (d + typical); NaN stays."""
     if typical <= 0:
         return np.where(np.isnan(distances), np.nan, (distances > 0).astype(np.float64))
     return distances / (distances + typical)
 
 
-def _within_group(points: Points, k: int, monitor: Monitor) -> tuple[Array, Rows]:
+def _within_group(points: Floats32, k: int, monitor: Monitor) -> tuple[Floats, Ints]:
     turned = _frequencies(points)
     tree = cKDTree(turned)
     n = len(points)
@@ -152,7 +148,7 @@ def _within_group(points: Points, k: int, monitor: Monitor) -> tuple[Array, Rows
     return distances / np.sqrt(points.shape[1]), rows
 
 
-def _frequencies(points: Points) -> Array:
+def _frequencies(points: Floats32) -> Floats:
     """Return the cosine transform along each trail; distances stay (it is a rotation).
 
     Where a trail is comes first, how it goes next, its jitter last: a tree that splits the

@@ -12,17 +12,17 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.heat.footprints import Values, heatmap_grid
+from napari_uai.trails.heat.footprints import heatmap_grid
 from napari_uai.trails.heat.masks import MaskLike, as_mask
 from napari_uai.trails.parameters import Limit, LongestSide, Threshold
 from napari_uai.trails.scores.combine_scores import conformal_p_values
 from napari_uai.trails.scores.scores import Scores, score_trails
 from napari_uai.trails.table import Trails, problem_table
+from napari_uai.typing import Floats, Floats32, Ints, Ints32
 
 THICKNESS = 2
 """Of a line as OpenCV counts it; it paints 3 px."""
@@ -46,9 +46,9 @@ class ReferenceScores:
         How ordinary each cell is, by class: rows, columns; float32.
     """
 
-    anomaly: npt.NDArray[np.float64]
-    at_samples: Values
-    maps: dict[str, Values]
+    anomaly: Floats
+    at_samples: Floats32
+    maps: dict[str, Floats32]
 
 
 def reference_scores(
@@ -108,7 +108,7 @@ def reference_scores(
         included = hits > threshold * trails.n_samples
     anomaly = np.full(len(trails), np.nan)
     at_samples = np.full(len(trails.y), np.nan, np.float32)
-    maps: dict[str, Values] = {}
+    maps: dict[str, Floats32] = {}
     codes, kinds = pd.factorize(trails.table["class"].to_numpy().astype(object))
     points = np.stack([column, row], axis=1)
     for k, kind in enumerate(kinds):
@@ -181,18 +181,18 @@ def rank_by_reference(trails: Trails, *, monitor: Monitor = SILENT, **parameters
     )
 
 
-def _rounded(positions: Values, scale: float, limit: int) -> npt.NDArray[np.int32]:
+def _rounded(positions: Floats32, scale: float, limit: int) -> Ints32:
     """Return the cell of each position."""
     cells = np.rint(positions.astype(np.float64) * scale)
     return np.clip(cells, 0, limit - 1).astype(np.int32)
 
 
 def _paint_class(
-    points: npt.NDArray[np.int32],
-    offsets: npt.NDArray[np.int64],
-    members: npt.NDArray[np.int64],
+    points: Ints32,
+    offsets: Ints,
+    members: Ints,
     shape: tuple[int, int],
-) -> Values:
+) -> Floats32:
     """Count the trails that cross each cell, each drawn on one canvas and added by its box."""
     counts = np.zeros(shape, np.int32)
     canvas = np.zeros(shape, np.uint8)
@@ -208,7 +208,7 @@ def _paint_class(
     return counts.astype(np.float32)
 
 
-def _scaled(heat: Values, lower: float, upper: float) -> Values:
+def _scaled(heat: Floats32, lower: float, upper: float) -> Floats32:
     """Return heat between its limits on a logarithmic scale; all 0 if no place is hot enough."""
     scaled = np.log(np.clip(heat, lower, upper) - np.float32(lower - 1.0))
     hottest = scaled.max()

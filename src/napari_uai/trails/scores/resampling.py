@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 from annotated_types import Ge, Gt, Unit
 
 from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.parallel import in_blocks
-from napari_uai.trails.table import Trails
-
-Whole: TypeAlias = npt.NDArray[np.int64]
-Single: TypeAlias = npt.NDArray[np.float32]
-Double: TypeAlias = npt.NDArray[np.float64]
+from napari_uai.trails.table import Trails, check_finite, offsets_of
+from napari_uai.typing import Floats, Floats32, Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,18 +31,18 @@ class Paths:
         samples 12 and 13.
     """
 
-    offsets: npt.NDArray[np.int64]
-    y: npt.NDArray[np.float32]
-    x: npt.NDArray[np.float32]
-    sample: npt.NDArray[np.float64]
+    offsets: Ints
+    y: Floats32
+    x: Floats32
+    sample: Floats
 
     @property
-    def owner(self) -> npt.NDArray[np.int64]:
+    def owner(self) -> Ints:
         """Trail that each point belongs to."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
 
-def arc_lengths(trails: Trails) -> npt.NDArray[np.float64]:
+def arc_lengths(trails: Trails) -> Floats:
     """Return the length of each trail's way, in px; 0 for a single sample."""
     lengths = np.empty(len(trails))
     _lengths(trails.offsets, trails.y, trails.x, 0, len(trails), lengths)
@@ -55,7 +51,7 @@ def arc_lengths(trails: Trails) -> npt.NDArray[np.float64]:
 
 def resample_along_arc(
     trails: Trails, *, n_points: Annotated[int, Ge(2)] = 32, monitor: Monitor = SILENT
-) -> npt.NDArray[np.float32]:
+) -> Floats32:
     """Return the same number of points of each trail, at equal distances along its way.
 
     Parameters
@@ -158,7 +154,7 @@ def walk(
     return paths
 
 
-def _divided(trails: Trails, counts: Whole, monitor: Monitor) -> Paths:
+def _divided(trails: Trails, counts: Ints, monitor: Monitor) -> Paths:
     paths = _room_for(counts)
     known = (trails.offsets, trails.y, trails.x)
     points = (paths.offsets, paths.y, paths.x, paths.sample)
@@ -186,20 +182,18 @@ def within_reach(trails: Trails) -> Trails:
 def _check(trails: Trails, step_px: float = 1.0) -> None:
     if not (np.isfinite(step_px) and step_px > 0):
         raise BadValueError(f"step_px is a positive number of px, got {step_px}")
-    for name, values in (("y", trails.y), ("x", trails.x)):
-        if not np.isfinite(values).all():
-            raise BadValueError(f"{name} of some samples is not finite: drop those samples")
+    check_finite(y=trails.y, x=trails.x)
 
 
-def _room_for(counts: Whole) -> Paths:
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+def _room_for(counts: Ints) -> Paths:
+    offsets = offsets_of(counts)
     n = int(offsets[-1])
     return Paths(offsets, np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n))
 
 
 @kernel
 def _lengths(
-    offsets: Whole, y: Single, x: Single, start: int, stop: int, lengths: npt.NDArray[np.float64]
+    offsets: Ints, y: Floats32, x: Floats32, start: int, stop: int, lengths: Floats
 ) -> None:
     for i in range(start, stop):
         length = 0.0
@@ -210,10 +204,10 @@ def _lengths(
 
 @kernel
 def _divide(
-    trails: tuple[Whole, Single, Single],
+    trails: tuple[Ints, Floats32, Floats32],
     start: int,
     stop: int,
-    points: tuple[Whole, Single, Single, Double],
+    points: tuple[Ints, Floats32, Floats32, Floats],
 ) -> None:
     """Divide each trail into equal arcs, as many as there is room for."""
     offsets, y, x = trails
@@ -245,10 +239,10 @@ def _divide(
 
 @kernel
 def _step_along(
-    trails: tuple[Whole, Single, Single],
+    trails: tuple[Ints, Floats32, Floats32],
     i: int,
     step: float,
-    room: tuple[Single, Single, Double],
+    room: tuple[Floats32, Floats32, Floats],
 ) -> int:
     """Write the points that dividers touch on a trail, as far as there is room; count them all."""
     offsets, y, x = trails
@@ -281,12 +275,12 @@ def _step_along(
 
 @kernel
 def _count_steps(
-    trails: tuple[Whole, Single, Single],
+    trails: tuple[Ints, Floats32, Floats32],
     start: int,
     stop: int,
     step: float,
-    nowhere: tuple[Single, Single, Double],
-    counts: Whole,
+    nowhere: tuple[Floats32, Floats32, Floats],
+    counts: Ints,
 ) -> None:
     for i in range(start, stop):
         counts[i] = _step_along(trails, i, step, nowhere)
@@ -294,11 +288,11 @@ def _count_steps(
 
 @kernel
 def _walk(
-    trails: tuple[Whole, Single, Single],
+    trails: tuple[Ints, Floats32, Floats32],
     start: int,
     stop: int,
     step: float,
-    points: tuple[Whole, Single, Single, Double],
+    points: tuple[Ints, Floats32, Floats32, Floats],
 ) -> None:
     offsets, y, x, sample = points
     for i in range(start, stop):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from annotated_types import Ge
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.heat.heat import TrailHeat, mean_over_trails, measure_heat, worst_window
+from napari_uai.trails.heat.along_trails import mean_over_trails, worst_window
+from napari_uai.trails.heat.heat import TrailHeat, measure_heat
 from napari_uai.trails.heat.painted_width import paint_at_width
 from napari_uai.trails.heat.scaling import rescale
 from napari_uai.trails.parallel import side_by_side
@@ -41,10 +41,8 @@ from napari_uai.trails.scores.nearest import (
     relative,
 )
 from napari_uai.trails.scores.resampling import resample_along_arc
-from napari_uai.trails.table import Trails, problem_table
-
-Array: TypeAlias = npt.NDArray[np.float64]
-Groups: TypeAlias = npt.NDArray[np.object_]
+from napari_uai.trails.table import Groups, Trails, problem_table
+from napari_uai.typing import Bools, Floats, Floats32, Ints
 
 SCORES: Mapping[str, str] = MappingProxyType(
     {
@@ -99,9 +97,9 @@ class Scores:
     """
 
     table: pd.DataFrame
-    rows: npt.NDArray[np.int64]
-    at_samples: npt.NDArray[np.float32]
-    stretches: npt.NDArray[np.int64]
+    rows: Ints
+    at_samples: Floats32
+    stretches: Ints
     problems: pd.DataFrame
 
 
@@ -133,9 +131,9 @@ class Measurements:
     groups: Groups
     heat: TrailHeat
     companions: Companions
-    raw: Mapping[str, Array]
-    shown: Mapping[str, Array]
-    typical_px: Array
+    raw: Mapping[str, Floats]
+    shown: Mapping[str, Floats]
+    typical_px: Floats
     problems: pd.DataFrame
 
 
@@ -363,18 +361,22 @@ def _few(kind: str, n: int, others: str) -> str:
     return f"class {kind} has {trails}, too few by themselves; compared with {others} as well"
 
 
-def _typical_px(distances: Array, groups: Groups) -> Array:
+def _members(groups: Groups) -> list[Bools]:
+    """Return which trails belong to each group."""
+    return [groups == group for group in np.unique(groups.astype(str))]
+
+
+def _typical_px(distances: Floats, groups: Groups) -> Floats:
     """Return for each trail the 90th percentile of its group's distances, at least 1e-3 px."""
     typical = np.ones(len(distances))
-    for group in np.unique(groups.astype(str)):
-        mine = groups == group
+    for mine in _members(groups):
         known = distances[mine][~np.isnan(distances[mine])]
         if len(known):
             typical[mine] = max(float(np.quantile(known, 0.9)), 1e-3)
     return typical
 
 
-def _thresholds(at_samples: npt.NDArray[np.float32], trails: Trails, groups: Groups) -> Array:
+def _thresholds(at_samples: Floats32, trails: Trails, groups: Groups) -> Floats:
     """Return for each trail the score above which a sample departs.
 
     Half-way from what is typical of its group to its own peak, but no less than few samples of
@@ -384,11 +386,11 @@ def _thresholds(at_samples: npt.NDArray[np.float32], trails: Trails, groups: Gro
         return np.zeros(0)
     peaks = np.maximum.reduceat(at_samples, trails.offsets[:-1])
     thresholds = np.zeros(len(trails))
-    members = [groups == group for group in np.unique(groups.astype(str))]
+    members = _members(groups)
 
-    def typical_and_rare(mine: npt.NDArray[np.bool_]) -> Array:
+    def typical_and_rare(mine: Bools) -> Floats:
         of = at_samples[np.repeat(mine, trails.n_samples)]
-        quantiles: Array = np.quantile(of, [0.5, DEPARTING], overwrite_input=True)
+        quantiles: Floats = np.quantile(of, [0.5, DEPARTING], overwrite_input=True)
         return quantiles
 
     for mine, (typical, rare) in zip(members, side_by_side(typical_and_rare, members), strict=True):
@@ -396,13 +398,12 @@ def _thresholds(at_samples: npt.NDArray[np.float32], trails: Trails, groups: Gro
     return thresholds
 
 
-def _shown(name: str, values: Array, groups: Groups) -> Array:
+def _shown(name: str, values: Floats, groups: Groups) -> Floats:
     """Bring a score to 0..1; distances and times, by what is typical of the group."""
     if name in ("heat", "worst_window", "direction"):
         return np.clip(values, 0.0, 1.0)
     shown = np.zeros(len(values))
-    for group in np.unique(groups.astype(str)):
-        mine = groups == group
+    for mine in _members(groups):
         known = values[mine][~np.isnan(values[mine])]
         typical = float(np.median(known)) if len(known) else 1.0
         shown[mine] = np.nan_to_num(relative(values[mine], typical))
@@ -411,11 +412,11 @@ def _shown(name: str, values: Array, groups: Groups) -> Array:
 
 def _table(
     trails: Trails,
-    order: npt.NDArray[np.int64],
-    anomaly: Array,
-    p_value: Array,
-    shown: Mapping[str, Array],
-    stretches: npt.NDArray[np.int64],
+    order: Ints,
+    anomaly: Floats,
+    p_value: Floats,
+    shown: Mapping[str, Floats],
+    stretches: Ints,
 ) -> pd.DataFrame:
     columns = ["trail", "class", "n_samples"]
     table = trails.table.iloc[order][columns].reset_index(drop=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from napari_uai.simulate.trails.paths import ranged_paths, smooth_paths, stage_path
+from napari_uai.simulate.paths import ranged_paths, smooth_paths, stage_path
 
 
 def test_smooth_paths_have_unit_variance_and_gaussian_correlation():

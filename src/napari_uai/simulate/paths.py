@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-Array = npt.NDArray[Any]
+from napari_uai.typing import Floats
 
 WOBBLE = 0.2
 """Range of the random part of a stage's path against the length of its straight part."""
 
 
-def smooth_paths(rng: np.random.Generator, n: int, series: int, correlation: float) -> Array:
+def smooth_paths(rng: np.random.Generator, n: int, series: int, correlation: float) -> Floats:
     """Stationary Gaussian random paths of unit variance.
 
     White noise smoothed by a Gaussian of standard deviation ``correlation``; the correlation at
@@ -47,14 +44,14 @@ def smooth_paths(rng: np.random.Generator, n: int, series: int, correlation: flo
     return np.asarray(smooth[pad : pad + n] / gain)
 
 
-def ranged_paths(rng: np.random.Generator, n: int, series: int, correlation: float) -> Array:
+def ranged_paths(rng: np.random.Generator, n: int, series: int, correlation: float) -> Floats:
     """Smooth random paths (n, series), each scaled to fill the interval from 0 to 1."""
     paths = smooth_paths(rng, n, series, correlation)
     paths -= paths.min(axis=0)
     return np.asarray(paths / np.maximum(paths.max(axis=0), np.finfo(float).tiny))
 
 
-def stage_path(rng: np.random.Generator, n: int, range_px: float, correlation: float) -> Array:
+def stage_path(rng: np.random.Generator, n: int, range_px: float, correlation: float) -> Floats:
     """Path of a stage: a straight drift, and a smooth random walk about it.
 
     Parameters
@@ -82,7 +79,7 @@ def stage_path(rng: np.random.Generator, n: int, range_px: float, correlation: f
     return np.asarray(path * (range_px / max(extent, np.finfo(float).tiny)))
 
 
-def smooth_basis(n: int, width: float) -> Array:
+def smooth_basis(n: int, width: float) -> Floats:
     """Gaussian bumps whose random mixture is a smooth random line of nearly even variance.
 
     Parameters
