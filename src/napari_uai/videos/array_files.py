@@ -114,9 +114,14 @@ class ZarrFrames(Frames):
         self.layout = layout
         self.shape = layout.interleaved
         self.dtype = native_dtype(np.dtype(array.dtype))
-        self.name = "zarr-" + tokenize(str(self.path), component, layout, state_of(path))
+        self._name: str = "zarr-" + tokenize(str(self.path), component, layout, state_of(path))
         self._array: Any = None
         self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Path of the store, its size and time of change."""
+        return self._name
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open store behind."""

@@ -45,15 +45,19 @@ class Frames(ABC):
         Frames, rows, columns.
     dtype
         Type of the pixels that :meth:`read` returns.
-    name
-        Unique for content: file, size, time of change and all parameters are in it, because
-        dask and napari cache by it.
     """
 
     shape: tuple[int, int, int]
     dtype: np.dtype[Any]
-    name: str
     ndim = 3
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Unique for content: file, size, time of change and all parameters are in it.
+
+        dask caches by it.
+        """
 
     @abstractmethod
     def read(self, start: int, stop: int) -> AnyArray:
@@ -84,8 +88,8 @@ class ArrayFrames(Frames):
         self.dtype = array.dtype
 
     @property
-    def name(self) -> str:  # type: ignore[override]  # hashed only when dask asks: it reads all
-        """Content hash."""
+    def name(self) -> str:
+        """Content hash; it reads all of the array."""
         return f"array-{tokenize(self.array)}"
 
     def read(self, start: int, stop: int) -> AnyArray:
@@ -100,7 +104,11 @@ class DaskFrames(Frames):
         self.array = array
         self.shape = _shape_of(array)
         self.dtype = array.dtype
-        self.name = f"dask-{array.name}"
+
+    @property
+    def name(self) -> str:
+        """Name of the array."""
+        return f"dask-{self.array.name}"
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Compute in the calling thread: the caller is itself one of dask's workers."""
@@ -126,7 +134,7 @@ class MappedFrames(Frames):
         self.label = label
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source and of the function with its parameters."""
         return f"{self.label}-{tokenize(self.source.name, self.function)}"
 

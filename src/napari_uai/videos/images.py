@@ -72,9 +72,14 @@ class ImageFrames(Frames):
         self.files = tuple(file.absolute() for file in files)
         self.shape = (len(self.files), frame_shape[0], frame_shape[1])
         self.dtype = native_dtype(stored)
-        self.name = "images-" + tokenize(
+        self._name: str = "images-" + tokenize(
             [str(file) for file in self.files], [state_of(file) for file in self.files]
         )
+
+    @property
+    def name(self) -> str:
+        """Paths of the files, their sizes and times of change."""
+        return self._name
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Decode some images, in the calling thread.
@@ -112,11 +117,16 @@ class JoinedFrames(Frames):
         self.starts = (0, *accumulate(counts))
         self.shape = (self.starts[-1], *first.shape[1:])
         self.dtype = first.dtype
-        self.name = "tiffs-" + tokenize(
+        self._name: str = "tiffs-" + tokenize(
             [str(file) for file in self.files], [state_of(file) for file in self.files]
         )
         # One file is opened again for each read: thousands cannot be kept open, few can.
         self._kept: dict[int, Frames] = {0: first} if len(self.files) <= 32 else {}
+
+    @property
+    def name(self) -> str:
+        """Paths of the files, their sizes and times of change."""
+        return self._name
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Read from each file that holds some of the frames.

@@ -211,7 +211,7 @@ class DriftCorrectedFrames(Frames):
         self._setup()
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Names of both videos and the order."""
         return (
             f"drift-corrected-{tokenize(self.source.name, self.mean.name, self.order, self.block)}"

@@ -193,7 +193,7 @@ class TemporalFilterFrames(Frames):
         self.dtype = np.dtype(np.float32)
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source, and the weights."""
         return f"temporal-filter-{tokenize(self.source.name, self.taps, self.absolute)}"
 
