@@ -190,7 +190,7 @@ class DriftCorrectedFrames(Frames):
 
     def __init__(self, source: Frames, mean: Frames, order: int, block: int) -> None:
         self.source = source
-        self.mean = mean
+        self.mean_image = mean
         self.order = order
         self.block = block
         self.shape = source.shape
@@ -213,9 +213,8 @@ class DriftCorrectedFrames(Frames):
     @property
     def name(self) -> str:
         """Names of both videos and the order."""
-        return (
-            f"drift-corrected-{tokenize(self.source.name, self.mean.name, self.order, self.block)}"
-        )
+        key = (self.source.name, self.mean_image.name, self.order, self.block)
+        return f"drift-corrected-{tokenize(*key)}"
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Correct block by block, each with its own mean image."""
@@ -235,7 +234,7 @@ class DriftCorrectedFrames(Frames):
             motion = self._motions.get(block)
         if motion is None:
             middle = min(block * self.block + self.block // 2, len(self) - 1)
-            mean = np.asarray(self.mean.read(middle, middle + 1)[0], np.float64)
+            mean = np.asarray(self.mean_image.read(middle, middle + 1)[0], np.float64)
             motion = _Motion.of(mean, self.order)
             with self._lock:
                 self._motions[block] = motion
