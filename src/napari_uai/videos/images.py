@@ -13,6 +13,7 @@ from dask.base import tokenize
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.videos.array_files import state_of
+from napari_uai.videos.cached import cached
 from napari_uai.videos.folders import image_files
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import to_grey
@@ -121,7 +122,8 @@ class JoinedFrames(Frames):
             [str(file) for file in self.files], [state_of(file) for file in self.files]
         )
         # One file is opened again for each read: thousands cannot be kept open, few can.
-        self._kept: dict[int, Frames] = {0: first} if len(self.files) <= 32 else {}
+        self.keeps_open = len(self.files) <= 32
+        self._kept: dict[int, Frames] = {0: first} if self.keeps_open else {}
 
     @property
     def name(self) -> str:
@@ -160,7 +162,7 @@ class JoinedFrames(Frames):
                 f"{self.files[k]} has {source.shape[0]} pages, not as many as its neighbours: "
                 "join the files to one TIFF first"
             )
-        if len(self.files) <= 32:
+        if self.keeps_open:
             self._kept[k] = source
         return source
 
@@ -178,8 +180,9 @@ def _open_tiffs(files: Sequence[Path]) -> Opened:
         else open_tiff(file).frames.shape[0]
         for file in files
     ]
+    joined = JoinedFrames(files, counts, first.frames)
     return Opened(
-        JoinedFrames(files, counts, first.frames),
+        joined if joined.keeps_open else cached(joined, max(counts)),
         first.stored,
         pixel_size_um=first.pixel_size_um,
         frame_rate_hz=first.frame_rate_hz,

@@ -45,7 +45,6 @@ from napari_uai.videos.frames import (
     Video,
     frames_of,
     frames_per_chunk,
-    lazy_video,
     map_chunks,
     video_like,
 )
@@ -104,10 +103,10 @@ def stage_drift_correction(
             f"a reference of {len(source)} frames of {source.shape[1:]} px: give the video that "
             "went into it"
         )
-    mean = frames_of(rolling_mean(lazy_video(source), batch_size=surplus))
+    mean = frames_of(rolling_mean(source, batch_size=surplus))
     # The mean image of two batches hardly changes over a small part of them.
     block = max(min(surplus // 8, 400), 1)
-    corrected = lazy_video(DriftCorrectedFrames(frames, mean, order, block))
+    corrected: Video = DriftCorrectedFrames(frames, mean, order, block)
     if fixed_pattern != "none":
         corrected = fixed_pattern_correction(corrected, method=fixed_pattern)
     return video_like(frames_of(corrected), video)
