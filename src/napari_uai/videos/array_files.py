@@ -16,6 +16,7 @@ from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
+from napari_uai.videos.cached import cached
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import grey_frames
 from napari_uai.videos.info import Opened
@@ -86,7 +87,8 @@ def open_zarr(path: Path) -> Opened:
         attributes |= dict(node.attrs)
     layout = array_layout(path, node.shape, node.dtype)
     pixel_size, frame_rate = _scale_of(attributes)
-    frames: Frames = ZarrFrames(path, component, node, layout)
+    chunk = 1 if layout.frame_axis is None else node.chunks[layout.frame_axis]
+    frames = cached(ZarrFrames(path, component, node, layout), chunk)
     return Opened(
         grey_frames(frames, layout.channels) if layout.channels else frames,
         np.dtype(node.dtype),
@@ -114,9 +116,14 @@ class ZarrFrames(Frames):
         self.layout = layout
         self.shape = layout.interleaved
         self.dtype = native_dtype(np.dtype(array.dtype))
-        self.name = "zarr-" + tokenize(str(self.path), component, layout, state_of(path))
+        self._name: str = "zarr-" + tokenize(str(self.path), component, layout, state_of(path))
         self._array: Any = None
         self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Path of the store, its size and time of change."""
+        return self._name
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open store behind."""

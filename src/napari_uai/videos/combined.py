@@ -29,7 +29,7 @@ class CombinedFrames(Frames):
         self.dtype = np.dtype(np.float32)
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Names of the sources, and the function with its parameters."""
         return f"{self.label}-{tokenize([s.name for s in self.sources], self.function)}"
 
@@ -49,7 +49,7 @@ class ShiftedFrames(Frames):
         self.dtype = source.dtype
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source, and which frames."""
         return f"shifted-{tokenize(self.source.name, self.first, len(self))}"
 

@@ -181,7 +181,11 @@ class ChosenFrames(Frames):
         self.first = first
         self.shape = (last - first, *source.shape[1:])
         self.dtype = source.dtype
-        self.name = f"{source.name}-{first}-{last}"
+
+    @property
+    def name(self) -> str:
+        """Name of the source, and which frames."""
+        return f"{self.source.name}-{self.first}-{self.first + len(self)}"
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Read from the source."""

@@ -1,19 +1,21 @@
 """Lazy videos: what gives frames from any thread, and how stages chain without storing anything.
 
-A *video* is a numpy or dask array (frames, rows, columns). Inside the package every stage reads
-from :class:`Frames`, an object that returns any run of frames on demand; a stage wraps the frames
-of its input and is wrapped by the next one, so that a run of frames goes through the whole chain
-while it is warm in the processor's cache. To the outside each stage returns what it was given: a
-dask array whose chunks read from the chain, or a numpy array that is filled chunk by chunk.
+A *video* is a numpy or dask array (frames, rows, columns), or :class:`Frames`, an object that
+returns any run of frames on demand. Inside the package every stage reads from frames; a stage wraps
+the frames of its input and is wrapped by the next one, so that a run of frames goes through the
+whole chain while it is warm in the processor's cache. To the outside each stage returns what it was
+given: frames, a dask array whose chunks read from the chain, or a numpy array that is filled chunk
+by chunk.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
@@ -26,18 +28,22 @@ from dask.base import tokenize
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor, checkpoint, overseen, overseers
 from napari_uai.typing import AnyArray
-
-Video: TypeAlias = AnyArray | da.Array
-"""Frames, rows, columns; any real dtype; numpy or dask."""
+from napari_uai.videos.lazy_array import LazyArray
 
 Result = TypeVar("Result")
 
 CHUNK_BYTES = 8 * 2**20
 """Size of a chunk as float32: large against dask's overhead per task, small against memory."""
 
+_NEAR = 8
+"""Frames between which it takes longer to start over than to read on."""
 
-class Frames(ABC):
+
+class Frames(LazyArray):
     """A source of frames that can be read from any thread.
+
+    An array to whoever asks for one: an index reads the frames that are needed into a numpy array,
+    ``np.asarray`` all of them; for all else see :class:`LazyArray`.
 
     Attributes
     ----------
@@ -45,34 +51,100 @@ class Frames(ABC):
         Frames, rows, columns.
     dtype
         Type of the pixels that :meth:`read` returns.
-    name
-        Unique for content: file, size, time of change and all parameters are in it, because
-        dask and napari cache by it.
     """
 
     shape: tuple[int, int, int]
     dtype: np.dtype[Any]
-    name: str
     ndim = 3
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Unique for content: file, size, time of change and all parameters are in it.
+
+        dask caches by it.
+        """
 
     @abstractmethod
     def read(self, start: int, stop: int) -> AnyArray:
         """Return frames ``start`` to ``stop - 1`` as one array that the caller must not change."""
 
+    @property
+    def size(self) -> int:
+        """Number of pixels in all frames."""
+        return math.prod(self.shape)
+
+    @property
+    def chunks(self) -> tuple[int, int, int]:
+        """Frames, rows, columns that are best read at a time to go through all of them."""
+        return (frames_per_chunk(self.shape), *self.shape[1:])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.shape} {self.dtype}>"
+
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index: Any) -> AnyArray:
-        index = index if isinstance(index, tuple) else (index,)
-        first, rest = index[0], index[1:]
-        if isinstance(first, slice):
-            start, stop, step = first.indices(self.shape[0])
-            if step > 0:
-                block = self.read(start, max(start, stop))[::step]
-                return block[(slice(None), *rest)]
-        chosen = np.arange(self.shape[0])[first]
-        block = np.stack([self.read(i, i + 1)[0] for i in np.atleast_1d(chosen)])
-        return block[(slice(None) if np.ndim(chosen) else 0, *rest)]
+    def __getitem__(self, index: Any) -> Any:
+        """Return what numpy would for the same index; only frames that it names are read."""
+        which, rest = _frames_in(index)
+        if isinstance(which, slice):
+            return self._run(range(len(self))[which], rest)
+        if isinstance(which, np.ndarray):
+            chosen = np.arange(len(self))[which]
+            each, place = np.unique(chosen, return_inverse=True)
+            return self._each(each)[(place.reshape(chosen.shape), *rest)]
+        if which is None:
+            return np.asarray(self)[index]
+        frame = range(len(self))[which]
+        return self.read(frame, frame + 1)[(0, *rest)]
+
+    def _run(self, chosen: range, rest: tuple[Any, ...]) -> AnyArray:
+        """Read frames, on all cores where they are many, and take ``rest`` of each."""
+
+        def part(start: int, stop: int) -> AnyArray:
+            block = self._steps(chosen[start:stop])
+            taken: AnyArray = block[(slice(None), *rest)]
+            return taken
+
+        chunk = max(self.chunks[0] // min(abs(chosen.step), _NEAR), 1)
+        if len(chosen) <= chunk or not all(isinstance(r, (int, slice)) for r in rest):
+            return part(0, len(chosen))
+        out = np.empty((len(chosen), *part(0, 1).shape[1:]), self.dtype)
+
+        def fill(start: int, stop: int) -> None:
+            out[start:stop] = part(start, stop)
+
+        for _ in map_chunks(fill, len(chosen), chunk):
+            pass
+        return out
+
+    def _steps(self, chosen: range) -> AnyArray:
+        """Read frames at equal distances: with those between them if these are few."""
+        if not chosen:
+            return self.read(0, 0)
+        if abs(chosen.step) > _NEAR:
+            return self._each(chosen)
+        low, high = sorted((chosen[0], chosen[-1]))
+        return self.read(low, high + 1)[:: chosen.step]
+
+    def _each(self, chosen: Iterable[int]) -> AnyArray:
+        """Read frames one by one."""
+        return np.concatenate([self.read(0, 0), *(self.read(int(i), int(i) + 1) for i in chosen)])
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> AnyArray:
+        """Compute all frames."""
+        if copy is False and not isinstance(self, ArrayFrames):
+            raise ValueError("frames are read or computed: an array of them is always a copy")
+        return np.array(compute_video(self), dtype, copy=copy)
+
+    def to_dask(self) -> da.Array:
+        """Return the frames as a dask array; see :func:`lazy_video`."""
+        return lazy_video(self)
+
+
+Video: TypeAlias = AnyArray | da.Array | Frames
+"""Frames, rows, columns; any real dtype; numpy, dask or :class:`Frames`."""
 
 
 class ArrayFrames(Frames):
@@ -84,8 +156,8 @@ class ArrayFrames(Frames):
         self.dtype = array.dtype
 
     @property
-    def name(self) -> str:  # type: ignore[override]  # hashed only when dask asks: it reads all
-        """Content hash."""
+    def name(self) -> str:
+        """Content hash; it reads all of the array."""
         return f"array-{tokenize(self.array)}"
 
     def read(self, start: int, stop: int) -> AnyArray:
@@ -100,7 +172,11 @@ class DaskFrames(Frames):
         self.array = array
         self.shape = _shape_of(array)
         self.dtype = array.dtype
-        self.name = f"dask-{array.name}"
+
+    @property
+    def name(self) -> str:
+        """Name of the array."""
+        return f"dask-{self.array.name}"
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Compute in the calling thread: the caller is itself one of dask's workers."""
@@ -126,7 +202,7 @@ class MappedFrames(Frames):
         self.label = label
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source and of the function with its parameters."""
         return f"{self.label}-{tokenize(self.source.name, self.function)}"
 
@@ -141,7 +217,7 @@ _FRAMES_BEHIND: WeakValueDictionary[str, Frames] = WeakValueDictionary()
 
 
 def frames_of(video: Video) -> Frames:
-    """Return the frames of a numpy or dask array, as short a way to the data as there is.
+    """Return the frames of a video, as short a way to the data as there is.
 
     Raises
     ------
@@ -155,8 +231,11 @@ def frames_of(video: Video) -> Frames:
         raise BadValueError(f"a video holds integers or floats, got {video.dtype}")
     if 0 in video.shape[1:]:
         raise BadValueError(f"a video has at least one row and column, got shape {video.shape}")
+    if isinstance(video, Frames):
+        return video
     if isinstance(video, da.Array):
-        return _FRAMES_BEHIND.get(video.name) or DaskFrames(video)
+        behind = _FRAMES_BEHIND.get(video.name)
+        return DaskFrames(video) if behind is None else behind
     return ArrayFrames(np.asanyarray(video))
 
 
@@ -176,7 +255,9 @@ def lazy_video(frames: Frames) -> da.Array:
 
 
 def video_like(frames: Frames, given: Video) -> Video:
-    """Return frames as the kind of array that was given: dask stays lazy, numpy is computed."""
+    """Return frames as the kind of video that was given: only for numpy they are computed."""
+    if isinstance(given, Frames):
+        return frames
     return lazy_video(frames) if isinstance(given, da.Array) else compute_video(frames)
 
 
@@ -254,7 +335,7 @@ def map_chunks(
                 future.cancel()
 
 
-def compute_video(video: Video | Frames, *, monitor: Monitor = SILENT) -> AnyArray:
+def compute_video(video: Video, *, monitor: Monitor = SILENT) -> AnyArray:
     """Compute a whole video into one array, chunk by chunk on all cores.
 
     Parameters
@@ -264,7 +345,7 @@ def compute_video(video: Video | Frames, *, monitor: Monitor = SILENT) -> AnyArr
     monitor
         Progress and cancelling, once per chunk.
     """
-    frames = video if isinstance(video, Frames) else frames_of(video)
+    frames = frames_of(video)
     if isinstance(frames, ArrayFrames):
         return frames.array
     out = np.empty(frames.shape, frames.dtype)
@@ -275,6 +356,25 @@ def compute_video(video: Video | Frames, *, monitor: Monitor = SILENT) -> AnyArr
     for _ in map_chunks(fill, frames.shape[0], frames_per_chunk(frames.shape), monitor=monitor):
         pass
     return out
+
+
+def _frames_in(index: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return what an index says of frames, and the rest of it.
+
+    Frames are an integer, a slice or an array of integers or booleans; None where all frames are
+    needed, as for a mask of pixels.
+    """
+    entries = index if isinstance(index, tuple) else (index,)
+    if any(np.ndim(entry) != 1 and np.asarray(entry).dtype.kind == "b" for entry in entries):
+        return None, ()
+    dots = [i for i, entry in enumerate(entries) if entry is Ellipsis]
+    for i in dots[:1]:
+        axes = sum(entry is not None for entry in entries) - 1
+        entries = (*entries[:i], *(slice(None),) * max(3 - axes, 0), *entries[i + 1 :])
+    which, *rest = entries or (slice(None),)
+    if isinstance(which, (list, np.ndarray)):
+        which = np.asarray(which, None if len(np.atleast_1d(which)) else np.intp)
+    return which, tuple(rest)
 
 
 def _shape_of(array: Video) -> tuple[int, int, int]:

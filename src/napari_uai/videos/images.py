@@ -14,6 +14,7 @@ from napari_uai.errors import VideoFormatError
 from napari_uai.pictures import PictureError, read_image
 from napari_uai.typing import AnyArray
 from napari_uai.videos.array_files import state_of
+from napari_uai.videos.cached import cached
 from napari_uai.videos.folders import image_files
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import to_grey
@@ -59,9 +60,14 @@ class ImageFrames(Frames):
         self.files = tuple(file.absolute() for file in files)
         self.shape = (len(self.files), frame_shape[0], frame_shape[1])
         self.dtype = native_dtype(stored)
-        self.name = "images-" + tokenize(
+        self._name: str = "images-" + tokenize(
             [str(file) for file in self.files], [state_of(file) for file in self.files]
         )
+
+    @property
+    def name(self) -> str:
+        """Paths of the files, their sizes and times of change."""
+        return self._name
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Decode some images, in the calling thread.
@@ -99,11 +105,17 @@ class JoinedFrames(Frames):
         self.starts = (0, *accumulate(counts))
         self.shape = (self.starts[-1], *first.shape[1:])
         self.dtype = first.dtype
-        self.name = "tiffs-" + tokenize(
+        self._name: str = "tiffs-" + tokenize(
             [str(file) for file in self.files], [state_of(file) for file in self.files]
         )
         # One file is opened again for each read: thousands cannot be kept open, few can.
-        self._kept: dict[int, Frames] = {0: first} if len(self.files) <= 32 else {}
+        self.keeps_open = len(self.files) <= 32
+        self._kept: dict[int, Frames] = {0: first} if self.keeps_open else {}
+
+    @property
+    def name(self) -> str:
+        """Paths of the files, their sizes and times of change."""
+        return self._name
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Read from each file that holds some of the frames.
@@ -137,7 +149,7 @@ class JoinedFrames(Frames):
                 f"{self.files[k]} has {source.shape[0]} pages, not as many as its neighbours: "
                 "join the files to one TIFF first"
             )
-        if len(self.files) <= 32:
+        if self.keeps_open:
             self._kept[k] = source
         return source
 
@@ -155,8 +167,9 @@ def _open_tiffs(files: Sequence[Path]) -> Opened:
         else open_tiff(file).frames.shape[0]
         for file in files
     ]
+    joined = JoinedFrames(files, counts, first.frames)
     return Opened(
-        JoinedFrames(files, counts, first.frames),
+        joined if joined.keeps_open else cached(joined, max(counts)),
         first.stored,
         pixel_size_um=first.pixel_size_um,
         frame_rate_hz=first.frame_rate_hz,

@@ -56,7 +56,7 @@ class FileFrames(Frames):
         self.offset = offset
         self.order = order
         status = self.path.stat()
-        self.name = "file-" + tokenize(
+        self._name: str = "file-" + tokenize(
             str(self.path),
             status.st_size,
             status.st_mtime_ns,
@@ -68,6 +68,11 @@ class FileFrames(Frames):
         self._end = offset + int(np.prod(shape, dtype=np.int64)) * self.stored.itemsize
         self._map: mmap.mmap | None = None
         self._handed_out = 0
+
+    @property
+    def name(self) -> str:
+        """Path of the file, its size and time of change, and where the frames lie in it."""
+        return self._name
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the map behind: it is opened again where the copy lives."""

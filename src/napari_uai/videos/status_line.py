@@ -24,8 +24,8 @@ from napari_uai.videos.frames import (
     Video,
     frames_of,
     frames_per_chunk,
-    lazy_video,
     map_chunks,
+    video_like,
 )
 
 Edges: TypeAlias = Literal["line", "both"]
@@ -300,7 +300,7 @@ def remove_status_line(video: Video, *, edges: Edges = "line") -> Video:
     Returns
     -------
     Video
-        A view; dask stays lazy.
+        A view of a numpy array; others stay lazy.
 
     Raises
     ------
@@ -322,8 +322,9 @@ def remove_status_line(video: Video, *, edges: Edges = "line") -> Video:
     if isinstance(video, np.ndarray):
         return video[:, rows, columns]
     cut = partial(_cut, position=found.position, edges=edges)
-    return lazy_video(
-        MappedFrames(frames, cut, label="remove-status-line", dtype=frames.dtype, frame_shape=left)
+    label = "remove-status-line"
+    return video_like(
+        MappedFrames(frames, cut, label=label, dtype=frames.dtype, frame_shape=left), video
     )
 
 

@@ -75,9 +75,14 @@ class TiffFrames(Frames):
         self.path = path.absolute()
         self.shape = shape
         self.dtype = native_dtype(stored)
-        self.name = "tiff-" + tokenize(str(self.path), shape, state_of(path))
+        self._name: str = "tiff-" + tokenize(str(self.path), shape, state_of(path))
         self._pages: Any = None
         self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Path of the file, its size and time of change."""
+        return self._name
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open file behind."""

@@ -145,7 +145,7 @@ class RepairedFrames(Frames):
         self._bad = Memo(partial(_find_with_neighbours, source, threshold, max_frames))
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source, and all parameters."""
         key = (self.source.name, self.threshold, self.max_frames)
         return f"bad-pixel-repair-{tokenize(*key)}"

@@ -54,7 +54,7 @@ class BinnedFrames(Frames):
         self.dtype = np.dtype(np.float32)
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source and the size of the bins."""
         return f"binned-{tokenize(self.source.name, self.bin_size)}"
 

@@ -66,7 +66,7 @@ class DarkSubtractedFrames(Frames):
         self._mean = Memo(partial(_mean_frame, dark))
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Names of both videos."""
         return f"dark-frame-subtraction-{tokenize(self.source.name, self.dark.name)}"
 

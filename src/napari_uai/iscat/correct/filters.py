@@ -153,7 +153,7 @@ class TemporalMedianFrames(Frames):
         self._median = Memo(partial(_median_frame, source, max_frames))
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source, and the size of the sample."""
         return f"temporal-median-{tokenize(self.source.name, self.max_frames)}"
 

@@ -172,7 +172,7 @@ class ScaledFrames(Frames):
         self._limits = Memo(partial(_find_limits, source, percentiles))
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source, and all parameters."""
         key = (self.source.name, self.percentiles, self.given, self.target)
         return f"global-normalization-{tokenize(*key)}"

@@ -108,7 +108,7 @@ class PowerNormalizedFrames(Frames):
         self._lock = threading.Lock()
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source, and the region."""
         return f"power-normalization-{tokenize(self.source.name, self.region)}"
 

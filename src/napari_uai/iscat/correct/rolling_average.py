@@ -143,7 +143,7 @@ class DifferentialFrames(Frames):
         self.dtype = np.dtype(np.float32)
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source, and all parameters."""
         key = (self.sums.source.name, self.batch_size, self.fixed_pattern, self.axes)
         return f"differential-rolling-average-{tokenize(*key)}"
@@ -183,7 +183,7 @@ class RollingMeanFrames(Frames):
         self.dtype = np.dtype(np.float32)
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source, and the batch size."""
         return f"rolling-mean-{tokenize(self.sums.source.name, self.batch_size)}"
 

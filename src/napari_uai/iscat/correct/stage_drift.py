@@ -45,7 +45,6 @@ from napari_uai.videos.frames import (
     Video,
     frames_of,
     frames_per_chunk,
-    lazy_video,
     map_chunks,
     video_like,
 )
@@ -104,10 +103,10 @@ def stage_drift_correction(
             f"a reference of {len(source)} frames of {source.shape[1:]} px: give the video that "
             "went into it"
         )
-    mean = frames_of(rolling_mean(lazy_video(source), batch_size=surplus))
+    mean = frames_of(rolling_mean(source, batch_size=surplus))
     # The mean image of two batches hardly changes over a small part of them.
     block = max(min(surplus // 8, 400), 1)
-    corrected = lazy_video(DriftCorrectedFrames(frames, mean, order, block))
+    corrected: Video = DriftCorrectedFrames(frames, mean, order, block)
     if fixed_pattern != "none":
         corrected = fixed_pattern_correction(corrected, method=fixed_pattern)
     return video_like(frames_of(corrected), video)
@@ -190,7 +189,7 @@ class DriftCorrectedFrames(Frames):
 
     def __init__(self, source: Frames, mean: Frames, order: int, block: int) -> None:
         self.source = source
-        self.mean = mean
+        self.mean_image = mean
         self.order = order
         self.block = block
         self.shape = source.shape
@@ -211,11 +210,10 @@ class DriftCorrectedFrames(Frames):
         self._setup()
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Names of both videos and the order."""
-        return (
-            f"drift-corrected-{tokenize(self.source.name, self.mean.name, self.order, self.block)}"
-        )
+        key = (self.source.name, self.mean_image.name, self.order, self.block)
+        return f"drift-corrected-{tokenize(*key)}"
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Correct block by block, each with its own mean image."""
@@ -235,7 +233,7 @@ class DriftCorrectedFrames(Frames):
             motion = self._motions.get(block)
         if motion is None:
             middle = min(block * self.block + self.block // 2, len(self) - 1)
-            mean = np.asarray(self.mean.read(middle, middle + 1)[0], np.float64)
+            mean = np.asarray(self.mean_image.read(middle, middle + 1)[0], np.float64)
             motion = _Motion.of(mean, self.order)
             with self._lock:
                 self._motions[block] = motion

@@ -78,7 +78,7 @@ class PredictedFrames(Frames):
         self.dtype = np.dtype(np.float32)
 
     @cached_property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source, and of the weights with all their numbers."""
         numbers = {k: v.cpu().numpy() for k, v in self.network.state_dict().items()}
         how = str(self.device), str(self.precision)

@@ -134,7 +134,6 @@ class SimulatedFrames(Frames):
         self.settings = settings
         self.shape = settings.file_shape
         self.dtype = np.dtype(np.uint16)
-        self.name = f"simulated-{json.dumps(dataclasses.asdict(settings), sort_keys=True)}"
         # a stream each, so that a change of the camera leaves the landings where they are
         streams = np.random.SeedSequence(settings.seed, spawn_key=(0,)).spawn(4)
         background, camera, particles, life = (np.random.default_rng(stream) for stream in streams)
@@ -143,6 +142,11 @@ class SimulatedFrames(Frames):
         self._add_vesicles(life)
         self._draw_camera(camera)
         self._draw_particles(particles)
+
+    @property
+    def name(self) -> str:
+        """All settings."""
+        return f"simulated-{json.dumps(dataclasses.asdict(self.settings), sort_keys=True)}"
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.uint16]:
         """Make frames ``start`` to ``stop - 1``."""

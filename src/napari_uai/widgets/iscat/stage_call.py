@@ -378,10 +378,10 @@ def sums_behind(frames: Any) -> Iterator[PrefixSums]:
     """Find the sums of frames that have to be made, once, before frames are quick to read."""
     if hasattr(frames, "prepare") and hasattr(frames, "at"):
         yield frames
-    for attribute in ("sums", "source", "mean"):
-        behind = getattr(frames, attribute, None)
-        if behind is not None:
-            yield from sums_behind(behind)
+    for attribute in ("sums", "source", "sources", "relative", "mean_image", "stack"):
+        behind = getattr(frames, attribute, ())
+        for one in behind if isinstance(behind, tuple) else (behind,):
+            yield from sums_behind(one)
 
 
 def recipe_entry(stage: Stage, parameters: Mapping[str, Any]) -> str:

@@ -26,9 +26,13 @@ class ShownFrames(Frames):
         self.source = source
         self.shape = source.shape
         self.dtype = source.dtype
-        self.name = f"shown-{source.name}"
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[int, int], npt.NDArray[Any]] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return f"shown-{self.source.name}"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_lock": None, "_kept": None}

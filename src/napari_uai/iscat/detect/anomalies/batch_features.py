@@ -145,7 +145,7 @@ class BatchFrames(Frames):
         self.dtype = np.dtype(np.float32)
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the rolling average, and what is made of it."""
         return f"batch-difference-{tokenize(self.relative.name, self.factor, self.absolute)}"
 
@@ -170,7 +170,7 @@ class DistanceFrames(Frames):
         self.dtype = np.dtype(np.float64)
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source, and the power."""
         return f"distance-{tokenize(self.source.name, self.power)}"
 

@@ -26,8 +26,16 @@ from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.monitor import checkpoint
 from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
+from napari_uai.videos.cached import cached
 from napari_uai.videos.combined import CombinedFrames, equal_frames
-from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video, per_frame, video_like
+from napari_uai.videos.frames import (
+    Frames,
+    Video,
+    frames_of,
+    frames_per_chunk,
+    per_frame,
+    video_like,
+)
 
 Sign: TypeAlias = Literal["signed", "absolute"]
 """Whether bright and dark are kept apart."""
@@ -118,7 +126,8 @@ def difference_of_gaussians_3d(
         video, partial(difference_of_gaussians, sigma_low=sigma_low, sigma_high=sigma_high)
     )
     taps = _temporal_taps(float(sigma_low_frames), float(sigma_high_frames))
-    return video_like(TemporalFilterFrames(source, taps, absolute=sign == "absolute"), video)
+    filtered = TemporalFilterFrames(source, taps, absolute=sign == "absolute")
+    return video_like(cached(filtered, frames_per_chunk(filtered.shape)), video)
 
 
 @stage("Minimum threshold map", menu="filter")
@@ -193,7 +202,7 @@ class TemporalFilterFrames(Frames):
         self.dtype = np.dtype(np.float32)
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the source, and the weights."""
         return f"temporal-filter-{tokenize(self.source.name, self.taps, self.absolute)}"
 
@@ -230,11 +239,11 @@ def _difference(
 
 
 def _lazily(video: Video, stage: Callable[[Video], Video]) -> Frames:
-    """Return the frames of a stage without computing them, whatever kind of array is given."""
+    """Return the frames of a stage without computing them, whatever kind of video is given."""
     frames = frames_of(video)
     if len(frames) == 0:
         raise TooFewFramesError("a filter over time needs at least 1 frame, the video has 0")
-    return frames_of(stage(lazy_video(frames)))
+    return frames_of(stage(frames))
 
 
 def _temporal_taps(low: float, high: float) -> npt.NDArray[np.float64]:

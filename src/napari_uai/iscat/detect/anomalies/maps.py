@@ -257,7 +257,7 @@ class AnomalyFrames(Frames):
         self.model = Memo(partial(_learn, stack, settings))
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the features, and all settings."""
         return f"anomaly-scores-{tokenize(self.stack.name, tuple(self.settings))}"
 
@@ -302,7 +302,7 @@ class MaskFrames(Frames):
         self.level = Memo(partial(score_threshold, measured, threshold, unit))
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Name of the scores, and the threshold."""
         key = (self.source.name, self.measured.name, self.threshold, self.unit)
         return f"anomaly-mask-{tokenize(*key)}"
