@@ -163,7 +163,7 @@ def test_broken_weights_are_named_with_the_stage(own, tmp_path):
 def test_without_torch_the_message_says_what_to_install(video, own, monkeypatch):
     monkeypatch.delitem(sys.modules, "napari_uai.iscat.fastdvdnet.weights")
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(NapariUaiError, match=r'pip install "napari-uai\[network\]"'):
+    with pytest.raises(NapariUaiError, match=r'pip install "napari-uai\[torch\]"'):
         predict_background(video, weights=str(own))
 
 

@@ -140,7 +140,7 @@ def test_every_setting_has_a_name_and_a_default():
 def test_without_torch_the_way_out_is_named(monkeypatch, recording, recipe, tmp_path):
     monkeypatch.delitem(sys.modules, "napari_uai.iscat.fastdvdnet.train", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(WeightsError, match=r'training needs .*: pip install "napari-uai\[network'):
+    with pytest.raises(WeightsError, match=r'training needs .*: pip install "napari-uai\[torch'):
         train_on_recording(recording, tmp_path / "w.safetensors", recipe=recipe)
     assert not list(tmp_path.iterdir())
 
