@@ -65,7 +65,7 @@ OF_STAGE = {
     ("localize_landings", "video"): "dra",
     ("contrast_traces", "video"): "dra",
     ("contrast_histogram", "landings"): "landings",
-    ("anomaly_scores", "feature"): "dog",
+    ("anomaly_scores", "features"): "dog",
     ("locate_spots", "table"): "spots",
     ("detect_spots", "video"): "dra",
     ("minimum_threshold_map", "video"): "dra",

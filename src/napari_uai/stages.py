@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_type_hints
 
@@ -42,12 +42,19 @@ REGISTERED: dict[str, Stage] = {}
 
 @dataclass(frozen=True)
 class Input:
-    """A video or table that a stage works on."""
+    """A video or table that a stage works on.
+
+    Attributes
+    ----------
+    many
+        Whether the function takes any number of them, at least one (``*features``).
+    """
 
     name: str
     kind: Kind
     required: bool
     description: str
+    many: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +105,27 @@ class Stage:
                 kind=_kind(self._hints[p.name]),
                 required=p.default is inspect.Parameter.empty,
                 description=self._described.get(p.name, ""),
+                many=p.kind is inspect.Parameter.VAR_POSITIONAL,
             )
             for p in self._signature.parameters.values()
             if p.kind is not inspect.Parameter.KEYWORD_ONLY
         )
+
+    def inputs_of(self, count: int) -> tuple[Input, ...]:
+        """Return the inputs of a call with that many videos and tables, as far as it takes them.
+
+        One of which there may be many is repeated: ``feature, feature_2, ...`` of ``*features``,
+        all but the first optional.
+        """
+        last = self.inputs[-1]
+        if not last.many:
+            return self.inputs
+        name = last.name.removesuffix("s")
+        others = (
+            replace(last, name=f"{name}_{i}", required=False)
+            for i in range(2, count - len(self.inputs) + 2)
+        )
+        return (*self.inputs[:-1], replace(last, name=name), *others)
 
     @cached_property
     def output(self) -> Kind:

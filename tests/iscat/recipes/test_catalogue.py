@@ -26,6 +26,19 @@ def test_stage_knows_its_inputs_and_output_by_their_annotations():
     assert catalogue.stage("toy_cut").output == "video"
 
 
+def test_inputs_of_which_there_may_be_many_are_numbered():
+    scores = STAGES["anomaly_scores"]
+    assert [(i.name, i.required, i.many) for i in scores.inputs] == [("features", True, True)]
+    assert [(i.name, i.required) for i in scores.inputs_of(3)] == [
+        ("feature", True),
+        ("feature_2", False),
+        ("feature_3", False),
+    ]
+    assert [i.name for i in scores.inputs_of(0)] == ["feature"]
+    landings = catalogue.stage("toy_landings")
+    assert landings.inputs_of(3) == landings.inputs
+
+
 def test_parameter_carries_limits_unit_default_and_description():
     rows = catalogue.stage("toy_cut").parameters["rows"]
     assert (rows.type, rows.default, rows.minimum, rows.open_minimum) == (int, 1, 0, False)

@@ -101,7 +101,11 @@ def test_setting_that_does_not_fit_says_what_does(setting, message):
             'name = "spots"\nimput = "cut"',
             "unknown key 'imput'; did you mean 'input'",
         ),
-        ('name = "spots"', 'name = "spots"\ninput = ["cut", "cut"]', "give 1 names as input"),
+        (
+            'name = "spots"',
+            'name = "spots"\ninput = ["cut", "cut"]',
+            r"inputs must be video \(video\); got 2",
+        ),
         ("[[stage]]", "[[stage]", "not valid TOML"),
         ("[[stage]]", "[[stages]]", "unknown key 'stages'"),
     ],

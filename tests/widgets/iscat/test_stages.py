@@ -11,6 +11,7 @@ from napari.layers import Image, Points
 from qtpy.QtWidgets import QLabel
 
 import napari_uai.widgets.iscat.stages as stages
+from napari_uai.iscat import anomaly_scores
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import REGISTERED, Stage
@@ -59,7 +60,8 @@ def own_stage(monkeypatch):
 def test_every_stage_has_a_widget_with_its_inputs_parameters_and_summary(name, viewer, open_widget):
     stage = STAGES[name]
     widget = open_widget(viewer, stage.title)
-    assert [choice.objectName() for choice in widget.choices] == [i.name for i in stage.inputs]
+    inputs = stage.inputs_of(stages.MOST_LAYERS)
+    assert [choice.objectName() for choice in widget.choices] == [i.name for i in inputs]
     assert list(widget.form.editors) == list(stage.parameters)
     texts = [label.text() for label in widget.findChildren(QLabel)]
     assert stage.summary.replace("`", "") in texts
@@ -143,6 +145,18 @@ def test_spots_go_from_a_layer_into_the_next_stage(viewer, open_widget, run, rec
     assert len(fitted.data) == len(found.data) > 0
     assert "Fit_Amplitude" in fitted.features.columns
     np.testing.assert_allclose(fitted.translate, found.translate)
+
+
+def test_features_of_anomaly_scores_are_layers_of_which_some_are_left_out(viewer, open_widget, run):
+    videos = np.random.default_rng(0).normal(size=(3, 12, 8, 8))
+    for name, video in zip("abc", videos, strict=True):
+        viewer.add_image(video, name=name)
+    widget = open_widget(viewer, "Anomaly scores")
+    for choice, name in zip(widget.choices, ["a", "(none)", "c"], strict=False):
+        choice.choose(name)
+    run(widget)
+    np.testing.assert_array_equal(viewer.layers[-1].data, anomaly_scores(videos[0], videos[2]))
+    assert viewer.layers[-1].metadata[KEY]["history"][-1]["inputs"] == ["a", "c"]
 
 
 def test_a_table_without_positions_opens_in_a_dock(viewer, own_stage, run, recording):

@@ -284,7 +284,7 @@ def _taken_instead(step: Step) -> str:
     kind = step.stage.output
     if kind == "table" and not step.stage.selects:
         return ""
-    pairs = zip(step.stage.inputs, step.inputs, strict=False)
+    pairs = zip(step.stage.inputs_of(len(step.inputs)), step.inputs, strict=False)
     return next((name for wanted, name in pairs if wanted.kind == kind), "")
 
 
@@ -411,11 +411,11 @@ def _checked(recipe: Recipe) -> Recipe:
 
 
 def _check_inputs(step: Step, kinds: Mapping[str, Kind], where: str) -> None:
-    wanted = step.stage.inputs
+    wanted = step.stage.inputs_of(len(step.inputs))
     needed = sum(i.required for i in wanted)
     if not needed <= len(step.inputs) <= len(wanted):
-        names = ", ".join(f"{i.name} ({i.kind})" for i in wanted)
-        raise RecipeError(f"{where} takes {names}; give {len(wanted)} names as input")
+        names = ", ".join(f"{i.name} ({i.kind})" for i in step.stage.inputs)
+        raise RecipeError(f"{where}: inputs must be {names}; got {len(step.inputs)}")
     for name, expected in zip(step.inputs, wanted, strict=False):
         if name not in kinds:
             raise RecipeError(f"{where}: no stage {name!r} before it; {nearest(name, kinds)}")

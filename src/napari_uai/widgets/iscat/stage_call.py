@@ -117,14 +117,14 @@ class StageCall:
             If a value does not fit, or a layer is missing or of the wrong kind.
         """
         values = stage.check(parameters)
-        for wanted, layer in zip(stage.inputs, layers, strict=True):
+        pairs = list(zip(stage.inputs_of(len(layers)), layers, strict=True))
+        for wanted, layer in pairs:
             if layer is None and wanted.required:
                 kind = "an Image" if wanted.kind == "video" else "a Points"
                 raise BadValueError(
                     f"{stage.title} needs {kind} layer as its {wanted.name}: open or make one, "
                     "and choose it"
                 )
-        pairs = list(zip(stage.inputs, layers, strict=True))
         videos = [layer for i, layer in pairs if layer is not None and i.kind == "video"]
         given = [layer for layer in layers if layer is not None]
         place = place_of((videos or given)[0])
@@ -135,6 +135,7 @@ class StageCall:
             if i.kind == "video"
             else table_of(layer, place)
             for i, layer in pairs
+            if layer is not None or not i.many
         ]
         while inputs and inputs[-1] is None:
             inputs.pop()
@@ -145,7 +146,7 @@ class StageCall:
         """Return the inputs with lazy videos; may take a while for arrays in memory."""
         from napari_uai.widgets.kit.cached_frames import lazily
 
-        pairs = zip(self.stage.inputs, self.inputs, strict=False)
+        pairs = zip(self.stage.inputs_of(len(self.inputs)), self.inputs, strict=False)
         return [i if i is None or w.kind == "table" else lazily(i) for w, i in pairs]
 
     def make(self, inputs: Sequence[Any], monitor: Monitor = SILENT) -> tuple[Any, Place]:

@@ -23,6 +23,9 @@ from napari_uai.widgets.kit.running import RunBar, Task
 if TYPE_CHECKING:
     from napari_uai.widgets.iscat.stage_call import Made, StageCall
 
+MOST_LAYERS = 10
+"""Layers that can be chosen for a stage that takes any number of videos."""
+
 
 class StageWidget(QWidget):
     """Layers and parameters of one stage, Run, progress and Cancel.
@@ -40,9 +43,8 @@ class StageWidget(QWidget):
         self.setObjectName(self.stage_name)
         self.viewer = napari_viewer
         self.stage = stage(self.stage_name)
-        self.choices = [
-            LayerChoice(self.viewer, i.kind, required=i.required) for i in self.stage.inputs
-        ]
+        self.inputs = self.stage.inputs_of(MOST_LAYERS)
+        self.choices = [LayerChoice(self.viewer, i.kind, required=i.required) for i in self.inputs]
         self.form = ParameterForm(self.stage.parameters.values())
         self.preview = LivePreview(self.viewer, self.call, self._chosen)
         self.preview.setVisible(can_be_seen(self.stage))
@@ -115,7 +117,7 @@ class StageWidget(QWidget):
     def _lay_out(self) -> None:
         summary = QLabel(self.stage.summary.replace("`", ""))
         summary.setWordWrap(True)
-        for row, (wanted, choice) in enumerate(zip(self.stage.inputs, self.choices, strict=True)):
+        for row, (wanted, choice) in enumerate(zip(self.inputs, self.choices, strict=True)):
             choice.setObjectName(wanted.name)
             meaning = wanted.description.replace("`", "")
             choice.currentIndexChanged.connect(self.preview.refresh)

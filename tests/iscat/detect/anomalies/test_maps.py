@@ -146,6 +146,15 @@ def test_scores_travel_to_other_processes():
     np.testing.assert_array_equal(again.compute(), lazy.compute())
 
 
+def test_any_number_of_features_is_taken_but_at_least_one():
+    video = np.random.default_rng(0).normal(size=(12, 4, 8, 8))
+    np.testing.assert_array_equal(
+        anomaly_scores(*video, *np.zeros((3, 4, 8, 8))).shape, anomaly_scores(*video).shape
+    )
+    with pytest.raises(BadValueError, match="at least 1 feature"):
+        anomaly_scores()
+
+
 def test_features_of_different_length_are_an_error():
     first, second = features()
     with pytest.raises(BadValueError, match=r"30 x 16 x 20, 29 x 16 x 20.*one batch size"):
@@ -169,12 +178,12 @@ def test_constant_features_are_an_error():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"window": 2}, "odd number"),
-        ({"stride": 0}, "stride is at least 1"),
-        ({"sample_frames": 0}, "sample_frames is at least 1"),
-        ({"nu": 0}, "nu must be above 0"),
-        ({"method": "tree"}, "method"),
-        ({"n_trees": 0}, "n_trees must be within"),
+        ({"window": 2}, "window must be an odd whole number, at least 1"),
+        ({"stride": 0}, "stride must be a whole number, at least 1"),
+        ({"sample_frames": 0}, "sample_frames must be a whole number, at least 1"),
+        ({"nu": 0}, "nu must be a number, above 0, at most 1"),
+        ({"method": "tree"}, "method must be one of forest"),
+        ({"n_trees": 0}, "n_trees must be a whole number, at least 1, at most 10000"),
     ],
 )
 def test_parameters_out_of_limits_are_errors(change, message):
@@ -185,9 +194,9 @@ def test_parameters_out_of_limits_are_errors(change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"threshold": 0}, "greater than 0"),
+        ({"threshold": 0}, "threshold must be a number, above 0, got 0"),
         ({"threshold": 0.6, "threshold_unit": "contamination"}, "at most 0.5"),
-        ({"threshold": np.nan}, "greater than 0"),
+        ({"threshold": np.nan}, "threshold must be a number, above 0, got nan"),
         ({"threshold": 321}, "more than its 320 pixels"),
         ({"threshold": 1.5, "threshold_unit": "contamination_per_frame"}, "at most 0.5"),
         ({"threshold_unit": "sigma"}, "threshold_unit"),

@@ -27,7 +27,7 @@ from napari_uai.iscat.detect.anomalies.isolation_forest import (
     forest_scores,
 )
 from napari_uai.monitor import checkpoint
-from napari_uai.parameters import check_choice
+from napari_uai.parameters import Odd
 from napari_uai.stages import stage
 from napari_uai.typing import Floats32
 from napari_uai.videos.combined import equal_frames
@@ -50,19 +50,9 @@ THRESHOLD_FRAMES = 100
 
 @stage("Anomaly scores", menu="filter")
 def anomaly_scores(
-    feature: Video,
-    feature_2: Video | None = None,
-    feature_3: Video | None = None,
-    feature_4: Video | None = None,
-    feature_5: Video | None = None,
-    feature_6: Video | None = None,
-    feature_7: Video | None = None,
-    feature_8: Video | None = None,
-    feature_9: Video | None = None,
-    feature_10: Video | None = None,
-    *,
+    *features: Video,
     method: Method = "forest",
-    window: Annotated[int, Ge(1), Unit("frames")] = 1,
+    window: Annotated[int, Ge(1), Odd, Unit("frames")] = 1,
     stride: Annotated[int, Ge(1), Unit("frames")] = 1,
     n_trees: NTrees = 100,
     max_samples: MaxSamples = 100,
@@ -74,13 +64,9 @@ def anomaly_scores(
 
     Parameters
     ----------
-    feature
-        Frames, rows, columns; a pixel that is not finite (masked) in any of the videos has no
-        score, and none is learnt from it.
-    feature_2, feature_3, feature_4, feature_5, feature_6
-        More videos of the same shape, if there are any.
-    feature_7, feature_8, feature_9, feature_10
-        More videos of the same shape, if there are any.
+    *features
+        One or more videos of the same shape (frames, rows, columns). A pixel that is not finite
+        (masked) in any of them has no score and is not used for training.
     method
         ``forest``: one isolation forest for the recording, grown on a sample of its frames.
         ``forest_per_frame``: a fresh one for every frame, which then knows no other frame.
@@ -125,23 +111,15 @@ def anomaly_scores(
     Liu, Ting & Zhou, Isolation Forest, ICDM 2008, doi:10.1109/ICDM.2008.17; Schoelkopf et al.,
     Neural Comput. 13, 1443 (2001), doi:10.1162/089976601750264965.
     """
-    check_choice("method", method, ("forest", "forest_per_frame", "one_class_svm"))
-    few = (feature_2, feature_3, feature_4, feature_5, feature_6)
-    many = (feature_7, feature_8, feature_9, feature_10)
-    sources = equal_frames(feature, *(video for video in few + many if video is not None))
-    if window < 1 or window % 2 == 0:
-        raise BadValueError(f"window is an odd number of frames, got {window}")
-    for name, value in (("stride", stride), ("sample_frames", sample_frames)):
-        if value < 1:
-            raise BadValueError(f"{name} is at least 1 frame, got {value}")
-    if not 0 < nu <= 1:
-        raise BadValueError(f"nu must be above 0 and at most 1, got {nu}")
+    if not features:
+        raise BadValueError("anomaly scores need at least 1 feature, got none")
+    sources = equal_frames(*features)
     if not len(sources[0]):
         raise TooFewFramesError("anomaly scores need at least 1 frame, the features have 0")
     if method == "one_class_svm":
         _one_class_svm()
-    settings = Settings(method, n_trees, max_samples, float(nu), sample_frames, seed)
-    return video_like(AnomalyFrames(FeatureStack(sources, window, stride), settings), feature)
+    settings = Settings(method, n_trees, max_samples, nu, sample_frames, seed)
+    return video_like(AnomalyFrames(FeatureStack(sources, window, stride), settings), features[0])
 
 
 @stage("Anomaly mask", menu="filter")
@@ -181,10 +159,6 @@ def anomaly_mask(
         If the threshold does not fit its unit, or a score that it is measured by has no finite
         pixel.
     """
-    units = ("false_positives", "contamination", "contamination_per_frame", "score")
-    check_choice("threshold_unit", threshold_unit, units)
-    if not 0 < threshold < np.inf:
-        raise BadValueError(f"threshold must be greater than 0, got {threshold}")
     if threshold_unit.startswith("contamination") and threshold > 0.5:
         raise BadValueError(
             f"a contamination is a share of pixels of at most 0.5, got {threshold}: "
