@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import json
 
-import dask.array as da
 import numpy as np
 from napari.layers import Points
 
 from napari_uai.sample_data import sample_path
+from napari_uai.videos.frames import Frames
 from napari_uai.widgets.kit.layers import KEY
 
 
 def test_the_sample_recording_opens_lazily_with_its_known_landings(viewer):
     video, truth = viewer.open_sample("napari-uai", "landings")
-    assert isinstance(video.data, da.Array)
+    assert isinstance(video.data, Frames)
     assert video.metadata[KEY]["pixel_size_um"] == video.scale[1]
     assert isinstance(truth, Points)
     assert {"contrast", "raw_frame"} <= set(truth.features.columns)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 
-import dask.array as da
 import napari
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from napari.layers import Points
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.sample_data import sample_path
+from napari_uai.videos.frames import Frames
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.videos.writers import write_video
 from napari_uai.widgets.iscat.readers import RAW_WIDGET, raw_reader, stack_reader, table_reader
@@ -34,7 +34,7 @@ def described_file(bare_file):
 
 def test_a_recording_with_a_sidecar_opens_lazily(viewer, described_file, recording):
     [layer] = viewer.open(described_file, plugin="napari-uai")
-    assert isinstance(layer.data, da.Array)
+    assert isinstance(layer.data, Frames)
     assert layer.name == "recording"
     np.testing.assert_array_equal(np.asarray(layer.data[17]), recording[17])
     assert tuple(layer.scale) == (1.0, 0.05, 0.05)
@@ -211,7 +211,7 @@ def test_other_tables_are_left_to_others(tmp_path):
 def test_stacks_open_lazily_with_their_scale(viewer, recording, tmp_path, name):
     path = write_video(recording, tmp_path / name, pixel_size_um=0.05)
     [layer] = viewer.open(path, plugin="napari-uai")
-    assert isinstance(layer.data, da.Array)
+    assert isinstance(layer.data, Frames)
     np.testing.assert_array_equal(np.asarray(layer.data[17]), recording[17])
     assert layer.scale[1] == pytest.approx(1.0 if name.endswith("npy") else 0.05)
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import threading
 import time
 
-import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +14,7 @@ from napari_uai.iscat import anomaly_scores
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import REGISTERED, Stage
-from napari_uai.videos.frames import Video
+from napari_uai.videos.frames import Frames, Video
 from napari_uai.widgets.kit.layers import KEY
 
 DRA = "Differential rolling average"
@@ -76,7 +75,7 @@ def test_a_rolling_average_becomes_a_lazy_layer_over_its_recording(
     assert "401 x 24 x 20 px, lazy" in run(widget)
     layer = viewer.layers[-1]
     assert layer.name == "raw: differential rolling average"
-    assert isinstance(layer.data, da.Array)
+    assert isinstance(layer.data, Frames)
     assert layer.data.dtype == np.float32
     assert tuple(layer.scale) == (1, 0.5, 0.5)
     assert tuple(layer.translate) == (100, 2, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +15,7 @@ from typer.testing import CliRunner
 from napari_uai.cli.app import app
 from napari_uai.iscat.recipes.recipe import load_recipe
 from napari_uai.sample_data import sample_path
+from napari_uai.videos.frames import Frames
 from napari_uai.videos.writers import write_video
 from napari_uai.widgets.iscat.landings import LandingsView
 
@@ -120,7 +120,7 @@ def test_progress_is_told_stage_by_stage(dock):
     assert texts == {"power": "✓", "dra": "50%", "spots": ""}
 
 
-@pytest.mark.parametrize(("average", "kind"), [("memory", np.ndarray), ("stored", da.Array)])
+@pytest.mark.parametrize(("average", "kind"), [("memory", np.ndarray), ("stored", Frames)])
 def test_the_rolling_average_is_kept_as_asked(viewer, dock, run, tmp_path, average, kind):
     dock.results_folder.line.setText(str(tmp_path / "out"))
     assert str(tmp_path / "out") in run(dock)

@@ -14,6 +14,7 @@ from npe2 import PluginManifest
 from napari_uai.errors import BadValueError, OutputError
 from napari_uai.sample_data import sample_path
 from napari_uai.trails.heat.masks import read_mask
+from napari_uai.videos.frames import Frames
 from napari_uai.videos.recording import open_recording
 from napari_uai.widgets.iscat.writers import write_mask, write_places, write_raw
 
@@ -49,7 +50,7 @@ def test_a_saved_video_opens_again_with_its_scale(viewer, recording, tmp_path, n
     layer.data = da.from_array(frames)
     save(viewer, layer, tmp_path / name, kind)
     [again] = viewer.open(tmp_path / name, plugin="napari-uai")
-    assert isinstance(again.data, da.Array)
+    assert isinstance(again.data, Frames)
     np.testing.assert_array_equal(np.asarray(again.data), frames)
     assert again.scale[1] == pytest.approx(1.0 if name.endswith("npy") else layer.scale[1])
     save(viewer, layer, tmp_path / name, kind)  # over what is there

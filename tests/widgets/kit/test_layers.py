@@ -7,16 +7,19 @@ import pytest
 from napari.layers import Image, Points
 
 from napari_uai.errors import BadValueError
+from napari_uai.iscat.correct.rolling_average import rolling_mean
+from napari_uai.videos.frames import Frames, frames_of, lazy_video
 from napari_uai.videos.recording import Recording
 from napari_uai.widgets.kit.layers import (
     KEY,
     Place,
+    array_of,
+    frames_in,
     image_layer,
     place_of,
     points_layer,
     robust_limits,
     table_of,
-    video_of,
 )
 
 
@@ -85,17 +88,47 @@ def test_the_pixel_size_of_a_recording_scales_its_layer():
     assert place_of(layer).scale == (1.0, 0.05, 0.05)
 
 
+@pytest.mark.parametrize("lazily", [da.from_array, frames_of, lambda v: lazy_video(frames_of(v))])
+def test_a_lazy_video_is_given_to_its_layer_as_frames(lazily):
+    video = np.random.default_rng(0).normal(size=(9, 4, 5))
+    made = rolling_mean(lazily(video), batch_size=3)
+    data, attributes, _ = image_layer(made, Place(), name="mean")
+    assert isinstance(data, Frames)
+    layer = Image(data, **attributes)
+    assert array_of(layer) is data
+    assert frames_in(array_of(layer)) is data
+    np.testing.assert_array_equal(data, rolling_mean(video, batch_size=3))
+
+
+def test_an_array_in_memory_is_given_to_its_layer_as_it_is():
+    video = np.random.default_rng(0).normal(size=(9, 4, 5))
+    assert image_layer(video, Place(), name="video")[0] is video
+
+
+def test_chunks_of_other_dask_arrays_are_computed_once():
+    computed = []
+
+    def block(block_info=None):
+        computed.append(block_info[None]["chunk-location"][0])
+        return np.full((5, 4, 6), computed[-1], np.float32)
+
+    array = da.map_blocks(block, chunks=((5,) * 4, (4,), (6,)), dtype=np.float32)
+    computed.clear()  # dask tries the function out
+    frames = frames_in(array)
+    assert [frames[i, 0, 0] for i in (7, 8, 6, 12, 7)] == [1, 1, 1, 2, 1]
+    assert computed == [1, 2]
+
+
 def test_an_image_of_two_axes_is_one_frame():
     layer = Image(np.arange(12.0).reshape(3, 4))
-    video = video_of(layer)
-    assert isinstance(video, da.Array)
+    video = array_of(layer)
     assert video.shape == (1, 3, 4)
     assert place_of(layer).scale == (1.0, 1.0, 1.0)
 
 
 def test_a_layer_of_four_axes_is_refused_by_name():
     with pytest.raises(BadValueError, match="'stack' is no video"):
-        video_of(Image(np.zeros((2, 2, 2, 2)), name="stack"))
+        array_of(Image(np.zeros((2, 2, 2, 2)), name="stack"))
 
 
 def test_a_linked_place_leads_to_the_world_and_back():

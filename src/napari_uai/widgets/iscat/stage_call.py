@@ -144,7 +144,7 @@ class StageCall:
 
     def ready_inputs(self) -> list[Any]:
         """Return the inputs with lazy videos; may take a while for arrays in memory."""
-        from napari_uai.widgets.kit.cached_frames import lazily
+        from napari_uai.widgets.kit.layers import lazily
 
         pairs = zip(self.stage.inputs_of(len(self.inputs)), self.inputs, strict=False)
         return [i if i is None or w.kind == "table" else lazily(i) for w, i in pairs]
@@ -360,7 +360,7 @@ def _review(result: RunResult, place: Place) -> Review:
 def recording_of(array: Any, place: Place) -> Recording:
     """Return the recording that a layer holds, with what is known about it."""
     from napari_uai.videos.recording import Recording
-    from napari_uai.widgets.kit.cached_frames import lazily
+    from napari_uai.widgets.kit.layers import lazily
 
     record = place.record
     steps = record.get("history", ())

@@ -149,7 +149,7 @@ class TrainingCall:
         """Return what is learnt, and where it lies; read what its frames need, once."""
         from napari_uai.iscat.recipes.training import placed_rolling_average
         from napari_uai.videos.frames import frames_of
-        from napari_uai.widgets.kit.cached_frames import lazily
+        from napari_uai.widgets.kit.layers import lazily
 
         if self.recipe is None:
             video, place = lazily(self.array), self.place

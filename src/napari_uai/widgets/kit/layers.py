@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from napari_uai.videos.frames import Video
+    from napari_uai.videos.frames import Frames, Video
     from napari_uai.videos.recording import Recording
 
 KEY = "napari_uai"
@@ -151,19 +151,6 @@ def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(map(float, row)) for row in matrix)
 
 
-def video_of(layer: Any) -> Video:
-    """Return the video of an Image layer, lazy; an image of two axes is one frame.
-
-    Raises
-    ------
-    BadValueError
-        If the layer is no video.
-    """
-    from napari_uai.widgets.kit.cached_frames import lazily
-
-    return lazily(array_of(layer))
-
-
 def array_of(layer: Any) -> Video:
     """Return frames, rows, columns of an Image layer as they are; takes no time.
 
@@ -179,7 +166,30 @@ def array_of(layer: Any) -> Video:
             "(frames, rows, columns)"
         )
     data = layer.data
+    data = getattr(data, "__wrapped__", data)  # as napari gives it to plugins
     return data if data.ndim == 3 else data[np.newaxis]
+
+
+def frames_in(array: Video) -> Frames:
+    """Return the frames of what a layer holds; nothing is read.
+
+    The last chunks of a dask array that is not ours are kept, or each frame of a chunk would take
+    as long as all of them.
+    """
+    from napari_uai.videos.cached import cached
+    from napari_uai.videos.frames import DaskFrames, frames_of
+
+    frames = frames_of(array)
+    return cached(frames, max(frames.array.chunks[0])) if isinstance(frames, DaskFrames) else frames
+
+
+def lazily(array: Video) -> Video:
+    """Return what a layer holds as stages take it: a dask array.
+
+    A numpy array is hashed for its name, which takes a second per gigabyte: not for the thread of
+    the window.
+    """
+    return frames_in(array).to_dask()
 
 
 def no_video(layer: Any) -> str:
@@ -246,10 +256,15 @@ def recording_layer(recording: Recording) -> LayerTuple:
 
 
 def image_layer(video: Video, place: Place, *, name: str) -> LayerTuple:
-    """Return a video as a layer; reads a few frames for its contrast limits."""
-    from napari_uai.widgets.kit.cached_frames import for_layer
+    """Return a video as a layer; reads a few frames for its contrast limits.
 
-    limits = robust_limits(video)
+    The layer holds frames, not a dask array: of that, napari would compute and keep a whole chunk
+    for the one frame in view.
+    """
+    from napari_uai.videos.frames import ArrayFrames
+
+    frames = frames_in(video)
+    limits = robust_limits(frames)
     attributes = {
         "name": name,
         "scale": place.scale,
@@ -260,10 +275,9 @@ def image_layer(video: Video, place: Place, *, name: str) -> LayerTuple:
         "colormap": "gray",
         "contrast_limits": limits,
         "interpolation2d": "nearest",
-        "cache": False,  # see napari_uai.widgets.kit.cached_frames
         "metadata": {KEY: {**place.record, "kind": "video"}},
     }
-    return for_layer(video), attributes, "image"
+    return frames.array if isinstance(frames, ArrayFrames) else frames, attributes, "image"
 
 
 def points_layer(
@@ -349,7 +363,7 @@ def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:
     """
     from napari_uai.videos.frames import frames_of
 
-    frames = frames_of(video)  # a whole chunk of the lazy video is not needed
+    frames = frames_of(video)
     n = len(frames)
     chosen = np.unique(np.linspace(0, n - 1, min(n_frames, n)).round().astype(int))
     sample = np.concatenate([frames.read(i, i + 1).astype(np.float64).ravel() for i in chosen])
