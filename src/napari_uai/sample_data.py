@@ -16,20 +16,20 @@ def sample_folder() -> Path:
 
 
 def sample_path(name: str) -> Path:
-    """Return the path of one sample file.
+    """Return the path of a sample.
 
     Parameters
     ----------
     name
-        Name of a file in the folder of the sample data.
+        Name of a file or folder of the sample data: ``landings.bin``, ``trails``, ...
 
     Raises
     ------
     BadValueError
-        If there is no such file; names those that there are.
+        If it does not exist; the message lists those that do.
     """
     path = sample_folder() / name
-    if not path.is_file():
-        there = sorted(p.name for p in sample_folder().glob("*") if p.is_file())
+    if not path.exists():
+        there = sorted(p.name for p in sample_folder().glob("*"))
         raise BadValueError(f"no sample data {name!r}; choose from {', '.join(there) or 'nothing'}")
     return path

@@ -7,6 +7,7 @@ from .heat.footprints import paint_footprints
 from .heat.heat import measure_heat, update_heat
 from .heat.masks import apply_masks, inside_fraction, read_mask
 from .heat.regions import ordinary_regions, regions_geojson
+from .heat.scaling import rescale
 from .io.convert import frame_of_trails, tracks_of_trails, trails_of_frame, trails_of_tracks
 from .io.reading import open_trails
 from .io.writing import write_trails
@@ -39,6 +40,7 @@ __all__ = [
     "read_mask",
     "reference_scores",
     "regions_geojson",
+    "rescale",
     "score_samples",
     "score_trails",
     "tile_sheet",
