@@ -10,7 +10,8 @@
 #   make bench-detection  how weak a landing is found: ARGS="--seeds 5 --first-seed 1000"
 #   make bench-precision  what bfloat16 costs in detection: ARGS="--seeds 2"
 #   make bench-trails-detection  how surely anomalous trails rank first: ARGS="--seeds 5"
-#   make docs    the generated reference in docs/reference
+#   make docs    the site, in docs/_build/html; fails on a warning or a broken link
+#   make linkcheck  the same, links to other sites included; needs the network
 #   make manifest  rewrite the generated part of napari.yaml after a change of the catalogue
 #
 # QT=pyside6 VENV=.venv-pyside6 sets up and tests with the other Qt; SEED=1 repeats an order of tests.
@@ -41,7 +42,7 @@ LONG := tests/widgets/test_long_recording.py
 
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 
-.PHONY: demo quick test lint types bench bench-window bench-detection bench-precision bench-trails-detection docs manifest screenshots setup screen code core-tests widget-tests wheel-test clean help
+.PHONY: demo quick test lint types bench bench-window bench-detection bench-precision bench-trails-detection docs linkcheck manifest screenshots setup screen code core-tests widget-tests wheel-test clean help
 
 demo: $(READY)
 	$(BIN)/napari-uai demo --out $(OUT)
@@ -108,7 +109,11 @@ bench-trails-detection: $(READY)
 	$(BIN)/python benchmarks/bench_trails_detection.py $(ARGS)
 
 docs: $(READY)
-	$(BIN)/python docs/make_reference.py
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky $(SPHINX) docs docs/_build/html
+	$(BIN)/python tools/check_links.py docs/_build/html
+
+linkcheck: docs
+	$(BIN)/sphinx-build -b linkcheck -t online docs docs/_build/linkcheck
 
 screenshots: screen
 	$(SCREEN) $(BIN)/python docs/screenshots.py
@@ -126,7 +131,7 @@ screen: $(READY)
 	bash tools/screen.sh $(BIN)/python
 
 clean:
-	rm -rf $(VENV) build dist $(OUT)
+	rm -rf $(VENV) build dist docs/_build docs/gallery docs/reference $(OUT)
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
