@@ -88,10 +88,7 @@ def write_pages(app: Sphinx, config: Config) -> None:
     }
     for name, text in pages.items():
         write_if_changed(folder / name, text)
-    config.autosummary_context = {
-        "about_stage": about_stage,
-        "is_stage": lambda name: stage_of(name) is not None,
-    }
+    config.autosummary_context = {"about": {name: about_stage(name) for name in public_names()}}
 
 
 def write_if_changed(path: Path, text: str) -> None:
