@@ -54,7 +54,7 @@ TARGETS = {
 PiSCAT's plugin reached."""
 
 GAIN_TARGET = 0.05
-"""By how much recipe ``network`` is to be better than ``matched`` in one scenario at least."""
+"""By how much recipe ``rescored`` is to be better than ``matched`` in one scenario at least."""
 
 PRECISION_TARGET = 0.9
 """Share of true landings among those that ``matched`` reports, on all but living backgrounds."""
