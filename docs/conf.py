@@ -79,7 +79,7 @@ sphinx_gallery_conf = {
     "image_srcset": ["2x"],
     "thumbnail_size": (360, 252),
     "remove_config_comments": True,
-    "min_reported_time": 60,
+    "min_reported_time": 3600,
     "show_memory": False,
     "show_signature": False,
     "nested_sections": True,

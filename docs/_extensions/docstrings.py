@@ -6,14 +6,16 @@ module in which these are defined; pages exist for public names only, to which s
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+import napari_uai.typing as types_of_arrays
 from napari_uai.parameters import Parameter, Parameters
 
 if TYPE_CHECKING:
@@ -30,11 +32,22 @@ FACES = (
 """Packages whose names are public; a name that several give is documented under the first."""
 
 TYPES = {
-    "npt.ArrayLike": "array_like",
-    "npt.DTypeLike": "dtype",
-    "da.Array": "dask.array.Array",
-    "npt.NDArray[Any]": "numpy.ndarray",
+    r"npt\.ArrayLike": "array_like",
+    r"npt\.DTypeLike": "dtype",
+    r"npt\.NDArray\[Any\]": "numpy.ndarray",
+    r"npt\.NDArray\[(?:np\.)?(\w+)\]": r"numpy.ndarray of \1",
+    **{
+        rf"\b{name}\b": f"numpy.ndarray of {get_args(get_args(alias)[1])[0].__name__}"
+        for name, alias in vars(types_of_arrays).items()
+        if get_args(alias) and name != "AnyArray"
+    },
+    r"\bAnyArray\b": "numpy.ndarray",
+    r"\bda\.Array\b": "dask.array.Array",
+    r"\bpd\.": "pandas.",
+    r"\bnp\.": "numpy.",
+    r" \| ": " or ",
 }
+"""How annotations are shown."""
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -126,21 +139,19 @@ def plain_type(parameter: inspect.Parameter) -> str:
         return ""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     for written, shown in TYPES.items():
-        text = text.replace(written, shown)
-    text = re.sub(r"npt\.NDArray\[(?:np\.)?(\w+)\]", r"numpy.ndarray of \1", text)
-    text = text.replace("pd.", "pandas.").replace("np.", "numpy.")
-    text = text.replace(" | None", " or None").replace(" | ", " or ")
+        text = re.sub(written, shown, text)
     return text + default_text(parameter.default)
 
 
 def default_text(default: Any) -> str:
-    """Return a default as the end of a type."""
+    """Return a default as the end of a type; Sphinx replaces defaults by how they are written."""
     if default is inspect.Parameter.empty or "<factory>" in repr(default):
         return ""
-    if isinstance(default, str) and default:
-        return f", default: {default}"
-    plain = default is None or isinstance(default, (int, float, str, tuple))
-    return f", default: {default!r}" if plain else ", optional"
+    try:
+        value = ast.literal_eval(repr(default))
+    except (SyntaxError, ValueError):
+        return ", optional"
+    return f", default: {value}" if value != "" else ", optional"
 
 
 def refer_to_public_name(
