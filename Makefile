@@ -9,7 +9,7 @@
 #   make bench-window  how fast the window answers, and how soon cancelling acts; ten minutes
 #   make bench-detection  how weak a landing is found: ARGS="--seeds 5 --first-seed 1000"
 #   make bench-precision  what bfloat16 costs in detection: ARGS="--seeds 2"
-#   make bench-trails-detection  how surely anomalous trails rank first: ARGS="--seeds 5"
+#   make bench-trails-detection  how high anomalous trails rank: ARGS="--seeds 5"
 #   make docs    the site, in docs/_build/html; fails on a warning or a broken link
 #   make linkcheck  the same, links to other sites included; needs the network
 #   make manifest  rewrite the generated part of napari.yaml after a change of the catalogue

@@ -102,7 +102,7 @@ def write_if_changed(path: Path, text: str) -> None:
 
 
 def names_of(face: str) -> list[str]:
-    """Return the public names of a package that are no packages themselves."""
+    """Return the public names of a package that are not packages themselves."""
     package = importlib.import_module(face)
     names = getattr(package, "__all__", ())
     return [name for name in names if not inspect.ismodule(getattr(package, name))]
