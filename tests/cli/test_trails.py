@@ -145,7 +145,7 @@ def test_several_cameras_must_be_chosen_from(scene, tmp_path, one_line_error):
     assert main(["trails", str(tmp_path), *out]) == 2
     one_line_error("2 cameras", "gate, yard")
     assert main(["trails", str(tmp_path), *out, "--camera", "door"]) == 2
-    one_line_error("no camera 'door'", "gate, yard")
+    one_line_error("unknown camera 'door'", "gate, yard")
     assert not (tmp_path / "out").exists()
     assert main(["trails", str(tmp_path), *out, "--camera", "yard"]) == 0
 
@@ -166,7 +166,7 @@ def test_broken_objects_are_listed_and_the_rest_goes_on(scene, tmp_path, capsys)
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (["--preset", "referense"], ["did you mean 'reference'"]),
+        (["--preset", "referense"], ["preset must be one of default, reference"]),
         (["--set", "n_direction=12"], ["did you mean 'n_directions'"]),
         (["--set", "n_directions=many"], ["n_directions", "a whole number"]),
         (["--set", "n_directions"], ["NAME=VALUE"]),
@@ -225,7 +225,7 @@ def test_demo_ranks_the_anomalies_of_the_sample_high(tmp_path, capsys):
 def test_parameters_are_listed_with_their_meaning(capsys):
     assert main(["trails", "--parameters"]) == 0
     text = capsys.readouterr().out
-    assert "n_directions: a whole number, at least 1" in text
+    assert "n_directions: a whole number, at least 2" in text
     assert "region_threshold: a number, above 0, below 1; default 0.1" in text
 
 

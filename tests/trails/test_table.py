@@ -55,5 +55,5 @@ def test_classes_are_counted_most_frequent_first(samples):
 
 
 def test_a_table_without_a_column_is_refused(samples):
-    with pytest.raises(BadValueError, match="lacks time"):
+    with pytest.raises(BadValueError, match="missing columns time"):
         trails_of(samples.drop(columns="time"), SCENE)

@@ -1,4 +1,4 @@
-"""``napari-uai trails``: the files of a tracker to ranked trails."""
+"""``napari-uai trails``: files of a tracker to ranked trails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_uai.trails.analysis.result import TrailResult
 
 NAMED_CLASSES, NAMED_PROBLEMS = 8, 5
-"""Classes and problems that are told; files have all."""
+"""Largest numbers of classes and problems in the terminal; the files list all."""
 
 
 def _show_trail_parameters(wanted: bool) -> None:
@@ -39,12 +39,12 @@ def trails(
         Path,
         typer.Argument(
             metavar="INPUT",
-            help="Report folder (locations/...), JSON export, csv or MOT text; may be packed.",
+            help="Report folder (locations/...), JSON export, csv or MOT text; may be compressed.",
         ),
     ],
     out: Out,
-    location: Annotated[str | None, typer.Option(help="Which location of several.")] = None,
-    camera: Annotated[str | None, typer.Option(help="Which camera of several.")] = None,
+    location: Annotated[str | None, typer.Option(help="Location, if there are several.")] = None,
+    camera: Annotated[str | None, typer.Option(help="Camera, if there are several.")] = None,
     preset: Annotated[str | None, typer.Option(help="default or reference.")] = None,
     mask: Annotated[
         list[str] | None,
@@ -54,39 +54,39 @@ def trails(
         ),
     ] = None,
     top: Annotated[
-        int | None, typer.Option(help="Trails of each class that pictures show; 9 by default.")
+        int | None, typer.Option(help="Number of trails of each class in pictures; default 9.")
     ] = None,
     like: Annotated[
         Path | None,
         typer.Option(
             metavar="RUN.json",
-            help="Preset, parameters and masks of an earlier run or of an export of napari.",
+            help="Use preset, parameters and masks of an earlier run or of an export from napari.",
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A parameter; --parameters lists them."),
+        typer.Option("--set", metavar="NAME=VALUE", help="Parameter to set; see --parameters."),
     ] = None,
     columns: Annotated[
         str | None,
-        typer.Option(metavar="NAMES", help="Of a text of numbers: frame,trail,x,_,y for example."),
+        typer.Option(metavar="NAMES", help="Columns of numeric text, such as frame,trail,x,_,y."),
     ] = None,
     frame_rate: Annotated[
-        float | None, typer.Option(metavar="HZ", help="Where the file counts frames.")
+        float | None, typer.Option(metavar="HZ", help="Frame rate of files with frame numbers.")
     ] = None,
     scene: Annotated[
         str | None,
-        typer.Option(metavar="WxH|PICTURE", help="Size of the camera's picture, or a picture."),
+        typer.Option(metavar="WxH|PICTURE", help="Size or picture of the scene."),
     ] = None,
     drop_extrapolated: Annotated[
         bool,
-        typer.Option("--drop-extrapolated", help="Leave out samples that a tracker guessed."),
+        typer.Option("--drop-extrapolated", help="Drop samples that the tracker extrapolated."),
     ] = False,
     parameters: Annotated[
         bool,
         typer.Option(
             "--parameters", is_eager=True, callback=_show_trail_parameters,
-            help="List the parameters that --set takes.",
+            help="List the parameters for --set.",
         ),
     ] = False,
 ) -> None:  # fmt: skip
@@ -94,7 +94,7 @@ def trails(
     from napari_uai.trails.analysis.earlier_settings import RunSettings, settings_of_run
     from napari_uai.trails.analysis.folder import TrailSource, rank_trails, scene_of_text
 
-    del parameters  # acted on before they come here
+    del parameters  # handled by its callback
     how = TrailSource(
         location=location,
         camera=camera,
@@ -105,15 +105,14 @@ def trails(
     )
     earlier = settings_of_run(like) if like else RunSettings()
     if preset not in (None, earlier.preset):
-        earlier = dataclasses.replace(
-            earlier, settings=()
-        )  # they differ from the defaults of another preset
+        # Settings are relative to the defaults of their preset.
+        earlier = dataclasses.replace(earlier, settings=())
     with announced_compiling(), progress_bar(source.name) as monitor:
         result = rank_trails(
             source,
             out,
             source=how,
-            preset=preset or earlier.preset,  # type: ignore[arg-type]  # unknown ones are refused
+            preset=preset or earlier.preset,  # type: ignore[arg-type]  # checked there
             masks={**earlier.masks, **_masks(mask or ())},
             top=earlier.top if top is None else top,
             settings=[*earlier.settings, *(settings or ())],
@@ -139,11 +138,11 @@ def _report_trails(result: TrailResult, out: Path) -> None:
     notes(shown)
     rest = len(result.problems) - len(shown)
     if rest > 0:
-        notes([f"{rest} more problems are listed in {out / 'problems.csv'}"])
+        notes([f"{rest} more problems: see {out / 'problems.csv'}"])
 
 
 def _masks(texts: Sequence[str]) -> dict[str, Path]:
-    """Tell masks of a class from the one for all others; class or path may hold a =."""
+    """Return masks by class, empty for all other classes; class and path may contain ``=``."""
     masks: dict[str, Path] = {}
     for text in texts:
         parts = text.split("=")
@@ -152,6 +151,6 @@ def _masks(texts: Sequence[str]) -> dict[str, Path]:
         kind, path = known[0] if known else choices[min(1, len(choices) - 1)]
         if kind in masks:
             whose = f"class {kind}" if kind else "all classes"
-            raise BadValueError(f"there are two masks for {whose}; give one")
+            raise BadValueError(f"--mask must be given once for {whose}")
         masks[kind] = Path(path)
     return masks

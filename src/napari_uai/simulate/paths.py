@@ -1,4 +1,4 @@
-"""Smooth random paths: how stage, focus, laser, membranes and electronics wander."""
+"""Smooth random paths: drift of stage, focus and laser, membranes, jitter of trackers."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from scipy.ndimage import gaussian_filter1d
 from napari_uai.typing import Floats
 
 WOBBLE = 0.2
-"""Range of the random part of a stage's path against the length of its straight part."""
+"""Range of the random part of a stage's path, relative to the length of its straight part."""
 
 
 def smooth_paths(rng: np.random.Generator, n: int, series: int, correlation: float) -> Floats:
-    """Stationary Gaussian random paths of unit variance.
+    """Return stationary Gaussian random paths of unit variance.
 
-    White noise smoothed by a Gaussian of standard deviation ``correlation``; the correlation at
-    lag t is ``exp(-t^2 / (4 correlation^2))``.
+    White noise is smoothed by a Gaussian with standard deviation ``correlation``; the correlation
+    at lag t is ``exp(-t^2 / (4 correlation^2))``.
 
     Parameters
     ----------
     rng
-        Random numbers.
+        Random number generator.
     n
-        Samples.
+        Number of samples.
     series
-        Independent paths.
+        Number of independent paths.
     correlation
-        Time scale; samples.
+        Time scale, in samples.
 
     Returns
     -------
     numpy.ndarray
-        (n, series), float64.
+        Samples, paths; float64.
     """
     pad = int(np.ceil(4 * correlation)) + 1
     white = rng.standard_normal((n + 2 * pad, series))
@@ -45,30 +45,30 @@ def smooth_paths(rng: np.random.Generator, n: int, series: int, correlation: flo
 
 
 def ranged_paths(rng: np.random.Generator, n: int, series: int, correlation: float) -> Floats:
-    """Smooth random paths (n, series), each scaled to fill the interval from 0 to 1."""
+    """Return smooth random paths (n, series), each scaled to the interval from 0 to 1."""
     paths = smooth_paths(rng, n, series, correlation)
     paths -= paths.min(axis=0)
     return np.asarray(paths / np.maximum(paths.max(axis=0), np.finfo(float).tiny))
 
 
 def stage_path(rng: np.random.Generator, n: int, range_px: float, correlation: float) -> Floats:
-    """Path of a stage: a straight drift, and a smooth random walk about it.
+    """Return the path of a stage: a straight drift with a smooth random path around it.
 
     Parameters
     ----------
     rng
-        Random numbers.
+        Random number generator.
     n
-        Samples.
+        Number of samples.
     range_px
-        Largest distance between any two of its positions; px.
+        Largest distance between any two positions, in px.
     correlation
-        Time scale of the random part; samples.
+        Time scale of the random part, in samples.
 
     Returns
     -------
     numpy.ndarray
-        (n, 2): y and x, px, starting at 0, 0.
+        Positions (y, x) in px, from (0, 0): n, 2; float64.
     """
     angle = rng.uniform(0, 2 * np.pi)
     straight = np.linspace(0, 1, n)[:, None] * np.array([np.sin(angle), np.cos(angle)])
@@ -80,19 +80,20 @@ def stage_path(rng: np.random.Generator, n: int, range_px: float, correlation: f
 
 
 def smooth_basis(n: int, width: float) -> Floats:
-    """Gaussian bumps whose random mixture is a smooth random line of nearly even variance.
+    """Return Gaussian bumps whose random mixture is a smooth line of nearly uniform variance.
 
     Parameters
     ----------
     n
-        Samples along the line.
+        Number of samples along the line.
     width
-        Standard deviation of a bump, and the distance between two; samples.
+        Standard deviation of a bump and distance between bumps, in samples.
 
     Returns
     -------
     numpy.ndarray
-        (n, bumps); independent coefficients of unit variance give values of unit variance.
+        Samples, bumps; float64. Independent coefficients of unit variance give values of unit
+        variance.
     """
     centres = np.arange(-2 * width, n - 1 + 2 * width + width, width)
     bumps = np.exp(-(((np.arange(n)[:, None] - centres) / width) ** 2) / 2)

@@ -1,4 +1,4 @@
-"""Work on many trails in threads: a block of trails at a time, in kernels that release the GIL."""
+"""Work on many trails in threads, one block of trails at a time, in kernels without the GIL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BLOCKS_PER_THREAD = 4
-"""So that a thread that met long trails is not waited for."""
+"""Several, so that no thread waits long for another with long trails."""
 
 
 def in_blocks(
@@ -29,19 +29,21 @@ def in_blocks(
     min_samples: int = 20_000,
     monitor: Monitor = SILENT,
 ) -> None:
-    """Call a function on runs of trails of about equally many samples.
+    """Call a function on blocks of trails with about the same number of samples.
 
     Parameters
     ----------
     work
-        Called with the first trail of a run and the one behind its last, in any thread; must not
-        itself call this.
+        Called with the first trail of a block and the trail after its last, in any thread; must
+        not call this function itself.
     offsets
-        First sample of each trail, and the number of all; one more than trails.
+        Index of the first sample of each trail, followed by the total number of samples; int64.
     text
-        What the monitor is told.
+        Message for the monitor.
     min_samples
-        Samples for which a thread is worth its start.
+        Minimum number of samples per block.
+    monitor
+        Progress and cancellation, once per block.
     """
     borders = _borders(offsets, min_samples)
     if len(borders) <= 2:
@@ -57,21 +59,21 @@ def in_blocks(
     except BaseException:
         for run in runs:
             run.cancel()
-        wait(runs)  # what is under way writes into arrays of the caller
+        wait(runs)  # running blocks still write into arrays of the caller
         raise
 
 
 def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Call a function that releases the GIL on each item, in any thread; results in their order.
+    """Call a function that releases the GIL on each item, in threads; return results in order.
 
-    The function must not itself call this, nor :func:`in_blocks`.
+    The function must call neither this function nor :func:`in_blocks`.
     """
     return list(_pool().map(function, items))
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    """Return threads that stay: starting them takes longer than the work on a hundred trails."""
+    """Return a persistent pool: starting threads takes longer than the work on 100 trails."""
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="trails")
 
 

@@ -1,4 +1,4 @@
-"""Trails of one scene: samples in flat arrays, a row of a table per trail, the scene itself."""
+"""Trails of one scene: samples in flat arrays, a table with one row per trail, and the scene."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Picture: TypeAlias = npt.NDArray[np.uint8]
 """Rows, columns, RGB."""
 
 UNCLASSIFIED = "unclassified"
-"""Class of an object that its tracker gave none."""
+"""Class of objects that the tracker did not classify."""
 
 TRAIL_COLUMNS = ("trail", "class", "start", "end", "n_samples")
 PROBLEM_COLUMNS = ("file", "trail", "problem")
@@ -29,18 +29,25 @@ PROBLEM_COLUMNS = ("file", "trail", "problem")
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What the camera sees.
+    """The scene that a camera sees.
 
     Parameters
     ----------
     width, height
-        Of the camera's picture, in px; positions of trails are in these pixels.
+        Size of the camera's picture, in px; positions of trails are in these pixels.
     image
-        Background picture: rows, columns, RGB; uint8; of any size. None if there is none.
+        Background picture of any size: rows, columns, RGB; uint8. None if there is none.
     source
-        File that the picture was read from.
+        File of the background picture.
     snapshots
-        ``time`` (s) and ``path`` of each picture that was taken meanwhile, oldest first.
+        ``time`` (in s) and ``path`` of pictures taken during the recording, oldest first.
+
+    Examples
+    --------
+    >>> from napari_uai.trails import Scene
+    >>> scene = Scene(1280, 720)
+    >>> scene.width, scene.height
+    (1280, 720)
     """
 
     width: int
@@ -54,32 +61,51 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Trails:
-    """Objects that were tracked through one scene.
+    """Tracked objects of one scene.
 
-    Samples of all trails lie one after the other, oldest first, so that a hundred thousand trails
-    are four arrays: trail ``i`` owns samples ``offsets[i]`` to ``offsets[i + 1] - 1``.
+    The samples of all trails are concatenated, oldest first, so that a hundred thousand trails are
+    four arrays: trail ``i`` consists of samples ``offsets[i]`` to ``offsets[i + 1] - 1``.
 
     Parameters
     ----------
     offsets
-        First sample of each trail, and the number of all samples; int64, one more than trails.
+        Index of the first sample of each trail, followed by the total number of samples; int64.
     y, x
-        Position of each sample in px of the scene, rows down, columns right; float32.
+        Position of each sample in px of the scene, y down, x to the right; float32.
     time
-        Of each sample, in s; float64. Since 1970 where the source says so, else from 0; frames
-        over the frame rate (1 per second if unknown) where the source counts frames.
+        Time of each sample, in s; float64. Since 1970 if the source has absolute times, otherwise
+        from 0; for frame numbers, divided by the frame rate (1 Hz if unknown).
     table
-        A row for each trail: ``trail`` (its name, str), ``class`` (str), ``start``, ``end`` (s),
-        ``n_samples``; sources may add columns.
+        One row per trail: ``trail`` (name; str), ``class`` (str), ``start``, ``end`` (in s),
+        ``n_samples``; readers may add columns.
     scene
-        Size and picture of what the camera sees.
+        The scene.
     hulls
-        Outline of each object at its last sample (corners, (y, x) in px); None where unknown.
-        Empty if the source knows none.
+        Outline of each object at its last sample: corners, (y, x) in px; float32. None where
+        unknown; empty if there are no outlines.
     problems
-        What could not be used, and why: ``file``, ``trail`` (empty if it is the file), ``problem``.
+        What could not be used: ``file``, ``trail`` (empty for a whole file), ``problem``.
     source
         File or folder that the trails were read from.
+
+    Raises
+    ------
+    BadValueError
+        If the arrays and the table do not match.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai.trails import trails_of_frame
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b", "b"], "frame": [0, 1, 0, 1],
+    ...                         "x": [0, 60, 30, 30], "y": [10, 10, 0, 40]})
+    >>> trails = trails_of_frame(samples, scene_size=(64, 48))
+    >>> len(trails), trails.n_samples.tolist()
+    (2, [2, 2])
+    >>> trails.x[trails.trail(1)]
+    array([30., 30.], dtype=float32)
+    >>> trails.select([1]).table["trail"].tolist()
+    ['b']
     """
 
     offsets: Ints
@@ -96,15 +122,17 @@ class Trails:
         n = len(self.table)
         if len(self.offsets) != n + 1 or self.offsets[0] != 0 or np.any(np.diff(self.offsets) < 1):
             raise BadValueError(
-                "offsets hold the first sample of each trail, which has one or more"
+                "offsets must start at 0 and increase, with one entry more than there are trails"
             )
         if not len(self.y) == len(self.x) == len(self.time) == self.offsets[-1]:
-            raise BadValueError("y, x and time hold a value for each sample")
+            raise BadValueError("y, x and time must hold one value per sample")
         missing = set(TRAIL_COLUMNS) - set(self.table.columns)
         if missing:
-            raise BadValueError(f"the table of trails lacks {', '.join(sorted(missing))}")
+            raise BadValueError(f"table of trails: missing columns {', '.join(sorted(missing))}")
         if len(self.hulls) not in (0, n):
-            raise BadValueError(f"there are {len(self.hulls)} hulls for {n} trails")
+            raise BadValueError(
+                f"hulls must be empty or one per trail ({n}), got {len(self.hulls)}"
+            )
 
     def __len__(self) -> int:
         """Return the number of trails."""
@@ -112,23 +140,23 @@ class Trails:
 
     @property
     def n_samples(self) -> Ints:
-        """Samples in each trail."""
+        """Number of samples of each trail; int64."""
         return np.diff(self.offsets)
 
     @property
     def owner(self) -> Ints:
-        """Trail (row of the table) that each sample belongs to."""
+        """Row of the table of the trail that each sample belongs to; int64."""
         return np.repeat(np.arange(len(self)), self.n_samples)
 
     @property
     def samples(self) -> pd.DataFrame:
-        """A row for each sample: ``trail`` (its name), ``time``, ``y``, ``x``."""
+        """One row per sample: ``trail`` (name), ``time``, ``y``, ``x``."""
         names = self.table["trail"].to_numpy()[self.owner]
         return pd.DataFrame({"trail": names, "time": self.time, "y": self.y, "x": self.x})
 
     @property
     def classes(self) -> pd.Series[int]:
-        """Number of trails of each class, the most frequent first."""
+        """Number of trails of each class, most frequent class first."""
         return (
             self.table["class"]
             .value_counts()
@@ -137,7 +165,7 @@ class Trails:
         )
 
     def trail(self, row: int) -> slice:
-        """Return where the samples of a trail lie in ``y``, ``x`` and ``time``."""
+        """Return the slice of ``y``, ``x`` and ``time`` of a trail."""
         return slice(int(self.offsets[row]), int(self.offsets[row + 1]))
 
     def select(self, rows: npt.ArrayLike) -> Trails:
@@ -146,13 +174,13 @@ class Trails:
         Parameters
         ----------
         rows
-            Rows of the table in the order wanted, or a mask of them (bool).
+            Rows of the table in the desired order, or a boolean mask.
         """
         wanted = np.asarray(rows)
         index = np.flatnonzero(wanted) if wanted.dtype == bool else wanted.astype(np.int64)
         counts = self.n_samples[index]
         offsets = offsets_of(counts)
-        # Sample j of a chosen trail lies as far behind its old start as behind its new one.
+        # A sample keeps its distance from the first sample of its trail.
         take = np.arange(offsets[-1]) + np.repeat(self.offsets[index] - offsets[:-1], counts)
         return replace(
             self,
@@ -166,30 +194,41 @@ class Trails:
 
 
 def trails_of(samples: pd.DataFrame, scene: Scene, **known: Any) -> Trails:
-    """Make trails of a table of samples.
+    """Return trails from a table of samples that needs no cleaning.
+
+    Unlike :func:`~napari_uai.trails.trails_of_frame`, it neither converts nor drops anything.
 
     Parameters
     ----------
     samples
-        ``trail``, ``time`` (s), ``y``, ``x`` (px); a ``class`` if known. Any order.
+        ``trail``, ``time`` (in s), ``y``, ``x`` (in px), and optionally ``class``; in any order.
     scene
-        What the camera sees.
+        The scene.
     **known
         Further fields of :class:`Trails`.
 
     Returns
     -------
     Trails
-        In the order in which they first appear; samples by time, equal times as they stood.
+        Trails in the order of their first appearance; samples sorted by time, ties in their order.
 
     Raises
     ------
     BadValueError
         If a column is missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai.trails import Scene, trails_of
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b"], "time": [1.0, 0.0, 0.0],
+    ...                         "y": [3.0, 2.0, 1.0], "x": [30.0, 20.0, 10.0]})
+    >>> trails_of(samples, Scene(64, 48)).x
+    array([20., 30., 10.], dtype=float32)
     """
     missing = {"trail", "time", "y", "x"} - set(samples.columns)
     if missing:
-        raise BadValueError(f"the table of samples lacks {', '.join(sorted(missing))}")
+        raise BadValueError(f"table of samples: missing columns {', '.join(sorted(missing))}")
     owner, names = pd.factorize(samples["trail"])
     time = samples["time"].to_numpy(np.float64)
     order = np.lexsort((time, owner))
@@ -217,7 +256,7 @@ def trails_of(samples: pd.DataFrame, scene: Scene, **known: Any) -> Trails:
 
 
 def offsets_of(counts: npt.NDArray[np.integer]) -> Ints:
-    """Return the first place of each of several runs of given lengths, and the end of the last."""
+    """Return the start of each run of given lengths, followed by the end of the last."""
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
@@ -227,7 +266,7 @@ def group_codes(groups: Groups) -> Ints:
 
 
 def check_finite(**samples: Floats | Floats32) -> None:
-    """Raise BadValueError if a value of the samples, by name, is not finite."""
+    """Raise BadValueError if any value of the samples, by name, is not finite."""
     for name, values in samples.items():
         # A finite sum means finite values, and takes no memory; the sum itself may overflow.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -237,5 +276,5 @@ def check_finite(**samples: Floats | Floats32) -> None:
 
 
 def problem_table(problems: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
-    """Return a table of problems from (file, trail, problem)."""
+    """Return a table of problems, each given as (file, trail, problem)."""
     return pd.DataFrame(list(problems), columns=list(PROBLEM_COLUMNS), dtype=object)

@@ -8,11 +8,10 @@ import pytest
 from napari_uai.errors import BadValueError, CancelledError
 from napari_uai.monitor import Monitor
 from napari_uai.trails.heat.brush import (
-    accumulate,
-    accumulate_groups,
     brush,
-    painted_areas,
-    painted_cells,
+    count_groups,
+    count_trails,
+    counts_and_areas,
 )
 from napari_uai.trails.heat.footprints import heatmap_grid, paint_footprints
 from napari_uai.trails.heat.heat import NEIGHBOURING_DIRECTIONS, make_blur
@@ -57,50 +56,55 @@ def dense(footprints, row):
     return canvas
 
 
+def painted_areas(footprints):
+    """Return the number of cells that each trail covers."""
+    return counts_and_areas(footprints, np.zeros(len(footprints), np.int32), 1)[1]
+
+
 @pytest.mark.parametrize("width", [1, 3, 5, 9])
 @pytest.mark.parametrize("n_directions", [1, 8])
 def test_counts_are_those_of_a_plain_loop_over_trails(width, n_directions):
     trails = wandering(30, seed=width)
     footprints = paint_footprints(trails, painted_width_px=width, n_directions=n_directions, **GRID)
     expected = [dense(footprints, i) for i in range(len(trails))]
-    np.testing.assert_array_equal(accumulate(footprints), np.sum(expected, axis=0))
+    np.testing.assert_array_equal(count_trails(footprints), np.sum(expected, axis=0))
     np.testing.assert_array_equal(painted_areas(footprints), [e.sum() for e in expected])
-    np.testing.assert_array_equal(painted_cells(footprints, 7), np.flatnonzero(expected[7]))
+    np.testing.assert_array_equal(count_trails(footprints, [7]), expected[7])
 
 
 def test_many_trails_in_threads_count_as_few_in_one():
     trails = wandering(700, seed=3)
     footprints = paint_footprints(trails, n_directions=4, **GRID)
-    parts = [accumulate(footprints, [i]) for i in range(len(trails))]
-    np.testing.assert_array_equal(accumulate(footprints), np.sum(parts, axis=0))
+    parts = [count_trails(footprints, [i]) for i in range(len(trails))]
+    np.testing.assert_array_equal(count_trails(footprints), np.sum(parts, axis=0))
 
 
 def test_counts_of_trails_that_come_and_go_are_increments():
     footprints = paint_footprints(wandering(20, seed=1), **GRID)
     some = np.arange(20) % 3 == 0
-    increment = accumulate(footprints, some) - accumulate(footprints, [0, 3])
+    increment = count_trails(footprints, some) - count_trails(footprints, [0, 3])
     rest = np.setdiff1d(np.flatnonzero(some), [0, 3])
-    np.testing.assert_array_equal(increment, accumulate(footprints, rest))
+    np.testing.assert_array_equal(increment, count_trails(footprints, rest))
 
 
 def test_groups_are_counted_apart_and_negative_ones_not_at_all():
     footprints = paint_footprints(wandering(9, seed=2), **GRID)
     groups = np.array([0, 1, -1] * 3, np.int32)
-    counts = accumulate_groups(footprints, groups, 2)
-    np.testing.assert_array_equal(counts[0], accumulate(footprints, groups == 0))
-    np.testing.assert_array_equal(counts[1], accumulate(footprints, groups == 1))
+    counts = count_groups(footprints, groups, 2)
+    np.testing.assert_array_equal(counts[0], count_trails(footprints, groups == 0))
+    np.testing.assert_array_equal(counts[1], count_trails(footprints, groups == 1))
 
 
 def test_a_trail_that_crosses_itself_counts_once_in_each_cell():
     loop = [(10, 10), (40, 30), (40, 10), (10, 30), (10, 10), (40, 30)]
-    assert accumulate(paint_footprints(trails_along(loop), **GRID)).max() == 1
+    assert count_trails(paint_footprints(trails_along(loop), **GRID)).max() == 1
 
 
 def test_width_3_is_what_opencv_paints_with_thickness_2():
     for path in ([(5, 9), (50, 9)], [(20, 4), (20, 40)]):
         canvas = np.zeros((48, 64), np.uint8)
         cv2.polylines(canvas, [np.array(path, np.int32)], isClosed=False, color=1, thickness=2)
-        ours = accumulate(paint_footprints(trails_along(path), **GRID))[0]
+        ours = count_trails(paint_footprints(trails_along(path), **GRID))[0]
         np.testing.assert_array_equal(ours, canvas)
 
 
@@ -237,10 +241,10 @@ def test_positions_beyond_the_border_are_drawn_at_the_border():
     ("wrong", "says"),
     [
         ({"painted_width_px": 4}, "odd"),
-        ({"painted_width_px": 0}, "odd"),
+        ({"painted_width_px": -1}, "at least 1"),
         ({"longest_side_px": 8}, "16"),
-        ({"n_directions": 0}, "1 to 72"),
-        ({"direction_span_px": 0.0}, "more than 0"),
+        ({"n_directions": 0}, "at least 1, at most 72"),
+        ({"direction_span_px": 0.0}, "above 0"),
     ],
 )
 def test_parameters_outside_their_limits_are_refused(wrong, says):

@@ -7,7 +7,7 @@ from scipy.ndimage import convolve1d
 
 from napari_uai.errors import BadValueError
 from napari_uai.trails.heat.along_trails import mean_over_trails, worst_window
-from napari_uai.trails.heat.brush import accumulate
+from napari_uai.trails.heat.brush import count_trails
 from napari_uai.trails.heat.footprints import paint_footprints
 from napari_uai.trails.heat.heat import (
     make_blur,
@@ -55,7 +55,7 @@ def test_heat_is_the_sum_of_the_other_trails_blurred_once(blur_kind):
     heat = measure_heat(footprints, blur_px=5, blur_kind=blur_kind)
     weights = make_blur(5, blur_kind).weights.astype(float)
     for row in range(10):
-        others = accumulate(footprints, np.arange(10) != row)[0].astype(float)
+        others = count_trails(footprints, np.arange(10) != row)[0].astype(float)
         for axis in (0, 1):
             others = convolve1d(others, weights, axis=axis, mode="nearest")
         own = points_of(footprints, row)
@@ -83,7 +83,7 @@ def test_a_trail_that_is_not_included_is_measured_against_the_others_in_full():
     footprints, _ = traffic(6, 3)
     included = np.arange(6) != 2
     heat = measure_heat(footprints, included=included, blur_px=1)
-    counts = accumulate(footprints, included).ravel()
+    counts = count_trails(footprints, included).ravel()
     own = points_of(footprints, 2)
     np.testing.assert_array_equal(heat.at_points[own], counts[footprints.cells[own]])
     assert heat.n_trails.tolist() == [5]
@@ -140,7 +140,7 @@ def test_the_map_of_a_class_adds_directions_up():
     maps = [measure_heat(f, classes, blur_px=3).map_of("car") for f in (directed, plain)]
     assert maps[0].shape == (48, 64)
     assert maps[0].sum() == pytest.approx(maps[1].sum(), rel=0.1)
-    with pytest.raises(BadValueError, match="choose car, van"):
+    with pytest.raises(BadValueError, match="there are car, van"):
         measure_heat(plain, classes).map_of("bus")
 
 
@@ -194,8 +194,8 @@ def test_the_worst_window_of_a_single_point_is_its_value():
     ("wrong", "says"),
     [
         ({"blur_px": 2}, "odd"),
-        ({"blur_kind": "median"}, "box or gaussian"),
-        ({"classes": ["a"]}, "a class for each"),
+        ({"blur_kind": "median"}, "one of box, gaussian"),
+        ({"classes": ["a"]}, "one class for each"),
         ({"included": [True]}, "True or False for each"),
         ({"included": [0, 1, 2]}, "True or False for each"),
     ],
@@ -208,5 +208,5 @@ def test_wrong_values_are_refused(wrong, says):
 
 def test_a_share_outside_its_limits_is_refused():
     footprints, _ = traffic(3, 0)
-    with pytest.raises(BadValueError, match="up to 1"):
+    with pytest.raises(BadValueError, match="above 0, at most 1"):
         worst_window(footprints, np.zeros(len(footprints.cells), np.float32), share=0.0)

@@ -96,16 +96,16 @@ def test_a_mask_of_another_size_is_stretched_with_a_note():
     small[:, :25] = True
     found = apply_masks(trails, default=small)
     assert found.included.tolist() == [True, False]
-    assert "51 x 26 px and was stretched over the scene of 101 x 51 px" in found.notes[0]
+    assert "(51 x 26 px) was stretched to the scene (101 x 51 px)" in found.notes[0]
     assert "aspect" not in found.notes[0]
     square = apply_masks(trails, default=np.ones((40, 40)))
-    assert "aspect ratio: check" in square.notes[0]
+    assert "aspect ratios differ" in square.notes[0]
     assert apply_masks(trails, default=LEFT).notes == ()
 
 
 def test_a_mask_of_a_class_that_no_trail_has_is_noted():
     found = apply_masks(trails_along([(1, 1)]), {"lorry": LEFT})
-    assert found.notes == ("there is a mask of class lorry, but no trail of it",)
+    assert found.notes == ("mask for class lorry, but no trail of this class",)
 
 
 def picture(kind):
@@ -177,5 +177,5 @@ def test_wrong_values_are_refused():
     trails = trails_along([(1, 1)])
     with pytest.raises(BadValueError, match="threshold"):
         apply_masks(trails, default=LEFT, threshold=0)
-    with pytest.raises(BadValueError, match="time or arc"):
+    with pytest.raises(BadValueError, match="one of time, arc"):
         inside_fraction(trails, LEFT, weigh="samples")

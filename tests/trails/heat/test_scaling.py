@@ -115,5 +115,5 @@ def test_a_trail_whose_class_has_no_included_trail_meets_nothing_ordinary(unit):
     ],
 )
 def test_wrong_limits_and_names_are_refused(wrong):
-    with pytest.raises(BadValueError, match="choose"):
+    with pytest.raises(BadValueError, match="must be"):
         rescale(measured(2), **wrong)

@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from napari_uai.errors import TrailFormatError
-from napari_uai.trails.io.compressed import unpacked
+from napari_uai.trails.io.compressed import read_decompressed
 
 TEXT = b'{"a": 1}' * 200
 
@@ -33,16 +33,16 @@ def zipped(members):
 def test_what_is_packed_is_told_by_its_bytes(tmp_path, packed):
     path = tmp_path / "file.of.any.name"
     path.write_bytes(packed)
-    assert unpacked(path) == TEXT
+    assert read_decompressed(path) == TEXT
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, lambda data: zipped({"a.csv": data})])
 def test_more_than_the_limit_is_not_unpacked(tmp_path, pack):
     path = tmp_path / "bomb"
     path.write_bytes(pack(b"0" * 1_000_000))
-    assert len(unpacked(path, limit=1_000_000)) == 1_000_000
-    with pytest.raises(TrailFormatError, match="holds more than 999999 bytes"):
-        unpacked(path, limit=999_999)
+    assert len(read_decompressed(path, limit=1_000_000)) == 1_000_000
+    with pytest.raises(TrailFormatError, match="larger than 999999 bytes"):
+        read_decompressed(path, limit=999_999)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_more_than_the_limit_is_not_unpacked(tmp_path, pack):
 def test_a_truncated_file_is_told(tmp_path, packed, length):
     path = tmp_path / "cut"
     path.write_bytes(packed[:length])
-    with pytest.raises(TrailFormatError, match=r"truncated|broken"):
-        unpacked(path)
+    with pytest.raises(TrailFormatError, match=r"truncated|corrupt"):
+        read_decompressed(path)
 
 
 def test_a_flipped_byte_in_gz_is_told(tmp_path):
@@ -61,17 +61,17 @@ def test_a_flipped_byte_in_gz_is_told(tmp_path):
     data[20] ^= 255
     path = tmp_path / "broken.gz"
     path.write_bytes(data)
-    with pytest.raises(TrailFormatError, match="broken gz"):
-        unpacked(path)
+    with pytest.raises(TrailFormatError, match="corrupt gz"):
+        read_decompressed(path)
 
 
 def test_a_zip_of_several_files_names_them(tmp_path):
     path = tmp_path / "many.zip"
     path.write_bytes(zipped({"a.json": TEXT, "b.json": TEXT}))
     with pytest.raises(TrailFormatError, match=r"a\.json, b\.json"):
-        unpacked(path)
+        read_decompressed(path)
 
 
 def test_a_file_that_is_missing_is_told(tmp_path):
     with pytest.raises(TrailFormatError, match="cannot be read"):
-        unpacked(tmp_path / "none.json")
+        read_decompressed(tmp_path / "none.json")

@@ -120,7 +120,7 @@ def test_a_missing_link_and_a_contradiction_are_told():
     trails = read(links, scene_size=(9, 9))
     assert trails.table["n_samples"].tolist() == [4, 2]
     told = problems_of(trails)
-    assert "ancestor 99 is missing" in told["1"]
+    assert "ancestor 99 not found" in told["1"]
     assert "not joined" in told["3"]
 
 
@@ -145,12 +145,12 @@ GOOD = {"tracking": {"xy_center": LINE}}
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (None, "no JSON object"),
-        ({}, "no tracking.xy_center"),
-        ({"tracking": {}}, "no tracking.xy_center"),
-        ({"tracking": [1]}, "no tracking.xy_center"),
-        ({"tracking": {"xy_center": 5}}, "no list of points"),
-        ({"tracking": {"xy_center": "word"}}, "no list of points"),
+        (None, "not a JSON object"),
+        ({}, "tracking.xy_center not found"),
+        ({"tracking": {}}, "tracking.xy_center not found"),
+        ({"tracking": [1]}, "tracking.xy_center not found"),
+        ({"tracking": {"xy_center": 5}}, "not a list of points"),
+        ({"tracking": {"xy_center": "word"}}, "not a list of points"),
         ({"tracking": {"xy_center": []}}, "no usable sample"),
         ({"tracking": {"xy_center": [[0.5, 0.5]]}}, "one usable sample"),
         ({"tracking": {"xy_center": [[0.5, 0.5], [None, 0.1]]}}, "one usable sample"),
@@ -189,7 +189,7 @@ def test_an_end_before_the_start_is_told():
     record = {"first_epoch_ms": 9000, "final_epoch_ms": 1000, "tracking": {"xy_center": LINE}}
     trails = read({"1": record})
     np.testing.assert_array_equal(trails.time, [9, 10, 11])
-    assert "ends before it starts" in problems_of(trails)["1"]
+    assert "final time before first time" in problems_of(trails)["1"]
 
 
 def test_a_repeated_id_is_told_and_the_first_counts():
@@ -197,7 +197,7 @@ def test_a_repeated_id_is_told_and_the_first_counts():
     text = f'{{"1": {one}, "1": {two}, "2": {{"_id": 1, "tracking": {json.dumps(GOOD)}}}}}'
     trails = read_export(text.encode(), PATH)
     assert trails.table["n_samples"].tolist() == [3]
-    assert trails.problems["problem"].str.contains("more than once").any()
+    assert trails.problems["problem"].str.contains("duplicate key").any()
 
 
 @pytest.mark.parametrize("text", [b"", b"[1,", b'{"a": ', b"7", b'"word"', b"{}", b"[]", b"null"])

@@ -146,13 +146,13 @@ def test_mot_ground_truth_names_classes_and_boxes_to_ignore():
     trails = read("\n".join(rows))
     assert trails.table["trail"].tolist() == ["3"]
     assert trails.table["class"].tolist() == ["car"]
-    assert "2 boxes marked as to be ignored" in told(trails)
+    assert "2 boxes marked as ignored" in told(trails)
 
 
 def test_a_broken_first_row_of_mot_text_is_dropped():
     trails = read(MOT.replace("1,3,10", "1,3,1o", 1) + "3,3,14,20,4,8,1,-1,-1,-1\n")
     assert trails.table["n_samples"].tolist() == [2, 2]
-    assert "without a position" in told(trails)
+    assert "without a valid position" in told(trails)
 
 
 def test_plain_columns_are_named_by_the_user():
@@ -182,7 +182,7 @@ def test_names_that_do_not_fit_are_refused(columns):
 
 @pytest.mark.parametrize("text", ["id,frame,x\n1,2,3", "a,b\n1,2", "frame,x,y\n1,2,3"])
 def test_missing_columns_are_told(text):
-    with pytest.raises(TrailFormatError, match="needs trail"):
+    with pytest.raises(TrailFormatError, match="columns trail"):
         read(text)
 
 
@@ -207,13 +207,15 @@ def test_rows_that_are_no_samples_are_dropped_and_told():
     np.testing.assert_array_equal(trails.x, [10, 11])
     np.testing.assert_array_equal(trails.time, [0, 5])
     problems = told(trails)
-    assert "1 lines of too many columns, the first is 9" in problems
-    assert "4 samples without a position" in problems
-    assert "1 samples without a time" in problems
-    assert "1 samples without a trail" in problems
+    assert "1 lines with too many columns, the first is line 9" in problems
+    assert "4 samples without a valid position" in problems
+    assert "1 samples without a valid time" in problems
+    assert "1 samples without a valid trail" in problems
     assert "2 samples outside the picture (100 x 80 px)" in problems
-    assert "1 samples at a time at which the trail has one already" in problems
-    assert trails.problems.set_index("trail").loc["2", "problem"].startswith("one usable sample")
+    assert "1 samples at the time of another sample of the trail" in problems
+    assert (
+        trails.problems.set_index("trail").loc["2", "problem"].startswith("only one usable sample")
+    )
 
 
 def test_half_a_pixel_beyond_the_middle_of_the_last_is_still_the_picture():
@@ -224,7 +226,7 @@ def test_half_a_pixel_beyond_the_middle_of_the_last_is_still_the_picture():
 def test_the_scene_ends_at_the_last_positions_if_nothing_tells():
     trails = read("id,frame,x,y\n1,0,10,20\n1,1,639,359\n", scene_size=None)
     assert (trails.scene.width, trails.scene.height) == (640, 360)
-    assert "ends at the last positions" in told(trails)
+    assert "derived from the largest positions" in told(trails)
 
 
 def test_the_outermost_box_belongs_to_the_scene_that_it_ends():
@@ -240,7 +242,7 @@ def test_shares_of_the_picture_are_noticed_and_told():
     trails = read(text, scene_size=(101, 81))
     np.testing.assert_array_equal(trails.x, [50, 25])
     np.testing.assert_array_equal(trails.y, [20, 40])
-    assert "shares of the picture" in told(trails)
+    assert "fractions of the picture" in told(trails)
     np.testing.assert_array_equal(read(text, normalized=False).x, [0.5, 0.25])
     whole = "id,frame,x,y\n1,0,0,1\n1,1,1,0\n"
     np.testing.assert_array_equal(read(whole).x, [0, 1])
@@ -253,7 +255,7 @@ def test_a_plan_in_metres_is_enlarged_and_told():
     np.testing.assert_allclose(trails.x, [0, 639, 319.5])
     np.testing.assert_allclose(trails.y, [0, 127.8, 127.8], rtol=1e-6)
     assert trails.scene.width == 640
-    assert "enlarged" in told(trails)
+    assert "scaled" in told(trails)
 
 
 def test_positions_beyond_any_picture_ask_for_its_size():

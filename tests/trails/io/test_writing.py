@@ -71,7 +71,7 @@ def test_an_existing_file_is_replaced_only_on_request(tmp_path, trails):
 
 def test_what_cannot_be_written_is_told(tmp_path, trails):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="written as"):
+    with pytest.raises(OutputError, match="extension must be"):
         write_trails(trails, tmp_path / "trails.xlsx")
     with pytest.raises(OutputError, match="cannot write to"):
         write_trails(trails, tmp_path / "file" / "trails.csv")

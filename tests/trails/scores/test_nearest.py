@@ -83,7 +83,7 @@ def test_typical_distance_is_a_half():
 
 def test_values_out_of_range_and_a_stop_are_heard():
     trails = make_trails([[[0, 0]], [[1, 1]]])
-    with pytest.raises(BadValueError, match="k is at least 1"):
+    with pytest.raises(BadValueError, match="k must be a whole number, at least 1"):
         nearest_distances(trails, k=0)
     with pytest.raises(CancelledError):
         nearest_distances(trails, monitor=Monitor(cancelled=lambda: True))

@@ -120,5 +120,5 @@ def test_fewer_trails_than_the_lower_limit_are_all_anomalous():
 
 
 def test_limits_out_of_order_are_refused():
-    with pytest.raises(BadValueError, match="lower < upper"):
+    with pytest.raises(BadValueError, match="lower must be less than upper"):
         reference_scores(traffic(2), lower=50, upper=3)

@@ -5,9 +5,7 @@ import pytest
 from napari_uai.errors import BadValueError, CancelledError
 from napari_uai.monitor import Monitor
 from napari_uai.trails.scores.resampling import (
-    arc_lengths,
     resample_along_arc,
-    resample_by_step,
     walk,
     within_reach,
 )
@@ -47,28 +45,12 @@ def test_points_lie_at_equal_distances_along_the_way(wild):
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_lengths_are_those_of_the_polyline(wild):
-    np.testing.assert_allclose(arc_lengths(wild), [arc_positions(w)[-1] for w in ways(wild)])
-
-
 def test_trails_that_never_move_repeat_their_place():
     trails = make_trails([[3, 4]], [[5, 6]] * 4, [[1, 1], [1, 1], [1, 3], [1, 3]])
     points = resample_along_arc(trails, n_points=3)
     np.testing.assert_array_equal(points[0], [[3, 4]] * 3)
     np.testing.assert_array_equal(points[1], [[5, 6]] * 3)
     np.testing.assert_array_equal(points[2], [[1, 1], [1, 2], [1, 3]])
-
-
-def test_steps_are_equal_and_no_longer_than_asked(wild):
-    paths = resample_by_step(wild, step_px=2.5)
-    position = np.arange(wild.offsets[-1])
-    for i, way in enumerate(ways(wild)):
-        own = slice(paths.offsets[i], paths.offsets[i + 1])
-        arc = arc_positions(way)
-        assert own.stop - own.start == np.ceil(arc[-1] / 2.5) + 1
-        at = np.interp(paths.sample[own], position[wild.trail(i)], arc)
-        np.testing.assert_allclose(np.diff(at), arc[-1] / (len(at) - 1), rtol=1e-4)
-        np.testing.assert_allclose(paths.y[own], np.interp(at, arc, way[:, 0]), atol=1e-3)
 
 
 def test_dividers_touch_the_way_a_step_apart(wild):
@@ -89,12 +71,12 @@ def test_dividers_touch_the_way_a_step_apart(wild):
 
 
 def test_points_lie_on_the_segments_that_they_name(wild):
-    for paths in (walk(wild, step_px=7), resample_by_step(wild, step_px=3)):
-        position = np.arange(wild.offsets[-1])
-        np.testing.assert_allclose(
-            np.interp(paths.sample, position, wild.y), paths.y, atol=1e-3, rtol=0
-        )
-        assert np.all(np.diff(paths.owner) >= 0)
+    paths = walk(wild, step_px=7)
+    position = np.arange(wild.offsets[-1])
+    np.testing.assert_allclose(
+        np.interp(paths.sample, position, wild.y), paths.y, atol=1e-3, rtol=0
+    )
+    assert np.all(np.diff(paths.owner) >= 0)
 
 
 def test_dividers_step_over_jitter():
@@ -103,7 +85,7 @@ def test_dividers_step_over_jitter():
     way = np.column_stack([np.full(len(x), 50.0), x]) + rng.uniform(-0.5, 0.5, (len(x), 2))
     trails = make_trails(way, way[:3])
     paths = walk(trails, step_px=5)
-    assert arc_lengths(trails)[0] > 500
+    assert arc_positions(way)[-1] > 500
     assert 20 <= paths.offsets[1] <= 22
     assert paths.offsets[2] - paths.offsets[1] == 1
 
@@ -138,15 +120,13 @@ def test_values_out_of_range_and_a_stop_are_heard(wild):
     for step in (0, -1, np.nan):
         with pytest.raises(BadValueError, match="step_px"):
             walk(wild, step_px=step)
-        with pytest.raises(BadValueError, match="step_px"):
-            resample_by_step(wild, step_px=step)
     with pytest.raises(CancelledError):
         walk(wild, step_px=1, monitor=Monitor(cancelled=lambda: True))
 
 
 def test_positions_that_are_not_finite_are_refused():
     trails = make_trails([[1, 1], [np.nan, 2], [3, 3]], [[0, 0], [1, np.inf]])
-    for resample in (resample_along_arc, resample_by_step, lambda of: walk(of, step_px=1)):
+    for resample in (resample_along_arc, lambda of: walk(of, step_px=1)):
         with pytest.raises(BadValueError, match="must be finite: drop"):
             resample(trails)
 

@@ -161,8 +161,8 @@ def test_small_classes_are_compared_together_and_told(scene):
     assert len(set(groups[-11:])) == 1
     assert groups[-1] != groups[0] == "car"
     assert [text for _, _, text in problems] == [
-        "class bus has 6 trails, too few by themselves; compared with tram as well",
-        "class tram has 5 trails, too few by themselves; compared with bus as well",
+        "class bus has only 6 trails: also compared with tram",
+        "class tram has only 5 trails: also compared with bus",
     ]
     assert len(score_trails(trails).problems) == 2
 
@@ -172,9 +172,7 @@ def test_a_handful_of_strangers_is_compared_with_the_most_frequent_class():
     trails = make_trails([*crossroads(), ("bus", way_of(rng, [(180, 10), (180, 630)]))])
     groups, problems = comparison_groups(trails, 10)
     assert set(groups) == {"car"}
-    assert (
-        problems[0][2] == "class bus has 1 trail, too few by themselves; compared with car as well"
-    )
+    assert problems[0][2] == "class bus has only 1 trail: also compared with car"
     assert score_trails(trails).table["anomaly"].between(0, 1).all()
 
 

@@ -1,4 +1,4 @@
-"""Smooth curves at even distances."""
+"""Smooth curves, sampled at equal distances."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 from napari_uai.typing import Floats
 
 STEP_PX = 2.0
-"""Between two points of a path."""
+"""Distance between points of a path."""
 
 
 def smooth_path(points: Any, sigma_px: float = 12.0) -> Floats:
@@ -19,18 +19,18 @@ def smooth_path(points: Any, sigma_px: float = 12.0) -> Floats:
     Parameters
     ----------
     points
-        Corners (n, 2); px.
+        Corners in px: n, 2.
     sigma_px
-        Of the Gaussian along the line; ends stay where they are.
+        Standard deviation of the Gaussian along the line; the ends are kept.
 
     Returns
     -------
     numpy.ndarray
-        (m, 2), a point every 2 px.
+        A point every 2 px: m, 2; float64.
     """
     even = even_path(points)
     pad = int(4 * sigma_px / STEP_PX) + 1
-    # Continued straight, so that neither end is drawn inwards.
+    # Straight extensions keep the ends in place.
     before = even[0] + np.arange(-pad, 0)[:, None] * (even[min(3, len(even) - 1)] - even[0]) / 3
     after = even[-1] + np.arange(1, pad + 1)[:, None] * (even[-1] - even[-min(4, len(even))]) / 3
     long = np.concatenate([before, even, after])
@@ -38,7 +38,7 @@ def smooth_path(points: Any, sigma_px: float = 12.0) -> Floats:
 
 
 def even_path(points: Any) -> Floats:
-    """Return points every 2 px along a line, its ends included."""
+    """Return points every 2 px along a line, including its ends."""
     line = np.asarray(points, np.float64)
     at = path_length(line)
     n = max(round(at[-1] / STEP_PX) + 1, 2)
@@ -47,7 +47,7 @@ def even_path(points: Any) -> Floats:
 
 
 def path_length(path: Floats) -> Floats:
-    """Return the distance along a line from its start to each of its points."""
+    """Return the distance along a line from its start to each point."""
     return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
 
 
@@ -58,7 +58,7 @@ def headings(path: Floats) -> Floats:
 
 
 def right_of(path: Floats, offset_px: float | Floats) -> Floats:
-    """Shift a path to its right (negative: left)."""
+    """Shift a path to its right; negative offsets shift it to its left."""
     along = headings(path)
     right = np.stack([along[:, 1], -along[:, 0]], axis=1)
     return np.asarray(path + right * np.reshape(offset_px, (-1, 1)))

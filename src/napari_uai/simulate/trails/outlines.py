@@ -1,4 +1,4 @@
-"""Outlines of simulated objects, as a tracker finds them around its detections."""
+"""Outlines of simulated objects, as detected by a tracker."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from napari_uai.typing import Floats, Floats32, Ints
 BOX = np.array(
     [(1, -0.7), (1, 0.7), (0.85, 1), (-0.9, 1), (-1, 0.8), (-1, -0.8), (-0.9, -1), (0.85, -1)]
 )
-"""Corners of a vehicle: ahead, to the right; in halves of its length and width."""
+"""Corners of a vehicle (forward, right), in units of half its length and width."""
 
 ROUND = np.array([(np.cos(a), np.sin(a)) for a in np.arange(8) * np.pi / 4])
 
 SIZE_VARIATION = 0.08
-"""Standard deviation of the logarithm of the sizes of a class."""
+"""Standard deviation of the logarithm of sizes within a class."""
 
 EDGE_JITTER_PX = 0.5
-"""Standard deviation of each corner in each sample."""
+"""Standard deviation of the position of each corner in each sample."""
 
 
 def outlines_of(
@@ -36,20 +36,20 @@ def outlines_of(
     Parameters
     ----------
     rng
-        Random numbers: sizes, and how uncertain the edges are.
+        Random number generator, for sizes and uncertain edges.
     kinds
         Class of each trail.
     n_samples
-        Samples of each trail.
+        Number of samples of each trail.
     points
-        Positions (samples, 2), (y, x) in px.
+        Positions (y, x) in px: samples, 2.
     angles
-        Direction of travel at each sample, from the x axis towards y; rad.
+        Direction of travel at each sample, from the x axis towards y, in rad.
 
     Returns
     -------
     numpy.ndarray
-        Samples, 8 corners, (y, x) in px; inside the picture; float32.
+        Corners inside the picture: samples, 8, (y, x) in px; float32.
     """
     scale = np.exp(SIZE_VARIATION * rng.standard_normal(len(kinds)))
     half = 0.5 * np.array([(HABITS[k].length_px, HABITS[k].width_px) for k in kinds])
@@ -59,7 +59,7 @@ def outlines_of(
     corners += EDGE_JITTER_PX * rng.standard_normal(corners.shape)
     sine, cosine = np.sin(angles)[:, None], np.cos(angles)[:, None]
     ahead, right = corners[..., 0], corners[..., 1]
-    # Rows grow downwards: to the right of (dy, dx) lies (dx, -dy).
+    # With y pointing down, (dx, -dy) is to the right of (dy, dx).
     y = points[:, :1] + ahead * sine + right * cosine
     x = points[:, 1:] + ahead * cosine - right * sine
     inside = np.stack([np.clip(y, 0, HEIGHT - 1), np.clip(x, 0, WIDTH - 1)], axis=2)

@@ -1,4 +1,4 @@
-"""Simulated trails as a tracker's report folder, with pictures, and the truth beside it."""
+"""Simulated trails as a tracker's report folder, with pictures and ground truth."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
+from annotated_types import Ge
 
 from napari_uai.errors import BadValueError, OutputError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.routes import HEIGHT, WIDTH
 from napari_uai.simulate.trails.scene_picture import background_picture, draw_objects
@@ -30,25 +32,25 @@ from napari_uai.trails.table import Picture
 JPEG_QUALITY = 80
 
 RECORD_SAMPLES = 20_000
-"""A tracker begins another record of the same object after so many samples."""
+"""Number of samples after which a tracker starts another record of the same object."""
 
 MAX_PARTS = 100
-"""Records of one object."""
+"""Largest number of records of one object."""
 
 _BLOCK = 64
 
 
 @dataclass(frozen=True)
 class WrittenScene:
-    """Where a simulated scene stands.
+    """Paths of a simulated scene.
 
     Attributes
     ----------
     locations
-        Folder to open: ``locations/<location>/<camera>/report``.
+        Folder to open, with ``<location>/<camera>/report``.
     truth
-        csv: ``trail, class, route, anomaly, start, end``; ``anomaly`` is empty if ordinary, times
-        (s since 1970) are those of the part that departs.
+        csv: ``trail, class, route, anomaly, start, end``; ``anomaly`` is empty for ordinary
+        trails, times (in s since 1970) are those of the anomalous part.
     settings
         JSON with all settings of the simulation.
     """
@@ -71,25 +73,26 @@ def simulate_to_folder(
     Parameters
     ----------
     settings
-        What to simulate.
+        Settings of the simulation.
     folder
-        Where ``locations``, ``truth.csv`` and ``simulation.json`` go; made if needed.
+        Folder for ``locations``, ``truth.csv`` and ``simulation.json``; created if it does not
+        exist.
     location, camera
         Names of folders.
     monitor
-        Progress and cancelling.
+        Progress and cancellation.
 
     Returns
     -------
     WrittenScene
-        The three paths.
+        Paths of what was written.
 
     Raises
     ------
     OutputError
-        If there are ``locations`` already, or they cannot be written.
+        If ``locations`` exists, or the files cannot be written.
     CancelledError
-        If the monitor says so; nothing is left behind.
+        If cancelled by the monitor; nothing is left behind.
     """
     _check_free(folder)
     simulated = simulate_trails(settings, monitor=monitor.part(0, 0.2))
@@ -98,52 +101,52 @@ def simulate_to_folder(
     )
 
 
+@checked
 def write_report_folder(
     simulated: SimulatedTrails,
     folder: Path,
     *,
     location: str = "site",
     camera: str = "gate",
-    record_samples: int = RECORD_SAMPLES,
+    record_samples: Annotated[int, Ge(2)] = RECORD_SAMPLES,
     monitor: Monitor = SILENT,
 ) -> WrittenScene:
-    """Write simulated trails as a tracker does ("scv2" report), the truth beside it.
+    """Write simulated trails as an scv2 report folder, with the ground truth.
 
-    Objects, camera and configuration are gzipped JSON, metadata of pictures plain JSON. Snapshots
-    show the objects at their outlines.
+    Objects, camera and configuration are compressed JSON, metadata of pictures plain JSON.
+    Snapshots show the objects by their outlines.
 
     Parameters
     ----------
     simulated
-        What to write.
+        Simulated trails.
     folder
-        Where ``locations``, ``truth.csv`` and ``simulation.json`` go; made if needed.
+        Folder for ``locations``, ``truth.csv`` and ``simulation.json``; created if it does not
+        exist.
     location, camera
         Names of folders.
     record_samples
-        Longer objects are written as a chain of records.
+        Longer objects are split into a chain of records.
     monitor
-        Progress and cancelling, once per block of records or pictures.
+        Progress and cancellation, once per block of records or pictures.
 
     Returns
     -------
     WrittenScene
-        The three paths. ``locations`` stands there whole or not at all.
+        Paths of what was written. ``locations`` appears as a whole or not at all.
 
     Raises
     ------
     BadValueError
-        If ``record_samples`` is less than 2, or a name is not that of a folder.
+        If ``record_samples`` is less than 2, or a name is not valid for a folder.
     OutputError
-        If there are ``locations`` already, or they cannot be written.
+        If ``locations`` exists, or the files cannot be written.
     CancelledError
-        If the monitor says so; nothing is left behind.
+        If cancelled by the monitor; nothing is left behind.
     """
-    if record_samples < 2:
-        raise BadValueError(f"record_samples is {record_samples}: it must be at least 2")
     for name in (location, camera):
         if not name or name.startswith(".") or any(c in name for c in '/\\:*?"<>|'):
-            raise BadValueError(f"{name!r} cannot be the name of a folder: use letters and digits")
+            raise BadValueError(f"{name!r} is not a valid folder name: use letters and digits")
     _check_free(folder)
     written = WrittenScene(folder / "locations", folder / "truth.csv", folder / "simulation.json")
     with _staged(folder) as stage:
@@ -162,35 +165,35 @@ def write_report_folder(
 def object_records(
     simulated: SimulatedTrails, row: int, *, record_samples: int = RECORD_SAMPLES
 ) -> list[dict[str, Any]]:
-    """Return what a tracker notes of one object.
+    """Return the records of one object as written by a tracker.
 
     Parameters
     ----------
     simulated
-        Trails and outlines.
+        Simulated trails.
     row
-        Which of them.
+        Row of the trail.
     record_samples
-        Samples per record.
+        Maximum number of samples per record.
 
     Returns
     -------
     list of dict
-        One record, or a chain of several; the first has the trail's name.
+        One record, or a chain of several, of which the first has the name of the trail.
     """
     trails = simulated.trails
     own = trails.trail(row)
     starts = range(own.start, own.stop, record_samples)
     cuts = [*starts, own.stop]
-    if len(cuts) > 2 and cuts[-1] - cuts[-2] < 2:  # times of a record need two samples
+    if len(cuts) > 2 and cuts[-1] - cuts[-2] < 2:  # a record needs two samples
         cuts[-2] -= 1
     first = int(trails.table["trail"].iloc[row])
     if len(cuts) > MAX_PARTS + 1:
         raise BadValueError(
-            f"record_samples {record_samples} cuts a trail of {own.stop - own.start} samples into "
-            f"more than {MAX_PARTS} records: raise it"
+            f"record_samples {record_samples} splits a trail of {own.stop - own.start} samples "
+            f"into more than {MAX_PARTS} records: increase it"
         )
-    # Longer than any name of a trail, below 2^53.
+    # More digits than any name of a trail, and below 2^53.
     names = [first, *(first * MAX_PARTS + i for i in range(1, len(cuts) - 1))]
     return [
         _record(
@@ -265,16 +268,16 @@ def _write_pictures(simulated: SimulatedTrails, report: Path, monitor: Monitor) 
 
 
 def snapshot(simulated: SimulatedTrails, empty: Picture, moment: float) -> Picture:
-    """Return what the camera sees at a moment.
+    """Return the picture that the camera takes at a given time.
 
     Parameters
     ----------
     simulated
-        Trails and outlines.
+        Simulated trails.
     empty
-        Picture of the place without objects.
+        Picture of the scene without objects.
     moment
-        Time, s since 1970.
+        Time, in s since 1970.
 
     Returns
     -------
@@ -303,7 +306,7 @@ def _write_picture(report: Path, kind: str, moment: float, picture: Picture) -> 
     bgr: Picture = np.ascontiguousarray(picture[..., ::-1])
     done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
-        raise OutputError(f"{path.name} cannot be made a JPEG: install OpenCV with JPEG support")
+        raise OutputError(f"{path.name} cannot be encoded: install OpenCV with JPEG support")
     path.write_bytes(data.tobytes())
     facts = {"_id": epoch, "epoch_ms": epoch, "datetime_isoformat": _iso(epoch)}
     facts |= {"frame_width": picture.shape[1], "frame_height": picture.shape[0]}
@@ -313,7 +316,7 @@ def _write_picture(report: Path, kind: str, moment: float, picture: Picture) -> 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     data = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
-    # Without a time inside, the same settings give the same bytes.
+    # Without a time stamp, the same settings give the same bytes.
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
@@ -330,14 +333,12 @@ def _iso(epoch_ms: int) -> str:
 
 def _check_free(folder: Path) -> None:
     if (folder / "locations").exists():
-        raise OutputError(
-            f"{folder / 'locations'} exists already: choose another folder, or remove it"
-        )
+        raise OutputError(f"{folder / 'locations'} exists; choose another folder, or remove it")
 
 
 @contextmanager
 def _staged(folder: Path) -> Iterator[Path]:
-    """Give a hidden folder inside; what was not moved out of it by the end vanishes with it."""
+    """Yield a hidden folder inside; it is removed at the end, with all that it still contains."""
     stage = folder / ".simulation.partial"
     made = not folder.exists()
     try:
@@ -346,7 +347,7 @@ def _staged(folder: Path) -> Iterator[Path]:
         yield stage
     except OSError as error:
         raise OutputError(
-            f"cannot write {folder}: {error.strerror or error}; choose a folder that can be written"
+            f"{folder} cannot be written: {error.strerror or error}; choose another folder"
         ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)

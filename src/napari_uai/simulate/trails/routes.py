@@ -1,4 +1,4 @@
-"""Routes of a simulated scene, and the classes of objects that take them."""
+"""Routes of a simulated scene, and the classes of objects that use them."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ ObjectClass: TypeAlias = Literal["car", "bicycle", "pedestrian", "bus"]
 OBJECT_CLASSES: tuple[ObjectClass, ...] = get_args(ObjectClass)
 
 WIDTH, HEIGHT = 1280, 720
-"""Of the camera's picture; px."""
+"""Size of the camera's picture, in px."""
 
 RING_RADIUS = 75.0
-"""Of the circle on which cars drive round the island; px."""
+"""Radius of the circle on which cars drive around the island, in px."""
 
 ISLAND_RADIUS, OUTER_RADIUS = 46.0, 106.0
-"""Of the kerbs of the roundabout; px."""
+"""Radii of the kerbs of the roundabout, in px."""
 
 LANE_OFFSET, KERB_OFFSET, PAVEMENT_OFFSET = 16.0, 34.0, 48.0
-"""Of lanes, kerbs and pavements from the middle of a street; px."""
+"""Distances of lanes, kerbs and pavements from the middle of a street, in px."""
 
 CROSSING_RADIUS = 142.0
-"""Distance of the zebra crossings from the middle of the roundabout; px."""
+"""Distance of the zebra crossings from the centre of the roundabout, in px."""
 
 ARMS = ("east", "south", "west", "north")
-"""By angle from the x axis towards y."""
+"""Streets, by angle from the x axis towards y."""
 
 
 @dataclass(frozen=True)
 class Stop:
-    """A place on a route where some dwell, as everybody may.
+    """A place on a route where stopping is ordinary.
 
     Parameters
     ----------
     place
-        Distance from the start of the route; px.
+        Distance from the start of the route, in px.
     share
-        Of those who come by, how many stop.
+        Fraction of passing objects that stop.
     seconds
-        Median of how long.
+        Median duration of a stop, in s.
     sway_px
-        How far they move about meanwhile, along the route.
+        Movement along the route during a stop, in px.
     """
 
     place: float
@@ -56,23 +56,23 @@ class Stop:
 
 @dataclass(frozen=True, eq=False)
 class Route:
-    """A way through the scene that objects of a class use.
+    """A route through the scene that objects of a class use.
 
     Parameters
     ----------
     name
-        From where to where.
+        Start and end of the route.
     kind
         Class of the objects.
     paths
-        One or several variants (for instance to each of the parking bays): points (y, x) every
-        2 px, in the direction of travel.
+        One or more variants (such as to each of the parking bays): points (y, x) every 2 px, in
+        the direction of travel.
     stops
-        For each path, where some dwell.
+        For each path, the places where stopping is ordinary.
     share
-        Of the class's trails; relative. 0 for a route that is rare.
+        Relative fraction of the trails of the class; 0 for rare routes.
     rare
-        Whether only one to one and a half per cent of all trails take it.
+        Whether only 1 to 1.5 % of all trails use it.
     """
 
     name: str
@@ -84,15 +84,15 @@ class Route:
 
 
 def points_in_view(path: Floats) -> Floats:
-    """Return the points of a path that lie in the picture."""
+    """Return the points of a path inside the picture."""
     return path[np.all((path >= 0) & (path <= (HEIGHT - 1, WIDTH - 1)), axis=1)]
 
 
 def place_near(path: Floats, point: Floats) -> float:
-    """Return how far along a path its point nearest to another lies, in px."""
+    """Return the distance along a path to its point nearest to a given point, in px."""
     return float(path_length(path)[np.argmin(np.hypot(*(path - point).T))])
 
 
 def route_shares(rng: np.random.Generator, n: int) -> Floats:
-    """Popularity of routes: a few carry much, many little; none is next to nothing."""
+    """Return fractions of routes: a few carry much traffic, many carry little, none is unused."""
     return np.asarray(rng.permutation(1 / np.arange(2, n + 2)) * rng.uniform(0.8, 1.25, n))

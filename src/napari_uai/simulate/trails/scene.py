@@ -1,8 +1,8 @@
 """A simulated scene: a roundabout, streets, pavements, a park, a car park, and their routes.
 
-Positions are (y, x) in px of the camera's picture, rows down; 10 px are about a metre. Traffic
-keeps to the right. Every seed gives another place: streets come in at other angles, and other
-routes are popular.
+Positions are (y, x) in px of the camera's picture, y down; 10 px are about one metre. Traffic
+keeps to the right. Every seed gives another place: angles of streets and popularity of routes
+differ.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ from napari_uai.typing import Floats
 
 @dataclass(frozen=True, eq=False)
 class StreetScene:
-    """The place.
+    """Streets, paths, buildings and routes of a scene.
 
     Parameters
     ----------
     centre
-        Middle of the roundabout.
+        Centre of the roundabout.
     streets
-        Middle line of each street from the roundabout outwards; in the order of ``ARMS``.
+        Centre line of each street, from the roundabout outwards, in the order of ``ARMS``.
     footpaths
         Paths of the park and between buildings.
     access
-        Middle line of the way into the car park.
+        Centre line of the access to the car park.
     bays
-        Middle of each parking bay.
+        Centre of each parking bay.
     plaza
-        Middle of the square in the park.
+        Centre of the square in the park.
     buildings
-        Top, left, bottom, right of each.
+        Top, left, bottom, right of each building.
     routes
-        Of all classes.
+        Routes of all classes.
     """
 
     centre: Floats
@@ -69,12 +69,12 @@ class StreetScene:
 
 
 def street_scene(rng: np.random.Generator) -> StreetScene:
-    """Make a place.
+    """Return a random scene.
 
     Parameters
     ----------
     rng
-        Random numbers: where streets come in, and how popular routes are.
+        Random number generator, for angles of streets and popularity of routes.
     """
     centre = np.array([345.0, 700.0]) + rng.uniform(-25, 25, 2)
     streets = _streets(rng, centre)
@@ -118,7 +118,7 @@ def _streets(rng: np.random.Generator, centre: Floats) -> tuple[Floats, ...]:
         bend = centre + (OUTER_RADIUS + 0.5 * np.hypot(*(end - first))) * out
         t = np.linspace(0, 1, 200)[:, None]
         line = even_path((1 - t) ** 2 * first + 2 * t * (1 - t) * bend + t**2 * end)
-        # On beyond the picture, so that lanes and pavements beside it reach the edge.
+        # Extended beyond the picture, so that lanes and pavements reach its edge.
         beyond = line[-1] + np.arange(1, 31)[:, None] * (line[-1] - line[-2])
         lines.append(np.concatenate([line, beyond]))
     return tuple(lines)
@@ -148,7 +148,7 @@ def _drive(
     offset: float = LANE_OFFSET,
     radius: float = RING_RADIUS,
 ) -> Floats:
-    """Path through the roundabout, from one street to another (or the same)."""
+    """Return a path through the roundabout, from one street to another or the same."""
     inbound, outbound = _lane_in(streets[come], offset), _lane_out(streets[leave], offset)
     angle_in = np.arctan2(*(streets[come][0] - centre)) - 0.4
     angle_out = np.arctan2(*(streets[leave][0] - centre)) + 0.4
@@ -159,7 +159,7 @@ def _drive(
 
 
 def _give_way(path: Floats, centre: Floats, share: float, seconds: float) -> tuple[Stop, ...]:
-    """Wait before the roundabout, some of them before the crossing."""
+    """Return stops in front of the roundabout and, less often, of the crossing."""
     distance = np.hypot(*(path - centre).T)
     first = int(np.argmax(distance < OUTER_RADIUS + 12))
     second = int(np.argmax(distance < CROSSING_RADIUS + 30))
@@ -252,7 +252,7 @@ def _bus_routes(centre: Floats, streets: tuple[Floats, ...]) -> list[Route]:
         path = _drive(centre, streets, a, b)
         at = path_length(path)
         place = at[-1] - 170 if b == 0 else at[-1] - 480
-        # A bay beside the lane: 14 px to the right over some 120 px.
+        # A bay beside the lane: 14 px to the right, over about 120 px.
         path = even_path(right_of(path, 14 * np.exp(-(((at - place) / 45) ** 4))))
         stops = (*_give_way(path, centre, 0.3, 4.0), Stop(float(place), 0.9, 16.0))
         routes.append(Route(f"{ARMS[a]} to {ARMS[b]}", "bus", (path,), (stops,), 0.5))

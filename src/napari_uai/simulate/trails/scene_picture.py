@@ -1,4 +1,4 @@
-"""Pictures of a simulated scene: the empty place from above, and the objects in it."""
+"""Pictures of a simulated scene: the empty scene from above, and objects in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from napari_uai.typing import Floats, Floats32, Ints32
 Colour: TypeAlias = tuple[int, int, int]
 
 FINE = 2
-"""The place is painted so many times larger and then reduced: smooth edges at no trouble."""
+"""Factor by which the scene is painted larger, and then reduced, for smooth edges."""
 
 LAWN, MEADOW = (148, 172, 128), (160, 181, 138)
 PAVEMENT, ROAD, PAINT = (205, 199, 187), (132, 135, 140), (228, 228, 222)
@@ -38,25 +38,25 @@ PAINTS: dict[str, tuple[Colour, ...]] = {
     "bicycle": ((30, 110, 100), (120, 50, 110), (40, 60, 90)),
     "pedestrian": ((180, 70, 90), (60, 60, 110), (90, 70, 50), (240, 220, 120)),
 }
-"""Colours of objects, RGB; a trail has its own."""
+"""Colours of objects (RGB), by class; each trail has one of them."""
 
 GLASS = (44, 52, 62)
 
 
 def background_picture(place: StreetScene, *, seed: int = 0) -> Picture:
-    """Paint the empty place from above.
+    """Return a picture of the empty scene from above.
 
     Parameters
     ----------
     place
         Streets, paths, buildings.
     seed
-        Where trees stand, and the grain of lawns.
+        Seed of the positions of trees and the grain of lawns.
 
     Returns
     -------
     numpy.ndarray
-        Rows, columns, RGB; uint8, 720 x 1280 px.
+        720 rows, 1280 columns, RGB; uint8.
     """
     rng = np.random.default_rng([seed, 20])
     canvas = _lawn(rng)
@@ -67,7 +67,7 @@ def background_picture(place: StreetScene, *, seed: int = 0) -> Picture:
     for i, (top, left, bottom, right) in enumerate(place.buildings):
         _build(canvas, (top, left, bottom, right), ROOFS[i % len(ROOFS)])
     small = cv2.resize(canvas, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    # A camera's picture is never flat.
+    # Camera noise.
     grain = small + rng.normal(0, 2.0, (HEIGHT, WIDTH, 1))
     return np.asarray(np.clip(np.rint(grain), 0, 255), np.uint8)
 
@@ -88,9 +88,9 @@ def draw_objects(
         Corners of each object: objects, 8, (y, x) in px; see
         :func:`napari_uai.simulate.trails.outlines.outlines_of`.
     kinds
-        Class of each.
+        Class of each object.
     numbers
-        By which each has its colour, for instance its place among all trails.
+        Number of each object, such as its index among all trails, which selects its colour.
     """
     for outline, kind, number in zip(outlines, kinds, numbers, strict=True):
         colours = PAINTS[kind]
@@ -105,7 +105,7 @@ def draw_objects(
 
 
 def _lawn(rng: np.random.Generator) -> Picture:
-    """Grass with patches of another green."""
+    """Return grass with patches of another green."""
     coarse = rng.normal(size=(HEIGHT // 24, WIDTH // 24)).astype(np.float32)
     patches = cv2.resize(coarse, (WIDTH * FINE, HEIGHT * FINE), interpolation=cv2.INTER_CUBIC)
     share = np.clip(0.5 + 0.35 * patches, 0, 1)[..., None]
@@ -130,7 +130,7 @@ def _paint_streets(canvas: Picture, place: StreetScene) -> None:
     for street in place.streets:
         _line(canvas, street, edge, PAVEMENT)
     _disc(canvas, place.centre, CROSSING_RADIUS + 16, PAVEMENT)
-    # Between pavement and roundabout there is grass.
+    # Grass between pavement and roundabout.
     _disc(canvas, place.centre, CROSSING_RADIUS - 8, LAWN)
     for street in place.streets:
         near = np.vstack([place.centre, street])
@@ -171,7 +171,7 @@ def _paint_car_park(canvas: Picture, place: StreetScene) -> None:
     walk = right_of(place.access[::-1], 24)[::-1]
     along = path_length(walk)
     _line(canvas, walk[along > PAVEMENT_OFFSET], 14, PAVEMENT)
-    # From there the pedestrians' way goes on along the lot.
+    # The footpath continues along the car park.
     end = place.access[-1]
     _line(canvas, np.array([walk[-1], end + np.array([0, 120])]), 12, PAVEMENT)
 

@@ -1,4 +1,4 @@
-"""Simulated trails: ordinary traffic, and a few objects that move as nobody else does."""
+"""Simulated trails: ordinary traffic, and a few anomalous objects."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from napari_uai.trails.table import Scene, Trails, offsets_of
 from napari_uai.typing import Bools, Floats, Floats32
 
 START = datetime(2024, 6, 12, 8, 0, tzinfo=UTC)
-"""When the recording begins."""
+"""Start of the recording."""
 
 BRIDGED_S = (0.4, 1.5)
-"""Range of the time that the tracker extrapolates; s."""
+"""Range of the duration of extrapolated gaps, in s."""
 
 
 @dataclass(frozen=True, eq=False)
 class SimulatedTrails:
-    """Trails and what is true of them.
+    """Simulated trails with ground truth.
 
     Attributes
     ----------
     trails
-        As a tracker would give them, hulls included; their scene has no picture, which
-        :func:`napari_uai.simulate.trails.scene_picture.background_picture` paints.
+        Trails as of a tracker, including hulls. Their scene has no picture; see
+        :func:`napari_uai.simulate.trails.scene_picture.background_picture`.
     truth
-        A row per trail, in their order: ``trail`` (its name), ``class``, ``route``, ``anomaly``
-        (its kind; empty if the trail is ordinary), ``start``, ``end`` (s) of the part that
-        departs from what others do (NaN if ordinary).
+        One row per trail, in the same order: ``trail`` (name), ``class``, ``route``, ``anomaly``
+        (kind; empty if ordinary), ``start`` and ``end`` of the anomalous part (in s; NaN if
+        ordinary).
     extrapolated
-        Which samples the tracker did not see; bool, one per sample.
+        Whether each sample was extrapolated by the tracker; bool.
     outlines
-        Of each object at each sample: samples, 8 corners, (y, x) in px; float32.
+        Outline of each object at each sample: samples, 8 corners, (y, x) in px; float32.
     place
         Streets and routes.
     settings
-        What all was made from.
+        Settings of the simulation.
     """
 
     trails: Trails
@@ -58,37 +58,44 @@ class SimulatedTrails:
 
 
 def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> SimulatedTrails:
-    """Simulate a scene's traffic as a tracker sees it.
+    """Simulate the traffic of a scene as recorded by a tracker.
 
     Cars, bicycles, pedestrians and buses follow the routes of a scene in their lanes, at speeds
-    that vary from object to object and along the way, slow down in curves, wait at crossings, rest
-    on the square, stop at bus stops; some swerve, stop somewhere or walk back; some routes are
-    rare. The tracker's positions jitter, its rates differ, some trails begin late or end early,
-    some gaps are extrapolated. Anomalous are
+    that vary between objects and along the path. They slow down in curves, wait at crossings, rest
+    on the square and stop at bus stops; some swerve, stop elsewhere or walk back; some routes are
+    rare. Positions of the tracker jitter, its sampling rates differ, some trails start late or end
+    early, and some gaps are extrapolated. Kinds of anomalies:
 
-    - ``reversed``: a lane is used the other way,
-    - ``off-route``: a detour over ground that nobody of the class uses,
-    - ``loitering``: at an ordinary place, with ordinary movements, far longer than others,
+    - ``reversed``: a lane is used in the wrong direction,
+    - ``off-route``: a detour through places that no object of the class visits,
+    - ``loitering``: at an ordinary place, with ordinary movements, but far longer than others,
     - ``late turn``: past the place where others turn, then over to their route, or back,
-    - ``shortcut``: straight from one route to another, or cutting off a bend,
-    - ``wrong class``: on a route of another class where the own class does not go.
+    - ``shortcut``: straight from one route to another, or cutting a bend,
+    - ``wrong class``: on a route of another class, where the object's own class does not go.
 
     Parameters
     ----------
     settings
-        What to simulate.
+        Settings of the simulation.
     monitor
-        Progress and cancelling, once per hundred trails.
+        Progress and cancellation, once per hundred trails.
 
     Returns
     -------
     SimulatedTrails
-        Trails in the order in which they begin.
+        Trails in the order of their starts.
 
     Raises
     ------
     CancelledError
-        If the monitor says so.
+        If cancelled by the monitor.
+
+    Examples
+    --------
+    >>> from napari_uai.simulate.settings import TrailSettings
+    >>> simulated = simulate_trails(TrailSettings(trails=50, anomalous_fraction=0.04))
+    >>> len(simulated.trails), int((simulated.truth["anomaly"] != "").sum())
+    (50, 2)
     """
     rng = np.random.default_rng(settings.seed)
     place = street_scene(rng)
@@ -97,14 +104,14 @@ def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> Si
     tracks = []
     for i, journey in enumerate(journeys):
         if i % 100 == 0:
-            monitor.update(i / len(journeys), "objects on their way")
+            monitor.update(i / len(journeys), "simulating trails")
         tracks.append(_track(rng, journey, settings))
     return _collect(place, settings, journeys, tracks, np.round(starts, 3))
 
 
 @dataclass(frozen=True, eq=False)
 class _Track:
-    """Samples of one object, times from its first sample, and the directions in which it heads."""
+    """Samples of one object: times from its first sample, positions and headings."""
 
     time: Floats
     points: Floats
@@ -141,7 +148,7 @@ def _track(rng: np.random.Generator, journey: Journey, settings: TrailSettings) 
 def _timetable(
     rng: np.random.Generator, journey: Journey, settings: TrailSettings
 ) -> tuple[tuple[Floats, Floats], list[tuple[float, float, float]]]:
-    """When each place on the path is reached; when it stands for how long, and how far it sways."""
+    """Return when each place on the path is reached, and start, duration and sway of stops."""
     habits, at = HABITS[journey.kind], path_length(journey.path)
     own = habits.speed * journey.speed * rng.lognormal(0, settings.speed_variation)
     unrest = smooth_paths(rng, len(at), 1, 40.0)[:, 0]
@@ -168,7 +175,7 @@ def _timetable(
 def _sway(
     rng: np.random.Generator, time: Floats, start: float, seconds: float, sway_px: float
 ) -> Floats:
-    """Wander about while standing: along the path, slowly, from and back to the place."""
+    """Return slow movements along the path during a stop, from and back to its place."""
     fine = np.arange(0, seconds + 1, 0.5)
     wander = sway_px * smooth_paths(rng, len(fine), 1, 8.0)[:, 0]
     wander *= np.clip(np.minimum(fine, seconds - fine) / 4, 0, 1)
@@ -176,7 +183,7 @@ def _sway(
 
 
 def _keeping(rng: np.random.Generator, at: Floats, place: Floats, spread_px: float) -> Floats:
-    """How far right of the path the object keeps: its own habit, and some weaving."""
+    """Return the distance of an object to the right of the path: constant plus some weaving."""
     weave = smooth_paths(rng, len(at), 1, 50.0)[:, 0]
     offset = spread_px * (0.75 * rng.standard_normal() + 0.65 * weave)
     return np.interp(place, at, np.clip(offset, -2.5 * spread_px, 2.5 * spread_px))
@@ -206,7 +213,7 @@ def _odd_time(
 
 
 def _lose(rng: np.random.Generator, track: _Track, settings: TrailSettings) -> _Track:
-    """Begin late, end early, bridge gaps by extrapolation; the odd part stays."""
+    """Start late, end early and extrapolate gaps, but keep the anomalous part."""
     n = len(track.time)
     first, last = 0, n
     if rng.random() < settings.lost_fraction:
@@ -272,7 +279,7 @@ def _collect(
         }
     )
     y, x = np.ascontiguousarray(points.T)
-    # Random numbers of their own: how large objects are has no say in where they go.
+    # A separate generator: sizes of objects must not affect their paths.
     rng = np.random.default_rng([settings.seed, 21])
     angles = np.concatenate([track.angles for track in tracks])
     outlines = outlines_of(rng, kinds, counts, points, angles)
@@ -283,7 +290,7 @@ def _collect(
 
 
 def _names(starts: Floats) -> list[str]:
-    """Name trails as trackers do: year, day of the year, hour, minute and a running number."""
+    """Return names as given by trackers: year, day of the year, hour, minute and a number."""
     stamps = [datetime.fromtimestamp(start, UTC).strftime("%Y%j%H%M") for start in starts]
     number: dict[str, int] = {}
     names = []

@@ -1,4 +1,4 @@
-"""Who goes where in a simulated scene: ordinary journeys, and anomalies that a person would see."""
+"""Journeys in a simulated scene: ordinary ones, and anomalies that an observer would notice."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class Habits:
     Parameters
     ----------
     share
-        Of all trails.
+        Fraction of all trails.
     speed
-        Ordinary speed; px/s.
+        Ordinary speed, in px/s.
     spread_px
-        Standard deviation of the distance from the middle of the path.
+        Standard deviation of the distance from the middle of the path, in px.
     bend
-        Largest sideways acceleration in curves; px/s^2.
+        Maximum lateral acceleration in curves, in px/s^2.
     length_px, width_px
-        Of the outline.
+        Size of the outline, in px.
     """
 
     share: float
@@ -70,15 +70,15 @@ HABITS: dict[ObjectClass, Habits] = {
 }
 
 APART_PX = 24.0
-"""Farther than this from all ordinary paths of its class, an object is where none of them goes."""
+"""Distance from all ordinary paths of its class beyond which an object is off its routes."""
 
 TRIES = 400
-"""Of one variety of an anomaly, before another is tried."""
+"""Number of attempts at one variety of an anomaly before another is tried."""
 
 
 @dataclass(frozen=True, eq=False)
 class Journey:
-    """What one object does: its path, where it stops for how long, and what is odd about it."""
+    """Journey of one object: its path, its stops, and its anomaly if there is one."""
 
     kind: ObjectClass
     route: str
@@ -86,22 +86,22 @@ class Journey:
     halts: tuple[tuple[float, float, float], ...] = ()  # place (px), seconds, sway (px)
     speed: float = 1.0
     anomaly: str = ""
-    odd: tuple[float, float] | None = None  # stretch of the path (px); None: all of it
+    odd: tuple[float, float] | None = None  # anomalous stretch (px); None for the whole path
 
 
 def journeys_of(
     rng: np.random.Generator, place: StreetScene, settings: TrailSettings
 ) -> list[Journey]:
-    """Decide what every object does, in random order.
+    """Return the journeys of all objects, in random order.
 
     Parameters
     ----------
     rng
-        Random numbers.
+        Random number generator.
     place
         Streets and routes.
     settings
-        How many trails, how many of them anomalous, how many dwell.
+        Numbers of trails, anomalies and stops.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def journeys_of(
     Raises
     ------
     BadValueError
-        If an anomaly finds no room in this place.
+        If a kind of anomaly is impossible in this scene.
     """
     n_odd = round(settings.trails * settings.anomalous_fraction)
     kinds = [ANOMALY_KINDS[i % len(ANOMALY_KINDS)] for i in range(n_odd)]
@@ -138,7 +138,7 @@ def _class_counts(rng: np.random.Generator, n: int) -> dict[ObjectClass, int]:
 def _choose_routes(
     rng: np.random.Generator, place: StreetScene, kind: str, n: int, settings: TrailSettings
 ) -> list[Route]:
-    """Rare routes have their few trails; the others share the rest by popularity."""
+    """Choose routes: a few trails for each rare route, the others by popularity."""
     routes = [route for route in place.routes if route.kind == kind]
     few = [route for route in routes if route.rare]
     usual = [route for route in routes if not route.rare]
@@ -150,7 +150,7 @@ def _choose_routes(
 
 
 def ordinary_journey(rng: np.random.Generator, route: Route, settings: TrailSettings) -> Journey:
-    """Follow a route, stop where others stop, and now and then yield to a whim."""
+    """Return a journey along a route, with ordinary stops and occasional deviations."""
     which = int(rng.integers(len(route.paths)))
     path, halts = route.paths[which], _halts(rng, route.stops[which], settings)
     swerves = rng.random() < 0.08 * settings.whims
@@ -172,7 +172,7 @@ def ordinary_journey(rng: np.random.Generator, route: Route, settings: TrailSett
 def _swerve(
     rng: np.random.Generator, path: Floats, size_px: float, place: float | None = None
 ) -> Floats:
-    """Go round something that stands in the way, on its right (negative: left)."""
+    """Avoid an obstacle on its right; negative sizes avoid it on its left."""
     at = path_length(path)
     middle = at[-1] * (rng.uniform(0.1, 0.9) if place is None else place)
     bump = size_px * np.exp(-(((at - middle) / rng.uniform(25, 60)) ** 4))
@@ -194,7 +194,7 @@ def _halts(
 
 
 class _Oddities:
-    """Makes anomalous journeys; tries again until one is an anomaly that a person would see."""
+    """Generator of anomalous journeys, which repeats until an observer would notice the anomaly."""
 
     def __init__(
         self, rng: np.random.Generator, place: StreetScene, settings: TrailSettings
@@ -205,7 +205,7 @@ class _Oddities:
         self.all_routes = list(place.routes)
 
     def make(self, anomaly: AnomalyKind) -> Journey:
-        """Return an anomalous journey of one kind."""
+        """Return an anomalous journey of a given kind."""
         makers: dict[str, tuple[Callable[[ObjectClass], Journey | None], ...]] = {
             "reversed": (self._reversed,),
             "off-route": (self._off_route,),
@@ -214,7 +214,7 @@ class _Oddities:
             "shortcut": (self._shortcut,),
             "wrong class": (self._wrong_class,),
         }
-        # Class and variety are drawn once, so that those that succeed more often get no more.
+        # Class and variety are drawn once, so that easy ones are not more frequent.
         for _ in range(10):
             variety = makers[anomaly][int(self.rng.integers(len(makers[anomaly])))]
             kind = self._class(self._classes(anomaly, variety == self._turn_back))
@@ -222,7 +222,7 @@ class _Oddities:
                 journey = variety(kind)
                 if journey is not None:
                     return replace(journey, anomaly=anomaly)
-        raise BadValueError(f"no object can be made {anomaly!r} here: choose another seed")
+        raise BadValueError(f"anomaly {anomaly!r} is impossible in this scene: choose another seed")
 
     @staticmethod
     def _classes(anomaly: AnomalyKind, turns_back: bool) -> tuple[ObjectClass, ...]:
@@ -246,7 +246,7 @@ class _Oddities:
 
     def _reversed(self, kind: ObjectClass) -> Journey | None:
         route, path = self._route(kind)
-        if "car park" in route.name:  # its lanes lie too close for a person to tell
+        if "car park" in route.name:  # its lanes are too close together to be distinguished
             return None
         return Journey(kind, route.name, path[::-1], speed=0.8)
 
@@ -285,7 +285,7 @@ class _Oddities:
         return None if link is None else self._departing(kind, f"{first.name}, {second.name}", link)
 
     def _turn_back(self, kind: ObjectClass) -> Journey | None:
-        """Turn round in the middle of a street."""
+        """Return a journey that turns around in the middle of a street."""
         rng = self.rng
         route, path = self._route(kind)
         other, back = self._route(kind)
@@ -297,7 +297,7 @@ class _Oddities:
         room = 20 <= i < len(path) - 20 and 20 <= j < len(back) - 20
         if not (opposite and room and 20 < distance[j] < 70):
             return None
-        # Once round with the width of the street as diameter.
+        # A U-turn with the width of the street as diameter.
         ahead = headings(path)[i] * distance[j] * 0.6
         loop = np.concatenate([path[:i], [path[i] + ahead, back[j] + ahead], back[j:]])
         stretch = path_length(path)[i]
@@ -312,7 +312,7 @@ class _Oddities:
         return None if link is None else self._departing(kind, f"{first.name}, {second.name}", link)
 
     def _link(self, a: Floats, i: int, b: Floats, *, longest: float) -> Floats | None:
-        """Leave a path at a point and go straight to another, without a sharp turn."""
+        """Return a path that leaves another at a point, straight to a third, without sharp turn."""
         rng = self.rng
         ahead, there = b - a[i], headings(b)
         length = np.hypot(*ahead.T)
@@ -344,13 +344,13 @@ class _Oddities:
         speed: float = 0.9,
         apart: float = APART_PX,
     ) -> Journey | None:
-        """Accept a path that leads, over a good stretch, where the class does not go."""
+        """Return a journey if a long stretch of its path is off the routes of the class."""
         inside = np.all((path > 2) & (path < (HEIGHT - 3, WIDTH - 3)), axis=1)
         far = self._apart(kind, path) > apart
         if far.sum() * STEP_PX < 60 or not inside[5:-5].all():
             return None
         at = path_length(path)
-        # The object has left its way somewhat before it is that far from all others.
+        # The anomaly starts somewhat before the object is that far from all routes.
         near = np.flatnonzero(self._apart(kind, path) > apart / 3)
         first, last = np.flatnonzero(far)[[0, -1]]
         start = at[near[near <= first][0]] if len(near) else at[first]

@@ -23,7 +23,7 @@ from napari_uai.typing import Floats
 
 
 class Walks:
-    """The net of pavements, crossings and footpaths; routes are shortest ways through it."""
+    """The network of pavements, crossings and footpaths; routes are shortest paths through it."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Walks:
         self._footpath("door", ("south", -1, "joint"), door, (-60, -60))
 
     def path(self, start: Any, end: Any) -> Floats:
-        """Return the shortest way between two nodes, as a smooth path."""
+        """Return the shortest path between two nodes, smoothed."""
         nodes = sorted({node for link in self.links for node in link}, key=str)
         number = {node: i for i, node in enumerate(nodes)}
         pairs = [(number[a], number[b]) for a, b in self.links]
@@ -76,10 +76,10 @@ class Walks:
         _, came = dijkstra(
             graph, directed=False, indices=np.array([number[start]]), return_predecessors=True
         )
-        way = [number[end]]
-        while way[-1] != number[start]:
-            way.append(int(came[0, way[-1]]))
-        legs = [self._leg(nodes[a], nodes[b]) for a, b in pairwise(reversed(way))]
+        stations = [number[end]]
+        while stations[-1] != number[start]:
+            stations.append(int(came[0, stations[-1]]))
+        legs = [self._leg(nodes[a], nodes[b]) for a, b in pairwise(reversed(stations))]
         return smooth_path(np.concatenate(legs), 8)
 
     def _leg(self, a: Any, b: Any) -> Floats:
@@ -92,7 +92,7 @@ class Walks:
         return np.asarray(self.links[(arm, side, "joint"), (arm, side)][0])
 
     def _footpath(self, a: Any, b: Any, end: Floats, bend: tuple[float, float]) -> None:
-        """Link of a node of the pavement and a place beside the street, slightly bent."""
+        """Link a node of the pavement to a place beside the street by a slightly bent path."""
         joint = a if isinstance(a, tuple) else b
         other = self._node(joint[0], joint[1])
         t = np.linspace(0, 1, 60)[:, None]
@@ -128,7 +128,7 @@ RARE_WALKS: tuple[tuple[Any, Any], ...] = (("lot", "door"), ("plaza", ("east", -
 
 
 def pedestrian_routes(rng: np.random.Generator, walks: Walks) -> list[Route]:
-    """Return the routes of pedestrians: common walks both ways, and rare ones."""
+    """Return the routes of pedestrians: common walks in both directions, and rare walks."""
     routes = []
     for (a, b), share in zip(COMMON_WALKS, route_shares(rng, len(COMMON_WALKS)), strict=True):
         lean = rng.uniform(0.35, 0.65)

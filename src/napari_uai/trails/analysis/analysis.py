@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.results import checksum_of
 from napari_uai.trails.analysis.result import TOP, Preset, TrailResult
 from napari_uai.trails.analysis.session import Request, TrailSession
+from napari_uai.trails.analysis.settings import SettingsLike, setting_texts
 from napari_uai.trails.heat.masks import MaskLike, read_mask
+from napari_uai.trails.parameters import TopTrails
 from napari_uai.trails.table import Trails
 
 
+@checked
 def analyse_trails(
     trails: Trails,
     *,
     preset: Preset = "default",
     masks: Mapping[str, MaskLike | str | Path] | None = None,
-    top: int = TOP,
-    settings: Iterable[str] = (),
+    top: TopTrails = TOP,
+    settings: SettingsLike = (),
     monitor: Monitor = SILENT,
 ) -> TrailResult:
     """Rank trails by how little they fit the ordinary traffic of their class.
@@ -40,7 +43,8 @@ def analyse_trails(
     top
         Number of trails of each class that pictures show.
     settings
-        Parameters that differ from the preset, as ``"n_directions=16"``.
+        Parameters that differ from the preset: values by name, or texts such as
+        ``"n_directions=16"``. ``napari-uai trails --parameters`` lists them.
     monitor
         Progress and cancellation.
 
@@ -58,14 +62,18 @@ def analyse_trails(
 
     Examples
     --------
-    >>> import napari_uai
-    >>> from napari_uai.sample_data import sample_folder
-    >>> trails = napari_uai.open_trails(sample_folder() / "trails" / "locations")
-    >>> result = napari_uai.analyse_trails(trails, settings=["n_directions=16"])
-    >>> list(result.scores.columns[:5])
-    ['trail', 'class', 'n_samples', 'rank', 'anomaly']
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import analyse_trails, trails_of_frame
+    >>> x, names = np.arange(0, 60, 6), [f"lane {i}" for i in range(12)]
+    >>> lanes = [pd.DataFrame({"trail": name, "x": x, "y": 20 + i / 4, "frame": range(10)})
+    ...          for i, name in enumerate(names)]
+    >>> across = pd.DataFrame({"trail": "across", "x": 30, "y": x * 0.7, "frame": range(10)})
+    >>> trails = trails_of_frame(pd.concat([*lanes, across]), scene_size=(64, 48))
+    >>> result = analyse_trails(trails, settings={"n_directions": 8})
+    >>> result.scores["trail"].iloc[0]
+    'across'
     """
-    check_top(top)
     arrays: dict[str, MaskLike] = {}
     files: dict[str, dict[str, Any]] = {}
     for kind, mask in (masks or {}).items():
@@ -75,13 +83,7 @@ def analyse_trails(
             files[kind] = {"name": Path(mask).name, "bytes": size, "sha256": checksum}
         else:
             arrays[kind] = mask
-    request = Request(preset, tuple(settings), arrays, top)
+    request = Request(preset, setting_texts(settings), arrays, top)
     result = TrailSession(trails).run(request, monitor=monitor)
     records = {kind: {**of, **files.get(kind, {})} for kind, of in result.mask_records.items()}
     return replace(result, mask_records=records)
-
-
-def check_top(top: int) -> None:
-    """Raise BadValueError unless pictures show at least one trail."""
-    if top < 1:
-        raise BadValueError(f"top must be at least 1, got {top}")

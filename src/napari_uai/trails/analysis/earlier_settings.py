@@ -1,4 +1,4 @@
-"""Settings of an earlier analysis of trails, as its run.json and its masks tell them."""
+"""Settings of an earlier trail analysis, from its run.json and masks."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What an analysis was told.
+    """Settings of an analysis.
 
     Parameters
     ----------
     preset, settings, top
         As for :func:`~napari_uai.trails.analyse_trails`.
     masks
-        Picture of the region of each class;
-        :data:`~napari_uai.trails.analysis.result.EVERY_CLASS` for the others.
+        Path of the mask of each class; the key
+        :data:`~napari_uai.trails.analysis.result.EVERY_CLASS` is for all other classes.
     """
 
     preset: Preset = "default"
@@ -44,17 +44,17 @@ class RunSettings:
 
 
 def settings_of_run(path: str | Path) -> RunSettings:
-    """Read the settings of an earlier analysis of trails.
+    """Read the settings of an earlier trail analysis.
 
     Parameters
     ----------
     path
-        Its folder of results, or the run.json in it; the masks lie beside it.
+        Its folder of results, or the run.json inside; masks are read from the same folder.
 
     Raises
     ------
     BadValueError
-        If it is no record of such a run, or a mask is missing.
+        If the file cannot be read or is not such a record, or a mask is missing.
     """
     path = Path(path)
     if path.is_dir():
@@ -62,15 +62,15 @@ def settings_of_run(path: str | Path) -> RunSettings:
     try:
         record = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise BadValueError(f"{path} cannot be read ({error.strerror}): check the path") from error
+        raise BadValueError(f"{path} cannot be read: {error.strerror or error}") from error
     except ValueError:
         record = None
     if not isinstance(record, dict) or record.get("format") != RECORD_FORMAT:
-        raise BadValueError(f"{path} is no record of an analysis of trails: give its {RECORD}")
+        raise BadValueError(f"{path} is not the {RECORD} of a trail analysis")
     try:
         preset = record["preset"]
         if preset not in PRESETS:
-            raise BadValueError(f"{path}: there is no preset {preset!r}; it is of another version")
+            raise BadValueError(f"{path}: unknown preset {preset!r}, of another version")
         return RunSettings(
             preset,
             _changed(preset, record["parameters"]),
@@ -80,11 +80,11 @@ def settings_of_run(path: str | Path) -> RunSettings:
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, BadValueError):
             raise
-        raise BadValueError(f"{path} lacks settings ({error}): it is of another version") from None
+        raise BadValueError(f"{path}: settings are missing ({error})") from None
 
 
 def _changed(preset: Preset, parameters: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return what differs from the preset; what several parts share is set in all of them."""
+    """Return the parameters that differ from the preset, as ``NAME=VALUE``."""
     defaults = checked_settings(preset, ())
     changed = {
         name: value
@@ -100,6 +100,6 @@ def _masks(path: Path, records: Mapping[str, Mapping[str, Any]]) -> dict[str, Pa
     for whose, record in records.items():
         mask = path.parent / str(record["file"])
         if not mask.is_file():
-            raise BadValueError(f"mask {mask} is missing: put it back beside {path.name}")
+            raise BadValueError(f"mask {mask} not found; restore it next to {path.name}")
         masks[EVERY_CLASS if whose == OTHERS else whose] = mask
     return masks

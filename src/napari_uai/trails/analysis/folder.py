@@ -1,30 +1,42 @@
-"""From the files of a tracker to a folder of results."""
+"""Files of a tracker to a folder of results."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.pictures import read_picture
 from napari_uai.results import results_folder
-from napari_uai.trails.analysis.analysis import analyse_trails, check_top
+from napari_uai.trails.analysis.analysis import analyse_trails
 from napari_uai.trails.analysis.result import TOP, Preset, TrailResult
-from napari_uai.trails.analysis.settings import checked_settings
+from napari_uai.trails.analysis.settings import SettingsLike, checked_settings, setting_texts
 from napari_uai.trails.heat.masks import MaskLike
 from napari_uai.trails.io.reading import open_trails
+from napari_uai.trails.parameters import TopTrails
 from napari_uai.trails.table import Trails
 
 
 @dataclass(frozen=True)
 class TrailSource:
-    """How the files of a tracker are read.
+    """Options for opening the files of a tracker.
 
-    Parameters are those of :func:`napari_uai.trails.io.reading.open_trails`.
+    Parameters
+    ----------
+    location, camera, keep_extrapolated, frame_rate_hz, columns
+        As for :func:`~napari_uai.trails.open_trails`.
+    scene
+        Width and height of the camera's picture in px, or the path of a picture of the scene.
+
+    Examples
+    --------
+    >>> TrailSource(frame_rate_hz=25.0, scene=(1280, 720)).record
+    {'frame_rate_hz': 25.0, 'scene_given': (1280, 720)}
     """
 
     location: str | None = None
@@ -33,10 +45,24 @@ class TrailSource:
     frame_rate_hz: float | None = None
     columns: str | None = None
     scene: tuple[int, int] | Path | None = None
-    """Size (width, height) of the camera's picture in px, or a picture of the scene."""
 
     def open(self, path: str | Path, *, monitor: Monitor = SILENT) -> Trails:
-        """Open trails; errors are those of :func:`~napari_uai.trails.io.reading.open_trails`."""
+        """Open trails with these options.
+
+        Parameters
+        ----------
+        path
+            File or folder of a tracker.
+        monitor
+            Progress and cancellation.
+
+        Raises
+        ------
+        BadValueError
+            If the picture of the scene cannot be read, or an option is outside its limits.
+        TrailFormatError
+            If the trails cannot be read.
+        """
         image = None if self.scene is None or isinstance(self.scene, tuple) else self.scene
         picture = None if image is None else read_picture(image)
         size = self.scene if isinstance(self.scene, tuple) else None
@@ -58,7 +84,7 @@ class TrailSource:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What differs from how files are read by default, as it stands in run.json."""
+        """Options that differ from their defaults, as recorded in run.json."""
         scene = self.scene.name if isinstance(self.scene, Path) else self.scene
         given = {
             "location": self.location,
@@ -72,24 +98,29 @@ class TrailSource:
 
 
 def scene_of_text(text: str) -> tuple[int, int] | Path:
-    """Read the size of a scene as ``WIDTHxHEIGHT``, or take it as the path of a picture.
+    """Read the size of a scene, as ``WIDTHxHEIGHT``, or the path of a picture.
 
     Raises
     ------
     BadValueError
-        If it is neither.
+        If the text is neither.
+
+    Examples
+    --------
+    >>> scene_of_text("1280x720")
+    (1280, 720)
     """
     sides = text.lower().split("x")
     if len(sides) == 2 and all(side.strip().isdecimal() for side in sides):
         return int(sides[0]), int(sides[1])
     if not Path(text).is_file():
         raise BadValueError(
-            f"scene {text!r} is neither a size nor a picture; write WIDTHxHEIGHT, such as "
-            "1280x720, or the path of a picture"
+            f"scene must be WIDTHxHEIGHT, such as 1280x720, or the path of a picture, got {text!r}"
         )
     return Path(text)
 
 
+@checked
 def rank_trails(
     path: str | Path,
     folder: str | Path,
@@ -97,8 +128,8 @@ def rank_trails(
     source: TrailSource | None = None,
     preset: Preset = "default",
     masks: Mapping[str, MaskLike | str | Path] | None = None,
-    top: int = TOP,
-    settings: Iterable[str] = (),
+    top: TopTrails = TOP,
+    settings: SettingsLike = (),
     monitor: Monitor = SILENT,
 ) -> TrailResult:
     """Open trails, analyse them and write the results.
@@ -106,29 +137,48 @@ def rank_trails(
     Parameters
     ----------
     path
-        File or folder of a tracker.
+        File or folder of a tracker, as for :func:`~napari_uai.trails.open_trails`.
     folder
-        Where the results go; made if it does not exist.
+        Folder of the results; created if it does not exist.
     source
-        How the files are read.
+        Options for opening the files.
     preset, masks, top, settings
-        As for :func:`analyse_trails`.
+        As for :func:`~napari_uai.trails.analyse_trails`.
     monitor
-        Progress and cancelling.
+        Progress and cancellation.
+
+    Returns
+    -------
+    TrailResult
+        The results that were written.
 
     Raises
     ------
     NapariUaiError
-        If the trails cannot be read or analysed, or the results cannot be written; nothing is
-        left in the folder then.
+        If the trails cannot be read or analysed, or the results cannot be written; the folder is
+        left unchanged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import TrailSource, rank_trails
+    >>> x, names = np.arange(0, 60, 6), [f"lane {i}" for i in range(12)]
+    >>> lanes = [pd.DataFrame({"trail": name, "x": x, "y": 20 + i / 4, "frame": range(10)})
+    ...          for i, name in enumerate(names)]
+    >>> across = pd.DataFrame({"trail": "across", "x": 30, "y": x * 0.7, "frame": range(10)})
+    >>> source = TrailSource(scene=(64, 48))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pd.concat([*lanes, across]).to_csv(f"{folder}/trails.csv")
+    ...     result = rank_trails(f"{folder}/trails.csv", f"{folder}/results", source=source)
+    ...     pd.read_csv(f"{folder}/results/scores.csv")["trail"][0]
+    'across'
     """
     from napari_uai.trails.analysis.outputs import files_of_earlier_run, write_trail_files
 
     source = source or TrailSource()
-    settings = tuple(settings)
-    # What can be refused is refused before any long work.
-    check_top(top)
-    checked_settings(preset, settings)
+    checked_settings(preset, setting_texts(settings))  # an error is raised before any long work
     folder = Path(folder)
     with results_folder(folder, replaces=files_of_earlier_run(folder)) as partial:
         started = time.perf_counter()

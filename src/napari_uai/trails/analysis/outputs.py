@@ -1,4 +1,4 @@
-"""Writing what was found of trails: ranks, heatmaps, pictures, regions, record of the run."""
+"""Writing the results of a trail analysis: scores, heatmaps, pictures, regions, run record."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from napari_uai.trails.table import Trails
 
 ALWAYS = ("scores.csv", "tiles.png", "regions.geojson", "problems.csv", RECORD)
-"""Files of every run; besides them, three for each class, and the masks."""
+"""Files of every run; each class adds three, each mask one."""
 
 _SOMETIMES = re.compile(r"(heatmap_.+\.(png|tif)|top_.+\.png|mask(_.+)?\.png)")
 _LONGEST_STEM = 48
@@ -46,29 +46,43 @@ _LONGEST_STEM = 48
 def write_trail_results(
     result: TrailResult, folder: str | Path, *, monitor: Monitor = SILENT
 ) -> dict[str, Path]:
-    """Write the files of a run.
+    """Write the results of a trail analysis to a folder.
 
     Parameters
     ----------
     result
-        What :func:`~napari_uai.trails.analysis.analysis.analyse_trails` returned.
+        Result of :func:`~napari_uai.trails.analyse_trails`.
     folder
-        Made if it does not exist. Files of an earlier run are replaced; those that this run does
-        not make are taken away.
+        Folder of the results; created if it does not exist. Files of an earlier run are replaced
+        or, if this run has no such file, removed.
     monitor
-        Progress and cancelling.
+        Progress and cancellation.
 
     Returns
     -------
     dict
-        Path by file name: scores.csv, tiles.png, regions.geojson, problems.csv, run.json, and
-        heatmap_<class>.png, heatmap_<class>.tif, top_<class>.png of each class; mask.png and
-        mask_<class>.png if there are masks.
+        Path by file name: scores.csv, tiles.png, regions.geojson, problems.csv, run.json;
+        heatmap_<class>.png, heatmap_<class>.tif and top_<class>.png for each class; mask.png and
+        mask_<class>.png for masks.
 
     Raises
     ------
     OutputError
-        If the folder cannot be written or is full.
+        If the folder cannot be written; it is left unchanged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import analyse_trails, trails_of_frame, write_trail_results
+    >>> samples = pd.DataFrame({"trail": np.repeat(np.arange(12), 10), "x": [*range(10)] * 12,
+    ...                         "y": np.repeat(np.arange(12), 10), "frame": [*range(10)] * 12})
+    >>> result = analyse_trails(trails_of_frame(samples, scene_size=(64, 48)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     names = sorted(write_trail_results(result, folder))
+    >>> names[:3]
+    ['heatmap_unclassified.png', 'heatmap_unclassified.tif', 'problems.csv']
     """
     folder = Path(folder)
     with results_folder(folder, replaces=files_of_earlier_run(folder)) as partial:
@@ -79,14 +93,14 @@ def write_trail_results(
 def write_trail_files(
     result: TrailResult, folder: Path, *, monitor: Monitor = SILENT
 ) -> tuple[str, ...]:
-    """Write the files of a run straight into an existing folder; return their names."""
+    """Write the results into an existing folder; return the names of the files."""
     import tifffile
 
     stems = class_stems([*result.heat, *filter(None, result.masks)])
     names = list(ALWAYS)
     try:
-        found = _tiles(result, folder, monitor.part(0.0, 0.3))
-        result = replace(result, problems=_with_problems(result.problems, found))
+        missing = _tiles(result, folder, monitor.part(0.0, 0.3))
+        result = replace(result, problems=_with_problems(result.problems, missing))
         for i, (kind, heat) in enumerate(result.heat.items()):
             monitor.update(0.3 + 0.5 * i / len(result.heat), kind)
             outlines = [o for r in result.regions if r.kind == kind for o in r.outlines]
@@ -127,7 +141,7 @@ def write_trail_files(
 
 
 def class_stems(kinds: Iterable[str]) -> dict[str, str]:
-    """Choose part of a file name for each class, such that no two share one on any system.
+    """Return a file name stem for each class, unique on every file system.
 
     Parameters
     ----------
@@ -137,13 +151,18 @@ def class_stems(kinds: Iterable[str]) -> dict[str, str]:
     Returns
     -------
     dict
-        Letters, digits, ``_``, ``-`` and ``.`` are kept; where two would be the same but for
-        case, later ones (in alphabetical order) get a number.
+        Letters, digits, ``_``, ``-`` and ``.`` are kept. Stems that would differ at most in case
+        are numbered in alphabetical order.
+
+    Examples
+    --------
+    >>> class_stems(["car", "a/b", "A-B"])
+    {'A-B': 'A-B', 'car': 'car', 'a/b': 'a-b-2'}
     """
     wanted = {kind: _stem(kind) for kind in sorted(set(kinds))}
     taken: set[str] = set()
     stems: dict[str, str] = {}
-    # A class that needs no change keeps its name, whoever else wants it.
+    # Classes whose names are valid stems come first and keep them.
     for kind in sorted(wanted, key=lambda k: (wanted[k] != k, k)):
         stem, number = wanted[kind], 2
         while stem.casefold() in taken:
@@ -154,9 +173,9 @@ def class_stems(kinds: Iterable[str]) -> dict[str, str]:
 
 
 def files_of_earlier_run(folder: Path) -> tuple[str, ...]:
-    """Return the names of files that an earlier run says it wrote into a folder.
+    """Return the names of the files in a folder that belong to an earlier run, by its record.
 
-    Files that only look like ours are the user's.
+    Other files with similar names belong to the user.
     """
     try:
         record = json.loads((folder / RECORD).read_text("utf-8"))
@@ -175,18 +194,18 @@ def run_record(
     *,
     monitor: Monitor = SILENT,
 ) -> dict[str, Any]:
-    """Return where a result comes from, as it stands in run.json.
+    """Return the record of a run: input, parameters, masks, classes, counts, versions.
 
     Parameters
     ----------
     result
-        What :func:`~napari_uai.trails.analysis.analysis.analyse_trails` returned.
+        Result of :func:`~napari_uai.trails.analyse_trails`.
     stems
-        Part of the file names of each class.
+        File name stem of each class.
     names
-        Files that were written.
+        Names of the files that were written.
     monitor
-        Progress of the checksum.
+        Progress and cancellation of the checksum.
     """
     counts = result.trails.classes
     return {
@@ -221,9 +240,9 @@ def run_record(
 
 
 def input_record(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, Any]:
-    """Return name and checksum of the input, and of the samples that were read from it.
+    """Return name and checksum of the input, and the checksum of the samples.
 
-    A folder of a camera holds many gigabytes of pictures: of a folder, only the samples count.
+    A folder has no checksum of its own: that of a camera holds many gigabytes of pictures.
     """
     record: dict[str, Any] = {"name": trails.source.name if trails.source else "trails"}
     if trails.source is not None and trails.source.is_file():
@@ -246,12 +265,12 @@ def input_record(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, Any]
 
 
 def _tiles(result: TrailResult, folder: Path, monitor: Monitor) -> Iterable[tuple[str, str, str]]:
-    """Write the sheet of moments; return what was wrong with snapshots."""
+    """Write the sheet of snapshots; return problems with them."""
     rows = result.rows[: result.n_top].tolist()
     monitor.update(0.0, "snapshots")
     shown = moments(result.trails, rows)
     top = result.scores.head(result.n_top)
-    title = f"{len(shown)} of {_number_of(len(result.trails), 'trail')} that fit least, by time"
+    title = f"{len(shown)} most anomalous of {_number_of(len(result.trails), 'trail')}, by time"
     sheet = tile_sheet(
         result.trails,
         shown,
@@ -277,14 +296,14 @@ def _top(result: TrailResult, kind: str, path: Path) -> None:
         result.rows[places].tolist(),
         result.scores["anomaly"].iloc[places].tolist(),
         stretches=result.stretches_at(places),
-        title=f"{kind}: {len(places)} of {_number_of(len(of_kind), 'trail')} that fit least",
+        title=f"{kind}: {len(places)} most anomalous of {_number_of(len(of_kind), 'trail')}",
         outlines=result.mask_outlines(kind),
     )
     write_picture(picture, path)
 
 
 def _with_whole_times(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose times are texts in ms: since 1970 they have more than nine digits."""
+    """Return a table with times as text, in ms: seconds since 1970 exceed nine digits."""
     texts = {
         name: [f"{seconds:.3f}" for seconds in table[name]]
         for name in ("departs_from", "departs_to")

@@ -1,4 +1,4 @@
-"""What an analysis of trails gives."""
+"""The result of a trail analysis."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from napari_uai.trails.table import Trails
 from napari_uai.typing import Floats, Floats32, Ints
 
 RECORD_FORMAT = "napari-uai trails 1"
-"""First entry of run.json; changes when a reader has to know."""
+"""First entry of run.json; changes whenever readers have to change."""
 
 RECORD = "run.json"
-"""File that tells where the results come from."""
+"""File that records where the results come from."""
 
 OTHERS = "default"
-"""Stands in it for all classes without a mask of their own."""
+"""Name in run.json of the mask for classes without a mask of their own."""
 
 Preset: TypeAlias = Literal["default", "reference"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 EVERY_CLASS = ""
-"""Stands for all classes without a mask of their own."""
+"""Key of the mask for classes without a mask of their own."""
 
 MOST_CLASSES = 100
-"""Classes that get heatmaps, regions and pictures of their own: the most frequent ones."""
+"""Largest number of classes with heatmaps, regions and pictures: the most frequent ones."""
 
 TOP = 9
-"""Trails that the pictures show, unless told otherwise: a sheet of three by three."""
+"""Default number of trails that pictures show: a sheet of three by three."""
 
 Settings: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""Parameters by part of the analysis and name."""
+"""Parameters, by part of the analysis and name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +48,13 @@ class ClassHeat:
     Parameters
     ----------
     kind
-        The class.
+        Name of the class.
     n_trails
-        How many trails were counted.
+        Number of its trails.
     counts
-        Trails that cross each cell, blurred; rows, columns; float32.
+        Number of trails that cross each cell, blurred: rows, columns; float32.
     shade
-        The same after scaling, 0 to 1; float32.
+        Scaled counts, 0 to 1; float32.
     """
 
     kind: str
@@ -65,44 +65,45 @@ class ClassHeat:
 
 @dataclass(frozen=True, eq=False)
 class TrailResult:
-    """What was found of the trails of a scene.
+    """Ranked trails of a scene, with heatmaps and regions of ordinary traffic.
 
     Attributes
     ----------
     trails
-        Those that were scored: within the mask, if there is one.
+        The scored trails: those inside the masks, if there are any.
     scores
-        A row for each of them, most anomalous first: ``trail, class, n_samples, rank, anomaly,
-        p_value``, the scores (0 to 1, 1 is most anomalous), the stretch that departs.
+        One row per trail, most anomalous first: ``trail, class, n_samples, rank, anomaly,
+        p_value``, the individual scores (0 to 1, 1 is most anomalous), and the times between which
+        the trail departs from ordinary traffic.
     rows
         Row of ``trails`` of each row of ``scores``; int64.
     stretches
-        For each row of ``scores`` the samples (first, one after the last) of its trail that
-        depart from ordinary traffic; int64, (rows, 2).
+        First sample of the departing stretch of each row of ``scores``, and the sample after its
+        last, counted within the trail: rows, 2; int64.
     at_samples
-        How anomalous each sample of ``trails`` is, 0 to 1; NaN where not scored; float32.
+        How anomalous each sample of ``trails`` is, 0 to 1; NaN if not scored; float32.
     heat
-        Ordinary traffic by class, the most frequent class first.
+        Ordinary traffic by class, most frequent class first.
     regions
-        Areas of ordinary traffic of all classes.
+        Regions of ordinary traffic of all classes.
     preset
-        Which scores and default parameters were used.
+        Preset of scores and default parameters.
     parameters
         All parameters, by part of the analysis.
     masks
-        Region in which trails count, by class; :data:`EVERY_CLASS` for the others.
+        Masks by class; the key :data:`EVERY_CLASS` is for all other classes.
     mask_records
-        Where each of them is from.
+        Origin of each mask.
     n_masked_out
-        Trails that do not count because of them.
+        Number of trails outside the masks.
     n_top
-        Trails that pictures show.
+        Number of trails that pictures show.
     problems
-        ``file``, ``trail``, ``problem``: what could not be used, and why.
+        What could not be used: ``file``, ``trail``, ``problem``.
     options
-        How the input was read.
+        Options with which the input was read.
     timings_s
-        Seconds per part.
+        Duration of each part, in s.
     """
 
     trails: Trails
@@ -124,20 +125,22 @@ class TrailResult:
 
     @property
     def region_threshold(self) -> float:
-        """Scaled heat from which on traffic is ordinary."""
+        """Scaled heat above which traffic is ordinary."""
         return float(self.parameters["regions"]["region_threshold"])
 
     def stretches_at(self, places: slice | Ints) -> list[Stretch]:
-        """Return the stretches of some rows of ``scores``."""
+        """Return the departing stretches of some rows of ``scores``."""
         return [(first, end) for first, end in self.stretches[places].tolist()]
 
     def mask_outlines(self, kind: str) -> list[Floats]:
-        """Return the outlines (y, x; px of the scene) of the mask of a class, if it has one."""
+        """Return the outlines (y, x; px of the scene) of the mask of a class; empty without."""
         mask = self.masks.get(kind, self.masks.get(EVERY_CLASS))
         if mask is None:
             return []
         inside = mask.inside
-        found, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+        outlines, _ = cv2.findContours(
+            inside.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE
+        )
         sides = np.array([self.trails.scene.height, self.trails.scene.width], float)
         scale = (sides - 1) / np.maximum(np.array(inside.shape) - 1, 1)
-        return [outline[:, 0, ::-1] * scale for outline in found]
+        return [outline[:, 0, ::-1] * scale for outline in outlines]

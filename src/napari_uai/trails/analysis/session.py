@@ -30,12 +30,12 @@ from napari_uai.trails.analysis.result import (
     TrailResult,
 )
 from napari_uai.trails.analysis.settings import checked_settings
-from napari_uai.trails.heat.heat import BlurKind, TrailHeat, measure_heat
+from napari_uai.trails.heat.heat import TrailHeat, measure_heat
 from napari_uai.trails.heat.masks import Mask, MaskLike, apply_masks, as_mask
 from napari_uai.trails.heat.painted_width import paint_at_width
 from napari_uai.trails.heat.regions import Region, ordinary_regions
 from napari_uai.trails.heat.scaling import rescale
-from napari_uai.trails.parameters import HeatScale, LimitUnit
+from napari_uai.trails.parameters import BlurKind, HeatScale, LimitUnit
 from napari_uai.trails.scores.reference import rank_by_reference
 from napari_uai.trails.scores.scores import Scores, measure_trails, score_measured
 from napari_uai.trails.table import Trails, problem_table

@@ -1,26 +1,26 @@
-"""Settings of an analysis of trails: which there are, and whether values fit."""
+"""Settings of a trail analysis: what can be set, and whether values fit."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from napari_uai.errors import BadValueError, RecipeError, nearest
+from napari_uai.errors import RecipeError, nearest
 from napari_uai.parameters import Parameter, Parameters
-from napari_uai.trails.analysis.result import PRESETS, Preset
-from napari_uai.trails.heat.heat import BlurKind
+from napari_uai.trails.analysis.result import Preset
 from napari_uai.trails.heat.regions import ordinary_regions
 from napari_uai.trails.parameters import (
+    BlurKind,
     BlurWidth,
+    Fraction,
     HeatScale,
     Limit,
     LimitUnit,
     LongestSide,
     PaintedWidth,
-    Threshold,
     Weigh,
 )
 
@@ -37,7 +37,7 @@ class MaskSettings:
         Whether this is a fraction of its time or of its length.
     """
 
-    mask_threshold: Threshold = 0.5
+    mask_threshold: Fraction = 0.5
     mask_weigh: Weigh = "time"
 
 
@@ -75,6 +75,9 @@ class HeatmapSettings:
     heat_scale: HeatScale = "log"
 
 
+SettingsLike: TypeAlias = Mapping[str, Any] | Sequence[str]
+"""Parameters that differ from a preset: values by name, or texts ``NAME=VALUE``."""
+
 _SCORES: dict[Preset, str] = {
     "default": "napari_uai.trails.scores.scores:score_trails",
     "reference": "napari_uai.trails.scores.reference:reference_scores",
@@ -89,23 +92,15 @@ _DIFFERENT: dict[tuple[Preset, str], dict[str, Any]] = {
         "heat_unit": "trails",
     }
 }
-"""Defaults of a preset that are not those of the function."""
+"""Defaults of a preset that differ from those of the functions."""
 
-_HANDED_ON = ("kind", "threshold")
-"""Parameters that the analysis itself sets: the class; that of masks, which are applied before."""
+_SET_BY_ANALYSIS = ("kind", "threshold")
+"""Parameters that the analysis sets itself: the class; the threshold of masks, applied before."""
 
 
-@cache  # models of their parameters take time to build, and sliders ask for them
+@cache  # moving a slider must not build the models of the parameters again
 def parts_of(preset: Preset) -> Mapping[str, Parameters]:
-    """Return the parts of an analysis, whose parameters ``settings`` may change.
-
-    Raises
-    ------
-    BadValueError
-        If there is no such preset.
-    """
-    if preset not in PRESETS:
-        raise BadValueError(f"there is no preset {preset!r}; {nearest(preset, PRESETS)}")
+    """Return the parts of an analysis and their parameters."""
     module, name = _SCORES[preset].split(":")
     return {
         "scores": Parameters.of(getattr(importlib.import_module(module), name)),
@@ -116,7 +111,7 @@ def parts_of(preset: Preset) -> Mapping[str, Parameters]:
 
 
 def settable_parameters(preset: Preset = "default") -> dict[str, Parameter]:
-    """Return all parameters that ``settings`` may change; shared ones as the scores have them."""
+    """Return all parameters that can be set; shared ones with the defaults of the scores."""
     known: dict[str, Parameter] = {}
     for part, parameters in parts_of(preset).items():
         own = _DIFFERENT.get((preset, part), {})
@@ -127,16 +122,26 @@ def settable_parameters(preset: Preset = "default") -> dict[str, Parameter]:
 
 
 def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return all parameters by part, those of a preset changed by ``NAME=VALUE`` texts.
+    """Return all parameters by part of the analysis.
 
-    A parameter that several parts share is set in all of them.
+    Parameters
+    ----------
+    preset
+        Preset that the defaults are taken from.
+    settings
+        Parameters that differ, as ``NAME=VALUE``. A parameter of several parts is set in all of
+        them.
 
     Raises
     ------
     RecipeError
-        If there is no such parameter (the message names the nearest), or a value does not fit.
-    BadValueError
-        If there is no such preset.
+        If a parameter is unknown (the message suggests the closest match) or a value does not fit.
+
+    Examples
+    --------
+    >>> parameters = checked_settings("default", ["n_directions=16", "heat_scale=sqrt"])
+    >>> parameters["scores"]["n_directions"], parameters["heat"]["heat_scale"]
+    (16, 'sqrt')
     """
     parts = parts_of(preset)
     known = settable_parameters(preset)
@@ -145,11 +150,10 @@ def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[
         name, equals, text = (piece.strip() for piece in setting.partition("="))
         if not (equals and name):
             raise RecipeError(
-                f"setting {setting!r} is not understood; write NAME=VALUE, "
-                "for example n_directions=16"
+                f"setting {setting!r} must be written as NAME=VALUE, for example n_directions=16"
             )
         if name not in known:
-            raise RecipeError(f"there is no parameter {name!r}; {nearest(name, known)}")
+            raise RecipeError(f"unknown parameter {name!r}; {nearest(name, known)}")
         given[name] = text
     checked = {}
     for part, parameters in parts.items():
@@ -160,14 +164,21 @@ def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[
     return checked
 
 
+def setting_texts(settings: SettingsLike) -> tuple[str, ...]:
+    """Return settings as ``NAME=VALUE``, however they are given."""
+    if isinstance(settings, Mapping):
+        return tuple(setting_text(name, value) for name, value in settings.items())
+    return tuple(settings)
+
+
 def setting_text(name: str, value: Any) -> str:
-    """Return a parameter and its value as :func:`checked_settings` reads them."""
+    """Return a parameter and its value as ``NAME=VALUE``, as :func:`checked_settings` reads it."""
     if isinstance(value, bool):
         return f"{name}={str(value).lower()}"
     return f"{name}={value!r}" if isinstance(value, float) else f"{name}={value}"
 
 
 def _settable(parameter: Parameter) -> bool:
-    """Tell what a user may set from what code hands on."""
+    """Return whether a parameter is set by the user rather than by the analysis."""
     plain = bool(parameter.choices) or parameter.type in (int, float, bool, str)
-    return plain and parameter.name not in _HANDED_ON
+    return plain and parameter.name not in _SET_BY_ANALYSIS

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_uai.compiled import kernel
-from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.trails.heat.footprints import Footprints
 from napari_uai.trails.parallel import in_blocks
-from napari_uai.trails.parameters import Share, Weigh
+from napari_uai.trails.parameters import Fraction, Weigh
 from napari_uai.typing import Floats32, Ints
 
 
@@ -21,9 +21,9 @@ class WorstWindow(NamedTuple):
     Parameters
     ----------
     mean
-        Over the stretch; float32.
+        Mean over the stretch; float32.
     start, stop
-        First point of the stretch and the one behind its last; int64.
+        First point of the stretch, and the point after its last; int64.
     """
 
     mean: Floats32
@@ -31,6 +31,7 @@ class WorstWindow(NamedTuple):
     stop: Ints
 
 
+@checked
 def mean_over_trails(
     footprints: Footprints,
     values: Floats32,
@@ -43,13 +44,37 @@ def mean_over_trails(
     Parameters
     ----------
     footprints
-        Of the trails.
+        Footprints of the trails.
     values
-        One for each point of their paths; float32.
+        One value per point of the footprints; float32.
     weigh
-        By the time spent at each point, or by the length of the way.
+        Weight of a point: ``time`` spent there, or distance covered there (``arc``).
     monitor
-        Told of each block of trails.
+        Progress and cancellation, once per block of trails.
+
+    Returns
+    -------
+    numpy.ndarray
+        One mean per trail; float32.
+
+    Raises
+    ------
+    BadValueError
+        If ``weigh`` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import mean_over_trails, measure_heat, paint_footprints
+    >>> from napari_uai.trails import trails_of_frame
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b", "b", "c", "c"], "frame": [0, 1] * 3,
+    ...                         "x": [0, 63] * 3, "y": [10, 10, 10, 10, 0, 47]})
+    >>> footprints = paint_footprints(trails_of_frame(samples, scene_size=(64, 48)))
+    >>> heat = measure_heat(footprints, blur_px=1)
+    >>> means = mean_over_trails(footprints, heat.at_points)
+    >>> bool(means[0] == means[1] > means[2])  # c has no companion
+    True
     """
     means = np.empty(len(footprints), np.float32)
     weights = footprints.weights(weigh)
@@ -61,11 +86,12 @@ def mean_over_trails(
     return means
 
 
+@checked
 def worst_window(
     footprints: Footprints,
     values: Floats32,
     *,
-    share: Share = 0.2,
+    share: Fraction = 0.2,
     weigh: Weigh = "time",
     monitor: Monitor = SILENT,
 ) -> WorstWindow:
@@ -74,32 +100,50 @@ def worst_window(
     Parameters
     ----------
     footprints
-        Of the trails.
+        Footprints of the trails.
     values
-        One for each point of their paths; float32.
+        One value per point of the footprints; float32.
     share
-        Length of the stretch as a part of the trail.
+        Length of the stretch, as a fraction of the trail.
     weigh
-        Whether that is a part of the trail's time or of its way.
+        Whether this is a fraction of the trail's ``time`` or of its length (``arc``).
     monitor
-        Told of each block of trails.
+        Progress and cancellation, once per block of trails.
+
+    Returns
+    -------
+    WorstWindow
+        Mean and points of one stretch per trail.
 
     Raises
     ------
     BadValueError
-        If the share is not above 0 and up to 1.
+        If ``share`` is not in (0, 1], or ``weigh`` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import paint_footprints, trails_of_frame, worst_window
+    >>> samples = pd.DataFrame({"trail": ["a", "a"], "frame": [0, 1], "x": [0, 63], "y": [9, 9]})
+    >>> trails = trails_of_frame(samples, scene_size=(64, 48))
+    >>> footprints = paint_footprints(trails, longest_side_px=64)
+    >>> values = np.ones(64, np.float32)
+    >>> values[20:40] = 0.0  # cells where nobody else passes
+    >>> worst_window(footprints, values, share=0.25).mean
+    array([0.], dtype=float32)
+    >>> worst_window(footprints, values, share=0.5).mean  # 20 of 32 cells
+    array([0.375], dtype=float32)
     """
-    if not 0 < share <= 1:
-        raise BadValueError(f"share is {share}: choose more than 0, up to 1")
     n = len(footprints)
-    found = WorstWindow(np.empty(n, np.float32), np.empty(n, np.int64), np.empty(n, np.int64))
+    windows = WorstWindow(np.empty(n, np.float32), np.empty(n, np.int64), np.empty(n, np.int64))
     weights = footprints.weights(weigh)
 
     def work(first: int, last: int) -> None:
-        _windows(footprints.offsets, weights, values, float(share), first, last, *found)
+        _windows(footprints.offsets, weights, values, float(share), first, last, *windows)
 
     in_blocks(work, footprints.offsets, text="windows", min_samples=100_000, monitor=monitor)
-    return found
+    return windows
 
 
 @kernel
@@ -126,9 +170,9 @@ def _windows(
     starts: Ints,
     stops: Ints,
 ) -> None:
-    """Slide a window along each trail, from one border of a point to the next at either end.
+    """Slide a window along each trail, stopping wherever either end meets the border of a point.
 
-    The mean changes linearly in between, so that the lowest is among these.
+    The mean is linear in between, so that the lowest mean is at one of these stops.
     """
     for i in range(first, last):
         own = slice(offsets[i], offsets[i + 1])
@@ -138,7 +182,7 @@ def _windows(
         for weight in mine:
             whole += weight
         wanted = share * whole
-        # The window reaches from within point ``tail`` to within point ``head``.
+        # The window extends from within point ``tail`` to within point ``head``.
         tail, head, held, total = 0, 0, 0.0, 0.0
         while head < n - 1 and held + mine[head] < wanted:
             held += mine[head]

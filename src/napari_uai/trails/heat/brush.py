@@ -1,4 +1,4 @@
-"""The brush: trails painted into a heatmap."""
+"""The brush: painting trails into a heatmap."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_uai.trails.table import offsets_of
 from napari_uai.typing import Floats32, Ints, Ints32
 
 
-def accumulate(
+def count_trails(
     footprints: Footprints,
     rows: npt.ArrayLike | None = None,
     *,
@@ -23,31 +23,43 @@ def accumulate(
 ) -> Floats32:
     """Count the trails that cross each cell.
 
-    Counts add up: those of trails that come or go are added or subtracted, nothing is drawn anew.
+    Counts are additive: to add or remove trails, add or subtract their counts.
 
     Parameters
     ----------
     footprints
-        Of the trails.
+        Footprints of the trails.
     rows
-        The trails to count: indices, or a mask (bool). All if None.
+        Trails to count: indices, or a boolean mask; all if None.
     monitor
-        Told of each block of trails.
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
-    ndarray
-        Layers, rows, columns; float32; whole numbers. A trail counts once in each cell.
+    numpy.ndarray
+        Layers, rows, columns; float32. Each trail counts once per cell.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai.trails import count_trails, paint_footprints, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b", "b"], "frame": [0, 1, 0, 1],
+    ...                         "x": [0, 63, 30, 30], "y": [10, 10, 0, 47]})
+    >>> footprints = paint_footprints(trails_of_frame(samples, scene_size=(64, 48)))
+    >>> count_trails(footprints).shape, count_trails(footprints).max()
+    ((1, 270, 360), np.float32(2.0))
+    >>> count_trails(footprints, [0]).max()
+    np.float32(1.0)
     """
     groups = np.zeros(len(footprints), np.int32)
     if rows is not None:
         groups[:] = -1
         groups[np.asarray(rows)] = 0
-    counts = accumulate_groups(footprints, groups, 1, monitor=monitor)[0]
+    counts = count_groups(footprints, groups, 1, monitor=monitor)[0]
     return np.asarray(counts, np.float32)
 
 
-def accumulate_groups(
+def count_groups(
     footprints: Footprints,
     groups: Ints32,
     n_groups: int,
@@ -59,17 +71,17 @@ def accumulate_groups(
     Parameters
     ----------
     footprints
-        Of the trails.
+        Footprints of the trails.
     groups
-        Group of each trail, from 0; negative for a trail that is not counted.
+        Group of each trail, from 0; negative for trails that are not counted; int32.
     n_groups
         Number of groups.
     monitor
-        Told of each block of trails.
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
-    ndarray
+    numpy.ndarray
         Groups, layers, rows, columns; int32.
     """
     return counts_and_areas(footprints, groups, n_groups, monitor=monitor)[0]
@@ -82,7 +94,7 @@ def counts_and_areas(
     *,
     monitor: Monitor = SILENT,
 ) -> tuple[Ints32, Ints]:
-    """Return what :func:`accumulate_groups` does, and how many cells each trail paints.
+    """Return the counts of :func:`count_groups`, and the number of cells of each trail.
 
     The latter is 0 for trails that are not counted; int64.
     """
@@ -91,7 +103,7 @@ def counts_and_areas(
     lengths = np.where(groups >= 0, np.diff(footprints.offsets), 0)
     costs = offsets_of(lengths)
     areas = np.zeros(len(footprints), np.int64)
-    # Each thread counts on maps of its own.
+    # Each thread has maps of its own.
     maps: dict[int, Ints32] = {}
 
     def count(first: int, last: int) -> None:
@@ -120,21 +132,8 @@ def counts_and_areas(
     return total.reshape(n_groups, *footprints.map_shape), areas
 
 
-def painted_cells(footprints: Footprints, row: int) -> Ints32:
-    """Return the cells that one trail paints, each once, in ascending order."""
-    groups = np.full(len(footprints), -1, np.int32)
-    groups[row] = 0
-    return np.flatnonzero(accumulate_groups(footprints, groups, 1)).astype(np.int32)
-
-
-def painted_areas(footprints: Footprints, *, monitor: Monitor = SILENT) -> Ints:
-    """Return how many cells each trail paints, in all its layers; int64."""
-    everyone = np.zeros(len(footprints), np.int32)
-    return counts_and_areas(footprints, everyone, 1, monitor=monitor)[1]
-
-
 def brush(width_px: int) -> tuple[Ints32, Ints32, Ints]:
-    """Return a round brush and what it adds when it moves on to a neighbouring cell.
+    """Return a round brush, and the cells it adds on each step to a neighbouring cell.
 
     Parameters
     ----------
@@ -144,15 +143,16 @@ def brush(width_px: int) -> tuple[Ints32, Ints32, Ints]:
     Returns
     -------
     full
-        (row, column) from the centre of each cell of the brush; int32.
+        Offset (row, column) from the centre of each cell of the brush; int32.
     edges
-        The same of the cells that are new after a step, for the nine steps one after the other.
+        Offsets of the cells that a step adds, for the nine possible steps in turn; int32.
     edge_starts
-        Where in ``edges`` those of step ``3 * (rows + 1) + columns + 1`` start; ten numbers.
+        Index in ``edges`` of the first cell of step ``3 * (rows + 1) + columns + 1``, followed by
+        the number of all; int64.
     """
     radius = width_px // 2
     row, column = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    # A quarter less than the half diameter: width 3 paints a plus, as OpenCV's thick lines do.
+    # Half the diameter less a quarter: width 3 paints a plus, as OpenCV's thick lines do.
     inside = row**2 + column**2 <= (width_px / 2 - 0.25) ** 2
     full = np.stack([row[inside], column[inside]], axis=1).astype(np.int32)
     have = {(int(r), int(c)) for r, c in full}
@@ -177,16 +177,16 @@ def paint_cells(
     marks: Ints32,
     painted: Ints32,
 ) -> int:
-    """Lay a brush along a path; write each cell it paints once; return how many.
+    """Draw a brush along a path; write each cell it covers once, and return their number.
 
-    ``marks`` holds for each cell of all layers the last mark that painted it.
+    ``marks`` holds, for each cell of all layers, the last mark that covered it.
     """
     n = 0
     plane = rows * columns
-    radius = -full[0, 0]  # of the brush, whose first cell is its topmost
+    radius = -full[0, 0]  # the first cell of the brush is its topmost
     base, row, column, before = -plane, -2, -2, -1
     for cell in path:
-        # Where the last cell was tells where its neighbour is; divisions would take longest of all.
+        # The position follows from that of the previous cell: divisions would dominate the time.
         change = cell - before
         dr = 0 if abs(change) <= 1 else (1 if change > 0 else -1)
         dc = change - dr * columns
@@ -230,7 +230,7 @@ def _accumulate(
     counts: Ints32,
     areas: Ints,
 ) -> None:
-    """Add the trails of a block to the map of their group."""
+    """Add the trails of a block to the maps of their groups."""
     marks = np.zeros(layers * rows * columns, np.int32)
     painted = np.empty(layers * rows * columns, np.int32)
     for i in range(first, last):

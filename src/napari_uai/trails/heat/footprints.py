@@ -1,8 +1,8 @@
-"""Footprints of trails: the cells of a heatmap that a trail crosses, and the brush it is drawn by.
+"""Footprints of trails: the cells of a heatmap that each trail crosses.
 
-A footprint keeps the path alone, in the order of travel. The brush is laid along it whenever the
-trail is added to a heatmap or taken out of it, which costs as much as reading painted cells back,
-and a hundred thousand trails of any painted width stay small.
+A footprint holds only the path, in the order of travel. The brush is drawn along the path whenever
+the trail is added to a heatmap or removed from it: this takes no longer than reading stored cells,
+and the footprints of a hundred thousand trails stay small for any painted width.
 """
 
 from __future__ import annotations
@@ -13,46 +13,43 @@ from math import pi
 import numpy as np
 
 from napari_uai.compiled import kernel
-from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.trails.parallel import in_blocks
 from napari_uai.trails.parameters import Directions, DirectionSpan, LongestSide, PaintedWidth, Weigh
 from napari_uai.trails.table import Trails, check_finite
 from napari_uai.typing import Floats, Floats32, Ints, Ints32
 
-MAX_LONGEST_SIDE_PX = 4096
-MAX_WIDTH_PX = 99
-MAX_DIRECTIONS = 72
-
 MIN_POINTS = 40_000
-"""Points for which a thread is worth maps of its own."""
+"""Number of points from which on a thread with maps of its own is faster."""
 
 
 @dataclass(frozen=True, eq=False)
 class Footprints:
-    """Paths of trails over the cells of a heatmap, and the brush they are painted with.
+    """Paths of trails over the cells of a heatmap, and the width they are painted with.
 
     Parameters
     ----------
     shape
         Rows and columns of the heatmap.
     scale
-        Cells per px of the scene, along y and x: cell = round(px * scale).
+        Cells per px of the scene, along y and x: ``cell = round(px * scale)``.
     n_directions
-        Bins of the direction of movement. Bin ``b`` is centred on ``2 pi b / n_directions``, from
-        x towards y. If there are several, a last layer takes the trails that never got anywhere.
+        Number of bins of the direction of movement. Bin ``b`` is centred on
+        ``2 pi b / n_directions``, measured from x towards y. With more than one bin, an additional
+        last layer holds trails without a direction, which never left their place.
     painted_width_px
-        Width of the painted trail, in cells.
+        Width of a painted trail, in cells; odd.
     offsets
-        First point of each trail's path, and the number of all points; int64.
+        Index of the first point of each trail, followed by the total number of points; int64.
     cells
-        ``(layer * rows + row) * columns + column`` of each point; int32. One point follows the
-        other to a neighbouring cell, so that a trail of few samples is read all along its way.
+        ``(layer * rows + row) * columns + column`` of each point; int32. Consecutive points lie in
+        neighbouring cells, also where samples are far apart.
     time_share, arc_share
-        What each point weighs by the time spent and by the distance covered there; float32; of
-        each trail they sum to 1. Jitter of an object that stays in place covers no distance.
+        Fraction of a trail's time spent, and of its distance covered, at each point; float32. They
+        sum to 1 over each trail. Jitter of an object at rest covers no distance.
     point_of_sample
-        The point that each sample of the trails belongs to; int64.
+        Index of the point that each sample of the trails belongs to; int64.
     """
 
     shape: tuple[int, int]
@@ -71,7 +68,7 @@ class Footprints:
 
     @property
     def n_layers(self) -> int:
-        """Layers of a heatmap: a bin of direction each, and one for trails without direction."""
+        """Layers of a heatmap: one for each direction, and one for trails without direction."""
         return self.n_directions + 1 if self.n_directions > 1 else 1
 
     @property
@@ -80,10 +77,11 @@ class Footprints:
         return (self.n_layers, *self.shape)
 
     def weights(self, weigh: Weigh) -> Floats32:
-        """Return what each point weighs by time or by arc length."""
+        """Return the weight of each point, by time or by arc length."""
         return self.time_share if weigh == "time" else self.arc_share
 
 
+@checked
 def paint_footprints(
     trails: Trails,
     *,
@@ -93,48 +91,53 @@ def paint_footprints(
     direction_span_px: DirectionSpan = 4.0,
     monitor: Monitor = SILENT,
 ) -> Footprints:
-    """Lay trails on the cells of a heatmap.
+    """Map trails to the cells of a heatmap.
 
-    The direction of a stretch is that of the displacement over a few cells, not from one sample
-    to the next, so that the jitter of an object that dwells does not point everywhere: a trail is
-    cut where it has moved on by ``direction_span_px``, and each stretch points from the cut before
-    it to the cut behind it.
+    Directions are measured over a few cells rather than from sample to sample, where jitter of an
+    object at rest would point everywhere: a trail is cut wherever it has moved by
+    ``direction_span_px``, and the direction of each stretch is that from the cut before it to the
+    cut after it.
 
     Parameters
     ----------
     trails
-        Of one scene. Positions beyond its border are drawn at the border.
+        Trails of one scene. Positions outside the scene are moved to its border.
     longest_side_px
         Longest side of the heatmap.
     painted_width_px
-        Width of a painted trail in cells: a round brush of that diameter (the plus of five cells
-        for 3) along the path. What OpenCV calls thickness 2 is 3.
+        Width of a painted trail, in cells: diameter of a round brush (for 3, a plus of five
+        cells). Thickness 2 of OpenCV corresponds to 3.
     n_directions
-        Bins of the direction of movement; 1 for none.
+        Number of bins of the direction of movement; 1 ignores directions.
     direction_span_px
-        How far an object has moved, in cells, before it has a direction.
+        Displacement, in cells, over which directions are measured.
     monitor
-        Told of each block of trails.
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
     Footprints
-        Of all trails, in their order.
+        Footprints of all trails, in the same order.
 
     Raises
     ------
     BadValueError
         If a parameter is outside its limits, or a position or time is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import paint_footprints, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b", "b"], "frame": [0, 1, 0, 1],
+    ...                         "x": [0, 63, 0, 63], "y": [10, 10, 0, 47]})
+    >>> trails = trails_of_frame(samples, scene_size=(64, 48))
+    >>> footprints = paint_footprints(trails, longest_side_px=16)
+    >>> footprints.shape
+    (12, 16)
+    >>> np.diff(footprints.offsets)
+    array([16, 16])
     """
-    check_odd("painted_width_px", painted_width_px, MAX_WIDTH_PX)
-    if not 16 <= longest_side_px <= MAX_LONGEST_SIDE_PX:
-        raise BadValueError(
-            f"longest_side_px is {longest_side_px}: choose 16 to {MAX_LONGEST_SIDE_PX}"
-        )
-    if not 1 <= n_directions <= MAX_DIRECTIONS:
-        raise BadValueError(f"n_directions is {n_directions}: choose 1 to {MAX_DIRECTIONS}")
-    if not direction_span_px > 0:
-        raise BadValueError(f"direction_span_px is {direction_span_px}: choose more than 0")
     check_finite(y=trails.y, x=trails.x, time=trails.time)
     shape, scale = heatmap_grid(trails.scene.width, trails.scene.height, longest_side_px)
     offsets = np.zeros(len(trails) + 1, np.int64)
@@ -179,9 +182,9 @@ def paint_footprints(
 def heatmap_grid(
     width: int, height: int, longest_side_px: int
 ) -> tuple[tuple[int, int], tuple[float, float]]:
-    """Return rows and columns of a heatmap, and its cells per px of the scene along y and x.
+    """Return the shape of a heatmap, and its cells per px of the scene along y and x.
 
-    The outermost cells lie on the outermost pixels of the scene, as normalised positions do.
+    The centres of the outermost cells coincide with those of the outermost pixels of the scene.
     """
     longest = max(width, height)
     rows = max(round(height * longest_side_px / longest), 1)
@@ -190,12 +193,6 @@ def heatmap_grid(
         (rows - 1) / max(height - 1, 1),
         (columns - 1) / max(width - 1, 1),
     )
-
-
-def check_odd(name: str, value: int, highest: int) -> None:
-    """Raise BadValueError unless a width is an odd number of cells up to the highest."""
-    if not 1 <= value <= highest or value % 2 == 0 or value != int(value):
-        raise BadValueError(f"{name} is {value}: choose an odd number from 1 to {highest}")
 
 
 @kernel
@@ -215,7 +212,7 @@ def _count_points(
     columns: int,
     counts: Ints,
 ) -> None:
-    """Count the points of each trail's path, into the place behind the trail."""
+    """Count the points of each trail; the count of trail ``i`` is written to ``counts[i + 1]``."""
     for i in range(len(offsets) - 1):
         start = offsets[i]
         row, column = cell_at(y[start] * scale_y, rows), cell_at(x[start] * scale_x, columns)
@@ -238,7 +235,7 @@ def _cut(
     span: float,
     cuts: Ints,
 ) -> int:
-    """Find the samples at which a trail has moved on by a span; return how many, the first incl."""
+    """Write the samples at which a trail has moved by a span, and its first; return how many."""
     cuts[0] = start
     n = 1
     row, column = y[start] * scale_y, x[start] * scale_x
@@ -263,11 +260,11 @@ def _direction(
     span: float,
     n_directions: int,
 ) -> int:
-    """Bin of the direction of the stretch behind cut ``k``."""
+    """Return the bin of the direction of the stretch after cut ``k``."""
     a, b = cuts[k], cuts[k + 1]
     dy, dx = (y[b] - y[a]) * scale_y, (x[b] - x[a]) * scale_x
     if dy * dy + dx * dx < 4.0 * span * span:
-        # A short stretch borrows from its neighbours; a long one, of sparse samples, needs not.
+        # Short stretches are averaged with their neighbours; those of sparse samples are not.
         a, b = cuts[max(k - 1, 0)], cuts[min(k + 2, n_cuts - 1)]
         wide_y, wide_x = (y[b] - y[a]) * scale_y, (x[b] - x[a]) * scale_x
         if wide_y * wide_y + wide_x * wide_x >= span * span:
@@ -330,7 +327,7 @@ def _trace(
             if steps == 0:
                 time_share[point] += lapse
             else:
-                # Half the time goes to where the object comes from, as it does where it arrives.
+                # The time is divided among the cells, including the one that is left.
                 each = lapse / (steps + 1)
                 time_share[point] += each
                 for s in range(1, steps + 1):
@@ -360,7 +357,7 @@ def _share_arc(
     last: int,
     arc_share: Floats32,
 ) -> None:
-    """Spread the distance between two samples over the points from first to last."""
+    """Divide the distance between two samples equally among the points from first to last."""
     if last >= first:
         each = np.hypot((y[b] - y[a]) * scale_y, (x[b] - x[a]) * scale_x) / (last - first + 1)
         arc_share[first : last + 1] = each
@@ -368,7 +365,7 @@ def _share_arc(
 
 @kernel
 def _normalise(shares: Floats32) -> None:
-    """Make shares sum to 1; equal shares where there is nothing to share."""
+    """Normalize shares to sum to 1; if all are zero, make them equal."""
     total = 0.0
     for share in shares:
         total += share

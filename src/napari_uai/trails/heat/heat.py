@@ -1,10 +1,9 @@
-"""Heat of a scene: how many other trails of its class pass where a trail passes, and which way."""
+"""Heat of a scene: how many other trails of its class pass where, and in which direction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -12,32 +11,30 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.compiled import kernel
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, nearest
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.heat.brush import accumulate_groups
-from napari_uai.trails.heat.footprints import Footprints, check_odd
+from napari_uai.parameters import checked
+from napari_uai.trails.heat.brush import count_groups
+from napari_uai.trails.heat.footprints import Footprints
 from napari_uai.trails.heat.own_heat import own_heat
 from napari_uai.trails.parallel import in_blocks
-from napari_uai.trails.parameters import BlurWidth
+from napari_uai.trails.parameters import BlurKind, BlurWidth
 from napari_uai.typing import Bools, Floats, Floats32, Ints, Ints32
 
-BlurKind = Literal["box", "gaussian"]
-MAX_BLUR_PX = 99
-
 NEIGHBOURING_DIRECTIONS = np.array([0.5, 1.0, 0.5], np.float32)
-"""A trail counts fully in its own bin of direction and half in those beside it."""
+"""A trail counts fully in its own bin of direction and half in the neighbouring bins."""
 
 
 @dataclass(frozen=True, eq=False)
 class Blur:
-    """What a footprint is blurred with.
+    """Weights of the blur of a heatmap.
 
     Parameters
     ----------
     weights
-        Of the cells on one line through a cell, the same along rows and columns; sum to 1.
+        Weights along rows and along columns, an odd number that sum to 1; float32.
     direction_weights
-        Of the neighbouring bins of direction; 1 in the middle.
+        Weights of neighbouring bins of direction, 1 in the middle; float32.
     """
 
     weights: Floats32
@@ -46,30 +43,30 @@ class Blur:
 
 @dataclass(frozen=True, eq=False)
 class TrailHeat:
-    """Heat of each class, and at each trail what the others of its class leave of it.
+    """Heat of each class, and the heat along each trail without the trail itself.
 
     Parameters
     ----------
     footprints
-        Of the trails.
+        Footprints of the trails.
     classes
-        Names.
+        Names of the classes.
     class_of_trail
         Index into ``classes``; int32.
     included
-        Trails that add to the heat; the others are only measured against it.
+        Whether each trail adds to the heat; the others are only measured against it; bool.
     blur
-        What the heat is blurred with.
+        Weights of the blur.
     counts
-        Classes, layers, rows, columns: number of included trails that cross each cell; int32.
+        Number of included trails that cross each cell: classes, layers, rows, columns; int32.
     blurred
-        The same, blurred; float64. The last layer of several, which only trails without direction
-        are read from, holds those without direction plus the most frequented direction.
+        Blurred counts; float64. With several directions, the last layer, read only for trails
+        without a direction, holds trails without a direction plus the most frequent direction.
     own
-        What each trail adds to the blurred heat at the points of its own path; float32.
+        Contribution of each trail to the blurred heat at the points of its own path; float32.
     at_points
-        Blurred heat of the trail's class at the points of its path, without the trail itself;
-        float32, in trails.
+        Blurred heat of the trail's class at the points of its path, without the trail itself, in
+        trails; float32.
     """
 
     footprints: Footprints
@@ -90,15 +87,21 @@ class TrailHeat:
     def map_of(self, name: str) -> Floats32:
         """Return the blurred heat of a class over the scene: rows, columns; float32.
 
-        Directions are added up: a trail that crosses its own way in another direction counts
-        twice there.
+        Directions are summed: where a trail crosses its own path in another direction, it counts
+        twice.
+
+        Raises
+        ------
+        BadValueError
+            If no trail is of this class.
         """
         if name not in self.classes:
-            raise BadValueError(f"no trail is of class {name}: choose {', '.join(self.classes)}")
+            raise BadValueError(f"no class {name!r}; {nearest(name, self.classes)}")
         counts = self.counts[self.classes.index(name)].sum(axis=0)
         return np.asarray(_blur_plane(counts, self.blur.weights), np.float32)
 
 
+@checked
 def measure_heat(
     footprints: Footprints,
     classes: Sequence[str] | npt.ArrayLike | None = None,
@@ -108,35 +111,50 @@ def measure_heat(
     blur_kind: BlurKind = "box",
     monitor: Monitor = SILENT,
 ) -> TrailHeat:
-    """Measure each trail against the heat that the other trails of its class leave.
+    """Measure the heat of the other trails of its class along each trail.
 
-    All footprints are summed and the sum is blurred once; blurring is linear, so that subtracting
-    a trail's own blurred footprint leaves that trail out exactly.
+    Footprints are summed and the sum is blurred once; since blurring is linear, subtracting the
+    blurred footprint of a trail leaves that trail out exactly.
 
     Parameters
     ----------
     footprints
-        Of the trails.
+        Footprints of the trails.
     classes
-        Class of each trail; all of one class if None.
+        Class of each trail; if None, all are of one class.
     included
-        Mask of the trails that add to the heat (bool); all if None.
+        Whether each trail adds to the heat (bool); all if None.
     blur_px
-        Width of the blur in cells, odd; 1 for none.
+        Width of the blur, in cells; odd, 1 for none.
     blur_kind
-        ``box`` averages over a square, ``gaussian`` weighs by a Gaussian of the same variance
-        (cut where the square of twice that width ends).
+        ``box`` averages over a square; ``gaussian`` has the same variance, and is cut off at twice
+        that width.
     monitor
-        Told of each block of trails.
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
     TrailHeat
+        Maps of each class, and the heat along each trail.
 
     Raises
     ------
     BadValueError
-        If a parameter is outside its limits, or there is not a class for each trail.
+        If a parameter is outside its limits, or the number of classes or flags is not that of the
+        trails.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai.trails import measure_heat, paint_footprints, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b", "b", "c", "c"], "frame": [0, 1] * 3,
+    ...                         "x": [0, 63] * 3, "y": [10, 10, 10, 10, 40, 40]})
+    >>> footprints = paint_footprints(trails_of_frame(samples, scene_size=(64, 48)))
+    >>> heat = measure_heat(footprints, blur_px=1)
+    >>> heat.counts.max()
+    np.int32(2)
+    >>> [float(heat.at_points[start]) for start in footprints.offsets[:-1]]
+    [1.0, 1.0, 0.0]
     """
     blur = make_blur(blur_px, blur_kind)
     n = len(footprints)
@@ -148,7 +166,7 @@ def measure_heat(
         direction_weights=blur.direction_weights,
         monitor=monitor.part(0.0, 0.6),
     )
-    counts = accumulate_groups(
+    counts = count_groups(
         footprints,
         np.where(counted, groups, -1).astype(np.int32),
         len(names),
@@ -166,29 +184,42 @@ def update_heat(
     included: npt.ArrayLike | None = None,
     monitor: Monitor = SILENT,
 ) -> TrailHeat:
-    """Take trails in or out, or give them another class, without painting the rest anew.
+    """Include, exclude or reclassify trails; only the trails that changed are painted again.
 
     Parameters
     ----------
     heat
-        As measured before; it stays as it is.
+        Heat measured before; not changed.
     classes
-        New class of each trail; as before if None.
+        New class of each trail; unchanged if None.
     included
-        New mask of the trails that add to the heat; as before if None.
+        Whether each trail adds to the heat from now on (bool); unchanged if None.
     monitor
-        Told of each block of trails.
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
     TrailHeat
-        The same as :func:`measure_heat` of the new classes and mask, to the last digit. Classes
-        that no trail has any more keep their place.
+        Equal to :func:`measure_heat` of the new classes and flags. Classes without any trail left
+        keep their place.
 
     Raises
     ------
     BadValueError
-        If there is not a class or a flag for each trail.
+        If the number of classes or flags is not that of the trails.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import measure_heat, paint_footprints, trails_of_frame, update_heat
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b", "b"], "frame": [0, 1, 0, 1],
+    ...                         "x": [0, 63, 0, 63], "y": [10, 10, 10, 10]})
+    >>> footprints = paint_footprints(trails_of_frame(samples, scene_size=(64, 48)))
+    >>> heat = measure_heat(footprints, blur_px=1)
+    >>> without_b = update_heat(heat, included=np.array([True, False]))
+    >>> int(heat.counts.max()), int(without_b.counts.max())
+    (2, 1)
     """
     n = len(heat.footprints)
     names, groups = heat.classes, heat.class_of_trail
@@ -227,18 +258,10 @@ def make_blur(blur_px: BlurWidth, blur_kind: BlurKind = "box") -> Blur:
     Parameters
     ----------
     blur_px
-        Width in cells, odd; 1 for none.
+        Width, in cells; odd, 1 for none.
     blur_kind
         ``box`` or ``gaussian``.
-
-    Raises
-    ------
-    BadValueError
-        If the width is even or outside its limits, or the kind unknown.
     """
-    check_odd("blur_px", blur_px, MAX_BLUR_PX)
-    if blur_kind not in ("box", "gaussian"):
-        raise BadValueError(f"blur_kind is {blur_kind}: choose box or gaussian")
     weights = np.full(blur_px, 1 / blur_px)
     if blur_kind == "gaussian" and blur_px > 1:
         from_middle = np.arange(-blur_px + 1, blur_px)
@@ -250,12 +273,12 @@ def make_blur(blur_px: BlurWidth, blur_kind: BlurKind = "box") -> Blur:
 def _groups(
     classes: Sequence[str] | npt.ArrayLike | None, n: int, known: tuple[str, ...]
 ) -> tuple[tuple[str, ...], Ints32]:
-    """Return names of classes, those already known first, and the index of each trail's."""
+    """Return the names of classes, known ones first, and the index of each trail's class."""
     if classes is None:
         return known or ("all",), np.zeros(n, np.int32)
     codes, found = pd.factorize(np.asarray(classes, dtype=object))
     if len(codes) != n or (codes < 0).any():
-        raise BadValueError(f"there are {n} trails: give a class for each of them")
+        raise BadValueError(f"classes must hold one class for each of {n} trails")
     labels = [str(label) for label in found]
     names = known + tuple(label for label in labels if label not in known)
     place = np.array([names.index(label) for label in labels], np.int32)
@@ -265,7 +288,7 @@ def _groups(
 def _mask_of(included: npt.ArrayLike, n: int) -> Bools:
     mask = np.asarray(included)
     if mask.dtype != bool or mask.shape != (n,):
-        raise BadValueError(f"there are {n} trails: give True or False for each of them")
+        raise BadValueError(f"included must hold True or False for each of {n} trails")
     return mask.copy()
 
 
@@ -277,19 +300,19 @@ def _change(
     n_classes: int,
     monitor: Monitor,
 ) -> Ints32:
-    """Return what trails that changed add to the counts, less what they had added."""
+    """Return the change of the counts due to trails that changed."""
     come = np.where(changed, after, -1).astype(np.int32)
     go = np.where(changed, before, -1).astype(np.int32)
     change = np.zeros((n_classes, *footprints.map_shape), np.int32)
     if (come >= 0).any():
-        change += accumulate_groups(footprints, come, n_classes, monitor=monitor.part(0.0, 0.25))
+        change += count_groups(footprints, come, n_classes, monitor=monitor.part(0.0, 0.25))
     if (go >= 0).any():
-        change -= accumulate_groups(footprints, go, n_classes, monitor=monitor.part(0.25, 0.5))
+        change -= count_groups(footprints, go, n_classes, monitor=monitor.part(0.25, 0.5))
     return change
 
 
 def _blur_plane(counts: Ints32, weights: Floats32) -> Floats:
-    """Blur one layer; beyond the border it goes on as at the border, where trails begin."""
+    """Blur one layer, extended beyond its border by the values at the border."""
     plane = counts.astype(np.float64)
     if len(weights) == 1:
         return plane
@@ -299,7 +322,7 @@ def _blur_plane(counts: Ints32, weights: Floats32) -> Floats:
 
 
 def _blur_layers(counts: Ints32, blur: Blur) -> Floats:
-    """Blur the layers of a class, over cells and over directions."""
+    """Blur the layers of a class over cells and directions."""
     planes = np.stack([_blur_plane(layer, blur.weights) for layer in counts])
     if len(planes) == 1:
         return planes
@@ -319,7 +342,7 @@ def _without_own(
     own: Floats32,
     monitor: Monitor,
 ) -> Floats32:
-    """Read the heat of its class at the points of each trail, without the trail itself."""
+    """Read the heat of its class along each trail, without the trail itself."""
     at_points = np.empty(len(footprints.cells), np.float32)
     flat = blurred.reshape(len(blurred), -1)
 
@@ -356,5 +379,5 @@ def _read(
         heat = blurred[groups[i]]
         counted = 1.0 if included[i] else 0.0
         for p in range(offsets[i], offsets[i + 1]):
-            # Rounding of the blur leaves 1e-15 where nothing else passes.
+            # Rounding of the blur leaves about 1e-15 where nothing else passes.
             at_points[p] = max(heat[cells[p]] - counted * own[p], 0.0)

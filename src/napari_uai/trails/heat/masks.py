@@ -1,4 +1,4 @@
-"""Masks of a scene: which trails count, by how much of each lies in the region that matters."""
+"""Masks of a scene: only trails that lie inside far enough count."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ import numpy.typing as npt
 from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.pictures import read_image
 from napari_uai.trails.heat.footprints import cell_at
 from napari_uai.trails.parallel import in_blocks
-from napari_uai.trails.parameters import Threshold, Weigh
+from napari_uai.trails.parameters import Fraction, Weigh
 from napari_uai.trails.table import Scene, Trails
 from napari_uai.typing import Bools, Floats, Floats32, Ints
 
 LOSSY = (".jpg", ".jpeg", ".webp")
 
 STEPS_ALONG_SCENE = 360
-"""A trail is looked up at steps of the scene's longest side over this, as a heatmap draws it."""
+"""Trails are looked up in steps of the scene's longest side divided by this number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +34,9 @@ class Mask:
     Parameters
     ----------
     inside
-        Rows, columns; bool. Of any size: its corners lie on those of the scene.
+        Rows, columns; bool. Of any size; its corners coincide with those of the scene.
     note
-        What the user should know of how it was read; empty if nothing.
+        Remark for the user on how the mask was read; may be empty.
     """
 
     inside: Bools
@@ -52,11 +53,11 @@ class Masking:
     Parameters
     ----------
     fraction
-        Part of each trail that lies inside the mask of its class; float32.
+        Fraction of each trail inside the mask of its class; float32.
     included
-        Trails that count; bool.
+        Whether each trail counts; bool.
     notes
-        What the user should know about the masks.
+        Remarks for the user on the masks.
     """
 
     fraction: Floats32
@@ -70,16 +71,35 @@ def read_mask(path: str | Path, scene: Scene | None = None) -> Mask:
     Parameters
     ----------
     path
-        PNG, or another picture. What is painted is inside: every pixel that is not black and not
-        transparent; of a lossy format (JPEG, WebP), or of one that is neither black nor
-        transparent anywhere, what is brighter than half the brightest.
+        PNG, or another picture. Pixels that are neither black nor transparent are inside. In lossy
+        formats (JPEG, WebP), and in pictures without any black or transparent pixel, pixels
+        brighter than half the maximum are inside.
     scene
-        That the mask is for; a mask of another size is stretched over it, with a note.
+        Scene of the mask; a mask of another size is stretched to fit, with a note.
+
+    Returns
+    -------
+    Mask
+        Region and note.
 
     Raises
     ------
     BadValueError
-        If the file is missing, is not a readable image, is too large, or has nothing painted.
+        If the file cannot be read, is not an image, is too large, or nothing is painted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from napari_uai.trails import read_mask, write_picture
+    >>> picture = np.zeros((48, 64, 3), np.uint8)
+    >>> picture[:, 32:] = 255
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_picture(picture, Path(folder) / "mask.png")
+    ...     mask = read_mask(Path(folder) / "mask.png")
+    >>> float(mask.inside.mean())
+    0.5
     """
     path = Path(path)
     picture = read_image(path)
@@ -91,39 +111,44 @@ def read_mask(path: str | Path, scene: Scene | None = None) -> Mask:
 
 
 def as_mask(mask: MaskLike, scene: Scene | None = None, *, name: str = "the mask") -> Mask:
-    """Check a mask.
+    """Return a mask from an array.
 
     Parameters
     ----------
     mask
-        Rows, columns: anything but 0 (and NaN) is inside; such as a labels layer.
+        Rows, columns; everything except 0 and NaN is inside. For example the data of a Labels
+        layer.
     scene
-        That the mask is for; a mask of another size is stretched over it, with a note.
+        Scene of the mask; a mask of another size is stretched to fit, with a note.
     name
-        What messages call it.
+        Name of the mask in messages.
 
     Raises
     ------
     BadValueError
-        If it is no picture of numbers, or nothing is inside.
+        If the array is not two-dimensional and numeric, or nothing is inside.
     """
     if isinstance(mask, Mask):
         inside, note = mask.inside, mask.note
     else:
         values = np.asarray(mask)
         if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "buif":
-            raise BadValueError(f"{name} has shape {values.shape}: give numbers in rows, columns")
+            raise BadValueError(
+                f"{name} must be a numeric array (rows, columns), got shape {values.shape} and "
+                f"dtype {values.dtype}"
+            )
         inside, note = np.nan_to_num(values) != 0, ""
     if not inside.any():
-        raise BadValueError(f"{name} is empty: paint the region that matters, or leave it out")
+        raise BadValueError(f"{name} is empty: paint the region of interest, or omit the mask")
     if scene is not None and inside.shape != (scene.height, scene.width) and not note:
         have, want = f"{inside.shape[1]} x {inside.shape[0]}", f"{scene.width} x {scene.height}"
-        note = f"{name} has {have} px and was stretched over the scene of {want} px"
+        note = f"{name} ({have} px) was stretched to the scene ({want} px)"
         if abs(inside.shape[1] * scene.height / (inside.shape[0] * scene.width) - 1) > 0.02:
-            note += ", which has another aspect ratio: check that it fits"
+            note += "; their aspect ratios differ"
     return Mask(np.ascontiguousarray(inside), note)
 
 
+@checked
 def inside_fraction(
     trails: Trails,
     mask: MaskLike,
@@ -131,34 +156,44 @@ def inside_fraction(
     weigh: Weigh = "time",
     monitor: Monitor = SILENT,
 ) -> Floats32:
-    """Return which part of each trail lies inside a mask.
+    """Return the fraction of each trail that lies inside a mask.
 
-    Trails are looked up along their way, also between samples that are far apart.
+    The mask is looked up along the whole path, also between samples that are far apart.
 
     Parameters
     ----------
     trails
-        Of one scene.
+        Trails of one scene.
     mask
-        Of that scene.
+        Mask of that scene.
     weigh
-        ``time``: part of the trail's time; ``arc``: part of its length. A trail without time or
-        length counts by its samples.
+        ``time``: fraction of the trail's time; ``arc``: fraction of its length. For a trail
+        without duration or length, fraction of its samples.
     monitor
-        Told of each block of trails.
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
-    ndarray
-        0 to 1, for each trail; float32.
+    numpy.ndarray
+        One fraction per trail, 0 to 1; float32.
 
     Raises
     ------
     BadValueError
-        If the mask is empty or no picture, or ``weigh`` is unknown.
+        If the mask is empty or not a picture, or ``weigh`` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import inside_fraction, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": ["a", "a"], "frame": [0, 1], "x": [0, 63], "y": [9, 9]})
+    >>> trails = trails_of_frame(samples, scene_size=(64, 48))
+    >>> mask = np.zeros((48, 64), bool)
+    >>> mask[:, 32:] = True
+    >>> inside_fraction(trails, mask).round(2)
+    array([0.5], dtype=float32)
     """
-    if weigh not in ("time", "arc"):
-        raise BadValueError(f"weigh is {weigh}: choose time or arc")
     inside = as_mask(mask).inside
     rows, columns = inside.shape
     scene = trails.scene
@@ -185,43 +220,56 @@ def inside_fraction(
     return fractions
 
 
+@checked
 def apply_masks(
     trails: Trails,
     masks: Mapping[str, MaskLike] | None = None,
     default: MaskLike | None = None,
     *,
-    threshold: Threshold = 0.5,
+    threshold: Fraction = 0.5,
     weigh: Weigh = "time",
     monitor: Monitor = SILENT,
 ) -> Masking:
-    """Decide which trails count: those that lie inside the mask of their class far enough.
+    """Select the trails that lie inside the mask of their class.
 
     Parameters
     ----------
     trails
-        Of one scene.
+        Trails of one scene.
     masks
-        For classes that have one of their own.
+        Masks of individual classes, by class.
     default
-        For the other classes; the whole scene if None.
+        Mask of all other classes; the whole scene if None.
     threshold
-        Share of a trail that must lie inside.
+        Fraction of a trail that must lie inside.
     weigh
-        Whether that is a share of its time or of its length.
+        Whether this is a fraction of its ``time`` or of its length (``arc``).
     monitor
-        Told of each mask.
+        Progress and cancellation, once per mask and block of trails.
 
     Returns
     -------
     Masking
+        Fraction inside and whether it reaches the threshold, for each trail.
 
     Raises
     ------
     BadValueError
-        If a mask is empty or no picture, or the threshold outside its limits.
+        If a mask is empty or not a picture, or a parameter is outside its limits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import apply_masks, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b", "b"], "frame": [0, 1, 0, 1],
+    ...                         "x": [0, 63, 40, 63], "y": [9, 9, 9, 9]})
+    >>> trails = trails_of_frame(samples, scene_size=(64, 48))
+    >>> mask = np.zeros((48, 64), bool)
+    >>> mask[:, 32:] = True
+    >>> apply_masks(trails, default=mask, threshold=0.8).included
+    array([False,  True])
     """
-    if not 0 < threshold <= 1:
-        raise BadValueError(f"threshold is {threshold}: choose more than 0, up to 1")
     kinds = trails.table["class"].to_numpy()
     fraction = np.ones(len(trails), np.float32)
     checked = {
@@ -231,7 +279,7 @@ def apply_masks(
     todo = [(kinds == name, mask) for name, mask in checked.items()]
     notes = [mask.note for mask in checked.values() if mask.note]
     notes += [
-        f"there is a mask of class {name}, but no trail of it"
+        f"mask for class {name}, but no trail of this class"
         for name in checked
         if not (kinds == name).any()
     ]
@@ -247,14 +295,14 @@ def apply_masks(
 
 
 def _painted(picture: Floats, lossy: bool) -> Bools:
-    """Return which pixels of a picture (grey, or blue, green, red and perhaps opacity) count."""
+    """Return which pixels of a picture (grey or BGR, with or without opacity) are inside."""
     visible = np.ones(picture.shape[:2], bool)
     light = np.asarray(picture)
     if picture.ndim == 3 and picture.shape[2] in (2, 4):
         visible = np.asarray(picture[..., -1] > 0)
         light = light[..., :-1]
         if not visible.all() and not light[visible].any():
-            return visible  # painted in black on nothing
+            return visible  # painted in black on a transparent background
     if light.ndim == 3:
         light = light.max(axis=2)
     if lossy or (light.min() > 0 and light.max() > light.min() and visible.all()):
@@ -277,7 +325,7 @@ def _fractions(
     last: int,
     fractions: Floats32,
 ) -> None:
-    """Look up each stretch between samples at the middles of equal steps."""
+    """Look up each stretch between samples at the midpoints of equal steps."""
     rows, columns = inside.shape
     for i in range(first, last):
         start, end = offsets[i], offsets[i + 1]

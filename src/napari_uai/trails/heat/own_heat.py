@@ -1,4 +1,4 @@
-"""What a trail itself adds to the heat where it passes."""
+"""The contribution of each trail to the heat along its own path."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ def own_heat(
     direction_weights: Floats32,
     monitor: Monitor = SILENT,
 ) -> Floats32:
-    """Return what each trail itself adds to the blurred heat at the points of its path.
+    """Return the contribution of each trail to the blurred heat at the points of its own path.
 
     Parameters
     ----------
     footprints
-        Of the trails.
+        Footprints of the trails.
     blur_weights
-        Of the cells on one line through a cell, an odd number; float32.
+        Weights of the blur along rows and along columns; an odd number of them; float32.
     direction_weights
-        Of the bins of direction next to a bin, an odd number; float32.
+        Weights of neighbouring bins of direction; an odd number of them; float32.
     monitor
-        Told of each block of trails.
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
-    ndarray
-        A value for each point; float32. Subtracted from the heat, it leaves the trail out exactly.
+    numpy.ndarray
+        One value per point; float32. Subtracting it from the heat leaves the trail out exactly.
     """
     own = np.empty(len(footprints.cells), np.float32)
     if len(blur_weights) == 1 and (len(direction_weights) == 1 or footprints.n_directions == 1):
@@ -83,11 +83,11 @@ def _own_heat(
     last: int,
     own: Floats32,
 ) -> None:
-    """Sum each trail's own blurred footprint at the points of its path."""
+    """Blur the footprint of each trail at the points of its path."""
     plane = rows * columns
     marks = np.zeros(layers * plane, np.int32)
     painted = np.empty(layers * plane, np.int32)
-    # Windows are read in runs of eight, the rest of a run with weight 0.
+    # Windows are read eight cells at a time, padded with zero weights.
     padded = np.zeros((len(blur_weights) + 7) // 8 * 8, np.float32)
     padded[: len(blur_weights)] = blur_weights
     ink = np.zeros(layers * plane + len(padded), np.float32)
@@ -103,9 +103,9 @@ def _own_heat(
 def _spread(
     painted: Ints32, layers: int, plane: int, direction_weights: Floats32, lay: bool, ink: Floats32
 ) -> None:
-    """Lay ink on painted cells, and less of it in neighbouring directions; or wipe it off."""
+    """Put ink on painted cells, with less in neighbouring directions, or remove it."""
     n_weights = len(direction_weights)
-    # Where layers start that a painted layer spreads to; divisions would take longest of all.
+    # Where the layers start that a painted layer spreads to: divisions would dominate the time.
     beside = np.empty(n_weights, np.int64)
     start, directed = -plane, False
     for at in painted:
@@ -136,7 +136,7 @@ def _blur_at(
     ink: Floats32,
     blurred: Floats32,
 ) -> None:
-    """Blur ink at the points of a path alone."""
+    """Blur ink, at the points of a path only."""
     plane = rows * columns
     radius = len(weights) // 2
     for p in range(len(path)):

@@ -1,24 +1,21 @@
-"""How wide to paint trails: so that the heat of all others foretells best where a trail goes."""
+"""The painted width: chosen so that the heat of all other trails best predicts each trail."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from annotated_types import Ge
+from annotated_types import Ge, MinLen
 
 from napari_uai.compiled import kernel
-from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import Ascending, checked
 from napari_uai.trails.heat.brush import counts_and_areas
 from napari_uai.trails.heat.footprints import (
-    MAX_WIDTH_PX,
     MIN_POINTS,
     Footprints,
-    check_odd,
     paint_footprints,
 )
 from napari_uai.trails.parallel import in_blocks
@@ -29,26 +26,26 @@ from napari_uai.typing import Floats, Floats32, Ints, Ints32
 LADDER = (1, 3, 5, 7, 9, 13, 17, 25)
 
 ELSEWHERE = 0.02
-"""Share of a trail that may be anywhere in the scene, so that one that nobody else follows costs a
-finite amount: about what is lost by a tracker."""
+"""Fraction of a trail that may lie anywhere in the scene, so that the likelihood of a trail that no
+other follows is finite: about the fraction of positions that a tracker loses."""
 
 PATIENCE = 2
-"""Widths tried behind the best one so far."""
+"""Number of wider brushes tried after the best one so far."""
 
 
 @dataclass(frozen=True, eq=False)
 class WidthChoice:
-    """Width of the brush, and how it was found.
+    """Painted width, and the likelihoods that led to it.
 
     Parameters
     ----------
     painted_width_px
-        The best, in cells of the heatmap.
+        Best width, in cells of the heatmap.
     ladder
         Widths that were tried.
     log_likelihood
-        For each of them the mean over trails of the logarithm of the density, relative to an even
-        one, that the other trails of the class leave along the trail; natural units.
+        For each of them, the mean over trails of the logarithm of the density of the other trails
+        of its class along the trail, relative to a uniform density; natural logarithm.
     """
 
     painted_width_px: int
@@ -56,68 +53,80 @@ class WidthChoice:
     log_likelihood: tuple[float, ...]
 
 
+@checked
 def choose_painted_width(
     trails: Trails,
     *,
     longest_side_px: LongestSide = 360,
-    ladder: Sequence[int] = LADDER,
+    ladder: Annotated[tuple[PaintedWidth, ...], MinLen(1), Ascending] = LADDER,
     weigh: Weigh = "arc",
     max_trails: Annotated[int, Ge(2)] = 2000,
     monitor: Monitor = SILENT,
 ) -> WidthChoice:
     """Choose the painted width by leave-one-out likelihood.
 
-    A trail that is painted too thin misses those who go the same way a little beside it, one that
-    is painted too wide says less about where they go. The heat of a class, divided by its sum, is
-    a density; leaving each trail out in turn tells which width foretells its way best
-    (Habbema, Hermans & van den Broek 1974; Duin 1976, doi:10.1109/TC.1976.1674577).
+    A narrow brush misses trails that run side by side, a wide one blurs where they run. Divided by
+    its sum, the heat of a class is a density; leaving out each trail in turn shows which width
+    predicts the trails best [1]_.
 
     Parameters
     ----------
     trails
-        Of one scene, with their classes.
+        Trails of one scene; their classes are kept apart.
     longest_side_px
         Longest side of the heatmap.
     ladder
-        Odd widths to try, ascending; the search ends when two wider ones were no better.
+        Widths to try: odd, in ascending order. The search ends once two wider brushes did not
+        increase the likelihood.
     weigh
-        Whether places along a trail count by the time spent or by the length of the way.
+        Weight of places along a trail: ``time`` spent or distance covered (``arc``).
     max_trails
-        Of larger sets as many are tried, evenly picked.
+        Larger sets are subsampled evenly to this number of trails.
     monitor
-        Told of each width.
+        Progress and cancellation, once per width.
 
     Returns
     -------
     WidthChoice
-        Of the first width of the ladder if there are fewer than two trails of any class.
+        The first width of the ladder if no class has two trails.
 
     Raises
     ------
     BadValueError
-        If the ladder is empty or a width is not odd.
+        If a parameter is outside its limits.
+
+    References
+    ----------
+    .. [1] R. P. W. Duin, "On the choice of smoothing parameters for Parzen estimators of
+       probability density functions", IEEE Transactions on Computers C-25, 1175-1179 (1976),
+       doi:10.1109/TC.1976.1674577
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import choose_painted_width, trails_of_frame
+    >>> y = np.repeat(np.arange(20, 30), 2)  # ten parallel trails, one px apart
+    >>> samples = pd.DataFrame({"trail": y, "frame": [0, 1] * 10, "x": [0, 63] * 10, "y": y})
+    >>> trails = trails_of_frame(samples, scene_size=(64, 48))
+    >>> choose_painted_width(trails, longest_side_px=64).painted_width_px
+    7
     """
-    if not ladder or list(ladder) != sorted(set(ladder)):
-        raise BadValueError("ladder is to hold ascending widths: give odd numbers of px")
-    for width in ladder:
-        check_odd("a width of the ladder", width, MAX_WIDTH_PX)
-    if max_trails < 2:
-        raise BadValueError(f"max_trails is {max_trails}: choose 2 or more")
     some = trails
     if len(trails) > max_trails:
         some = trails.select(np.linspace(0, len(trails) - 1, max_trails).round())
     traced = paint_footprints(some, longest_side_px=longest_side_px)
     groups = pd.factorize(some.table["class"].to_numpy())[0].astype(np.int32)
     n_groups, weights = int(groups.max(initial=0)) + 1, traced.weights(weigh)
-    found: list[float] = []
+    likelihoods: list[float] = []
     for i, width in enumerate(ladder):
         monitor.update(i / len(ladder), f"width {width} px")
         painted = replace(traced, painted_width_px=width)
-        found.append(_likelihood(painted, groups, n_groups, weights))
-        if len(found) - 1 - int(np.argmax(found)) >= PATIENCE:
+        likelihoods.append(_likelihood(painted, groups, n_groups, weights))
+        if len(likelihoods) - 1 - int(np.argmax(likelihoods)) >= PATIENCE:
             break
-    best = ladder[int(np.argmax(found))] if found else ladder[0]
-    return WidthChoice(best, tuple(ladder[: len(found)]), tuple(found))
+    best = ladder[int(np.argmax(likelihoods))]
+    return WidthChoice(best, tuple(ladder[: len(likelihoods)]), tuple(likelihoods))
 
 
 def paint_at_width(
@@ -128,7 +137,7 @@ def paint_at_width(
     n_directions: Directions = 1,
     monitor: Monitor = SILENT,
 ) -> Footprints:
-    """Paint trails at a width, or at the one that :func:`choose_painted_width` gives if None.
+    """Paint trails at a given width; if None, at that of :func:`choose_painted_width`.
 
     Parameters are those of :func:`~napari_uai.trails.heat.footprints.paint_footprints`.
     """
@@ -146,7 +155,7 @@ def paint_at_width(
 
 
 def _likelihood(footprints: Footprints, groups: Ints32, n_groups: int, weights: Floats32) -> float:
-    """Return the mean logarithm of the density that others leave along each trail."""
+    """Return the mean logarithm of the density of the other trails along each trail."""
     counts, areas = counts_and_areas(footprints, groups, n_groups)
     sums = counts.reshape(n_groups, -1).sum(axis=1, dtype=np.int64)
     others = sums[groups] - areas

@@ -1,4 +1,4 @@
-"""Areas of ordinary traffic: where the heat of a class is above a threshold, as polygons."""
+"""Regions of ordinary traffic: where the heat of a class exceeds a threshold, as polygons."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from scipy import ndimage
 from skimage.measure import approximate_polygon, find_contours
 
 from napari_uai.errors import BadValueError
+from napari_uai.parameters import checked
 from napari_uai.trails.table import Scene
 from napari_uai.typing import Floats, Floats32
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """An area of ordinary traffic.
+    """Region of ordinary traffic.
 
     Parameters
     ----------
     kind
-        Class whose traffic it is.
+        Class of the traffic.
     corners
-        (n, 2) y and x in px of the scene; the last corner is joined to the first.
+        Corners (y, x) of the outline in px of the scene: n, 2; float64. The last corner is joined
+        to the first.
     holes
-        Corners of places within that are not part of it.
+        Corners of each hole.
     area_px
-        Without the holes; in px of the scene.
+        Area without the holes, in square px of the scene.
     heat
-        Largest scaled heat in it, 0 to 1.
+        Maximum of the scaled heat inside, 0 to 1.
     """
 
     kind: str
@@ -44,10 +46,11 @@ class Region:
 
     @property
     def outlines(self) -> list[Floats]:
-        """Corners of the outer contour, and of each hole."""
+        """Corners of the outer outline, and of each hole."""
         return [self.corners, *self.holes]
 
 
+@checked
 def ordinary_regions(
     shade: Floats32,
     scene: Scene,
@@ -57,54 +60,64 @@ def ordinary_regions(
     region_blur_px: Annotated[int, Ge(1), Le(101), Unit("heat px")] = 7,
     region_detail_px: Annotated[float, Ge(0), Unit("heat px")] = 0.5,
 ) -> list[Region]:
-    """Outline where the scaled heat, blurred, is above a threshold.
+    """Outline the regions in which the blurred scaled heat exceeds a threshold.
 
     Parameters
     ----------
     shade
-        Scaled heat of a class, 0 to 1; rows, columns. It covers the scene, whatever its size.
+        Scaled heat of a class, 0 to 1: rows, columns; float32. Of any size; it covers the scene.
     scene
-        What the camera sees.
+        The scene.
     kind
-        Class whose heat it is.
+        Class of the heat.
     region_threshold
-        Scaled heat from which on traffic is ordinary.
+        Scaled heat above which traffic is ordinary.
     region_blur_px
-        Side of the box over which the scaled heat is averaged first; 1: not at all.
+        Side of the box over which the scaled heat is averaged first; 1 for none.
     region_detail_px
-        How far an outline may be from the true one, so that it has fewer corners.
+        Tolerance of the outlines: larger values give fewer corners.
 
     Returns
     -------
     list of Region
-        The largest area first. What lies in a hole of another is a region of its own.
+        Regions by descending area. Regions inside a hole of another are regions of their own.
 
     Raises
     ------
     BadValueError
-        If the heat is no picture or not finite.
+        If the heat is not a picture of finite values, or a parameter is outside its limits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai.trails import Scene, ordinary_regions
+    >>> shade = np.zeros((48, 64), np.float32)
+    >>> shade[10:20, :40] = 1.0
+    >>> (region,) = ordinary_regions(shade, Scene(64, 48), kind="car", region_blur_px=1)
+    >>> region.kind, len(region.holes), round(region.area_px)
+    ('car', 0, 430)
     """
     if shade.ndim != 2 or not shade.size or not np.all(np.isfinite(shade)):
-        raise BadValueError("scaled heat must be a picture (rows, columns) of finite values")
+        raise BadValueError("scaled heat must be finite and two-dimensional (rows, columns)")
     blurred = ndimage.uniform_filter(np.asarray(shade, np.float64), region_blur_px, mode="nearest")
     outer, holes = [], []
-    for found in find_contours(np.pad(blurred, 1), region_threshold, fully_connected="high"):
-        contour = found - 1
+    for padded in find_contours(np.pad(blurred, 1), region_threshold, fully_connected="high"):
+        contour = padded - 1
         outline = approximate_polygon(contour, region_detail_px) if region_detail_px else contour
         corners = _in_scene(outline[:-1], shade.shape, scene)  # the last is the first again
         area = polygon_area(corners)
         if len(corners) < 3 or area == 0:
             continue
-        # Contours turn one way around what is higher, the other way around what is lower.
+        # Contours run one way around maxima and the other way around minima.
         if polygon_area(contour) > 0:
             outer.append((abs(area), corners, _largest_within(contour, shade)))
         else:
             holes.append((abs(area), corners))
-    outer.sort(key=lambda one: one[0])
+    outer.sort(key=lambda region: region[0])
     inner: list[list[Floats]] = [[] for _ in outer]
     areas = [area for area, _, _ in outer]
     for area, corners in holes:
-        around = [i for i, one in enumerate(outer) if _contains(one[1], corners[0])]
+        around = [i for i, region in enumerate(outer) if _contains(region[1], corners[0])]
         if around:
             inner[around[0]].append(corners)
             areas[around[0]] -= area
@@ -121,18 +134,29 @@ def regions_geojson(regions: Iterable[Region], scene: Scene, **properties: Any) 
     Parameters
     ----------
     regions
-        Of any classes.
+        Regions of any classes.
     scene
-        What the camera sees; its size stands in the collection.
+        The scene; its size is part of the collection.
     **properties
         Further properties of each feature, such as the threshold.
 
     Returns
     -------
     dict
-        Coordinates are (x, y) in px of the scene, x to the right, y down, pixel centres at
-        integers: not degrees. Rings are closed; the first is the outer one and turns from x to y,
-        holes turn the other way.
+        Coordinates are (x, y) in px of the scene, not degrees: x to the right, y down, integers at
+        the centres of pixels. Rings are closed; the first is the outer ring and runs from x
+        towards y, holes run the other way.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai.trails import Scene, ordinary_regions, regions_geojson
+    >>> shade = np.zeros((48, 64), np.float32)
+    >>> shade[10:20, :40] = 1.0
+    >>> scene = Scene(64, 48)
+    >>> collection = regions_geojson(ordinary_regions(shade, scene, kind="car"), scene)
+    >>> collection["features"][0]["properties"]["class"]
+    'car'
     """
     features = [
         {
@@ -163,13 +187,13 @@ def regions_geojson(regions: Iterable[Region], scene: Scene, **properties: Any) 
 
 
 def polygon_area(corners: npt.NDArray[np.floating]) -> float:
-    """Area within corners (y, x); positive if they run from x to y (shoelace formula)."""
+    """Return the area of a polygon (y, x), positive if it runs from x to y (shoelace formula)."""
     y, x = np.asarray(corners, float).T
     return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
 
 
 def _in_scene(corners: Floats, shape: Sequence[int], scene: Scene) -> Floats:
-    """Turn cells of the heat into px of the scene, whose outermost are the outermost cells."""
+    """Convert cells of the heat to px of the scene; their outermost centres coincide."""
     ends = np.array([scene.height, scene.width], float) - 1
     places = corners * (ends / np.maximum(np.asarray(shape[:2], float) - 1, 1))
     clipped: Floats = np.clip(places, 0, ends)
@@ -177,7 +201,7 @@ def _in_scene(corners: Floats, shape: Sequence[int], scene: Scene) -> Floats:
 
 
 def _largest_within(contour: Floats, shade: Floats32) -> float:
-    """Return the largest value within a contour."""
+    """Return the maximum inside a contour."""
     low = np.clip(np.floor(contour.min(axis=0)).astype(int), 0, None)
     high = np.ceil(contour.max(axis=0)).astype(int) + 1
     box = shade[low[0] : high[0], low[1] : high[1]]

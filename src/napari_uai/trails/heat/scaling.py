@@ -1,6 +1,6 @@
-"""Scales of heat: from a number of trails to how ordinary a place is, from 0 to 1.
+"""Scales of heat: from numbers of trails to how ordinary a place is, from 0 to 1.
 
-A change of limits or scale maps the heat that was read along the trails; nothing is painted anew.
+A change of limits or scale maps the heat already read along the trails; nothing is painted again.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ import numpy.typing as npt
 from napari_uai.compiled import kernel, reordering_kernel
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.trails.heat.heat import TrailHeat
 from napari_uai.trails.parallel import in_blocks
 from napari_uai.trails.parameters import HeatScale, Limit, LimitUnit
 from napari_uai.typing import Bools, Floats, Floats32, Ints, Ints32
 
-UNITS = ("trails", "quantile", "permille")
-SCALES = ("linear", "log", "sqrt", "rank", "surprisal")
-
-# Bins of heat are the upper bits of 1 + heat: 2048 to each doubling, so that they are fine where
-# few trails pass and no table is long where thousands do.
+# Bins of heat are the upper bits of 1 + heat, 2048 per doubling: fine where few trails pass, and
+# few bins where thousands do.
 _SHIFT = 12
 _FIRST_BIN = int(np.float32(1.0).view(np.int32)) >> _SHIFT
 _N_BINS = (int(np.float32(2.0**24).view(np.int32)) >> _SHIFT) - _FIRST_BIN + 1
@@ -31,18 +29,18 @@ _N_BINS = (int(np.float32(2.0**24).view(np.int32)) >> _SHIFT) - _FIRST_BIN + 1
 
 @dataclass(frozen=True, eq=False)
 class ClassScale:
-    """How the heat of one class becomes ordinariness.
+    """Mapping from the heat of one class to how ordinary a place is.
 
     Parameters
     ----------
     lower, upper
-        Limits in trails: at and below the lower one a place is not ordinary at all (0), at and
-        above the upper one wholly (1). No place is hotter than the upper one.
+        Limits, in trails: places at or below the lower limit map to 0, those at or above the upper
+        limit to 1. The upper limit does not exceed the hottest place.
     scale
-        Name of the scale between them.
+        Scale between the limits.
     ranks
-        For each bin of heat the share of points of the class's trails that are colder; empty
-        unless a rank is asked for.
+        For each bin of heat, the fraction of points along the trails of the class that are colder;
+        float32; empty unless the scale is ``rank``.
     """
 
     lower: float
@@ -51,7 +49,7 @@ class ClassScale:
     ranks: Floats32
 
     def apply(self, heat: npt.NDArray[np.floating]) -> Floats32:
-        """Return how ordinary heat is (0..1, float32), of any shape."""
+        """Map heat of any shape to 0 to 1; float32."""
         values = np.ascontiguousarray(heat, np.float32)
         out = np.empty(values.size, np.float32)
         _map(values.ravel(), *self.terms(), self.ranks, out)
@@ -60,7 +58,7 @@ class ClassScale:
     def terms(self) -> tuple[int, float, float, float, float, float]:
         """Return the number of the scale, both limits, and offset, shift and factor of its term.
 
-        Ordinariness is ``(term(heat + offset) - shift) * factor``; all 0 where limits coincide.
+        Heat maps to ``(term(heat + offset) - shift) * factor``; to 0 if the limits coincide.
         """
         offset = {"log": 1.0 - self.lower, "surprisal": 0.5}.get(self.scale, 0.0)
         number = {"linear": 0, "sqrt": 1, "log": 2, "surprisal": 2, "rank": 3}[self.scale]
@@ -74,20 +72,21 @@ class ClassScale:
 
 @dataclass(frozen=True, eq=False)
 class ScaledHeat:
-    """How ordinary the places are that each trail passes.
+    """How ordinary the places along each trail are.
 
     Parameters
     ----------
     at_points
-        For each point of the trails' paths, from 0 (no other passes) to 1; float32.
+        For each point of the footprints, from 0 (no other trail) to 1; float32.
     scales
-        Of each class of the heat.
+        Mapping of each class of the heat.
     """
 
     at_points: Floats32
     scales: tuple[ClassScale, ...]
 
 
+@checked
 def rescale(
     heat: TrailHeat,
     *,
@@ -97,39 +96,53 @@ def rescale(
     scale: HeatScale = "surprisal",
     monitor: Monitor = SILENT,
 ) -> ScaledHeat:
-    """Map heat to how ordinary a place is.
+    """Map heat to how ordinary a place is, from 0 to 1.
 
     Parameters
     ----------
     heat
-        As measured; it stays as it is.
+        Measured heat; not changed.
     lower, upper
-        At and below the lower limit a place is as unusual as can be (0), at and above the upper
-        one as ordinary as can be (1), so that the busiest places do not make the rest look empty.
-        The upper limit comes down to the hottest place of a class. The reference uses a ``log``
-        scale from 3 to 50 ``trails``.
+        Heat at and below which a place maps to 0, and at and above which it maps to 1, so that the
+        busiest places do not make all others look empty. The upper limit is reduced to the hottest
+        place of a class. The reference uses a ``log`` scale from 3 to 50 ``trails``.
     unit
-        Of the limits. ``trails``: a number of them. ``permille``: of the included trails of the
-        class. ``quantile``: of the heat that trails of the class meet on their way, 0 to 1.
+        Unit of the limits. ``trails``: number of trails. ``permille``: per thousand included
+        trails of the class. ``quantile``: quantile of the heat met along the trails of the class,
+        0 to 1.
     scale
-        What lies between. ``linear``: the number of trails. ``sqrt``: its root, which evens out
-        the noise of counting. ``log``: ``ln(heat - lower + 1)``, steep above the lower limit, flat
-        among many. ``surprisal``: minus the logarithm of the share of trails that pass, from half
-        a trail up, turned so that no surprise is 1. ``rank``: the share of all places met that
-        are less frequented, so that the same share of them is ordinary in every scene.
+        Scale between the limits. ``linear``: number of trails. ``sqrt``: its square root, which
+        stabilizes counting noise. ``log``: ``ln(heat - lower + 1)``, steep just above the lower
+        limit. ``surprisal``: logarithm of the fraction of trails that pass, half a trail added, so
+        that no surprise maps to 1. ``rank``: fraction of the places met that are less frequented,
+        so that the same fraction is ordinary in every scene.
     monitor
-        Told of each block of trails.
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
     ScaledHeat
+        Values along the trails, and the mapping of each class.
 
     Raises
     ------
     BadValueError
-        If limits are not in order or outside what the unit allows, or a name is unknown.
+        If the limits are not in ascending order or outside the range of the unit, or a name is
+        unknown.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai.trails import measure_heat, paint_footprints, rescale, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b", "b", "c", "c"], "frame": [0, 1] * 3,
+    ...                         "x": [0, 63] * 3, "y": [10, 10, 10, 10, 40, 40]})
+    >>> footprints = paint_footprints(trails_of_frame(samples, scene_size=(64, 48)))
+    >>> heat = measure_heat(footprints, blur_px=1)
+    >>> scaled = rescale(heat, lower=0, upper=2, unit="trails", scale="linear")
+    >>> [float(scaled.at_points[start]) for start in footprints.offsets[:-1]]
+    [0.5, 0.5, 0.0]
     """
-    _check(lower, upper, unit, scale)
+    _check_limits(lower, upper, unit)
     bins = None
     if unit == "quantile" or scale == "rank":
         bins = _histograms(heat)
@@ -158,16 +171,12 @@ def rescale(
     return ScaledHeat(at_points, scales)
 
 
-def _check(lower: float, upper: float, unit: str, scale: str) -> None:
-    if unit not in UNITS:
-        raise BadValueError(f"unit is {unit}: choose {', '.join(UNITS)}")
-    if scale not in SCALES:
-        raise BadValueError(f"scale is {scale}: choose {', '.join(SCALES)}")
+def _check_limits(lower: float, upper: float, unit: LimitUnit) -> None:
     highest = {"quantile": 1.0, "permille": 1000.0}.get(unit, np.inf)
-    if not 0 <= lower < upper <= highest or not np.isfinite(upper):
+    if not lower < upper <= highest:
+        most = f", up to {highest:g}" if np.isfinite(highest) else ""
         raise BadValueError(
-            f"limits are {lower} and {upper} ({unit}): choose 0 <= lower < upper"
-            + (f" <= {highest:g}" if np.isfinite(highest) else "")
+            f"limits of heat must be in ascending order{most} ({unit}), got {lower:g} and {upper:g}"
         )
 
 
@@ -180,7 +189,7 @@ def _class_scale(
     scale: HeatScale,
     bins: Ints | None,
 ) -> ClassScale:
-    """Turn limits into trails of one class, and its histogram into ranks."""
+    """Convert limits to trails of one class, and its histogram to ranks."""
     if unit == "permille":
         n_trails = int(heat.n_trails[k])
         lower, upper = lower * n_trails / 1000, upper * n_trails / 1000
@@ -189,14 +198,14 @@ def _class_scale(
     hottest = float(heat.blurred[k].max(initial=0.0))
     ranks = np.zeros(0, np.float32)
     if scale == "rank" and bins is not None:
-        # Equal heat has the middle of the ranks that it shares.
+        # Ties share their mean rank.
         total = max(int(bins.sum()), 1)
         ranks = ((np.cumsum(bins) - 0.5 * bins) / total).astype(np.float32)
     return ClassScale(lower, max(min(upper, hottest), lower), scale, ranks)
 
 
 def _histograms(heat: TrailHeat) -> list[Ints]:
-    """Count points of the included trails of each class by the bin of their heat."""
+    """Return the histogram of the heat along the included trails of each class."""
     counts = np.zeros((len(heat.classes), _N_BINS), np.int64)
     offsets, lock = heat.footprints.offsets, Lock()
 
@@ -212,7 +221,7 @@ def _histograms(heat: TrailHeat) -> list[Ints]:
 
 
 def _quantile(bins: Ints, share: float) -> float:
-    """Return the heat that a share of the points is at or below, to a 2048th of a doubling."""
+    """Return a quantile of heat from its histogram, to a 2048th of a doubling."""
     total = np.cumsum(bins)
     if total[-1] == 0:
         return 0.0
@@ -223,7 +232,7 @@ def _quantile(bins: Ints, share: float) -> float:
 
 @kernel
 def _bin(one_more: Floats32) -> Ints32:
-    """Return the bins of values of heat that 1 was added to."""
+    """Return the bins of heat, given 1 + heat."""
     return (one_more.view(np.int32) >> _SHIFT) - _FIRST_BIN
 
 
@@ -268,7 +277,7 @@ def _map(
     ranks: Floats32,
     out: Floats32,
 ) -> None:
-    """Map values to ordinariness, in single precision."""
+    """Map heat to 0 to 1, in single precision."""
     low, high = np.float32(lower), np.float32(upper)
     plus, less, times = np.float32(offset), np.float32(shift), np.float32(factor)
     if number == 0:

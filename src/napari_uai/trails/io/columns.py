@@ -1,4 +1,4 @@
-"""Tables of samples as users have them: names of columns, units, and what cannot be used."""
+"""Tables of samples: names of columns, units, and samples that cannot be used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, problem_table, 
 from napari_uai.typing import Floats
 
 BoxPoint: TypeAlias = Literal["centre", "foot"]
-"""Point of an object's box that is its position: the middle, or where it stands."""
+"""Point of an object's box that is its position: its centre, or the middle of its lower side."""
 
 COLUMN_NAMES = {
     "trail": ("trail", "track_id", "trail_id", "track", "object_id", "object", "id", "particle"),
@@ -32,29 +32,34 @@ COLUMN_NAMES = {
     "height": ("height", "bb_height", "h"),
     "class": ("class", "label", "kind", "category"),
 }
-"""What a column may be called, in any case, the preferred name first."""
+"""Accepted names of each column, in upper or lower case, preferred name first."""
 
-_LARGEST_PLAN = 32
-_PLAN_SIDE = 640
+_LARGEST_MAP = 32
+_MAP_SIDE = 640
 
 
 def named_columns(names: Iterable[Any]) -> dict[str, Any]:
-    """Tell which column is what.
+    """Identify the columns of a table by their names.
 
     Parameters
     ----------
     names
-        As they stand in a file or table.
+        Names of the columns.
 
     Returns
     -------
     dict
-        From our name (``trail``, ``frame``, ``x``, ...) to theirs.
+        Name in the table by canonical name (``trail``, ``frame``, ``x``, ...).
 
     Raises
     ------
     TrailFormatError
-        If there is no trail, or no position.
+        If there is no column of trails or positions.
+
+    Examples
+    --------
+    >>> named_columns(["ID", "t", "x", "y"])
+    {'trail': 'ID', 't': 't', 'x': 'x', 'y': 'y'}
     """
     theirs = list(names)
     plain = [str(name).strip().lower().replace(" ", "_").replace("-", "_") for name in theirs]
@@ -66,10 +71,10 @@ def named_columns(names: Iterable[Any]) -> dict[str, Any]:
     }
     has_box = {"left", "top", "width", "height"} <= set(found)
     if "trail" not in found or not ({"x", "y"} <= set(found) or has_box):
-        said = ", ".join(" ".join(str(name).split()) for name in theirs[:12])[:200]
+        listed = ", ".join(" ".join(str(name).split()) for name in theirs[:12])[:200]
         raise TrailFormatError(
-            f"columns {said}: needs trail (or id, track), frame (or t, time), and x and y (or left,"
-            " top, width, height); a class (or label) if known"
+            "columns trail (or id, track), and x and y (or left, top, width, height) are required; "
+            f"frame (or t, time) and class (or label) are optional; got {listed}"
         )
     return found
 
@@ -77,17 +82,18 @@ def named_columns(names: Iterable[Any]) -> dict[str, Any]:
 def plain_samples(
     table: pd.DataFrame, *, frame_rate_hz: float | None, box_point: BoxPoint = "centre"
 ) -> pd.DataFrame:
-    """Return ``trail``, ``time`` (s), ``y``, ``x`` and, if known, ``class`` of a table.
+    """Return ``trail``, ``time`` (in s), ``y``, ``x`` and, if known, ``class`` of a table.
 
     Parameters
     ----------
     table
-        Columns as :data:`COLUMN_NAMES` says. ``frame``, and ``t`` if all are whole numbers, count
-        frames; ``time`` is in s, or a date and time; without any, samples follow one another.
+        Columns named as in :data:`COLUMN_NAMES`. ``frame``, and ``t`` if all are integers, are
+        frame numbers; ``time`` is in s, or a date and time; without any of these, samples are
+        consecutive frames.
     frame_rate_hz
         Frames per second; 1 if None.
     box_point
-        Position of an object that has a box.
+        Point of an object's box that is its position.
     """
     columns = named_columns(table.columns)
     if {"x", "y"} <= set(columns):
@@ -116,24 +122,25 @@ def trails_of_samples(
     problems: list[Problem],
     **known: Any,
 ) -> Trails:
-    """Make trails of all samples that can be used; what is dropped is told in the problems.
+    """Return trails of all usable samples; dropped samples are listed in the problems.
 
     Parameters
     ----------
     samples
-        ``trail``, ``time`` (s), ``y``, ``x``; a ``class`` if known.
+        ``trail``, ``time`` (in s), ``y``, ``x``, and optionally ``class``.
     file
-        Where they stand; for the problems.
+        Name of their file, for the problems.
     scene_size
-        Width and height of the picture, in px. If None, positions decide: in pixels, the picture
-        ends at the last of them; positions that are no pixels (below 0, or all within 32 units and
-        not whole) are a plan, which is shifted and enlarged to 640 px.
+        Width and height of the picture, in px. If None, derived from the positions: positions in
+        pixels define the size of the picture by their maxima; other positions (negative, or
+        fractional and all below 32) are taken as a map, which is shifted and scaled to 640 px.
     normalized
-        Whether positions are shares (0 to 1) of the picture; if None, if all lie in 0 to 1.
+        Whether positions are fractions (0 to 1) of the picture; if None, whether all are between
+        0 and 1.
     problems
-        What was already found; more is added.
+        List of problems; extended.
     **known
-        Further fields of :class:`Trails`; its problems are made here.
+        Further fields of :class:`Trails`, except its problems.
 
     Raises
     ------
@@ -148,14 +155,14 @@ def trails_of_samples(
     inside = (x >= -0.5) & (y >= -0.5) & (x < width - 0.5) & (y < height - 0.5)
     samples = samples.assign(y=y, x=x)
     if not inside.all():
-        _tell_dropped(
+        _note_dropped(
             samples[~inside], f"outside the picture ({width} x {height} px)", file, problems
         )
         samples = samples[inside]
     twice = samples.duplicated(["trail", "time"])
     if twice.any():
-        text = "at a time at which the trail has one already (a repeated id?)"
-        _tell_dropped(samples[twice], text, file, problems)
+        text = "at the time of another sample of the trail (duplicate id?)"
+        _note_dropped(samples[twice], text, file, problems)
         samples = samples[~twice]
     if samples.empty:
         raise nothing_usable(problems)
@@ -166,7 +173,7 @@ def trails_of_samples(
         trails = _with_commonest_class(trails, samples)
     single = trails.n_samples < 2
     problems += [
-        (file, name, "one usable sample only: no trail") for name in trails.table["trail"][single]
+        (file, name, "only one usable sample: dropped") for name in trails.table["trail"][single]
     ]
     if single.all():
         raise nothing_usable(problems)
@@ -176,7 +183,7 @@ def trails_of_samples(
 
 
 def _names(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Names of trails; whole numbers that were read as 1.0 are 1."""
+    """Return names of trails; integers that were read as floats become integers again."""
     column = column.reset_index(drop=True)
     if pd.api.types.is_float_dtype(column):
         numbers = column.to_numpy(np.float64)
@@ -212,7 +219,7 @@ def _seconds(
 
 
 def _clock(column: pd.Series[Any]) -> Floats:
-    """Seconds, from numbers or from dates and times (ISO 8601; in UTC unless they say)."""
+    """Return seconds, from numbers or dates and times (ISO 8601; UTC without a time zone)."""
     numbers = (
         np.full(len(column), np.nan)
         if pd.api.types.is_datetime64_any_dtype(column)
@@ -238,14 +245,14 @@ def _complete(samples: pd.DataFrame, file: str, problems: list[Problem]) -> pd.D
     keep = np.ones(len(samples), bool)
     for what, bad in lacks.items():
         if (bad & keep).any():
-            text = f"without a {what} (missing, NaN or no number)"
-            _tell_dropped(samples[bad & keep], text, file, problems)
+            text = f"without a valid {what}"
+            _note_dropped(samples[bad & keep], text, file, problems)
         keep &= ~bad
     return samples if keep.all() else samples[keep]
 
 
-def _tell_dropped(dropped: pd.DataFrame, reason: str, file: str, problems: list[Problem]) -> None:
-    """Tell for each trail how many of its samples are dropped."""
+def _note_dropped(dropped: pd.DataFrame, reason: str, file: str, problems: list[Problem]) -> None:
+    """Add to the problems how many samples of each trail are dropped."""
     counts = dropped["trail"].astype(str).where(dropped["trail"].notna(), "").value_counts()
     for name, n in counts.sort_index().items():
         problems.append((file, str(name), f"{n} samples {reason}: dropped"))
@@ -259,44 +266,47 @@ def _in_scene(
     file: str,
     problems: list[Problem],
 ) -> tuple[Floats, Floats, tuple[int, int]]:
-    """Positions in px, and the size of the picture."""
+    """Return positions in px, and the size of the picture."""
     from napari_uai.trails.io.exports import DEFAULT_SCENE_SIZE
 
     low, high = min(x.min(), y.min()), max(x.max(), y.max())
     fractional = bool(np.mean((x % 1 != 0) | (y % 1 != 0)) > 0.5)
     if normalized is None and fractional and low >= 0 and high <= 1:
         normalized = True
-        problems.append((file, "", "positions all within 0 to 1: taken as shares of the picture"))
+        problems.append(
+            (file, "", "all positions between 0 and 1: interpreted as fractions of the picture")
+        )
     if normalized:
         width, height = scene_size or DEFAULT_SCENE_SIZE
         if scene_size is None:
-            text = f"no size of the picture: {width} x {height} px assumed (scene_size)"
+            text = f"scene_size unknown: {width} x {height} px assumed"
             problems.append((file, "", text))
         return y * (height - 1), x * (width - 1), (width, height)
     if scene_size is not None:
         return y, x, scene_size
     extent = max(np.ptp(x), np.ptp(y))
-    if low < -0.5 or (fractional and high < _LARGEST_PLAN):
-        scale = (_PLAN_SIDE - 1) / extent if extent > 0 else 1.0
+    if low < -0.5 or (fractional and high < _LARGEST_MAP):
+        scale = (_MAP_SIDE - 1) / extent if extent > 0 else 1.0
         text = (
-            f"positions are no pixels: shifted by x {-x.min():.4g}, y {-y.min():.4g} and enlarged"
-            f" {scale:.4g} times to {_PLAN_SIDE} px (scene_size)"
+            f"scene_size unknown and positions not in pixels: shifted by x {-x.min():.4g}, "
+            f"y {-y.min():.4g} and scaled by {scale:.4g} to {_MAP_SIDE} px"
         )
         problems.append((file, "", text))
         y, x = (y - y.min()) * scale, (x - x.min()) * scale
     else:
-        text = "no size of the picture: it ends at the last positions (scene_size)"
+        text = "scene_size unknown: derived from the largest positions"
         problems.append((file, "", text))
     if max(x.max(), y.max()) > 100_000:
         raise BadValueError(
-            f"positions reach {max(x.max(), y.max()):.4g}: give scene_size (width and height in px)"
+            f"positions up to {max(x.max(), y.max()):.4g}: scene_size (width and height in px) "
+            "is required"
         )
-    # The pixel in which the last position lies is the last one.
+    # The last pixel contains the largest position.
     return y, x, (max(math.floor(x.max() + 0.5) + 1, 2), max(math.floor(y.max() + 0.5) + 1, 2))
 
 
 def _with_commonest_class(trails: Trails, samples: pd.DataFrame) -> Trails:
-    """Give each trail the class that most of its samples have; of equals the first."""
+    """Assign to each trail the most frequent class of its samples; the first of several."""
     owner, _ = pd.factorize(samples["trail"])
     kind, kinds = pd.factorize(samples["class"])
     known = kind >= 0

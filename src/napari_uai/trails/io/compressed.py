@@ -1,4 +1,4 @@
-"""Bytes of a file that may be packed (gz, zip), never more of them than a stated limit."""
+"""Reading files that may be compressed (gz, zip), up to a limit of size."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 from napari_uai.errors import TrailFormatError
 
 RECORD_LIMIT = 256 * 2**20
-"""Bytes of one object's record: 20 000 samples with their outlines are below 40 MB."""
+"""Largest record of one object, in bytes: 20 000 samples with outlines take less than 40 MB."""
 
 FILE_LIMIT = 2 * 2**30
-"""Bytes of one file of many trails."""
+"""Largest file of many trails, in bytes."""
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
@@ -27,7 +27,7 @@ _ZIP_ERRORS = (
     zlib.error,
     EOFError,
     OSError,
-    RuntimeError,  # encrypted, or packed in a way that is not built in
+    RuntimeError,  # encrypted, or an unsupported compression
     ValueError,
     struct.error,
     lzma.LZMAError,
@@ -35,28 +35,28 @@ _ZIP_ERRORS = (
 _READABLE = (".json", ".csv", ".txt", ".gz", ".tsv")
 
 
-def unpacked(path: str | Path, *, limit: int = FILE_LIMIT) -> bytes:
-    """Read a file, unpacking it if it is gz, or zip with one file in it, whatever its name.
+def read_decompressed(path: str | Path, *, limit: int = FILE_LIMIT) -> bytes:
+    """Read a file; gz and zip (with a single file) are recognized by content and decompressed.
 
     Parameters
     ----------
     path
         File to read.
     limit
-        Most bytes that it may hold, once unpacked.
+        Maximum size after decompression, in bytes.
 
     Raises
     ------
     TrailFormatError
-        If it cannot be read, is broken or truncated, holds more than the limit, or is a zip that
-        holds several files.
+        If the file cannot be read, is corrupt or truncated, exceeds the limit, or is a zip with
+        several files.
     """
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # a third of Path.open's time
             status = os.fstat(file.fileno())
             if status.st_size > limit:
                 raise _too_much(limit)
-            # What is no plain file (a pipe) has no size and may never end.
+            # Pipes have no size and may never end.
             data = file.read() if stat.S_ISREG(status.st_mode) else file.read(limit + 1)
     except OSError as error:
         raise TrailFormatError(f"cannot be read: {error.strerror or error}") from None
@@ -70,7 +70,7 @@ def unpacked(path: str | Path, *, limit: int = FILE_LIMIT) -> bytes:
 
 
 def _gunzipped(data: bytes, limit: int) -> bytes:
-    """Unpack gz of one or more members, as they stand one behind the other."""
+    """Decompress gz with one or more concatenated members."""
     pieces: list[bytes] = []
     room = limit
     while data.startswith(_GZIP):
@@ -78,12 +78,12 @@ def _gunzipped(data: bytes, limit: int) -> bytes:
         try:
             piece = stream.decompress(data, room + 1)
         except zlib.error:
-            raise TrailFormatError("broken gz: copy it again") from None
+            raise TrailFormatError("corrupt gz file; copy it again") from None
         room -= len(piece)
         if room < 0:
             raise _too_much(limit)
         if not stream.eof:
-            raise TrailFormatError("truncated gz: copy it again")
+            raise TrailFormatError("truncated gz file; copy it again")
         pieces.append(piece)
         data = stream.unused_data
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -97,12 +97,12 @@ def _only_member(data: bytes, limit: int) -> bytes:
                 with archive.open(members[0]) as file:
                     content = file.read(limit + 1)
     except _ZIP_ERRORS:
-        raise TrailFormatError("broken, truncated or encrypted zip: unpack it first") from None
+        raise TrailFormatError("corrupt, truncated or encrypted zip file") from None
     if len(members) != 1:
         names = ", ".join(member.filename for member in members[:5]) or "none"
         raise TrailFormatError(
-            f"a zip must hold one file of trails (json, csv or txt), this has: {names};"
-            " unpack it and open the file or report folder"
+            "a zip file must contain exactly one file of trails (json, csv or txt); unpack it and "
+            f"open one of: {names}"
         )
     if len(content) > limit:
         raise _too_much(limit)
@@ -117,4 +117,4 @@ def _holds_trails(member: zipfile.ZipInfo) -> bool:
 
 def _too_much(limit: int) -> TrailFormatError:
     size = f"{limit / 2**20:.0f} MiB" if limit >= 2**20 else f"{limit} bytes"
-    return TrailFormatError(f"holds more than {size}: not read (a decompression bomb?)")
+    return TrailFormatError(f"larger than {size} after decompression: not read")

@@ -1,4 +1,4 @@
-"""Trails of one camera in one JSON file, as a tracker's web page or database exports them."""
+"""Trails of one camera in a single JSON file, as exported from a tracker's web page or database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from napari_uai.trails.io.records import (
 from napari_uai.trails.table import Scene, Trails
 
 DEFAULT_SCENE_SIZE = (640, 360)
-"""Width and height of the picture where nothing tells them, in px: 16 to 9, as most cameras."""
+"""Default width and height of the picture, in px: 16 to 9, as most cameras."""
 
 _OBJECTS_PER_UPDATE = 256
 
@@ -36,35 +36,35 @@ def read_export(
 ) -> Trails:
     """Read ``{"<id>": {"tracking": {"xy_center": [[x, y], ...]}, ...}, ...}``.
 
-    Every other field may be missing: times count samples from 0, at the frame rate, and the scene
-    is 640 x 360 px unless its size is given or stated. A list of such objects, and one object
-    alone, are read as well.
+    All other fields are optional: without times, samples start at 0 and follow the frame rate;
+    without a size, the scene has 640 x 360 px. A list of such objects or a single object is also
+    accepted.
 
     Parameters
     ----------
     data
-        The JSON, in UTF-8.
+        JSON in UTF-8.
     path
-        File that it stands in.
+        Its file.
     keep_extrapolated
-        Whether samples count in which the object was not seen (``track_status`` 0).
+        Whether to keep samples in which the object was not detected (``track_status`` 0).
     frame_rate_hz
         Samples per second where times are missing; 1 if None.
     scene_size
-        Width and height of the picture in px; as the objects state if None.
+        Width and height of the picture, in px; if None, as recorded with the objects.
     monitor
-        Progress and stop.
+        Progress and cancellation.
 
     Raises
     ------
     TrailFormatError
-        If the file is broken, or no object has two usable samples.
+        If the file is corrupt, or no object has two usable samples.
     """
     repeated: list[str] = []
     monitor.update(0.0, "reading JSON")
     content = parse_export(data, repeated)
     problems: list[Problem] = [
-        (path.name, key, "the key stands more than once: the first counts") for key in repeated
+        (path.name, key, "duplicate key: the first value is used") for key in repeated
     ]
     items = list(_objects(content))
     found: dict[str, ObjectRecord] = {}
@@ -80,7 +80,7 @@ def read_export(
             problems=problems,
         )
         if record is not None and record.name in found:
-            problems.append((path.name, record.name, "the id stands more than once: dropped"))
+            problems.append((path.name, record.name, "duplicate id: dropped"))
         elif record is not None:
             found[record.name] = record
     if not found:
@@ -88,7 +88,7 @@ def read_export(
     records = join_chains(list(found.values()), problems)
     width, height = scene_size or _stated_size(records, path, problems)
     if frame_rate_hz is None and not any(record.timed for record in records):
-        problems.append((path.name, "", "no times: samples count seconds from 0 (no frame rate)"))
+        problems.append((path.name, "", "no times, no frame rate: samples are 1 s apart, from 0"))
     return trails_of_records(
         records,
         Scene(width, height),
@@ -99,7 +99,7 @@ def read_export(
 
 
 def _objects(content: Any) -> Iterable[tuple[str, Any]]:
-    """Names and records of the objects in a JSON document."""
+    """Yield names and records of the objects in a JSON document."""
     if isinstance(content, Mapping):
         if isinstance(content.get("tracking"), Mapping):
             yield "1", content
@@ -108,7 +108,7 @@ def _objects(content: Any) -> Iterable[tuple[str, Any]]:
     elif isinstance(content, list):
         yield from ((str(i + 1), record) for i, record in enumerate(content))
     else:
-        raise TrailFormatError('the JSON holds no objects: expected {"<id>": {"tracking": ...}}')
+        raise TrailFormatError('JSON without objects: expected {"<id>": {"tracking": ...}}')
 
 
 def _stated_size(
@@ -118,7 +118,5 @@ def _stated_size(
         if record.frame_size is not None:
             return record.frame_size
     width, height = DEFAULT_SCENE_SIZE
-    problems.append(
-        (path.name, "", f"no size of the picture: {width} x {height} px assumed (scene_size)")
-    )
+    problems.append((path.name, "", f"scene_size unknown: {width} x {height} px assumed"))
     return DEFAULT_SCENE_SIZE

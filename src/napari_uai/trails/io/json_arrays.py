@@ -1,4 +1,4 @@
-"""JSON of trackers, most of which is long arrays of coordinates: decoded when asked for."""
+"""JSON of trackers: mostly long arrays of coordinates, which are decoded on demand."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, TypedDict
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.errors import TrailFormatError
+from napari_uai.typing import Floats
 
 
 class Tracking(TypedDict, total=False):
-    """What is read of ``tracking``.
+    """Fields of ``tracking`` that are read.
 
-    The outlines (``hull``) of an object at every sample are 90 % of its record, and only the last
-    is wanted.
+    The outlines (``hull``) of an object at all samples are 90 % of its record; only the last one
+    is decoded.
     """
 
     xy_center: msgspec.Raw
@@ -30,7 +30,7 @@ class Tracking(TypedDict, total=False):
 
 
 class Record(TypedDict, total=False):
-    """What is read of a tracked object."""
+    """Fields of a tracked object that are read."""
 
     _id: Any
     bdb_classifier: Any
@@ -51,7 +51,7 @@ _IN_NUMBERS = b"0123456789+-.eE \t\r\n"
 
 
 def parse_record(data: bytes) -> Any:
-    """Parse JSON that holds one tracked object.
+    """Parse JSON of one tracked object.
 
     Parameters
     ----------
@@ -61,13 +61,13 @@ def parse_record(data: bytes) -> Any:
     Returns
     -------
     Record
-        Its arrays are still text: see :func:`pairs`, :func:`last_pairs` and :func:`in_full`.
-        Whatever else the JSON holds if that is no such object.
+        Record whose arrays are not decoded yet: see :func:`pairs`, :func:`last_pairs` and
+        :func:`in_full`. If the JSON is not such an object, its content.
 
     Raises
     ------
     TrailFormatError
-        If it is no JSON, or cut short.
+        If the JSON is invalid or truncated.
     """
     data = _without_mark(data)
     try:
@@ -77,24 +77,24 @@ def parse_record(data: bytes) -> Any:
 
 
 def parse_export(data: bytes, repeated: list[str]) -> Any:
-    """Parse JSON that holds many tracked objects by their names, a list of them, or one.
+    """Parse JSON of many tracked objects, by name or in a list, or of a single one.
 
     Parameters
     ----------
     data
         Text in UTF-8, with or without a byte-order mark.
     repeated
-        Receives keys that one object holds more than once; the first value counts.
+        List to which duplicate keys are appended; their first value is used.
 
     Returns
     -------
     dict of Record, list of Record or Record
-        As :func:`parse_record` gives them.
+        Records as of :func:`parse_record`.
 
     Raises
     ------
     TrailFormatError
-        If it is no JSON, or cut short.
+        If the JSON is invalid or truncated.
     """
     data = _without_mark(data)
     try:
@@ -107,20 +107,20 @@ def parse_export(data: bytes, repeated: list[str]) -> Any:
 
 
 def parse_json(data: bytes, repeated: list[str] | None = None) -> Any:
-    """Parse any JSON, as :func:`json.loads` does: NaN and infinity are numbers.
+    """Parse any JSON as :func:`json.loads` does, including NaN and infinity.
 
     Parameters
     ----------
     data
         Text in UTF-8, with or without a byte-order mark.
     repeated
-        Receives keys that one object holds more than once, and the first value counts; if None,
-        the last counts.
+        List to which duplicate keys are appended; their first value is used. If None, duplicates
+        are not reported and the last value is used.
 
     Raises
     ------
     TrailFormatError
-        If it is no JSON, or cut short.
+        If the JSON is invalid or truncated.
     """
 
     def unique(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -138,43 +138,43 @@ def parse_json(data: bytes, repeated: list[str] | None = None) -> Any:
             _without_mark(data), object_pairs_hook=None if repeated is None else unique
         )
     except (ValueError, RecursionError) as error:
-        raise TrailFormatError(f"broken or truncated JSON ({_reason(error)})") from None
+        raise TrailFormatError(f"invalid or truncated JSON ({_reason(error)})") from None
 
 
-def pairs(value: Any) -> npt.NDArray[np.float64]:
-    """Return an array of pairs of numbers: n, 2; NaN where there is none.
+def pairs(value: Any) -> Floats:
+    """Return an array of pairs of numbers: n, 2; float64. NaN for invalid pairs.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no array.
+        If the value is not an array.
     """
     points = _pairs_of_text(bytes(value)) if isinstance(value, msgspec.Raw) else None
     return _pairs_of_list(in_full(value)) if points is None else points
 
 
-def last_pairs(value: Any) -> npt.NDArray[np.float64]:
-    """Return the last item of an array, which is one of pairs, as :func:`pairs` does.
+def last_pairs(value: Any) -> Floats:
+    """Return the last item of an array of arrays of pairs, as :func:`pairs` does.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no array, or empty.
+        If the value is not an array, or empty.
     """
     if isinstance(value, msgspec.Raw):
         text = bytes(value)
-        start = text.rfind(b"[[")  # if blanks stand between them, all is decoded
+        start = text.rfind(b"[[")  # with blanks in between, everything is decoded
         points = _pairs_of_text(text[start:-1].rstrip()) if start > 0 else None
         if points is not None:
             return points
     items = in_full(value)
     if not isinstance(items, list) or not items:
-        raise TypeError("no list of lists of points")
+        raise TypeError("not a list of lists of points")
     return _pairs_of_list(items[-1])
 
 
 def in_full(value: Any) -> Any:
-    """Return a value as :func:`json.loads` gives it."""
+    """Return a value as decoded by :func:`json.loads`."""
     return json.loads(bytes(value)) if isinstance(value, msgspec.Raw) else value
 
 
@@ -187,7 +187,7 @@ def _reason(error: Exception) -> str:
 
 
 def _may_repeat(data: bytes, content: Any) -> bool:
-    """Tell whether a key stands more often in the text than in what was decoded."""
+    """Return whether the text may contain a key more often than the decoded content."""
     several = content.values() if isinstance(content, dict) else content
     records = [content] if "tracking" in content else list(several)
     found = [record["tracking"] for record in records if "tracking" in record]
@@ -199,8 +199,8 @@ def _may_repeat(data: bytes, content: Any) -> bool:
     )
 
 
-def _pairs_of_text(text: bytes) -> npt.NDArray[np.float64] | None:
-    """Decode ``[[x, y], ...]``; None if that is anything else."""
+def _pairs_of_text(text: bytes) -> Floats | None:
+    """Decode ``[[x, y], ...]``; return None for anything else."""
     brackets = text.translate(None, _IN_NUMBERS)
     n = len(brackets) // 4
     if brackets != b"[" + b",".join([b"[,]"] * n) + b"]":
@@ -212,14 +212,14 @@ def _pairs_of_text(text: bytes) -> npt.NDArray[np.float64] | None:
     return np.fromiter(numbers, np.float64, 2 * n).reshape(n, 2)
 
 
-def _pairs_of_list(items: Any) -> npt.NDArray[np.float64]:
+def _pairs_of_list(items: Any) -> Floats:
     if not isinstance(items, list):
-        raise TypeError("no list of points")
+        raise TypeError("not a list of points")
     return np.array([_pair(item) for item in items], np.float64).reshape(-1, 2)
 
 
 def _pair(item: Any) -> tuple[float, float]:
-    """Two numbers, or NaN: null, words and points of one coordinate are no position."""
+    """Return two numbers; NaN for null, text and points with a single coordinate."""
     try:
         first, second = item
         return float(first), float(second)

@@ -1,30 +1,22 @@
-"""Files and folders to trails: what they are is told by what they hold, not by their names."""
+"""Opening files and folders of trails; formats are recognized by content."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
-
-from annotated_types import Gt, Unit
 
 from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, TrailFormatError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.trails.io.columns import BoxPoint
-from napari_uai.trails.io.compressed import unpacked
+from napari_uai.trails.io.compressed import read_decompressed
 from napari_uai.trails.io.exports import read_export
 from napari_uai.trails.io.scv2 import choose_report, list_reports, read_report
 from napari_uai.trails.io.text import read_text
+from napari_uai.trails.parameters import FrameRate, SceneSize
 from napari_uai.trails.table import Trails
 
-FrameRate: TypeAlias = Annotated[float, Gt(0), Unit("Hz")]
-"""Samples, or frames, per second."""
 
-SceneSize: TypeAlias = Annotated[tuple[int, int], Unit("px")]
-"""Width and height of the camera's picture."""
-
-_LARGEST_SIDE = 100_000
-
-
+@checked
 def open_trails(
     path: str | Path,
     *,
@@ -40,52 +32,65 @@ def open_trails(
 ) -> Trails:
     """Open the trails of one camera.
 
-    What can be read: report folders of the scv2 tracker; the export of a tracker in one JSON file;
-    csv with named columns; MOT text; other text of numbers, once ``columns`` says what they are.
-    Files may be packed (gz, or zip with one file in it).
+    Supported formats: report folders of the scv2 tracker; exports of a tracker as a single JSON
+    file; csv with named columns; MOT text; other numeric text, with ``columns``. Files may be
+    compressed (gz, or zip with a single file).
 
     Parameters
     ----------
     path
-        File; or folder: the one above ``locations``, that one, one location, one camera, or its
-        report folder.
+        File, or folder: the one that contains ``locations``, ``locations`` itself, one location,
+        one camera, or its report folder.
     location, camera
-        Which of several; not needed where there is one. Of report folders only.
+        Location and camera to open, if there are several; for report folders only.
     keep_extrapolated
-        Whether samples count in which the tracker did not see the object but guessed where it is.
-        Of report folders and exports.
+        Whether to keep samples in which the object was not detected but extrapolated; for report
+        folders and exports.
     frame_rate_hz
-        Samples per second where the file has no times, frames per second where it counts frames;
+        Frames per second of files with frame numbers, samples per second of files without times;
         1 if None.
     columns
-        What the columns of a text are, in order, as in ``"frame,trail,x,_,y"``; ``_`` is of no
-        interest.
+        Names of the columns of a text file in order, such as ``"frame,trail,x,_,y"``; ``_``
+        columns are ignored.
     scene_size
-        Width and height of the camera's picture in px. If None, as the file says; else 640 x 360
-        for shares of the picture, and as far as the positions reach for pixels.
+        Width and height of the camera's picture, in px. If None, as recorded in the file;
+        otherwise 640 x 360 for fractions of the picture, or derived from positions in pixels.
     normalized
-        Whether positions in a text are shares (0 to 1) of the picture; if None, they are if all
-        lie in 0 to 1.
+        Whether positions in a text file are fractions (0 to 1) of the picture; if None, whether
+        all are between 0 and 1.
     box_point
-        Point of a box that is the position of its object, in a text of boxes.
+        Point of an object's box that is its position, in a text file of boxes.
     monitor
-        Progress and stop.
+        Progress and cancellation.
 
     Returns
     -------
     Trails
-        With all that could not be used in ``problems``.
+        Trails of at least two samples; everything that could not be used is listed in
+        ``problems``.
 
     Raises
     ------
     TrailFormatError
-        If it is missing, of no known kind, broken, or nothing in it is usable; if there are several
-        cameras and none was chosen.
+        If the file is not found, of unknown format, corrupt, or without any usable trail, or if
+        there are several cameras and none was chosen.
     BadValueError
-        If a parameter is outside its limits, or does not go with what the file is.
+        If a parameter is outside its limits, or does not apply to the format of the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> from napari_uai.trails import open_trails
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b", "b"], "frame": [0, 1, 0, 1],
+    ...                         "x": [0, 60, 30, 30], "y": [10, 10, 0, 40]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     samples.to_csv(f"{folder}/trails.csv", index=False)
+    ...     trails = open_trails(f"{folder}/trails.csv", frame_rate_hz=25, scene_size=(64, 48))
+    >>> len(trails), float(trails.time.max())
+    (2, 0.04)
     """
     path = Path(path)
-    _check(frame_rate_hz, scene_size)
     foot = None if box_point == "centre" else box_point
     try:
         if path.is_dir():
@@ -101,7 +106,7 @@ def open_trails(
         if not path.exists():
             raise TrailFormatError("no such file or folder")
         _refuse(location=location, camera=camera)
-        data = unpacked(path)
+        data = read_decompressed(path)
         if columns is None and data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
             _refuse(normalized=normalized, box_point=foot)
             return read_export(
@@ -129,25 +134,12 @@ def open_trails(
     except OSError as error:
         raise TrailFormatError(f"{path}: cannot be read: {error.strerror or error}") from None
     except MemoryError:
-        raise TrailFormatError(f"{path}: holds more than fits in memory") from None
-
-
-def _check(frame_rate_hz: float | None, scene_size: tuple[int, int] | None) -> None:
-    if frame_rate_hz is not None and not 0 < frame_rate_hz < float("inf"):
-        raise BadValueError(f"frame_rate_hz is {frame_rate_hz}: needs more than 0")
-    if scene_size is None:
-        return
-    if len(scene_size) != 2 or not all(
-        side == int(side) and 2 <= side <= _LARGEST_SIDE for side in scene_size
-    ):
-        raise BadValueError(
-            f"scene_size is {scene_size}: needs width and height, 2 to {_LARGEST_SIDE} px"
-        )
+        raise TrailFormatError(f"{path}: does not fit into memory") from None
 
 
 def _refuse(**options: object) -> None:
-    """Refuse what would be ignored."""
+    """Raise BadValueError for options that would be ignored."""
     for name, value in options.items():
         if value is not None:
-            kind = "a report folder" if name in ("location", "camera") else "a text of columns"
-            raise BadValueError(f"{name}={value!r} was given, but this is not {kind}: leave it out")
+            kind = "report folders" if name in ("location", "camera") else "text files"
+            raise BadValueError(f"{name} applies to {kind} only, got {value!r}")

@@ -1,4 +1,4 @@
-"""Records of a tracker: what JSON says of a tracked object, and trails made of them."""
+"""Records of tracked objects in JSON, and trails from them."""
 
 from __future__ import annotations
 
@@ -9,55 +9,56 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.errors import TrailFormatError
 from napari_uai.trails.io.json_arrays import in_full, last_pairs, pairs
-from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, problem_table
+from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, offsets_of, problem_table
+from napari_uai.typing import Bools, Floats, Floats32, Ints
 
 Problem: TypeAlias = tuple[str, str, str]
-"""File, trail and what is wrong with it."""
+"""File, trail and description of a problem."""
 
 
 @dataclass(frozen=True, eq=False)
 class ObjectRecord:
-    """One tracked object, or one link of the chain that a very long one was split into.
+    """One tracked object, or one link of the chain that a long object was split into.
 
     Parameters
     ----------
     name
-        Its ``_id``.
+        ``_id`` of the object.
     kind
-        Its class.
+        Class of the object.
     xy
-        Position at each sample, x and y as shares (0 to 1) of the picture: n, 2; float32.
+        Position at each sample, x and y as fractions (0 to 1) of the picture: n, 2; float32.
     time
-        Of each sample, in s; from 0 if unknown.
+        Time of each sample, in s; from 0 if unknown; float64.
     timed
         Whether the time is known.
     utc_offset_s
-        How far the clock of its place is ahead of UTC, in s; NaN where unknown.
+        Offset of local time from UTC, in s; NaN if unknown.
     tracked
-        Whether each sample was seen, not extrapolated; None if unknown.
+        Whether each sample was detected rather than extrapolated; bool. None if unknown.
     hull
-        Corners of the last outline, x and y as shares of the picture; None if unknown.
+        Corners of the last outline, x and y as fractions of the picture: n, 2; float32. None if
+        unknown.
     frame_size
         Width and height of the picture, in px; None if unknown.
     ancestor, descendant
-        ``_id`` of the links before and after; empty if there is none.
+        ``_id`` of the previous and next link; empty if there is none.
     file
-        File that says so.
+        Name of the file of the record.
     """
 
     name: str
     kind: str
-    xy: npt.NDArray[np.float32]
-    time: npt.NDArray[np.float64]
+    xy: Floats32
+    time: Floats
     timed: bool
     utc_offset_s: float
-    tracked: npt.NDArray[np.bool_] | None
-    hull: npt.NDArray[np.float32] | None
+    tracked: Bools | None
+    hull: Floats32 | None
     frame_size: tuple[int, int] | None
     ancestor: str
     descendant: str
@@ -73,45 +74,45 @@ def object_record(
     with_status: bool,
     problems: list[Problem],
 ) -> ObjectRecord | None:
-    """Read what is known of an object; None, with a problem, if it has no positions.
+    """Read the record of an object; None, with a problem, if it has no positions.
 
-    Samples lie evenly between the first and the final time of an object, as the tracker stores no
-    time of its own for each; without them, at the frame rate (1 per second if unknown).
+    The tracker does not store a time for each sample: samples are spaced evenly between the first
+    and the final time of the object or, without these, by the frame rate (1 Hz if unknown).
 
     Parameters
     ----------
     record
-        ``tracking`` with ``xy_center``, oldest sample first; everything else may be missing:
-        ``_id``, ``bdb_classifier``, ``first_epoch_ms``, ``final_epoch_ms``,
-        ``final_datetime_isoformat``, ``ancestor_id``, ``descendant_id``, and
-        ``hull``, ``track_status``, ``frame_width``, ``frame_height`` of ``tracking``.
+        ``tracking`` with ``xy_center``, oldest sample first. All else is optional: ``_id``,
+        ``bdb_classifier``, ``first_epoch_ms``, ``final_epoch_ms``, ``final_datetime_isoformat``,
+        ``ancestor_id``, ``descendant_id``; ``hull``, ``track_status``, ``frame_width`` and
+        ``frame_height`` of ``tracking``.
     name
-        What to call it if it has no ``_id``.
+        Name of an object without ``_id``.
     file
-        Where it stands.
+        Name of the file of the record.
     frame_rate_hz
-        Samples per second, if its times are unknown.
+        Samples per second of objects without times.
     with_status
-        Whether it matters which samples were extrapolated.
+        Whether to read which samples were extrapolated.
     problems
-        Receives what could not be used.
+        List of problems; extended.
     """
     if not isinstance(record, Mapping):
-        problems.append((file, name, "the object is no JSON object"))
+        problems.append((file, name, "not a JSON object"))
         return None
     name = _identity(record.get("_id")) or name
     tracking = record.get("tracking")
     if not isinstance(tracking, Mapping) or "xy_center" not in tracking:
-        problems.append((file, name, "no tracking.xy_center: no positions"))
+        problems.append((file, name, "tracking.xy_center not found: no positions"))
         return None
     try:
         xy = pairs(tracking["xy_center"]).astype(np.float32)
     except (TypeError, ValueError, RecursionError):
-        problems.append((file, name, "tracking.xy_center is no list of points"))
+        problems.append((file, name, "tracking.xy_center is not a list of points"))
         return None
     start, end = (_seconds(record.get(key)) for key in ("first_epoch_ms", "final_epoch_ms"))
     if end < start:
-        problems.append((file, name, "ends before it starts: the end is ignored"))
+        problems.append((file, name, "final time before first time: final time ignored"))
         end = math.nan
     return ObjectRecord(
         name=name,
@@ -130,13 +131,20 @@ def object_record(
 
 
 def class_of(classifier: Any) -> str:
-    """Return the class of an object: a name, the best of scored labels, or 'unclassified'.
+    """Return the class of an object: a name, the label with the highest score, or 'unclassified'.
 
     Parameters
     ----------
     classifier
-        ``bdb_classifier``: a string; scores of labels; a dict that holds the string or the scores
-        as ``topclass_dict``; anything else is no class.
+        ``bdb_classifier``: a string, scores by label, or a dict with either of them as
+        ``topclass_dict``; anything else is unclassified.
+
+    Examples
+    --------
+    >>> class_of({"topclass_dict": {"car": 0.9, "bus": 0.1}})
+    'car'
+    >>> class_of(None)
+    'unclassified'
     """
     if isinstance(classifier, str):
         return classifier.strip() or UNCLASSIFIED
@@ -149,26 +157,26 @@ def class_of(classifier: Any) -> str:
 
 
 def join_chains(records: Sequence[ObjectRecord], problems: list[Problem]) -> list[ObjectRecord]:
-    """Join the links that a tracker split a very long object into.
+    """Join the links into which a tracker split a long object.
 
-    A link follows another if either says so and neither says otherwise. The joined object has the
-    name of its first link, the class of the longest that has one, and the hull of the last. Links
-    that form a loop stay apart.
+    Two links are joined if one refers to the other and no reference contradicts. The joined object
+    has the name of its first link, the class of its longest classified link, and the hull of its
+    last link. Links that form a loop are not joined.
 
     Parameters
     ----------
     records
-        Objects of distinct names.
+        Objects with distinct names.
     problems
-        Receives loops, contradictions and links that are missing.
+        List of problems; extended by loops, contradictions and missing links.
     """
     index = {record.name: i for i, record in enumerate(records)}
     following: dict[int, int] = {}
     leading: dict[int, int] = {}
-    for before, after in _claimed_links(records, index, problems):
+    for before, after in _referenced_links(records, index, problems):
         if before in following or after in leading:
-            text = f"{records[before].name} is not its only ancestor, or has two descendants"
-            problems.append((records[after].file, records[after].name, f"{text}: not joined"))
+            text = f"contradictory chain at {records[before].name}: not joined"
+            problems.append((records[after].file, records[after].name, text))
         else:
             following[before], leading[after] = after, before
     joined: list[ObjectRecord] = []
@@ -183,7 +191,7 @@ def join_chains(records: Sequence[ObjectRecord], problems: list[Problem]) -> lis
         joined.append(_joined([records[k] for k in links]) if len(links) > 1 else record)
     for i, record in enumerate(records):
         if i not in seen:
-            problems.append((record.file, record.name, "its chain is a loop: not joined"))
+            problems.append((record.file, record.name, "chain forms a loop: not joined"))
             joined.append(record)
     return joined
 
@@ -196,23 +204,23 @@ def trails_of_records(
     problems: list[Problem],
     **known: Any,
 ) -> Trails:
-    """Make trails of the objects of one camera; what is dropped is told in the problems.
+    """Return trails of the objects of one camera; dropped samples are listed in the problems.
 
-    Where a tracker tells local times, the table has the column ``utc_offset_s``: what to add to
-    times in UTC.
+    If the tracker records local times, the table has a column ``utc_offset_s``: the offset of
+    local time from UTC.
 
     Parameters
     ----------
     records
-        Objects of distinct names.
+        Objects with distinct names.
     scene
-        What the camera sees; shares of the picture become value x (width - 1, height - 1) px.
+        The scene; fractions of the picture are multiplied by (width - 1, height - 1) px.
     keep_extrapolated
-        Whether samples count in which the object was not seen.
+        Whether to keep samples in which the object was not detected.
     problems
-        What was already found; more is added.
+        List of problems; extended.
     **known
-        Further fields of :class:`Trails`; its problems are made here.
+        Further fields of :class:`Trails`, except its problems.
 
     Raises
     ------
@@ -230,7 +238,7 @@ def trails_of_records(
         ]
     )
     reasons = {
-        "without a position (NaN or no number)": ~np.isfinite(xy).all(axis=1),
+        "without a valid position": ~np.isfinite(xy).all(axis=1),
         "outside the picture (0 to 1)": ((xy < 0) | (xy > 1)).any(axis=1),
     }
     if not keep_extrapolated:
@@ -247,8 +255,8 @@ def trails_of_records(
         keep &= ~bad
     counts = np.bincount(owner[keep], minlength=len(records))
     for i in np.flatnonzero(counts < 2).tolist():
-        what = "one usable sample only" if counts[i] else "no usable sample"
-        problems.append((records[i].file, records[i].name, f"{what}: no trail"))
+        what = "only one usable sample" if counts[i] else "no usable sample"
+        problems.append((records[i].file, records[i].name, f"{what}: dropped"))
     keep &= (counts >= 2)[owner]
     return _assembled(
         [record for record, n in zip(records, counts, strict=True) if n >= 2],
@@ -262,9 +270,9 @@ def trails_of_records(
 
 
 def nothing_usable(problems: Sequence[Problem]) -> TrailFormatError:
-    """Return the error for an input that holds no usable trail, with the first reason."""
-    said = f"; the first of {len(problems)} problems: {_line(problems[0])}" if problems else ""
-    return TrailFormatError(f"no usable trail{said}")
+    """Return the error for an input without any usable trail, with the first problem."""
+    first = f"; first of {len(problems)} problems: {_line(problems[0])}" if problems else ""
+    return TrailFormatError(f"no usable trail{first}")
 
 
 def _line(problem: Problem) -> str:
@@ -273,16 +281,16 @@ def _line(problem: Problem) -> str:
 
 def _assembled(
     records: Sequence[ObjectRecord],
-    counts: npt.NDArray[np.int64],
-    xy: npt.NDArray[np.float32],
-    time: npt.NDArray[np.float64],
+    counts: Ints,
+    xy: Floats32,
+    time: Floats,
     scene: Scene,
     problems: list[Problem],
     **known: Any,
 ) -> Trails:
     if not records:
         raise nothing_usable(problems)
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = offsets_of(counts)
     size = np.array([scene.width - 1, scene.height - 1], np.float64)
     pixels = (xy * size).astype(np.float32)
     table = pd.DataFrame(
@@ -313,21 +321,19 @@ def _assembled(
     )
 
 
-def _times(
-    n: int, start: float, end: float, frame_rate_hz: float | None
-) -> npt.NDArray[np.float64]:
+def _times(n: int, start: float, end: float, frame_rate_hz: float | None) -> Floats:
     if math.isfinite(start) and math.isfinite(end):
         return start + np.arange(n, dtype=np.float64) * ((end - start) / max(n - 1, 1))
     step = 1.0 / (frame_rate_hz or 1.0)
     return (start if math.isfinite(start) else 0.0) + np.arange(n, dtype=np.float64) * step
 
 
-def _seen(record: ObjectRecord) -> npt.NDArray[np.bool_]:
+def _seen(record: ObjectRecord) -> Bools:
     return np.ones(len(record.xy), bool) if record.tracked is None else record.tracked
 
 
 def frame_size(width: Any, height: Any) -> tuple[int, int] | None:
-    """Return the size of a picture if two values are one: from 2 px to 100 000 px."""
+    """Return two values as the size of a picture; None unless both are 2 to 100 000 px."""
     if not (_is_number(width) and _is_number(height)):
         return None
     if not (2 <= width <= 100_000 and 2 <= height <= 100_000):
@@ -335,17 +341,17 @@ def frame_size(width: Any, height: Any) -> tuple[int, int] | None:
     return int(width), int(height)
 
 
-def _claimed_links(
+def _referenced_links(
     records: Sequence[ObjectRecord], index: Mapping[str, int], problems: list[Problem]
 ) -> list[tuple[int, int]]:
-    """Links that are claimed, those first that both sides claim; told are those that miss."""
+    """Return referenced links, mutual references first; report missing objects."""
     by_ancestor, by_descendant = set(), set()
     for i, record in enumerate(records):
         for other, role in ((record.ancestor, "ancestor"), (record.descendant, "descendant")):
             if not other:
                 continue
             if other not in index:
-                problems.append((record.file, record.name, f"its {role} {other} is missing"))
+                problems.append((record.file, record.name, f"{role} {other} not found"))
             elif role == "ancestor":
                 by_ancestor.add((index[other], i))
             else:
@@ -356,10 +362,10 @@ def _claimed_links(
 def _joined(links: Sequence[ObjectRecord]) -> ObjectRecord:
     classified = [link for link in links if link.kind != UNCLASSIFIED]
     longest = max(classified, key=lambda link: len(link.xy), default=links[0])
-    times: list[npt.NDArray[np.float64]] = []
+    times: list[Floats] = []
     behind = 0.0
     for link in links:
-        # Links of unknown time follow one another at their own pace.
+        # Links without times are appended at their own sampling interval.
         time = link.time if link.timed or not times else link.time + behind
         times.append(time)
         if len(time):
@@ -378,7 +384,7 @@ def _joined(links: Sequence[ObjectRecord]) -> ObjectRecord:
 
 
 def _identity(value: Any) -> str:
-    """Name of an object: an integer or a word; 0, null and nothing are none."""
+    """Return the name of an object: an integer or text; empty for 0, null and empty text."""
     if isinstance(value, str):
         return "" if value.strip() in ("", "0") else value.strip()
     if _is_number(value) and math.isfinite(value) and value != 0:
@@ -409,7 +415,7 @@ def _status(
     n: int,
     whose: tuple[str, str],
     problems: list[Problem],
-) -> npt.NDArray[np.bool_] | None:
+) -> Bools | None:
     if "track_status" not in tracking:
         return None
     try:
@@ -417,13 +423,13 @@ def _status(
     except (TypeError, ValueError, RecursionError):
         status = np.empty(0)
     if status.shape != (n,):
-        problems.append((*whose, "track_status has no value for each sample: ignored"))
+        problems.append((*whose, "track_status does not match the samples: ignored"))
         return None
-    seen: npt.NDArray[np.bool_] = status != 0
+    seen: Bools = status != 0
     return seen
 
 
-def _last_hull(tracking: Mapping[str, Any]) -> npt.NDArray[np.float32] | None:
+def _last_hull(tracking: Mapping[str, Any]) -> Floats32 | None:
     try:
         corners = last_pairs(tracking.get("hull")).astype(np.float32)
     except (TypeError, ValueError, RecursionError):

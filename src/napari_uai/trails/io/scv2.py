@@ -1,4 +1,4 @@
-"""Report folders of the "scv2" tracker: objects, background and snapshots of a camera."""
+"""Report folders of the scv2 tracker: objects, backgrounds and snapshots of a camera."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.errors import TrailFormatError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.pictures import PictureError, read_picture
-from napari_uai.trails.io.compressed import RECORD_LIMIT, unpacked
+from napari_uai.trails.io.compressed import RECORD_LIMIT, read_decompressed
 from napari_uai.trails.io.exports import DEFAULT_SCENE_SIZE
 from napari_uai.trails.io.json_arrays import parse_json, parse_record
 from napari_uai.trails.io.records import (
@@ -30,12 +29,12 @@ from napari_uai.trails.io.records import (
     object_record,
     trails_of_records,
 )
-from napari_uai.trails.table import Scene, Trails
+from napari_uai.trails.table import Picture, Scene, Trails
 
 _JSON = (".json", ".json.gz")
 _PICTURES = (".jpg", ".jpeg", ".png")
-_LOCATIONS_DEPTH = 5  # locations, location, camera, report and one to spare
-_DATE_AND_HOUR = 3  # folders that a database export puts between, and one to spare
+_LOCATIONS_DEPTH = 5  # locations, location, camera, report, and one more
+_DATE_AND_HOUR = 3  # folders inserted by a database export, and one more
 _FILES_PER_BLOCK = 32
 _THREADS = 2  # more would wait for one another: decoding JSON holds the interpreter
 _MAX_PIXELS = 2**26
@@ -43,7 +42,7 @@ _MAX_PIXELS = 2**26
 
 @dataclass(frozen=True)
 class Report:
-    """The report folder of one camera, and how its path calls location and camera."""
+    """The report folder of one camera, with location and camera from its path."""
 
     location: str
     camera: str
@@ -56,8 +55,8 @@ def list_reports(path: Path) -> list[Report]:
     Parameters
     ----------
     path
-        Folder above ``locations``, ``locations`` itself, one location, one camera, or the report
-        folder (the one that holds ``metadata``), or a folder inside.
+        Folder that contains ``locations``, ``locations`` itself, one location, one camera, or the
+        report folder (which contains ``metadata``) or a folder inside.
     """
     path = path.resolve()
     folders = list(_report_folders(path, _LOCATIONS_DEPTH))
@@ -75,30 +74,30 @@ def list_reports(path: Path) -> list[Report]:
 def choose_report(
     reports: Sequence[Report], *, location: str | None = None, camera: str | None = None
 ) -> Report:
-    """Return the one report that is meant.
+    """Return the report of a location and camera.
 
     Raises
     ------
     TrailFormatError
-        If there is none, or several; the message lists what there is.
+        If there is no such report, or more than one; the message lists the existing ones.
     """
     if not reports:
         raise TrailFormatError(
-            "no report folder in it (locations/<location>/<camera>/report/metadata/objects):"
-            " name that folder, or a file of trails"
+            "no report folder found (locations/<location>/<camera>/report/metadata/objects); "
+            "choose that folder, or a file of trails"
         )
     there = "; ".join(
         f"location {name}: {', '.join(r.camera for r in reports if r.location == name)}"
         for name in dict.fromkeys(report.location for report in reports)
     )
     if location is not None and location not in {report.location for report in reports}:
-        raise TrailFormatError(f"no location {location!r}; there is {there}")
+        raise TrailFormatError(f"unknown location {location!r}; available: {there}")
     fitting = [r for r in reports if location in (None, r.location) and camera in (None, r.camera)]
     if not fitting:
         where = "" if location is None else f" at location {location}"
-        raise TrailFormatError(f"no camera {camera!r}{where}; there is {there}")
+        raise TrailFormatError(f"unknown camera {camera!r}{where}; available: {there}")
     if len(fitting) > 1:
-        raise TrailFormatError(f"{len(fitting)} cameras: choose location and camera from {there}")
+        raise TrailFormatError(f"{len(fitting)} cameras: choose a location and camera from {there}")
     return fitting[0]
 
 
@@ -112,27 +111,28 @@ def read_report(
 ) -> Trails:
     """Read the trails of one camera from its report folder.
 
-    Every object record is read, by threads; chains that the tracker split are joined; the
-    background is the newest at or before the first trail; snapshots are listed, not decoded.
+    All object records are read, in threads; objects split by the tracker are joined. The
+    background is the latest at or before the first trail. Snapshots are listed but not read.
 
     Parameters
     ----------
     folder
-        Holds ``metadata/objects`` and, if known, ``metadata/camera_info``,
-        ``images/backgrounds`` and ``images/snapshots``; files may lie two folders deeper.
+        Folder with ``metadata/objects`` and optionally ``metadata/camera_info``,
+        ``images/backgrounds`` and ``images/snapshots``; files may be up to three folders deeper.
     keep_extrapolated
-        Whether samples count in which the object was not seen (``track_status`` 0).
+        Whether to keep samples in which the object was not detected (``track_status`` 0).
     frame_rate_hz
-        Samples per second of objects of unknown times; 1 if None.
+        Samples per second of objects without times; 1 if None.
     scene_size
-        Width and height of the picture in px; as the camera or its objects state if None.
+        Width and height of the picture, in px; if None, as recorded with the camera or its
+        objects.
     monitor
-        Progress, once per block of files, and stop.
+        Progress and cancellation, once per block of files.
 
     Raises
     ------
     TrailFormatError
-        If there is no object record, or none with two usable samples.
+        If no object record is found, or none has two usable samples.
     """
     problems: list[Problem] = []
     monitor.update(0.0, "listing objects")
@@ -153,7 +153,7 @@ def read_report(
     times = [record.time for record in records if record.timed and len(record.time)]
     first = min((time[0] for time in times), default=np.nan)
     last = max((time[-1] for time in times), default=np.nan)
-    monitor.update(0.95, "looking for the background")
+    monitor.update(0.95, "reading the background")
     scene = _scene(folder, records, (first, last), scene_size, problems)
     return trails_of_records(
         records, scene, keep_extrapolated=keep_extrapolated, problems=problems, source=folder
@@ -161,7 +161,7 @@ def read_report(
 
 
 def _report_folders(path: Path, depth: int) -> Iterator[Path]:
-    """Folders that hold ``metadata``, not too deep below a folder."""
+    """Yield the folders that contain ``metadata``, up to a depth below a folder."""
     if (path / "metadata").is_dir():
         yield path
         return
@@ -183,7 +183,7 @@ def _children(folder: str | Path) -> list[os.DirEntry[str]]:
 
 
 def _files(folder: str | Path, endings: tuple[str, ...], depth: int = _DATE_AND_HOUR) -> list[str]:
-    """Files of given endings in a folder and those below, sorted by name."""
+    """Return the files with given endings in a folder and its subfolders, sorted by name."""
     found: list[str] = []
     for child in _children(folder):
         if child.name.lower().endswith(endings) and not child.is_dir():
@@ -203,19 +203,19 @@ def _read_objects(
     problems: list[Problem],
     monitor: Monitor,
 ) -> list[ObjectRecord]:
-    """Read records by threads: one reads and unpacks a file while another decodes JSON."""
+    """Read records in threads: one reads and decompresses a file while another decodes JSON."""
     blocks = [files[i : i + _FILES_PER_BLOCK] for i in range(0, len(files), _FILES_PER_BLOCK)]
     found: dict[str, ObjectRecord] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
         futures: list[Future[_Block]] = [pool.submit(reader.block, block) for block in blocks]
         try:
             for i, future in enumerate(futures):
-                records, told = future.result()
-                futures[i] = Future()  # lets go of the block
-                problems += told
+                records, more = future.result()
+                futures[i] = Future()  # frees the block
+                problems += more
                 for record in records:
                     if record.name in found:
-                        text = f"the id stands in {found[record.name].file} as well: dropped"
+                        text = f"duplicate id, also in {found[record.name].file}: dropped"
                         problems.append((record.file, record.name, text))
                     else:
                         found[record.name] = record
@@ -229,20 +229,20 @@ def _read_objects(
 
 @dataclass(frozen=True)
 class _RecordReader:
-    """Reads files of objects of one report."""
+    """Reader of the object files of one report."""
 
     folder: Path
     frame_rate_hz: float | None
     with_status: bool
 
     def block(self, files: Sequence[str]) -> _Block:
-        """Read records, and tell of those that are none."""
+        """Read the records of some files; return them, and problems with the others."""
         records: list[ObjectRecord] = []
         problems: list[Problem] = []
         for path in files:
             file, name = _relative(path, self.folder), _stem(path)
             try:
-                content = parse_record(unpacked(path, limit=RECORD_LIMIT))
+                content = parse_record(read_decompressed(path, limit=RECORD_LIMIT))
             except TrailFormatError as error:
                 problems.append((file, name, str(error)))
                 continue
@@ -271,7 +271,7 @@ def _scene(
 ) -> Scene:
     starts = _camera_starts(folder, problems)
     image, taken, source = _background(folder, interval[0], problems)
-    _tell_restarts([time for time, _ in starts], taken, interval, problems)
+    _note_restarts([time for time, _ in starts], taken, interval, problems)
     size = (
         scene_size
         or _size_in_force(starts, interval[0])
@@ -281,12 +281,12 @@ def _scene(
         size = image.shape[1], image.shape[0]
     if size is None:
         size = DEFAULT_SCENE_SIZE
-        text = f"no size of the picture: {size[0]} x {size[1]} px assumed (scene_size)"
+        text = f"scene_size unknown: {size[0]} x {size[1]} px assumed"
         problems.append(("metadata/camera_info", "", text))
     if image is not None and abs(image.shape[1] / image.shape[0] * size[1] / size[0] - 1) > 0.02:
         text = (
-            f"the background is {image.shape[1]} x {image.shape[0]} px, the camera"
-            f" {size[0]} x {size[1]} px: drawn stretched"
+            f"aspect ratios of background ({image.shape[1]} x {image.shape[0]} px) and camera "
+            f"({size[0]} x {size[1]} px) differ: background stretched"
         )
         problems.append((_relative(source or folder, folder), "", text))
     return Scene(size[0], size[1], image, source, _snapshots(folder, problems))
@@ -295,22 +295,22 @@ def _scene(
 def _camera_starts(
     folder: Path, problems: list[Problem]
 ) -> list[tuple[float, tuple[int, int] | None]]:
-    """List when the camera started, in s, and its picture's size since; oldest first."""
+    """Return the time of each start of the camera, in s, and its picture size; oldest first."""
     starts: list[tuple[float, tuple[int, int] | None]] = []
     for path in _files(folder / "metadata" / "camera_info", _JSON):
         try:
-            info = parse_json(unpacked(path, limit=RECORD_LIMIT))
+            info = parse_json(read_decompressed(path, limit=RECORD_LIMIT))
         except TrailFormatError as error:
             problems.append((_relative(path, folder), "", str(error)))
             continue
         info = info if isinstance(info, dict) else {}
         start = _epoch_ms(info.get("_id", info.get("start_epoch_ms", _stem(path))))
         if start is None:
-            problems.append((_relative(path, folder), "", "no time of the camera's start: ignored"))
+            problems.append((_relative(path, folder), "", "camera start without a time: ignored"))
             continue
         size = frame_size(info.get("video_width"), info.get("video_height"))
         if size is None:
-            problems.append((_relative(path, folder), "", "no video_width and video_height"))
+            problems.append((_relative(path, folder), "", "video_width and video_height not found"))
         starts.append((start, size))
     return sorted(starts, key=lambda start: start[0])
 
@@ -318,7 +318,7 @@ def _camera_starts(
 def _size_in_force(
     starts: Sequence[tuple[float, tuple[int, int] | None]], time: float
 ) -> tuple[int, int] | None:
-    """Size that the newest start at or before a time states, else the oldest after it."""
+    """Return the size recorded by the latest start at or before a time, else by the next one."""
     sized = [(start, size) for start, size in starts if size is not None]
     before = [size for start, size in sized if start <= time]
     return before[-1] if before else next((size for _, size in sized), None)
@@ -326,12 +326,12 @@ def _size_in_force(
 
 def _background(
     folder: Path, first: float, problems: list[Problem]
-) -> tuple[npt.NDArray[np.uint8] | None, float, Path | None]:
-    """Picture, its time and its file: the newest at or before the first trail that is readable."""
+) -> tuple[Picture | None, float, Path | None]:
+    """Return the latest readable background at or before the first trail, its time and file."""
     files = _files(folder / "images" / "backgrounds", _PICTURES)
     timed = [(time, path) for path in files if (time := _epoch_ms(_stem(path))) is not None]
     for path in set(files) - {path for _, path in timed}:
-        text = "its name is no time in ms since 1970: ignored"
+        text = "file name is not a time in ms since 1970: ignored"
         problems.append((_relative(path, folder), "", text))
     timed.sort(key=lambda item: item[0])
     before = [item for item in timed if not item[0] > first]
@@ -343,14 +343,14 @@ def _background(
             problems.append((_relative(path, folder), "", error.reason))
             continue
         if time > first:
-            text = "taken after the first trail: no older background is readable"
+            text = "taken after the first trail: no earlier background is readable"
             problems.append((_relative(path, folder), "", text))
         return image, time, Path(path)
-    problems.append(("images/backgrounds", "", "no background picture: drawn on grey"))
+    problems.append(("images/backgrounds", "", "no background found: drawn on grey"))
     return None, np.nan, None
 
 
-def _tell_restarts(
+def _note_restarts(
     starts: Sequence[float],
     taken: float,
     interval: tuple[float, float],
@@ -358,24 +358,26 @@ def _tell_restarts(
 ) -> None:
     first, last = interval
     if any(min(taken, first) < start <= max(taken, first) for start in starts):
-        text = "the camera restarted between background and first trail: the view may differ"
+        text = "camera restarted between background and first trail: the view may differ"
         problems.append(("metadata/camera_info", "", text))
     if n := sum(first < start <= last for start in starts):
-        text = f"the camera restarted during the trails ({n} x): the view may have changed"
+        text = f"camera restarted during the trails ({n} times): the view may have changed"
         problems.append(("metadata/camera_info", "", text))
 
 
 def _snapshots(folder: Path, problems: list[Problem]) -> pd.DataFrame:
-    """Time and path of each snapshot, oldest first; those are told that are listed but missing."""
+    """Return time and path of each snapshot, oldest first; report listed but missing ones."""
     files = _files(folder / "images" / "snapshots", _PICTURES)
     timed = {time: path for path in files if (time := _epoch_ms(_stem(path))) is not None}
     if len(timed) < len(files):
         n = len(files) - len(timed)
-        problems.append(("images/snapshots", "", f"{n} pictures without a time of their own"))
+        problems.append(
+            ("images/snapshots", "", f"{n} pictures without a unique time in their name")
+        )
     listed = {_stem(path) for path in _files(folder / "metadata" / "snapshots", _JSON)}
     missing = sorted(listed - {_stem(path) for path in files})
     if missing:
-        text = f"{len(missing)} of {len(listed)} snapshots have no picture, the first {missing[0]}"
+        text = f"{len(missing)} of {len(listed)} snapshots not found, the first is {missing[0]}"
         problems.append(("images/snapshots", "", text))
     times = sorted(timed)
     paths = np.empty(len(times), object)
@@ -389,7 +391,7 @@ def _commonest(sizes: Any) -> tuple[int, int] | None:
 
 
 def _epoch_ms(value: Any) -> float | None:
-    """Seconds since 1970 of a time in ms, as a number or as digits."""
+    """Return a time in ms since 1970, a number or digits, in s; None for anything else."""
     if isinstance(value, str):
         value = int(value) if re.fullmatch(r"[0-9]{1,15}", value) else None
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) < 1e15:
@@ -398,5 +400,5 @@ def _epoch_ms(value: Any) -> float | None:
 
 
 def _relative(path: str | Path, folder: Path) -> str:
-    """Path within the report, between slashes."""
+    """Return a path relative to the report, with slashes."""
     return str(path)[len(str(folder)) + 1 :].replace(os.sep, "/")

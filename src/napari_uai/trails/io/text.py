@@ -47,41 +47,42 @@ def read_text(
     box_point: BoxPoint = "centre",
     monitor: Monitor = SILENT,
 ) -> Trails:
-    """Read trails from a table in text; what its columns are is told by their names.
+    """Read trails from a text table.
 
-    - A first line of names: ``trail`` (or ``id``, ``track``, ``track_id``), ``frame`` (or ``t``,
+    - With a header line: ``trail`` (or ``id``, ``track``, ``track_id``), ``frame`` (or ``t``, or
       ``time`` in s or as date and time), ``x`` and ``y`` (or ``left``, ``top``, ``width``,
       ``height``), ``class`` (or ``label``), in any order and case.
-    - Nine or ten columns of numbers between commas: MOT text, one box in one frame per line. Boxes
-      without an identity (-1), and those that ground truth says to ignore, are dropped.
-    - Other numbers: named by ``columns``.
+    - Nine or ten comma-separated columns of numbers: MOT text, one box per line. Boxes without an
+      identity (-1), and those marked as ignored in ground truth, are dropped.
+    - Other numbers: the columns are named by ``columns``.
 
     Parameters
     ----------
     data
-        The text; UTF-8 or UTF-16; columns between commas, semicolons, tabs or blanks.
+        Text in UTF-8 or UTF-16, separated by commas, semicolons, tabs or blanks.
     path
-        File that it stands in.
+        Its file.
     columns
-        What the columns are, in order: ``"frame,trail,x,_,y"``, where ``_`` is of no interest, as
-        are those behind the last. None if the file tells.
+        Names of the columns in order, such as ``"frame,trail,x,_,y"``; ``_`` and all further
+        columns are ignored. If None, the names are in the file.
     frame_rate_hz
         Frames per second; 1 if None.
     scene_size
-        Width and height of the picture in px; as far as the positions reach if None.
+        Width and height of the picture, in px; if None, derived from the positions.
     normalized
-        Whether positions are shares (0 to 1) of the picture; if None, if all lie in 0 to 1.
+        Whether positions are fractions (0 to 1) of the picture; if None, whether all are between
+        0 and 1.
     box_point
-        Point of a box that is the position.
+        Point of an object's box that is its position.
     monitor
-        Progress and stop.
+        Progress and cancellation.
 
     Raises
     ------
     TrailFormatError
-        If it is no text, its columns are not known, or nothing in it is usable.
+        If the data is not text, its columns are unknown, or no trail is usable.
     BadValueError
-        If ``columns`` names something unknown.
+        If ``columns`` contains an unknown name.
     """
     monitor.update(0.0, "reading text")
     layout = _layout(data, columns)
@@ -104,15 +105,15 @@ def read_text(
 
 
 class _Layout(NamedTuple):
-    """How a text is to be read."""
+    """Layout of a text table."""
 
     text: bytes
     separator: str
     decimal: str
     names: list[str] | None
-    """None if the first line holds them."""
+    """None if they are in the first line."""
     skipped: int
-    """Lines before the table."""
+    """Number of lines before the table."""
     mot: bool
 
 
@@ -121,7 +122,7 @@ def _layout(data: bytes, columns: str | None) -> _Layout:
         data = data.decode("utf-16", errors="replace").encode()
     data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\0" in data[:_HEAD_BYTES]:
-        raise TrailFormatError("no text, JSON, gz or zip: trails cannot be read from it")
+        raise TrailFormatError("not a text, JSON, gz or zip file")
     head = data[:_HEAD_BYTES].decode(errors="replace").splitlines()
     skipped = 0
     while skipped < len(head) and (
@@ -129,7 +130,7 @@ def _layout(data: bytes, columns: str | None) -> _Layout:
     ):
         skipped += 1
     if skipped == len(head):
-        raise TrailFormatError("it holds no rows: an empty file")
+        raise TrailFormatError("empty file")
     first = head[skipped]
     separator = next((mark for mark in (";", "\t", ",") if mark in first), r"\s+")
     rows = head[skipped + 1 : skipped + 50]
@@ -137,7 +138,7 @@ def _layout(data: bytes, columns: str | None) -> _Layout:
     fields = _fields(first, separator)
     named = not all(_is_number(field, decimal) for field in fields)
     if named and columns is None and not _names_any(fields) and rows:
-        # A broken first row of numbers is no row of names.
+        # This may be a header, or a corrupt first row of numbers.
         second = _fields(rows[0], separator)
         named = not (len(second) in (9, 10) and all(_is_number(f, decimal) for f in second))
         fields = fields if named else second
@@ -151,8 +152,8 @@ def _layout(data: bytes, columns: str | None) -> _Layout:
         names = [*_MOT, "kind", "visibility", "z"][: len(fields)]
         return _Layout(data, separator, decimal, names, skipped, mot=True)
     raise TrailFormatError(
-        f"{len(fields)} columns of numbers without names: say what they are, as in"
-        " columns='frame,trail,x,y' (_ for one of no interest)"
+        f"{len(fields)} columns of numbers without names; name them, for example "
+        "columns='frame,trail,x,y' (_ to ignore one)"
     )
 
 
@@ -161,7 +162,7 @@ def _fields(line: str, separator: str) -> list[str]:
 
 
 def _names_any(fields: list[str]) -> bool:
-    """Tell whether one of them is the name of a column."""
+    """Return whether any field is the name of a known column."""
     known = {alias for aliases in COLUMN_NAMES.values() for alias in aliases}
     return any(field.strip().strip('"').lower() in known for field in fields)
 
@@ -175,22 +176,24 @@ def _is_number(field: str, decimal: str) -> bool:
 
 
 def _chosen_columns(columns: str, fields: list[str]) -> list[str]:
-    """Names of all columns of the file; those of no interest differ from all that are known."""
+    """Return names of all columns of the file; ignored columns have unique names."""
     names = [name.strip().lower() for name in columns.split(",")]
     known = {alias for aliases in COLUMN_NAMES.values() for alias in aliases}
     unknown = [name for name in names if name not in known and name.strip("_")]
     if unknown:
         raise BadValueError(
-            f"columns: {unknown[0]!r} is unknown; known are {', '.join(COLUMN_NAMES)}, and _"
+            f"columns: unknown name {unknown[0]!r}; choose from {', '.join(COLUMN_NAMES)}, and _"
         )
     if len(names) > len(fields):
-        raise BadValueError(f"columns names {len(names)}, the file has {len(fields)}")
+        raise BadValueError(
+            f"columns has {len(names)} names, but the file has {len(fields)} columns"
+        )
     names += ["_"] * (len(fields) - len(names))
     return [name if name.strip("_") else f"_{i}" for i, name in enumerate(names)]
 
 
 def _table(layout: _Layout, file: str, problems: list[Problem]) -> pd.DataFrame:
-    """Parse the rows; those of too many fields are skipped, and told."""
+    """Parse the rows; rows with too many fields are skipped and reported."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -208,8 +211,8 @@ def _table(layout: _Layout, file: str, problems: list[Problem]) -> pd.DataFrame:
                 encoding_errors="replace",
             )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
-        said = str(error).strip().splitlines()[0][:120] if str(error).strip() else "broken"
-        raise TrailFormatError(f"no table of text: {said}") from None
+        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else "corrupt"
+        raise TrailFormatError(f"not a text table: {reason}") from None
     lines = [
         int(number)
         for warning in caught
@@ -217,15 +220,15 @@ def _table(layout: _Layout, file: str, problems: list[Problem]) -> pd.DataFrame:
         for number in re.findall(r"[Ll]ine (\d+)", str(warning.message))
     ]
     if lines:
-        text = f"{len(lines)} lines of too many columns, the first is {lines[0]}: skipped"
+        text = f"{len(lines)} lines with too many columns, the first is line {lines[0]}: skipped"
         problems.append((file, "", text))
     if table.empty:
-        raise TrailFormatError("it holds no rows but the names of columns")
+        raise TrailFormatError("no rows below the header")
     return table
 
 
 def _mot(table: pd.DataFrame, file: str, problems: list[Problem]) -> pd.DataFrame:
-    """Drop boxes of nobody; in nine columns the seventh and eighth are a flag and a class."""
+    """Drop boxes without identity; of nine columns, the 7th and 8th are a flag and a class."""
     nobody = pd.to_numeric(table["trail"], errors="coerce") < 0
     if nobody.any():
         problems.append((file, "", f"{nobody.sum()} boxes without an identity (-1): dropped"))
@@ -234,7 +237,7 @@ def _mot(table: pd.DataFrame, file: str, problems: list[Problem]) -> pd.DataFram
         return table.drop(columns=["kind"])
     ignored = pd.to_numeric(table["confidence"], errors="coerce") == 0
     if ignored.any():
-        problems.append((file, "", f"{ignored.sum()} boxes marked as to be ignored: dropped"))
+        problems.append((file, "", f"{ignored.sum()} boxes marked as ignored: dropped"))
         table = table[~ignored]
     kinds = pd.to_numeric(table["kind"], errors="coerce")
     names = dict(enumerate(MOT_CLASSES, start=1))

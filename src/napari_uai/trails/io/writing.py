@@ -1,4 +1,4 @@
-"""Trails to files that other programs read, and that are opened again as the same trails."""
+"""Writing trails to files, for other programs and for opening them again."""
 
 from __future__ import annotations
 
@@ -24,36 +24,53 @@ _EXACT_INTEGER = 2**53
 def write_trails(
     trails: Trails, path: str | Path, *, overwrite: bool = False, monitor: Monitor = SILENT
 ) -> Path:
-    """Write trails as a csv of samples or as the one-file JSON export, as the name's ending says.
+    """Write trails to a csv or JSON file, depending on the extension.
 
-    - ``.csv``, ``.csv.gz``: a row for each sample: ``trail, class, time, y, x``, in s and px. It
-      keeps every time; the size of the scene must be told when it is read.
-    - ``.json``, ``.json.gz``, ``.zip``: an object for each trail, as trackers export them: shares
-      of the picture to 6 digits, class, last hull, size of the picture, first and last time. The
-      times between are taken as even when it is read.
+    - ``.csv``, ``.csv.gz``: one row per sample: ``trail, class, time, y, x``, in s and px. All
+      times are kept; the size of the scene is not, and must be given when the file is opened.
+    - ``.json``, ``.json.gz``, ``.zip``: one object per trail, as exported by trackers: positions
+      as fractions of the picture (6 digits), class, last hull, size of the picture, first and last
+      time. When the file is opened, samples are spaced evenly in time.
 
     Parameters
     ----------
     trails
-        Trails.
+        Trails of one scene.
     path
-        File to make.
+        File to write.
     overwrite
-        Whether an existing file is replaced.
+        Whether to replace an existing file.
     monitor
-        Progress and stop; a file that was stopped is removed.
+        Progress and cancellation; no file remains after a cancellation.
+
+    Returns
+    -------
+    pathlib.Path
+        Path of the file.
 
     Raises
     ------
     OutputError
-        If it exists, cannot be written, or has another ending.
+        If the file exists, cannot be written, or has another extension.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from napari_uai.trails import open_trails, trails_of_tracks, write_trails
+    >>> trails = trails_of_tracks([[7, 0, 10, 0], [7, 1, 10, 60]], scene_size=(64, 48))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_trails(trails, Path(folder) / "trails.json.gz")
+    ...     again = open_trails(path)
+    >>> (again.scene.width, again.scene.height), again.x.round(3).tolist()
+    ((64, 48), [0.0, 60.0])
     """
     path = Path(path)
     name = path.name.lower()
     if not name.endswith((".csv", ".csv.gz", ".json", ".json.gz", ".zip")):
-        raise OutputError(f"{path}: trails are written as .csv, .json, .csv.gz, .json.gz or .zip")
+        raise OutputError(f"{path}: the extension must be .csv, .csv.gz, .json, .json.gz or .zip")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists: choose another name, or overwrite it")
+        raise OutputError(f"{path} exists; choose another name, or overwrite it")
     as_bytes = _csv if name.endswith((".csv", ".csv.gz")) else _json
     content = as_bytes(trails, monitor)
     with whole_file(path) as partial:
@@ -62,14 +79,14 @@ def write_trails(
 
 
 def export_of_trails(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, dict[str, Any]]:
-    """Return the one-file export of trails: a record for each, by its name.
+    """Return trails as JSON-compatible records, by name.
 
     Parameters
     ----------
     trails
-        Trails.
+        Trails of one scene.
     monitor
-        Progress and stop.
+        Progress and cancellation.
     """
     width, height = trails.scene.width, trails.scene.height
     xy = np.round(
@@ -124,7 +141,7 @@ def _store(content: bytes, partial: Path, path: Path) -> None:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(f"{path.stem}.json", content)
     elif path.suffix.lower() == ".gz":
-        # No time and no name inside: equal trails make equal files.
+        # Without time and name inside, equal trails give equal files.
         partial.write_bytes(gzip.compress(content, mtime=0))
     else:
         partial.write_bytes(content)
@@ -137,7 +154,7 @@ def _shares(hull: Floats32, width: int, height: int) -> list[list[float]]:
 
 
 def _identity(name: str) -> int | str:
-    """Name of a trail as trackers store it: an integer where it is one that JSON keeps."""
+    """Return the name of a trail as trackers store it: an integer if JSON represents it exactly."""
     if name.isascii() and name.isdecimal() and str(int(name)) == name:
         return int(name) if 0 < int(name) < _EXACT_INTEGER else name
     return name

@@ -1,4 +1,4 @@
-"""The canvas: a scene's picture, lines and text on it."""
+"""The canvas: the picture of a scene, with lines and text on it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Ge, Unit
 
 from napari_uai.errors import OutputError
 from napari_uai.trails.table import Picture, Scene, Trails
@@ -20,9 +19,7 @@ from napari_uai.typing import Floats, Floats32, Ints32
 Colour: TypeAlias = tuple[int, int, int]
 
 Stretch: TypeAlias = tuple[int, int]
-"""First sample of a part of a trail, and the sample after its last, counted in the trail."""
-
-PictureSide: TypeAlias = Annotated[int, Ge(200), Unit("px")]
+"""First sample of a stretch of a trail, and the sample after its last, counted in the trail."""
 
 COLOURS: tuple[Colour, ...] = (
     (230, 159, 0),
@@ -35,48 +32,66 @@ COLOURS: tuple[Colour, ...] = (
     (238, 238, 238),
     (178, 160, 255),
 )
-"""Of the trails, by rank: those of Okabe & Ito (2008), and one so that nine differ."""
+"""Colours of trails, by rank: those of Okabe and Ito (2008), extended to nine."""
 
 PAPER, INK, FAINT_INK = (24, 26, 31), (240, 240, 240), (160, 164, 172)
 _HINT: Colour = (78, 84, 95)
 _HINTS = 1000
 HULL: Colour = (86, 180, 233)
 TRAIL: Colour = (240, 228, 66)
-SHIFT = 4  # OpenCV's coordinates are in 1/16 px
-KEY = "ring: start · arrow: end · thick: where it departs"
+SHIFT = 4  # OpenCV draws at coordinates in 1/16 px
+KEY = "ring: start · arrow: end · thick: departing stretch"
 DESIGNED_FOR_PX = 1280
 
 
 def write_picture(picture: Picture, path: Path) -> None:
     """Write a picture as PNG.
 
+    Parameters
+    ----------
+    picture
+        Rows, columns, RGB; uint8.
+    path
+        File to write.
+
     Raises
     ------
     OutputError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from napari_uai.trails import write_picture
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_picture(np.zeros((48, 64, 3), np.uint8), Path(folder) / "black.png")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['black.png']
     """
     _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     try:
         path.write_bytes(encoded.tobytes())
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """The scene at the size in which it is shown."""
+    """The scene at the size at which it is shown."""
 
     pixels: Picture
     scale_y: float
     scale_x: float
 
     def px(self, designed: float) -> int:
-        """Width of a line or size of a letter, for a picture of this size."""
+        """Return the width of a line, or the size of a letter, for a picture of this size."""
         longest = float(max(self.pixels.shape[:2]))
         return max(round(designed * longest / DESIGNED_FOR_PX), 1)
 
     def points(self, y: npt.NDArray[np.floating], x: npt.NDArray[np.floating]) -> Floats:
-        """Return places (x, y) in the picture; pixel centres are whole numbers in both."""
+        """Convert positions in the scene to (x, y) in the picture; pixel centres are integers."""
         return np.stack(
             [
                 (np.asarray(x, float) + 0.5) * self.scale_x - 0.5,
@@ -86,7 +101,7 @@ class Canvas:
         )
 
     def line(self, y: npt.NDArray[np.floating], x: npt.NDArray[np.floating]) -> Ints32:
-        """Return places as OpenCV draws them, without those that coincide with the one before."""
+        """Convert positions to points for OpenCV, without consecutive duplicates."""
         points = np.clip(self.points(y, x), -2000, max(self.pixels.shape) + 2000)
         whole = np.rint(points * 2**SHIFT).astype(np.int32)
         moved = np.any(np.diff(whole, axis=0) != 0, axis=1)
@@ -94,7 +109,7 @@ class Canvas:
         return kept
 
     def stretched(self, values: npt.NDArray[np.floating], scene: Scene) -> Floats32:
-        """Return a map over the scene, whose outermost cells are its outermost px, as shown."""
+        """Resample a map to the picture; its outermost cells lie on those of the scene."""
         rows, columns = self.pixels.shape[:2]
         cells_y = (values.shape[0] - 1) / max(scene.height - 1, 1)
         cells_x = (values.shape[1] - 1) / max(scene.width - 1, 1)
@@ -110,9 +125,9 @@ class Canvas:
 def scene_canvas(
     scene: Scene, image: Picture | None, longest_side_px: int, dim: float = 0.6
 ) -> Canvas:
-    """Give the scene's picture, grey enough for colours to stand out; a dark plane without one."""
+    """Return the picture of the scene, dimmed so that colours stand out; dark grey without one."""
     factor = longest_side_px / max(scene.width, scene.height)
-    # A scene that is a narrow strip still has room for labels.
+    # Narrow scenes also need room for labels.
     columns, rows = (max(round(side * factor), 64) for side in (scene.width, scene.height))
     if image is None:
         pixels = np.full((rows, columns, 3), (44, 48, 56), np.uint8)
@@ -126,7 +141,7 @@ def scene_canvas(
 
 
 def clipped_stretch(trails: Trails, row: int, known: Stretch | None) -> Stretch | None:
-    """Keep a stretch within its trail."""
+    """Clip a stretch to its trail."""
     if known is None:
         return None
     n = int(trails.n_samples[row])
@@ -135,7 +150,7 @@ def clipped_stretch(trails: Trails, row: int, known: Stretch | None) -> Stretch 
 
 
 def draw_others(canvas: Canvas, trails: Trails) -> None:
-    """Hint at the scene, of which there is no picture, by the trails in it."""
+    """Draw faint trails in place of a picture of the scene."""
     for row in np.unique(np.linspace(0, len(trails) - 1, min(len(trails), _HINTS)).astype(int)):
         samples = trails.trail(row)
         line = canvas.line(trails.y[samples], trails.x[samples])
@@ -150,14 +165,14 @@ def draw_trail(
     colour: Colour,
     width: float = 1.5,
 ) -> None:
-    """Draw a trail with ring and arrow; the stretch that departs is thicker."""
+    """Draw a trail from a ring to an arrow; the departing stretch is thicker."""
     samples = trails.trail(row)
     y, x = trails.y[samples], trails.x[samples]
     line = canvas.line(y, x)
     thin, thick = canvas.px(width), canvas.px(2.5 * width)
     draw_line(canvas.pixels, line, colour, thin)
     if stretch is not None:
-        # A stretch of one sample is drawn to the next one, so that it shows.
+        # A stretch of one sample is extended to the next to be visible.
         part = slice(stretch[0], max(stretch[1], stretch[0] + 2))
         draw_line(canvas.pixels, canvas.line(y[part], x[part]), colour, thick)
     start = tuple(int(v) for v in line[0])
@@ -190,14 +205,14 @@ def draw_line(
     closed: bool = False,
     casing: int = 2,
 ) -> None:
-    """Draw a line with a dark edge, so that it stands out from what lies below."""
+    """Draw a line with a dark casing, visible on any background."""
     if casing:
         cv2.polylines(pixels, [line], closed, (0, 0, 0), width + casing, cv2.LINE_AA, shift=SHIFT)
     cv2.polylines(pixels, [line], closed, colour, width, cv2.LINE_AA, shift=SHIFT)
 
 
 def make_page(canvas: Canvas, title: str, below: Picture, key: str = "") -> Picture:
-    """Put a title above the canvas and another picture below it."""
+    """Stack a title, the canvas and another picture below it."""
     parts = [canvas.pixels, below]
     if title:
         size_px = max(canvas.px(20), 11)
@@ -206,7 +221,7 @@ def make_page(canvas: Canvas, title: str, below: Picture, key: str = "") -> Pict
 
 
 def title_bar(title: str, width: int, size_px: int, key: str = "") -> Picture:
-    """Draw a title, and a key at its right where there is room."""
+    """Draw a title, with a key on its right if there is room."""
     bar = np.full((2 * size_px, width, 3), PAPER, np.uint8)
     text = fitted_text(title, width - size_px, size_px)
     write_texts(bar, [(size_px // 2, size_px // 2 - 2, text, INK)], size_px)
@@ -223,7 +238,7 @@ def rank_colour(rank: int) -> Colour:
 
 
 def readable_on(colour: Colour) -> Colour:
-    """Black or white, whichever is readable on a colour."""
+    """Return black or white, whichever is readable on a colour."""
     luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
     return (0, 0, 0) if luminance > 100 else (255, 255, 255)
 
@@ -238,12 +253,12 @@ def _font(size_px: int) -> object:
 
 @lru_cache(4096)
 def text_size(text: str, size_px: int) -> tuple[int, int]:
-    """Height and width of a text in px; all texts of a size are equally high."""
+    """Return height and width of a text, in px; the height is the font size."""
     return size_px, int(np.ceil(_font(size_px).getlength(text)))  # type: ignore[attr-defined]
 
 
 def fitted_text(text: str, width: int, size_px: int, ending: str = "") -> str:
-    """Shorten a text until it fits with its ending."""
+    """Shorten a text so that it fits together with its ending."""
     text = " ".join(text.split())
     if text_size(text + ending, size_px)[1] <= width:
         return text + ending
@@ -268,7 +283,7 @@ def write_texts(
     pen = ImageDraw.Draw(page)
     for left, top, text, colour in texts:
         pen.text(
-            # Letters begin a little below the top of their line.
+            # Letters start slightly below the top of their line.
             (left, top - size_px // 6),
             text,
             fill=colour,

@@ -1,8 +1,8 @@
-"""Pictures of trails: heat over the scene, the trails that fit least, a sheet of their moments.
+"""Heatmap of ordinary traffic over the scene.
 
-All pictures are arrays (rows, columns, RGB; uint8), drawn without a screen. Colours can be told
-apart by colour-blind people (Okabe & Ito 2008; perceptually uniform scale for heat), and nothing
-is told by colour alone: trails carry their rank, stretches that depart are thicker.
+Pictures of trails are arrays (rows, columns, RGB; uint8), drawn without a screen. Colours are
+distinguishable for colour-blind people (Okabe and Ito 2008; a perceptually uniform scale for heat)
+and never the only cue: trails carry their rank, and departing stretches are thicker.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
+from napari_uai.parameters import checked
+from napari_uai.trails.parameters import PictureSide
 from napari_uai.trails.pictures.canvas import (
     DESIGNED_FOR_PX,
     INK,
     PAPER,
     Canvas,
-    PictureSide,
     draw_line,
     make_page,
     scene_canvas,
@@ -30,6 +31,7 @@ from napari_uai.trails.table import Picture, Scene
 from napari_uai.typing import Floats32
 
 
+@checked
 def heatmap_picture(
     scene: Scene,
     heat: Floats32,
@@ -39,35 +41,45 @@ def heatmap_picture(
     outlines: Sequence[npt.NDArray[np.floating]] = (),
     longest_side_px: PictureSide = DESIGNED_FOR_PX,
 ) -> Picture:
-    """Lay the heat of ordinary traffic over the scene.
+    """Draw the heat of ordinary traffic over the scene.
 
     Parameters
     ----------
     scene
-        What the camera sees.
+        The scene.
     heat
-        Trails that pass each cell; rows, columns.
+        Number of trails that pass each cell: rows, columns; float32.
     shade
-        The same after scaling, 0 to 1: what is coloured.
+        Scaled heat, 0 to 1, shown as colour; same shape.
     title
-        Stands above.
+        Title above the picture.
     outlines
-        Polygons that are drawn over it; corners (y, x) in px of the scene.
+        Polygons drawn on top; corners (y, x) in px of the scene.
     longest_side_px
-        Of the scene in the picture.
+        Longest side of the scene in the picture.
 
     Returns
     -------
-    Picture
-        With a scale of colours below that gives trails per cell.
+    numpy.ndarray
+        Rows, columns, RGB; uint8; with a colour scale in trails per cell.
 
     Raises
     ------
     BadValueError
-        If heat and shade differ in shape.
+        If the shapes of heat and shade differ, or a parameter is outside its limits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai.trails import Scene, heatmap_picture
+    >>> heat = np.zeros((48, 64), np.float32)
+    >>> heat[20:25] = 12.0
+    >>> picture = heatmap_picture(Scene(64, 48), heat, heat / 12, longest_side_px=400)
+    >>> picture.shape[1:], picture.dtype
+    ((400, 3), dtype('uint8'))
     """
     if heat.shape != shade.shape or heat.ndim != 2:
-        raise BadValueError("heat and shade must be pictures of one shape: rows, columns")
+        raise BadValueError("heat and shade must have the same shape (rows, columns)")
     canvas = scene_canvas(scene, scene.image, longest_side_px)
     shown = np.clip(canvas.stretched(np.nan_to_num(shade), scene), 0, 1)
     opacity = (0.8 * np.clip(shown * 8, 0, 1))[..., None]
@@ -80,11 +92,11 @@ def heatmap_picture(
 
 
 def _colour_scale(heat: Floats32, shade: Floats32, canvas: Canvas) -> Picture:
-    """Draw which colour stands for how many trails."""
+    """Draw the colour scale, in trails per cell."""
     width = canvas.pixels.shape[1]
     size_px = max(canvas.px(16), 10)
     strip = np.full((round(3.6 * size_px), width, 3), PAPER, np.uint8)
-    caption = "trails per place"
+    caption = "trails per cell"
     left = size_px + text_size(caption, size_px)[1] + size_px
     right = width - 2 * size_px
     if right - left < 6 * size_px or not np.any(np.isfinite(heat)):
@@ -104,10 +116,10 @@ def _colour_scale(heat: Floats32, shade: Floats32, canvas: Canvas) -> Picture:
 
 
 def _heat_at(heat: Floats32, shade: Floats32, level: float) -> float:
-    """Return the heat whose scaled value is closest to a level; scaling never falls."""
+    """Return the heat whose scaled value is closest to a level; scales are monotonic."""
     distance = np.abs(shade - level)
     near = heat[distance <= np.nanmin(distance) + 1e-6]
-    # Where a limit cuts heat off, the value at the limit is the telling one.
+    # Beyond the limits, all heat has the same colour: the value at the limit counts.
     return float(near.max() if level <= 0 else near.min())
 
 
@@ -119,5 +131,5 @@ def _number(value: float) -> str:
 def _heat_colours() -> Floats32:
     import matplotlib as mpl
 
-    # The scale's own black would hide what lies below.
+    # Without its black end, which would hide the scene.
     return (mpl.colormaps["inferno"](np.linspace(0.12, 1, 256))[:, :3] * 255).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Labels of trails, placed so that they do not overlap."""
+"""Labels of trails, placed without overlap."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from napari_uai.trails.table import Trails
 from napari_uai.typing import Bools, Floats
 
 SINCE_1970_S = 1e8
-"""Times above it are taken to count from 1970: they can be told as a time of day."""
+"""Times above this value count from 1970 and are shown as time of day."""
 
 
 def percent(anomaly: float) -> str:
-    """Say an anomaly from 0 to 1 as ``NN %``."""
+    """Format an anomaly from 0 to 1 as ``NN %``."""
     return f"{100 * anomaly:.0f} %"
 
 
 def when(trails: Trails, row: int) -> str:
-    """Say when a trail ends: time of day if its times count from 1970, else seconds.
+    """Format the end of a trail: time of day if its times count from 1970, otherwise seconds.
 
-    The time of day is that of the camera where its tracker told the zone (a column
-    ``utc_offset_s``), else UTC.
+    The time of day is that of the camera if the tracker recorded its time zone (column
+    ``utc_offset_s``), otherwise UTC.
     """
     end = float(trails.table["end"].iloc[row])
     if end < SINCE_1970_S:
@@ -54,23 +54,23 @@ def place_labels(
     *,
     gap: float,
 ) -> list[tuple[int, int] | None]:
-    """Choose places for labels such that none leaves the picture or covers another.
+    """Place labels inside the picture without overlap.
 
     Parameters
     ----------
     anchors
-        Point (y, x) that each label belongs to; those of the first are placed first.
+        Anchor (y, x) of each label; earlier labels are placed first.
     sizes
-        Height and width of each label in px.
+        Height and width of each label, in px.
     ink
-        What is better not covered; rows, columns.
+        Pixels that should not be covered: rows, columns; bool.
     gap
-        Least distance of a label from its point.
+        Minimum distance of a label from its anchor, in px.
 
     Returns
     -------
     list
-        Upper left corner (y, x) of each label, or None where there is no room.
+        Upper left corner (y, x) of each label; None if there is no room.
     """
     covered = cv2.integral(ink.astype(np.uint8))
     points = np.asarray(anchors, float).reshape(-1, 2)
@@ -106,7 +106,7 @@ def place_labels(
 
 
 def label_anchor(canvas: Canvas, trails: Trails, row: int, stretch: Stretch | None) -> Floats:
-    """Return the point (y, x) that a label belongs to: the middle of the stretch, else the end."""
+    """Return the anchor (y, x) of a label: the middle of the stretch, or the end of the trail."""
     samples = trails.trail(row)
     at = samples.stop - 1 if stretch is None else samples.start + (stretch[0] + stretch[1] - 1) // 2
     point = canvas.points(trails.y[at : at + 1], trails.x[at : at + 1])[0]
@@ -121,7 +121,7 @@ def draw_labels(
     anchors: Sequence[Floats],
     ink: Bools,
 ) -> None:
-    """Write a label beside each anchor, with a line to it where it had to move away."""
+    """Write a label next to each anchor, connected by a line."""
     if not labels:
         return
     size_px = max(canvas.px(17), 9)
@@ -132,7 +132,7 @@ def draw_labels(
         (i, (left, top), (left + int(sizes[i, 1]) - 1, top + int(sizes[i, 0]) - 1))
         for i, (top, left) in ((i, place) for i, place in enumerate(places) if place is not None)
     ]
-    for i, low, high in boxes:  # all lines before all boxes, so that no line crosses a text
+    for i, low, high in boxes:  # lines first, so that none crosses a text
         anchor = anchors[i][::-1]
         line = np.rint(np.array([anchor, np.clip(anchor, low, high)]) * 2**SHIFT)
         draw_line(canvas.pixels, line.astype(np.int32), rank_colour(i), 1)
@@ -151,14 +151,14 @@ def _candidates(
     shape: tuple[int, ...],
     gap: float,
 ) -> Floats:
-    """Return corners of a label around a point, from near to far, that lie in the picture."""
+    """Return possible corners of a label around a point, from near to far, in the picture."""
     bounds = np.array(shape[:2]) - size
     if np.any(bounds < 0):
         return np.empty((0, 2))
     angles = np.arange(16) * (2 * np.pi / 16) - np.pi / 4
     rings = gap * 1.5 ** np.arange(int(np.ceil(np.log(max(shape) / gap) / np.log(1.5))) + 1)
     direction = np.stack([np.sin(angles), np.cos(angles)], axis=1)
-    # The label's edge, not its centre, keeps the distance.
+    # The distance is that of the label's edge, not of its centre.
     reach = direction * rings[:, None, None] + direction * size / 2
     corners = np.rint(point + reach - size / 2).reshape(-1, 2)
     inside: Floats = corners[np.all((corners >= 0) & (corners <= bounds), axis=1)]

@@ -1,4 +1,4 @@
-"""A sheet of what the camera saw when the top trails ended."""
+"""A sheet of snapshots taken when the most anomalous trails ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 
 from napari_uai.errors import BadValueError
+from napari_uai.parameters import checked
 from napari_uai.pictures import PictureError, read_picture
+from napari_uai.trails.parameters import PictureSide
 from napari_uai.trails.pictures.canvas import (
     HULL,
     INK,
@@ -18,7 +20,6 @@ from napari_uai.trails.pictures.canvas import (
     PAPER,
     TRAIL,
     Canvas,
-    PictureSide,
     Stretch,
     clipped_stretch,
     draw_line,
@@ -33,26 +34,26 @@ from napari_uai.trails.pictures.labels import percent, when
 from napari_uai.trails.table import Picture, Scene, Trails
 from napari_uai.typing import Floats
 
-_PROMPT_S = 2.0  # after which the picture no longer shows the end of a trail
+_PROMPT_S = 2.0  # beyond which a tile notes the delay of its picture
 _TILES_ACROSS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """What the camera saw when a trail ended.
+    """Picture of the end of a trail.
 
     Parameters
     ----------
     row
-        Trail (row of the table).
+        Row of the trail in the table.
     picture
-        Rows, columns, RGB; the scene's picture if there is no snapshot, None without either.
+        Rows, columns, RGB; uint8. The scene's picture if there is no snapshot, None without either.
     time
-        When the snapshot was taken, in s; None if it is the scene's picture.
+        Time of the snapshot, in s; None for the scene's picture.
     path
         File of the snapshot; None if there is none.
     problem
-        Why a snapshot that is listed could not be shown; empty if all is well.
+        Why a listed snapshot is not shown; empty if there is no problem.
     """
 
     row: int
@@ -62,33 +63,47 @@ class Moment:
     problem: str = ""
 
 
+@checked
 def moments(
     trails: Trails, rows: Sequence[int], *, lag_s: float = 0.5, longest_side_px: PictureSide = 480
 ) -> list[Moment]:
-    """Find what the camera saw when trails ended.
+    """Find the snapshots taken when trails ended.
 
     Parameters
     ----------
     trails
         Trails of the scene.
     rows
-        Trails that are wanted.
+        Rows of the trails.
     lag_s
-        A snapshot up to this much before the end of a trail still shows its object. The first
-        snapshot from then on is taken; the last of all if there is none so late.
+        Time before the end of a trail from which on snapshots are considered. The first is used,
+        or the last of all if there is none that late.
     longest_side_px
-        Pictures are reduced to it.
+        Longest side to which pictures are reduced.
 
     Returns
     -------
     list of Moment
-        In the order of ``rows``. A snapshot that cannot be read is replaced by the next one.
+        One per row. A snapshot that cannot be read is replaced by the next one.
+
+    Raises
+    ------
+    BadValueError
+        If a parameter is outside its limits.
+
+    Examples
+    --------
+    >>> from napari_uai.trails import moments, trails_of_tracks
+    >>> trails = trails_of_tracks([[7, 0, 10, 0], [7, 1, 10, 60]], scene_size=(64, 48))
+    >>> [moment.picture for moment in moments(trails, [0])]  # neither snapshots nor background
+    [None]
     """
     snapshots = trails.scene.snapshots
     times = snapshots["time"].to_numpy(float)
     return [_moment(trails, row, times, lag_s, longest_side_px) for row in rows]
 
 
+@checked
 def tile_sheet(
     trails: Trails,
     shown: Sequence[Moment],
@@ -98,36 +113,45 @@ def tile_sheet(
     title: str = "",
     tile_px: PictureSide = 400,
 ) -> Picture:
-    """Show moments side by side, ordered by time, each with its trail and last hull.
+    """Draw the ends of trails side by side, in order of time, each with its trail and last hull.
 
     Parameters
     ----------
     trails
         Trails of the scene.
     shown
-        What :func:`moments` found.
+        Pictures of :func:`moments`.
     anomaly
-        Of each of them, 0 to 1.
+        Anomaly of each of them, 0 to 1.
     stretches
-        Where each departs from ordinary traffic; drawn thicker. Empty if not known.
+        Departing stretch of each of them, drawn thicker; None if unknown. Empty if all are
+        unknown.
     title
-        Stands above.
+        Title above the tiles.
     tile_px
         Longest side of the scene in each tile.
 
     Returns
     -------
-    Picture
-        Each tile says ``class @ HH:MM:SS (NN %)``: the time at which the trail ends; and how much
-        earlier or later its picture was taken, if over 2 s.
+    numpy.ndarray
+        Rows, columns, RGB; uint8. Each tile is labelled ``class @ HH:MM:SS (NN %)``, with the time
+        at which the trail ends; delays of its picture above 2 s are noted.
 
     Raises
     ------
     BadValueError
-        If there is not one anomaly (and stretch, if any) per moment.
+        If the numbers of pictures, anomalies and stretches differ, or a parameter is outside its
+        limits.
+
+    Examples
+    --------
+    >>> from napari_uai.trails import moments, tile_sheet, trails_of_tracks
+    >>> trails = trails_of_tracks([[7, 0, 10, 0], [7, 1, 10, 60]], scene_size=(64, 48))
+    >>> tile_sheet(trails, moments(trails, [0]), [0.9]).shape
+    (342, 412, 3)
     """
     if len(shown) != len(anomaly) or len(stretches) not in (0, len(shown)):
-        raise BadValueError("give one anomaly for each moment, and one stretch or none at all")
+        raise BadValueError("anomaly, and stretches unless empty, must have one entry per moment")
     ends = trails.table["end"].to_numpy(float)
     order = sorted(range(len(shown)), key=lambda i: (ends[shown[i].row], i))
     plain = scene_canvas(trails.scene, None, tile_px)
@@ -150,23 +174,23 @@ def _moment(trails: Trails, row: int, times: Floats, lag_s: float, longest_side_
         return Moment(row, trails.scene.image)
     end = float(trails.table["end"].iloc[row])
     first = int(np.searchsorted(times, end - lag_s))
-    problem = f"no snapshot was taken after {when(trails, row)}" if first == len(times) else ""
+    problem = f"no snapshot after {when(trails, row)}" if first == len(times) else ""
     for i in [*range(first, min(first + 3, len(times))), *([len(times) - 1] if problem else [])]:
         path = Path(paths[i])
         picture = _read(path, longest_side_px)
         if picture is not None:
             wrong = _misfit(picture, trails.scene)
             return Moment(row, picture, float(times[i]), path, problem or wrong)
-        problem = problem or f"snapshot {path.name} cannot be read; another picture is shown"
+        problem = problem or f"snapshot {path.name} cannot be read: replaced"
     return Moment(row, trails.scene.image, None, None, problem)
 
 
 def _misfit(picture: Picture, scene: Scene) -> str:
-    """Say so if a snapshot has another shape than the scene: it is stretched to fit."""
+    """Return a note if a snapshot has another aspect ratio than the scene."""
     here, there = picture.shape[1] / picture.shape[0], scene.width / scene.height
     if abs(here / there - 1) < 0.02:
         return ""
-    return "the snapshot's sides have another ratio than the scene's; it is stretched to fit"
+    return "aspect ratios of snapshot and scene differ: snapshot stretched"
 
 
 def _read(path: Path, longest_side_px: int) -> Picture | None:
@@ -190,7 +214,7 @@ def _tile(
         canvas = replace(plain, pixels=plain.pixels.copy())
     else:
         canvas = scene_canvas(trails.scene, moment.picture, tile_px, dim=0.85)
-    # A tile is small: its lines are drawn three times as wide as in a large picture.
+    # Tiles are small: lines are three times as wide as in a large picture.
     draw_trail(canvas, trails, row, clipped_stretch(trails, row, stretch), TRAIL, width=5)
     hull = trails.hulls[row] if len(trails.hulls) else None
     if hull is not None and len(hull) > 1:
@@ -208,7 +232,7 @@ def _tile(
 
 
 def _picture_note(trails: Trails, moment: Moment) -> str:
-    """Say so if the picture is not of the end of the trail."""
+    """Return a note if the picture was not taken at the end of the trail."""
     if not len(trails.scene.snapshots):
         return ""
     if moment.time is None:
@@ -230,6 +254,6 @@ def _grid(tiles: Sequence[Picture]) -> Picture:
 
 
 def _across(n: int, height: int, width: int) -> int:
-    """Tiles in a row, such that the sheet is about as wide as a screen."""
+    """Return the number of tiles per row that gives the sheet the shape of a screen."""
     best = np.sqrt(n * 1.5 * height / width)
     return int(min(max(round(best), 1), _TILES_ACROSS if width >= height else 2 * _TILES_ACROSS))

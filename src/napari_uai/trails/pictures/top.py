@@ -1,4 +1,4 @@
-"""The trails that fit least, over the scene."""
+"""The most anomalous trails, over the scene."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
+from napari_uai.parameters import checked
+from napari_uai.trails.parameters import PictureSide
 from napari_uai.trails.pictures.canvas import (
     DESIGNED_FOR_PX,
     FAINT_INK,
@@ -15,7 +17,6 @@ from napari_uai.trails.pictures.canvas import (
     KEY,
     PAPER,
     Canvas,
-    PictureSide,
     Stretch,
     clipped_stretch,
     draw_line,
@@ -34,6 +35,7 @@ from napari_uai.trails.table import Picture, Trails
 _LISTED = 24
 
 
+@checked
 def top_picture(
     trails: Trails,
     rows: Sequence[int],
@@ -44,38 +46,48 @@ def top_picture(
     outlines: Sequence[npt.NDArray[np.floating]] = (),
     longest_side_px: PictureSide = DESIGNED_FOR_PX,
 ) -> Picture:
-    """Draw trails on the scene, each with its ``NN %``.
+    """Draw trails on the scene, each labelled with its anomaly.
 
     Parameters
     ----------
     trails
         Trails of the scene.
     rows
-        Trails to draw, most anomalous first.
+        Rows of the trails to draw, most anomalous first.
     anomaly
-        Of each of them, 0 to 1.
+        Anomaly of each of them, 0 to 1.
     stretches
-        Where each departs from ordinary traffic: drawn thicker, and where the label points to.
-        None: not known. Empty if not known of any.
+        Departing stretch of each of them, drawn thicker and labelled; None if unknown. Empty if
+        all are unknown.
     title
-        Stands above.
+        Title above the picture.
     outlines
-        Polygons that are drawn below the trails, such as a mask; corners (y, x) in px.
+        Polygons drawn below the trails, such as a mask; corners (y, x) in px of the scene.
     longest_side_px
-        Of the scene in the picture.
+        Longest side of the scene in the picture.
 
     Returns
     -------
-    Picture
-        A ring marks the start of a trail, an arrow its end; a list below gives name and time.
+    numpy.ndarray
+        Rows, columns, RGB; uint8. A ring marks the start of a trail, an arrow its end; names and
+        times are listed below.
 
     Raises
     ------
     BadValueError
-        If there is not one anomaly (and stretch, if any) per trail.
+        If the numbers of rows, anomalies and stretches differ, or a parameter is outside its
+        limits.
+
+    Examples
+    --------
+    >>> from napari_uai.trails import top_picture, trails_of_tracks
+    >>> trails = trails_of_tracks([[7, 0, 10, 0], [7, 1, 10, 60]], scene_size=(64, 48))
+    >>> picture = top_picture(trails, [0], [0.9], title="one trail", longest_side_px=400)
+    >>> picture.shape[1:], picture.dtype
+    ((400, 3), dtype('uint8'))
     """
     if len(rows) != len(anomaly) or len(stretches) not in (0, len(rows)):
-        raise BadValueError("give one anomaly for each trail, and one stretch or none at all")
+        raise BadValueError("anomaly, and stretches unless empty, must have one entry per row")
     canvas = scene_canvas(trails.scene, trails.scene.image, longest_side_px)
     for outline in outlines:
         line = canvas.line(outline[:, 0], outline[:, 1])
@@ -103,7 +115,7 @@ def top_picture(
 
 
 def _listing(entries: Sequence[str], canvas: Canvas) -> Picture:
-    """List trails by rank in columns, each with its colour."""
+    """List trails by rank, in columns, each with its colour."""
     width = canvas.pixels.shape[1]
     size_px = max(canvas.px(15), 9)
     shown = list(entries[:_LISTED])

@@ -1,4 +1,4 @@
-"""One rank from several scores, without labels: how far each lies above what is typical."""
+"""One rank from several scores, without labels: how far each exceeds what is typical."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from napari_uai.trails.table import Groups, group_codes
 from napari_uai.typing import Floats, Ints
 
 FLOOR = 0.1
-"""Part of the median that is added before the logarithm, so that tiny values are equal."""
+"""Fraction of the median added before the logarithm, so that tiny values do not differ."""
 
 HALF = 2.0
-"""Evidence that makes an anomaly of a half: twice that of the trail that 90 % do not reach."""
+"""Evidence at which the anomaly is 0.5: twice that of the 90th percentile of the class."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a score adds to the anomaly.
+    """Contribution of a score to the anomaly.
 
     Parameters
     ----------
     weight
-        Of its excess in the weighted mean.
+        Weight of its excess in the weighted mean.
     above
-        Excess from which on it counts. Scores that are mostly noise count only far out, so that
-        they speak up for what is extreme and are silent about the rest.
+        Excess above which it counts. Noisy scores count only where they are extreme.
     """
 
     weight: float
@@ -37,16 +36,17 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Anomaly:
-    """How anomalous each trail is.
+    """Combined anomaly of each trail.
 
     Parameters
     ----------
     anomaly
-        0 to 1; a half where the evidence is twice that of the 90th percentile of the class.
+        0 to 1; 0.5 where the evidence is twice that of the 90th percentile of the class; float64.
     p_value
-        Share of the trails of its class that are at least as anomalous, itself included.
+        Fraction of the trails of its class that are at least as anomalous, including itself;
+        float64.
     excess
-        Of each score that counted: 0 at the median of the class, 1 at the 90th percentile.
+        Excess of each score that counts: 0 at the median of the class, 1 at the 90th percentile.
     """
 
     anomaly: Floats
@@ -57,75 +57,91 @@ class Anomaly:
 def combine(
     scores: Mapping[str, Floats], evidence: Mapping[str, Evidence], groups: Groups
 ) -> Anomaly:
-    """Combine scores to one.
+    """Combine several scores of each trail into one.
 
-    Each score is brought to the same scale within a class, by its logarithm: 0 at the median, 1
-    at the 90th percentile. Both are unmoved by a few per cent of anomalies, of whatever size. The
-    weighted mean of these ranks the trails. Unlike a sum of ranks it keeps how far out a trail
-    is; unlike a minimum of p-values it does not let the noisiest of the scores fill the top.
+    The logarithm of each score is normalized within each class to 0 at the median and 1 at the
+    90th percentile; a few per cent of anomalies, of any size, leave both unchanged. The weighted
+    mean ranks the trails. Unlike a sum of ranks, it retains how extreme a trail is; unlike a
+    minimum of p-values, it is not dominated by the noisiest score.
 
     Parameters
     ----------
     scores
-        One value for each trail, 0 or more, higher is more anomalous; NaN counts as typical.
+        One value per trail for each score, 0 or more, higher is more anomalous; float64. NaN
+        counts as typical.
     evidence
-        What each of them adds; those without evidence are left out.
+        Contribution of each score; scores without evidence are not used.
     groups
-        What each trail is compared among.
+        Group that each trail is compared with.
 
     Returns
     -------
     Anomaly
-        The p-value is that of conformal prediction (Vovk, Gammerman and Shafer 2005,
-        doi:10.1007/b106715; of trajectories: Laxhammar and Falkman 2014,
-        doi:10.1109/TPAMI.2013.172): if all trails of a class are exchangeable, it is at most p
-        with probability p.
+        The p-value is that of conformal prediction [1]_, as applied to trajectories [2]_: if the
+        trails of a class are exchangeable, it is at most p with probability p.
 
     Raises
     ------
     BadValueError
-        If no score counts, or evidence is of a score that is not there.
+        If no score counts, or there is evidence of an unknown score.
+
+    References
+    ----------
+    .. [1] V. Vovk, A. Gammerman, G. Shafer, "Algorithmic Learning in a Random World", Springer
+       (2005), doi:10.1007/b106715
+    .. [2] R. Laxhammar, G. Falkman, "Online learning and sequential anomaly detection in
+       trajectories", IEEE Transactions on Pattern Analysis and Machine Intelligence 36, 1158-1173
+       (2014), doi:10.1109/TPAMI.2013.172
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> distance = np.array([1.0, 1.1, 0.9, 1.2, 9.0])
+    >>> groups = np.array(["car"] * 5, object)
+    >>> found = combine({"nearest": distance}, {"nearest": Evidence(1.0)}, groups)
+    >>> int(found.anomaly.argmax()), found.p_value.tolist()
+    (4, [0.8, 0.6, 1.0, 0.4, 0.2])
     """
     counting = {name: of for name, of in evidence.items() if of.weight > 0}
     if not counting:
-        raise BadValueError("no score counts: give one of them a weight above 0")
+        raise BadValueError("at least one score must have a weight above 0")
     missing = set(counting) - set(scores)
     if missing:
-        raise BadValueError(f"there is no score {', '.join(sorted(missing))}")
+        raise BadValueError(f"unknown score {', '.join(sorted(missing))}")
     codes = group_codes(groups)
     excess = {name: excess_within(scores[name], codes) for name in counting}
     total = np.zeros(len(groups))
-    # Scores that count only far out come on top of the mean of the others.
+    # Scores that count only where extreme are added to the mean of the others.
     whole = sum(of.weight for of in counting.values() if of.above == -np.inf) or 1.0
     for name, of in counting.items():
         above = excess[name] if of.above == -np.inf else np.maximum(excess[name] - of.above, 0.0)
         total += of.weight / whole * above
-    with np.errstate(over="ignore"):  # far below the others: 0
+    with np.errstate(over="ignore"):  # the exponential of very typical trails
         anomaly = 1 / (1 + np.exp(HALF - total))
     return Anomaly(anomaly, conformal_p_values(total, codes), excess)
 
 
 def excess_within(values: Floats, groups: Ints) -> Floats:
-    """Return the logarithm of values, 0 at the median of their group, 1 at the 90th percentile."""
+    """Return logarithms of values, 0 at the median of the group and 1 at the 90th percentile."""
     excess = np.zeros(len(values))
     for group in range(int(groups.max(initial=-1)) + 1):
         mine = np.flatnonzero(groups == group)
         known = mine[~np.isnan(values[mine])]
         if not len(known):
             continue
-        of = values[known]
-        typical = float(np.median(of))
-        # Most are 0: what is typical of the others sets the scale.
-        floor = FLOOR * (typical if typical > 0 else float(np.mean(of)))
+        members = values[known]
+        typical = float(np.median(members))
+        # If most values are 0, the mean sets the scale.
+        floor = FLOOR * (typical if typical > 0 else float(np.mean(members)))
         if floor > 0:
-            logs = np.log(of + floor)
+            logs = np.log(members + floor)
             middle, high = np.quantile(logs, [0.5, 0.9])
             excess[known] = (logs - middle) / max(high - middle, 1e-3)
     return excess
 
 
 def conformal_p_values(values: Floats, groups: Ints) -> Floats:
-    """Return the share of values of the group that are at least as high, itself included."""
+    """Return the fraction of values of the group that are at least as high, including itself."""
     p_values = np.ones(len(values))
     for group in range(int(groups.max(initial=-1)) + 1):
         mine = np.flatnonzero(groups == group)

@@ -1,4 +1,4 @@
-"""The trail that went along best: where somebody else has been, heading the same way."""
+"""Companions of a trail: other trails that passed the same places, heading the same way."""
 
 from __future__ import annotations
 
@@ -6,51 +6,52 @@ from dataclasses import dataclass, replace
 from typing import Annotated, TypeAlias
 
 import numpy as np
-from annotated_types import Ge, Gt, Unit
+from annotated_types import Ge, Unit
 
 from napari_uai.compiled import kernel
-from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.trails.parallel import in_blocks
+from napari_uai.trails.parameters import StepLength
 from napari_uai.trails.scores.resampling import Paths, walk, within_reach
 from napari_uai.trails.table import Groups, Trails, group_codes, offsets_of
 from napari_uai.typing import Floats, Floats32, Ints, Ints32
 
 MAX_POINTS = 128
-"""Points kept of a long trail: more cost time and say nothing new."""
+"""Largest number of points of a trail: more take time without adding information."""
 
 ANCHORS = 6
-"""Points of a trail at which its candidates are sought."""
+"""Number of points along a trail at which candidates are searched for."""
 
 EVERY = 2
-"""Every second point of a trail is enough to be found."""
+"""Interval of the points by which a trail can be found."""
 
 CANDIDATES = 12
-"""Trails near the anchors that are compared point by point."""
+"""Number of trails near the anchors that are compared point by point."""
 
 CELL = 0.03
-"""Side of the cells in which they are sought, in diagonals of the scene."""
+"""Side of the cells of the search grid, in diagonals of the scene."""
 
 MAX_PER_CELL = 192
-"""Points that a cell remembers. Cells forget the same trails, so that a trail which goes along
-is remembered all the way."""
+"""Largest number of points per cell. All cells drop the same trails first, so that a companion
+remains in all cells along its path."""
 
 
 @dataclass(frozen=True, eq=False)
 class Companions:
-    """How closely another trail went along with each.
+    """The two closest companions of each trail.
 
     Parameters
     ----------
     distances
-        Mean distance of the points of each trail from the best companion and from the second
-        best, px; float64, (n, 2). NaN where there is none.
+        Mean distance of the points of each trail from its best and second-best companion, in px:
+        trails, 2; float64. NaN if there is none.
     rows
-        Those companions, rows of the table of trails; -1 where there is none.
+        Rows of these companions in the table of trails: trails, 2; int64. -1 if there is none.
     paths
-        Points of all trails that were compared.
+        The points of all trails that were compared.
     apart
-        Distance of each point from the best companion, px; float32. NaN where there is none.
+        Distance of each point from the best companion, in px; float32. NaN if there is none.
     """
 
     distances: Floats
@@ -59,59 +60,78 @@ class Companions:
     apart: Floats32
 
 
+@checked
 def find_companions(
     trails: Trails,
     *,
-    step_px: Annotated[float, Gt(0), Unit("px")] | None = None,
+    step_px: StepLength | None = None,
     heading_px: Annotated[float, Ge(0), Unit("px")] | None = None,
     groups: Groups | None = None,
     similar: Ints | None = None,
     monitor: Monitor = SILENT,
 ) -> Companions:
-    """Find for each trail the others that passed all its places, heading the same way.
+    """Find, for each trail, the other trails that passed all its places, heading the same way.
 
-    The distance is directed: each point of a trail is measured from the nearest point of another,
-    and their mean counts (the modified Hausdorff distance of Dubuisson and Jain 1994,
-    doi:10.1109/ICPR.1994.576361, one way, to the nearest neighbour as Laxhammar and Falkman 2014,
-    doi:10.1109/TPAMI.2013.172, detect anomalies). A heading is two more coordinates of a point.
+    The distance is directed: the mean, over the points of a trail, of the distance to the nearest
+    point of another trail. This is one direction of the modified Hausdorff distance [1]_, used for
+    anomaly detection as by [2]_. The heading adds two coordinates to each point.
 
-    Good at whatever nobody did as a whole: the wrong way, places where nobody goes, turns that
-    follow a stretch they never follow; and a trail that the tracker lost or found half-way is
-    ordinary, as all of it is part of another. Bad at trails that end where they should go on, at
-    speed and at rests, and at what two objects did in the same way; the second companion is
-    there to tell those.
+    Strengths: detects whatever no other trail did as a whole, such as travel in the wrong
+    direction, places that nobody visits, and unusual sequences of turns; trails that the tracker
+    lost or found midway remain ordinary, being part of another trail. Weaknesses: trails that end
+    early, unusual speeds and stops, and anomalies shared by two trails; the second companion
+    reveals the latter.
 
     Parameters
     ----------
     trails
         Trails of one scene.
     step_px
-        Distance of the points along a trail; 1.5 % of the scene's diagonal if None.
+        Distance between the points along a trail; 1.5 % of the scene's diagonal if None.
     heading_px
-        What a heading weighs: opposite ones are as far apart as places at twice this distance.
+        Weight of the heading: opposite headings are as far apart as places at twice this distance.
         6 % of the diagonal if None.
     groups
-        What each trail is compared among; its class by default.
+        Group that each trail is compared with; its class if None.
     similar
-        Rows of trails that are compared in any case, negative for none; int64, (n, any number).
-        The most similar trails as a whole are good ones.
+        Rows of trails to compare in any case, negative for none: trails, any number; int64. The
+        most similar trails as a whole are suitable.
+    monitor
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
     Companions
-        Candidates are sought about six points along the trail, the best of them compared point
-        by point; distances can be too large by little, never too small.
+        Candidates are searched for around six points of the trail, and the best of them compared
+        point by point; distances may be slightly too large, never too small.
 
     Raises
     ------
     BadValueError
-        If a parameter is outside its limits.
+        If a parameter is outside its limits, or a position is not finite.
+
+    References
+    ----------
+    .. [1] M.-P. Dubuisson, A. K. Jain, "A modified Hausdorff distance for object matching",
+       Proceedings of 12th International Conference on Pattern Recognition, 566-568 (1994),
+       doi:10.1109/ICPR.1994.576361
+    .. [2] R. Laxhammar, G. Falkman, "Online learning and sequential anomaly detection in
+       trajectories", IEEE Transactions on Pattern Analysis and Machine Intelligence 36, 1158-1173
+       (2014), doi:10.1109/TPAMI.2013.172
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai.trails import find_companions, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b", "b", "c", "c"], "frame": [0, 1] * 3,
+    ...                         "x": [0, 60, 0, 60, 60, 0], "y": [20, 20, 22, 22, 20, 20]})
+    >>> companions = find_companions(trails_of_frame(samples, scene_size=(64, 48)))
+    >>> companions.distances[:, 0].round(1)  # c runs in the opposite direction
+    array([2. , 2. , 9.6])
     """
     diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
     step = 0.015 * diagonal if step_px is None else step_px
     weight = 0.06 * diagonal if heading_px is None else heading_px
-    if not (np.isfinite(weight) and weight >= 0):
-        raise BadValueError(f"heading_px is 0 px or more, got {heading_px}")
     paths = walk(within_reach(trails), step_px=step, monitor=monitor.part(0, 0.2))
     headings = np.empty((2, len(paths.y)), np.float32)
     _head(paths.offsets, paths.y, paths.x, weight, headings)
@@ -159,12 +179,12 @@ Places: TypeAlias = tuple[Floats32, Floats32, Floats32, Floats32]
 """y, x and heading (y, x) of points."""
 
 Cells: TypeAlias = tuple[float, float, float, int, int, Ints, Places, Ints32]
-"""First y and x, side, rows, columns; where points of each cell start; points; their trails."""
+"""Origin (y, x), side, rows, columns; index of each cell's first point; points; their trails."""
 
 
 def _cells(paths: Paths, places: Places, groups: Ints, trails: Trails, side: float) -> Cells:
-    """Sort points into cells, a grid for each group; crowded ones remember some trails only."""
-    # Positions may lie outside of the scene: the grid holds what is at most one scene away.
+    """Sort points into cells, one grid per group; crowded cells keep some trails only."""
+    # Positions may lie outside the scene: the grid extends it by its size on all sides.
     low_y, low_x = -float(trails.scene.height), -float(trails.scene.width)
     rows, columns = (
         int(np.ceil(3 * size / side)) + 1 for size in (trails.scene.height, trails.scene.width)
@@ -187,7 +207,7 @@ def _cells(paths: Paths, places: Places, groups: Ints, trails: Trails, side: flo
 
 
 def _thinned(paths: Paths, headings: Floats32) -> tuple[Paths, Floats32]:
-    """Keep points of long trails at equal distances."""
+    """Reduce long trails to fewer points, evenly."""
     counts = np.diff(paths.offsets)
     if counts.max(initial=0) <= MAX_POINTS:
         return paths, headings
@@ -204,7 +224,7 @@ def _thinned(paths: Paths, headings: Floats32) -> tuple[Paths, Floats32]:
 
 @kernel
 def _head(offsets: Ints, y: Floats32, x: Floats32, weight: float, headings: Floats32) -> None:
-    """Write the heading at each point, from the one before to the one behind; 0 without any."""
+    """Write the heading at each point, from the previous to the next point; 0 without any."""
     for i in range(len(offsets) - 1):
         first, last = offsets[i], offsets[i + 1] - 1
         for j in range(first, last + 1):
@@ -268,7 +288,7 @@ def _seek(
     last_anchor: Ints,
     touched: Ints32,
 ) -> int:
-    """Find the trails near a trail's anchors, and sum up how near they are; return how many."""
+    """Find the trails near the anchors of a trail, and sum their proximities; return how many."""
     y, x, hy, hx = places
     low_y, low_x, side, n_rows, n_columns, starts, (qy, qx, vy, vx), owners = index
     n_points = offsets[i + 1] - offsets[i]
@@ -307,7 +327,7 @@ def _seek(
 
 @kernel
 def _choose(touched: Ints32, near: Floats32, chosen: Ints) -> int:
-    """Write those that were nearest, the best first; return how many."""
+    """Write the nearest of these trails, best first; return how many."""
     n = 0
     for u in touched:
         if n == len(chosen):
@@ -332,7 +352,7 @@ def _compare(
     distances: Floats,
     rows: Ints,
 ) -> None:
-    """Write the two candidates that go along best."""
+    """Write the two candidates with the smallest distances."""
     n_points = offsets[i + 1] - offsets[i]
     best, second = np.inf, np.inf
     for u in candidates:
@@ -359,7 +379,7 @@ def _mean_distance(
     u: int,
     enough: float,
 ) -> float:
-    """Sum up the distances of a trail's points from another trail; infinite beyond enough."""
+    """Sum the distances of a trail's points from another trail; infinite above a limit."""
     y, x, hy, hx = places
     a, b = offsets[u], offsets[u + 1]
     uy, ux, vy, vx = y[a:b], x[a:b], hy[a:b], hx[a:b]

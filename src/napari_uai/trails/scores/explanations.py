@@ -1,4 +1,4 @@
-"""Where a trail departs: how anomalous each of its samples is, and the stretch that stands out."""
+"""Where a trail departs from ordinary traffic: anomaly of each sample, and departing stretch."""
 
 from __future__ import annotations
 
@@ -24,26 +24,45 @@ def score_samples(
 ) -> Floats32:
     """Return how anomalous each sample is.
 
-    The mean of two: how far it lies from the trail that otherwise goes along best,
-    ``d / (d + typical)``, and how little frequented its place is in its direction.
+    This is the mean of two values: the distance ``d`` from the best companion as
+    ``d / (d + typical)``, and how rarely others pass there in the same direction.
 
     Parameters
     ----------
     trails
-        Of one scene.
+        Trails of one scene.
     companions
-        Of the trails.
+        Companions of the trails.
     footprints
-        Of the trails.
+        Footprints of the trails.
     ordinary
         How ordinary each point of the footprints is, 0 to 1; float32.
     typical_px
-        For each trail the distance that is half-way between ordinary and not.
+        For each trail, the distance that maps to 0.5; float64.
+    monitor
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
-    ndarray
-        0 to 1 for each sample; float32. Where a trail has no companion, the place alone counts.
+    numpy.ndarray
+        One value per sample, 0 to 1; float32. For a trail without a companion, the second value
+        alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import find_companions, measure_heat, paint_footprints, rescale
+    >>> from napari_uai.trails import score_samples, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": np.repeat(["a", "b", "c"], 3), "frame": [0, 1, 2] * 3,
+    ...                         "x": [0, 30, 60] * 3, "y": [20, 20, 20, 20, 20, 20, 20, 20, 45]})
+    >>> trails = trails_of_frame(samples, scene_size=(64, 48))
+    >>> footprints = paint_footprints(trails)
+    >>> ordinary = rescale(measure_heat(footprints, blur_px=1), unit="trails", upper=2).at_points
+    >>> scores = score_samples(
+    ...     trails, find_companions(trails), footprints, ordinary, np.full(3, 5.0))
+    >>> int(scores.argmax())  # the last sample of c
+    8
     """
     scores = np.empty(len(trails.y), np.float32)
     paths = companions.paths
@@ -64,27 +83,45 @@ def departing_stretches(
     *,
     monitor: Monitor = SILENT,
 ) -> Ints:
-    """Return the stretch of each trail that makes it anomalous.
+    """Return the stretch of each trail that departs from ordinary traffic.
 
-    It is the one with the largest sum of the samples' scores above a threshold (the maximal
-    scoring stretch of Bentley 1984, doi:10.1145/358234.381162), each weighed by its part of the
-    trail's time and of its way alike: a short excursion is found whole, and so is a long one
-    with an ordinary place within.
+    This is the stretch with the largest sum of scores above a threshold (maximum subarray [1]_),
+    where each sample is weighted by its fraction of the trail's time and length: both a short
+    excursion and a long one with an ordinary place inside are found as a whole.
 
     Parameters
     ----------
     trails
-        Of one scene.
+        Trails of one scene.
     at_samples
-        How anomalous each sample is.
+        How anomalous each sample is; float32.
     thresholds
-        Of each trail: samples with more depart. If none has, the highest sample is the stretch.
+        For each trail, the score above which a sample departs; float64. If no sample does, the
+        stretch is the sample with the highest score.
+    monitor
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
-    ndarray
-        First sample of the stretch and the one behind its last, counted from the first sample of
-        the trail; int64, (trails, 2).
+    numpy.ndarray
+        First sample of the stretch, and the sample after its last, counted within the trail:
+        trails, 2; int64.
+
+    References
+    ----------
+    .. [1] J. Bentley, "Programming pearls: algorithm design techniques", Communications of the ACM
+       27, 865-873 (1984), doi:10.1145/358234.381162
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import departing_stretches, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": "a", "frame": range(6), "x": range(6), "y": [9] * 6})
+    >>> trails = trails_of_frame(samples, scene_size=(64, 48))
+    >>> scores = np.array([0.1, 0.1, 0.9, 0.8, 0.9, 0.1], np.float32)
+    >>> departing_stretches(trails, scores, np.array([0.5]))
+    array([[2, 5]])
     """
     stretches = np.empty((len(trails), 2), np.int64)
     samples = (trails.y, trails.x, trails.time, at_samples)

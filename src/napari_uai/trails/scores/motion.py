@@ -1,15 +1,15 @@
-"""How long objects stay and how fast they move, against what others do at the same places."""
+"""How long objects stay and how fast they move, compared with others at the same places."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
-from annotated_types import Gt, Unit
 
 from napari_uai.compiled import kernel
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
+from napari_uai.trails.parameters import StepLength
 from napari_uai.trails.scores.resampling import Paths, walk, within_reach
 from napari_uai.trails.table import Groups, Trails, check_finite, group_codes, offsets_of
 from napari_uai.typing import Bools, Floats, Ints
@@ -18,27 +18,29 @@ CELL_STEPS = 2.0
 """Side of a place, in steps."""
 
 PRIOR_POINTS = 8.0
-"""Points of a place that what is usual in the class is worth."""
+"""Weight of the class as a whole, in points of a place."""
 
 LEAST_SPREAD = 0.05
-"""Times that differ by less than this part are equal."""
+"""Smallest spread of the logarithm of times."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pace:
-    """Time that each trail took for each step, against what is usual at that place.
+    """Time of each step of each trail, compared with what is usual at that place.
 
     Parameters
     ----------
     paths
-        A point at the start of each step.
+        Points at the starts of the steps.
     times_s
-        From each point to the next, and from the last to the end of the trail; s.
+        Time from each point to the next, or from the last point to the end of the trail, in s;
+        float64.
     excess
-        Logarithm of that time less that of the place's median, over the place's spread above the
-        median (84th percentile) if it is longer, or below (16th) if it is shorter.
+        Logarithm of this time relative to the median of the place, divided by the spread of the
+        place: that above the median (to the 84th percentile) for longer times, that below (to the
+        16th) for shorter ones; float64.
     whole
-        Steps that were walked to their end: all but the last of each trail.
+        Whether a step is complete: all but the last of each trail; bool.
     """
 
     paths: Paths
@@ -47,34 +49,51 @@ class Pace:
     whole: Bools
 
 
+@checked
 def measure_pace(
     trails: Trails,
     *,
-    step_px: Annotated[float, Gt(0), Unit("px")] | None = None,
+    step_px: StepLength | None = None,
     groups: Groups | None = None,
     monitor: Monitor = SILENT,
 ) -> Pace:
-    """Compare the time of each step with what the class usually takes at that place.
+    """Compare the time of each step with the usual time of the class at that place.
 
     Parameters
     ----------
     trails
         Trails of one scene, with times.
     step_px
-        Length of a step; a fortieth of the scene's diagonal if None. Positions must be known much
-        better than this, and what an object does within a step is not looked at.
+        Length of a step; 1/40 of the scene's diagonal if None. Positions must be much more precise
+        than this; motion within a step is ignored.
     groups
-        What each trail is compared among; its class by default.
+        Group that each trail is compared with; its class if None.
+    monitor
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
     Pace
-        A place is a square of two steps; where few pass it borrows from the class as a whole.
+        Places are squares with a side of two steps; where few trails pass, the usual time is
+        shrunk towards that of the class as a whole.
 
     Raises
     ------
     BadValueError
-        If the step is not a positive number, or a time is not finite.
+        If the step is not positive, or a position or time is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import dwell_scores, measure_pace, trails_of_frame
+    >>> time = np.tile(np.arange(10.0), 5)
+    >>> time[45:] += 60  # the last trail stops for a minute
+    >>> samples = pd.DataFrame({"trail": np.repeat(range(5), 10), "time": time,
+    ...                         "x": np.tile(np.arange(0, 60, 6), 5), "y": [20] * 50})
+    >>> pace = measure_pace(trails_of_frame(samples, scene_size=(64, 48)))
+    >>> int(dwell_scores(pace).argmax())
+    4
     """
     diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
     step = diagonal / 40 if step_px is None else step_px
@@ -88,49 +107,66 @@ def measure_pace(
     row, column = (np.floor(place / side).astype(np.int64) for place in (paths.y, paths.x))
     codes = codes[paths.owner]
     place = _numbered(codes, row, column)
-    # Equal to the microsecond is equal; a tracker may repeat a time.
+    # Trackers may repeat a time; differences below a microsecond are ignored.
     logs = np.log(np.maximum(times, 1e-6))
     excess = _excess(logs, codes, place, whole)
     return Pace(paths, times, excess, whole)
 
 
 def dwell_scores(pace: Pace) -> Floats:
-    """Return how much longer than usual each trail stayed where it stayed longest.
+    """Return how much longer than usual each trail stayed, where it stayed longest.
 
-    Good at loitering and at objects that stop where nobody does. Bad at places where some
-    always wait: a usual stop is compared with those who had none. A wait that is split over
+    Strengths: loitering, and stops where nobody stops. Weaknesses: places where some always wait,
+    since an ordinary stop is compared with passages without one. A wait that is split between
     neighbouring places counts by its longest part.
 
     Parameters
     ----------
     pace
-        Of the trails.
+        Pace of the trails.
 
     Returns
     -------
-    ndarray
-        Largest excess of a step of each trail, not below 0; in units of the usual spread. The
-        time that a trail spends after its last step counts if it is longer than usual.
+    numpy.ndarray
+        Largest excess of any step of each trail, at least 0, in units of the usual spread;
+        float64. Time after the last complete step counts if it is longer than usual.
+
+    Examples
+    --------
+    See :func:`measure_pace`.
     """
     return np.asarray(np.maximum(np.maximum.reduceat(pace.excess, pace.paths.offsets[:-1]), 0.0))
 
 
 def speed_scores(pace: Pace) -> Floats:
-    """Return how much slower or faster than usual each trail moved, on the whole.
+    """Return how much slower or faster than usual each trail moved as a whole.
 
-    Good at racers and crawlers. Bad at objects that change their speed within a trail, and
-    where traffic is free to go at any speed.
+    Strengths: objects that are persistently fast or slow. Weaknesses: changes of speed within a
+    trail, and places where all speeds are usual.
 
     Parameters
     ----------
     pace
-        Of the trails.
+        Pace of the trails.
 
     Returns
     -------
-    ndarray
-        Size of the median excess of the steps of each trail, in units of the usual spread;
-        0 for a trail that made no step.
+    numpy.ndarray
+        Absolute median excess of the steps of each trail, in units of the usual spread; float64.
+        0 for a trail without a complete step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import measure_pace, speed_scores, trails_of_frame
+    >>> interval_s = np.repeat([*np.linspace(0.9, 1.1, 20), 0.3], 10)  # the last is fast
+    >>> samples = pd.DataFrame({"trail": np.repeat(range(21), 10), "y": [20] * 210,
+    ...                         "time": np.tile(np.arange(10), 21) * interval_s,
+    ...                         "x": np.tile(np.arange(0, 60, 6), 21)})
+    >>> pace = measure_pace(trails_of_frame(samples, scene_size=(64, 48)))
+    >>> int(speed_scores(pace).argmax())
+    20
     """
     n = len(pace.paths.offsets) - 1
     owner = pace.paths.owner[pace.whole]
@@ -139,7 +175,7 @@ def speed_scores(pace: Pace) -> Floats:
 
 
 def _times(trails: Trails, paths: Paths) -> tuple[Floats, Bools]:
-    """Return the time of each step, and whether it was walked to its end."""
+    """Return the time of each step, and whether the step is complete."""
     before = np.floor(paths.sample).astype(np.int64)
     behind = np.minimum(before + 1, len(trails.time) - 1)
     part = paths.sample - before
@@ -155,7 +191,7 @@ def _times(trails: Trails, paths: Paths) -> tuple[Floats, Bools]:
 
 
 def _numbered(codes: Ints, row: Ints, column: Ints) -> Ints:
-    """Give a number to each square of each group that is in use."""
+    """Return the number of the square of each point, among the occupied squares of all groups."""
     if not len(row):
         return row
     n_rows, n_columns = np.ptp(row) + 1, np.ptp(column) + 1
@@ -166,7 +202,7 @@ def _numbered(codes: Ints, row: Ints, column: Ints) -> Ints:
 def _excess(logs: Floats, codes: Ints, places: Ints, whole: Bools) -> Floats:
     n_groups = int(codes.max(initial=-1)) + 1
     usual, _ = _quantiles(logs[whole], codes[whole], n_groups)
-    # A class of which nobody made a step has no usual time.
+    # A class without any complete step has no usual time.
     usual = np.where(np.isnan(usual), 0.0, usual)
     n_places = int(places.max(initial=-1)) + 1
     group_of = np.zeros(n_places, np.int64)
@@ -181,12 +217,12 @@ def _excess(logs: Floats, codes: Ints, places: Ints, whole: Bools) -> Floats:
         spreads.append(np.maximum(trust * here + (1 - trust) * there, LEAST_SPREAD))
     over = logs - middle[places]
     excess = over / np.where(over > 0, spreads[0][places], spreads[1][places])
-    # What is left of a trail at its end is shorter than a step, and then says nothing.
+    # The remainder at the end of a trail, shorter than a step, only counts if it takes long.
     return np.asarray(np.where(whole, excess, np.maximum(excess, 0.0)))
 
 
 def _quantiles(values: Floats, groups: Ints, n_groups: int) -> tuple[Floats, Floats]:
-    """Return the 16th, 50th and 84th percentile of each group (NaN if empty), and its size."""
+    """Return the 16th, 50th and 84th percentiles of each group (NaN if empty), and its size."""
     counts = np.bincount(groups, minlength=n_groups)
     starts = offsets_of(counts)
     quantiles = np.full((3, n_groups), np.nan)

@@ -1,65 +1,71 @@
-"""Distance to the trails that went most nearly the same way, at the same points of the way."""
+"""Distance from the most similar trails as a whole, from start to end."""
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
-
 import numpy as np
-from annotated_types import Ge
 from scipy.fft import dct
 from scipy.spatial import cKDTree
 
-from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
+from napari_uai.trails.parameters import Neighbours, PathPoints
 from napari_uai.trails.scores.resampling import resample_along_arc
 from napari_uai.trails.table import Groups, Trails
 from napari_uai.typing import Floats, Floats32, Ints
 
-Neighbours: TypeAlias = Annotated[int, Ge(1)]
-"""Most similar trails whose distances are averaged."""
-
 BLOCK = 4096
 
 
+@checked
 def nearest_distances(
     trails: Trails,
     *,
     k: Neighbours = 1,
-    n_points: Annotated[int, Ge(2)] = 32,
+    n_points: PathPoints = 32,
     groups: Groups | None = None,
     monitor: Monitor = SILENT,
 ) -> Floats:
-    """Return how far each trail lies from the most similar others.
+    """Return the distance of each trail from the most similar other trails.
 
-    Trails are compared at points at equal distances along their ways, in the order in which they
-    were passed: two trails of one street in opposite directions are far apart. Good at whole ways
-    that nobody else takes, and the best single score on labelled surveillance trails (ROC AUC 0.93
-    with one neighbour). Bad at trails that the tracker lost half-way, which resemble only those
-    that were lost at the same place, at short excursions of long trails, and at whatever is done
-    by two objects in the same way.
+    Trails are compared at points at equal distances along their paths, in the order of travel: two
+    trails along one street in opposite directions are far apart. Strengths: whole routes that
+    nobody else takes; it is the best single score on labelled surveillance trails (ROC AUC 0.93
+    with one neighbour). Weaknesses: trails lost midway, which only resemble others lost at the
+    same place; short excursions of long trails; anomalies shared by two trails.
 
     Parameters
     ----------
     trails
         Trails of one scene.
     k
-        Most similar trails whose distances are averaged. With one, a pair of strange trails
-        that resemble each other is missed; with many, a rare but regular route stands out.
+        Number of most similar trails whose distances are averaged. With one, a pair of similar
+        anomalies is missed; with many, a rare but regular route stands out.
     n_points
-        Points at which two trails are compared.
+        Number of points at which two trails are compared.
     groups
-        What each trail is compared among; its class by default.
+        Group that each trail is compared with; its class if None.
+    monitor
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
-    ndarray
-        Root mean square distance of the points, averaged over the k nearest, px; float64. NaN
-        for a trail that has no other to be compared with.
+    numpy.ndarray
+        Root mean square distance of the points, averaged over the ``k`` nearest trails, in px;
+        float64. NaN for a trail without another in its group.
 
     Raises
     ------
     BadValueError
-        If ``k`` or ``n_points`` is too small.
+        If a parameter is outside its limits, or a position is not finite.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai.trails import nearest_distances, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": ["a", "a", "b", "b", "c", "c"], "frame": [0, 1] * 3,
+    ...                         "x": [0, 60] * 3, "y": [20, 20, 22, 22, 40, 40]})
+    >>> nearest_distances(trails_of_frame(samples, scene_size=(64, 48)))
+    array([ 2.,  2., 18.])
     """
     points = resample_along_arc(trails, n_points=n_points, monitor=monitor.part(0, 0.1))
     if groups is None:
@@ -68,6 +74,7 @@ def nearest_distances(
     return mean_of_nearest(distances, k)
 
 
+@checked
 def nearest_of_points(
     points: Floats32,
     *,
@@ -75,30 +82,30 @@ def nearest_of_points(
     groups: Groups | None = None,
     monitor: Monitor = SILENT,
 ) -> tuple[Floats, Ints]:
-    """Return the most similar trails and their distances, given points along each.
+    """Return the most similar trails and their distances, given points along each trail.
 
-    The search is exact: a k-d tree of the trails' cosine transforms, among which distances are
-    the same and few coordinates tell most of them.
+    The search is exact: a k-d tree of the cosine transforms of the trails, which preserve
+    distances and concentrate them in few coordinates.
 
     Parameters
     ----------
     points
-        Trails, points, (y, x); px.
+        Positions along each trail, in px: trails, points, (y, x); float32.
     k
-        How many are sought.
+        Number of most similar trails.
     groups
-        Class of each trail, among which alone it is compared; all are one by default.
+        Group that each trail is compared with; all trails if None.
+    monitor
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
     distances
-        Root mean square distance of the points, px, the nearest first; float64, (trails, k). NaN
-        where a group has fewer trails.
+        Root mean square distance of the points, in px, nearest first: trails, k; float64. NaN
+        where a group has too few trails.
     rows
-        Which trails they are; int64, (trails, k). -1 where a group has fewer.
+        Indices of these trails: trails, k; int64. -1 where a group has too few.
     """
-    if k < 1:
-        raise BadValueError(f"k is at least 1, got {k}")
     n = len(points)
     distances, rows = np.full((n, k), np.nan), np.full((n, k), -1, np.int64)
     if groups is None:
@@ -116,7 +123,7 @@ def nearest_of_points(
 
 
 def mean_of_nearest(distances: Floats, k: int) -> Floats:
-    """Return the mean of the first k distances of each trail, of those there are; NaN if none."""
+    """Return the mean of the first k distances of each trail that are not NaN; else NaN."""
     first = distances[:, :k]
     counts = np.count_nonzero(~np.isnan(first), axis=1)
     with np.errstate(invalid="ignore"):
@@ -124,7 +131,7 @@ def mean_of_nearest(distances: Floats, k: int) -> Floats:
 
 
 def relative(distances: Floats, typical: float) -> Floats:
-    """Map distances to 0..1, the typical one to a half: d / (d + typical); NaN stays."""
+    """Map distances to 0 to 1, as d / (d + typical); NaN is kept."""
     if typical <= 0:
         return np.where(np.isnan(distances), np.nan, (distances > 0).astype(np.float64))
     return distances / (distances + typical)
@@ -138,9 +145,9 @@ def _within_group(points: Floats32, k: int, monitor: Monitor) -> tuple[Floats, I
     for start in range(0, n, BLOCK):
         monitor.update(start / n, "most similar trails")
         block = slice(start, min(start + BLOCK, n))
-        found = tree.query(turned[block], k=k + 1, workers=-1 if n >= BLOCK else 1)
-        apart, which = np.asarray(found[0]), np.asarray(found[1])
-        # The nearest of all is the trail itself, unless more than k others equal it.
+        answer = tree.query(turned[block], k=k + 1, workers=-1 if n >= BLOCK else 1)
+        apart, which = np.asarray(answer[0]), np.asarray(answer[1])
+        # The nearest is the trail itself, unless more than k others are identical.
         own = which == np.arange(block.start, block.stop)[:, None]
         own[~own.any(1), -1] = True
         distances[block] = apart[~own].reshape(-1, k)
@@ -149,10 +156,10 @@ def _within_group(points: Floats32, k: int, monitor: Monitor) -> tuple[Floats, I
 
 
 def _frequencies(points: Floats32) -> Floats:
-    """Return the cosine transform along each trail; distances stay (it is a rotation).
+    """Return the cosine transform along each trail, a rotation that preserves distances.
 
-    Where a trail is comes first, how it goes next, its jitter last: a tree that splits the
-    coordinates of largest spread needs few of them to know that a trail is too far away.
+    Its first coordinates hold the position of a trail, the next its shape, the last its jitter: a
+    tree that splits the coordinates of largest spread needs few of them to exclude a trail.
     """
     spectrum = dct(points.astype(np.float64), axis=1, norm="ortho")
     return np.ascontiguousarray(spectrum).reshape(len(points), -1)

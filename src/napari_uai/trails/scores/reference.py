@@ -1,31 +1,33 @@
-"""Scores as the reference program computes them: mean of the scaled heat over a trail's samples.
+"""Scores of the reference program: the mean of the scaled heat at the samples of a trail.
 
 The reference is the trail heatmap of Pacefactory (2023) with its default settings. Each trail is
-painted once, counts for its own heat, and is scored by the mean of the heat at its samples. Its
-blur has no effect unless asked for. Kept to compare with; the other scores find more.
+painted once, contributes to its own heat, and is scored by the mean heat at its samples; the heat
+is not blurred. It serves for comparison: the other scores detect more.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import pandas as pd
+from annotated_types import Ge
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.trails.heat.footprints import heatmap_grid
 from napari_uai.trails.heat.masks import MaskLike, as_mask
-from napari_uai.trails.parameters import Limit, LongestSide, Threshold
+from napari_uai.trails.parameters import Fraction, Limit, LongestSide
 from napari_uai.trails.scores.combine_scores import conformal_p_values
 from napari_uai.trails.scores.scores import Scores, score_trails
 from napari_uai.trails.table import Trails, problem_table
 from napari_uai.typing import Floats, Floats32, Ints, Ints32
 
 THICKNESS = 2
-"""Of a line as OpenCV counts it; it paints 3 px."""
+"""Thickness of a line for OpenCV, which paints 3 px."""
 
 BLUR_PX = 7
 MIN_TRAILS = 50
@@ -38,10 +40,10 @@ class ReferenceScores:
     Parameters
     ----------
     anomaly
-        Of each trail, 0 to 1, 1 most anomalous; NaN if it lies outside the mask, or its class has
-        too few trails; float64.
+        Anomaly of each trail, 0 to 1, 1 is most anomalous; float64. NaN for trails outside the
+        mask or of classes with too few trails.
     at_samples
-        How ordinary the place of each sample is, 0 to 1; NaN likewise; float32.
+        How ordinary the place of each sample is, 0 to 1; float32. NaN likewise.
     maps
         How ordinary each cell is, by class: rows, columns; float32.
     """
@@ -51,6 +53,7 @@ class ReferenceScores:
     maps: dict[str, Floats32]
 
 
+@checked
 def reference_scores(
     trails: Trails,
     mask: MaskLike | None = None,
@@ -59,42 +62,56 @@ def reference_scores(
     lower: Limit = 3.0,
     upper: Limit = 50.0,
     blurred: bool = False,
-    threshold: Threshold = 0.5,
-    min_trails: int = MIN_TRAILS,
+    threshold: Fraction = 0.5,
+    min_trails: Annotated[int, Ge(1)] = MIN_TRAILS,
     monitor: Monitor = SILENT,
 ) -> ReferenceScores:
-    """Score trails as the reference does.
+    """Score trails as the reference program does.
 
     Parameters
     ----------
     trails
-        Of one scene.
+        Trails of one scene.
     mask
-        Trails with more than ``threshold`` of their samples inside count; all if None.
+        Mask of the scene; only trails with more than ``threshold`` of their samples inside count.
+        All if None.
     longest_side_px
         Longest side of the heatmap.
     lower, upper
-        Numbers of trails between which heat is scaled by its logarithm.
+        Numbers of trails between which heat is scaled logarithmically.
     blurred
-        Blur the heat over 7 x 7 cells, as the reference's text promises but its program does not.
+        Whether to blur the heat over 7 x 7 cells, as documented but not done by the reference.
     threshold
-        Share of its samples that a trail must have inside the mask.
+        Fraction of its samples that a trail must have inside the mask.
     min_trails
-        Classes of fewer trails are left out.
+        Classes with fewer trails are not scored.
     monitor
-        Told of each class.
+        Progress and cancellation, once per class.
 
     Returns
     -------
     ReferenceScores
+        Anomaly of each trail, and maps of each class.
 
     Raises
     ------
     BadValueError
-        If limits are not in order, or the mask is empty.
+        If a parameter is outside its limits, the limits of heat are not in ascending order, or the
+        mask is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import reference_scores, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": np.repeat(range(6), 10), "x": [*range(0, 60, 6)] * 6,
+    ...                         "y": np.repeat([20, 20, 20, 20, 20, 40], 10)})
+    >>> trails = trails_of_frame(samples, scene_size=(64, 48))
+    >>> reference_scores(trails, lower=1, upper=5, min_trails=2).anomaly
+    array([0., 0., 0., 0., 0., 1.])
     """
-    if not 0 <= lower < upper:
-        raise BadValueError(f"limits are {lower} and {upper}: choose 0 <= lower < upper")
+    if not lower < upper:
+        raise BadValueError(f"lower must be less than upper, got {lower:g} and {upper:g}")
     shape, (scale_y, scale_x) = heatmap_grid(
         trails.scene.width, trails.scene.height, longest_side_px
     )
@@ -136,14 +153,15 @@ def rank_by_reference(trails: Trails, *, monitor: Monitor = SILENT, **parameters
     trails
         Trails of one scene.
     monitor
-        Progress and cancellation.
+        Progress and cancellation, once per block of trails.
     **parameters
         Parameters of :func:`reference_scores`.
 
     Returns
     -------
     Scores
-        Of the trails that the reference scores; ``anomaly`` and ``heat`` are its score.
+        Scores of the trails that the reference scores; ``anomaly`` and ``heat`` are those of the
+        reference.
 
     Raises
     ------
@@ -193,7 +211,7 @@ def _paint_class(
     members: Ints,
     shape: tuple[int, int],
 ) -> Floats32:
-    """Count the trails that cross each cell, each drawn on one canvas and added by its box."""
+    """Count the trails that cross each cell: each is drawn on a canvas, its bounding box added."""
     counts = np.zeros(shape, np.int32)
     canvas = np.zeros(shape, np.uint8)
     for i in members:
@@ -209,7 +227,7 @@ def _paint_class(
 
 
 def _scaled(heat: Floats32, lower: float, upper: float) -> Floats32:
-    """Return heat between its limits on a logarithmic scale; all 0 if no place is hot enough."""
+    """Scale heat between its limits logarithmically; all 0 if no place reaches the lower limit."""
     scaled = np.log(np.clip(heat, lower, upper) - np.float32(lower - 1.0))
     hottest = scaled.max()
     return np.asarray(scaled / hottest if hottest > 0 else scaled, np.float32)

@@ -1,17 +1,16 @@
-"""Trails at equal distances along their way, whatever the tracker's frame rate was."""
+"""Resampling: trails at equal distances along their paths, independent of the frame rate."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge, Gt, Unit
 
 from napari_uai.compiled import kernel
-from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.trails.parallel import in_blocks
+from napari_uai.trails.parameters import PathPoints, StepLength
 from napari_uai.trails.table import Trails, check_finite, offsets_of
 from napari_uai.typing import Floats, Floats32, Ints
 
@@ -23,12 +22,12 @@ class Paths:
     Parameters
     ----------
     offsets
-        First point of each trail, and the number of all points; int64, one more than trails.
+        Index of the first point of each trail, followed by the total number of points; int64.
     y, x
-        Px of the scene; float32.
+        Position of each point in px of the scene; float32.
     sample
-        Where among all samples of the trails each point lies; float64, 12.5 is half-way between
-        samples 12 and 13.
+        Fractional index of each point among all samples: 12.5 is midway between samples 12 and
+        13; float64.
     """
 
     offsets: Ints
@@ -38,104 +37,91 @@ class Paths:
 
     @property
     def owner(self) -> Ints:
-        """Trail that each point belongs to."""
+        """Index of the trail that each point belongs to; int64."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
 
-def arc_lengths(trails: Trails) -> Floats:
-    """Return the length of each trail's way, in px; 0 for a single sample."""
-    lengths = np.empty(len(trails))
-    _lengths(trails.offsets, trails.y, trails.x, 0, len(trails), lengths)
-    return lengths
-
-
+@checked
 def resample_along_arc(
-    trails: Trails, *, n_points: Annotated[int, Ge(2)] = 32, monitor: Monitor = SILENT
+    trails: Trails, *, n_points: PathPoints = 32, monitor: Monitor = SILENT
 ) -> Floats32:
-    """Return the same number of points of each trail, at equal distances along its way.
+    """Return the same number of points along each trail, at equal distances.
 
     Parameters
     ----------
     trails
         Trails of one scene.
     n_points
-        Points per trail, its first and last sample among them.
+        Number of points per trail, including its first and last sample.
+    monitor
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
-    ndarray
-        Trails, points, (y, x); px; float32. A trail that never moves gives its place n times.
+    numpy.ndarray
+        Positions in px: trails, points, (y, x); float32. For a trail that never moves, its
+        position ``n_points`` times.
 
     Raises
     ------
     BadValueError
-        If fewer than two points are wanted, or a position is not finite.
+        If ``n_points`` is less than 2, or a position is not finite.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai.trails import resample_along_arc, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": ["a"] * 3, "x": [0, 10, 40], "y": [20] * 3})
+    >>> trails = trails_of_frame(samples, scene_size=(64, 48))
+    >>> resample_along_arc(trails, n_points=5)[0, :, 1]
+    array([ 0., 10., 20., 30., 40.], dtype=float32)
     """
-    if n_points < 2:
-        raise BadValueError(f"n_points is at least 2, got {n_points}")
-    _check(trails)
+    check_finite(y=trails.y, x=trails.x)
     paths = _divided(trails, np.full(len(trails), n_points), monitor)
     return np.stack([paths.y, paths.x], axis=1).reshape(len(trails), n_points, 2)
 
 
-def resample_by_step(
-    trails: Trails, *, step_px: Annotated[float, Gt(0), Unit("px")] = 1.0, monitor: Monitor = SILENT
-) -> Paths:
-    """Return points of each trail at most a step apart along its way.
+@checked
+def walk(trails: Trails, *, step_px: StepLength, monitor: Monitor = SILENT) -> Paths:
+    """Step along each trail as with a pair of dividers: each point is one step from the previous.
 
-    Each trail is divided into the fewest equal steps that are no longer than ``step_px``.
-
-    Parameters
-    ----------
-    trails
-        Trails of one scene.
-    step_px
-        Longest distance between points, along the way.
-
-    Returns
-    -------
-    Paths
-        First and last sample of a trail are always among its points.
-
-    Raises
-    ------
-    BadValueError
-        If the step is not a positive number, or a position is not finite.
-    """
-    _check(trails, step_px)
-    lengths = arc_lengths(trails)
-    counts = np.where(lengths > 0, np.ceil(lengths / step_px) + 1, 1).astype(np.int64)
-    return _divided(trails, counts, monitor)
-
-
-def walk(
-    trails: Trails, *, step_px: Annotated[float, Gt(0), Unit("px")], monitor: Monitor = SILENT
-) -> Paths:
-    """Step along each trail with a pair of dividers: each point a step from the one before.
-
-    Jitter and rests within a step leave no point, so that the way and its heading are those of
-    the object and not of its tracker (Richardson's way to measure a coast; Mandelbrot 1967,
-    doi:10.1126/science.156.3775.636).
+    Jitter and stops within a step leave no point, so that path and heading are those of the object
+    rather than of the tracker. Coastlines are measured in this way [1]_.
 
     Parameters
     ----------
     trails
         Trails of one scene.
     step_px
-        Straight distance between neighbouring points.
+        Straight distance between consecutive points.
+    monitor
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
     Paths
-        The first point of each is its first sample; what is left of it at the end is shorter than
-        a step and has no point. A trail that stays within a step of its start has one point.
+        Points that start with the first sample of each trail; the remainder at its end, shorter
+        than a step, has no point. A trail that stays within a step of its start has one point.
 
     Raises
     ------
     BadValueError
-        If the step is not a positive number, or a position is not finite.
+        If the step is not positive, or a position is not finite.
+
+    References
+    ----------
+    .. [1] B. Mandelbrot, "How long is the coast of Britain? Statistical self-similarity and
+       fractional dimension", Science 156, 636-638 (1967), doi:10.1126/science.156.3775.636
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai.trails import trails_of_frame, walk
+    >>> samples = pd.DataFrame({"trail": ["a"] * 4, "x": [0, 1, 0, 40], "y": [20] * 4})
+    >>> walk(trails_of_frame(samples, scene_size=(64, 48)), step_px=15).x
+    array([ 0., 15., 30.], dtype=float32)
     """
-    _check(trails, step_px)
+    check_finite(y=trails.y, x=trails.x)
     counts = np.empty(len(trails), np.int64)
     known = (trails.offsets, trails.y, trails.x)
     nowhere = (np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0))
@@ -143,14 +129,14 @@ def walk(
     def count(start: int, stop: int) -> None:
         _count_steps(known, start, stop, step_px, nowhere, counts)
 
-    in_blocks(count, trails.offsets, text="following trails", monitor=monitor.part(0, 0.5))
+    in_blocks(count, trails.offsets, text="stepping along trails", monitor=monitor.part(0, 0.5))
     paths = _room_for(counts)
     points = (paths.offsets, paths.y, paths.x, paths.sample)
 
     def fill(start: int, stop: int) -> None:
         _walk(known, start, stop, step_px, points)
 
-    in_blocks(fill, trails.offsets, text="following trails", monitor=monitor.part(0.5, 1))
+    in_blocks(fill, trails.offsets, text="stepping along trails", monitor=monitor.part(0.5, 1))
     return paths
 
 
@@ -167,9 +153,9 @@ def _divided(trails: Trails, counts: Ints, monitor: Monitor) -> Paths:
 
 
 def within_reach(trails: Trails) -> Trails:
-    """Return trails none of whose samples is further from the scene than the scene is large.
+    """Return trails with all samples within one scene size of the scene.
 
-    A tracker that throws an object to the end of the world would have it walk there and back.
+    Trackers occasionally report positions far outside, to which a trail would seem to travel.
     """
     height, width = trails.scene.height, trails.scene.width
     y, x = trails.y, trails.x
@@ -179,27 +165,10 @@ def within_reach(trails: Trails) -> Trails:
     return replace(trails, y=np.clip(y, -height, 2 * height), x=np.clip(x, -width, 2 * width))
 
 
-def _check(trails: Trails, step_px: float = 1.0) -> None:
-    if not (np.isfinite(step_px) and step_px > 0):
-        raise BadValueError(f"step_px is a positive number of px, got {step_px}")
-    check_finite(y=trails.y, x=trails.x)
-
-
 def _room_for(counts: Ints) -> Paths:
     offsets = offsets_of(counts)
     n = int(offsets[-1])
     return Paths(offsets, np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n))
-
-
-@kernel
-def _lengths(
-    offsets: Ints, y: Floats32, x: Floats32, start: int, stop: int, lengths: Floats
-) -> None:
-    for i in range(start, stop):
-        length = 0.0
-        for j in range(offsets[i] + 1, offsets[i + 1]):
-            length += _distance(y[j - 1], x[j - 1], y[j], x[j])
-        lengths[i] = length
 
 
 @kernel
@@ -209,7 +178,7 @@ def _divide(
     stop: int,
     points: tuple[Ints, Floats32, Floats32, Floats],
 ) -> None:
-    """Divide each trail into equal arcs, as many as there is room for."""
+    """Divide each trail into equal arcs, as many as it has points for."""
     offsets, y, x = trails
     point_offsets, out_y, out_x, out_sample = points
     for i in range(start, stop):
@@ -244,7 +213,7 @@ def _step_along(
     step: float,
     room: tuple[Floats32, Floats32, Floats],
 ) -> int:
-    """Write the points that dividers touch on a trail, as far as there is room; count them all."""
+    """Write the points of a trail's steps as far as there is room; return the number of all."""
     offsets, y, x = trails
     out_y, out_x, out_sample = room
     j, last = offsets[i], offsets[i + 1] - 1
@@ -253,7 +222,7 @@ def _step_along(
         out_y[0], out_x[0], out_sample[0] = here_y, here_x, j
     n, least = 1, 0.0
     while j < last:
-        # Where the segment from sample j leaves the circle about the latest point.
+        # Where the segment from sample j leaves the circle around the last point.
         ay, ax = y[j] - here_y, x[j] - here_x
         dy, dx = np.float64(y[j + 1]) - y[j], np.float64(x[j + 1]) - x[j]
         b_y, b_x = ay + dy, ax + dx

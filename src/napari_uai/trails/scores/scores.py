@@ -1,18 +1,16 @@
-"""Scores of trails: each tells another way in which an object moved as nobody else does."""
+"""Scores of trails: several ways in which a trail may depart from ordinary traffic."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from annotated_types import Ge
 
-from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.trails.heat.along_trails import mean_over_trails, worst_window
 from napari_uai.trails.heat.heat import TrailHeat, measure_heat
 from napari_uai.trails.heat.painted_width import paint_at_width
@@ -20,13 +18,16 @@ from napari_uai.trails.heat.scaling import rescale
 from napari_uai.trails.parallel import side_by_side
 from napari_uai.trails.parameters import (
     BlurWidth,
-    Directions,
+    Fraction,
+    GroupSize,
     HeatScale,
     Limit,
     LimitUnit,
     LongestSide,
+    Neighbours,
     PaintedWidth,
-    Share,
+    PathPoints,
+    SeveralDirections,
     Weigh,
 )
 from napari_uai.trails.scores.combine_scores import Evidence, combine
@@ -34,28 +35,23 @@ from napari_uai.trails.scores.companions import Companions, find_companions
 from napari_uai.trails.scores.direction import against_the_stream
 from napari_uai.trails.scores.explanations import departing_stretches, score_samples
 from napari_uai.trails.scores.motion import dwell_scores, measure_pace, speed_scores
-from napari_uai.trails.scores.nearest import (
-    Neighbours,
-    mean_of_nearest,
-    nearest_of_points,
-    relative,
-)
+from napari_uai.trails.scores.nearest import mean_of_nearest, nearest_of_points, relative
 from napari_uai.trails.scores.resampling import resample_along_arc
 from napari_uai.trails.table import Groups, Trails, problem_table
 from napari_uai.typing import Bools, Floats, Floats32, Ints
 
 SCORES: Mapping[str, str] = MappingProxyType(
     {
-        "heat": "places where few others went in that direction, on the whole way",
-        "worst_window": "the least frequented stretch of the way",
-        "direction": "a heading against most of those who pass there",
+        "heat": "how few others pass in the same direction, along the whole trail",
+        "worst_window": "the same along the least frequented stretch",
+        "direction": "heading against the most frequent direction",
         "nearest": "distance from the most similar trail, from start to end",
-        "companion": "distance from the trails that went along best, wherever they went besides",
-        "dwell": "the longest stay, against what is usual there",
-        "speed": "slower or faster than is usual there",
+        "companion": "distance from the closest companions, which may go elsewhere before or after",
+        "dwell": "longest stay, relative to what is usual there",
+        "speed": "slower or faster than usual there",
     }
 )
-"""Columns of scores and what they tell."""
+"""Columns of scores, and what they measure."""
 
 EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
     {
@@ -66,34 +62,34 @@ EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
         "speed": Evidence(0.25, above=2.0),
     }
 )
-"""What each score adds to the anomaly."""
+"""Contribution of each score to the anomaly."""
 
 SIMILAR = 4
-"""Most similar trails that are tried as companions."""
+"""Number of most similar trails that are tried as companions."""
 
 DEPARTING = 0.9
-"""Quantile of the class's samples above which a sample departs."""
+"""Quantile of the samples of the class below which no sample departs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of trails, and where they come from.
+    """Scores of trails, and where each trail departs.
 
     Parameters
     ----------
     table
-        A row for each trail, most anomalous first: ``trail``, ``class``, ``n_samples``, ``rank``
-        (from 1), ``anomaly``, ``p_value``, those of :data:`SCORES` (0 to 1, 1 most anomalous),
-        ``departs_from``, ``departs_to`` (time of the stretch that stands out; s).
+        One row per trail, most anomalous first: ``trail``, ``class``, ``n_samples``, ``rank``
+        (from 1), ``anomaly``, ``p_value``, the scores of :data:`SCORES` (0 to 1, 1 is most
+        anomalous), ``departs_from`` and ``departs_to`` (times of the departing stretch, in s).
     rows
-        Row of ``trails.table`` that each row of ``table`` belongs to; int64.
+        Row of ``trails.table`` of each row of ``table``; int64.
     at_samples
         How anomalous each sample of the trails is, 0 to 1; float32.
     stretches
-        For each row of ``table`` the first sample of the departing stretch and the one behind its
-        last, counted from the first sample of the trail; int64, (trails, 2).
+        First sample of the departing stretch of each row of ``table``, and the sample after its
+        last, counted within the trail: trails, 2; int64.
     problems
-        Classes with too few trails.
+        Classes with too few trails: ``file``, ``trail``, ``problem``.
     """
 
     table: pd.DataFrame
@@ -105,26 +101,26 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """What scores are made of and limits of the heat do not change: kept, it makes them live.
+    """Everything that the scores need and that does not depend on the limits of heat.
 
     Parameters
     ----------
     trails
-        As given.
+        The trails.
     groups
-        What each trail is compared among.
+        Group that each trail is compared with.
     heat
-        Of the groups, with directions.
+        Heat of the groups, with directions.
     companions
-        Of the trails.
+        Companions of the trails.
     raw
-        Scores that do not depend on limits, by name; as measured.
+        Measured scores that do not depend on limits, by name; float64.
     shown
-        The same, from 0 to 1.
+        The same scores, mapped to 0 to 1; float64.
     typical_px
-        For each trail the distance to a companion that is half-way between ordinary and not.
+        For each trail, the distance from a companion that maps to 0.5; float64.
     problems
-        Classes with too few trails.
+        Classes with too few trails: ``file``, ``trail``, ``problem``.
     """
 
     trails: Trails
@@ -137,75 +133,93 @@ class Measurements:
     problems: pd.DataFrame
 
 
+@checked
 def score_trails(
     trails: Trails,
     *,
-    min_trails: Annotated[int, Ge(2)] = 10,
+    min_trails: GroupSize = 10,
     longest_side_px: LongestSide = 240,
     painted_width_px: PaintedWidth | None = None,
-    n_directions: Directions = 12,
+    n_directions: SeveralDirections = 12,
     blur_px: BlurWidth = 7,
     lower: Limit = 0.0,
     upper: Limit = 0.5,
     unit: LimitUnit = "quantile",
     scale: HeatScale = "surprisal",
     weigh: Weigh = "time",
-    window: Share = 0.2,
+    window: Fraction = 0.2,
     k: Neighbours = 1,
-    n_points: Annotated[int, Ge(2)] = 32,
+    n_points: PathPoints = 32,
     monitor: Monitor = SILENT,
 ) -> Scores:
-    """Rank trails by how little they fit the scene's ordinary traffic.
+    """Rank trails by how little they fit the ordinary traffic of the scene.
 
     Each class is compared with itself. The ``anomaly`` is the mean of the logarithms of
     ``nearest``, ``companion`` and ``worst_window`` on a common scale (:func:`combine`); ``dwell``
-    and ``speed``, which are mostly noise, add to it only where they are extreme. What each score
-    is good and bad at stands with the function that measures it: :func:`mean_over_trails` and
+    and ``speed``, which are noisy, contribute only where they are extreme. Strengths and weaknesses
+    of each score are described with the function that measures it: :func:`mean_over_trails` and
     :func:`worst_window` of the heat, :func:`against_the_stream`, :func:`nearest_distances`,
-    :func:`find_companions`, :func:`dwell_scores`, :func:`speed_scores`. ``heat`` is good at long
-    stays and ways off the beaten track and bad at a short excursion, which ``worst_window`` finds;
-    both call every rare place anomalous, and neither sees a rare sequence of frequented places.
+    :func:`find_companions`, :func:`dwell_scores`, :func:`speed_scores`. ``heat`` detects long
+    stays and routes off the beaten track but not short excursions, which ``worst_window`` detects;
+    to both, every rare place is anomalous, and a rare sequence of ordinary places is not.
 
     Parameters
     ----------
     trails
         Trails of one scene.
     min_trails
-        Classes with fewer trails are compared together; if even those are fewer, together with
-        the most frequent class.
+        Classes with fewer trails are compared together; if they have fewer even together, they
+        are added to the most frequent class.
     longest_side_px
         Longest side of the heatmap.
     painted_width_px
-        Width of a painted trail in px of the heatmap; chosen by leave-one-out likelihood
-        if None.
+        Width of a painted trail in cells of the heatmap; if None, chosen by leave-one-out
+        likelihood.
     n_directions
-        Bins of the direction of movement, 2 or more.
+        Number of bins of the direction of movement.
     blur_px
-        Width of the square of the heatmap that a blur averages over.
+        Width of the blur in cells of the heatmap.
     lower, upper
-        Heat at which a place is as unusual, and as ordinary, as can be.
+        Heat at and below which a place is as unusual as possible, and at and above which it is
+        fully ordinary.
     unit
-        Of these limits.
+        Unit of these limits.
     scale
-        What lies between them.
+        Scale between the limits.
     weigh
-        Whether ``heat`` and ``worst_window`` weigh places by time or by the length of the way.
+        Weight of places in ``heat`` and ``worst_window``: time spent or distance covered.
     window
-        Part of a trail that is its worst window.
+        Length of the worst window, as a fraction of a trail.
     k
-        Most similar trails whose distances are averaged for ``nearest``.
+        Number of most similar trails whose distances are averaged for ``nearest``.
     n_points
-        Points at which two trails are compared for it.
+        Number of points at which two trails are compared for ``nearest``.
+    monitor
+        Progress and cancellation, once per block of trails.
 
     Returns
     -------
     Scores
-        The same trails and parameters give the same scores.
+        Ranked trails, their scores and departing stretches. The same trails and parameters give
+        the same scores.
 
     Raises
     ------
     BadValueError
         If a parameter is outside its limits, or a position or time is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import score_trails, trails_of_frame
+    >>> x, names = np.arange(0, 60, 6), [f"lane {i}" for i in range(12)]
+    >>> lanes = [pd.DataFrame({"trail": name, "x": x, "y": 20 + i / 4, "frame": range(10)})
+    ...          for i, name in enumerate(names)]
+    >>> across = pd.DataFrame({"trail": "across", "x": 30, "y": x * 0.7, "frame": range(10)})
+    >>> scores = score_trails(trails_of_frame(pd.concat([*lanes, across]), scene_size=(64, 48)))
+    >>> scores.table["trail"].iloc[0]
+    'across'
     """
     measured = measure_trails(
         trails,
@@ -230,28 +244,23 @@ def score_trails(
     )
 
 
+@checked
 def measure_trails(
     trails: Trails,
     *,
-    min_trails: Annotated[int, Ge(2)] = 10,
+    min_trails: GroupSize = 10,
     longest_side_px: LongestSide = 240,
     painted_width_px: PaintedWidth | None = None,
-    n_directions: Directions = 12,
+    n_directions: SeveralDirections = 12,
     blur_px: BlurWidth = 7,
     k: Neighbours = 1,
-    n_points: Annotated[int, Ge(2)] = 32,
+    n_points: PathPoints = 32,
     monitor: Monitor = SILENT,
 ) -> Measurements:
-    """Measure all of :func:`score_trails` that limits of the heat do not change.
+    """Measure everything in :func:`score_trails` that does not depend on the limits of heat.
 
     Parameters are those of :func:`score_trails`.
     """
-    if min_trails < 2:
-        raise BadValueError(f"min_trails is at least 2, got {min_trails}")
-    if n_directions < 2:
-        raise BadValueError(f"n_directions is 2 or more for these scores, got {n_directions}")
-    if k < 1:
-        raise BadValueError(f"k is at least 1, got {k}")
     groups, problems = comparison_groups(trails, min_trails)
     footprints = paint_at_width(
         trails,
@@ -283,6 +292,7 @@ def measure_trails(
     return Measurements(trails, groups, heat, companions, raw, shown, typical, table)
 
 
+@checked
 def score_measured(
     measured: Measurements,
     *,
@@ -291,22 +301,22 @@ def score_measured(
     unit: LimitUnit = "quantile",
     scale: HeatScale = "surprisal",
     weigh: Weigh = "time",
-    window: Share = 0.2,
+    window: Fraction = 0.2,
     monitor: Monitor = SILENT,
 ) -> Scores:
-    """Rank trails that were measured, once limits are chosen.
+    """Rank measured trails, given the limits of heat.
 
     Parameters
     ----------
     measured
-        What :func:`measure_trails` returned.
+        Measurements of :func:`measure_trails`.
     lower, upper, unit, scale, weigh, window, monitor
-        As of :func:`score_trails`.
+        As for :func:`score_trails`.
 
     Returns
     -------
     Scores
-        The same as :func:`score_trails` with the parameters of both.
+        Equal to those of :func:`score_trails` with the parameters of both functions.
     """
     trails, groups, heat = measured.trails, measured.groups, measured.heat
     footprints = heat.footprints
@@ -332,10 +342,10 @@ def score_measured(
 
 
 def comparison_groups(trails: Trails, min_trails: int) -> tuple[Groups, list[tuple[str, str, str]]]:
-    """Return what each trail is compared among, and which classes were too small for themselves.
+    """Return the group that each trail is compared with, and the classes that are too small.
 
-    Classes with fewer than ``min_trails`` trails become one; if that has fewer still, it is added
-    to the most frequent class, which a few strangers do not change.
+    Classes with fewer than ``min_trails`` trails become one group; if it is still too small, it is
+    added to the most frequent class, which a few more trails do not change.
     """
     counts = trails.classes
     small = [str(name) for name in counts.index[counts < min_trails]]
@@ -358,7 +368,7 @@ def comparison_groups(trails: Trails, min_trails: int) -> tuple[Groups, list[tup
 
 def _few(kind: str, n: int, others: str) -> str:
     trails = "1 trail" if n == 1 else f"{n} trails"
-    return f"class {kind} has {trails}, too few by themselves; compared with {others} as well"
+    return f"class {kind} has only {trails}: also compared with {others}"
 
 
 def _members(groups: Groups) -> list[Bools]:
@@ -367,7 +377,7 @@ def _members(groups: Groups) -> list[Bools]:
 
 
 def _typical_px(distances: Floats, groups: Groups) -> Floats:
-    """Return for each trail the 90th percentile of its group's distances, at least 1e-3 px."""
+    """Return the 90th percentile of the distances of each trail's group, at least 1e-3 px."""
     typical = np.ones(len(distances))
     for mine in _members(groups):
         known = distances[mine][~np.isnan(distances[mine])]
@@ -379,8 +389,8 @@ def _typical_px(distances: Floats, groups: Groups) -> Floats:
 def _thresholds(at_samples: Floats32, trails: Trails, groups: Groups) -> Floats:
     """Return for each trail the score above which a sample departs.
 
-    Half-way from what is typical of its group to its own peak, but no less than few samples of
-    the group reach.
+    This is the mean of the group's median and the trail's maximum, but at least the quantile
+    :data:`DEPARTING` of the group.
     """
     if not len(trails):
         return np.zeros(0)
@@ -389,8 +399,8 @@ def _thresholds(at_samples: Floats32, trails: Trails, groups: Groups) -> Floats:
     members = _members(groups)
 
     def typical_and_rare(mine: Bools) -> Floats:
-        of = at_samples[np.repeat(mine, trails.n_samples)]
-        quantiles: Floats = np.quantile(of, [0.5, DEPARTING], overwrite_input=True)
+        members = at_samples[np.repeat(mine, trails.n_samples)]
+        quantiles: Floats = np.quantile(members, [0.5, DEPARTING], overwrite_input=True)
         return quantiles
 
     for mine, (typical, rare) in zip(members, side_by_side(typical_and_rare, members), strict=True):
@@ -399,7 +409,7 @@ def _thresholds(at_samples: Floats32, trails: Trails, groups: Groups) -> Floats:
 
 
 def _shown(name: str, values: Floats, groups: Groups) -> Floats:
-    """Bring a score to 0..1; distances and times, by what is typical of the group."""
+    """Map a score to 0 to 1; distances and times relative to the median of the group."""
     if name in ("heat", "worst_window", "direction"):
         return np.clip(values, 0.0, 1.0)
     shown = np.zeros(len(values))
