@@ -69,9 +69,9 @@ def main() -> None:
     dock.settings.linked.setChecked(True)
     settle(dock)
     bench_slider(dock, heart)
-    for n in (n_trails, dock.display.tracked_at_most):
+    for n in (n_trails, dock.display.tracks.at_most):
         heart.read()
-        dock.showing.n_tracks.setValue(n)
+        dock.view_options.n_tracks.setValue(n)
         settle(dock)
         print(f"  {n} trails drawn over time: longest pause {heart.read():.0f} ms")
     viewer.close()
@@ -80,7 +80,7 @@ def main() -> None:
 def bench_slider(dock: object, heart: Heartbeat) -> None:
     """Time the answer to each move of a slider."""
     answered: list[float] = []
-    dock.work.answered.connect(lambda *_: answered.append(time.perf_counter()))  # type: ignore[attr-defined]
+    dock.jobs.answered.connect(lambda *_: answered.append(time.perf_counter()))  # type: ignore[attr-defined]
     taken, pauses = [], []
     for handles in HANDLES * ROUNDS:
         answered.clear()
@@ -100,7 +100,7 @@ def bench_slider(dock: object, heart: Heartbeat) -> None:
 
 def settle(dock: object) -> None:
     """Wait until nothing is under way and all is drawn."""
-    wait(lambda: not dock.work.busy)  # type: ignore[attr-defined]
+    wait(lambda: not dock.jobs.busy)  # type: ignore[attr-defined]
     end = time.perf_counter() + 1.0
     wait(lambda: time.perf_counter() > end)
 

@@ -38,7 +38,7 @@ def trails() -> None:
     _, dock = widget(viewer, "Trail workflow")
     dock.sources.use_button.click()
     settle(0.5)
-    while dock.work.busy:
+    while dock.busy:
         settle(0.1)
     settle(1.0)
     dock.table.choose(int(dock.ranking.rows[CHOSEN_TRAIL]))
@@ -80,7 +80,7 @@ def linked() -> None:
     _, link = widget(viewer, "Link a second recording")
     link.first.choose(video.name)
     link.second.choose(second.name)
-    link.take_rates()
+    link.use_rates()
     known = json.loads(sample_path("fluorescence_truth.json").read_text())["settings"]
     for name in ("first_frame", "rotation_deg", "shift_rows", "shift_columns"):
         link.fields[name].setValue(known[name])

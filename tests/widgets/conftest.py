@@ -1,4 +1,4 @@
-"""A real viewer with this plugin, and waiting for what runs in threads."""
+"""A viewer with this plugin, and fixtures that wait for background work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ARTEFACTS = "artefacts"
 
 @pytest.fixture(autouse=True)
 def plugin(npe2pm, plugin_settings):
-    """napari's fixtures see no plugin that is installed: this one is registered by hand."""
+    """Register the plugin, because napari's fixtures hide installed plugins."""
     npe2pm.register(PluginManifest.from_distribution("napari-uai"))
 
 
@@ -26,7 +26,7 @@ def viewer(plugin, make_napari_viewer_proxy):
 
 @pytest.fixture
 def open_widget():
-    """Open a widget of the plugin in a viewer, as its menu does."""
+    """Open a widget of the plugin in a viewer, as its menu entry does."""
 
     def open_it(viewer, title):
         return viewer.window.add_plugin_dock_widget("napari-uai", title)[1]
@@ -36,9 +36,9 @@ def open_widget():
 
 @pytest.fixture
 def run(qtbot):
-    """Press Run and wait for the end."""
+    """Click Run and wait for the end; return the status."""
 
-    def run_it(widget, timeout=60_000):
+    def run_it(widget, timeout=180_000):
         with qtbot.waitSignal(widget.task.ended, timeout=timeout):
             widget.run_bar.run_button.click()
         return widget.run_bar.status.text()
@@ -79,15 +79,23 @@ def few():
 
 
 @pytest.fixture
+def drain(qapp):
+    """Deliver queued signals and events: signals emitted earlier have arrived afterwards."""
+    from qtpy.QtCore import QCoreApplication
+
+    def deliver():
+        QCoreApplication.sendPostedEvents()
+        QCoreApplication.processEvents()
+
+    return deliver
+
+
+@pytest.fixture
 def settled(qtbot):
-    """Wait until nothing is under way in a dock."""
+    """Wait until a trail dock has finished its work and its drawing."""
 
-    def wait(dock, timeout=60_000):
-        def idle():
-            waiting = any(timer.isActive() for timer in dock._timers.values())
-            return not dock.work.busy and not waiting
-
-        qtbot.waitUntil(idle, timeout=timeout)
+    def wait(dock, timeout=180_000):
+        qtbot.waitUntil(lambda: not dock.busy, timeout=timeout)
         return dock
 
     return wait
@@ -109,7 +117,7 @@ def ranked(trail_dock, few, settled):
 
 @pytest.fixture
 def keep_picture(request):
-    """Keep a picture of a viewer's whole window as an artefact of the tests; return it."""
+    """Save a screenshot of the whole window as an artefact of the tests, and return it."""
 
     def keep(viewer, name):
         from napari_uai.trails.pictures.canvas import write_picture
@@ -125,7 +133,7 @@ def keep_picture(request):
 
 @pytest.fixture(params=[False, True], ids=["synchronous", "asynchronous"])
 def slicing(request):
-    """Either way in which napari may fetch what a layer shows."""
+    """Synchronous and asynchronous slicing."""
     from napari.settings import get_settings
 
     experimental = get_settings().experimental
@@ -136,9 +144,9 @@ def slicing(request):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Say where the pictures of whole windows are, to be looked at."""
+    """List the screenshots of whole windows."""
     pictures = sorted((config.rootpath / ARTEFACTS).glob("*.png"))
     if pictures:
-        terminalreporter.section("pictures of whole windows")
+        terminalreporter.section("screenshots of whole windows")
         for picture in pictures:
             terminalreporter.line(str(picture))

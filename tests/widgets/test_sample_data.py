@@ -32,7 +32,7 @@ def test_the_sample_fluorescence_is_linked_by_its_rates_and_three_pairs(viewer, 
     widget = open_widget(viewer, "Link a second recording")
     widget.first.choose(video.name)
     widget.second.choose(second.name)
-    widget.take_rates()
+    widget.use_rates()
     known = labels["settings"]
     assert widget.fields["frames_per_frame"].value() == known["frames_per_frame"]
     assert widget.fields["magnification"].value() == known["magnification"]

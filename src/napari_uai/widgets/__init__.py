@@ -1,1 +1,1 @@
-"""Everything that knows napari."""
+"""Widgets, readers, writers and sample data for napari; the only part that imports napari."""

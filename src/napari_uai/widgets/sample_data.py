@@ -1,4 +1,4 @@
-"""Sample data in napari's File menu."""
+"""Sample data for the menu File > Open Sample."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FLUORESCENCE = "fluorescence.bin"
 
 
 def landing_recording() -> list[LayerTuple]:
-    """Open the sample recording, lazily, and its known landings as rings."""
+    """Open the sample recording lazily, with rings around its true landings."""
     from napari_uai.sample_data import sample_path
     from napari_uai.widgets.iscat.readers import raw_layers
     from napari_uai.widgets.kit.layers import Place, sample_truth
@@ -31,7 +31,7 @@ def landing_recording() -> list[LayerTuple]:
 
 
 def fluorescence_recording() -> list[LayerTuple]:
-    """Open the fluorescence of the sample recording's field: another camera, coarser, slower."""
+    """Open the fluorescence recording of the same field, with larger pixels and a lower rate."""
     from napari_uai.sample_data import sample_path
     from napari_uai.widgets.iscat.readers import raw_layers
 
@@ -40,7 +40,7 @@ def fluorescence_recording() -> list[LayerTuple]:
 
 
 def street_trails() -> list[LayerTuple]:
-    """Open the sample trails: the picture of a roundabout, and what moves there."""
+    """Open the sample trails of a roundabout, with the image of the scene."""
     from napari_uai.sample_data import sample_folder
     from napari_uai.widgets.trails.readers import trail_layers
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
+import errno
 
 import numpy as np
 import pandas as pd
@@ -141,8 +141,9 @@ def test_verdicts_outlive_the_dock(viewer, shown):
 
 def test_an_export_that_fails_is_a_notification(shown, tmp_path, notifications):
     view, _ = shown
-    view.export(tmp_path / "missing" / "landings.csv")
-    assert "choose another place" in notifications[0]
+    (tmp_path / "file").touch()
+    view.export(tmp_path / "file" / "landings.csv")
+    assert "choose another folder" in notifications[0]
     view.export(tmp_path / "landings.csv")
     assert (tmp_path / "landings.csv").exists()
 
@@ -165,13 +166,17 @@ def test_a_row_leads_to_its_frame_with_any_kind_of_slicing(slicing, viewer, show
         qtbot.waitUntil(lambda f=frame: f"frame {f - 100}" in view.picture.title, timeout=10_000)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
-def test_a_full_disk_is_told_and_nothing_that_was_accepted_is_lost(shown, notifications, tmp_path):
+def test_a_full_disk_is_reported_and_verdicts_are_kept(shown, notifications, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     view, layer = shown
     view.choose(0)
     view.judge("yes")
-    view.export("/dev/full")
-    assert "choose another place" in notifications[-1]
+    with monkeypatch.context() as full:
+        full.setattr("napari_uai.results.write_table", refuse)
+        view.export(tmp_path / "landings.csv")
+    assert "No space left on device; free disk space" in notifications[-1]
     assert view.review.verdicts[0] == layer.features["accepted"].iloc[0] == "yes"
     view.export(tmp_path / "landings.csv")
     assert pd.read_csv(tmp_path / "landings.csv")["accepted"].iloc[0] == "yes"

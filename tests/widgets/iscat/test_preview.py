@@ -8,7 +8,7 @@ from numba.core import event
 
 from napari_uai.iscat.correct.rolling_average import differential_rolling_average
 from napari_uai.iscat.detect.spots import detect_spots
-from napari_uai.widgets.kit.latest_request import Newest
+from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layers import KEY, robust_limits
 
 DRA = "Differential rolling average"
@@ -21,7 +21,7 @@ def shown(qtbot):
     def wait(widget, ask):
         with qtbot.waitSignal(widget.preview.shown, timeout=30_000) as seen:
             ask()
-        qtbot.waitUntil(lambda: not widget.preview.newest.busy, timeout=30_000)
+        qtbot.waitUntil(lambda: not widget.preview.latest.busy, timeout=30_000)
         return seen.args[0]
 
     return wait
@@ -169,22 +169,22 @@ def test_in_the_3d_view_a_preview_says_that_it_waits(viewer, open_widget, shown,
     shown(widget, lambda: setattr(viewer.dims, "ndisplay", 2))
 
 
-def test_only_the_newest_request_counts(qtbot):
+def test_only_the_latest_request_counts(qtbot, drain):
     from qtpy.QtCore import QObject
 
-    newest, seen, may_go = Newest(owner := QObject()), [], threading.Event()
-    newest.done.connect(seen.append)
-    newest.ask(lambda monitor: may_go.wait(10) and 1)
+    latest, seen, may_go = LatestRequest(owner := QObject()), [], threading.Event()
+    latest.done.connect(seen.append)
+    latest.ask(lambda monitor: may_go.wait(10) and 1)
     for number in (2, 3, 4):
-        newest.ask(lambda monitor, number=number: number)
+        latest.ask(lambda monitor, number=number: number)
     may_go.set()
     qtbot.waitUntil(lambda: seen == [1, 4], timeout=5_000)
     may_go.clear()
-    newest.ask(lambda monitor: may_go.wait(10) and 5)
-    newest.forget()
+    latest.ask(lambda monitor: may_go.wait(10) and 5)
+    latest.forget()
     may_go.set()
-    qtbot.waitUntil(lambda: not newest.busy, timeout=5_000)
-    qtbot.wait(50)
+    qtbot.waitUntil(lambda: not latest.busy, timeout=5_000)
+    drain()
     assert seen == [1, 4]
     owner.deleteLater()
 
@@ -197,9 +197,9 @@ def test_a_preview_announces_a_first_compilation(viewer, open_widget, shown, rec
         with event.trigger_event("numba:compile"):
             go_on.wait(30)
 
-    widget.preview.newest.ask(work)
+    widget.preview.latest.ask(work)
     qtbot.waitUntil(lambda: "compiling takes up to half a minute" in widget.preview.status.text())
-    widget.preview.newest.forget()
+    widget.preview.latest.forget()
     go_on.set()
 
 

@@ -48,35 +48,42 @@ def test_a_name_may_tell_the_shape(viewer, tmp_path, recording):
     assert layer.data.shape == (600, 24, 20)
 
 
-def test_an_unknown_shape_is_asked_for_in_a_widget(viewer, bare_file, monkeypatch, qtbot):
+def test_an_unknown_shape_is_asked_for_in_a_widget(viewer, bare_file, monkeypatch):
     monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
     assert viewer.open(bare_file, plugin="napari-uai") == []
     widget = viewer.window.dock_widgets[f"{RAW_WIDGET} (napari-uai)"]
     assert widget.path.text() == str(bare_file)
 
 
-def settled(qtbot, widget):
-    """Wait for what the widget finds out in threads: a shape that was found is looked at anew."""
+@pytest.fixture
+def previewed(qtbot, drain):
+    """Wait until suggestions and preview have arrived; a suggestion starts another preview."""
 
-    def quiet():
-        return not (widget._later.isActive() or widget.looking.busy or widget.guessing.busy)
+    def wait(widget):
+        def is_idle():
+            requests = widget._frame_request, widget._guess_request
+            return not (widget._later.isActive() or any(request.busy for request in requests))
 
-    for _ in range(2):
-        qtbot.waitUntil(quiet, timeout=60_000)
-        qtbot.wait(50)  # what was found arrives
+        for _ in range(2):
+            qtbot.waitUntil(is_idle, timeout=60_000)
+            drain()
+
+    return wait
 
 
-def test_the_widget_previews_opens_and_remembers(viewer, open_widget, bare_file, recording, qtbot):
+def test_the_widget_previews_opens_and_remembers(
+    viewer, open_widget, bare_file, recording, previewed
+):
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(bare_file)
     widget.height_px.setValue(24)
     widget.width_px.setValue(20)
     widget.pixel_type.setCurrentIndex(widget.pixel_type.findData("<u2"))
-    settled(qtbot, widget)
+    previewed(widget)
     assert widget.suggestions.count() > 1
     assert (widget.height_px.value(), widget.width_px.value()) == (24, 20)  # as typed
     assert not widget.preview.pixmap().isNull()
-    assert "600 x 24 x 20" in widget.message.text()
+    assert "600 frames of 24 x 20 px" in widget.message.text()
     widget.remember.setChecked(True)
     widget.open_button.click()
     np.testing.assert_array_equal(np.asarray(viewer.layers[0].data[3]), recording[3])
@@ -85,7 +92,7 @@ def test_the_widget_previews_opens_and_remembers(viewer, open_widget, bare_file,
 
 
 def test_the_widget_takes_what_the_sidecar_says_first(
-    viewer, open_widget, tmp_path, recording, qtbot
+    viewer, open_widget, tmp_path, recording, previewed
 ):
     path = tmp_path / "recording.bin"
     path.write_bytes(b"header!!" + recording.astype(">i2").tobytes())
@@ -93,42 +100,42 @@ def test_the_widget_takes_what_the_sidecar_says_first(
     path.with_suffix(".json").write_text(json.dumps(described))
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(path)
-    settled(qtbot, widget)
+    previewed(widget)
     assert widget.shape_of_file() == RawShape(**described)
     widget.open_button.click()
     np.testing.assert_array_equal(np.asarray(viewer.layers[0].data[3]), recording[3])
 
 
-def test_the_widget_says_why_a_shape_cannot_be(viewer, open_widget, bare_file, qtbot):
+def test_an_impossible_shape_is_reported(viewer, open_widget, bare_file, previewed):
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(bare_file)
     widget.height_px.setValue(10_000)
     widget.width_px.setValue(10_000)
-    settled(qtbot, widget)
+    previewed(widget)
     assert "too few for one frame" in widget.message.text()
     assert not widget.open_button.isEnabled()
     assert len(viewer.layers) == 0
     widget.set_path(bare_file.with_name("gone.bin"))
-    settled(qtbot, widget)
+    previewed(widget)
     assert "gone.bin" in widget.message.text()
 
 
 def test_the_next_recording_of_that_shape_opens_without_questions(
-    viewer, open_widget, tmp_path, monkeypatch, notifications, qtbot
+    viewer, open_widget, tmp_path, monkeypatch, notifications, previewed
 ):
     monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
     frames = np.fromfile(sample_path("landings.bin"), "<u2").reshape(1200, 41, 40)
     frames.tofile(tmp_path / "first.bin")
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(tmp_path / "first.bin")
-    settled(qtbot, widget)
+    previewed(widget)
     widget.open_button.click()
     assert viewer.layers[0].data.shape == frames.shape
     other = tmp_path / "other.bin"
     frames[100:500].tofile(other)
     [layer] = viewer.open(other, plugin="napari-uai")
     np.testing.assert_array_equal(np.asarray(layer.data[3]), frames[103])
-    assert "opened like the last recording" in notifications[-1]
+    assert "shape of the last recording" in notifications[-1]
     frames[:800, :, :36].tofile(other)  # 41 x 40 px would fill it, too
     assert viewer.open(other, plugin="napari-uai") == []
     preferences("recordings").ask_again = True
@@ -136,17 +143,17 @@ def test_the_next_recording_of_that_shape_opens_without_questions(
     assert viewer.open(other, plugin="napari-uai") == []
 
 
-def test_a_shape_that_cannot_be_written_beside_the_file_is_told_and_the_file_open(
-    viewer, open_widget, bare_file, notifications, qtbot
+def test_a_shape_that_cannot_be_saved_is_reported_and_the_file_open(
+    viewer, open_widget, bare_file, notifications, previewed
 ):
     bare_file.with_name("recording.bin.json").mkdir()
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(bare_file)
-    settled(qtbot, widget)
+    previewed(widget)
     widget.remember.setChecked(True)
     widget.open_button.click()
     assert len(viewer.layers) == 1
-    assert "not written beside it" in notifications[-1]
+    assert "could not be saved next to it" in notifications[-1]
 
 
 def test_a_pixel_size_of_the_preferences_is_that_of_files_that_tell_none(

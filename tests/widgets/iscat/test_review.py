@@ -62,8 +62,9 @@ def test_verdicts_are_a_column_of_the_export(review, tmp_path):
 
 
 def test_an_export_that_cannot_be_written_says_where_and_what_to_do(review, tmp_path):
-    with pytest.raises(OutputError, match=r"missing.*choose another place"):
-        review.export(tmp_path / "missing" / "landings.csv")
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file.*choose another folder"):
+        review.export(tmp_path / "file" / "landings.csv")
 
 
 def test_a_landing_is_found_in_the_world_of_the_viewer(review):
@@ -80,7 +81,7 @@ def test_the_trace_of_a_landing_peaks_at_its_frame(review):
 
 def test_a_cut_out_is_cut_at_the_edge_and_knows_its_centre(review):
     cut = review.cut_out(3)
-    np.testing.assert_array_equal(cut.picture, review.video[120, 0:14, 6:20])
+    np.testing.assert_array_equal(cut.image, review.video[120, 0:14, 6:20])
     assert cut.centre == (3.0, 10.0)
 
 
@@ -107,7 +108,7 @@ def test_verdicts_go_over_to_the_same_landings_of_another_run(review, landings):
     other["raw_frame"] += 4
     other["landing"] = [1, 2, 3]
     again = Review(other, other, review.place)
-    assert again.take_over(review) == 2
+    assert again.copy_verdicts(review) == 2
     assert again.verdicts == ["no", "yes", ""]
 
 

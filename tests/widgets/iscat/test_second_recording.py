@@ -29,8 +29,8 @@ def test_more_pairs_are_fitted_by_least_squares():
     ("first", "second", "message"),
     [
         ([[0, 0], [1, 1]], [[0, 0], [1, 1]], "three pairs"),
-        ([[0, 0], [1, 0], [0, 1]], [[0, 0], [1, 0]], "mark each place in both"),
-        ([[0, 0], [1, 1], [2, 2]], [[0, 0], [1, 0], [0, 1]], "on a line"),
+        ([[0, 0], [1, 0], [0, 1]], [[0, 0], [1, 0]], "mark each point in both"),
+        ([[0, 0], [1, 1], [2, 2]], [[0, 0], [1, 0], [0, 1]], "collinear"),
     ],
 )
 def test_pairs_that_say_too_little_are_refused(first, second, message):
@@ -39,7 +39,7 @@ def test_pairs_that_say_too_little_are_refused(first, second, message):
 
 
 def test_a_ratio_of_frame_rates_is_positive():
-    with pytest.raises(BadValueError, match="above 0"):
+    with pytest.raises(BadValueError, match="must be positive"):
         with_time(np.eye(3), frames_per_frame=0.0, first_frame=0.0)
 
 
@@ -97,11 +97,11 @@ def test_pairs_of_points_link_in_space_also_when_marked_again(viewer, linked):
 
 def test_rates_and_pixel_sizes_come_from_the_layers(linked):
     widget, first, second = linked
-    widget.take_rates()
-    assert "type the ratios in" in widget.status.text()
+    widget.use_rates()
+    assert "enter the ratios" in widget.status.text()
     first.metadata[KEY] = {"frame_rate_hz": 1000.0, "pixel_size_um": 0.05}
     second.metadata[KEY] = {"frame_rate_hz": 20.0, "pixel_size_um": 0.1}
-    widget.take_rates()
+    widget.use_rates()
     assert widget.fields["frames_per_frame"].value() == 50
     assert widget.fields["magnification"].value() == 2
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pandas as pd
@@ -254,17 +253,18 @@ def test_a_layer_deleted_during_the_run_does_not_matter(viewer, own_stage, qtbot
     assert tuple(viewer.layers[0].translate) == (5, 0, 0)
 
 
-def test_closing_the_widget_cancels_its_work(viewer, own_stage, qtbot, recording):
+def test_closing_the_widget_cancels_its_work(viewer, own_stage, qtbot, recording, drain):
     viewer.add_image(recording, name="raw")
     widget = own_stage(slow_stage)(viewer)
     dock = viewer.window.add_dock_widget(widget)
     widget.run_bar.run_button.click()
     qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 0, timeout=10_000)
-    stop = widget.task._stop
+    stop, worker = widget.task._stop, widget.task._worker
     viewer.window.remove_dock_widget(dock)
     widget.deleteLater()
     qtbot.waitUntil(stop.is_set, timeout=5_000)
-    time.sleep(0.05)
+    qtbot.waitUntil(lambda: not worker.is_running, timeout=20_000)
+    drain()
     assert [layer.name for layer in viewer.layers] == ["raw"]
 
 

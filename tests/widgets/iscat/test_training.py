@@ -1,4 +1,4 @@
-"""The training dock: train, watch, cancel, go on, use the weights; what may go wrong."""
+"""The training dock: train, watch, cancel, resume, use the weights; what may go wrong."""
 
 from __future__ import annotations
 
@@ -71,14 +71,12 @@ def slow(monkeypatch):
     return presses
 
 
-def test_a_rolling_average_is_learnt_as_the_library_learns_it(
-    dock, run, average, tmp_path, monkeypatch
-):
+def test_training_in_the_dock_equals_training_in_python(dock, run, average, tmp_path, monkeypatch):
     # In bfloat16 another number of threads, so another order of sums, changes the fifth digit.
     monkeypatch.setattr(train, "chosen_precision", lambda *_: torch.float32)
     seen = []
     dock.epoch_ended.connect(seen.append)
-    assert dock.holds.currentData() == "average"
+    assert dock.inputs.contents.currentData() == "average"
     assert run(dock).startswith("Done: best epoch ")
     weights = load_weights(tmp_path / "w.safetensors")
     settings = {name: SMALL[name] for name in ("steps", "windows", "crop_px", "learning_rate")}
@@ -92,12 +90,12 @@ def test_a_rolling_average_is_learnt_as_the_library_learns_it(
     assert dock.plot.losses.best == int(np.argmin(history["validation_loss"]))
 
 
-def test_cancel_in_the_middle_of_an_epoch_and_resume_end_as_if_nothing_had_happened(
+def test_a_cancelled_and_resumed_training_equals_an_uninterrupted_one(
     viewer, open_widget, dock, run, average, tmp_path, slow, keep_picture
 ):
     slow[2] = dock.run_bar.cancel_button.click
     dock.form.set_values({"epochs": 3})
-    assert run(dock) == "Cancelled; what was learnt is kept."
+    assert run(dock) == "Cancelled; the training can be resumed."
     assert unfinished_training(tmp_path / "w.safetensors").epochs == 1
     assert dock.note.text().startswith("Stopped after 1 of 3 epochs")
     assert dock.run_bar.run_button.text() == "Resume"
@@ -121,11 +119,11 @@ def test_cancel_in_the_middle_of_an_epoch_and_resume_end_as_if_nothing_had_happe
     np.testing.assert_allclose(again.plot.losses.validation, history["validation_loss"], rtol=1e-4)
 
 
-def test_training_anew_leaves_the_training_that_was_stopped(dock, run, tmp_path, slow):
+def test_training_into_a_new_file_keeps_the_stopped_training(dock, run, tmp_path, slow):
     slow[2] = dock.run_bar.cancel_button.click
     run(dock)
     kept = state_path(tmp_path / "w.safetensors").read_bytes()
-    dock.anew_button.click()
+    dock.new_file_button.click()
     assert dock.weights.path() == tmp_path / "w_2.safetensors"
     assert dock.run_bar.run_button.text() == "Train"
     assert dock.form.editors["epochs"].isEnabled()
@@ -141,18 +139,18 @@ def test_a_recording_goes_through_the_stages_of_the_recipe(
     landings.steps.forms["dra"].set_values({"batch_size": 60})
     landings.findChild(QPushButton, "train").click()
     dock = open_widget(viewer, TITLE)
-    assert dock.holds.currentData() == "raw"
-    assert dock.recipe_choice.currentText() == f"matched, as in {LANDINGS}"
+    assert dock.inputs.contents.currentData() == "raw"
+    assert dock.inputs.recipe_choice.currentText() == f"matched, as in {LANDINGS}"
     assert dock.form.values()["batch_size"] == 60
     prepared(dock, tmp_path / "w.safetensors", epochs=1)
     dock.form.set_values({"batch_size": 40})
     run(dock)  # which may end in noise that teaches nothing
-    assert dock._learnt_layer().name == "raw: rolling average"
+    assert dock.average_layer().name == "raw: rolling average"
     made = viewer.layers["raw: rolling average"]
     assert made.data.shape == (300 - 2 * 40 + 1, 24, 20)
     assert made.translate[0] == 40
     assert training_call.batch_size_of(made) == 40
-    assert dock._learnt_layer().name == made.name  # not added twice
+    assert dock.average_layer().name == made.name  # not added twice
 
 
 def test_the_weights_are_used_by_a_preview_and_by_a_recipe(viewer, dock, run, qtbot, tmp_path):
@@ -174,21 +172,21 @@ def test_the_weights_are_used_by_a_preview_and_by_a_recipe(viewer, dock, run, qt
     landings.task._worker = object()  # as while it runs
     dock.find_button.click()
     landings.task._worker = None
-    assert "is at work" in dock.run_bar.status.text()
+    assert "is running" in dock.run_bar.status.text()
     assert landings.recipe().name == "matched"
 
 
-def test_weights_to_begin_with_bring_their_shape(dock, run, tmp_path):
+def test_initial_weights_determine_the_shape_of_the_network(dock, run, tmp_path):
     run(dock)
     first = dock.plot.losses
     dock.weights.line.setText(str(tmp_path / "second.safetensors"))
     dock.form.set_values({"channels": 16})
-    dock.start_from.line.setText(str(tmp_path / "w.safetensors"))
+    dock.inputs.start_from.line.setText(str(tmp_path / "w.safetensors"))
     assert not dock.form.editors["channels"].isVisibleTo(dock.form)
     assert dock.form.editors["epochs"].isVisibleTo(dock.form)
     run(dock)
     assert dock.plot.losses.validation[0] == pytest.approx(min(first.validation), rel=1e-4)
-    dock.start_from.line.setText(str(tmp_path / "missing.safetensors"))
+    dock.inputs.start_from.line.setText(str(tmp_path / "missing.safetensors"))
     dock.weights.line.setText(str(tmp_path / "third.safetensors"))
     assert "missing.safetensors: cannot be read" in run(dock)
 
@@ -201,7 +199,7 @@ def test_weights_to_begin_with_bring_their_shape(dock, run, tmp_path):
         (lambda video: np.where(video > 2, np.nan, video), "NaN or infinite pixels"),
     ],
 )
-def test_a_video_that_teaches_nothing_is_one_clear_line(
+def test_an_unusable_video_is_reported_in_one_line(
     viewer, dock, run, average, notifications, tmp_path, change, message
 ):
     viewer.add_image(change(average), name="bad", contrast_limits=(-1, 1))
@@ -215,7 +213,7 @@ def test_a_video_that_teaches_nothing_is_one_clear_line(
     assert run(dock).startswith("Done")
 
 
-def test_what_is_missing_is_asked_for(viewer, open_widget, dock, run, notifications, tmp_path):
+def test_missing_inputs_are_reported(viewer, open_widget, dock, run, notifications, tmp_path):
     (tmp_path / "file").write_text("")
     dock.weights.line.setText(str(tmp_path / "file" / "w.safetensors"))
     assert "another folder" in run(dock)
@@ -227,18 +225,18 @@ def test_what_is_missing_is_asked_for(viewer, open_widget, dock, run, notificati
     assert "open a recording first" in notifications[-1]
 
 
-def test_without_torch_the_line_to_install_it_is_told(dock, run, notifications, monkeypatch):
+def test_without_torch_the_command_to_install_it_is_shown(dock, run, notifications, monkeypatch):
     monkeypatch.delitem(sys.modules, "napari_uai.iscat.fastdvdnet.train")
     monkeypatch.setitem(sys.modules, "torch", None)
     run(dock)
     assert 'pip install "napari-uai[torch]"' in notifications[-1]
 
 
-def test_the_layer_may_go_while_it_is_learnt(viewer, dock, run, slow, tmp_path):
+def test_the_layer_may_be_removed_during_training(viewer, dock, run, slow, tmp_path):
     dock.epoch_ended.connect(lambda losses: len(losses.epochs) == 2 and viewer.layers.clear())
     assert run(dock).startswith("Done")
     assert dock.weights.path() == tmp_path / "w.safetensors"
-    assert dock._learnt_layer() in viewer.layers  # from what was learnt
+    assert dock.average_layer() in viewer.layers  # added again
 
 
 def test_closing_the_window_ends_the_training_and_keeps_its_last_epoch(
@@ -273,7 +271,7 @@ def test_two_windows_do_not_train_into_one_file(
     with qtbot.waitSignal(dock.epoch_ended, timeout=60_000):
         dock.run_bar.run_button.click()
     second.run_bar.run_button.click()
-    assert "is being trained already" in notifications[-1]
+    assert "is already being trained" in notifications[-1]
     with qtbot.waitSignal(dock.task.ended, timeout=30_000):
         dock.run_bar.cancel_button.click()
     other.close()
@@ -289,13 +287,13 @@ def test_a_name_beside_the_recording_is_suggested_that_overwrites_nothing(
     first = dock.weights.path()
     assert (first.parent, first.name) == (tmp_path, f"{path.stem}_weights.safetensors")
     first.write_bytes(b"weights")
-    dock._show_layer()
+    dock.inputs.show_layer()
     assert dock.weights.path().name == f"{path.stem}_weights_2.safetensors"
     dock.weights.line.setText(str(first))
-    assert "Train replaces them" in dock.note.text()
+    assert "Train overwrites it" in dock.note.text()
 
 
-def test_a_state_that_cannot_be_read_is_told(dock, tmp_path):
+def test_an_unreadable_state_is_reported(dock, tmp_path):
     path = tmp_path / "broken.safetensors"
     state_path(path).write_bytes(b"cut")
     dock.weights.line.setText(str(path))

@@ -110,7 +110,7 @@ def test_a_row_of_the_landings_leads_to_its_frame_and_place(viewer, open_widget,
     widget.recording.choose(video.name)
     widget.show_recipe("classical")
     widget.steps.forms["dra"].set_values({"batch_size": 200})
-    message = run(widget, timeout=120_000)
+    message = run(widget)
     assert "landing" in message
     [table] = [
         inner

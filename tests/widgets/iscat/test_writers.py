@@ -76,7 +76,7 @@ def found(viewer, open_widget, run, tmp_path):
     widget.show_recipe(RECIPE)
     widget.steps.forms["dra"].set_values({"batch_size": 150})
     widget.results_folder.line.setText(str(tmp_path / "run"))
-    run(widget, timeout=120_000)
+    run(widget)
     layers = {name: la for la in viewer.layers for name in ("landings", "localizations")
               if f"{name} ({RECIPE})" in la.name}  # fmt: skip
     return widget, tmp_path / "run", layers
@@ -138,7 +138,7 @@ def test_napari_saves_pictures_as_before(npe2pm, viewer, tmp_path):
     ("write", "data", "attributes", "message"),
     [
         (write_raw, np.zeros((4, 4, 3), np.uint8), {"rgb": True}, "convert it to grey"),
-        (write_raw, np.zeros((2, 3, 4, 5)), {}, "no video"),
+        (write_raw, np.zeros((2, 3, 4, 5)), {}, "is not a video"),
         (write_mask, np.zeros((4, 4), int), {}, "nothing is painted"),
         (write_mask, np.ones((2, 4, 4), int), {}, "New region mask"),
         (write_places, np.zeros((2, 4)), {}, "4 axes"),
@@ -158,7 +158,7 @@ def test_what_cannot_be_saved_is_told_and_how_it_can(tmp_path, write, data, attr
         (write_places, "a.csv", np.ones((4, 3))),
     ],
 )
-def test_a_place_that_cannot_be_written_is_told(tmp_path, write, name, data):
+def test_an_unwritable_path_is_reported(tmp_path, write, name, data):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"file.*choose"):
         write(str(Path(tmp_path / "file" / name)), data, {})

@@ -127,7 +127,7 @@ def test_an_image_of_two_axes_is_one_frame():
 
 
 def test_a_layer_of_four_axes_is_refused_by_name():
-    with pytest.raises(BadValueError, match="'stack' is no video"):
+    with pytest.raises(BadValueError, match="'stack' is not a video"):
         array_of(Image(np.zeros((2, 2, 2, 2)), name="stack"))
 
 

@@ -22,7 +22,7 @@ from napari_uai.widgets.kit.running import RunBar, Task, time_left
         (1.0, 100.0, ""),
     ],
 )
-def test_time_left_is_told_once_it_can_be(fraction, elapsed, text):
+def test_the_time_left_is_estimated(fraction, elapsed, text):
     assert time_left(fraction, elapsed) == text
 
 
@@ -44,14 +44,14 @@ def test_a_first_compilation_is_announced(bar, qtbot):
 
     bar.start(work)
     qtbot.waitUntil(lambda: "compiling takes up to half a minute" in bar.status.text())
-    qtbot.waitUntil(lambda: "working on · 70% · first use" in bar.status.text())
+    qtbot.waitUntil(lambda: "working on · 70% · first run" in bar.status.text())
 
 
 @pytest.mark.parametrize(
     ("error", "message"),
     [
         (PermissionError(13, "Permission denied", "out/landings.csv"), "out/landings.csv"),
-        (MemoryError(), "take fewer frames"),
+        (MemoryError(), "use fewer frames"),
     ],
 )
 def test_what_the_system_refuses_is_one_line(bar, qtbot, notifications, error, message):
@@ -107,7 +107,7 @@ def test_a_layer_shows_the_file_that_was_opened_also_once_it_was_replaced_or_rem
     assert again.get_value((400, 3, 4), world=True) == recording[199, 3, 4]
 
 
-def test_a_file_that_was_written_anew_shows_its_new_frames(viewer, recording, tmp_path):
+def test_an_overwritten_file_shows_its_new_frames(viewer, recording, tmp_path):
     path = write_video(recording, tmp_path / "recording.bin")
     [first] = viewer.open(path, plugin="napari-uai")
     np.testing.assert_array_equal(np.asarray(first.data[5]), recording[5])

@@ -1,4 +1,4 @@
-"""Regions in which trails count: painted, taken from any Labels layer, kept, exported, loaded."""
+"""Region masks: painted, from any Labels layer, kept, exported, loaded."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def names_inside(trails, inside):
     return set(trails.table["trail"][apply_masks(trails, {}, inside).included])
 
 
-def test_a_labels_layer_of_the_user_is_taken_as_it_lies_over_the_scene(
+def test_a_labels_layer_of_the_user_is_used_at_its_position_over_the_scene(
     viewer, ranked, few, left, settled
 ):
-    assert ranked.take_mask_row.isHidden()
+    assert ranked.region_page.use_mask_row.isHidden()
     tenth = np.zeros((few.scene.height // 10, few.scene.width // 10), np.uint16)
     tenth[:, : tenth.shape[1] // 2] = 7
     own = viewer.add_labels(tenth, scale=(10, 10), translate=(4.5, 4.5), name="mine")
-    assert not ranked.take_mask_row.isHidden()
-    assert ranked.mask_layer.currentText() == "mine"
-    ranked.take_mask_button.click()
+    assert not ranked.region_page.use_mask_row.isHidden()
+    assert ranked.region_page.mask_layer.currentText() == "mine"
+    ranked.region_page.use_mask_button.click()
     settled(ranked)
     assert ranked_names(ranked) == names_inside(few, left)
-    assert ranked.take_mask_row.isHidden()
+    assert ranked.region_page.use_mask_row.isHidden()
     own.translate = (4.5, 4.5 + few.scene.width / 2)  # what is shown is what counts
     settled(ranked)
     assert ranked_names(ranked) == names_inside(few, ~left)
@@ -55,7 +55,7 @@ def test_a_painted_layer_of_another_scale_does_what_one_of_the_scene_does(
     viewer, ranked, few, settled
 ):
     turned = viewer.add_labels(np.ones((300, 300), np.uint8), rotate=30, translate=(60, 400))
-    ranked.take_mask_button.click()
+    ranked.region_page.use_mask_button.click()
     settled(ranked)
     rows, columns = np.mgrid[: few.scene.height, : few.scene.width]
     world = np.column_stack([rows.ravel(), columns.ravel()])
@@ -70,13 +70,13 @@ def test_a_region_in_three_dimensions_is_refused_and_an_empty_one_leaves_all(
     before = ranked.result.scores
     units = ("second", "pixel", "pixel")
     deep = viewer.add_labels(np.zeros((4, 30, 30), np.uint8), name="deep", units=units)
-    ranked.take_mask_button.click()
+    ranked.region_page.use_mask_button.click()
     settled(ranked)
     assert [text for text in notifications if "deep" in text and "rows and columns" in text]
     assert len(notifications) == 1
     viewer.layers.remove(deep)
     viewer.add_labels(np.zeros((30, 30), np.uint8), name="empty")
-    ranked.take_mask_button.click()
+    ranked.region_page.use_mask_button.click()
     assert "trails count everywhere" in ranked.run_bar.status.text()
     settled(ranked)
     pd.testing.assert_frame_equal(ranked.result.scores, before)
@@ -87,7 +87,7 @@ def test_two_layers_of_one_class_count_together(viewer, ranked, few, left, settl
     [mask] = masks_in(viewer)
     mask.data_setitem(np.nonzero(left), 1)
     viewer.add_labels((~left).astype(np.uint8))
-    ranked.take_mask_button.click()
+    ranked.region_page.use_mask_button.click()
     settled(ranked)
     assert len(ranked.result.scores) == len(few)
     assert ranked.result.masks[""].inside.all()
@@ -101,7 +101,7 @@ def test_what_is_painted_follows_trails_that_lie_elsewhere(viewer, ranked, few, 
     picture = viewer.add_image(np.zeros(left.shape, np.uint8), scale=(0.1, 0.1))
     data = np.column_stack([few.owner, few.time - few.time.min(), few.y, few.x]).astype(float)
     tracks = viewer.add_tracks(data, scale=(1, 0.1, 0.1))
-    boxes = ranked.sources.tracks, ranked.sources.picture
+    boxes = ranked.sources.tracks, ranked.sources.image
     for box, layer in zip(boxes, (tracks, picture), strict=True):
         box.setCurrentText(layer.name)
     ranked.sources.use_button.click()
@@ -139,12 +139,12 @@ def test_an_export_with_regions_is_repeated_by_the_command_line_and_by_the_dock(
     kind = str(few.classes.index[0])
     ranked.new_mask()
     masks_in(viewer)[0].data_setitem(np.nonzero(left), 1)
-    ranked.region_class.setCurrentText(kind)
+    ranked.region_page.region_class.setCurrentText(kind)
     ranked.new_mask()
     masks_in(viewer)[1].data_setitem(np.nonzero(~left), 1)
-    ranked.settings.score_limits.upper.setValue(0.3)
+    ranked.settings.score_limits.high.setValue(0.3)
     ranked.settings.region_threshold.setValue(25)
-    ranked.showing.n_top.setValue(4)
+    ranked.view_options.n_top.setValue(4)
     settled(ranked)
     ranked.export(tmp_path / "dock")
     settled(ranked)
@@ -183,7 +183,7 @@ def test_loading_settings_keeps_what_was_painted_as_labels(
     assert len(ranked.result.scores) == len(few)
     assert mask in viewer.layers
     assert not mask.visible
-    ranked.take_mask_button.click()
+    ranked.region_page.use_mask_button.click()
     settled(ranked)
     assert ranked_names(ranked) == names_inside(few, left)
     assert not notifications

@@ -21,7 +21,7 @@ from napari_uai.widgets.trails.drawing import (
     path_of,
     thinned,
 )
-from napari_uai.widgets.trails.placement import Ground, Source, source_of_layer, source_of_trails
+from napari_uai.widgets.trails.placement import Placement, Source, source_of_layer, source_of_trails
 from napari_uai.widgets.trails.ranking import Filter, nearest_trail, rank
 
 
@@ -42,7 +42,7 @@ def test_without_a_filter_the_ranking_is_that_of_the_scores(result):
 
 
 @pytest.mark.parametrize("score", ["heat", "dwell"])
-def test_another_score_orders_anew_and_keeps_rows_and_places_together(result, score):
+def test_another_score_reorders_rows_and_places_together(result, score):
     ranking = rank(result, Filter(score=score))
     wanted = result.scores.sort_values(score, ascending=False, kind="stable")
     assert ranking.places.tolist() == wanted.index.tolist()
@@ -113,7 +113,7 @@ def test_tracks_are_sorted_and_no_time_is_below_zero(trails):
 
 def test_heat_lies_over_the_scene_corner_to_corner(trails):
     place = Place(scale=(1.0, 0.5, 0.5), translate=(0.0, 10.0, 20.0))
-    look = Ground(place).flat((10, 20), trails)
+    look = Placement(place).flat((10, 20), trails)
     far = np.array(look["translate"]) + np.array(look["scale"]) * (9, 19)
     np.testing.assert_allclose(look["translate"], (10, 20))
     wanted = np.array([10, 20]) + 0.5 * np.array([trails.scene.height - 1, trails.scene.width - 1])
@@ -122,7 +122,7 @@ def test_heat_lies_over_the_scene_corner_to_corner(trails):
 
 def test_world_and_scene_are_there_and_back(trails):
     place = Place(scale=(2.0, 0.5, 0.25), translate=(1.0, 10.0, 20.0))
-    ground = Ground(place, origin_s=100.0, rate_hz=10.0)
+    ground = Placement(place, origin_s=100.0, rate_hz=10.0)
     [world] = ground.to_world(101.0, 4.0, 8.0)
     np.testing.assert_allclose(world, (21, 12, 22))
     np.testing.assert_allclose(ground.to_px(world), (4, 8))
@@ -154,7 +154,7 @@ def test_positions_left_of_the_scene_are_moved_and_found_again():
     assert isinstance(source, Source)
     trails = source.trails
     assert trails.table["class"].tolist() == ["a", "b"]
-    world = source.ground.to_world(trails.time, trails.y, trails.x)
+    world = source.placement.to_world(trails.time, trails.y, trails.x)
     np.testing.assert_allclose(world, data[:, 1:] * (1, 0.1, 0.1), atol=1e-6)
 
 
@@ -171,7 +171,7 @@ def test_tracks_in_any_unit_stay_where_they_are(size):
     assert not len(trails.problems)
     assert 2 <= max(trails.scene.width, trails.scene.height) <= 4097
     assert trails.y.max() <= trails.scene.height
-    world = source.ground.to_world(trails.time, trails.y, trails.x)
+    world = source.placement.to_world(trails.time, trails.y, trails.x)
     wanted = data[:, 1:] * layer.scale + layer.translate
     np.testing.assert_allclose(world, wanted, rtol=1e-4, atol=1e-5 * size)
 
@@ -192,7 +192,7 @@ def test_linked_points_may_have_names_gaps_and_loners():
 @pytest.mark.parametrize(
     ("layer", "words"),
     [
-        (lambda n: n.Points(np.zeros((4, 3))), "link them first"),
+        (lambda n: n.Points(np.zeros((4, 3))), "link the spots first"),
         (lambda n: n.Points(np.zeros((4, 2)), features={"particle": [1] * 4}), "has 2 axes"),
         (lambda n: n.Points(np.zeros((4, 3)), features={"particle": [-1] * 4}), "no sample"),
         (lambda n: n.Tracks([[1, 0, 1, 1], [1, 1, 2, 2]], rotate=30), "rotated"),
@@ -232,6 +232,6 @@ def test_a_drawn_way_follows_all_corners_of_a_trail_that_waits():
         assert np.linalg.norm(path - corner, axis=1).min() < 3
 
 
-def test_no_layer_is_told():
+def test_a_missing_layer_is_reported():
     with pytest.raises(BadValueError, match="no Tracks layer"):
         source_of_layer(None)

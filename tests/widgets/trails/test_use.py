@@ -1,4 +1,4 @@
-"""The trail dock in the hands of people: mouse, other views, layers that go, the bridge."""
+"""The trail dock in use: mouse, 3-D view, removed layers, particles of a recording."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from napari_uai.iscat.measure.linking import link_spots
 from napari_uai.trails.io.writing import write_trails
 from napari_uai.widgets.kit.layers import KEY
-from napari_uai.widgets.trails.display import REGIONS
+from napari_uai.widgets.trails.drawn_layers import REGIONS
 from napari_uai.widgets.trails.placement import source_of_trails
 
 
@@ -29,25 +30,21 @@ def on_screen(viewer, y, x):
 
 
 @pytest.fixture
-def canvas(viewer, qtbot):
-    """The canvas of a viewer that fills a window."""
-    viewer.window.resize(1400, 900)
-    qtbot.wait(100)
+def canvas(viewer):
+    """The canvas of the viewer; the window is not shown, so that its size is constant."""
     return viewer.window._qt_viewer.canvas.native
 
 
-def test_strokes_of_the_mouse_and_undo_by_key_change_the_ranks(
-    viewer, ranked, canvas, settled, qtbot
-):
+def test_strokes_of_the_mouse_and_undo_by_key_change_the_ranks(viewer, ranked, canvas, settled):
     viewer.fit_to_view()
-    ranked.new_mask_button.click()
+    ranked.region_page.new_mask_button.click()
     [mask] = of_kind(viewer, "mask")
     places = [on_screen(viewer, 360, x) for x in range(60, 1240, 40)]
     QTest.mouseMove(canvas, places[0])
     QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=places[0])
     for place in places[1:]:
         QTest.mouseMove(canvas, place)
-        qtbot.wait(5)
+        QApplication.processEvents()
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=places[-1])
     settled(ranked)
     assert mask.data.any()
@@ -79,16 +76,16 @@ def test_a_click_on_a_top_trail_chooses_its_row(viewer, ranked, canvas, qtbot):
 def test_drawings_follow_in_a_view_of_three_dimensions(viewer, ranked, settled):
     viewer.dims.ndisplay = 3
     ranked.table.choose(int(ranked.ranking.rows[2]))
-    ranked.showing.parts[REGIONS].setChecked(True)
+    ranked.view_options.parts[REGIONS].setChecked(True)
     ranked.settings.region_threshold.setValue(30)
-    ranked.showing.n_top.setValue(4)
+    ranked.view_options.n_top.setValue(4)
     settled(ranked)
     assert viewer.dims.ndisplay == 3
     assert len(of_kind(viewer, "top")[0].data) == 4
     assert len(of_kind(viewer, "regions")[0].data) > 0
 
 
-def test_a_layer_that_is_renamed_stays_chosen_and_one_that_is_gone_is_told(
+def test_a_renamed_layer_stays_chosen_and_a_missing_one_is_reported(
     viewer, trail_dock, few, settled, notifications
 ):
     data = np.column_stack([few.owner, few.time - few.time.min(), few.y, few.x]).astype(float)
@@ -112,7 +109,7 @@ def test_a_layer_that_is_renamed_stays_chosen_and_one_that_is_gone_is_told(
     assert len(trail_dock.result.scores) == len(few)
 
 
-def test_how_a_file_is_read_can_be_said_and_is_recorded(
+def test_reading_options_are_applied_and_recorded(
     trail_dock, few, settled, tmp_path, notifications
 ):
     table = pd.DataFrame({"frame": few.time, "id": few.owner, "x": few.x, "y": few.y})
@@ -122,7 +119,7 @@ def test_how_a_file_is_read_can_be_said_and_is_recorded(
     sources.columns.setText("frame,trail,x,y")
     sources.frame_rate.setText("twice")
     trail_dock.open(path)
-    assert "'twice' is no number" in notifications[-1]
+    assert "must be a number in Hz, got 'twice'" in notifications[-1]
     sources.frame_rate.setText("2")
     sources.scene.setText("somewhere.png")
     trail_dock.open(path)
@@ -137,7 +134,7 @@ def test_how_a_file_is_read_can_be_said_and_is_recorded(
     assert len(notifications) == 2
 
 
-def test_a_file_that_vanishes_and_a_full_disk_are_told_once(
+def test_a_missing_file_and_an_unwritable_folder_are_reported_once(
     ranked, few, settled, tmp_path, notifications
 ):
     path = write_trails(few, tmp_path / "trails.csv")
@@ -153,7 +150,7 @@ def test_a_file_that_vanishes_and_a_full_disk_are_told_once(
         (False, True),
     ]
     assert len(ranked.result.scores) == len(few)
-    assert ranked.export_button.isEnabled()
+    assert ranked.ranking_page.export_button.isEnabled()
 
 
 def test_particles_of_a_recording_show_where_they_go_and_which_move_unlike_the_rest(

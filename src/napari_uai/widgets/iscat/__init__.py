@@ -1,1 +1,1 @@
-"""The iSCAT side in napari."""
+"""Widgets of the iSCAT workflow."""

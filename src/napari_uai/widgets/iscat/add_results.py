@@ -1,16 +1,24 @@
-"""Adding the results of a stage to a viewer."""
+"""Adding the results of a stage or recipe to a viewer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
     from napari_uai.widgets.iscat.landings import LandingsView
-    from napari_uai.widgets.iscat.stage_call import Made
+    from napari_uai.widgets.iscat.stage_call import CallResult
 
 
-def show(made: Made, viewer: Any) -> LandingsView | None:
-    """Add layers and tables to a viewer; return the view of the landings if there are any."""
+def add_results(result: CallResult, viewer: Viewer) -> LandingsView | None:
+    """Add layers and tables to a viewer, and show notes as warnings.
+
+    Returns
+    -------
+    LandingsView or None
+        Dock for the review of landings, if there are landings.
+    """
     from napari.utils.notifications import show_warning
 
     from napari_uai.widgets.iscat.landings import LandingsView
@@ -18,17 +26,17 @@ def show(made: Made, viewer: Any) -> LandingsView | None:
     from napari_uai.widgets.kit.tables import TableView
 
     landings = None
-    for data, attributes, kind in made.layers:
+    for data, attributes, kind in result.layers:
         layer = getattr(viewer, f"add_{kind}")(data, **attributes)
         if "review" in attributes["metadata"][KEY]:
             landings = layer
-    for entry in made.tables:
+    for entry in result.tables:
         table = TableView(entry.table, viewer, entry.place)
         viewer.window.add_dock_widget(table, name=entry.name, area="bottom")
     view = None
-    if made.review is not None and landings is not None:
-        view = LandingsView(made.review, viewer, landings)
+    if result.review is not None and landings is not None:
+        view = LandingsView(result.review, viewer, landings)
         viewer.window.add_dock_widget(view, name=landings.name, area="bottom", tabify=True)
-    for note in made.notes:
+    for note in result.notes:
         show_warning(note)
     return view

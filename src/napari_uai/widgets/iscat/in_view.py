@@ -1,11 +1,11 @@
-"""What a stage gives for the frame in view, without computing the rest; nothing here knows Qt."""
+"""Result of a stage for the current frame, without computing the others; uses no Qt."""
 
 from __future__ import annotations
 
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -15,109 +15,116 @@ from napari_uai.widgets.iscat.stage_call import StageCall, sums_behind
 from napari_uai.widgets.kit.layers import AXES, Place, ring_sizes, robust_limits
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from collections.abc import Sequence
+
+    import pandas as pd
 
     from napari_uai.iscat.correct.prefix_sums import PrefixSums
+    from napari_uai.iscat.kernels.blobs import Detector
     from napari_uai.stages import Stage
+    from napari_uai.typing import AnyArray, Floats
+    from napari_uai.videos.frames import Video
+
+    Input: TypeAlias = Video | pd.DataFrame | None
 
 
 @dataclass(frozen=True)
 class InView:
-    """One frame of what a stage gives, or the spots in it.
+    """One frame of the result of a stage, or the spots in it.
 
     Attributes
     ----------
     call
-        What was asked for.
+        Stage, inputs and parameters.
     data
-        A picture (rows, columns); or positions (n, 2) if the stage gives a table.
+        Image, (rows, columns); or positions, (n, 2), if the stage returns a table.
     place
-        Where the video lies that this is a frame of.
+        Place of the video.
     frame, n_frames
-        Which frame of how many.
+        Frame number, and number of frames of the video.
     seconds
-        What it took.
+        Computing time.
     limits
-        Robust contrast limits of the picture.
+        Robust contrast limits of the image.
     sizes
-        Of the rings around the spots.
+        Diameters of the rings around the spots, px.
     """
 
     call: StageCall
-    data: npt.NDArray[Any]
+    data: AnyArray
     place: Place
     frame: int
     n_frames: int
     seconds: float = 0.0
     limits: tuple[float, float] = (0.0, 1.0)
-    sizes: Any = 13.0
+    sizes: Floats | float = 13.0
 
 
 class StageInView:
-    """Keeps a stage ready from frame to frame, as long as inputs and parameters stay.
+    """Keeps the state of a stage between frames, as long as inputs and parameters do not change.
 
-    For one thread at a time.
+    Not thread-safe.
     """
 
     def __init__(self) -> None:
         self._call: StageCall | None = None
-        self._inputs: tuple[Any, list[Any]] = (None, [])
-        self._made: tuple[Any, Place] = (None, Place())
+        self._inputs: tuple[Sequence[Input] | None, list[Any]] = (None, [])
+        self._output: tuple[Any, Place] = (None, Place())
         self._noise: dict[tuple[str, float, str], float] = {}
         self._stop = threading.Event()
 
     def close(self) -> None:
-        """Let go of everything; stop what goes on beside."""
+        """Drop the state, and stop the preparation in the background."""
         self._stop.set()
-        self._call, self._inputs, self._made = None, (None, []), (None, Place())
+        self._call, self._inputs, self._output = None, (None, []), (None, Place())
 
     def show(self, call: StageCall, world_frame: float, monitor: Monitor = SILENT) -> InView:
-        """Compute the frame in view.
+        """Compute the current frame.
 
         Parameters
         ----------
         call
-            Stage, inputs, parameters; the same object as long as they stay.
+            Stage, inputs and parameters; the same object as long as they do not change.
         world_frame
-            Position of the viewer along the axis of frames.
+            World position of the viewer along time.
         monitor
-            Cancels a stage that has to look at more than the frame.
+            Cancellation of a stage that needs more than the current frame.
 
         Raises
         ------
         NapariUaiError
-            If the stage cannot be run on its inputs.
+            If the stage cannot process its inputs.
         """
         started = time.perf_counter()
         if call is not self._call:
-            self._make_ready(call, monitor)
-        show = self._picture if call.stage.output == "video" else self._spots
-        seen = show(call, world_frame)
-        return replace(seen, seconds=time.perf_counter() - started)
+            self._prepare(call, monitor)
+        compute = self._image if call.stage.output == "video" else self._spots
+        result = compute(call, world_frame)
+        return replace(result, seconds=time.perf_counter() - started)
 
-    def _make_ready(self, call: StageCall, monitor: Monitor) -> None:
+    def _prepare(self, call: StageCall, monitor: Monitor) -> None:
         self._call = None
         arrays, inputs = self._inputs
         if arrays is None or not _same(arrays, call.inputs):
             inputs = call.ready_inputs()
             self._inputs = call.inputs, inputs
         if call.stage.output == "video":
-            self._made = call.make(inputs, monitor)
+            self._output = call.make(inputs, monitor)
         self._stop.clear()
         self._call = call
 
-    def _picture(self, call: StageCall, world_frame: float) -> InView:
+    def _image(self, call: StageCall, world_frame: float) -> InView:
         from napari_uai.videos.frames import frames_of
 
-        video, place = self._made
+        video, place = self._output
         frames = frames_of(video)
         index = _index(world_frame, place, len(frames))
-        picture = np.array(frames.read(index, index + 1)[0])
+        image = np.array(frames.read(index, index + 1)[0])
         for sums in sums_behind(frames):
-            if not sums.prepared:  # from now on any frame is quick
-                threading.Thread(target=_prepare, args=(sums, self._stop), daemon=True).start()
-        limits = robust_limits(picture[np.newaxis])
-        return InView(call, picture, place, index, len(frames), limits=limits)
+            if not sums.prepared:  # in the background, so that later frames are fast
+                threading.Thread(target=_prepare_sums, args=(sums, self._stop), daemon=True).start()
+        limits = robust_limits(image[np.newaxis])
+        return InView(call, image, place, index, len(frames), limits=limits)
 
     def _spots(self, call: StageCall, world_frame: float) -> InView:
         from napari_uai.videos.frames import frames_of
@@ -138,8 +145,8 @@ class StageInView:
         sizes = ring_sizes(table.loc[known])
         return InView(call, points[known], call.place, index, n_frames, sizes=sizes)
 
-    def _noise_of(self, video: Any, sigma_px: float, detector: Any) -> float:
-        """Measure the noise over the whole video, as the stage does, once."""
+    def _noise_of(self, video: Any, sigma_px: float, detector: Detector) -> float:
+        """Estimate the noise of the whole video, as the stage does, once."""
         from napari_uai.iscat.detect.spots import response_noise
 
         key = (video.name, sigma_px, detector)
@@ -149,27 +156,27 @@ class StageInView:
 
 
 def can_be_seen(stage: Stage) -> bool:
-    """Tell whether a stage gives something for a single frame."""
+    """Return whether the result of a stage can be computed for a single frame."""
     return stage.output == "video" or stage.frame_by_frame
 
 
-def has_columns(data: Any) -> bool:
-    """Tell a table from a video."""
+def has_columns(data: Input) -> bool:
+    """Return whether an input is a table."""
     return hasattr(data, "columns")
 
 
-def _same(arrays: Any, others: Any) -> bool:
+def _same(arrays: Sequence[Input], others: Sequence[Input]) -> bool:
     return len(arrays) == len(others) and all(a is b for a, b in zip(arrays, others, strict=True))
 
 
 def _index(world_frame: float, place: Place, n_frames: int | None) -> int:
-    """Return the nearest frame of a video to a position in the world."""
+    """Return the frame of a video nearest to a world position along time."""
     index = round(place.frame_at(world_frame))
     return max(index, 0) if n_frames is None else min(max(index, 0), n_frames - 1)
 
 
-def _one_frame(data: Any, index: int) -> Any:
-    """Return frame ``index`` of a video as a video, or the rows of a table that lie in it."""
+def _one_frame(data: Any, index: int) -> Input:
+    """Return one frame of a video as a video, or the rows of a table in this frame."""
     from napari_uai.videos.frames import frames_of
 
     if data is None:
@@ -179,8 +186,8 @@ def _one_frame(data: Any, index: int) -> Any:
     return data[data["frame"] == index].assign(frame=0)
 
 
-def _prepare(sums: PrefixSums, stop: threading.Event) -> None:
+def _prepare_sums(sums: PrefixSums, stop: threading.Event) -> None:
     try:
         sums.prepare(Monitor(cancelled=stop.is_set), beside=True)
-    except (CancelledError, NapariUaiError):  # what is wrong is told when frames are read
+    except (CancelledError, NapariUaiError):  # reading a frame will raise the error
         return

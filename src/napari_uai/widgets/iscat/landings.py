@@ -1,4 +1,4 @@
-"""Review of landings: ranked table, contrast trace, cut-out and histogram, linked to the viewer."""
+"""Dock for the review of landings: table, trace, cut-out and histogram, linked to the viewer."""
 
 from __future__ import annotations
 
@@ -24,17 +24,23 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.iscat.review import ACCEPTED, CONTRASTS, CutOut, Review, Verdict
-from napari_uai.widgets.kit.latest_request import Newest
+from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
+from napari_uai.widgets.kit.palette import VERDICT_COLOURS
 from napari_uai.widgets.kit.plots import Bars, Curve, Picture
 from napari_uai.widgets.kit.tables import TableModel
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari.components import ViewerModel
+    from napari.layers import Points
+    from napari.utils.events import Event
+
     from napari_uai.monitor import Monitor
 
 SIGNS: dict[Verdict, str] = {"yes": "✓", "no": "✗", "": ""}
-RING_COLOURS: dict[Verdict, str] = {"yes": "#80ed99", "no": "#6c757d", "": "#ffb000"}
-_JUDGING: dict[Verdict, tuple[str, str]] = {
+_BUTTONS: dict[Verdict, tuple[str, str]] = {
     "yes": ("✓ Accept", "A"),
     "no": ("✗ Reject", "R"),
     "": ("Undecided", "U"),
@@ -43,19 +49,19 @@ _HIDDEN = ("y_error", "x_error", "frame_error")
 
 
 class LandingsView(QWidget):
-    """Landings of a run; choosing one in table, viewer or histogram chooses it everywhere.
+    """Landings of a run; a landing chosen in table, viewer or histogram is chosen everywhere.
 
     Parameters
     ----------
     review
-        The landings.
+        Landings and their verdicts.
     viewer
-        The viewer in which they are shown.
+        Viewer in which the landings are shown.
     layer
-        Their Points layer, with a feature ``landing``; None if there is none.
+        Points layer of the landings, with a feature ``landing``; None if there is none.
     """
 
-    def __init__(self, review: Review, viewer: Any, layer: Any = None) -> None:
+    def __init__(self, review: Review, viewer: ViewerModel, layer: Points | None = None) -> None:
         super().__init__()
         self.setObjectName("landings")
         self.review = review
@@ -72,7 +78,7 @@ class LandingsView(QWidget):
         self.bars = Bars(y_label="landings")
         self.column = QComboBox()
         self.count = QLabel("")
-        self.newest = Newest(self)
+        self.latest = LatestRequest(self)
         self._lay_out()
         self._connect(layer)
         self._show_counts()
@@ -82,7 +88,7 @@ class LandingsView(QWidget):
             self.view.selectRow(0)
 
     def choose(self, row: int, *, go: bool = True) -> None:
-        """Choose a landing by its row in the review; the viewer goes there."""
+        """Choose a landing by its row in the review; the viewer moves to it if ``go``."""
         if not 0 <= row < len(self.table):
             return
         self.row = row
@@ -100,12 +106,12 @@ class LandingsView(QWidget):
             self._go_to(row)
 
     def judge(self, verdict: Verdict) -> None:
-        """Accept or reject the chosen landings and go on to the next undecided one."""
+        """Set the verdict of the chosen landings and move on to the next undecided one."""
         rows = self.chosen_rows()
         if not rows:
             return
         self.review.judge(rows, verdict)
-        self._keep_in_layer(rows, verdict)
+        self._store_in_layer(rows, verdict)
         self._model.changed(rows)
         self._show_counts()
         self._show_histogram()
@@ -113,12 +119,12 @@ class LandingsView(QWidget):
             self._next_undecided()
 
     def chosen_rows(self) -> list[int]:
-        """Return the rows that are selected in the table."""
+        """Return the selected rows of the table."""
         selected = self.view.selectionModel().selectedRows()
         return sorted(self._sorted.mapToSource(index).row() for index in selected)
 
-    def export(self, path: Any) -> None:
-        """Write landings.csv, with the column ``accepted`` once anything was decided."""
+    def export(self, path: str | Path) -> None:
+        """Write landings.csv, with a column ``accepted`` if there are verdicts."""
         from napari.utils.notifications import show_error, show_info
 
         try:
@@ -128,7 +134,7 @@ class LandingsView(QWidget):
             return
         show_info(f"{len(self.table)} landings written to {path}")
 
-    def layer(self) -> Any:
+    def layer(self) -> Points | None:
         """Return the layer of the landings, or None if it was deleted."""
         return layer_of(self.viewer, self._layer_id)
 
@@ -138,7 +144,7 @@ class LandingsView(QWidget):
         self.trace.setObjectName("trace")
         self.bars.setObjectName("histogram")
         self.column.addItems([c for c in CONTRASTS if c in self.table.columns])
-        self.column.setToolTip("Which contrast the histogram counts; rejected ones are left out.")
+        self.column.setToolTip("Contrast shown in the histogram; rejected landings are excluded.")
         left, right = QWidget(), QWidget()
         rows = QVBoxLayout(left)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -169,14 +175,14 @@ class LandingsView(QWidget):
         self.view.verticalHeader().setVisible(False)
         self.view.verticalHeader().setDefaultSectionSize(22)
         self.view.resizeColumnsToContents()
-        self.view.setToolTip("A: accept, R: reject, U: undecided; several rows at once, too.")
+        self.view.setToolTip("A: accept, R: reject, U: undecided; also for several selected rows.")
 
     def _buttons(self) -> QHBoxLayout:
         buttons = QHBoxLayout()
-        for verdict, (text, key) in _JUDGING.items():
+        for verdict, (text, key) in _BUTTONS.items():
             button = QPushButton(text)
             button.setObjectName(f"judge_{verdict or 'open'}")
-            button.setToolTip(f"Key {key}, while the table has the focus.")
+            button.setToolTip(f"Key {key} while the table has focus.")
             button.clicked.connect(partial(self._judge, verdict))
             shortcut = QShortcut(QKeySequence(key), self.view)
             shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
@@ -185,18 +191,18 @@ class LandingsView(QWidget):
         buttons.addWidget(self.count, 1)
         save = QPushButton("Export…")
         save.setObjectName("export")
-        save.setToolTip("Write landings.csv with the column accepted.")
+        save.setToolTip("Write landings.csv with the verdicts in a column 'accepted'.")
         save.clicked.connect(self._ask_and_export)
         buttons.addWidget(save)
         return buttons
 
-    def _connect(self, layer: Any) -> None:
-        self.view.selectionModel().currentRowChanged.connect(self._row_chosen)
-        self.bars.chosen.connect(self._bar_chosen)
+    def _connect(self, layer: Points | None) -> None:
+        self.view.selectionModel().currentRowChanged.connect(self._on_row)
+        self.bars.chosen.connect(self._on_bar)
         self.column.currentIndexChanged.connect(self._show_histogram)
-        self.trace.clicked.connect(self._trace_clicked)
-        self.newest.done.connect(self._show_cut_out)
-        follower = _Viewer(self)
+        self.trace.clicked.connect(self._on_trace)
+        self.latest.done.connect(self._show_cut_out)
+        follower = _ViewerEvents(self)
         self._follower = follower
         self.viewer.dims.events.current_step.connect(follower.moved)
         if layer is not None:
@@ -205,11 +211,11 @@ class LandingsView(QWidget):
     def _judge(self, verdict: Verdict, *_: object) -> None:
         self.judge(verdict)
 
-    def _row_chosen(self, current: QModelIndex, _previous: QModelIndex) -> None:
+    def _on_row(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if not self._choosing and current.isValid():
             self.choose(self._sorted.mapToSource(current).row())
 
-    def _bar_chosen(self, bar: int) -> None:
+    def _on_bar(self, bar: int) -> None:
         rows = self.review.rows_in_bar(bar, self.column.currentText())
         if not rows:
             return
@@ -225,18 +231,18 @@ class LandingsView(QWidget):
             self._choosing = False
 
     def points_chosen(self) -> None:
-        """Choose the landing of the point that was selected in the layer."""
+        """Choose the landing of the point that is selected in the layer."""
         layer = self.layer()
         if self._choosing or layer is None:
             return
-        chosen = sorted(layer.selected_data)
-        if chosen and "landing" in layer.features.columns:
-            row = self.review.row_of(layer.features["landing"].iloc[chosen[0]])
+        selected = sorted(layer.selected_data)
+        if selected and "landing" in layer.features.columns:
+            row = self.review.row_of(layer.features["landing"].iloc[selected[0]])
             if row != self.row:
                 self.choose(row, go=False)
 
     def moved(self) -> None:
-        """Mark the frame in view in the trace."""
+        """Mark the current frame in the trace."""
         dims = self.viewer.dims
         if self.row >= 0 and dims.ndim >= 3:
             now = dims.point[dims.ndim - 3]
@@ -247,8 +253,8 @@ class LandingsView(QWidget):
         if layer is not None:
             layer.selected_data = set(self._points_of(layer, rows))
 
-    def _points_of(self, layer: Any, rows: list[int]) -> list[int]:
-        """Return the points of landings; some may have been deleted."""
+    def _points_of(self, layer: Points, rows: list[int]) -> list[int]:
+        """Return the points of some rows, without those that were deleted."""
         if "landing" not in layer.features.columns:
             return []
         numbers = self.table["landing"].to_numpy()[rows]
@@ -267,14 +273,14 @@ class LandingsView(QWidget):
         )
         self.moved()
         self.bars.mark(self.review.bar_of(row, self.column.currentText()))
-        self.newest.ask(partial(_cut_out, self.review, row))
+        self.latest.ask(partial(_cut_out, self.review, row))
 
     def _show_cut_out(self, cut: CutOut | None) -> None:
         if cut is None:
-            self.picture.say("no rolling average\nat hand")
+            self.picture.say("no rolling average\navailable")
         elif cut.row == self.row:
             self.picture.show_picture(
-                cut.picture,
+                cut.image,
                 (-cut.limit, cut.limit),
                 ring=(*cut.centre, 4.5),
                 title=f"average, frame {cut.frame}",
@@ -296,7 +302,7 @@ class LandingsView(QWidget):
         self.count.setText(text)
 
     def _next_undecided(self) -> None:
-        """Choose the next row, in the order of the table, without a verdict."""
+        """Choose the next row without a verdict, in the order of the table."""
         at = self._sorted.mapFromSource(self._model.index(self.row, 0)).row()
         n = self._sorted.rowCount()
         for step in range(1, n):
@@ -306,7 +312,7 @@ class LandingsView(QWidget):
                 return
 
     def _go_to(self, row: int) -> None:
-        """Move the slider to the landing, and the camera if it is out of sight."""
+        """Move the time slider to the landing, and the camera if it is out of view."""
         world = self.review.world(row)
         if not np.isfinite(world).all():
             return
@@ -319,13 +325,13 @@ class LandingsView(QWidget):
         if (np.abs(world[1:] - np.array(camera.center[-2:])) > half).any():
             camera.center = (*camera.center[:-2], *world[1:])
 
-    def _trace_clicked(self, x: float, _y: float) -> None:
+    def _on_trace(self, x: float, _y: float) -> None:
         axis = self.viewer.dims.ndim - 3
         if self.row >= 0 and axis >= 0:
             self.viewer.dims.set_point(axis, self.review.world_frame(self.row, x))
 
-    def _keep_in_layer(self, rows: list[int], verdict: Verdict) -> None:
-        """Write verdicts into the layer's features, which live as long as the layer."""
+    def _store_in_layer(self, rows: list[int], verdict: Verdict) -> None:
+        """Write verdicts into the features of the layer, so that a new review finds them."""
         layer = self.layer()
         if layer is None:
             return
@@ -340,7 +346,7 @@ class LandingsView(QWidget):
         if layer is None or not any(self.review.verdicts) or not len(layer.data):
             return
         verdicts = dict(zip(self.table["landing"], self.review.verdicts, strict=True))
-        colours = [RING_COLOURS[verdicts.get(n, "")] for n in layer.features["landing"]]
+        colours = [VERDICT_COLOURS[verdicts.get(n, "")] for n in layer.features["landing"]]
         layer.border_color = colours
 
     def _ask_and_export(self) -> None:
@@ -351,8 +357,8 @@ class LandingsView(QWidget):
             self.export(path)
 
 
-class _Viewer:
-    """Listens to the viewer for a view; goes quiet once its widget was closed."""
+class _ViewerEvents:
+    """Forwards events of the viewer until the widget is deleted."""
 
     def __init__(self, view: LandingsView) -> None:
         self._view: LandingsView | None = view
@@ -361,19 +367,19 @@ class _Viewer:
     def end(self) -> None:
         self._view = None
 
-    def moved(self, _event: Any = None) -> None:
+    def moved(self, _event: Event | None = None) -> None:
         if self._view is not None:
-            with suppress(RuntimeError):  # being closed
+            with suppress(RuntimeError):
                 self._view.moved()
 
-    def points_chosen(self, _event: Any = None) -> None:
+    def points_chosen(self, _event: Event | None = None) -> None:
         if self._view is not None:
             with suppress(RuntimeError):
                 self._view.points_chosen()
 
 
 class _LandingModel(TableModel):
-    """The table with the verdicts as its first column."""
+    """Model of the table with the verdicts in the first column."""
 
     def __init__(self, review: Review, parent: QWidget) -> None:
         shown = review.table.drop(columns=list(_HIDDEN), errors="ignore")
@@ -382,10 +388,10 @@ class _LandingModel(TableModel):
         self._names[0] = "✓"
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the text of a cell; rejected landings are grey."""
+        """Return the text of a cell, or its colour, which shows the verdict."""
         verdict = self._review.verdicts[index.row()]
         if role == Qt.ItemDataRole.ForegroundRole and verdict:
-            return QColor(RING_COLOURS[verdict])
+            return QColor(VERDICT_COLOURS[verdict])
         if index.column():
             return super().data(index, role)
         if role == Qt.ItemDataRole.DisplayRole:
@@ -397,7 +403,7 @@ class _LandingModel(TableModel):
         return None
 
     def changed(self, rows: list[int]) -> None:
-        """Draw rows anew."""
+        """Update rows in the view."""
         for row in rows:
             last = self.index(row, self.columnCount() - 1)
             self.dataChanged.emit(self.index(row, 0), last)

@@ -1,4 +1,4 @@
-"""Losses of a training, epoch by epoch."""
+"""Plot of the losses of a training over epochs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF
 
 from napari_uai.widgets.iscat.training_call import Losses
-from napari_uai.widgets.kit.plots import BRIGHT, DARK, Plot, inks
+from napari_uai.widgets.kit.palette import BRIGHT, DARK
+from napari_uai.widgets.kit.plots import Plot, inks
 
 
 class LossPlot(Plot):
-    """Losses over epochs, in training and on held-out frames; the best epoch is marked."""
+    """Losses on training frames and on held-out frames; the best epoch is marked."""
 
     whole_x = True
 
@@ -24,19 +25,19 @@ class LossPlot(Plot):
         self.show_losses(self.losses, 1)
 
     def show_losses(self, losses: Losses, n_epochs: int) -> None:
-        """Draw the losses of a training of so many epochs."""
+        """Draw the losses so far of a training of ``n_epochs`` epochs."""
         self.losses, self.n_epochs = losses, n_epochs
-        known = [v for v in (*losses.training, *losses.validation) if math.isfinite(v)]
-        self.message = "" if known else "The loss of each epoch is drawn here while it trains."
-        if known:
-            room = 0.12 * (max(known) - min(known)) or 0.01
+        values = [v for v in (*losses.training, *losses.validation) if math.isfinite(v)]
+        self.message = "" if values else "The loss of each epoch appears here during training."
+        if values:
+            margin = 0.12 * (max(values) - min(values)) or 0.01
             self.x_label = f"epoch (best: {losses.best})"
-            self.y_range = (min(known) - room, max(known) + room)
+            self.y_range = (min(values) - margin, max(values) + margin)
             self.x_range = (-0.02 * n_epochs, 1.02 * max(n_epochs, losses.epochs[-1]))
         self.update()
 
     def draw(self, painter: QPainter) -> None:
-        """Draw both curves, the best epoch and which curve is which."""
+        """Draw both curves, the mark at the best epoch and the legend."""
         ink, faint = inks(self)
         best = self.losses.best
         x, y = map(float, self.to_pixels(best, self.losses.validation[best]))
@@ -55,7 +56,7 @@ class LossPlot(Plot):
         self._draw_legend(painter, [(name, colour) for name, _, colour in curves])
 
     def _draw_legend(self, painter: QPainter, entries: list[tuple[str, str]]) -> None:
-        """Write above the axes, in its colour, what each curve is."""
+        """Write the names of the curves, in their colours, above the axes."""
         painter.setClipping(False)
         metrics = QFontMetricsF(painter.font())
         at = self._area().right()

@@ -1,4 +1,4 @@
-"""A live preview: a layer that follows the slider, the layers and the parameters of a stage."""
+"""Live preview: a layer that follows the time slider, the inputs and the parameters of a stage."""
 
 from __future__ import annotations
 
@@ -12,49 +12,52 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.iscat.in_view import InView, StageInView
-from napari_uai.widgets.kit.latest_request import Newest
+from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
-from napari_uai.widgets.kit.plots import wrong_style
+from napari_uai.widgets.kit.palette import PREVIEW_RINGS
+from napari_uai.widgets.kit.plots import error_style
 from napari_uai.widgets.kit.running import COMPILING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from napari.components import LayerList, ViewerModel
+    from napari.layers import Image, Layer, Points
+    from napari.utils.events import Event
+
+    from napari_uai.typing import Floats
     from napari_uai.widgets.iscat.stage_call import StageCall
     from napari_uai.widgets.kit.layers import Place
 
 PREVIEW = "preview"
-"""Kind of a layer, in its metadata, that is not to be taken as an input."""
-
-COLOUR = "#80ed99"
-_MS = 1000
+"""Kind of the layer in its metadata; such a layer is never offered as an input."""
 
 
 class LivePreview(QWidget):
-    """Tick and line of a preview; computes in a thread, the newest request wins.
+    """Tick box and status line of a preview, which is computed in a thread.
 
     Parameters
     ----------
     viewer
-        The viewer.
+        Viewer to which the preview is added.
     call
-        Returns what the stage is to be called with; raises NapariUaiError if that does not fit.
+        Returns stage, inputs and parameters; raises NapariUaiError if these are invalid.
     layers
-        Returns the chosen layers, whose data may change.
+        Returns the layers of the inputs, whose data may change.
 
     Attributes
     ----------
     shown
-        A frame has been shown.
+        Emitted with the result that has been shown.
     """
 
     shown = Signal(object)
 
     def __init__(
         self,
-        viewer: Any,
+        viewer: ViewerModel,
         call: Callable[[], StageCall],
-        layers: Callable[[], list[Any]] = list,
+        layers: Callable[[], Sequence[Layer | None]] = list,
     ) -> None:
         super().__init__()
         self.viewer = viewer
@@ -65,13 +68,13 @@ class LivePreview(QWidget):
         self._limits: tuple[float, float] | None = None
         self._shown_call: StageCall | None = None
         self.in_view = StageInView()
-        self.newest = Newest(self)
-        self.newest.done.connect(self._show)
-        self.newest.failed.connect(self._say_wrong)
-        self.newest.compiling.connect(lambda: self.say(f"{COMPILING}…"))
+        self.latest = LatestRequest(self)
+        self.latest.done.connect(self._show)
+        self.latest.failed.connect(self._show_error)
+        self.latest.compiling.connect(lambda: self.say(f"{COMPILING}…"))
         self.tick = QCheckBox("Live preview")
         self.tick.setObjectName("preview")
-        self.tick.setToolTip("Show the result for the frame in view while values are changed.")
+        self.tick.setToolTip("Show the result for the current frame while you change values.")
         self.tick.toggled.connect(self._switch)
         self.status = QLabel("")
         self.status.setObjectName("preview_status")
@@ -85,50 +88,50 @@ class LivePreview(QWidget):
         self.destroyed.connect(self._follow.end)
 
     def refresh(self) -> None:
-        """Compute anew: inputs or parameters have changed."""
+        """Compute again, after inputs or parameters have changed."""
         if not self.tick.isChecked():
             return
-        self.newest.forget()
+        self.latest.forget()
         self._follow.watch([layer for layer in self._ask_layers() if layer is not None])
         try:
             self._call = self._ask_call()
         except NapariUaiError as error:
             self._call = None
             self._remove_layer()
-            self._say_wrong(str(error))
+            self._show_error(str(error))
             return
         self.follow()
 
     def follow(self) -> None:
-        """Compute the frame that is in view now."""
+        """Compute the current frame."""
         if not self.tick.isChecked() or self._call is None:
             return
         dims = self.viewer.dims
         axis = dims.ndim - 3
         if axis in dims.displayed:
-            self._say_wrong("a preview needs the 2-D view with frames on the slider")
+            self._show_error("the preview needs the 2-D view, with frames on the slider")
             return
         frame = dims.point[axis] if axis >= 0 else 0.0
-        self.newest.ask(partial(self.in_view.show, self._call, frame))
+        self.latest.ask(partial(self.in_view.show, self._call, frame))
 
-    def layer(self) -> Any:
+    def layer(self) -> Layer | None:
         """Return the layer of the preview, or None."""
         return layer_of(self.viewer, self._layer_id)
 
     def look_after(self) -> None:
-        """Switch off if the user has deleted the layer."""
+        """Switch the preview off if the user has deleted its layer."""
         if self._layer_id and self.layer() is None:
             self._layer_id = ""
             self.tick.setChecked(False)
 
     def _switch(self, on: bool) -> None:
         if on:
-            self.say("computing…")
+            self.say("Computing…")
             self._follow.begin()
             self.refresh()
         else:
             self._follow.end()
-            self.newest.forget()
+            self.latest.forget()
             self.in_view.close()
             self.in_view = StageInView()
             self._call = None
@@ -141,49 +144,53 @@ class LivePreview(QWidget):
         if layer is not None:
             self.viewer.layers.remove(layer)
 
-    def _show(self, seen: InView) -> None:
-        if not self.tick.isChecked() or seen.call is not self._call:
+    def _show(self, result: InView) -> None:
+        if not self.tick.isChecked() or result.call is not self._call:
             return
         layer = self.layer()
         if layer is None:
-            layer = self._add(seen)
-        elif seen.call.stage.output == "video":
-            self._update_picture(layer, seen)
+            layer = self._add(result)
+        elif result.call.stage.output == "video":
+            self._update_image(layer, result)
         else:
-            _place(layer, seen)
-            layer.data = seen.data
-            layer.size = seen.sizes
-        self._shown_call = seen.call
-        self.say(_summary(seen))
-        self.shown.emit(seen)
+            _place(layer, result)
+            layer.data = result.data
+            layer.size = result.sizes
+        self._shown_call = result.call
+        self.say(_summary(result))
+        self.shown.emit(result)
 
-    def _add(self, seen: InView) -> Any:
-        """Add the layer without taking the selection away."""
+    def _add(self, result: InView) -> Layer:
+        """Add the layer without changing the selection."""
         from napari_uai.widgets.kit.layers import KEY
 
         selected = self.viewer.layers.selection.active
-        name = f"{seen.place.name}: preview of {seen.call.stage.title.lower()}"
-        metadata = {KEY: {**seen.place.record, "kind": PREVIEW}}
-        common: dict[str, Any] = {"name": name, "units": seen.place.units[1:], "metadata": metadata}
-        common |= {"scale": seen.place.scale[1:], "translate": seen.place.translate[1:]}
-        common |= {"affine": _in_plane(seen.place)}
-        if seen.call.stage.output == "video":
-            self._limits = seen.limits
+        name = f"{result.place.name}: preview of {result.call.stage.title.lower()}"
+        metadata = {KEY: {**result.place.record, "kind": PREVIEW}}
+        common: dict[str, Any] = {
+            "name": name,
+            "units": result.place.units[1:],
+            "metadata": metadata,
+        }
+        common |= {"scale": result.place.scale[1:], "translate": result.place.translate[1:]}
+        common |= {"affine": _in_plane(result.place)}
+        if result.call.stage.output == "video":
+            self._limits = result.limits
             layer = self.viewer.add_image(
-                seen.data,
+                result.data,
                 colormap="gray",
-                contrast_limits=seen.limits,
+                contrast_limits=result.limits,
                 interpolation2d="nearest",
                 **common,
             )
         else:
             layer = self.viewer.add_points(
-                seen.data,
+                result.data,
                 ndim=2,
-                size=seen.sizes,
+                size=result.sizes,
                 symbol="disc",
                 face_color="transparent",
-                border_color=COLOUR,
+                border_color=PREVIEW_RINGS,
                 border_width=0.06,
                 canvas_size_limits=(0, 10_000),
                 **common,
@@ -194,33 +201,33 @@ class LivePreview(QWidget):
             self.viewer.layers.selection.active = selected
         return layer
 
-    def _update_picture(self, layer: Any, seen: InView) -> None:
-        _place(layer, seen)
-        layer.data = seen.data
+    def _update_image(self, layer: Image, result: InView) -> None:
+        _place(layer, result)
+        layer.data = result.data
         untouched = self._limits is not None and tuple(layer.contrast_limits) == self._limits
-        if seen.call is not self._shown_call and untouched:
-            self._limits = seen.limits
-            layer.contrast_limits = seen.limits
+        if result.call is not self._shown_call and untouched:
+            self._limits = result.limits
+            layer.contrast_limits = result.limits
 
     def say(self, text: str) -> None:
-        """Show a line beside the tick."""
+        """Show a message beside the tick box."""
         self.status.setStyleSheet("")
         self.status.setText(text)
 
-    def _say_wrong(self, text: str) -> None:
-        self.status.setStyleSheet(wrong_style(self))
+    def _show_error(self, text: str) -> None:
+        self.status.setStyleSheet(error_style(self))
         self.status.setText(text)
 
 
 class _Follower:
-    """Connects a preview to its viewer, and cleans up after it when its widget is closed."""
+    """Connects a preview to its viewer, and removes the layer when the widget is closed."""
 
-    def __init__(self, viewer: Any, preview: LivePreview) -> None:
+    def __init__(self, viewer: ViewerModel, preview: LivePreview) -> None:
         self.layer_id = ""
         self._viewer = viewer
         self._preview = preview
         self._connected = False
-        self._watched: list[Any] = []
+        self._watched: list[Layer] = []
 
     def begin(self) -> None:
         if not self._connected:
@@ -228,7 +235,7 @@ class _Follower:
             self._viewer.dims.events.current_step.connect(self._moved)
             self._viewer.dims.events.ndisplay.connect(self._moved)
 
-    def watch(self, layers: list[Any]) -> None:
+    def watch(self, layers: list[Layer]) -> None:
         for layer in self._watched:
             layer.events.data.disconnect(self._changed)
         self._watched = layers
@@ -244,26 +251,26 @@ class _Follower:
         layer = layer_of(self._viewer, self.layer_id)
         if layer is not None:
             self.layer_id = ""
-            with suppress(RuntimeError, ValueError):  # the whole window is being closed
+            with suppress(RuntimeError, ValueError):  # the window is being closed
                 self._viewer.layers.remove(layer)
 
-    def _moved(self, _event: Any = None) -> None:
-        self._tell(self._preview.follow)
+    def _moved(self, _event: Event | None = None) -> None:
+        self._call(self._preview.follow)
 
-    def _changed(self, event: Any = None) -> None:
-        # Points tell of a change before and after it; the later one counts.
+    def _changed(self, event: Event | None = None) -> None:
+        # Points emit an event before and after a change; only the later one counts.
         if not str(getattr(event, "action", "")).endswith("ing"):
-            self._tell(self._preview.refresh)
+            self._call(self._preview.refresh)
 
-    def _tell(self, what: Callable[[], None]) -> None:
+    def _call(self, update: Callable[[], None]) -> None:
         try:
-            what()
-        except RuntimeError:  # the widget is gone
+            update()
+        except RuntimeError:  # the widget was deleted
             self.end()
 
 
-def _below_rings(layers: Any, layer: Any) -> None:
-    """Move a picture, which was added on top, to just above the other images."""
+def _below_rings(layers: LayerList, layer: Layer) -> None:
+    """Move an image, which was added on top, to just above the other images."""
     if not hasattr(layer, "contrast_limits"):
         return
     others = [i for i, other in enumerate(layers) if hasattr(other, "contrast_limits")]
@@ -271,23 +278,23 @@ def _below_rings(layers: Any, layer: Any) -> None:
         layers.move(others[-1], others[-2] + 1)
 
 
-def _place(layer: Any, seen: InView) -> None:
-    """Move a layer only if it has to: each change makes napari draw everything."""
+def _place(layer: Image | Points, result: InView) -> None:
+    """Move a layer if necessary; each assignment makes napari draw again."""
     for attribute in ("scale", "translate"):
-        value = getattr(seen.place, attribute)[1:]
+        value = getattr(result.place, attribute)[1:]
         if tuple(getattr(layer, attribute)) != value:
             setattr(layer, attribute, value)
-    affine = _in_plane(seen.place)
+    affine = _in_plane(result.place)
     if not np.array_equal(np.asarray(layer.affine), affine):
         layer.affine = affine
 
 
-def _in_plane(place: Place) -> np.ndarray:
-    """Return the affine of a layer of rows and columns alone, (3, 3)."""
+def _in_plane(place: Place) -> Floats:
+    """Return the affine of a layer with rows and columns only, (3, 3)."""
     return np.asarray(place.affine)[1:, 1:]
 
 
-def _summary(seen: InView) -> str:
-    n = len(seen.data)
-    what = "" if seen.call.stage.output == "video" else f"{n} spot{'' if n == 1 else 's'} · "
-    return f"{what}frame {seen.frame} of {seen.n_frames} · {_MS * seen.seconds:.0f} ms"
+def _summary(result: InView) -> str:
+    n = len(result.data)
+    spots = "" if result.call.stage.output == "video" else f"{n} spot{'' if n == 1 else 's'} · "
+    return f"{spots}frame {result.frame} of {result.n_frames} · {1000 * result.seconds:.0f} ms"

@@ -1,11 +1,11 @@
-"""Opening a recording that has no header: its shape is asked for, with one frame as a preview."""
+"""Dock to open a recording without a header: shape and pixel type, with a preview of a frame."""
 
 from __future__ import annotations
 
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
@@ -27,11 +27,18 @@ from napari_uai.errors import NapariUaiError
 from napari_uai.files import whole_file
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.widgets.kit.forms import add_row, form_layout
-from napari_uai.widgets.kit.latest_request import Newest
-from napari_uai.widgets.kit.plots import wrong_style
+from napari_uai.widgets.kit.latest_request import LatestRequest
+from napari_uai.widgets.kit.plots import error_style
 
 if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
     from napari_uai.monitor import Monitor
+    from napari_uai.typing import AnyArray
+    from napari_uai.videos.info import VideoInfo
+
+    Suggestion: TypeAlias = tuple[int, int, int, str, int]
+    """Frames, rows, columns, pixel type, bytes of the header."""
 
 PIXEL_TYPES = ("<u2", ">u2", "|u1", "<i2", "<u4", "<f4", "<f8")
 _NAMES = {
@@ -47,29 +54,29 @@ _PREVIEW_PX = 220
 
 
 class RawRecordingWidget(QWidget):
-    """Asks for rows, columns, type and header of a recording, and shows a frame as it would be.
+    """Form for height, width, pixel type and header of a recording, with a preview of a frame.
 
     Parameters
     ----------
     napari_viewer
-        The viewer to which the recording is added.
+        Viewer to which the recording is added.
     """
 
-    def __init__(self, napari_viewer: Any) -> None:
+    def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self.setObjectName("open_raw")
         self.viewer = napari_viewer
         self.path = QLineEdit()
         self.suggestions = QComboBox()
-        self.height_px, self.width_px = _whole(1, 72, " px"), _whole(1, 72, " px")
+        self.height_px, self.width_px = _int_box(1, 72, " px"), _int_box(1, 72, " px")
         self.pixel_type = QComboBox()
-        self.offset = _whole(0, 0, " bytes")
-        self.remember = QCheckBox("Remember for this file (writes a .json beside it)")
+        self.offset = _int_box(0, 0, " bytes")
+        self.remember = QCheckBox("Remember for this file (writes a .json file next to it)")
         self.preview = QLabel("")
         self.message = QLabel("")
         self.open_button = QPushButton("Open")
-        self.looking, self.guessing = Newest(self), Newest(self)
-        self._typed = self._taking = False
+        self._frame_request, self._guess_request = LatestRequest(self), LatestRequest(self)
+        self._typed = self._applying = False
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(80)
@@ -78,7 +85,7 @@ class RawRecordingWidget(QWidget):
         self._connect()
 
     def set_path(self, path: str | Path) -> None:
-        """Take a file; suggest shapes that fit it."""
+        """Choose a file and suggest shapes that fit it."""
         self.path.setText(str(path))
 
     def shape_of_file(self) -> RawShape:
@@ -100,7 +107,7 @@ class RawRecordingWidget(QWidget):
         try:
             layers = raw_layers(path, shape)
         except (NapariUaiError, OSError) as error:
-            self._say(str(error), wrong=True)
+            self._say(str(error), is_error=True)
             show_error(str(error))
             return
         remember_shape(shape)
@@ -117,57 +124,57 @@ class RawRecordingWidget(QWidget):
             _write_sidecar(path, shape)
         except (NapariUaiError, OSError) as error:
             show_warning(
-                f"{path.name} is open, but its shape was not written beside it: {error}; copy the "
-                "recording, or untick 'Remember'"
+                f"{path.name} is open, but its shape could not be saved next to it: {error}; copy "
+                "the recording to a writable folder, or untick 'Remember'"
             )
 
     def show_preview(self) -> None:
-        """Show the first frame as the form says, or why that cannot be."""
+        """Show the first frame with the values of the form, or the reason why it cannot be read."""
         if not self.path.text():
             self._say("Choose a recording.")
             return
         path, shape = Path(self.path.text()), self.shape_of_file()
-        self.looking.ask(partial(_look_at, path, shape))
+        self._frame_request.ask(partial(_first_frame, path, shape))
 
-    def _show_frame(self, seen: tuple[np.ndarray, Any]) -> None:
-        frame, info = seen
-        self.preview.setPixmap(_picture(frame))
-        shape = " x ".join(map(str, info.shape))
-        self._say("\n".join((f"{shape} px", *info.warnings)))
+    def _show_frame(self, result: tuple[AnyArray, VideoInfo]) -> None:
+        frame, info = result
+        self.preview.setPixmap(_pixmap(frame))
+        n, height, width = info.shape
+        self._say("\n".join((f"{n} frames of {height} x {width} px", *info.warnings)))
 
     def _show_problem(self, message: str) -> None:
         self.preview.clear()
-        self._say(message, wrong=True)
+        self._say(message, is_error=True)
 
     def _suggest(self) -> None:
         path = Path(self.path.text())
-        self._show_suggestions([], "looking at the pixels…")
+        self._show_suggestions([], "looking for likely shapes…")
         self._typed = False
-        self.guessing.forget()
-        self.guessing.ask(partial(_likely_shapes, path))
+        self._guess_request.forget()
+        self._guess_request.ask(partial(_likely_shapes, path))
         self._later.start()
 
     def _show_suggestions(
         self,
-        layouts: list[tuple[int, int, int, str, int]],
-        first: str = "choose, or give them below",
+        suggestions: list[Suggestion],
+        first: str = "choose, or enter below",
     ) -> None:
         self.suggestions.blockSignals(True)
         self.suggestions.clear()
         self.suggestions.addItem(first, None)
-        for n, rows, columns, kind, offset in layouts:
+        for n, rows, columns, kind, offset in suggestions:
             text = f"{n} frames of {rows} x {columns} px, {_NAMES.get(kind, kind)}"
             self.suggestions.addItem(text, (rows, columns, kind, offset))
         self.suggestions.blockSignals(False)
-        if layouts and not self._typed:
+        if suggestions and not self._typed:
             self.suggestions.setCurrentIndex(1)
 
-    def _take_suggestion(self, index: int) -> None:
-        chosen = self.suggestions.itemData(index)
-        if chosen is None:
+    def _apply_suggestion(self, index: int) -> None:
+        suggestion = self.suggestions.itemData(index)
+        if suggestion is None:
             return
-        rows, columns, kind, offset = chosen
-        self._taking = True
+        rows, columns, kind, offset = suggestion
+        self._applying = True
         try:
             self.height_px.setValue(rows)
             self.width_px.setValue(columns)
@@ -176,10 +183,10 @@ class RawRecordingWidget(QWidget):
             self.pixel_type.setCurrentIndex(self.pixel_type.findData(kind))
             self.offset.setValue(offset)
         finally:
-            self._taking = False
+            self._applying = False
 
     def _layout_changed(self, *_: object) -> None:
-        self._typed = self._typed or not self._taking
+        self._typed = self._typed or not self._applying
         self._later.start()
 
     def _browse(self) -> None:
@@ -187,21 +194,21 @@ class RawRecordingWidget(QWidget):
         if path:
             self.set_path(path)
 
-    def _say(self, text: str, *, wrong: bool = False) -> None:
-        self.message.setStyleSheet(wrong_style(self) if wrong else "")
+    def _say(self, text: str, *, is_error: bool = False) -> None:
+        self.message.setStyleSheet(error_style(self) if is_error else "")
         self.message.setText(text)
-        self.open_button.setEnabled(not wrong)
+        self.open_button.setEnabled(not is_error)
 
     def _connect(self) -> None:
         self.path.textChanged.connect(self._suggest)
-        self.suggestions.currentIndexChanged.connect(self._take_suggestion)
+        self.suggestions.currentIndexChanged.connect(self._apply_suggestion)
         for box in (self.height_px, self.width_px, self.offset):
             box.valueChanged.connect(self._layout_changed)
         self.pixel_type.currentIndexChanged.connect(self._layout_changed)
         self.open_button.clicked.connect(self.open)
-        self.looking.done.connect(self._show_frame)
-        self.looking.failed.connect(self._show_problem)
-        self.guessing.done.connect(self._show_suggestions)
+        self._frame_request.done.connect(self._show_frame)
+        self._frame_request.failed.connect(self._show_problem)
+        self._guess_request.done.connect(self._show_suggestions)
 
     def _lay_out(self) -> None:
         for kind in PIXEL_TYPES:
@@ -218,11 +225,11 @@ class RawRecordingWidget(QWidget):
         line.addWidget(browse)
         form = QWidget()
         rows = form_layout(form)
-        add_row(rows, "File", file, "A recording without a header.")
-        add_row(rows, "Likely", self.suggestions, "Shapes that fill the file, likeliest first.")
-        add_row(rows, "Height", self.height_px, "Rows of a frame.")
-        add_row(rows, "Width", self.width_px, "Columns of a frame.")
-        add_row(rows, "Pixel type", self.pixel_type, "Type and byte order.")
+        add_row(rows, "File", file, "Recording without a header.")
+        add_row(rows, "Suggestions", self.suggestions, "Shapes that fit the file, best first.")
+        add_row(rows, "Height", self.height_px, "Number of rows.")
+        add_row(rows, "Width", self.width_px, "Number of columns.")
+        add_row(rows, "Pixel type", self.pixel_type, "Data type and byte order.")
         add_row(rows, "Header", self.offset, "Bytes before the first frame.")
         self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.preview.setMinimumHeight(_PREVIEW_PX)
@@ -232,7 +239,7 @@ class RawRecordingWidget(QWidget):
             layout.addWidget(widget)
 
 
-def _whole(least: int, value: int, suffix: str) -> QSpinBox:
+def _int_box(least: int, value: int, suffix: str) -> QSpinBox:
     box = QSpinBox()
     box.setRange(least, 2**31 - 1)
     box.setValue(value)
@@ -240,8 +247,8 @@ def _whole(least: int, value: int, suffix: str) -> QSpinBox:
     return box
 
 
-def _picture(frame: Any) -> QPixmap:
-    """Return a frame as a grey picture of the preview's size."""
+def _pixmap(frame: AnyArray) -> QPixmap:
+    """Return a frame as a grey image in the size of the preview."""
     values = np.nan_to_num(np.asarray(frame, np.float64))
     low, high = np.percentile(values, (0.5, 99.5))
     grey = (255 * np.clip((values - low) / ((high - low) or 1.0), 0, 1)).astype(np.uint8)
@@ -253,16 +260,16 @@ def _picture(frame: Any) -> QPixmap:
     )
 
 
-def _look_at(path: Path, shape: RawShape, _monitor: Monitor) -> tuple[np.ndarray, Any]:
-    """Return the first frame and what is known of the file."""
+def _first_frame(path: Path, shape: RawShape, _monitor: Monitor) -> tuple[AnyArray, VideoInfo]:
+    """Return the first frame and the properties of the file."""
     from napari_uai.videos.formats import open_frames
 
     frames, info = open_frames(path, shape)
     return frames.read(0, 1)[0], info
 
 
-def _likely_shapes(path: Path, _monitor: Monitor) -> list[tuple[int, int, int, str, int]]:
-    """Return what a file's sidecar or name says, else shapes that its pixels speak for."""
+def _likely_shapes(path: Path, _monitor: Monitor) -> list[Suggestion]:
+    """Return the shape in the sidecar or name of a file, otherwise those its pixels suggest."""
     from napari_uai.videos.raw_guess import plausible_shapes
 
     if not path.is_file() or not path.stat().st_size:
@@ -270,8 +277,8 @@ def _likely_shapes(path: Path, _monitor: Monitor) -> list[tuple[int, int, int, s
     return _stated_shape(path) or [(*shape, 0) for shape in plausible_shapes(path)]
 
 
-def _stated_shape(path: Path) -> list[tuple[int, int, int, str, int]]:
-    """Return frames, rows, columns, type and header that a recording's sidecar or name gives."""
+def _stated_shape(path: Path) -> list[Suggestion]:
+    """Return the shape in the sidecar or name of a recording, or nothing."""
     from napari_uai.videos.raw import raw_layout, read_sidecar
     from napari_uai.widgets.iscat.readers import lacks_shape
 

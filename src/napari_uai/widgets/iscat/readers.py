@@ -1,57 +1,55 @@
-"""Opening files in napari: recordings, and the tables of results."""
+"""Readers of recordings and of tables of results."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari_uai.videos.raw_shape import RawShape
-    from napari_uai.widgets.kit.layers import LayerTuple, Place
+    from napari_uai.widgets.kit.layers import LayerTuple, Place, Reader, ReaderPath
 
 RAW_WIDGET = "Open raw recording"
-_LIKELY = 3
-_POSITIONS = ("y", "x")
-_FRAMES = ("raw_frame", "frame")
+_N_LIKELY = 3
+_POSITION_COLUMNS = ("y", "x")
+_FRAME_COLUMNS = ("raw_frame", "frame")
 
 
-def raw_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
-    """Return a reader of headerless recordings; None for what is no file."""
+def raw_reader(path: ReaderPath) -> Reader | None:
+    """Return a reader of recordings without a header, or None if a path is not a file."""
     return _read_raw if _are_files(path) else None
 
 
-def stack_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
-    """Return a reader of grey stacks; None for other pictures.
+def stack_reader(path: ReaderPath) -> Reader | None:
+    """Return a reader of grey stacks, or None for other images.
 
-    napari reads a TIFF or npy file as a whole; as a recording it opens lazily, with pixel size and
-    frame rate where the file tells them. Looks at the head of a file only.
+    napari loads a TIFF or npy file into memory; this reader opens it lazily, with pixel size and
+    frame rate if the file has them. Only the head of the file is read here.
     """
     paths = [Path(one) for one in (path if isinstance(path, list) else [path])]
     try:
-        ours = all(map(_is_stack, paths))
+        are_stacks = all(map(_is_stack, paths))
     except (OSError, ValueError):
         return None
-    return _read_stacks if ours else None
+    return _read_stacks if are_stacks else None
 
 
-def table_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
-    """Return a reader of landings and localizations; None for other tables."""
+def table_reader(path: ReaderPath) -> Reader | None:
+    """Return a reader of landings and localizations, or None for other tables."""
     paths = path if isinstance(path, list) else [path]
-    return _read_tables if _are_files(path) and all(map(_has_our_header, paths)) else None
+    return _read_tables if _are_files(path) and all(map(_has_known_header, paths)) else None
 
 
 def raw_layers(path: str | Path, shape: RawShape | None = None) -> list[LayerTuple]:
-    """Open a recording as a layer; nothing but a few frames is read.
+    """Open a recording as a layer; only a few frames are read.
 
     Parameters
     ----------
     path
-        The recording.
+        Path of the recording.
     shape
-        Its shape, where no sidecar or name gives it.
+        Shape of the recording, if neither sidecar nor name has it.
 
     Raises
     ------
@@ -65,9 +63,9 @@ def raw_layers(path: str | Path, shape: RawShape | None = None) -> list[LayerTup
     return [recording_layer(read_recording(path, shape or UNKNOWN))]
 
 
-def _read_raw(path: str | list[str]) -> list[Any]:
-    """Read recordings; ask in a dock widget for what no sidecar, name or last recording tells."""
-    layers: list[Any] = []
+def _read_raw(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
+    """Read recordings; a dock asks for a shape that is not known."""
+    layers: list[LayerTuple | tuple[None]] = []
     for one in path if isinstance(path, list) else [path]:
         if not lacks_shape(Path(one)):
             layers += raw_layers(one)
@@ -75,65 +73,65 @@ def _read_raw(path: str | list[str]) -> list[Any]:
         last = shape_like_last(Path(one))
         if last:
             layers += raw_layers(one, last)
-            _show_shape(one, last)
+            _notify_of_shape(one, last)
         elif not _ask_for_shape(one):
-            layers += raw_layers(one)  # says what is missing
-    return layers or [(None,)]  # handled, without a layer so far
+            layers += raw_layers(one)  # raises with what is missing
+    return layers or [(None,)]  # handled, but no layer yet
 
 
 def shape_like_last(path: Path) -> RawShape | None:
-    """Return the shape of the recording that was opened last, if this one is like it.
+    """Return the shape of the last recording, if this one is similar.
 
     Returns
     -------
     RawShape or None
-        None if the user wants to be asked, nothing was opened yet, the shape does not fill the
-        file, or the pixels speak for another one.
+        None if the user prefers to be asked, there is no last recording, its shape does not match
+        the size of the file, or the pixels suggest another shape.
     """
     from napari_uai.errors import BadValueError
     from napari_uai.videos.raw_guess import plausible_shapes
     from napari_uai.videos.raw_shape import RawShape
     from napari_uai.widgets.kit.preferences import preferences
 
-    wishes = preferences("recordings")
+    settings = preferences("recordings")
     try:
-        height, width, dtype, offset = wishes.last_shape.split()
+        height, width, dtype, offset = settings.last_shape.split()
         last = RawShape(int(height), int(width), dtype, int(offset))
-    except (ValueError, BadValueError):  # never set, or a slip of the user's
+    except (ValueError, BadValueError):  # never set, or invalid
         return None
     size = path.stat().st_size - (last.offset or 0)
-    if wishes.ask_again or size <= 0 or size % (last.frame_bytes or 1):
+    if settings.ask_again or size <= 0 or size % (last.frame_bytes or 1):
         return None
-    likely = plausible_shapes(path, RawShape(dtype=dtype, offset=last.offset), n_best=_LIKELY)
+    likely = plausible_shapes(path, RawShape(dtype=dtype, offset=last.offset), n_best=_N_LIKELY)
     return last if any(shape[1:3] == (last.height, last.width) for shape in likely) else None
 
 
 def remember_shape(shape: RawShape) -> None:
-    """Keep a shape for the next recording that has none."""
+    """Store a shape for the next recording without one."""
     from napari_uai.widgets.kit.preferences import preferences
 
     preferences("recordings").last_shape = " ".join(map(str, shape.facts.values()))
 
 
-def _show_shape(path: str, shape: RawShape) -> None:
+def _notify_of_shape(path: str, shape: RawShape) -> None:
     from napari.utils.notifications import show_info
 
     facts = shape.facts
     show_info(
-        f"{Path(path).name} opened like the last recording: {facts['height']} x {facts['width']} "
-        f"px of {facts['dtype']}. If that is wrong: File > IO Utilities > {RAW_WIDGET}"
+        f"{Path(path).name} opened with the shape of the last recording: {facts['height']} x "
+        f"{facts['width']} px, {facts['dtype']}. To change it: File > IO Utilities > {RAW_WIDGET}"
     )
 
 
-def _read_stacks(path: str | list[str]) -> list[Any]:
-    layers: list[Any] = []
+def _read_stacks(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
+    layers: list[LayerTuple | tuple[None]] = []
     for one in path if isinstance(path, list) else [path]:
         layers += raw_layers(one)
     return layers
 
 
 def _is_stack(path: Path) -> bool:
-    """Tell by the head of a file whether it is a grey video."""
+    """Return whether a file is a grey video, by its head."""
     kind = path.suffix.lower()
     if path.is_dir():
         return kind == ".zarr" and _is_zarr_video(path)
@@ -145,9 +143,9 @@ def _is_stack(path: Path) -> bool:
 def _is_zarr_video(path: Path) -> bool:
     import json
 
-    described = next((path / n for n in ("zarr.json", ".zarray") if (path / n).is_file()), None)
-    facts = {} if described is None else json.loads(described.read_text("utf-8"))
-    return isinstance(facts, dict) and len(facts.get("shape") or ()) == 3
+    header = next((path / n for n in ("zarr.json", ".zarray") if (path / n).is_file()), None)
+    fields = {} if header is None else json.loads(header.read_text("utf-8"))
+    return isinstance(fields, dict) and len(fields.get("shape") or ()) == 3
 
 
 def _is_npy_video(path: Path) -> bool:
@@ -163,15 +161,15 @@ def _is_tiff_video(path: Path) -> bool:
     try:
         with tifffile.TiffFile(path) as file:
             page = file.pages.first
-            # The size stands for the number of pages: to count them takes long.
-            several = path.stat().st_size > 2 * page.size * page.dtype.itemsize
-            return several and page.samplesperpixel == 1 and len(page.shape) == 2
+            # Counting the pages is slow; the size of the file tells whether there are several.
+            is_stack = path.stat().st_size > 2 * page.size * page.dtype.itemsize
+            return is_stack and page.samplesperpixel == 1 and len(page.shape) == 2
     except (tifffile.TiffFileError, AttributeError, IndexError):
         return False
 
 
 def lacks_shape(path: Path) -> bool:
-    """Tell whether shape or type are simply not written anywhere."""
+    """Return whether neither sidecar nor name has the shape or the pixel type."""
     from napari_uai.videos.raw import read_sidecar, shape_in_name
 
     known = {**shape_in_name(path.name), **read_sidecar(path)}
@@ -189,51 +187,54 @@ def _ask_for_shape(path: str) -> bool:
     return True
 
 
-def _read_tables(path: str | list[str]) -> list[Any]:
+def _read_tables(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
     import pandas as pd
 
-    from napari_uai.widgets.kit.layers import RING_COLOURS, points_layer
+    from napari_uai.widgets.kit.layers import points_layer
+    from napari_uai.widgets.kit.palette import LANDING_RINGS, LOCALIZATION_RINGS
 
-    layers = []
+    layers: list[LayerTuple | tuple[None]] = []
     for one in map(Path, path if isinstance(path, list) else [path]):
         table = pd.read_csv(one)
-        frame = next(column for column in _FRAMES if column in table.columns)
-        colour = RING_COLOURS["localizations" in one.stem]
+        frame = next(column for column in _FRAME_COLUMNS if column in table.columns)
+        colour = LOCALIZATION_RINGS if "localizations" in one.stem else LANDING_RINGS
         place = _place_of_recording(one)
-        placed = table.assign(frame=table[frame])  # raw_frame: they lie over the recording
-        both = len(table) > 0 and "frame" in table.columns
-        later = float((table["frame"] - table[frame]).iloc[0]) if both else 0.0
+        placed = table.assign(frame=table[frame])  # raw_frame counts frames of the recording
+        has_both = len(table) > 0 and "frame" in table.columns
+        shift = float((table["frame"] - table[frame]).iloc[0]) if has_both else 0.0
         layers.append(
-            points_layer(placed, place, name=one.stem, colour=colour, offset=(later, 0, 0))
+            points_layer(placed, place, name=one.stem, colour=colour, offset=(shift, 0, 0))
         )
     return layers
 
 
 def _place_of_recording(table: Path) -> Place:
-    """Return the place of the recording in the viewer, so that the rings lie over it in µm, too."""
+    """Return the place of the recording in the viewer, so that rings are drawn over it."""
     import napari
 
     from napari_uai.widgets.kit.layers import KEY, Place, place_of
 
     place = Place(name=table.stem)
     viewer = napari.current_viewer()
-    ours = [] if viewer is None else [la for la in viewer.layers if KEY in la.metadata]
+    own = [] if viewer is None else [layer for layer in viewer.layers if KEY in layer.metadata]
     active = None if viewer is None else viewer.layers.selection.active
-    if ours:
-        place = place_of(active if active in ours else ours[-1])
+    if own:
+        place = place_of(active if active in own else own[-1])
     record = {"source": str(table), "history": []}
     return replace(place, name=table.stem, translate=(0.0, 0.0, 0.0), record=record)
 
 
-def _are_files(path: str | list[str]) -> bool:
+def _are_files(path: ReaderPath) -> bool:
     paths = path if isinstance(path, list) else [path]
     return all(Path(one).is_file() for one in paths)
 
 
-def _has_our_header(path: str) -> bool:
+def _has_known_header(path: str) -> bool:
     try:
         with Path(path).open(encoding="utf-8") as file:
             columns = [name.strip('" ') for name in file.readline(10_000).rstrip("\n").split(",")]
     except (OSError, UnicodeDecodeError):
         return False
-    return set(_POSITIONS) <= set(columns) and any(name in columns for name in _FRAMES)
+    return set(_POSITION_COLUMNS) <= set(columns) and any(
+        name in columns for name in _FRAME_COLUMNS
+    )

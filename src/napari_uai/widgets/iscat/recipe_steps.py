@@ -1,4 +1,4 @@
-"""The stages of a recipe as a list: switched on and off, opened for their parameters, followed."""
+"""The stages of a recipe as a list: switches, parameters and progress."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _WIDEST = "✓ 99999 s"
 
 
 class RecipeSteps(QWidget):
-    """One folding section per stage of a recipe, with a switch where the recipe does without it.
+    """One collapsible section per stage of a recipe, with a switch if the stage is optional.
 
     Parameters
     ----------
     recipe
-        What to begin with.
+        Recipe to show.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -33,7 +33,7 @@ class RecipeSteps(QWidget):
         self.forms: dict[str, ParameterForm] = {}
         self.switches: dict[str, QCheckBox] = {}
         self.states: dict[str, QLabel] = {}
-        self._first: dict[str, dict[str, Any]] = {}
+        self._initial: dict[str, dict[str, Any]] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -42,45 +42,45 @@ class RecipeSteps(QWidget):
         layout.addStretch()
 
     def recipe(self) -> Recipe:
-        """Return the recipe without what is switched off, with what stands in the forms.
+        """Return the recipe with the values of the forms, without stages that are switched off.
 
         Raises
         ------
         RecipeError
-            If a value does not fit, or a stage that is switched off is needed after all.
+            If a value is invalid, or a stage that is switched off is required.
         """
         off = [name for name, switch in self.switches.items() if not switch.isChecked()]
         return self._recipe.without(off).with_settings(self.settings())
 
     def settings(self) -> list[str]:
-        """Return what differs from the recipe, as the command line's ``--set`` takes it."""
+        """Return what differs from the recipe, in the notation of ``--set``."""
         return [
             f"{name}.{parameter}={toml_text(value)}"
             for name, form in self.forms.items()
             if self.switches[name].isChecked()
             for parameter, value in form.values().items()
-            if value != self._first[name][parameter]
+            if value != self._initial[name][parameter]
         ]
 
     def reset(self) -> None:
-        """Show the recipe as it was loaded."""
+        """Show the values of the recipe, with all stages switched on."""
         for form in self.forms.values():
             form.reset()
         for switch in self.switches.values():
             switch.setChecked(True)
 
     def show_progress(self, shares: Mapping[str, float]) -> None:
-        """Show how much of each stage is done, 0 to 1."""
+        """Show the progress of each stage, 0 to 1."""
         for name, state in self.states.items():
             share = shares.get(name, 0.0)
             text = "✓" if share >= 1 else f"{share:.0%}" if share > 0 else ""
-            if text != state.text():  # each change lays the list out anew
+            if text != state.text():  # a change triggers a new layout
                 state.setText(text)
 
     def show_seconds(self, seconds: Mapping[str, float]) -> None:
-        """Show what each stage took."""
+        """Show the computing time of each stage."""
         for name, state in self.states.items():
-            state.setText(_took(seconds[name]) if name in seconds else "")
+            state.setText(_time_text(seconds[name]) if name in seconds else "")
 
     def _row(self, number: int, step: Step) -> QWidget:
         row = QWidget()
@@ -89,7 +89,7 @@ class RecipeSteps(QWidget):
         across.setSpacing(4)
         section = self._section(number, step)
         height = self.fontMetrics().height() + _ROOM
-        section.toggleButton().setFixedHeight(height)  # its style would make it higher later
+        section.toggleButton().setFixedHeight(height)  # otherwise its style makes it taller later
         switch = self.switches[step.name] = self._switch(step)
         switch.toggled.connect(section.setEnabled)
         switch.setFixedHeight(height)
@@ -103,11 +103,11 @@ class RecipeSteps(QWidget):
         return row
 
     def _switch(self, step: Step) -> QCheckBox:
-        """Return a tick that is seen only where the recipe does without the stage."""
+        """Return a tick box, hidden if the stage is required."""
         switch = QCheckBox()
         switch.setObjectName(f"switch_{step.name}")
         switch.setChecked(True)
-        switch.setToolTip("Untick to leave this stage out.")
+        switch.setToolTip("Untick to skip this stage.")
         optional = self._recipe.can_be_left_out(step.name)
         switch.setEnabled(optional)
         policy = switch.sizePolicy()
@@ -126,28 +126,30 @@ class RecipeSteps(QWidget):
         section.layout().setContentsMargins(0, 0, 0, 0)
         section.layout().setSpacing(0)
         section.content().layout().setContentsMargins(2, 2, 0, 6)
-        # A value that refers to another stage's follows it, so it is not asked for twice.
-        own = [p for p in step.stage.parameters.values() if not _refers(step.parameters[p.name])]
+        # A reference follows the value of another stage, so it has no editor.
+        own = [
+            p for p in step.stage.parameters.values() if not _is_reference(step.parameters[p.name])
+        ]
         if not own:
-            section.addWidget(QLabel("No parameters of its own."))
+            section.addWidget(QLabel("No parameters"))
             return section
         form = ParameterForm(own, {p.name: step.parameters[p.name] for p in own})
         self.forms[step.name] = form
-        self._first[step.name] = form.values()
+        self._initial[step.name] = form.values()
         section.addWidget(form)
         return section
 
 
-def _took(seconds: float) -> str:
+def _time_text(seconds: float) -> str:
     return f"✓ {seconds:.1f} s" if seconds < 10 else f"✓ {seconds:.0f} s"
 
 
-def _refers(value: Any) -> bool:
+def _is_reference(value: object) -> bool:
     return isinstance(value, str) and value.startswith("@")
 
 
-def toml_text(value: Any) -> str:
-    """Write a value as ``--set`` takes it."""
+def toml_text(value: object) -> str:
+    """Return a value in the notation of ``--set``."""
     import tomli_w
 
     if value is None:

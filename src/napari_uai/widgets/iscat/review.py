@@ -1,52 +1,54 @@
-"""Landings under review: which are accepted, where each is found again; knows no window."""
+"""Review of landings: verdicts, traces, cut-outs and histograms; uses no Qt and no viewer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from napari_uai.errors import BadValueError, OutputError
+from napari_uai.errors import BadValueError
 from napari_uai.widgets.kit.layers import AXES, KEY, Place, place_of, table_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
+    from napari.layers import Points
 
+    from napari_uai.typing import AnyArray, Floats
     from napari_uai.videos.frames import Video
 
 Verdict: TypeAlias = Literal["yes", "no", ""]
 
 ACCEPTED = "accepted"
-"""Column, in landings.csv and in a layer's features: ``yes``, ``no``, or empty if undecided."""
+"""Column of landings.csv and of features: ``yes``, ``no``, or empty if undecided."""
 
 CONTRASTS = ("contrast", "peak_contrast", "intersection_contrast", "prominence_contrast")
-"""Columns that may be shown in a histogram."""
+"""Columns that a histogram can show."""
 
 HALF_WINDOW_PX = 10
 _MAX_BARS = 40
+_SAME_FRAMES, _SAME_PX = 50, 2.0
 
 
 @dataclass
 class Review:
-    """Landings of a run and what a person thinks of them.
+    """Landings of a run and their verdicts.
 
     Parameters
     ----------
     table
-        One row per landing, as it is written to landings.csv.
+        One row per landing, as in landings.csv.
     placed
         The same rows with ``frame, y, x`` in px of the video at ``place``.
     place
-        Where the video lies that the landings are shown over.
+        Place of the video over which the landings are shown.
     traces
-        Contrast by ``landing`` and ``raw_frame``; None if there is none.
+        Contrast by ``landing`` and ``raw_frame``; None if not available.
     video
-        Rolling average, in whose frames and pixels ``placed`` is; None if it is not at hand.
+        Rolling average, with the frames and pixels of ``placed``; None if not available.
     verdicts
-        One per row.
+        One verdict per row.
     """
 
     table: pd.DataFrame
@@ -61,20 +63,20 @@ class Review:
             self.verdicts = [""] * len(self.table)
 
     @classmethod
-    def of_layer(cls, layer: Any) -> Review:
-        """Return the review that a layer of landings carries, or begin one with its features.
+    def of_layer(cls, layer: Points) -> Review:
+        """Return the review stored in a layer of landings, or create one from its features.
 
         Raises
         ------
         BadValueError
-            If it is not a layer of landings.
+            If the layer has no landings.
         """
-        kept = layer.metadata.get(KEY, {}).get("review")
-        if isinstance(kept, Review):
-            return kept
+        stored = layer.metadata.get(KEY, {}).get("review")
+        if isinstance(stored, Review):
+            return stored
         if not {"landing", "contrast"} <= set(layer.features.columns):
             raise BadValueError(
-                f"layer {layer.name!r} holds no landings: run a recipe, or open a landings.csv"
+                f"layer {layer.name!r} has no landings: run a recipe, or open a landings.csv"
             )
         place = place_of(layer)
         table = table_of(layer, place)
@@ -85,43 +87,43 @@ class Review:
         return cls(table, table, place, verdicts=verdicts)
 
     def judge(self, rows: list[int], verdict: Verdict) -> None:
-        """Accept, reject or leave open."""
+        """Set the verdict of some rows."""
         for row in rows:
             self.verdicts[row] = verdict
 
     def count(self, verdict: Verdict) -> int:
-        """Return how many have a verdict."""
+        """Return the number of landings with a verdict."""
         return self.verdicts.count(verdict)
 
     def row_of(self, landing: int) -> int:
-        """Return the row of a landing by its number, -1 if it is not in the table."""
-        found = np.flatnonzero(self.table["landing"].to_numpy() == landing)
-        return int(found[0]) if len(found) else -1
+        """Return the row of a landing by its number, or -1 if it is not in the table."""
+        rows = np.flatnonzero(self.table["landing"].to_numpy() == landing)
+        return int(rows[0]) if len(rows) else -1
 
-    def world(self, row: int) -> np.ndarray:
-        """Return frame, y and x of a landing in the world of the viewer."""
+    def world(self, row: int) -> Floats:
+        """Return the position of a landing, (3,), in the world of the viewer."""
         position = self.placed.iloc[row][list(AXES)].to_numpy(float)
         return self.place.to_world(position)
 
-    def trace(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return frames of the file and contrasts of a landing; empty if there is no trace."""
+    def trace(self, row: int) -> tuple[Floats, Floats]:
+        """Return frames of the file and contrasts of a landing; empty if not available."""
         if self.traces is None or self.traces.empty:
             return np.zeros(0), np.zeros(0)
         trace = self.traces[self.traces["landing"] == self.table["landing"].iloc[row]]
         return trace["raw_frame"].to_numpy(float), trace["contrast"].to_numpy(float)
 
     def world_frame(self, row: int, raw_frame: float) -> float:
-        """Return where a frame of the file lies along the axis of frames of the viewer."""
+        """Convert a frame of the file to a world position along time."""
         event = float(self.table["raw_frame"].iloc[row])
         return float(self.world(row)[0]) + self.place.frames_to_world(raw_frame - event)
 
     def raw_frame(self, row: int, world_frame: float) -> float:
-        """Return the frame of the file at a position of the viewer."""
+        """Convert a world position along time to a frame of the file."""
         event = float(self.table["raw_frame"].iloc[row])
         return event + self.place.frame_at(world_frame) - self.place.frame_at(self.world(row)[0])
 
     def cut_out(self, row: int) -> CutOut | None:
-        """Return the surroundings of a landing where it stands out most; may take a moment."""
+        """Return the surroundings of a landing in its frame of highest contrast, or None."""
         from napari_uai.videos.frames import frames_of
 
         position = self.placed.iloc[row][list(AXES)].to_numpy(float)
@@ -136,14 +138,14 @@ class Review:
         right = min(round(x) + HALF_WINDOW_PX + 1, width)
         if bottom <= top or right <= left:
             return None
-        picture = np.array(frames.read(frame, frame + 1)[0, top:bottom, left:right])
+        image = np.array(frames.read(frame, frame + 1)[0, top:bottom, left:right])
         contrast = abs(float(self.table["contrast"].iloc[row]))
-        # Neither noise nor a hot pixel may hide the landing.
-        limit = max(np.nan_to_num(contrast), float(np.nanpercentile(np.abs(picture), 90)), 1e-12)
-        return CutOut(row, frame, picture, limit, (float(y - top), float(x - left)))
+        # Robust against noise and hot pixels.
+        limit = max(np.nan_to_num(contrast), float(np.nanpercentile(np.abs(image), 90)), 1e-12)
+        return CutOut(row, frame, image, limit, (float(y - top), float(x - left)))
 
-    def histogram(self, column: str = "contrast") -> tuple[np.ndarray, np.ndarray]:
-        """Return edges and counts of signed contrasts; rejected landings are not counted."""
+    def histogram(self, column: str = "contrast") -> tuple[Floats, AnyArray]:
+        """Return edges and counts of signed contrasts; rejected landings are excluded."""
         values = self._counted(column)
         values = values[np.isfinite(values)]
         if not len(values):
@@ -151,24 +153,24 @@ class Review:
         low, high = min(values.min(), 0.0), max(values.max(), 0.0)
         n = int(np.clip(2 * np.sqrt(len(values)), 8, _MAX_BARS))
         step = (high - low) / n or 1.0
-        # An edge at zero: a bar is either of bright or of dark landings.
+        # An edge at zero separates bright from dark landings.
         edges = np.arange(np.floor(low / step - 1e-9), np.ceil(high / step + 1e-9) + 1) * step
         return edges, np.histogram(values, edges)[0]
 
     def rows_in_bar(self, bar: int, column: str = "contrast") -> list[int]:
-        """Return the rows that a bar counts, surest first."""
+        """Return the rows in a bar, the most confident landing first."""
         edges, _ = self.histogram(column)
         values = self._counted(column)
         inside = self._bars(values, edges) == bar
         return [int(row) for row in np.flatnonzero(inside)]
 
     def bar_of(self, row: int, column: str = "contrast") -> int:
-        """Return the bar that counts a landing, -1 if none."""
+        """Return the bar of a landing, or -1 if it is not counted."""
         edges, _ = self.histogram(column)
         return int(self._bars(self._counted(column), edges)[row])
 
     def exported(self) -> pd.DataFrame:
-        """Return the landings as landings.csv has them, with verdicts if there are any."""
+        """Return the table for landings.csv, with verdicts if there are any."""
         if not any(self.verdicts):
             return self.table
         return self.table.assign(**{ACCEPTED: self.verdicts})
@@ -181,43 +183,40 @@ class Review:
         OutputError
             If the file cannot be written.
         """
+        from napari_uai.files import whole_file
         from napari_uai.results import write_table
 
-        try:
-            write_table(self.exported(), path)
-        except OSError as error:
-            raise OutputError(
-                f"cannot write {path}: {error.strerror or error}; choose another place"
-            ) from error
+        with whole_file(Path(path)) as partial:
+            write_table(self.exported(), partial)
 
-    def take_over(self, other: Review) -> int:
-        """Take verdicts of an earlier review for landings at the same time and place.
+    def copy_verdicts(self, other: Review) -> int:
+        """Copy the verdicts of an earlier review to landings at the same frame and position.
 
         Returns
         -------
         int
-            How many were taken.
+            Number of copied verdicts.
         """
-        taken = 0
+        n_copied = 0
         judged = [row for row, verdict in enumerate(other.verdicts) if verdict]
         columns = ["raw_frame", "y", "x"]
-        mine = self.table[columns].to_numpy(float)
+        positions = self.table[columns].to_numpy(float)
         for row in judged:
-            away = np.abs(mine - other.table[columns].iloc[row].to_numpy(float))
-            near = (away[:, 0] <= _SAME_FRAMES) & (np.hypot(away[:, 1], away[:, 2]) <= _SAME_PX)
+            apart = np.abs(positions - other.table[columns].iloc[row].to_numpy(float))
+            near = (apart[:, 0] <= _SAME_FRAMES) & (np.hypot(apart[:, 1], apart[:, 2]) <= _SAME_PX)
             if near.any():
-                best = int(np.flatnonzero(near)[away[near, 0].argmin()])
+                best = int(np.flatnonzero(near)[apart[near, 0].argmin()])
                 self.verdicts[best] = other.verdicts[row]
-                taken += 1
-        return taken
+                n_copied += 1
+        return n_copied
 
-    def _counted(self, column: str) -> np.ndarray:
+    def _counted(self, column: str) -> Floats:
         values = self.table[column].to_numpy(float).copy()
         values[np.array([v == "no" for v in self.verdicts], bool)] = np.nan
         return values
 
     @staticmethod
-    def _bars(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    def _bars(values: Floats, edges: Floats) -> AnyArray:
         bars = np.searchsorted(edges, values, "right") - 1
         bars[values == edges[-1]] = len(edges) - 2
         outside = ~np.isfinite(values) | (bars < 0) | (bars > len(edges) - 2)
@@ -226,19 +225,30 @@ class Review:
 
 @dataclass(frozen=True)
 class CutOut:
-    """Surroundings of a landing in one frame of the rolling average."""
+    """Surroundings of a landing in one frame of the rolling average.
+
+    Attributes
+    ----------
+    row
+        Row of the landing.
+    frame
+        Frame of the rolling average.
+    image
+        Contrast, (rows, columns).
+    limit
+        Symmetric contrast limit.
+    centre
+        Row and column of the landing in the image.
+    """
 
     row: int
     frame: int
-    picture: np.ndarray
+    image: AnyArray
     limit: float
     centre: tuple[float, float]
 
 
-_SAME_FRAMES, _SAME_PX = 50, 2.0
-
-
-def verdict_of(value: Any) -> Verdict:
-    """Read a verdict as a table holds it."""
+def verdict_of(value: object) -> Verdict:
+    """Parse a verdict in a table."""
     text = str(value).strip().lower()
     return "yes" if text in {"yes", "true", "1"} else "no" if text in {"no", "false", "0"} else ""

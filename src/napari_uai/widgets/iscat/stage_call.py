@@ -1,4 +1,4 @@
-"""What the widgets compute in a thread: layers in, layers out, without Qt and without a viewer."""
+"""Runs of stages and recipes on layers, to be executed in any thread; uses no Qt and no viewer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.widgets.kit.layers import (
     KEY,
-    RING_COLOURS,
     LayerTuple,
     Place,
     array_of,
@@ -21,16 +20,20 @@ from napari_uai.widgets.kit.layers import (
     points_layer,
     table_of,
 )
+from napari_uai.widgets.kit.palette import LANDING_RINGS, LOCALIZATION_RINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
+    from napari.layers import Image, Layer
 
     from napari_uai.iscat.correct.prefix_sums import PrefixSums
     from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.iscat.recipes.run import RunResult
     from napari_uai.stages import Stage
+    from napari_uai.videos.frames import Video
+    from napari_uai.videos.offset import Offset
     from napari_uai.videos.recording import Recording
     from napari_uai.widgets.iscat.review import Review
 
@@ -41,7 +44,17 @@ _RUN_SHARE = 0.8
 
 @dataclass(frozen=True)
 class NamedTable:
-    """A table to show in a dock; ``place`` is that of the video which its rows are places in."""
+    """A table to show in a dock.
+
+    Attributes
+    ----------
+    name
+        Title of the dock.
+    table
+        Rows to show.
+    place
+        Place of the video if the rows are positions in it.
+    """
 
     name: str
     table: pd.DataFrame
@@ -49,15 +62,23 @@ class NamedTable:
 
 
 @dataclass(frozen=True)
-class Made:
-    """What was made: layers to add, tables to show, and one line about it.
+class CallResult:
+    """Layers and tables to add to a viewer, and a summary.
 
     Attributes
     ----------
+    layers
+        Layers to add.
+    tables
+        Tables to show.
+    message
+        Summary in one line.
+    notes
+        Warnings.
     review
-        Landings to go through, shown by the layer among ``layers`` that carries it.
+        Landings for review, stored in the metadata of one of the layers.
     result
-        Of a whole run, to be written.
+        Result of a recipe.
     """
 
     layers: Sequence[LayerTuple] = ()
@@ -70,17 +91,22 @@ class Made:
 
 @dataclass(frozen=True)
 class StageCall:
-    """A stage with its inputs taken from layers, ready to be run in any thread.
+    """A stage with inputs from layers.
 
-    Layers are looked at when this is made, in the main thread; what happens to them later does
-    not matter.
+    Layers are read on creation, in the main thread; later changes of the layers have no effect.
 
     Attributes
     ----------
+    stage
+        Stage to run.
     inputs
-        Arrays and tables as the layers hold them; :meth:`ready_inputs` makes lazy videos of them.
+        Arrays and tables of the layers; :meth:`ready_inputs` converts arrays to lazy videos.
+    parameters
+        Checked values by name.
     place
-        Of the first video, with this stage as the last entry of its history.
+        Place of the first video, with this stage as the last step of its history.
+    keep
+        Whether to compute the whole video and keep it in memory.
     """
 
     stage: Stage
@@ -93,28 +119,28 @@ class StageCall:
     def of_layers(
         cls,
         stage: Stage,
-        layers: Sequence[Any],
+        layers: Sequence[Layer | None],
         parameters: Mapping[str, Any],
         *,
         keep: bool = False,
     ) -> StageCall:
-        """Take the inputs from layers.
+        """Read the inputs from layers.
 
         Parameters
         ----------
         stage
-            What to run.
+            Stage to run.
         layers
-            A layer for each input of the stage, or None for one that may be left out.
+            Layer of each input of the stage; None for an optional input.
         parameters
-            Values by name; they are checked here.
+            Values by name; checked here.
         keep
-            Compute the whole video now and keep it in memory; otherwise it stays lazy.
+            Whether to compute the whole video and keep it in memory; otherwise it stays lazy.
 
         Raises
         ------
         NapariUaiError
-            If a value does not fit, or a layer is missing or of the wrong kind.
+            If a value is invalid, or a layer is missing or of the wrong type.
         """
         values = stage.check(parameters)
         pairs = list(zip(stage.inputs_of(len(layers)), layers, strict=True))
@@ -122,8 +148,8 @@ class StageCall:
             if layer is None and wanted.required:
                 kind = "an Image" if wanted.kind == "video" else "a Points"
                 raise BadValueError(
-                    f"{stage.title} needs {kind} layer as its {wanted.name}: open or make one, "
-                    "and choose it"
+                    f"{stage.title} needs {kind} layer as {wanted.name}: open or create one, then "
+                    "choose it"
                 )
         videos = [layer for i, layer in pairs if layer is not None and i.kind == "video"]
         given = [layer for layer in layers if layer is not None]
@@ -139,8 +165,8 @@ class StageCall:
         ]
         while inputs and inputs[-1] is None:
             inputs.pop()
-        made = place.with_step(stage.name, values, [layer.name for layer in given])
-        return cls(stage, tuple(inputs), values, made, keep)
+        place = place.with_step(stage.name, values, [layer.name for layer in given])
+        return cls(stage, tuple(inputs), values, place, keep)
 
     def ready_inputs(self) -> list[Any]:
         """Return the inputs with lazy videos; may take a while for arrays in memory."""
@@ -150,14 +176,14 @@ class StageCall:
         return [i if i is None or w.kind == "table" else lazily(i) for w, i in pairs]
 
     def make(self, inputs: Sequence[Any], monitor: Monitor = SILENT) -> tuple[Any, Place]:
-        """Call the stage; return what it gives and where that lies."""
-        takes = {"monitor": monitor} if self.stage.takes_monitor else {}
-        made = self.stage.function(*inputs, **self.parameters, **takes)
+        """Call the stage; return its output and the place of the output."""
+        progress = {"monitor": monitor} if self.stage.takes_monitor else {}
+        output = self.stage.function(*inputs, **self.parameters, **progress)
         origin = self.stage.origin
-        return made, self.place.moved(origin(inputs[0], self.parameters) if origin else (0, 0, 0))
+        return output, self.place.moved(origin(inputs[0], self.parameters) if origin else (0, 0, 0))
 
-    def run(self, monitor: Monitor = SILENT) -> Made:
-        """Run the stage and make layers of the result."""
+    def run(self, monitor: Monitor = SILENT) -> CallResult:
+        """Run the stage and return the result as layers or tables."""
         monitor.update(0.0, self.stage.title)
         result, place = self.make(
             self.ready_inputs(), monitor.part(0.0, 0.5 if self.stage.output == "video" else 0.95)
@@ -168,33 +194,38 @@ class StageCall:
         monitor.update(1.0)
         return _table(result, place, name)
 
-    def _video(self, video: Any, place: Place, name: str, monitor: Monitor) -> Made:
+    def _video(self, video: Video, place: Place, name: str, monitor: Monitor) -> CallResult:
         from napari_uai.videos.frames import compute_video, frames_of
 
-        for sums in sums_behind(frames_of(video)):  # or the window would wait for them
+        for sums in sums_behind(frames_of(video)):  # otherwise the window would wait for them
             sums.prepare(monitor.part(0.5, 0.6, self.stage.title))
         if self.keep:
             video = compute_video(video, monitor=monitor.part(0.6, 0.95, self.stage.title))
         monitor.update(0.95, "contrast limits")
         layer = image_layer(video, place, name=name)
         shape = " x ".join(map(str, video.shape))
-        return Made(layers=[layer], message=f"{shape} px, {'in memory' if self.keep else 'lazy'}")
+        storage = "in memory" if self.keep else "lazy"
+        return CallResult(layers=[layer], message=f"{shape} px, {storage}")
 
 
 @dataclass(frozen=True)
 class RecipeCall:
-    """A recipe and the video of a layer, ready to be run in any thread.
+    """A recipe with the recording of a layer.
 
     Attributes
     ----------
+    recipe
+        Recipe to run.
+    array, place
+        Video of the layer and its place.
     folder
-        Where the files of the run are written; None: nowhere.
+        Folder for the files of the run; None for none.
     average
         Whether the rolling average stays lazy, is kept in memory or stored in the folder.
     """
 
     recipe: Recipe
-    array: Any
+    array: Video
     place: Place
     folder: Path | None = None
     average: Average = "lazy"
@@ -203,17 +234,17 @@ class RecipeCall:
     def of_layer(
         cls,
         recipe: Recipe,
-        layer: Any,
+        layer: Image | None,
         *,
         folder: Path | None = None,
         average: Average = "lazy",
     ) -> RecipeCall:
-        """Take the recording from a layer.
+        """Read the recording from a layer.
 
         Raises
         ------
         BadValueError
-            If it is no video.
+            If the layer is missing or not a video.
         """
         if layer is None:
             raise BadValueError(
@@ -222,24 +253,24 @@ class RecipeCall:
         return cls(recipe, array_of(layer), place_of(layer), folder, average)
 
     def progress(self, fraction: float) -> dict[str, float]:
-        """Return how much of each stage is done, by its name."""
+        """Return the progress of each stage, 0 to 1, by name."""
         from napari_uai.iscat.recipes.run import progress_of_steps
 
         return progress_of_steps(self.recipe, fraction / _RUN_SHARE)
 
-    def run(self, monitor: Monitor = SILENT) -> Made:
-        """Run the recipe; make layers of its rolling average, landings and localizations."""
+    def run(self, monitor: Monitor = SILENT) -> CallResult:
+        """Run the recipe; return rolling average, landings and localizations as layers."""
         from napari_uai.iscat.recipes.outputs import FILES, write_files
         from napari_uai.results import results_folder
 
-        # Entering the folder proves that it can be written before any long work is done.
+        # Entering the folder first reports a folder that is not writable before the run.
         with (
             results_folder(self.folder, replaces=FILES) if self.folder else nullcontext() as partial
         ):
             result = self._result(monitor.part(0.0, _RUN_SHARE))
             if isinstance(partial, Path):
                 write_files(result, partial, monitor=monitor.part(_RUN_SHARE, 0.83))
-        return self._made(result, monitor)
+        return self._call_result(result, monitor)
 
     def _result(self, monitor: Monitor) -> RunResult:
         from napari_uai.iscat.recipes.run import run_recipe
@@ -247,7 +278,7 @@ class RecipeCall:
         recording = recording_of(self.array, self.place)
         return run_recipe(recording, self.recipe, monitor=monitor)
 
-    def _made(self, result: RunResult, monitor: Monitor) -> Made:
+    def _call_result(self, result: RunResult, monitor: Monitor) -> CallResult:
         from napari_uai.iscat.recipes.run import ROLLING_AVERAGE
         from napari_uai.videos.offset import Offset
 
@@ -255,32 +286,36 @@ class RecipeCall:
             f"recipe {self.recipe.name}", {"toml": self.recipe.to_toml()}, [self.place.name]
         )
         origin = result.origins.get(ROLLING_AVERAGE)
-        over = place.moved(origin or Offset())
+        average_place = place.moved(origin or Offset())
         layers: list[LayerTuple] = []
         if ROLLING_AVERAGE in result.videos:
             name = f"{place.name}: rolling average ({self.recipe.name})"
             video = self._average(result.videos[ROLLING_AVERAGE], monitor.part(0.83, 0.98))
-            layers.append(image_layer(video, over, name=name))
+            layers.append(image_layer(video, average_place, name=name))
         monitor.update(0.98, "layers")
-        review = _review(result, over)
+        review = _review(result, average_place)
         if len(result.localizations):
-            shown = _in_video(result.localizations, origin)
+            table = _in_video(result.localizations, origin)
             name = f"{place.name}: localizations ({self.recipe.name})"
             rows, columns = (origin.rows, origin.columns) if origin else (0, 0)
             layers.append(
                 points_layer(
-                    shown, over, name=name, colour=RING_COLOURS[1], offset=(0, rows, columns)
+                    table,
+                    average_place,
+                    name=name,
+                    colour=LOCALIZATION_RINGS,
+                    offset=(0, rows, columns),
                 )
             )
         if len(review.placed):
             layers.append(landings_layer(review, f"{place.name}: landings ({self.recipe.name})"))
         n = len(review.table)
-        found = f"{n} landing{'' if n == 1 else 's'}" if n else "no landing found"
-        found += f", written to {self.folder}" if self.folder else ""
-        return Made(layers, (), found, result.problems, review, result)
+        message = f"{n} landing{'' if n == 1 else 's'}" if n else "no landings found"
+        message += f", written to {self.folder}" if self.folder else ""
+        return CallResult(layers, (), message, result.problems, review, result)
 
-    def _average(self, video: Any, monitor: Monitor) -> Any:
-        """Return the rolling average as it is to be kept."""
+    def _average(self, video: Video, monitor: Monitor) -> Video:
+        """Return the rolling average: lazy, in memory or stored."""
         from napari_uai.videos.frames import compute_video
         from napari_uai.videos.recording import open_recording
         from napari_uai.videos.writers import write_video
@@ -296,24 +331,36 @@ class RecipeCall:
 
 @dataclass(frozen=True)
 class FolderCall:
-    """A recipe and a folder of recordings, ready to be run in any thread."""
+    """A recipe with a folder of recordings.
+
+    Attributes
+    ----------
+    recipe
+        Recipe to run.
+    source
+        Folder of the recordings.
+    folder
+        Folder for the results.
+    """
 
     recipe: Recipe
     source: Path
     folder: Path
 
     def progress(self, fraction: float) -> dict[str, float]:  # noqa: ARG002  # as RecipeCall
-        """Return nothing: the stages run once for each recording."""
+        """Return nothing, because each stage runs once per recording."""
         return {}
 
-    def run(self, monitor: Monitor = SILENT) -> Made:
-        """Run the recipe on all recordings; make a table of what became of each."""
+    def run(self, monitor: Monitor = SILENT) -> CallResult:
+        """Run the recipe on all recordings; return a table with the outcome of each."""
         import pandas as pd
 
         from napari_uai.iscat.recipes.batch import analyse_folder
 
         if not self.source.is_dir():
-            raise BadValueError(f"{self.source} is no folder: choose the folder of the recordings")
+            raise BadValueError(
+                f"{self.source} is not a folder: choose the folder of the recordings"
+            )
         outcomes = analyse_folder(self.source, self.folder, self.recipe, monitor=monitor)
         rows = [
             {
@@ -330,16 +377,16 @@ class FolderCall:
         message = f"{n - failed} of {n} recordings analysed, results in {self.folder}"
         if failed:
             message += f"; {failed} failed: see the table"
-        return Made(tables=[NamedTable(f"{self.source.name}: recordings", pd.DataFrame(rows))],
-                    message=message)  # fmt: skip
+        table = NamedTable(f"{self.source.name}: recordings", pd.DataFrame(rows))
+        return CallResult(tables=[table], message=message)
 
 
 def landings_layer(review: Review, name: str) -> LayerTuple:
-    """Return landings as rings that carry their review."""
+    """Return landings as a layer of rings, with the review in its metadata."""
     from napari_uai.widgets.iscat.review import ACCEPTED
 
     table = review.placed.assign(**{ACCEPTED: review.verdicts})
-    data, attributes, kind = points_layer(table, review.place, name=name, colour=RING_COLOURS[0])
+    data, attributes, kind = points_layer(table, review.place, name=name, colour=LANDING_RINGS)
     attributes["metadata"][KEY]["review"] = review
     return data, attributes, kind
 
@@ -357,17 +404,17 @@ def _review(result: RunResult, place: Place) -> Review:
     return Review(landings, placed, place, result.traces, video)
 
 
-def recording_of(array: Any, place: Place) -> Recording:
-    """Return the recording that a layer holds, with what is known about it."""
+def recording_of(array: Video, place: Place) -> Recording:
+    """Return the recording of a layer, with its known properties."""
     from napari_uai.videos.recording import Recording
     from napari_uai.widgets.kit.layers import lazily
 
     record = place.record
     steps = record.get("history", ())
-    opened = record.get("source") and not any("inputs" in step for step in steps)
+    is_file = record.get("source") and not any("inputs" in step for step in steps)
     return Recording(
         lazily(array),
-        source=Path(record["source"]) if opened else None,
+        source=Path(record["source"]) if is_file else None,
         pixel_size_um=record.get("pixel_size_um"),
         frame_rate_hz=record.get("frame_rate_hz"),
         first_frame=int(record.get("first_frame") or 0),
@@ -376,7 +423,7 @@ def recording_of(array: Any, place: Place) -> Recording:
 
 
 def sums_behind(frames: Any) -> Iterator[PrefixSums]:
-    """Find the sums of frames that have to be made, once, before frames are quick to read."""
+    """Yield the prefix sums behind frames, to be prepared once so that frames are fast to read."""
     if hasattr(frames, "prepare") and hasattr(frames, "at"):
         yield frames
     for attribute in ("sums", "source", "sources", "relative", "mean_image", "stack"):
@@ -386,7 +433,7 @@ def sums_behind(frames: Any) -> Iterator[PrefixSums]:
 
 
 def recipe_entry(stage: Stage, parameters: Mapping[str, Any]) -> str:
-    """Return a stage with its parameters as a recipe's TOML has it."""
+    """Return a stage with its parameters in the TOML format of a recipe."""
     import tomli_w
 
     from napari_uai.iscat.recipes.run import ROLLING_AVERAGE
@@ -401,17 +448,17 @@ def recipe_entry(stage: Stage, parameters: Mapping[str, Any]) -> str:
     return tomli_w.dumps({"stage": [entry]})
 
 
-def _in_video(table: pd.DataFrame, origin: Any) -> pd.DataFrame:
-    """Return results, whose y and x are px of the recording, in px of the rolling average."""
+def _in_video(table: pd.DataFrame, origin: Offset | None) -> pd.DataFrame:
+    """Convert positions from px of the recording to px of the rolling average."""
     if origin is None:
         return table
     return table.assign(y=table["y"] - origin.rows, x=table["x"] - origin.columns)
 
 
-def _table(table: pd.DataFrame, place: Place, name: str) -> Made:
+def _table(table: pd.DataFrame, place: Place, name: str) -> CallResult:
     rows = f"{len(table)} row{'' if len(table) == 1 else 's'}"
     if not has_positions(table):
-        return Made(tables=[NamedTable(name, table)], message=rows)
+        return CallResult(tables=[NamedTable(name, table)], message=rows)
     if table.empty:
-        return Made(message="nothing found")
-    return Made(layers=[points_layer(table, place, name=name)], message=f"{rows} found")
+        return CallResult(message="nothing found")
+    return CallResult(layers=[points_layer(table, place, name=name)], message=f"{rows} found")

@@ -1,18 +1,18 @@
-"""A widget for every stage of the catalogue, made from what its signature and docstring say.
+"""A widget for every stage of the catalogue, built from its signature and docstring.
 
-napari's manifest names ``napari_uai.widgets.iscat.stages:<stage>``; such a class is made when it is
-asked for, so that a new stage needs nothing here.
+The manifest refers to ``napari_uai.widgets.iscat.stages:<stage>``; such a class is created on first
+access, so that a new stage needs no code here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_uai.errors import NapariUaiError
 from napari_uai.iscat.recipes.catalogue import STAGES, stage
-from napari_uai.widgets.iscat.add_results import show
+from napari_uai.widgets.iscat.add_results import add_results
 from napari_uai.widgets.iscat.in_view import can_be_seen
 from napari_uai.widgets.iscat.preview import LivePreview
 from napari_uai.widgets.iscat.shape_choice import SHAPE_HELP, ShapeChoice
@@ -21,64 +21,68 @@ from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.running import RunBar, Task
 
 if TYPE_CHECKING:
-    from napari_uai.widgets.iscat.stage_call import Made, StageCall
+    from napari.layers import Layer
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
 
-MOST_LAYERS = 10
+    from napari_uai.widgets.iscat.stage_call import CallResult, StageCall
+
+MAX_LAYERS = 10
 """Layers that can be chosen for a stage that takes any number of videos."""
 
 
 class StageWidget(QWidget):
-    """Layers and parameters of one stage, Run, progress and Cancel.
+    """Inputs, parameters, live preview and Run button of one stage.
 
     Parameters
     ----------
     napari_viewer
-        The viewer whose layers are taken and to which the result is added.
+        Viewer whose layers are the inputs and to which the result is added.
     """
 
     stage_name: ClassVar[str]
 
-    def __init__(self, napari_viewer: Any) -> None:
+    def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self.setObjectName(self.stage_name)
         self.viewer = napari_viewer
         self.stage = stage(self.stage_name)
-        self.inputs = self.stage.inputs_of(MOST_LAYERS)
+        self.inputs = self.stage.inputs_of(MAX_LAYERS)
         self.choices = [LayerChoice(self.viewer, i.kind, required=i.required) for i in self.inputs]
         self.form = ParameterForm(self.stage.parameters.values())
-        self.preview = LivePreview(self.viewer, self.call, self._chosen)
+        self.preview = LivePreview(self.viewer, self.call, self._inputs)
         self.preview.setVisible(can_be_seen(self.stage))
-        self.keep = QCheckBox("Compute all frames now, keep them in memory")
+        self.keep = QCheckBox("Compute all frames and keep them in memory")
         self.keep.setObjectName("keep")
-        self.keep.setToolTip("Otherwise each frame is computed when it is looked at.")
+        self.keep.setToolTip("By default each frame is computed when it is displayed.")
         self.keep.setVisible(self.stage.output == "video")
         self.shape: ShapeChoice | None = None
         if self.stage.drawn:
-            self.shape = ShapeChoice(self.viewer, self.stage.drawn, self._chosen)
+            self.shape = ShapeChoice(self.viewer, self.stage.drawn, self._inputs)
             self.shape.drawn.connect(self.form.set_values)
         self.task = Task(self)
         self.run_bar = RunBar(self.task)
-        self.task.succeeded.connect(self._deliver)
+        self.task.succeeded.connect(self._show_result)
         self.run_bar.run_asked.connect(self.run)
         self.form.changed.connect(self.preview.refresh)
         self._lay_out()
 
     def call(self) -> StageCall:
-        """Return the stage with the chosen layers and what stands in the form.
+        """Return the stage with the chosen layers and the values of the form.
 
         Raises
         ------
         NapariUaiError
-            If a value does not fit, or a layer is missing.
+            If a value is invalid or a layer is missing.
         """
         from napari_uai.widgets.iscat.stage_call import StageCall
 
         return StageCall.of_layers(
-            self.stage, self._chosen(), self.form.values(), keep=self.keep.isChecked()
+            self.stage, self._inputs(), self.form.values(), keep=self.keep.isChecked()
         )
 
     def run(self) -> None:
-        """Run the stage on the chosen layers in a thread; add the result to the viewer."""
+        """Run the stage in a thread and add the result to the viewer."""
         try:
             call = self.call()
         except NapariUaiError as error:
@@ -87,7 +91,7 @@ class StageWidget(QWidget):
         self.run_bar.start(call.run)
 
     def copy_as_recipe(self) -> None:
-        """Put the stage with its parameters on the clipboard, as a recipe has it."""
+        """Copy the stage with its parameters to the clipboard, in the format of a recipe."""
         from qtpy.QtWidgets import QApplication
 
         from napari_uai.widgets.iscat.stage_call import recipe_entry
@@ -98,10 +102,10 @@ class StageWidget(QWidget):
             self.run_bar.show_error(str(error))
             return
         QApplication.clipboard().setText(text)
-        self.run_bar.say("Copied: paste it into a recipe file (.toml)")
+        self.run_bar.say("Copied; paste into a recipe file (.toml).")
 
-    def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002
-        """List the viewer's layers anew; napari calls this when they change."""
+    def reset_choices(self, event: Event | None = None) -> None:  # noqa: ARG002
+        """Update the lists of layers; napari calls this when layers change."""
         before = [choice.currentData() for choice in self.choices]
         for choice in self.choices:
             choice.reset_choices()
@@ -111,7 +115,7 @@ class StageWidget(QWidget):
         if before != [choice.currentData() for choice in self.choices]:
             self.preview.refresh()
 
-    def _chosen(self) -> list[Any]:
+    def _inputs(self) -> list[Layer | None]:
         return [choice.layer() for choice in self.choices]
 
     def _lay_out(self) -> None:
@@ -124,12 +128,12 @@ class StageWidget(QWidget):
             add_row(self.form.rows, label_of(wanted.name), choice, meaning, row=row)
         if self.shape is not None:
             add_row(self.form.rows, "From shape", self.shape, SHAPE_HELP)
-        reset, copy = QPushButton("Reset"), QPushButton("Copy as recipe")
+        reset, copy = QPushButton("Defaults"), QPushButton("Copy as recipe")
         reset.setObjectName("reset")
-        reset.setToolTip("Show the default values again.")
+        reset.setToolTip("Restore the default values.")
         reset.clicked.connect(self.form.reset)
         copy.setObjectName("copy")
-        copy.setToolTip("Copy the stage with these values, as a recipe file has it.")
+        copy.setToolTip("Copy the stage with these values in the format of a recipe file.")
         copy.clicked.connect(self.copy_as_recipe)
         below = QHBoxLayout()
         if self.stage.parameters:
@@ -146,11 +150,11 @@ class StageWidget(QWidget):
         layout.addWidget(self.run_bar)
         layout.addStretch()
 
-    def _deliver(self, made: Made) -> None:
+    def _show_result(self, result: CallResult) -> None:
         self.preview.tick.setChecked(False)
-        show(made, self.viewer)
-        self.run_bar.bar.setValue(1000)
-        self.run_bar.say(f"Done: {made.message}")
+        add_results(result, self.viewer)
+        self.run_bar.bar.setValue(self.run_bar.bar.maximum())
+        self.run_bar.say(f"Done: {result.message}")
 
 
 def __getattr__(name: str) -> type[StageWidget]:
@@ -159,10 +163,10 @@ def __getattr__(name: str) -> type[StageWidget]:
     Raises
     ------
     AttributeError
-        If the catalogue has no such stage.
+        If there is no such stage.
     """
     if name not in STAGES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    made = type(name, (StageWidget,), {"stage_name": name, "__doc__": STAGES[name].title})
-    globals()[name] = made
-    return made
+    widget = type(name, (StageWidget,), {"stage_name": name, "__doc__": STAGES[name].title})
+    globals()[name] = widget
+    return widget

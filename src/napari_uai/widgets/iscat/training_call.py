@@ -1,4 +1,4 @@
-"""What training takes from layers and gives back, without Qt and without a viewer."""
+"""Training on the video of a layer, to be executed in any thread; uses no Qt and no viewer."""
 
 from __future__ import annotations
 
@@ -22,40 +22,43 @@ from napari_uai.widgets.iscat.stage_call import recording_of, sums_behind
 from napari_uai.widgets.kit.layers import KEY, LayerTuple, Place, array_of, image_layer, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    import pandas as pd
+    from napari.layers import Image
 
     from napari_uai.iscat.fastdvdnet.settings import Device
     from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.videos.frames import Video
 
 AVERAGING = "differential_rolling_average"
-"""Stage whose result a network learns."""
+"""Stage whose result the network learns to predict."""
 
 _PREPARING = 0.05
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Losses epoch by epoch, in variances of the video's noise; epoch 0 is before training."""
+    """Loss of each epoch, in noise variances of the video; epoch 0 is before training."""
 
     epochs: tuple[float, ...] = ()
     training: tuple[float, ...] = ()
     validation: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, history: Any) -> Losses:
-        """Take them out of a history: a table, or its columns by name."""
+    def of(cls, history: pd.DataFrame | Mapping[str, Any]) -> Losses:
+        """Read the losses from the history of a training: a table, or its columns by name."""
         columns = ("epoch", "training_loss", "validation_loss")
         return cls(*(tuple(map(float, history[column])) for column in columns))
 
     @property
     def best(self) -> int:
-        """The epoch with the lowest loss on frames that are not trained on."""
+        """Epoch with the lowest loss on held-out frames."""
         return best_epoch(self.validation)
 
     @property
     def text(self) -> str:
-        """What was reached, in a line."""
+        """Summary in one line."""
         loss, before = self.validation[self.best], self.validation[0]
         text = f"best epoch {self.best}: loss {loss:.4f} on held-out frames"
         return f"{text} ({before:.4f} before training)" if math.isfinite(before) else text
@@ -63,14 +66,14 @@ class Losses:
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of training.
+    """Result of a training.
 
     Attributes
     ----------
     weights
-        Path of the file.
+        Path of the weights.
     losses
-        Epoch by epoch.
+        Loss of each epoch.
     """
 
     weights: Path
@@ -79,27 +82,27 @@ class Trained:
 
 @dataclass(frozen=True)
 class TrainingCall:
-    """A recording or rolling average and how to train on it, ready to be run in any thread.
+    """A recording or rolling average with the settings of a training.
 
     Attributes
     ----------
     array, place
-        Of the layer, as they were when this was made.
+        Video of the layer and its place.
     weights
-        Path to be written.
+        Path of the weights to write.
     batch_size
-        Of the rolling average.
+        Batch size of the rolling average, frames.
     recipe
-        Whose stages make the rolling average; None: the layer is one.
+        Recipe whose stages compute the rolling average; None if the layer is a rolling average.
     settings
-        As ``--set`` of the command line takes them.
+        Settings in the notation of ``--set``.
     start_from
-        Path of weights to begin with, or ``packaged``; None: random ones.
+        Path of the initial weights, or ``packaged``; None for random weights.
     device
-        Where the network is trained.
+        Device on which the network is trained.
     """
 
-    array: Any
+    array: Video
     place: Place
     weights: Path
     batch_size: int
@@ -109,15 +112,15 @@ class TrainingCall:
     device: Device = "auto"
 
     @classmethod
-    def of_layer(cls, layer: Any, weights: Path, **how: Any) -> TrainingCall:
-        """Take the video from a layer.
+    def of_layer(cls, layer: Image, weights: Path, **options: Any) -> TrainingCall:
+        """Read the video from a layer.
 
         Raises
         ------
         BadValueError
-            If it is no video.
+            If the layer is not a video.
         """
-        return cls(array_of(layer), place_of(layer), weights, **how)
+        return cls(array_of(layer), place_of(layer), weights, **options)
 
     def run(
         self,
@@ -125,7 +128,17 @@ class TrainingCall:
         on_epoch: Callable[[Losses], None],
         monitor: Monitor = SILENT,
     ) -> Trained:
-        """Train; tell the layer of the rolling average that is learnt, and each epoch's losses."""
+        """Train the network.
+
+        Parameters
+        ----------
+        on_layer
+            Called with the layer of the rolling average, before training.
+        on_epoch
+            Called with the losses after each epoch.
+        monitor
+            Progress and cancellation.
+        """
         from napari_uai.iscat.recipes.training import TrainingPlan
 
         monitor.update(0.0, "loading torch")
@@ -146,7 +159,7 @@ class TrainingCall:
         return Trained(training.path, Losses.of(training.history))
 
     def _rolling_average(self, monitor: Monitor) -> tuple[Video, Place]:
-        """Return what is learnt, and where it lies; read what its frames need, once."""
+        """Return the rolling average and its place, with its prefix sums prepared."""
         from napari_uai.iscat.recipes.training import placed_rolling_average
         from napari_uai.videos.frames import frames_of
         from napari_uai.widgets.kit.layers import lazily
@@ -157,16 +170,16 @@ class TrainingCall:
             recording = recording_of(self.array, self.place)
             part = monitor.part(0.0, 0.5, "rolling average")
             video, origin = placed_rolling_average(recording, self.recipe, monitor=part)
-            made = f"recipe {self.recipe.name}"
+            step = f"recipe {self.recipe.name}"
             toml = {"toml": self.recipe.to_toml()}
-            place = self.place.with_step(made, toml, [self.place.name]).moved(origin)
+            place = self.place.with_step(step, toml, [self.place.name]).moved(origin)
         for sums in sums_behind(frames_of(video)):
             sums.prepare(monitor.part(0.5, 1.0, "rolling average"))
         return video, place
 
 
-def batch_size_of(layer: Any) -> int | None:
-    """Return the batch size of the rolling average that a layer holds; None if it holds none."""
+def batch_size_of(layer: Image) -> int | None:
+    """Return the batch size of a rolling average, or None if the layer is something else."""
     for step in reversed(layer.metadata.get(KEY, {}).get("history", ())):
         parameters = step.get("parameters") or {}
         if step["stage"] == AVERAGING:
@@ -176,18 +189,18 @@ def batch_size_of(layer: Any) -> int | None:
     return None
 
 
-def looks_averaged(layer: Any) -> bool:
-    """Tell a rolling average, which is signed, from a recording in counts."""
+def looks_averaged(layer: Image) -> bool:
+    """Return whether a layer is probably a rolling average, which is signed."""
     if batch_size_of(layer) is not None:
         return True
     low, high = layer.contrast_limits
     return layer.dtype.kind == "f" and low < 0 < high
 
 
-def suggested_weights(layer: Any) -> Path:
-    """Return where weights may be written: beside the recording, under a name that is free.
+def suggested_weights(layer: Image) -> Path:
+    """Return an unused path for weights, next to the recording if that folder is writable.
 
-    The name of a training that was stopped counts as free: it can go on.
+    The path of a stopped training counts as unused, because the training can be resumed.
     """
     place = place_of(layer)
     source = place.record.get("source")
@@ -200,13 +213,13 @@ def suggested_weights(layer: Any) -> Path:
 
 
 def next_free(path: Path) -> Path:
-    """Return a name like this one under which nothing stands."""
-    others = islice(_numbered(path), 1, None)
-    return next(p for p in others if not (p.exists() or state_path(p).exists()))
+    """Return an unused path with a number added to the name."""
+    candidates = islice(_numbered(path), 1, None)
+    return next(p for p in candidates if not (p.exists() or state_path(p).exists()))
 
 
-def found_at(path: Path | None) -> tuple[Unfinished | None, str]:
-    """Return what a training into this file would go on from, and what to say about the file."""
+def stopped_at(path: Path | None) -> tuple[Unfinished | None, str]:
+    """Return the stopped training at a path, if there is one, and a note about the file."""
     if path is None:
         return None, ""
     try:
@@ -215,14 +228,14 @@ def found_at(path: Path | None) -> tuple[Unfinished | None, str]:
         return None, str(error)
     if state is not None:
         losses = Losses.of(state.history)
-        said = f"Stopped after {state.epochs} of {state.training.epochs} epochs"
-        said += f"; {losses.text}" if losses.best else ""
-        return state, f"{said}. Resume goes on with the same settings."
-    return None, "There are weights already: Train replaces them." if path.exists() else ""
+        note = f"Stopped after {state.epochs} of {state.training.epochs} epochs"
+        note += f"; {losses.text}" if losses.best else ""
+        return state, f"{note}. Resume continues with the same settings."
+    return None, "The file exists: Train overwrites it." if path.exists() else ""
 
 
 def _numbered(path: Path) -> Iterator[Path]:
-    """Give a path, then others with a number from 2 at the end of the name."""
+    """Yield a path, then paths with a number from 2 appended to the name."""
     yield path
     for number in count(2):
         yield path.with_name(f"{path.stem}_{number}{path.suffix}")

@@ -1,72 +1,77 @@
-"""The iSCAT workflow: a recording and a recipe in, landings out."""
+"""The iSCAT workflow dock: runs a recipe on a recording, or on a folder of recordings."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
+from napari_uai.files import whole_file
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
-from napari_uai.widgets.iscat.add_results import show
+from napari_uai.widgets.iscat.add_results import add_results
 from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
 from napari_uai.widgets.kit.forms import add_row, form_layout, scrolling
 from napari_uai.widgets.kit.layer_choice import LayerChoice
+from napari_uai.widgets.kit.path_choice import FolderChoice
 from napari_uai.widgets.kit.preferences import PLUGIN, preferences
 from napari_uai.widgets.kit.running import RunBar, Task
 
 if TYPE_CHECKING:
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_uai.widgets.iscat.landings import LandingsView
     from napari_uai.widgets.iscat.review import Review
-    from napari_uai.widgets.iscat.stage_call import FolderCall, Made, RecipeCall
+    from napari_uai.widgets.iscat.stage_call import Average, CallResult, FolderCall, RecipeCall
 
 DEFAULT_RECIPE = "matched"
 TRAINING_TITLE = "Train network"
 _SAME_RECORDING = ("name", "source")
 
-AVERAGES = {
-    "lazy": "computed when looked at",
-    "memory": "all frames in memory",
-    "stored": "stored with the results (zarr)",
+AVERAGES: dict[Average, str] = {
+    "lazy": "compute on display",
+    "memory": "keep in memory",
+    "stored": "store with the results (zarr)",
 }
-"""What may become of the rolling average."""
+"""What to do with the rolling average."""
+
+RESULTS_HELP = "Tables, summary image, recipe and record of the run, as by the command line."
 
 
 class RecipeWidget(QWidget):
-    """Choose a recording and a recipe, set what differs, run; landings come as layers and a table.
+    """Choice of recording and recipe, the stages of the recipe, and the Run button.
 
     Parameters
     ----------
     napari_viewer
-        The viewer whose layers are taken and to which the results are added.
+        Viewer whose layers are the recordings and to which the results are added.
     """
 
-    def __init__(self, napari_viewer: Any) -> None:
+    def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self.setObjectName("iscat_run")
         self.setAcceptDrops(True)
         self.viewer = napari_viewer
         self.recording = LayerChoice(self.viewer, "video")
         self.source_kind = QComboBox()
-        self.source_folder = FolderChoice("Folder with recordings", "a folder of recordings")
+        self.source_folder = FolderChoice("Folder of recordings", "folder of recordings")
         self.recipe_choice = QComboBox()
         self.recipe_choice.addItems(recipe_names())
         self.description = QLabel("")
         self.description.setWordWrap(True)
         self.steps: RecipeSteps | None = None
-        self.results_folder = FolderChoice("Folder for the results", "only in the viewer")
+        self.results_folder = FolderChoice("Folder for the results", "not saved")
         self.average = QComboBox()
         self.landings: LandingsView | None = None
         self._running: RecipeCall | FolderCall | None = None
@@ -75,26 +80,26 @@ class RecipeWidget(QWidget):
         self._lay_out()
         self.recipe_choice.currentTextChanged.connect(self.show_recipe)
         self.source_kind.currentIndexChanged.connect(self._show_source)
-        self.task.succeeded.connect(self._deliver)
+        self.task.succeeded.connect(self._show_result)
         self.task.progressed.connect(self._show_progress)
         self.run_bar.run_asked.connect(self.run)
         self._show_source()
-        self._begin(preferences("workflow"))
+        self._apply_preferences()
 
     def recipe(self) -> Recipe:
-        """Return the chosen recipe with the values that stand in the forms.
+        """Return the chosen recipe with the values of the forms.
 
         Raises
         ------
         RecipeError
-            If a value does not fit.
+            If a value is invalid.
         """
         if self.steps is None:
-            raise RecipeError("no recipe is chosen: choose or load one")
+            raise RecipeError("no recipe chosen: choose or load a recipe")
         return self.steps.recipe()
 
     def show_recipe(self, recipe: str) -> None:
-        """Show the stages of a recipe, given by name or path, with its parameters."""
+        """Show the stages and parameters of a recipe, given by name or path."""
         try:
             loaded = load_recipe(recipe)
         except NapariUaiError as error:
@@ -110,12 +115,12 @@ class RecipeWidget(QWidget):
         self._area.setWidget(self.steps)
 
     def call(self) -> RecipeCall | FolderCall:
-        """Return what Run will do.
+        """Return the run of the recipe with the chosen inputs.
 
         Raises
         ------
         NapariUaiError
-            If something is missing or does not fit.
+            If something is missing or invalid.
         """
         from napari_uai.widgets.iscat.stage_call import FolderCall, RecipeCall
 
@@ -124,7 +129,7 @@ class RecipeWidget(QWidget):
             source = self.source_folder.path()
             if source is None or folder is None:
                 raise BadValueError(
-                    "a run on a folder needs both folders: that of the recordings and one for "
+                    "a run on a folder needs two folders: one with the recordings and one for "
                     "the results"
                 )
             return FolderCall(self.recipe(), source, folder)
@@ -137,7 +142,7 @@ class RecipeWidget(QWidget):
         )
 
     def run(self) -> None:
-        """Run the recipe in a thread; add what it found to the viewer."""
+        """Run the recipe in a thread and add the results to the viewer."""
         try:
             call = self.call()
         except NapariUaiError as error:
@@ -149,11 +154,18 @@ class RecipeWidget(QWidget):
         self.run_bar.start(call.run)
 
     def save_recipe(self, path: str | Path) -> None:
-        """Write the recipe as it stands; the command line then gives the same numbers."""
-        Path(path).write_text(self.recipe().to_toml(), "utf-8")
+        """Save the recipe with the present values, for the command line or another session.
+
+        Raises
+        ------
+        NapariUaiError
+            If a value is invalid or the file cannot be written.
+        """
+        with whole_file(Path(path)) as partial:
+            partial.write_text(self.recipe().to_toml(), "utf-8")
 
     def review(self) -> None:
-        """Open the landings of a layer, with what was accepted and rejected, once more."""
+        """Open the landings of a layer for review, with their verdicts."""
         from napari_uai.widgets.iscat.landings import LandingsView
         from napari_uai.widgets.iscat.review import Review
 
@@ -172,23 +184,21 @@ class RecipeWidget(QWidget):
             )
             return
         self.run_bar.show_error(
-            "no layer holds landings: run a recipe, or open a landings.csv, then review"
+            "no layer with landings found: run a recipe, or open a landings.csv, then review"
         )
 
     def train(self) -> None:
-        """Open the dock in which a network learns the background of the recording."""
+        """Open the dock that trains a network on the recording."""
         try:
             recipe = self.recipe()
         except NapariUaiError as error:
             self.run_bar.show_error(str(error))
             return
-        _, dock = self.viewer.window.add_plugin_dock_widget(
-            "napari-uai", TRAINING_TITLE, tabify=True
-        )
-        dock.take_over(self.recording.layer(), recipe)
+        _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, TRAINING_TITLE, tabify=True)
+        dock.use(self.recording.layer(), recipe)
 
-    def take(self, path: str | Path) -> None:
-        """Take a recording or a folder of recordings: opened by this plugin, without a question."""
+    def open(self, path: str | Path) -> None:
+        """Open a recording, a folder of recordings or a recipe with this plugin."""
         path = Path(path)
         if path.is_dir() and path.suffix.lower() != ".zarr":
             self.source_kind.setCurrentIndex(self.source_kind.findData("folder"))
@@ -198,34 +208,35 @@ class RecipeWidget(QWidget):
             self.show_recipe(str(path))
             return
         try:
-            opened = self.viewer.open(path, plugin=PLUGIN)
+            layers = self.viewer.open(path, plugin=PLUGIN)
         except (NapariUaiError, ValueError, OSError) as error:
-            self.run_bar.show_error(f"{path.name} cannot be opened: {error}")
+            self.run_bar.show_error(f"cannot open {path.name}: {error}")
             return
         self.source_kind.setCurrentIndex(self.source_kind.findData("layer"))
-        if opened:
-            self.recording.choose(opened[0].name)
+        if layers:
+            self.recording.choose(layers[0].name)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Take files and folders; dropped on the canvas, napari may ask by which plugin."""
+        """Accept files and folders."""
         if event is not None and event.mimeData() is not None and event.mimeData().hasUrls():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
-        """Open what was dropped."""
+        """Open dropped files and folders; on the canvas, napari might ask for the plugin."""
         data = None if event is None else event.mimeData()
         for url in [] if data is None else data.urls():
             if url.isLocalFile():
-                self.take(url.toLocalFile())
+                self.open(url.toLocalFile())
 
-    def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002
-        """List the viewer's layers anew; napari calls this when they change."""
+    def reset_choices(self, event: Event | None = None) -> None:  # noqa: ARG002
+        """Update the list of layers; napari calls this when layers change."""
         self.recording.reset_choices()
 
-    def _begin(self, wishes: Any) -> None:
-        """Show what the user's preferences say."""
-        self.average.setCurrentIndex(max(self.average.findData(wishes.average), 0))
-        for recipe in (wishes.recipe, DEFAULT_RECIPE):
+    def _apply_preferences(self) -> None:
+        """Start with the recipe and the rolling average of the preferences."""
+        settings = preferences("workflow")
+        self.average.setCurrentIndex(max(self.average.findData(settings.average), 0))
+        for recipe in (settings.recipe, DEFAULT_RECIPE):
             if self.steps is None:
                 self.show_recipe(recipe)
 
@@ -239,19 +250,19 @@ class RecipeWidget(QWidget):
             (self.average, "average"),
         ):
             widget.setObjectName(name)
-        self.source_kind.addItem("one open layer", "layer")
-        self.source_kind.addItem("all recordings of a folder", "folder")
+        self.source_kind.addItem("one layer", "layer")
+        self.source_kind.addItem("all recordings in a folder", "folder")
         for key, text in AVERAGES.items():
             self.average.addItem(text, key)
         top, bottom = QWidget(), QWidget()
         self._rows = form_layout(top)
-        add_row(self._rows, "Run on", self.source_kind, "A layer, or files one after the other.")
-        add_row(self._rows, "Recording", self.recording, "The raw recording, in counts.")
-        add_row(self._rows, "Folder", self.source_folder, "Folders below it are searched, too.")
-        add_row(self._rows, "Recipe", self.recipe_choice, "Which stages it goes through.")
+        add_row(self._rows, "Run on", self.source_kind, "A layer, or all files in a folder.")
+        add_row(self._rows, "Recording", self.recording, "Raw recording, in counts.")
+        add_row(self._rows, "Folder", self.source_folder, "Subfolders are included.")
+        add_row(self._rows, "Recipe", self.recipe_choice, "Sequence of stages to run.")
         rows = form_layout(bottom)
-        add_row(rows, "Results in", self.results_folder, RESULTS_HELP)
-        add_row(rows, "Average", self.average, "What becomes of the rolling average.")
+        add_row(rows, "Results folder", self.results_folder, RESULTS_HELP)
+        add_row(rows, "Average", self.average, "What to do with the rolling average.")
         self._area = scrolling(QWidget())
         self._area.setMinimumHeight(200)
         layout = QVBoxLayout(self)
@@ -264,16 +275,16 @@ class RecipeWidget(QWidget):
 
     def _buttons(self) -> QHBoxLayout:
         buttons = QHBoxLayout()
-        for text, name, action, tip in (
+        for text, name, action, tooltip in (
             ("Load…", "load", self._ask_and_load, "Load a recipe from a file (.toml)."),
-            ("Save…", "save", self._ask_and_save, "Save the recipe, for the command line, too."),
-            ("Reset", "reset", self._reset, "Show the recipe as it was loaded."),
-            ("Review", "review", self.review, "Open the landings of a layer once more."),
-            ("Train…", "train", self.train, "Train a network on the recording's background."),
+            ("Save…", "save", self._ask_and_save, "Save the recipe with the present values."),
+            ("Reset", "reset", self._reset, "Restore the values of the recipe."),
+            ("Review", "review", self.review, "Review the landings of a layer."),
+            ("Train…", "train", self.train, "Train a network on the background of the recording."),
         ):  # fmt: skip
             button = QPushButton(text)
             button.setObjectName(name)
-            button.setToolTip(tip)
+            button.setToolTip(tooltip)
             button.clicked.connect(lambda _=False, act=action: act())
             buttons.addWidget(button)
         return buttons
@@ -303,53 +314,22 @@ class RecipeWidget(QWidget):
         if path:
             try:
                 self.save_recipe(path)
-            except (NapariUaiError, OSError) as error:
-                self.run_bar.show_error(f"recipe not saved: {error}; choose another place")
+            except NapariUaiError as error:
+                self.run_bar.show_error(str(error))
 
-    def _deliver(self, made: Made) -> None:
-        if made.review is not None and self.landings is not None:
-            self._take_over(made.review)
-        view = show(made, self.viewer)
+    def _show_result(self, result: CallResult) -> None:
+        if result.review is not None and self.landings is not None:
+            self._keep_verdicts(result.review)
+        view = add_results(result, self.viewer)
         self.landings = view or self.landings
-        if made.result is not None and self.steps is not None:
-            self.steps.show_seconds(made.result.timings_s)
-        self.run_bar.bar.setValue(1000)
-        self.run_bar.say(f"Done: {made.message}")
+        if result.result is not None and self.steps is not None:
+            self.steps.show_seconds(result.result.timings_s)
+        self.run_bar.bar.setValue(self.run_bar.bar.maximum())
+        self.run_bar.say(f"Done: {result.message}")
 
-    def _take_over(self, review: Review) -> None:
-        """Keep what was accepted and rejected of the same recording."""
-        before = self.landings.review if self.landings is not None else review
-        if all(review.place.record.get(k) == before.place.record.get(k) for k in _SAME_RECORDING):
-            review.take_over(before)
-
-
-class FolderChoice(QWidget):
-    """A line for the path of a folder, and a button that asks for it."""
-
-    def __init__(self, title: str, empty: str) -> None:
-        super().__init__()
-        self._title = title
-        self.line = QLineEdit()
-        self.line.setPlaceholderText(empty)
-        self.line.setClearButtonEnabled(True)
-        button = QPushButton("…")
-        button.setToolTip(title)
-        button.setFixedWidth(30)
-        button.clicked.connect(self._ask)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.line, 1)
-        layout.addWidget(button)
-
-    def path(self) -> Path | None:
-        """Return the folder, None if none is given."""
-        text = self.line.text().strip()
-        return Path(text).expanduser() if text else None
-
-    def _ask(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, self._title, self.line.text())
-        if path:
-            self.line.setText(path)
-
-
-RESULTS_HELP = "Tables, picture, recipe and record of the run, as the command line writes them."
+    def _keep_verdicts(self, review: Review) -> None:
+        """Copy the verdicts of the previous run on the same recording."""
+        previous = self.landings.review if self.landings is not None else review
+        record, other = review.place.record, previous.place.record
+        if all(record.get(key) == other.get(key) for key in _SAME_RECORDING):
+            review.copy_verdicts(previous)

@@ -1,4 +1,4 @@
-"""Saving layers from napari: videos, tables of places, painted masks."""
+"""Writers of layers: videos, tables of positions, region masks."""
 
 from __future__ import annotations
 
@@ -8,55 +8,63 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_uai.errors import BadValueError, OutputError
+from napari_uai.errors import BadValueError
+from napari_uai.files import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import numpy.typing as npt
     import pandas as pd
 
     from napari_uai.monitor import Monitor
+    from napari_uai.videos.frames import Video
     from napari_uai.widgets.iscat.review import Review
 
 RAW, TIFF, ZARR = (".raw", ".bin", ".npy"), (".ome.tif", ".ome.tiff"), (".zarr",)
-"""Suffixes of videos, by kind; the first is added where a path has none of them."""
+"""Suffixes of each format; the first one is added to a path without any of them."""
 
 
-def write_raw(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write an Image layer without header, its shape in a sidecar; see :func:`write_recording`."""
+def write_raw(path: str, data: Video, attributes: dict[str, Any]) -> list[str]:
+    """Write an Image layer as raw data with a sidecar; see :func:`write_recording`."""
     return write_recording(path, data, attributes, suffixes=RAW)
 
 
-def write_tiff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+def write_tiff(path: str, data: Video, attributes: dict[str, Any]) -> list[str]:
     """Write an Image layer as OME-TIFF; see :func:`write_recording`."""
     return write_recording(path, data, attributes, suffixes=TIFF)
 
 
-def write_zarr(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+def write_zarr(path: str, data: Video, attributes: dict[str, Any]) -> list[str]:
     """Write an Image layer as a zarr store; see :func:`write_recording`."""
     return write_recording(path, data, attributes, suffixes=ZARR)
 
 
 def write_recording(
-    path: str, data: Any, attributes: dict[str, Any], *, suffixes: tuple[str, ...]
+    path: str, data: Video, attributes: dict[str, Any], *, suffixes: tuple[str, ...]
 ) -> list[str]:
     """Write an Image layer as a video, frame by frame, with pixel size and frame rate.
 
     Parameters
     ----------
     path
-        Where to; the first of ``suffixes`` is added if it has none of them.
+        Path of the file; the first of ``suffixes`` is added if it has none of them.
     data
-        Frames, rows, columns; an image of two axes is one frame. Lazy videos stay lazy.
+        Frames, rows, columns; an image with two axes is one frame. Lazy videos are not loaded.
     attributes
-        Of the layer.
+        Attributes of the layer.
     suffixes
-        That the path may have.
+        Suffixes of the format.
+
+    Returns
+    -------
+    list of str
+        The path.
 
     Raises
     ------
     BadValueError
-        If the layer is no grey video.
+        If the layer is not a grey video.
     OutputError
         If the file cannot be written.
     """
@@ -66,8 +74,8 @@ def write_recording(
     name = attributes.get("name", "the layer")
     if attributes.get("rgb") or attributes.get("multiscale") or data.ndim not in (2, 3):
         raise BadValueError(
-            f"{name!r} is no video of frames, rows and columns: convert it to grey, or take one "
-            "channel or position of it as a layer of its own"
+            f"{name!r} is not a video (frames, rows, columns): convert it to grey, or add one "
+            "channel or position as a layer"
         )
     path = _with_suffix(path, suffixes)
     record = attributes.get("metadata", {}).get(KEY, {})
@@ -83,12 +91,12 @@ def write_recording(
     return [path]
 
 
-def write_places(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+def write_places(path: str, data: npt.ArrayLike, attributes: dict[str, Any]) -> list[str]:
     """Write a Points layer as landings.csv or localizations.csv.
 
-    What this plugin made is written with the columns and in the places (px of the file) of the
-    table that it came from, less the points that were deleted; landings with ``accepted`` once one
-    was judged. Other points are written as ``frame, y, x`` and their features.
+    A layer of this plugin is written with the columns and positions (px of the file) of its table,
+    without deleted points; landings with a column ``accepted`` if there are verdicts. Other points
+    are written as ``frame, y, x`` followed by their features.
 
     Raises
     ------
@@ -105,24 +113,22 @@ def write_places(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     record = attributes.get("metadata", {}).get(KEY, {})
     review = record.get("review")
     table = (
-        _left_over(review, attributes)
+        _remaining(review, attributes)
         if isinstance(review, Review)
         else places_table(data, attributes, record)
     )
-    try:
-        write_table(table, path)
-    except OSError as error:
-        raise _cannot_write(path, error) from None
+    with whole_file(Path(path)) as partial:
+        write_table(table, partial)
     return [path]
 
 
-def write_mask(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a painted Labels layer as a black and white picture, which ``--mask`` takes.
+def write_mask(path: str, data: npt.ArrayLike, attributes: dict[str, Any]) -> list[str]:
+    """Write a Labels layer as a black and white PNG, as accepted by the option ``--mask``.
 
     Raises
     ------
     BadValueError
-        If it has more axes than rows and columns, or nothing is painted.
+        If the layer does not have two axes, or is empty.
     OutputError
         If the file cannot be written.
     """
@@ -132,21 +138,21 @@ def write_mask(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     painted = np.asarray(data)
     if painted.ndim != 2:
         raise BadValueError(
-            f"{name!r} has {painted.ndim} axes, a mask has rows and columns: paint one made by "
-            "'New region mask'"
+            f"{name!r} has {painted.ndim} axes, a region mask must have rows and columns only: add "
+            "one with 'New region mask'"
         )
     painted = painted != 0
     if not painted.any():
-        raise BadValueError(f"nothing is painted in {name!r}: paint the region that matters first")
+        raise BadValueError(f"{name!r} is empty: paint the region first")
     path = _with_suffix(path, (".png",))
-    try:
-        Image.fromarray(np.where(painted, np.uint8(255), np.uint8(0))).save(path)
-    except OSError as error:
-        raise _cannot_write(path, error) from None
+    with whole_file(Path(path)) as partial:
+        Image.fromarray(np.where(painted, np.uint8(255), np.uint8(0))).save(partial, "PNG")
     return [path]
 
 
-def places_table(data: Any, attributes: Mapping[str, Any], record: Mapping[str, Any]) -> Any:
+def places_table(
+    data: npt.ArrayLike, attributes: Mapping[str, Any], record: Mapping[str, Any]
+) -> pd.DataFrame:
     """Return positions and features as a table.
 
     Parameters
@@ -154,14 +160,19 @@ def places_table(data: Any, attributes: Mapping[str, Any], record: Mapping[str, 
     data
         Positions, (n, 3) or (n, 2).
     attributes
-        Of the layer; ``features`` is used.
+        Attributes of the layer; ``features`` is used.
     record
-        Its entry in the metadata: ``columns`` in order, ``offset`` to add to positions.
+        Record in the metadata: ``columns`` in order, ``offset`` to add to positions.
 
     Returns
     -------
     pandas.DataFrame
         ``frame`` (from 0), ``y``, ``x`` (px) and the features.
+
+    Raises
+    ------
+    BadValueError
+        If the layer does not have two or three axes.
     """
     import pandas as pd
 
@@ -171,7 +182,7 @@ def places_table(data: Any, attributes: Mapping[str, Any], record: Mapping[str, 
     if places.shape[1] not in (2, 3):
         name = attributes.get("name", "the layer")
         raise BadValueError(
-            f"{name!r} has {places.shape[1]} axes: a table of places has frames, rows and columns"
+            f"{name!r} has {places.shape[1]} axes, positions must have frame, row and column"
         )
     places = np.pad(places, ((0, 0), (3 - places.shape[1], 0)))
     places = places + np.asarray(record.get("offset", (0, 0, 0)), float)
@@ -180,28 +191,28 @@ def places_table(data: Any, attributes: Mapping[str, Any], record: Mapping[str, 
         table[axis] = places[:, number]
     if np.array_equal(places[:, 0], np.rint(places[:, 0])):
         table["frame"] = places[:, 0].astype(np.int64)
-    known = [column for column in record.get("columns", AXES) if column in table.columns]
-    return table[[*known, *(column for column in table.columns if column not in known)]]
+    first = [column for column in record.get("columns", AXES) if column in table.columns]
+    return table[[*first, *(column for column in table.columns if column not in first)]]
 
 
-def _left_over(review: Review, attributes: Mapping[str, Any]) -> pd.DataFrame:
+def _remaining(review: Review, attributes: Mapping[str, Any]) -> pd.DataFrame:
     """Return the landings without those whose points were deleted."""
     from napari_uai.widgets.kit.layers import AXES
 
     table = review.exported()
     shown = np.isfinite(review.placed[list(AXES)].to_numpy(float)).all(axis=1)
-    here = table["landing"].isin(attributes["features"]["landing"])
-    return table[here.to_numpy() | ~shown]
+    kept = table["landing"].isin(attributes["features"]["landing"])
+    return table[kept.to_numpy() | ~shown]
 
 
 def _with_suffix(path: str, suffixes: tuple[str, ...]) -> str:
-    """Add what napari's dialog leaves out if only a layer's name was typed."""
+    """Add the suffix, which napari omits if only the name of a layer was typed."""
     return path if path.lower().endswith(suffixes) else path + suffixes[0]
 
 
 @contextmanager
 def _shown_progress(description: str) -> Iterator[Monitor]:
-    """Give one monitor whose progress napari shows: saving keeps its window waiting."""
+    """Provide a monitor whose progress napari shows, because saving blocks the window."""
     from napari.utils import progress
 
     from napari_uai.monitor import Monitor
@@ -214,7 +225,3 @@ def _shown_progress(description: str) -> Iterator[Monitor]:
                 bar.update(step)
 
         yield Monitor(report)
-
-
-def _cannot_write(path: str, error: OSError) -> OutputError:
-    return OutputError(f"{path} cannot be written: {error.strerror or error}; choose another place")

@@ -1,1 +1,1 @@
-"""Parts that all widgets share."""
+"""Parts shared by all widgets."""

@@ -1,11 +1,11 @@
-"""Forms made from the parameters of a stage: one editor per type, with limits, unit and tooltip."""
+"""Forms for the parameters of a stage: one editor per type, with limits, unit and tooltip."""
 
 from __future__ import annotations
 
 import html
 import math
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qtpy.QtCore import QEvent, QLocale, QObject, Qt, Signal
 from qtpy.QtGui import QValidator
@@ -30,17 +30,8 @@ if TYPE_CHECKING:
 
     from napari_uai.parameters import Parameter
 
-
-def scrolling(widget: QWidget) -> QScrollArea:
-    """Return a widget in an area that scrolls once there is too little room for it."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(widget)
-    area.setMinimumHeight(min(max(widget.sizeHint().height(), 0), 320))
-    return area
-
+    BareEditor: TypeAlias = "IntEditor | FloatEditor | ChoiceEditor | BoolEditor"
+    Editor: TypeAlias = "BareEditor | TextEditor | OptionalEditor"
 
 _LARGEST_INT = 2**31 - 1
 
@@ -51,14 +42,16 @@ class ParameterForm(QWidget):
     Parameters
     ----------
     parameters
-        What to ask for, in order.
+        Parameters to edit, in order.
     values
-        Values to begin with; the defaults where there is none.
+        Initial values by name; parameters without one start at their default.
+    parent
+        Parent widget.
 
     Attributes
     ----------
     changed
-        A value was changed, by the user or by the program.
+        Emitted when a value was changed, by the user or by the program.
     """
 
     changed = Signal()
@@ -71,7 +64,7 @@ class ParameterForm(QWidget):
     ) -> None:
         super().__init__(parent)
         self._guard = WheelGuard(self)
-        self._first = dict(values or {})
+        self._initial = dict(values or {})
         self.parameters = {p.name: p for p in parameters}
         self.editors = {p.name: editor_of(p) for p in self.parameters.values()}
         self.rows = layout = form_layout(self)
@@ -80,32 +73,32 @@ class ParameterForm(QWidget):
             editor.setObjectName(parameter.name)
             add_row(layout, label_of(parameter.name), editor, tooltip_of(parameter))
             self._guard.watch(editor)
-            signal_of(editor).connect(self._tell_change)
+            signal_of(editor).connect(self._emit_changed)
         self.reset()
 
     def values(self) -> dict[str, Any]:
-        """Return what stands in the form, by parameter name; limits are checked by the stage."""
+        """Return the value of each parameter by name; the stage checks the limits."""
         return {name: editor.value() for name, editor in self.editors.items()}
 
-    def _tell_change(self, *_: object) -> None:
-        self.changed.emit()
-
     def set_values(self, values: Mapping[str, Any]) -> None:
-        """Show these values; leave the others as they are."""
+        """Show values; parameters that are not named keep theirs."""
         for name, value in values.items():
             self.editors[name].set_value(value)
 
     def reset(self) -> None:
-        """Show what the form began with."""
+        """Show the initial values."""
         for name, parameter in self.parameters.items():
-            if name in self._first:
-                self.editors[name].set_value(self._first[name])
+            if name in self._initial:
+                self.editors[name].set_value(self._initial[name])
             elif not parameter.required:
                 self.editors[name].set_value(parameter.default)
 
+    def _emit_changed(self, *_: object) -> None:
+        self.changed.emit()
 
-class WholeNumber(QSpinBox):
-    """Editor of a whole number."""
+
+class IntEditor(QSpinBox):
+    """Editor of an integer."""
 
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
@@ -114,101 +107,101 @@ class WholeNumber(QSpinBox):
         low += parameter.open_minimum and low == parameter.minimum
         high -= parameter.open_maximum and high == parameter.maximum
         self.setRange(max(low, -_LARGEST_INT), min(high, _LARGEST_INT))
-        _number_look(self, parameter)
+        _style_number(self, parameter)
 
     def set_value(self, value: int) -> None:
         """Show a value."""
         self.setValue(int(value))
 
 
-class Number(QDoubleSpinBox):
-    """Editor of a number of any size: shows six digits, takes ``1e-4``."""
+class FloatEditor(QDoubleSpinBox):
+    """Editor of a float of any magnitude: shows six digits, accepts ``1e-4``."""
 
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
         self.setDecimals(15)
         low = -1e12 if parameter.minimum is None else parameter.minimum
         high = 1e12 if parameter.maximum is None else parameter.maximum
-        # The box knows closed limits only; a limit itself that is outside is the next number.
+        # A spin box has closed limits only, so an open limit is moved to the next number.
         self.setRange(
             low + 1e-15 * max(1.0, abs(low)) if parameter.open_minimum else low,
             high - 1e-15 * max(1.0, abs(high)) if parameter.open_maximum else high,
         )
-        _number_look(self, parameter)
+        _style_number(self, parameter)
 
     def set_value(self, value: float) -> None:
         """Show a value."""
         self.setValue(float(value))
 
     def textFromValue(self, value: float) -> str:
-        """Write as few digits as say it."""
+        """Format a value with at most six significant digits."""
         return f"{value:.6g}"
 
     def valueFromText(self, text: str | None) -> float:
-        """Read a number without its unit."""
-        return float(self._bare(text))
+        """Parse a number, ignoring the unit."""
+        return float(self._without_unit(text))
 
     def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
-        """Accept what Python reads as a number, and what may become one."""
+        """Accept numbers in Python's notation, and text that may become one."""
         try:
-            number = float(self._bare(text))
+            number = float(self._without_unit(text))
         except ValueError:
             return QValidator.State.Intermediate, text or "", position
         inside = self.minimum() <= number <= self.maximum()
         state = QValidator.State.Acceptable if inside else QValidator.State.Intermediate
         return state, text or "", position
 
-    def _bare(self, text: str | None) -> str:
+    def _without_unit(self, text: str | None) -> str:
         return (text or "").removesuffix(self.suffix()).strip()
 
 
-class Choice(QComboBox):
+class ChoiceEditor(QComboBox):
     """Editor of one of a few values."""
 
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
         for choice in parameter.choices:
             self.addItem(str(choice), choice)
-        # A long choice must not take the room of the label.
+        # A long choice must not squeeze the label.
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
 
-    def value(self) -> Any:
+    def value(self) -> object:
         """Return the chosen value."""
         return self.currentData()
 
-    def set_value(self, value: Any) -> None:
+    def set_value(self, value: object) -> None:
         """Choose a value."""
         self.setCurrentIndex(max(self.findData(value), 0))
 
 
-class Switch(QCheckBox):
-    """Editor of yes or no."""
+class BoolEditor(QCheckBox):
+    """Editor of a boolean."""
 
     def value(self) -> bool:
-        """Return whether it is on."""
+        """Return whether the box is ticked."""
         return self.isChecked()
 
     def set_value(self, value: bool) -> None:
-        """Turn on or off."""
+        """Tick or untick the box."""
         self.setChecked(bool(value))
 
 
-class Text(QLineEdit):
-    """Editor of everything else, written as in a recipe: ``[0.5, 2]``, ``auto``, a path."""
+class TextEditor(QLineEdit):
+    """Editor of any other type, in the notation of a recipe: ``[0.5, 2]``, ``auto``, a path."""
 
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
         self.setPlaceholderText(parameter.accepts)
-        self._plain = parameter.type is str
+        self._is_text = parameter.type is str
         self._optional = parameter.optional
 
     def value(self) -> Any:
-        """Return the value as TOML reads it, else the text itself."""
+        """Return the value as parsed by TOML, or the text itself if it is not TOML."""
         text = self.text().strip()
         if not text and self._optional:
             return None
-        if self._plain:
+        if self._is_text:
             return text
         for candidate in (text, f"[{text}]"):
             try:
@@ -217,7 +210,7 @@ class Text(QLineEdit):
                 continue
         return text
 
-    def set_value(self, value: Any) -> None:
+    def set_value(self, value: object) -> None:
         """Show a value."""
         if isinstance(value, (list, tuple)):
             self.setText(", ".join(map(str, value)))
@@ -225,51 +218,62 @@ class Text(QLineEdit):
             self.setText("" if value is None else str(value))
 
 
-class Optional(QWidget):
-    """Editor of a value that may be left out: a tick, and the editor of the value."""
+class OptionalEditor(QWidget):
+    """Editor of a value that may be None: a tick box and the editor of the value.
+
+    Parameters
+    ----------
+    inner
+        Editor of the value.
+
+    Attributes
+    ----------
+    changed
+        Emitted when the tick or the value was changed.
+    """
 
     changed = Signal()
 
-    def __init__(self, inner: QWidget) -> None:
+    def __init__(self, inner: BareEditor) -> None:
         super().__init__()
         self.inner = inner
-        self.given = QCheckBox()
-        self.given.setToolTip("Tick to give a value; without it the stage decides.")
-        self.given.toggled.connect(inner.setEnabled)
-        self.given.toggled.connect(self._tell_change)
-        signal_of(inner).connect(self._tell_change)
+        self.override = QCheckBox()
+        self.override.setToolTip("Tick to override the default.")
+        self.override.toggled.connect(inner.setEnabled)
+        self.override.toggled.connect(self._emit_changed)
+        signal_of(inner).connect(self._emit_changed)
         inner.setEnabled(False)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.given)
+        layout.addWidget(self.override)
         layout.addWidget(inner, 1)
 
-    def _tell_change(self, *_: object) -> None:
-        self.changed.emit()
-
     def value(self) -> Any:
-        """Return the value, or None if it is left out."""
-        return self.inner.value() if self.given.isChecked() else None
+        """Return the value, or None if the box is not ticked."""
+        return self.inner.value() if self.override.isChecked() else None
 
     def set_value(self, value: Any) -> None:
-        """Show a value, or none."""
-        self.given.setChecked(value is not None)
+        """Show a value, or untick the box if it is None."""
+        self.override.setChecked(value is not None)
         if value is not None:
             self.inner.set_value(value)
 
+    def _emit_changed(self, *_: object) -> None:
+        self.changed.emit()
+
 
 class WheelGuard(QObject):
-    """Lets the wheel scroll the form instead of changing the value that passes under it."""
+    """Makes the mouse wheel scroll the form instead of changing the value under the pointer."""
 
     def watch(self, widget: QWidget) -> None:
-        """Guard an editor and what is in it."""
+        """Guard an editor and its children."""
         for inner in (widget, *widget.findChildren(QWidget)):
             if isinstance(inner, (QAbstractSpinBox, QComboBox)):
                 inner.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 inner.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Stop the wheel over what has no focus."""
+        """Discard wheel events over an editor without focus."""
         if event is None or event.type() != QEvent.Type.Wheel:
             return False
         if isinstance(watched, QWidget) and watched.hasFocus():
@@ -278,31 +282,38 @@ class WheelGuard(QObject):
         return True
 
 
-def editor_of(parameter: Parameter) -> Any:
-    """Return the editor that fits a parameter."""
+def editor_of(parameter: Parameter) -> Editor:
+    """Return an editor for a parameter."""
+    editor: BareEditor
     if parameter.choices:
-        editor: QWidget = Choice(parameter)
+        editor = ChoiceEditor(parameter)
     elif parameter.type is bool:
-        editor = Switch()
+        editor = BoolEditor()
     elif parameter.type is int:
-        editor = WholeNumber(parameter)
+        editor = IntEditor(parameter)
     elif parameter.type is float:
-        editor = Number(parameter)
+        editor = FloatEditor(parameter)
     else:
-        return Text(parameter)  # an empty line stands for none
-    return Optional(editor) if parameter.optional else editor
+        return TextEditor(parameter)  # an empty line is None
+    return OptionalEditor(editor) if parameter.optional else editor
 
 
-def signal_of(editor: Any) -> Any:
-    """Return the signal of an editor that tells of a change."""
+def signal_of(editor: QWidget) -> Any:
+    """Return the signal that an editor emits when its value changes.
+
+    Raises
+    ------
+    AttributeError
+        If the widget has no such signal.
+    """
     for name in ("changed", "valueChanged", "currentIndexChanged", "toggled", "textChanged"):
         if hasattr(editor, name):
             return getattr(editor, name)
-    raise AttributeError(f"{type(editor).__name__} does not tell of changes")
+    raise AttributeError(f"{type(editor).__name__} has no signal for a changed value")
 
 
 def form_layout(widget: QWidget) -> QFormLayout:
-    """Return a form in which fields take all the room there is."""
+    """Return a form layout without margins whose fields fill the width."""
     layout = QFormLayout(widget)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
@@ -313,7 +324,7 @@ def form_layout(widget: QWidget) -> QFormLayout:
 def add_row(
     layout: QFormLayout, label: str, editor: QWidget, tooltip: str = "", *, row: int | None = None
 ) -> None:
-    """Add a labelled editor at a row, or at the end; label and editor show the same tooltip."""
+    """Add a labelled editor at a row, or at the end; both show the tooltip."""
     caption = QLabel(label)
     caption.setToolTip(tooltip)
     editor.setToolTip(tooltip)
@@ -323,20 +334,31 @@ def add_row(
     layout.insertRow(layout.rowCount() if row is None else row, caption, editor)
 
 
+def scrolling(widget: QWidget) -> QScrollArea:
+    """Return a scroll area around a widget, with a vertical bar when space is short."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(widget)
+    area.setMinimumHeight(min(max(widget.sizeHint().height(), 0), 320))
+    return area
+
+
 def label_of(name: str) -> str:
-    """Return the name of a parameter as words: ``batch_size`` is *Batch size*."""
+    """Return the label of a parameter: *Batch size* for ``batch_size``."""
     words = name.removesuffix("_px").removesuffix("_hz").replace("_", " ")
     return words[:1].upper() + words[1:]
 
 
 def tooltip_of(parameter: Parameter) -> str:
-    """Return meaning and limits as rich text, which Qt breaks into lines."""
-    meaning = html.escape(parameter.description.replace("`", ""))
-    return f"<qt><p>{meaning}</p><p><i>{html.escape(parameter.accepts)}</i></p></qt>"
+    """Return description and limits as rich text, which Qt wraps."""
+    description = html.escape(parameter.description.replace("`", ""))
+    return f"<qt><p>{description}</p><p><i>{html.escape(parameter.accepts)}</i></p></qt>"
 
 
-def _number_look(box: QAbstractSpinBox, parameter: Parameter) -> None:
-    box.setLocale(QLocale.c())  # a point, not a comma, as in recipes
+def _style_number(box: QSpinBox | QDoubleSpinBox, parameter: Parameter) -> None:
+    box.setLocale(QLocale.c())  # a decimal point, as in recipes
     box.setKeyboardTracking(False)
     box.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
     if parameter.unit:

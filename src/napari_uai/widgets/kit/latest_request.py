@@ -1,10 +1,10 @@
-"""Work in another thread of which only the newest request counts: for what follows a slider."""
+"""Background work of which only the latest request counts, as when a slider is dragged."""
 
 from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qtpy.QtCore import QObject, Signal
 
@@ -14,18 +14,20 @@ from napari_uai.monitor import Monitor, overseen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Work: TypeAlias = Callable[[Monitor], Any]
 
-class Newest(QObject):
-    """Calls functions one at a time in a thread; one that waits gives way to a newer one.
+
+class LatestRequest(QObject):
+    """Runs one function at a time in a thread; a waiting request is replaced by a newer one.
 
     Attributes
     ----------
     done
-        What a function returned; arrives in the main thread.
+        Emitted in the main thread with the result of a function.
     failed
-        One line: what is wrong and what to do.
+        Emitted with a one-line error message.
     compiling
-        A kernel has to be compiled: the first call takes longer than the next.
+        Emitted when a kernel is being compiled, so that this call takes longer than the next.
     """
 
     done = Signal(object)
@@ -34,40 +36,40 @@ class Newest(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._mail = _Mailbox(self)
-        self.destroyed.connect(self._mail.close)
+        self._mailbox = _Mailbox(self)
+        self.destroyed.connect(self._mailbox.close)
 
-    def ask(self, work: Callable[[Monitor], Any]) -> None:
-        """Have a function of a :class:`Monitor` called as soon as the one under way has ended."""
-        self._mail.put(work)
+    def ask(self, work: Work) -> None:
+        """Call a function of a :class:`~napari_uai.monitor.Monitor` after the current one."""
+        self._mailbox.put(work)
 
     def forget(self) -> None:
-        """Drop the request that waits; cancel the one under way."""
-        self._mail.clear()
+        """Drop the waiting request and cancel the current one."""
+        self._mailbox.clear()
 
     @property
     def busy(self) -> bool:
-        """Whether a request is under way or waits."""
-        return self._mail.busy
+        """Whether a request is running or waiting."""
+        return self._mailbox.busy
 
 
 class _Mailbox:
-    """Holds the newest request; its thread lives as long as there is one."""
+    """Holds the latest request; its thread ends when there is none."""
 
-    def __init__(self, owner: Newest) -> None:
-        self._owner: Newest | None = owner
+    def __init__(self, owner: LatestRequest) -> None:
+        self._owner: LatestRequest | None = owner
         self._lock = threading.Lock()
-        self._waiting: Callable[[Monitor], Any] | None = None
+        self._waiting: Work | None = None
         self._number = 0
         self.busy = False
 
-    def put(self, work: Callable[[Monitor], Any]) -> None:
+    def put(self, work: Work) -> None:
         with self._lock:
             self._waiting = work
             if self.busy:
                 return
             self.busy = True
-        threading.Thread(target=self._work, name="napari-uai preview", daemon=True).start()
+        threading.Thread(target=self._run, name="napari-uai preview", daemon=True).start()
 
     def clear(self) -> None:
         with self._lock:
@@ -78,13 +80,13 @@ class _Mailbox:
         self._owner = None
         self.clear()
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         from napari_uai.compiled import announced_compilation
 
-        with announced_compilation(partial(self._tell, "compiling")):
-            self._answer()
+        with announced_compilation(partial(self._emit, "compiling")):
+            self._run_requests()
 
-    def _answer(self) -> None:
+    def _run_requests(self) -> None:
         while True:
             with self._lock:
                 work, self._waiting = self._waiting, None
@@ -95,21 +97,22 @@ class _Mailbox:
             monitor = Monitor(cancelled=partial(self._is_forgotten, number))
             signal, outcome = _outcome(work, monitor)
             if signal and not self._is_forgotten(number):
-                self._tell(signal, outcome)
+                self._emit(signal, outcome)
 
     def _is_forgotten(self, number: int) -> bool:
         return number != self._number
 
-    def _tell(self, signal: str, *outcome: Any) -> None:
+    def _emit(self, signal: str, *outcome: Any) -> None:
         owner = self._owner
         try:
             if owner is not None:
                 getattr(owner, signal).emit(*outcome)
-        except RuntimeError:  # the widget is gone
+        except RuntimeError:  # the widget was deleted
             self.close()
 
 
-def _outcome(work: Callable[[Monitor], Any], monitor: Monitor) -> tuple[str, Any]:
+def _outcome(work: Work, monitor: Monitor) -> tuple[str, Any]:
+    """Return the signal to emit, empty for none, and its argument."""
     try:
         with overseen(monitor):
             return "done", work(monitor)
@@ -118,6 +121,6 @@ def _outcome(work: Callable[[Monitor], Any], monitor: Monitor) -> tuple[str, Any
     except NapariUaiError as error:
         return "failed", str(error)
     except MemoryError:
-        return "failed", "not enough memory for a preview: take a smaller batch or fewer frames"
-    except Exception as error:  # noqa: BLE001  # a preview must not stop the work; Run reports it
+        return "failed", "not enough memory for a preview: choose a smaller batch or fewer frames"
+    except Exception as error:  # noqa: BLE001  # a preview must not interrupt; Run reports the bug
         return "failed", f"{type(error).__name__}: {error}"

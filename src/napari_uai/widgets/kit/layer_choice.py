@@ -1,14 +1,18 @@
-"""Choosing among the layers of a viewer."""
+"""Choosing one of the layers of a viewer."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
 LayerKind: TypeAlias = Literal["video", "table", "shapes", "labels"]
 NONE = "(none)"
-_WANTED = {
+_LAYER_TYPES: dict[LayerKind, str] = {
     "video": "an Image layer",
     "table": "a Points layer",
     "shapes": "a Shapes layer",
@@ -22,15 +26,15 @@ class LayerChoice(QComboBox):
     Parameters
     ----------
     viewer
-        The viewer.
+        Viewer whose layers are listed.
     kind
-        ``video``: Image layers of two or three axes; ``table``: Points layers; ``shapes``: Shapes
-        layers; ``labels``: Labels layers that are not yet a region mask.
+        ``video``: Image layers with two or three axes; ``table``: Points layers; ``shapes``:
+        Shapes layers; ``labels``: Labels layers that are not a region mask yet.
     required
-        If not, the first entry stands for no layer.
+        If False, the first entry is *(none)*.
     """
 
-    def __init__(self, viewer: Any, kind: LayerKind, *, required: bool = True) -> None:
+    def __init__(self, viewer: ViewerModel, kind: LayerKind, *, required: bool = True) -> None:
         super().__init__()
         self._viewer = viewer
         self._kind = kind
@@ -40,7 +44,7 @@ class LayerChoice(QComboBox):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.reset_choices()
 
-    def layer(self) -> Any:
+    def layer(self) -> Layer | None:
         """Return the chosen layer, or None."""
         return layer_of(self._viewer, self.currentData())
 
@@ -49,49 +53,49 @@ class LayerChoice(QComboBox):
         self.setCurrentIndex(max(self.findText(name), 0))
 
     def reset_choices(self) -> None:
-        """List the layers anew; the chosen one stays, the selected one comes before others."""
-        before = self.currentData()
+        """Update the list; the chosen layer stays, otherwise the selected layer is chosen."""
+        previous = self.currentData()
         active = self._viewer.layers.selection.active
         layers = [layer for layer in reversed(self._viewer.layers) if self._fits(layer)]
-        offered = [identity(layer) for layer in layers]
+        keys = [identity(layer) for layer in layers]
         self.blockSignals(True)
         self.clear()
         if not self._required:
             self.addItem(NONE, None)
         elif not layers:
-            self.addItem(f"add {_WANTED[self._kind]} first", None)
-        for layer, key in zip(layers, offered, strict=True):
+            self.addItem(f"add {_LAYER_TYPES[self._kind]} first", None)
+        for layer, key in zip(layers, keys, strict=True):
             self.addItem(layer.name, key)
-        if before in offered:
-            self.setCurrentIndex(self.findData(before))
-        elif self._required and active is not None and identity(active) in offered:
+        if previous in keys:
+            self.setCurrentIndex(self.findData(previous))
+        elif self._required and active is not None and identity(active) in keys:
             self.setCurrentIndex(self.findData(identity(active)))
         self.blockSignals(False)
 
-    def _fits(self, layer: Any) -> bool:
+    def _fits(self, layer: Layer) -> bool:
         from napari.layers import Labels, Points, Shapes
 
-        from napari_uai.widgets.kit.layers import KEY, no_video
+        from napari_uai.widgets.kit.layers import KEY, why_no_video
 
-        record = layer.metadata.get(KEY, {}).get("kind")
-        if record == "preview":
+        kind = layer.metadata.get(KEY, {}).get("kind")
+        if kind == "preview":
             return False
         if self._kind == "labels":
-            return isinstance(layer, Labels) and record != "mask"
+            return isinstance(layer, Labels) and kind != "mask"
         if self._kind == "table":
             return isinstance(layer, Points) and layer.ndim <= 3
         if self._kind == "shapes":
             return isinstance(layer, Shapes)
-        return not no_video(layer)
+        return not why_no_video(layer)
 
 
-def identity(layer: Any) -> str:
-    """Return what tells a layer from others even if it is renamed."""
+def identity(layer: Layer) -> str:
+    """Return an identifier of a layer that does not change when the layer is renamed."""
     return str(layer.unique_id)
 
 
-def layer_of(viewer: Any, key: str | None) -> Any:
-    """Return the layer of an :func:`identity`, or None if the viewer does not have it."""
+def layer_of(viewer: ViewerModel, key: str | None) -> Layer | None:
+    """Return the layer with an :func:`identity`, or None if the viewer does not have it."""
     if not key:
         return None
     return next((layer for layer in viewer.layers if identity(layer) == key), None)

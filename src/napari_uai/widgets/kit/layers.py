@@ -1,9 +1,9 @@
-"""Between videos and tables of the library and layers of napari; nothing here knows a viewer.
+"""Conversion between videos and tables of the library and napari layers; uses no viewer.
 
-A video is an Image layer (frames, rows, columns), a table of positions a Points layer with the
-other columns as its features. A layer's ``scale`` and ``translate`` tell where its frame 0, row 0,
-column 0 lie, so that a video that begins later than the recording, and the spots found in it, lie
-over the recording where they belong. What was done stands in ``layer.metadata["napari_uai"]``.
+A video is an Image layer (frames, rows, columns). A table of positions is a Points layer with the
+other columns as features. ``scale`` and ``translate`` of a layer locate its frame 0, row 0, column
+0, so that a video that starts later than its recording, and the spots detected in it, are drawn
+over the recording at the right position. ``layer.metadata["napari_uai"]`` records the history.
 """
 
 from __future__ import annotations
@@ -14,108 +14,115 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_uai.errors import BadValueError
+from napari_uai.widgets.kit.palette import LANDING_RINGS, TRUTH_RINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import numpy.typing as npt
     import pandas as pd
+    from napari.layers import Layer, Points
 
+    from napari_uai.typing import Floats
     from napari_uai.videos.frames import Frames, Video
     from napari_uai.videos.recording import Recording
 
 KEY = "napari_uai"
-"""Where in a layer's metadata its history stands."""
+"""Key of the plugin's record in the metadata of a layer."""
 
 AXES = ("frame", "y", "x")
-"""Names of the axes, and columns of a table that are positions."""
+"""Names of the axes, and the columns of a table that are positions."""
 
 LayerTuple: TypeAlias = tuple[Any, dict[str, Any], str]
-"""Data, attributes and type of a layer, as napari's readers give them."""
+"""Data, attributes and type of a layer, as returned by napari readers."""
 
-_NOISES = 10.0
+ReaderPath: TypeAlias = "str | list[str]"
+Reader: TypeAlias = "Callable[[ReaderPath], list[LayerTuple | tuple[None]]]"
+"""Reader of napari; ``(None,)`` means that the path was handled without a layer."""
 
-RING_COLOURS = ("#ffb000", "#4cc9f0", "#f72585", "#80ed99")
-"""Colours of rings, told apart by the colour-blind and seen on grey."""
+_LIMIT_IN_NOISES = 10.0
 
-NOWHERE_ELSE = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0),
+NOT_LINKED = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0),
                 (0.0, 0.0, 0.0, 1.0))  # fmt: skip
-"""The affine of a layer that is not linked with another."""
+"""Affine of a layer that is not linked to another layer."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the pixels of a video lie in the world of the viewer, and where they come from.
+    """Position of a video in the world of the viewer, and its history.
 
     Attributes
     ----------
     name
-        What the layers that are made of it are named after.
+        Prefix of the names of layers derived from the video.
     scale, translate
-        Of the layer, along frames, rows and columns.
+        Scale and translation of the layer along frames, rows and columns.
+    units
+        Units along frames, rows and columns.
     affine
-        What napari applies after them, (4, 4): how a second recording is linked with a first.
+        Affine that napari applies after them, (4, 4): the link of a second recording to a first.
     record
-        The layer's own entry in its metadata: ``source``, ``history`` and so on.
+        Record of the layer in its metadata: ``source``, ``history`` and others.
     """
 
     name: str = "video"
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
     translate: tuple[float, float, float] = (0.0, 0.0, 0.0)
     units: tuple[str, ...] = ("pixel", "pixel", "pixel")
-    affine: tuple[tuple[float, ...], ...] = NOWHERE_ELSE
+    affine: tuple[tuple[float, ...], ...] = NOT_LINKED
     record: Mapping[str, Any] = field(default_factory=dict)
 
     def moved(self, offset: tuple[int, int, int]) -> Place:
-        """Return the place of a video whose position 0, 0, 0 is ``offset`` here."""
+        """Return the place of a video that starts at an offset (frames, rows, columns)."""
         frames, rows, columns = (
             t + s * o for t, s, o in zip(self.translate, self.scale, offset, strict=True)
         )
         return replace(self, translate=(frames, rows, columns))
 
     def with_step(self, stage: str, parameters: Mapping[str, Any], inputs: list[str]) -> Place:
-        """Return the place with one more entry in its history."""
+        """Return the place with a step appended to the history."""
         step = {"stage": stage, "parameters": dict(parameters), "inputs": inputs}
         history = [*self.record.get("history", ()), step]
         return replace(self, record={**self.record, "history": history})
 
-    def matrix(self) -> np.ndarray:
-        """Return what takes frames, rows and columns to the world, (4, 4)."""
+    def matrix(self) -> Floats:
+        """Return the transform from data to world coordinates, (4, 4)."""
         return np.asarray(self.affine) @ scaled_and_moved(self.scale, self.translate)
 
-    def to_world(self, data: np.ndarray) -> np.ndarray:
-        """Return positions in the world, (n, 3) or (3,), of positions in the video."""
+    def to_world(self, data: npt.ArrayLike) -> Floats:
+        """Convert positions, (n, 3) or (3,), from data to world coordinates."""
         return moved_by(self.matrix(), data)
 
-    def to_data(self, world: np.ndarray) -> np.ndarray:
-        """Return positions in the video, (n, 3) or (3,), of positions in the world."""
+    def to_data(self, world: npt.ArrayLike) -> Floats:
+        """Convert positions, (n, 3) or (3,), from world to data coordinates."""
         return moved_by(np.linalg.inv(self.matrix()), world)
 
     def frame_at(self, world_frame: float) -> float:
-        """Return the frame at a position of the slider; a link does not mix time and space."""
+        """Return the frame at a world position along time; a link does not mix time and space."""
         matrix = self.matrix()
         return float((world_frame - matrix[0, 3]) / matrix[0, 0])
 
     def frames_to_world(self, n_frames: float) -> float:
-        """Return how far the slider moves in so many frames."""
+        """Return the world distance along time of a number of frames."""
         return float(n_frames * self.matrix()[0, 0])
 
 
-def scaled_and_moved(scale: npt.ArrayLike, translate: npt.ArrayLike) -> np.ndarray:
-    """Return scale and translate, each (3,), as one matrix (4, 4)."""
+def scaled_and_moved(scale: npt.ArrayLike, translate: npt.ArrayLike) -> Floats:
+    """Return scale and translate, each (3,), as one matrix, (4, 4)."""
     matrix = np.diag([*np.asarray(scale, float), 1.0])
     matrix[:3, 3] = translate
     return matrix
 
 
-def moved_by(matrix: np.ndarray, positions: npt.ArrayLike) -> np.ndarray:
-    """Return positions, (n, 3) or (3,), after a matrix (4, 4)."""
+def moved_by(matrix: npt.ArrayLike, positions: npt.ArrayLike) -> Floats:
+    """Apply a matrix, (4, 4), to positions, (n, 3) or (3,)."""
+    matrix = np.asarray(matrix, float)
     return np.asarray(positions, float) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def place_of(layer: Any) -> Place:
-    """Return where a layer lies; an image of two axes is one frame."""
+def place_of(layer: Layer) -> Place:
+    """Return the place of a layer; an image with two axes is a video of one frame."""
     lacking = 3 - layer.ndim
     record = dict(layer.metadata.get(KEY, {}))
     scale = (*(1.0,) * lacking, *map(float, layer.scale))
@@ -127,16 +134,16 @@ def place_of(layer: Any) -> Place:
         scale=scale,
         translate=translate,
         units=(*("pixel",) * lacking, *map(str, layer.units)),
-        affine=NOWHERE_ELSE if np.allclose(affine, np.eye(4)) else _rows(affine),
+        affine=NOT_LINKED if np.allclose(affine, np.eye(4)) else _rows(affine),
         record={"name": layer.name, "source": layer.source.path, **record},
     )
 
 
-def world_matrix(layer: Any) -> np.ndarray:
-    """Return what takes frames, rows and columns of a layer to the world, (4, 4).
+def world_matrix(layer: Layer) -> Floats:
+    """Return the transform from data to world coordinates of a layer, (4, 4).
 
-    Scale, translate, rotation, shear and affine of a layer are one matrix; a layer of fewer axes
-    lies in frame 0.
+    The matrix combines scale, translate, rotate, shear and affine; a layer with fewer than three
+    axes is at frame 0.
     """
     n = layer.ndim
     origin = np.asarray(layer.data_to_world((0.0,) * n), float)[-n:]
@@ -147,34 +154,34 @@ def world_matrix(layer: Any) -> np.ndarray:
     return matrix
 
 
-def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
+def _rows(matrix: Floats) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(map(float, row)) for row in matrix)
 
 
-def array_of(layer: Any) -> Video:
-    """Return frames, rows, columns of an Image layer as they are; takes no time.
+def array_of(layer: Layer) -> Video:
+    """Return the data of an Image layer as frames, rows, columns, without computing anything.
 
     Raises
     ------
     BadValueError
-        If the layer is no video.
+        If the layer is not a video.
     """
-    reason = no_video(layer)
+    reason = why_no_video(layer)
     if reason:
         raise BadValueError(
-            f"layer {layer.name!r} is no video ({reason}): choose an Image layer of three axes "
-            "(frames, rows, columns)"
+            f"layer {layer.name!r} is not a video ({reason}): choose an Image layer with three "
+            "axes (frames, rows, columns)"
         )
     data = layer.data
-    data = getattr(data, "__wrapped__", data)  # as napari gives it to plugins
+    data = getattr(data, "__wrapped__", data)  # napari passes a proxy to plugins
     return data if data.ndim == 3 else data[np.newaxis]
 
 
 def frames_in(array: Video) -> Frames:
-    """Return the frames of what a layer holds; nothing is read.
+    """Return the data of a layer as frames, without reading anything.
 
-    The last chunks of a dask array that is not ours are kept, or each frame of a chunk would take
-    as long as all of them.
+    The last chunks of a dask array of another plugin are cached, because each frame of a chunk
+    would take as long as the whole chunk.
     """
     from napari_uai.videos.cached import cached
     from napari_uai.videos.frames import DaskFrames, frames_of
@@ -184,36 +191,42 @@ def frames_in(array: Video) -> Frames:
 
 
 def lazily(array: Video) -> Video:
-    """Return what a layer holds as stages take it: a dask array.
+    """Return the data of a layer as a dask array, the input of stages.
 
-    A numpy array is hashed for its name, which takes a second per gigabyte: not for the thread of
-    the window.
+    A numpy array is hashed for its name, which takes a second per gigabyte: do not call this in
+    the main thread.
     """
     return frames_in(array).to_dask()
 
 
-def no_video(layer: Any) -> str:
-    """Say why a layer is no video; empty if it is one."""
+def why_no_video(layer: Layer) -> str:
+    """Return the reason why a layer is not a video, empty if it is one."""
     from napari.layers import Image
 
     if not isinstance(layer, Image):
         return "not an Image layer"
     if layer.rgb:
-        return "a colour image: split its channels, or convert it to grey"
+        return "a colour image: split the channels or convert it to grey"
     if layer.multiscale:
-        return "a multiscale image: add its full resolution alone"
+        return "a multiscale image: add its full resolution as a layer"
     if layer.ndim not in (2, 3):
-        return f"{layer.ndim} axes: take one channel or position of it as a layer of its own"
+        return f"{layer.ndim} axes: add one channel or position as a layer"
     if np.dtype(layer.dtype).kind not in "uifb":
         return f"values of type {np.dtype(layer.dtype)}"
     return ""
 
 
-def table_of(layer: Any, place: Place) -> pd.DataFrame:
-    """Return the features of a Points layer with positions as a video at ``place`` counts them."""
+def table_of(layer: Points, place: Place) -> pd.DataFrame:
+    """Return the features of a Points layer, with positions in the data of a video at ``place``.
+
+    Raises
+    ------
+    BadValueError
+        If the layer has more than three axes.
+    """
     lacking = 3 - layer.ndim
     if lacking < 0:
-        raise BadValueError(f"layer {layer.name!r} has more than three axes: choose another one")
+        raise BadValueError(f"layer {layer.name!r} has more than three axes: choose another layer")
     world = place_of(layer).to_world(np.pad(layer.data, ((0, 0), (lacking, 0))))
     table = layer.features.reset_index(drop=True).copy()
     for axis, values in zip(AXES, place.to_data(world).T, strict=True):
@@ -225,19 +238,19 @@ def table_of(layer: Any, place: Place) -> pd.DataFrame:
 
 
 def has_positions(table: pd.DataFrame) -> bool:
-    """Tell whether the rows of a table are places in a video."""
+    """Return whether the rows of a table are positions in a video."""
     return set(AXES).issubset(table.columns)
 
 
 def recording_layer(recording: Recording) -> LayerTuple:
-    """Return the layer of a recording that was opened, with limits from a few of its frames.
+    """Return a recording as a layer, with contrast limits estimated from a few frames.
 
-    Its pixel size is that of the file, else that of the preferences.
+    The pixel size is that of the file, otherwise that of the preferences.
     """
     from napari_uai.widgets.kit.preferences import preferences
 
-    wished = preferences("recordings").pixel_size_nm / 1000
-    pixel = recording.pixel_size_um or wished or None
+    default = preferences("recordings").pixel_size_nm / 1000
+    pixel = recording.pixel_size_um or default or None
     place = Place(
         name=recording.source.stem if recording.source else "recording",
         scale=(1.0, pixel or 1.0, pixel or 1.0),
@@ -256,10 +269,10 @@ def recording_layer(recording: Recording) -> LayerTuple:
 
 
 def image_layer(video: Video, place: Place, *, name: str) -> LayerTuple:
-    """Return a video as a layer; reads a few frames for its contrast limits.
+    """Return a video as a layer; a few frames are read for the contrast limits.
 
-    The layer holds frames, not a dask array: of that, napari would compute and keep a whole chunk
-    for the one frame in view.
+    The layer holds frames instead of a dask array, of which napari would compute and cache a whole
+    chunk for each displayed frame.
     """
     from napari_uai.videos.frames import ArrayFrames
 
@@ -288,25 +301,25 @@ def points_layer(
     colour: str = "",
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> LayerTuple:
-    """Return a table of positions as rings; rows without a position are left out.
+    """Return a table of positions as a layer of rings; rows without a position are skipped.
 
     Parameters
     ----------
     table
-        With columns ``frame``, ``y``, ``x``, px of the video at ``place``; the others become
-        features. ``sigma`` sets the size of the rings.
+        Columns ``frame``, ``y``, ``x`` in px of the video at ``place``; other columns become
+        features. ``sigma`` or ``sigma_px`` sets the size of the rings.
     place
-        Where the video lies.
+        Place of the video.
     name
-        Of the layer.
+        Name of the layer.
     colour
-        Of the rings.
+        Colour of the rings.
     offset
-        What to add to frame, y and x for a file of the table: it counts from the recording's
-        first pixel. Kept with the order of the columns, so that saving gives the table again.
+        Added to frame, y and x when the layer is saved, so that they count from the first pixel
+        of the recording. Stored with the order of the columns, so that saving restores the table.
     """
     positions = table[list(AXES)].to_numpy(float)
-    known = np.isfinite(positions).all(axis=1)  # NaN would wreck the slider's range
+    known = np.isfinite(positions).all(axis=1)  # NaN would corrupt the range of the slider
     features = table.loc[known].drop(columns=list(AXES)).reset_index(drop=True)
     attributes = {
         "name": name,
@@ -317,12 +330,12 @@ def points_layer(
         "units": place.units,
         "axis_labels": AXES,
         "features": features,
-        "symbol": "disc",  # with a transparent face: a thin ring
+        "symbol": "disc",  # with a transparent face it is a thin ring
         "face_color": "transparent",
-        "border_color": colour or RING_COLOURS[0],
+        "border_color": colour or LANDING_RINGS,
         "border_width": 0.06,
         "size": ring_sizes(features),
-        # napari draws a frame without points as one of size 0, which its lower limit would show.
+        # napari draws an empty frame as one point of size 0; a lower limit would make it visible.
         "canvas_size_limits": (0, 10_000),
         "metadata": {
             KEY: {
@@ -336,30 +349,30 @@ def points_layer(
     return positions[known], attributes, "points"
 
 
-def ring_sizes(features: pd.DataFrame) -> Any:
-    """Return diameters, in px, of rings that go around the spot and leave it free."""
+def ring_sizes(features: pd.DataFrame) -> Floats | float:
+    """Return diameters, px, of rings that surround the spots without covering them."""
     for column in ("sigma", "sigma_px"):
         if column in features.columns:
             sigma = features[column].to_numpy(float)
             return np.clip(np.where(np.isfinite(sigma), 6.0 * sigma, 8.0), 6.0, 40.0)
-    return 13.0  # around the rings of the localizations
+    return 13.0  # larger than the rings of localizations
 
 
 def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:
-    """Return contrast limits that a few hot pixels do not spoil.
+    """Return contrast limits that are robust to hot pixels.
 
     Parameters
     ----------
     video
-        Frames, rows, columns; counts, or signed contrast, for which the limits are symmetric.
+        Frames, rows, columns; counts, or signed contrast.
     n_frames
-        How many frames to look at, spread over the video.
+        Number of frames to sample, evenly spread over the video.
 
     Returns
     -------
     low, high
-        The 0.1 and 99.9 percentiles; for signed data the 99.9 percentile of the absolute values,
-        but at most ten times the noise, either sign.
+        The 0.1 and 99.9 percentiles. For signed data the limits are symmetric: the 99.9
+        percentile of the absolute values, but at most ten times the noise.
     """
     from napari_uai.videos.frames import frames_of
 
@@ -375,8 +388,8 @@ def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:
         size = np.abs(sample)
         high = float(np.percentile(size, 99.9))
         noise = 1.4826 * float(np.median(size))
-        # In small frames a status line alone is more than a thousandth of the pixels.
-        high = min(high, _NOISES * noise) if noise > 0 else high
+        # In small frames a status line alone exceeds a thousandth of the pixels.
+        high = min(high, _LIMIT_IN_NOISES * noise) if noise > 0 else high
         low = -high
     if not high > low:
         low, high = float(sample.min()), float(sample.max())
@@ -384,11 +397,11 @@ def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:
 
 
 def sample_truth(path: Path, place: Place) -> LayerTuple:
-    """Return the known landings of a simulated recording as a layer."""
+    """Return the true landings of a simulated recording as a layer."""
     import json
 
     import pandas as pd
 
     truth = pd.DataFrame(json.loads(path.read_text("utf-8"))["landings"])
     table = truth.assign(frame=truth["raw_frame"])
-    return points_layer(table, place, name=f"{place.name}: true landings", colour=RING_COLOURS[3])
+    return points_layer(table, place, name=f"{place.name}: true landings", colour=TRUTH_RINGS)

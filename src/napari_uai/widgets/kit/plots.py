@@ -1,42 +1,47 @@
-"""Small plots drawn by Qt itself: a curve, bars, a picture; nothing is loaded for them."""
+"""Small plots painted with Qt alone, so that no plotting library is loaded: curve, bars, image."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_uai.widgets.kit.palette import (
+    BRIGHT,
+    DARK,
+    ERROR_ON_DARK,
+    ERROR_ON_LIGHT,
+    MARK,
+    ON_LIGHT,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
     from qtpy.QtGui import QMouseEvent, QPaintEvent
 
-BRIGHT, DARK = "#ffb000", "#4cc9f0"
-"""Colours of positive and negative contrast."""
+    from napari_uai.typing import AnyArray, Floats
 
-_ON_LIGHT = {BRIGHT: "#a85f00", DARK: "#0a6c96"}
-"""What stands for a colour where the ground is light."""
-
-_MARK = "#f72585"
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 18.0, 20.0, 36.0
 
 
 class Plot(QWidget):
-    """Axes with ticks, labels and a title; what is inside is drawn by subclasses.
+    """Axes with ticks, labels and a title; subclasses draw the data.
 
     Attributes
     ----------
     clicked
-        Position in the plot, in the units of its axes.
+        Emitted with the position of a click, in the units of the axes.
     """
 
     clicked = Signal(float, float)
 
     whole = whole_x = False
-    """Whether the y axis, the x axis counts."""
+    """Whether the ticks of the y axis and of the x axis are integers only."""
 
     def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
         super().__init__()
@@ -47,8 +52,8 @@ class Plot(QWidget):
         self.setMinimumSize(150, 110)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def to_pixels(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Return where positions lie in the widget."""
+    def to_pixels(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
+        """Return the pixels of the widget at positions in data units."""
         area = self._area()
         (x0, x1), (y0, y1) = self.x_range, self.y_range
         return (
@@ -57,7 +62,7 @@ class Plot(QWidget):
         )
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
-        """Draw."""
+        """Paint title, axes and data, or the message."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = self._area()
@@ -75,14 +80,14 @@ class Plot(QWidget):
         painter.end()
 
     def draw(self, painter: QPainter) -> None:
-        """Draw what is inside the axes."""
+        """Draw the data; overridden by subclasses."""
 
     def seen(self, colour: str) -> QColor:
-        """Return a colour as it is seen on the ground of the window's theme."""
-        return QColor(_ON_LIGHT.get(colour, colour) if is_light(self) else colour)
+        """Return a colour, darkened on a light theme."""
+        return QColor(ON_LIGHT.get(colour, colour) if is_light(self) else colour)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Tell where it was clicked."""
+        """Emit the position of a click."""
         area = self._area()
         if event is None or self.message or area.width() <= 0:
             return
@@ -130,7 +135,7 @@ class Plot(QWidget):
 
 
 class Curve(Plot):
-    """A curve over frames, with the frame of an event and the frame in view."""
+    """A curve over frames, with marks at an event and at the current frame."""
 
     def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
         super().__init__(x_label=x_label, y_label=y_label)
@@ -139,12 +144,12 @@ class Curve(Plot):
         self._now: float | None = None
 
     def show_curve(
-        self, x: np.ndarray, y: np.ndarray, *, event: float | None = None, title: str = ""
+        self, x: Floats, y: Floats, *, event: float | None = None, title: str = ""
     ) -> None:
-        """Draw a curve; values that are not finite leave gaps."""
+        """Draw a curve; non-finite values leave gaps."""
         known = np.isfinite(y)
         self.title, self._event = title, event
-        self.message = "" if known.any() else "no trace: this recipe makes none"
+        self.message = "" if known.any() else "no trace available"
         self._x, self._y = np.asarray(x, float), np.asarray(y, float)
         if known.any():
             low, high = min(float(y[known].min()), 0.0), max(float(y[known].max()), 0.0)
@@ -155,18 +160,18 @@ class Curve(Plot):
         self.update()
 
     def show_now(self, frame: float) -> None:
-        """Mark the frame in view."""
+        """Mark the current frame."""
         self._now = frame
         self.update()
 
     def draw(self, painter: QPainter) -> None:
-        """Draw zero, the marks and the curve."""
+        """Draw the zero line, the marks and the curve."""
         area = self._area()
         zero = float(self.to_pixels(0, 0)[1])
         ink, faint = inks(self)
         painter.setPen(QPen(faint, 1))
         self._line(painter, area.left(), zero, area.right(), zero)
-        event = QColor(_MARK)
+        event = QColor(MARK)
         marks = ((self._event, event, Qt.PenStyle.DashLine), (self._now, ink, Qt.PenStyle.DotLine))
         for value, colour, style in marks:
             if value is not None:
@@ -183,12 +188,12 @@ class Curve(Plot):
 
 
 class Bars(Plot):
-    """A histogram; a click chooses a bar.
+    """A histogram whose bars can be clicked.
 
     Attributes
     ----------
     chosen
-        Number of the bar that was clicked.
+        Emitted with the number of the clicked bar.
     """
 
     chosen = Signal(int)
@@ -200,10 +205,10 @@ class Bars(Plot):
         self.marked = -1
         self.clicked.connect(self._choose)
 
-    def show_bars(self, edges: np.ndarray, counts: np.ndarray, *, title: str = "") -> None:
+    def show_bars(self, edges: Floats, counts: AnyArray, *, title: str = "") -> None:
         """Draw counts between edges."""
         self._edges, self._counts, self.title = np.asarray(edges, float), counts, title
-        self.message = "" if len(counts) and counts.sum() else "nothing to count"
+        self.message = "" if len(counts) and counts.sum() else "no data"
         if not self.message:
             self.x_range = (float(edges[0]), float(edges[-1]))
             self.y_range = (0.0, 1.1 * float(counts.max()))
@@ -211,7 +216,7 @@ class Bars(Plot):
         self.update()
 
     def mark(self, bar: int) -> None:
-        """Show a bar as chosen; -1 for none."""
+        """Highlight a bar; -1 for none."""
         self.marked = bar
         self.update()
 
@@ -221,7 +226,7 @@ class Bars(Plot):
             (left, right), (bottom, top) = self.to_pixels(self._edges[bar : bar + 2], (0, count))
             colour = BRIGHT if self._edges[bar] + self._edges[bar + 1] > 0 else DARK
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self.seen(_MARK if bar == self.marked else colour))
+            painter.setBrush(self.seen(MARK if bar == self.marked else colour))
             painter.drawRect(QRectF(left + 0.5, top, max(right - left - 1, 1), bottom - top))
 
     def _choose(self, x: float, _y: float) -> None:
@@ -231,7 +236,7 @@ class Bars(Plot):
 
 
 class Picture(QWidget):
-    """A small grey picture with a ring in it."""
+    """A small grey image with a ring in it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -243,29 +248,29 @@ class Picture(QWidget):
 
     def show_picture(
         self,
-        picture: np.ndarray,
+        picture: AnyArray,
         limits: tuple[float, float],
         *,
         ring: tuple[float, float, float] | None = None,
         title: str = "",
     ) -> None:
-        """Draw a picture; ``ring`` is row, column and radius in px of it."""
+        """Draw an image, (rows, columns); ``ring`` is row, column and radius, px."""
         low, high = limits
         scaled = np.clip((picture - low) / ((high - low) or 1.0), 0, 1)
         grey = np.ascontiguousarray(np.nan_to_num(scaled) * 255, np.uint8)
         rows, columns = grey.shape
         image = QImage(grey.tobytes(), columns, rows, columns, QImage.Format.Format_Grayscale8)
-        self._image = image.copy()  # the bytes go
+        self._image = image.copy()  # owns its memory
         self._ring, self.title, self.message = ring, title, ""
         self.update()
 
     def say(self, message: str) -> None:
-        """Show a message instead."""
+        """Show a message instead of an image."""
         self._image, self.message = None, message
         self.update()
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
-        """Draw."""
+        """Paint title and image, or the message."""
         painter = QPainter(self)
         painter.setPen(inks(self)[0])
         centre = Qt.AlignmentFlag.AlignCenter
@@ -280,7 +285,7 @@ class Picture(QWidget):
             painter.drawImage(QRectF(left, area.top(), columns * size, rows * size), self._image)
             if self._ring is not None:
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                painter.setPen(QPen(QColor(_MARK), 1.5))
+                painter.setPen(QPen(QColor(MARK), 1.5))
                 row, column, radius = self._ring
                 at = QPointF(left + (column + 0.5) * size, area.top() + (row + 0.5) * size)
                 painter.drawEllipse(at, radius * size, radius * size)
@@ -288,25 +293,25 @@ class Picture(QWidget):
 
 
 def is_light(widget: QWidget) -> bool:
-    """Tell a light theme from a dark one."""
+    """Return whether a widget has a light theme."""
     return widget.palette().windowText().color().lightness() < 128
 
 
-def wrong_style(widget: QWidget) -> str:
-    """Return the style of a line that tells of an error."""
-    return f"color: {'#b3261e' if is_light(widget) else '#ff7a6e'};"
+def error_style(widget: QWidget) -> str:
+    """Return the style sheet of an error message."""
+    return f"color: {ERROR_ON_LIGHT if is_light(widget) else ERROR_ON_DARK};"
 
 
 def inks(widget: QWidget) -> tuple[QColor, QColor]:
-    """Return the colour of writing in the theme, and one for what need not be read."""
+    """Return the text colour of the theme, and a fainter one for lines."""
     palette = widget.palette()
     ink, ground = palette.windowText().color(), palette.window().color()
     mixed = (round(0.4 * i + 0.6 * g) for i, g in zip(ink.getRgb(), ground.getRgb(), strict=True))
     return ink, QColor(*mixed)
 
 
-def ticks(low: float, high: float, n: int) -> np.ndarray:
-    """Return round numbers between two limits, about ``n`` of them."""
+def ticks(low: float, high: float, n: int) -> Floats:
+    """Return about ``n`` round numbers between two limits."""
     span = high - low
     if not (np.isfinite(span) and span > 0):
         return np.zeros(0)
@@ -316,8 +321,8 @@ def ticks(low: float, high: float, n: int) -> np.ndarray:
     return np.arange(np.ceil(low / step), np.floor(high / step + 1e-9) + 1) * step
 
 
-def tick_text(value: float, among: Sequence[float] | np.ndarray) -> str:
-    """Write a tick with as many digits as tell it from its neighbours."""
+def tick_text(value: float, among: Sequence[float] | Floats) -> str:
+    """Return the label of a tick, with enough digits to tell it from its neighbours."""
     largest = float(np.max(np.abs(among)))
     if value == 0 or largest == 0:
         return "0"

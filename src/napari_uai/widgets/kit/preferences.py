@@ -1,4 +1,4 @@
-"""What the user has set for this plugin in napari's preferences; the manifest declares it."""
+"""The plugin's section of napari's preferences, declared in the manifest."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Section: TypeAlias = Literal["recordings", "workflow"]
 
 
 def preferences(section: Section) -> Any:
-    """Return a section of the preferences; what is set in it is kept by napari.
+    """Return a section of the preferences; napari stores what is assigned to its attributes.
 
     Parameters
     ----------
     section
-        One of the keys of ``configurations`` in the manifest.
+        Key of ``configurations`` in the manifest.
     """
     from napari.settings import get_plugin_settings
 

@@ -1,51 +1,55 @@
-"""Work in another thread: Run and Cancel, a progress bar, and a line that says how it went."""
+"""Background work: Run and Cancel buttons, a progress bar and a status line."""
 
 from __future__ import annotations
 
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.monitor import Monitor, overseen
-from napari_uai.widgets.kit.plots import wrong_style
+from napari_uai.widgets.kit.plots import error_style
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMPILING = "first use on this machine: compiling takes up to half a minute, once"
+    from napari.qt.threading import FunctionWorker
+
+    Work: TypeAlias = Callable[[Monitor], Any]
+
+COMPILING = "first run on this machine: compiling takes up to half a minute, once"
 _REPORTS_PER_S = 20
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """An error that the user can mend, or a wish to stop."""
+    """A user error, or a cancelled run."""
 
     message: str
     cancelled: bool
 
 
 class Task(QObject):
-    """Runs a function of a :class:`Monitor` in a thread; signals arrive in the main thread.
+    """Runs a function of a :class:`Monitor` in a thread; signals are emitted in the main thread.
 
     Attributes
     ----------
     progressed
-        Fraction done and a message.
+        Emitted with the completed fraction, 0 to 1, and a message.
     succeeded
-        What the function returned.
+        Emitted with the result of the function.
     failed
-        One line: what is wrong and what to do.
+        Emitted with a one-line message after a user error.
     broke
-        One line about a bug; napari reports it with its traceback.
+        Emitted with a one-line message after a bug; napari reports its traceback.
     compiling
-        A kernel has to be compiled: this run takes longer than the next.
+        Emitted when a kernel is being compiled, so that this run takes longer than the next.
     ended
-        After any outcome, cancelling included.
+        Emitted after any outcome, including cancellation.
     """
 
     progressed = Signal(float, str)
@@ -58,15 +62,15 @@ class Task(QObject):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._stop = threading.Event()
-        self._worker: Any = None
+        self._worker: FunctionWorker[Any] | None = None
 
     @property
     def running(self) -> bool:
-        """Whether work is under way."""
+        """Whether work is in progress."""
         return self._worker is not None
 
-    def start(self, work: Callable[[Monitor], Any]) -> None:
-        """Start; only one work at a time."""
+    def start(self, work: Work) -> None:
+        """Call a function in a thread; ignored while another one is running."""
         from napari.qt.threading import create_worker
 
         if self.running:
@@ -83,7 +87,7 @@ class Task(QObject):
         self._worker.start()
 
     def cancel(self) -> None:
-        """Ask the work to stop; it does so at its next report."""
+        """Request cancellation; it takes effect at the next progress report."""
         self._stop.set()
 
     def _returned(self, outcome: Any) -> None:
@@ -103,12 +107,19 @@ class Task(QObject):
 
 
 class RunBar(QWidget):
-    """Run, Cancel, progress and outcome of one :class:`Task`.
+    """Run button, Cancel button, progress bar and status line of a :class:`Task`.
+
+    Parameters
+    ----------
+    task
+        Task to start, watch and cancel.
+    parent
+        Parent widget.
 
     Attributes
     ----------
     run_asked
-        The user pressed Run.
+        Emitted when Run was clicked.
     """
 
     run_asked = Signal()
@@ -120,7 +131,7 @@ class RunBar(QWidget):
         self.cancel_button = QPushButton("Cancel")
         self.bar = QProgressBar()
         self.status = QLabel("")
-        self._asked_to_stop = self._failed = False
+        self._cancelled = self._failed = False
         self._started = 0.0
         self._note, self._done = "", 0.0
         self._lay_out()
@@ -128,21 +139,21 @@ class RunBar(QWidget):
         self.cancel_button.clicked.connect(self._cancel)
         task.progressed.connect(self._show_progress)
         task.failed.connect(self.show_error)
-        task.broke.connect(self._say_wrong)
-        task.compiling.connect(self._announce)
+        task.broke.connect(self._show_failure)
+        task.compiling.connect(self._show_compiling)
         task.ended.connect(self._end)
 
-    def start(self, work: Callable[[Monitor], Any], *, done: float = 0.0) -> None:
-        """Start the work and show that it runs.
+    def start(self, work: Work, *, done: float = 0.0) -> None:
+        """Start work and show its progress.
 
         Parameters
         ----------
         work
             Function of a monitor.
         done
-            What fraction of it was done before.
+            Fraction completed in an earlier run, excluded from the estimate of the time left.
         """
-        self._asked_to_stop = self._failed = False
+        self._cancelled = self._failed = False
         self._started, self._note, self._done = time.monotonic(), "", done
         self._show_running(True)
         self.bar.setValue(0)
@@ -150,15 +161,15 @@ class RunBar(QWidget):
         self.task.start(work)
 
     def say(self, message: str) -> None:
-        """Show a message in the line below the buttons."""
+        """Show a message in the status line."""
         self.status.setStyleSheet("")
         self.status.setText(message)
 
     def show_error(self, message: str) -> None:
-        """Show an error in the line and as one of napari's notifications."""
+        """Show an error in the status line and as a notification."""
         from napari.utils.notifications import show_error
 
-        self._say_wrong(message)
+        self._show_failure(message)
         show_error(message)
 
     def _lay_out(self) -> None:
@@ -184,13 +195,13 @@ class RunBar(QWidget):
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
 
-    def _say_wrong(self, message: str) -> None:
+    def _show_failure(self, message: str) -> None:
         self._failed = True
-        self.status.setStyleSheet(wrong_style(self))
+        self.status.setStyleSheet(error_style(self))
         self.status.setText(message)
 
     def _cancel(self) -> None:
-        self._asked_to_stop = True
+        self._cancelled = True
         self.cancel_button.setEnabled(False)
         self.say("Cancelling…")
         self.task.cancel()
@@ -198,19 +209,19 @@ class RunBar(QWidget):
     def _show_progress(self, fraction: float, message: str) -> None:
         if self.task.running:
             self.bar.setValue(round(1000 * fraction))
-            if not self._asked_to_stop:
+            if not self._cancelled:
                 share = (fraction - self._done) / (1 - self._done)
                 left = time_left(share, time.monotonic() - self._started)
                 parts = (message or "Running", f"{fraction:.0%}", left, self._note)
                 self.say(" · ".join(part for part in parts if part))
 
-    def _announce(self) -> None:
+    def _show_compiling(self) -> None:
         self._note = COMPILING
         self.say(COMPILING.capitalize())
 
     def _end(self) -> None:
         self._show_running(False)
-        if self._asked_to_stop and not self._failed:
+        if self._cancelled and not self._failed:
             self.bar.setValue(0)
             self.say("Cancelled; nothing was changed.")
 
@@ -220,7 +231,7 @@ class RunBar(QWidget):
 
 
 class _Reporter:
-    """Passes progress on to the main thread, not more often than an eye can follow."""
+    """Forwards progress to the main thread, at most :data:`_REPORTS_PER_S` times a second."""
 
     def __init__(self, task: Task, stop: threading.Event) -> None:
         self._task = task
@@ -228,10 +239,10 @@ class _Reporter:
         self._last = 0.0
 
     def announce(self) -> None:
-        """Tell that something has to be compiled."""
+        """Report that a kernel is being compiled."""
         try:
             self._task.compiling.emit()
-        except RuntimeError:  # the widget is gone
+        except RuntimeError:  # the widget was deleted
             self._stop.set()
 
     def __call__(self, fraction: float, message: str) -> None:
@@ -241,12 +252,12 @@ class _Reporter:
         self._last = now
         try:
             self._task.progressed.emit(fraction, message)
-        except RuntimeError:  # the widget is gone
+        except RuntimeError:  # the widget was deleted
             self._stop.set()
 
 
 def time_left(fraction: float, elapsed_s: float) -> str:
-    """Say how long it will still take, once that can be told; empty before."""
+    """Return an estimate of the time left, empty while there is too little to go by."""
     if fraction < 0.02 or elapsed_s < 2 or fraction >= 1:
         return ""
     left = elapsed_s * (1 - fraction) / fraction
@@ -255,8 +266,8 @@ def time_left(fraction: float, elapsed_s: float) -> str:
     return f"{round(left / 60)} min left" if left < 5400 else f"{left / 3600:.1f} h left"
 
 
-def _guarded(work: Callable[[Monitor], Any], monitor: Monitor, announce: Callable[[], None]) -> Any:
-    """Return errors that the user can mend; the others are bugs and keep their traceback."""
+def _guarded(work: Work, monitor: Monitor, announce: Callable[[], None]) -> Any:
+    """Return user errors as failures; other exceptions are bugs and propagate."""
     from napari_uai.compiled import announced_compilation
 
     try:
@@ -269,11 +280,11 @@ def _guarded(work: Callable[[Monitor], Any], monitor: Monitor, announce: Callabl
     except OSError as error:
         path = f" {error.filename}" if error.filename else ""
         return _Failure(
-            f"cannot read or write{path}: {error.strerror or error}; check that it is still "
-            "there and may be written",
+            f"cannot read or write{path}: {error.strerror or error}; check that it exists and that "
+            "you have permission",
             cancelled=False,
         )
     except MemoryError:
         return _Failure(
-            "not enough memory: leave the result lazy, or take fewer frames", cancelled=False
+            "not enough memory: keep the result lazy, or use fewer frames", cancelled=False
         )

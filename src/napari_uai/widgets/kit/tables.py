@@ -1,7 +1,8 @@
-"""Tables in a dock: sorted by a click, saved as CSV, and a row leads to its place in the viewer."""
+"""Tables in a dock: sortable, saved as CSV; choosing a row moves the viewer to its position."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,28 +18,32 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from napari_uai.errors import OutputError
+from napari_uai.files import whole_file
 
+if TYPE_CHECKING:
     import pandas as pd
+    from napari.components import ViewerModel
 
     from napari_uai.widgets.kit.layers import Place
 
-_NOWHERE = QModelIndex()
+_NO_PARENT = QModelIndex()
 
 
 class TableView(QWidget):
-    """A table that moves the viewer to the place of the chosen row.
+    """A table whose rows lead to positions in the viewer.
 
     Parameters
     ----------
     table
-        One row per thing found.
+        Rows to show.
     viewer, place
         If the rows are positions: the viewer to move, and the place of their video.
     """
 
-    def __init__(self, table: pd.DataFrame, viewer: Any = None, place: Place | None = None) -> None:
+    def __init__(
+        self, table: pd.DataFrame, viewer: ViewerModel | None = None, place: Place | None = None
+    ) -> None:
         super().__init__()
         self.table = table
         self._viewer = viewer
@@ -53,8 +58,15 @@ class TableView(QWidget):
         self.view.selectionModel().currentRowChanged.connect(self._go_to)
 
     def save(self, path: str | Path) -> None:
-        """Write the table as CSV."""
-        self.table.to_csv(path, index=False)
+        """Write the table as CSV.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        with whole_file(Path(path)) as partial:
+            self.table.to_csv(partial, index=False)
 
     def _lay_out(self) -> None:
         self.view.setModel(self._sorted)
@@ -84,8 +96,8 @@ class TableView(QWidget):
         if path:
             try:
                 self.save(path)
-            except OSError as error:
-                show_error(f"cannot write {path}: {error.strerror or error}; choose another place")
+            except OutputError as error:
+                show_error(str(error))
 
     def _go_to(self, current: QModelIndex, _previous: QModelIndex) -> None:
         from napari_uai.widgets.kit.layers import AXES, has_positions
@@ -103,7 +115,7 @@ class TableView(QWidget):
 
 
 class TableModel(QAbstractTableModel):
-    """A pandas table for Qt."""
+    """Qt model of a DataFrame."""
 
     def __init__(self, table: pd.DataFrame, parent: QWidget) -> None:
         super().__init__(parent)
@@ -111,16 +123,16 @@ class TableModel(QAbstractTableModel):
         self._names = [str(column) for column in table.columns]
         self._rows = len(table)
 
-    def rowCount(self, parent: QModelIndex = _NOWHERE) -> int:
-        """Return how many rows there are."""
+    def rowCount(self, parent: QModelIndex = _NO_PARENT) -> int:
+        """Return the number of rows."""
         return 0 if parent.isValid() else self._rows
 
-    def columnCount(self, parent: QModelIndex = _NOWHERE) -> int:
-        """Return how many columns there are."""
+    def columnCount(self, parent: QModelIndex = _NO_PARENT) -> int:
+        """Return the number of columns."""
         return 0 if parent.isValid() else len(self._columns)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the text of a cell, or its value to sort by."""
+        """Return the text of a cell, its alignment, or its value to sort by."""
         value = self._columns[index.column()][index.row()]
         number = isinstance(value, (float, int, np.number)) and not isinstance(value, bool)
         if role == Qt.ItemDataRole.UserRole:
@@ -133,7 +145,7 @@ class TableModel(QAbstractTableModel):
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
+    ) -> str | None:
         """Return the name of a column."""
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
             return self._names[section]

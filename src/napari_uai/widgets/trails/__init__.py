@@ -1,1 +1,1 @@
-"""The trail side in napari: reading, the workflow dock, its table and what it draws."""
+"""Widgets of the trail workflow."""

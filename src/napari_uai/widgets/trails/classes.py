@@ -1,4 +1,4 @@
-"""The list of classes: which are shown, how many trails each has, where its region is painted."""
+"""The list of classes: shown or hidden, number of trails, region mask."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
-from napari_uai.widgets.trails.drawing import class_colour
+from napari_uai.widgets.kit.palette import class_colour
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-NAME, TRAILS, COUNTED, REGION = range(4)
+NAME, TRAILS, INSIDE, MASK = range(4)
 
 
 class ClassList(QTreeWidget):
-    """Classes of trails.
+    """Classes of trails, with a tick for each.
 
     Attributes
     ----------
     changed
-        The user ticked or unticked one.
+        Emitted when the user ticked or unticked a class.
     """
 
     changed = Signal()
@@ -30,20 +30,22 @@ class ClassList(QTreeWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("classes")
-        self.setHeaderLabels(["Class", "Trails", "Counted", "Region"])
+        self.setHeaderLabels(["Class", "Trails", "Inside", "Mask"])
+        self.headerItem().setToolTip(INSIDE, "Trails inside the region mask; only these count.")
+        self.headerItem().setToolTip(MASK, "Region mask: of the class (own), of all classes (all).")
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setToolTip("Ticked classes are shown; all are ranked, each among its own.")
+        self.setToolTip("Ticked classes are shown. All classes are ranked, each by its own heat.")
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column in (TRAILS, COUNTED, REGION):
+        for column in (TRAILS, INSIDE, MASK):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.itemChanged.connect(lambda _item, column: column == NAME and self.changed.emit())
 
     def show_classes(self, counts: Mapping[str, int]) -> None:
-        """List other classes, all of them ticked."""
+        """List classes and their numbers of trails, all of them ticked."""
         self.blockSignals(True)
         self.clear()
         for number, (kind, n) in enumerate(counts.items()):
@@ -51,28 +53,28 @@ class ClassList(QTreeWidget):
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(NAME, Qt.CheckState.Checked)
             item.setIcon(NAME, _swatch(class_colour(number)))
-            for column in (TRAILS, COUNTED):
+            for column in (TRAILS, INSIDE):
                 item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight)
             self.addTopLevelItem(item)
         self.blockSignals(False)
         rows = min(max(len(counts), 2), 6)
         self.setFixedHeight(rows * 24 + 34)
 
-    def show_counted(self, counts: Mapping[str, int], masked: Collection[str]) -> None:
-        """Tell how many trails count, and which classes have a region.
+    def show_masks(self, inside: Mapping[str, int], masked: Collection[str]) -> None:
+        """Show how many trails are inside the region masks.
 
         Parameters
         ----------
-        counts
-            Trails that lie inside, by class.
+        inside
+            Number of trails inside, by class.
         masked
-            Classes with a region of their own; an empty text stands for the others.
+            Classes with their own region mask; an empty string is a mask of all classes.
         """
         self.blockSignals(True)
         for item in self._items():
             kind = item.text(NAME)
-            item.setText(COUNTED, str(counts.get(kind, 0)))
-            item.setText(REGION, "own" if kind in masked else "shared" if "" in masked else "-")
+            item.setText(INSIDE, str(inside.get(kind, 0)))
+            item.setText(MASK, "own" if kind in masked else "all" if "" in masked else "-")
         self.blockSignals(False)
 
     def hidden(self) -> frozenset[str]:
@@ -88,8 +90,8 @@ class ClassList(QTreeWidget):
                 item.setCheckState(NAME, state)
 
     def _items(self) -> list[QTreeWidgetItem]:
-        found = (self.topLevelItem(i) for i in range(self.topLevelItemCount()))
-        return [item for item in found if item is not None]
+        items = (self.topLevelItem(i) for i in range(self.topLevelItemCount()))
+        return [item for item in items if item is not None]
 
 
 def _swatch(colour: str) -> QIcon:

@@ -1,63 +1,62 @@
-"""Layers of trails: what is drawn, as data and attributes. Nothing here knows a viewer."""
+"""Data and attributes of the layers of trails; uses no viewer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_uai.widgets.kit.layers import KEY, LayerTuple
-from napari_uai.widgets.trails.placement import CLASS_COLOURS, TRAIL_AXES, Source
+from napari_uai.widgets.trails.placement import TRAIL_AXES, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_uai.trails.heat.regions import Region
     from napari_uai.trails.table import Trails
+    from napari_uai.typing import Floats, Floats32, Ints
 
-MOST_VERTICES = 60_000
-"""Of drawn tracks: what a computer without a graphics card draws in a tenth of a second."""
+MAX_VERTICES = 60_000
+"""Vertices of drawn tracks: drawn in a tenth of a second without a graphics card."""
 
-OPEN_VERTICES = 250_000
-"""Of tracks that a file is opened as."""
+MAX_OPENED_VERTICES = 250_000
+"""Vertices of the tracks of an opened file."""
 
-PATH_POINTS = 60
-"""At most, of each of the top trails; napari triangulates them."""
-
-_LOOKED_AT = 2000
-"""Samples of a trail that are looked at to draw it."""
-
-_FINEST = 480
-"""Part of the scene's longest side by which a drawn way may be off: half of a line's width."""
+MAX_PATH_POINTS = 60
+"""Points of a drawn path, which napari triangulates."""
 
 LABEL_MARGIN = 0.03
-"""Of the scene's longest side: half of what a label takes when all of the scene is shown."""
+"""Half the size of a label, as a fraction of the longest side, when the whole scene is in view."""
 
-_FEWEST, _MOST = 6, 400
+_MAX_PATH_SAMPLES = 2000
+"""Samples of a trail from which its path is simplified."""
+
+_TOLERANCES_PER_SIDE = 480
+"""Longest side of the scene over the tolerance of a simplified path, half the width of a line."""
+
+_MIN_TRACK_VERTICES, _MAX_TRACK_VERTICES = 6, 400
 
 
-def thinned(
-    trails: Trails, rows: npt.NDArray[np.int64], budget: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Choose samples to be drawn: evenly along each trail, its first and last among them.
+def thinned(trails: Trails, rows: Ints, budget: int) -> tuple[Ints, Ints]:
+    """Choose evenly spaced samples of each trail, including the first and the last one.
 
     Parameters
     ----------
     trails
         Trails.
     rows
-        Those to be drawn.
+        Rows of the trails to draw.
     budget
-        About how many samples in all.
+        Approximate number of samples in total.
 
     Returns
     -------
     samples, owners
-        Samples, and the place in ``rows`` that each belongs to; int64.
+        Samples, and the index into ``rows`` of the trail that each belongs to; int64.
     """
     counts = trails.n_samples[rows]
-    most = int(np.clip(budget // max(len(rows), 1), _FEWEST, _MOST))
+    per_trail = budget // max(len(rows), 1)
+    most = int(np.clip(per_trail, _MIN_TRACK_VERTICES, _MAX_TRACK_VERTICES))
     kept = np.minimum(counts, most) if counts.sum() > budget else counts
     ends = np.concatenate([[0], np.cumsum(kept)])
     owners = np.repeat(np.arange(len(rows)), kept)
@@ -67,37 +66,37 @@ def thinned(
 
 
 def scene_layer(source: Source) -> LayerTuple:
-    """Return the picture of the scene, or an empty one of its size."""
+    """Return the image of the scene as a layer, or a uniform image of the same size."""
     trails = source.trails
     image = trails.scene.image
-    shown = image if image is not None else np.zeros((2, 2, 3), np.uint8) + np.uint8(24)
+    pixels = image if image is not None else np.zeros((2, 2, 3), np.uint8) + np.uint8(24)
     return (
-        shown,
+        pixels,
         {
             "name": f"{source.name}: scene",
             "rgb": True,
-            "opacity": 0.65,  # dimmed, so that heat and trails stand out
-            **source.ground.covering(shown.shape[:2], trails),
+            "opacity": 0.65,  # dimmed in favour of heat and trails
+            **source.placement.covering(pixels.shape[:2], trails),
             "axis_labels": TRAIL_AXES[1:],
-            "metadata": {KEY: {**source.ground.place.record, "kind": "scene"}},
+            "metadata": {KEY: {**source.placement.place.record, "kind": "scene"}},
         },
         "image",
     )
 
 
 def opened_tracks(source: Source) -> LayerTuple:
-    """Return trails as they were read; all of them, thinned if there are very many samples."""
+    """Return all trails as a Tracks layer, thinned if there are very many samples."""
     trails = source.trails
     rows = np.arange(len(trails))
-    data, features = tracks_data(source, rows, budget=OPEN_VERTICES)
+    data, features = tracks_data(source, rows, budget=MAX_OPENED_VERTICES)
     kinds = list(map(str, trails.classes.index))
     codes = trails.table["class"].map({kind: i for i, kind in enumerate(kinds)}).to_numpy()
     owner = features["row"]
     features["class"] = codes[owner].astype(np.int64)
     features["duration_s"] = (trails.table["end"] - trails.table["start"]).to_numpy()[owner]
-    record = {**source.ground.place.record, "kind": "trails", "classes": kinds, "trails": trails}
+    record = {**source.placement.place.record, "kind": "trails", "classes": kinds, "trails": trails}
     attributes = {
-        **tracks_look(source, trails),
+        **tracks_style(source, trails),
         "name": source.name,
         "features": features,
         "color_by": "class" if len(kinds) > 1 else "track_id",
@@ -108,28 +107,37 @@ def opened_tracks(source: Source) -> LayerTuple:
 
 
 def tracks_data(
-    source: Source,
-    rows: npt.NDArray[np.int64],
-    *,
-    budget: int = MOST_VERTICES,
-) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[Any]]]:
-    """Return data of a Tracks layer, sorted by track and time, and the row of each vertex.
+    source: Source, rows: Ints, *, budget: int = MAX_VERTICES
+) -> tuple[Floats, dict[str, Any]]:
+    """Return data and features of a Tracks layer, sorted by track and time.
 
-    The identity of a track is the row of its trail.
+    Parameters
+    ----------
+    source
+        Trails and their placement.
+    rows
+        Rows of the trails to draw; the row of a trail is the ID of its track.
+    budget
+        Approximate number of vertices in total.
+
+    Returns
+    -------
+    data, features
+        Track ID, time step, y and x of each vertex, (n, 4); and the feature ``row``, int64.
     """
     trails = source.trails
     rows = np.sort(rows)
     samples, owners = thinned(trails, rows, budget)
     row = rows[owners]
-    t = np.maximum(source.ground.steps(trails.time[samples]), 0.0)
+    t = np.maximum(source.placement.steps(trails.time[samples]), 0.0)
     data = np.column_stack([row, t, trails.y[samples], trails.x[samples]]).astype(np.float64)
     return data, {"row": row}
 
 
-def tracks_look(source: Source, trails: Trails) -> dict[str, Any]:
-    """Return where tracks lie, and that they are shown over all of their time."""
-    place = source.ground.place
-    whole = whole_time(source, trails)
+def tracks_style(source: Source, trails: Trails) -> dict[str, Any]:
+    """Return transform and style of a Tracks layer that shows entire trails."""
+    place = source.placement.place
+    whole = duration_steps(source, trails)
     return {
         "scale": place.scale,
         "translate": place.translate,
@@ -143,29 +151,24 @@ def tracks_look(source: Source, trails: Trails) -> dict[str, Any]:
     }
 
 
-def whole_time(source: Source, trails: Trails) -> int:
-    """Return the duration of all trails in steps of their time axis."""
+def duration_steps(source: Source, trails: Trails) -> int:
+    """Return the duration of all trails in steps of the time axis."""
     seconds = float(trails.time.max() - trails.time.min())
-    return max(int(np.ceil(seconds * source.ground.rate_hz)) + 1, 1)
+    return max(int(np.ceil(seconds * source.placement.rate_hz)) + 1, 1)
 
 
-def class_colour(number: int) -> str:
-    """Return the colour of a class, by its place among them."""
-    return CLASS_COLOURS[number % len(CLASS_COLOURS)]
-
-
-def heat_colours(colour: str) -> npt.NDArray[np.float32]:
-    """Return a scale of colours for heat: from nothing to the class's colour.
+def heat_colours(colour: str) -> Floats32:
+    """Return the stops of a colormap for heat, from transparent to the colour of the class.
 
     Parameters
     ----------
     colour
-        As ``#rrggbb``.
+        Colour of the class as ``#rrggbb``.
 
     Returns
     -------
     ndarray
-        (5, 4) red, green, blue and opacity; float32.
+        Red, green, blue and opacity of each stop, (5, 4); float32.
     """
     full = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     opacity = np.array([0.0, 0.3, 0.5, 0.65, 0.8])
@@ -174,69 +177,70 @@ def heat_colours(colour: str) -> npt.NDArray[np.float32]:
     return stops.astype(np.float32)
 
 
-def path_of(trails: Trails, row: int, part: tuple[int, int] | None = None) -> npt.NDArray[Any]:
-    """Return the way of a trail, or of a stretch of it, with as few points as look the same.
+def path_of(trails: Trails, row: int, part: tuple[int, int] | None = None) -> Floats:
+    """Return the path of a trail, or of a stretch of it, simplified by Ramer's algorithm [1]_.
 
     Parameters
     ----------
     trails
         Trails.
     row
-        Which one.
+        Row of the trail.
     part
-        First sample of the stretch, and the one after its last.
+        First sample of the stretch and the sample after its last; the whole trail if None.
 
     Returns
     -------
     ndarray
-        (n, 2) y and x in px of the scene, n from 2 to :data:`PATH_POINTS`. No corner is farther
-        from the way than a line is wide, unless the way has more corners than that.
+        y and x in px of the scene, (n, 2), with n from 2 to :data:`MAX_PATH_POINTS`. The path
+        deviates by at most half the width of a line, unless that takes more points.
 
-    Notes
-    -----
-    Ramer, Comput. Graph. Image Process. 1 (1972), doi:10.1016/S0146-664X(72)80017-0.
+    References
+    ----------
+    .. [1] U. Ramer, Comput. Graph. Image Process. 1 (1972),
+       doi:10.1016/S0146-664X(72)80017-0
     """
     import cv2
 
-    here = trails.trail(row)
-    first, end = (here.start, here.stop) if part is None else (here.start + i for i in part)
+    trail = trails.trail(row)
+    first, end = (trail.start, trail.stop) if part is None else (trail.start + i for i in part)
     end = max(end, first + 1)
-    step = max((end - first) // _LOOKED_AT, 1)
-    picks = np.unique([*range(first, end, step), end - 1])
-    points = np.column_stack([trails.y[picks], trails.x[picks]]).astype(np.float32)
-    apart = max(trails.scene.width, trails.scene.height) / _FINEST
-    kept = cv2.approxPolyDP(points, apart, False)[:, 0]
-    while len(kept) > PATH_POINTS:
-        apart *= 1.5
-        kept = cv2.approxPolyDP(points, apart, False)[:, 0]
-    path = kept.astype(np.float64)
+    step = max((end - first) // _MAX_PATH_SAMPLES, 1)
+    samples = np.unique([*range(first, end, step), end - 1])
+    points = np.column_stack([trails.y[samples], trails.x[samples]]).astype(np.float32)
+    tolerance = max(trails.scene.width, trails.scene.height) / _TOLERANCES_PER_SIDE
+    corners = cv2.approxPolyDP(points, tolerance, False)[:, 0]
+    while len(corners) > MAX_PATH_POINTS:
+        tolerance *= 1.5
+        corners = cv2.approxPolyDP(points, tolerance, False)[:, 0]
+    path = corners.astype(np.float64)
     return path if len(path) > 1 else np.vstack([path, path + 0.5])
 
 
 def label_points(
-    paths: Sequence[npt.NDArray[Any]],
-    stretches: Sequence[npt.NDArray[Any]],
+    paths: Sequence[Floats],
+    stretches: Sequence[Floats],
     size: tuple[int, int],
-) -> list[npt.NDArray[Any]]:
-    """Choose where the label of each trail stands: where it departs, away from those before it.
+) -> list[Floats]:
+    """Choose positions of labels: on the stretch that stands out, away from previous labels.
 
     Parameters
     ----------
     paths
-        Points (y, x) of each trail, the most anomalous first.
+        Points (y, x) of each trail, the most anomalous trail first.
     stretches
-        Points of the part of each that departs.
+        Points of the stretch of each trail that stands out.
     size
-        Height and width of the scene, in px; labels keep away from its border.
+        Height and width of the scene, px; labels keep a margin to its border.
 
     Returns
     -------
     list of ndarray
-        y and x of each label, a point of its trail where that is not too close to the border.
+        y and x of each label, on the trail unless that is too close to the border.
     """
     sides = np.array(size, float)
     margin = sides.max() * LABEL_MARGIN
-    chosen: list[npt.NDArray[Any]] = []
+    chosen: list[Floats] = []
     for path, stretch in zip(paths, stretches, strict=True):
         points = np.vstack([stretch[len(stretch) // 2][None], stretch[::4], path[::4]])
         points = np.clip(
@@ -250,8 +254,8 @@ def label_points(
     return chosen
 
 
-def region_shapes(regions: Sequence[Region], kinds: Sequence[str]) -> list[tuple[Any, str]]:
-    """Return corners (y, x; px of the scene) and class of the areas of some classes, and holes."""
+def region_shapes(regions: Sequence[Region], kinds: Sequence[str]) -> list[tuple[Floats, str]]:
+    """Return corners (y, x; px of the scene) and class of each outline, holes included."""
     return [
         (outline, region.kind)
         for region in regions
@@ -261,6 +265,6 @@ def region_shapes(regions: Sequence[Region], kinds: Sequence[str]) -> list[tuple
 
 
 def line_width(source: Source) -> float:
-    """Return the width of lines in px of the scene that is seen well when all of it is shown."""
+    """Return a width of lines, px of the scene, that is visible when the whole scene is in view."""
     scene = source.trails.scene
     return max(scene.width, scene.height) / 240

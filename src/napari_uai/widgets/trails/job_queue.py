@@ -1,8 +1,8 @@
-"""Work of the trail dock in a thread: loading, questions about trails, exports; newest first."""
+"""Background work of the trail dock: loading, analyses and exports, one at a time."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qtpy.QtCore import QObject, Signal
 
@@ -18,14 +18,22 @@ if TYPE_CHECKING:
     from napari_uai.trails.analysis.result import TrailResult
     from napari_uai.trails.analysis.session import Request, TrailSession
 
+    Job: TypeAlias = Callable[[Monitor], Any]
+    Deliver: TypeAlias = Callable[[Any], None]
 
-class Work(QObject):
-    """One thing at a time: a newer question takes the place of an older, a job waits its turn.
+
+class JobQueue(QObject):
+    """Runs one job or analysis at a time; only the latest request of an analysis counts.
+
+    Parameters
+    ----------
+    parent
+        Dock that owns the queue.
 
     Attributes
     ----------
     answered
-        The newest question whose answer is known, and the answer.
+        Emitted with a request and its result.
     """
 
     answered = Signal(object, object)
@@ -36,115 +44,109 @@ class Work(QObject):
         self.run_bar = RunBar(self.task)
         self.session: TrailSession | None = None
         self._wanted: Request | None = None
-        self._asked: Request | None = None
+        self._running: Request | None = None
         self._settled: Request | None = None
-        self._job: tuple[Callable[[Monitor], Any], Callable[[Any], None]] | None = None
-        self._deliver: Callable[[Any], None] | None = None
+        self._job: tuple[Job, Deliver] | None = None
+        self._deliver: Deliver | None = None
         self._quick = self._delivering = False
         self.task.succeeded.connect(self._succeeded)
         self.task.failed.connect(self._failed)
         self.task.broke.connect(self._failed)
-        self.task.ended.connect(self._next)
+        self.task.ended.connect(self._start_next)
         self.run_bar.cancel_button.clicked.connect(self._cancelled)
 
     @property
     def busy(self) -> bool:
-        """Whether anything is under way or waits."""
-        return self.task.running or self._job is not None or self._open_question
+        """Whether anything is running or waiting."""
+        return self.task.running or self._job is not None or self._is_open
 
     def set_session(self, session: TrailSession | None) -> None:
-        """Ask about other trails from now on."""
+        """Analyse other trails from now on."""
         self.session = session
-        self._wanted = self._asked = self._settled = None
+        self._wanted = self._running = self._settled = None
 
-    def ask(self, question: Request) -> None:
-        """Have a question answered; one that was asked before and is not answered is dropped."""
-        self._wanted = question
+    def ask(self, request: Request) -> None:
+        """Run an analysis; it replaces a request that is waiting or running."""
+        self._wanted = request
         if not self.task.running:
-            self._next()
-        elif self._asked is not None and not self._quick and not question.like(self._asked):
-            self.task.cancel()  # a quick one ends by itself, and is of use
+            self._start_next()
+        elif self._running is not None and not self._quick and not request.like(self._running):
+            self.task.cancel()  # a quick analysis ends soon, and its result can be shown
 
-    def do(
-        self,
-        job: Callable[[Monitor], Any],
-        deliver: Callable[[Any], None],
-        *,
-        first: bool = False,
-    ) -> None:
-        """Have a job done in the thread, and its result delivered in the main thread.
+    def do(self, job: Job, deliver: Deliver, *, first: bool = False) -> None:
+        """Run a job in the thread and deliver its result in the main thread.
 
         Parameters
         ----------
         job
-            Takes a monitor.
+            Function of a monitor.
         deliver
-            Takes what the job returns.
+            Function of the result of the job.
         first
-            Whether a question under way gives way to it.
+            Whether to cancel a running analysis.
         """
         self._job = (job, deliver)
         if not self.task.running:
-            self._next()
-        elif first and self._asked is not None:
+            self._start_next()
+        elif first and self._running is not None:
             self.task.cancel()
 
     def ask_again(self) -> None:
-        """Ask the newest question once more, after it was cancelled or refused."""
+        """Repeat the latest request, after it was cancelled or has failed."""
         self._settled = None
         if not self.task.running:
-            self._next()
+            self._start_next()
 
     @property
-    def _open_question(self) -> bool:
+    def _is_open(self) -> bool:
         wanted = self._wanted
         return self.session is not None and wanted is not None and not wanted.like(self._settled)
 
-    def _next(self) -> None:
+    def _start_next(self) -> None:
         if self.task.running or self._delivering:
             return
-        self._asked = self._deliver = None
+        self._running = self._deliver = None
         if self._job is not None:
             job, self._deliver = self._job
             self._job = None
             self.run_bar.start(job)
-        elif self._open_question:
-            self._start_question()
+        elif self._is_open:
+            self._start_analysis()
 
-    def _start_question(self) -> None:
-        session, question = self.session, self._wanted
-        if session is None or question is None:
+    def _start_analysis(self) -> None:
+        session, request = self.session, self._wanted
+        if session is None or request is None:
             return
-        self._asked = question
-        self._quick = session.is_quick(question)
+        self._running = request
+        self._quick = session.is_quick(request)
 
-        def answer(monitor: Monitor) -> tuple[TrailSession, Request, TrailResult]:
-            return session, question, session.run(question, monitor=monitor)
+        def analyse(monitor: Monitor) -> tuple[TrailSession, Request, TrailResult]:
+            return session, request, session.run(request, monitor=monitor)
 
         if self._quick:
-            self.task.start(lambda _monitor: answer(SILENT))
+            self.task.start(lambda _monitor: analyse(SILENT))
         else:
-            self.run_bar.start(answer)
+            self.run_bar.start(analyse)
 
     def _succeeded(self, outcome: Any) -> None:
-        self._delivering = True  # what is asked meanwhile starts once this has ended
+        self._delivering = True  # requests that are made meanwhile start afterwards
         try:
             if self._deliver is not None:
                 self._deliver(outcome)
                 return
-            session, question, result = outcome
+            session, request, result = outcome
             if session is self.session:
-                self._settled = question
-                self.answered.emit(question, result)
+                self._settled = request
+                self.answered.emit(request, result)
         finally:
             self._delivering = False
 
     def _failed(self, _message: str) -> None:
-        """Do not ask anew what has no answer; the bar has told why."""
-        if self._asked is not None:
-            self._settled = self._asked
+        """Do not repeat a request that has failed; the status line shows why."""
+        if self._running is not None:
+            self._settled = self._running
 
     def _cancelled(self) -> None:
-        """Do not ask anew what the user has stopped."""
+        """Do not repeat a request that the user has cancelled."""
         self._settled = self._wanted
         self._job = None

@@ -1,47 +1,61 @@
-"""From a click in the viewer to a trail."""
+"""Picking a trail by a click in the viewer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
     from napari_uai.widgets.trails.placement import Source
     from napari_uai.widgets.trails.ranking import Ranking
 
 REACH_PX = 8
-"""How far from a trail a click may be, in px of the screen."""
+"""Largest distance of a click from a trail, px of the screen."""
 
 
-def has_tool(layer: Any) -> bool:
-    """Tell whether a click does something to a layer: a brush, a pencil, a selection."""
+def has_tool(layer: Layer | None) -> bool:
+    """Return whether a click edits a layer: with a brush, a pencil or a selection tool."""
     return str(getattr(layer, "mode", "pan_zoom")) not in ("pan_zoom", "transform")
 
 
 def trail_under(
-    ranking: Ranking, source: Source, viewer: Any, position: Any, *, n_drawn: int = 0
+    ranking: Ranking,
+    source: Source,
+    viewer: ViewerModel,
+    position: npt.ArrayLike,
+    *,
+    n_drawn: int = 0,
 ) -> int | None:
-    """Return the listed trail (row) that passes closest to a position in the world, if any is near.
+    """Return the listed trail that passes closest to a position.
 
     Parameters
     ----------
     ranking
-        Trails that are listed.
-    n_drawn
-        The first of them are drawn above all others: one of them that is near is meant.
+        Listed trails.
     source
-        Where they lie.
+        Trails and their placement.
     viewer
-        Its zoom tells what is near.
+        Viewer whose zoom sets the reach.
     position
-        In the world of the viewer.
+        Position in the world of the viewer.
+    n_drawn
+        Number of top trails, which are drawn above the others and preferred.
+
+    Returns
+    -------
+    int or None
+        Row of the trail, or None if no trail is within reach.
     """
     from napari_uai.widgets.trails.ranking import nearest_trail
 
-    y, x = source.ground.to_px(position)
-    reach = REACH_PX / max(viewer.scene.camera.zoom, 1e-9) / abs(source.ground.place.scale[1])
+    y, x = source.placement.to_px(position)
+    reach = REACH_PX / max(viewer.scene.camera.zoom, 1e-9) / abs(source.placement.place.scale[1])
     at = float(y), float(x)
     for rows in (ranking.rows[:n_drawn], ranking.rows):
-        found = nearest_trail(ranking.result, rows, at, within_px=float(reach))
-        if found is not None:
-            return found
+        row = nearest_trail(ranking.result, rows, at, within_px=float(reach))
+        if row is not None:
+            return row
     return None

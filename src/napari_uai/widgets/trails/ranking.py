@@ -1,4 +1,4 @@
-"""Which trails are listed, in which order: by a score, filtered by class, score and time."""
+"""The listed trails and their order: ranked by a score, filtered by class, score and time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
     from napari_uai.trails.analysis.result import TrailResult
     from napari_uai.trails.table import Trails
+    from napari_uai.typing import Bools, Floats, Ints
 
 SCORE_NAMES = (
     "anomaly",
@@ -27,18 +27,18 @@ SCORE_NAMES = (
 
 @dataclass(frozen=True)
 class Filter:
-    """Which trails are shown.
+    """Which trails are listed, and by which score.
 
     Parameters
     ----------
     score
-        Column that ranks them.
+        Column of the scores that ranks the trails.
     hidden
-        Classes that are not.
+        Classes that are not listed.
     least
-        Score from which on.
+        Lowest score, 0 to 1.
     from_s, to_s
-        They are shown if they are there at any time in between.
+        Interval of time, s; trails that are present at any time in it are listed.
     """
 
     score: str = "anomaly"
@@ -50,82 +50,93 @@ class Filter:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Trails that are shown, most anomalous first.
+    """Listed trails, the most anomalous first.
 
     Parameters
     ----------
     result
-        What was found.
+        Result of the analysis.
     score
-        Column that ranks them.
+        Column of the scores that ranks the trails.
     places
         Rows of ``result.scores``, in order; int64.
     rows
-        Rows of ``result.trails`` of the same; int64.
+        Rows of ``result.trails``, in the same order; int64.
     values
-        Score of each, 0 to 1; float64.
+        Scores, 0 to 1, in the same order; float64.
     """
 
     result: TrailResult
     score: str
-    places: npt.NDArray[np.int64]
-    rows: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
+    places: Ints
+    rows: Ints
+    values: Floats
 
     def __len__(self) -> int:
-        """Return the number of trails that are shown."""
+        """Return the number of listed trails."""
         return len(self.rows)
 
 
-def rank(result: TrailResult, shown: Filter) -> Ranking:
-    """Choose and order the trails that are shown; equal scores stay in the order of the anomaly."""
-    scores = result.scores
-    rows = result.rows
-    values = np.nan_to_num(scores[shown.score].to_numpy(np.float64))
-    table = result.trails.table
-    start, end = (table[key].to_numpy(np.float64)[rows] for key in ("start", "end"))
-    keep = (values >= shown.least) & (end >= shown.from_s) & (start <= shown.to_s)
-    if shown.hidden:
-        keep &= ~scores["class"].isin(list(shown.hidden)).to_numpy()
-    places = np.flatnonzero(keep)
-    order = places[np.argsort(-values[places], kind="stable")]
-    return Ranking(result, shown.score, order, rows[order], values[order])
-
-
-def nearest_trail(
-    result: TrailResult,
-    rows: npt.NDArray[np.int64],
-    at: tuple[float, float],
-    *,
-    within_px: float,
-) -> int | None:
-    """Return the trail (row) that passes closest to a point, the earlier listed one if equal.
+def rank(result: TrailResult, criteria: Filter) -> Ranking:
+    """Filter and sort trails; equal scores keep the order of the anomaly.
 
     Parameters
     ----------
     result
-        What was found.
+        Result of the analysis.
+    criteria
+        Score and filters.
+    """
+    scores = result.scores
+    rows = result.rows
+    values = np.nan_to_num(scores[criteria.score].to_numpy(np.float64))
+    table = result.trails.table
+    start, end = (table[key].to_numpy(np.float64)[rows] for key in ("start", "end"))
+    keep = (values >= criteria.least) & (end >= criteria.from_s) & (start <= criteria.to_s)
+    if criteria.hidden:
+        keep &= ~scores["class"].isin(list(criteria.hidden)).to_numpy()
+    places = np.flatnonzero(keep)
+    order = places[np.argsort(-values[places], kind="stable")]
+    return Ranking(result, criteria.score, order, rows[order], values[order])
+
+
+def nearest_trail(
+    result: TrailResult, rows: Ints, at: tuple[float, float], *, within_px: float
+) -> int | None:
+    """Return the trail that passes closest to a point.
+
+    Parameters
+    ----------
+    result
+        Result of the analysis.
     rows
-        Trails that are looked at.
+        Candidate rows of the trails, in order of preference at equal distance.
     at
         y and x in px of the scene.
     within_px
-        Farther ones do not count.
+        Largest distance.
+
+    Returns
+    -------
+    int or None
+        Row of the trail, or None if no candidate is close enough.
     """
     trails = result.trails
     y, x = at
-    near = rows[_boxes_near(trails, y, x, within_px)[rows]]
-    best, found = within_px, None
-    for row in near.tolist():
-        here = trails.trail(row)
-        apart = _distance(trails.y[here].astype(float) - y, trails.x[here].astype(float) - x)
-        if apart < best - 1e-9:
-            best, found = apart, row
-    return found
+    nearby = rows[_boxes_near(trails, y, x, within_px)[rows]]
+    best, nearest = within_px, None
+    for row in nearby.tolist():
+        samples = trails.trail(row)
+        distance = _distance_from_origin(
+            trails.y[samples].astype(float) - y, trails.x[samples].astype(float) - x
+        )
+        if distance < best - 1e-9:
+            best, nearest = distance, row
+    return nearest
 
 
-def _boxes_near(trails: Trails, y: float, x: float, within_px: float) -> npt.NDArray[np.bool_]:
-    """Tell which trails have a bounding box that reaches to a point."""
+def _boxes_near(trails: Trails, y: float, x: float, within_px: float) -> Bools:
+    """Return which trails have a bounding box within a distance of a point."""
     starts = trails.offsets[:-1]
     near = np.ones(len(trails), bool)
     for values, at in ((trails.y, y), (trails.x, x)):
@@ -134,8 +145,8 @@ def _boxes_near(trails: Trails, y: float, x: float, within_px: float) -> npt.NDA
     return near
 
 
-def _distance(y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]) -> float:
-    """Return how far a broken line passes from 0, 0."""
+def _distance_from_origin(y: Floats, x: Floats) -> float:
+    """Return the distance of a polyline from the origin."""
     if len(y) == 1:
         return float(np.hypot(y[0], x[0]))
     dy, dx = np.diff(y), np.diff(x)

@@ -1,4 +1,4 @@
-"""Opening and saving trails in napari: report folders, csv, MOT text, JSON exports."""
+"""Readers and a writer of trails: report folders, CSV, MOT text, JSON exports."""
 
 from __future__ import annotations
 
@@ -7,45 +7,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from napari_uai.widgets.kit.layers import LayerTuple
+    from napari_uai.typing import Floats
+    from napari_uai.widgets.kit.layers import LayerTuple, Reader, ReaderPath
 
 _HEAD_BYTES = 4096
 _REPORT_DEPTH = 4
-_MOST_FOLDERS = 300
+_MAX_FOLDERS = 300
+_MAX_ENTRIES = 100
+"""Limits of the search for report folders: a folder may contain a million files."""
 
-_MOST_ENTRIES = 100
-"""Of a folder that are looked at: it may hold a million files."""
 
+def trail_reader(path: ReaderPath) -> Reader | None:
+    """Return a reader of trails, or None if a path does not look like trails.
 
-def trail_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
-    """Return a reader of trails; None for what does not look like trails.
-
-    Looks at the names in a folder, or at the first bytes of a file; reads nothing else.
+    Only the names in a folder and the first bytes of a file are read.
     """
     paths = [Path(one) for one in (path if isinstance(path, list) else [path])]
     try:
-        ours = all(holds_reports(one) if one.is_dir() else _is_trails(one) for one in paths)
+        is_ours = all(has_reports(one) if one.is_dir() else _is_trails(one) for one in paths)
     except OSError:
         return None
-    return _read if ours else None
+    return _read if is_ours else None
 
 
 def trail_layers(path: str | Path, **options: Any) -> list[LayerTuple]:
-    """Open trails as layers: the picture of their scene, and their tracks.
+    """Open trails as two layers: the image of the scene, and tracks.
 
     Parameters
     ----------
     path
         Folder or file.
     **options
-        Of :func:`napari_uai.trails.io.reading.open_trails`.
+        Options of :func:`napari_uai.trails.io.reading.open_trails`.
 
     Raises
     ------
     TrailFormatError
-        If it holds no trails, or those of several cameras.
+        If there are no trails, or trails of several cameras.
     """
     from napari_uai.trails.io.reading import open_trails
     from napari_uai.widgets.trails.drawing import opened_tracks, scene_layer
@@ -55,12 +53,26 @@ def trail_layers(path: str | Path, **options: Any) -> list[LayerTuple]:
     return [scene_layer(source), opened_tracks(source)]
 
 
-def write_tracks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a Tracks layer as csv: a row for each sample.
+def write_tracks(path: str, data: Floats, attributes: dict[str, Any]) -> list[str]:
+    """Write a Tracks layer as CSV, one row per sample.
 
-    Trails that this plugin opened are written with their names, classes and times, so that they
-    open as the same trails; other tracks as ``trail, frame, y, x`` (px), or
-    ``trail, frame, z, y, x``, and their features.
+    Trails read by this plugin are written with names, classes and times, so that the file opens
+    as the same trails; other tracks as ``trail, frame, y, x`` (px) or ``trail, frame, z, y, x``,
+    followed by their features.
+
+    Parameters
+    ----------
+    path
+        Path of the file.
+    data
+        Data of the layer, (n, 4) or (n, 5).
+    attributes
+        Attributes of the layer.
+
+    Returns
+    -------
+    list of str
+        The path.
 
     Raises
     ------
@@ -70,7 +82,7 @@ def write_tracks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     import numpy as np
     import pandas as pd
 
-    from napari_uai.errors import OutputError
+    from napari_uai.files import whole_file
     from napari_uai.trails.io.writing import write_trails
     from napari_uai.trails.table import Trails
     from napari_uai.widgets.kit.layers import KEY
@@ -89,24 +101,22 @@ def write_tracks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     for name in features.columns:
         if name not in (*names, "track_id"):
             table[name] = features[name]
-    try:
-        table.to_csv(path, index=False)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+    with whole_file(Path(path)) as partial:
+        table.to_csv(partial, index=False)
     return [path]
 
 
-def _read(path: str | list[str]) -> list[Any]:
-    """Read trails; where a folder has several cameras, ask in the dock which of them."""
-    layers: list[Any] = []
+def _read(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
+    """Read trails; if a folder has several cameras, the dock asks which one to open."""
+    layers: list[LayerTuple | tuple[None]] = []
     for one in path if isinstance(path, list) else [path]:
-        if Path(one).is_dir() and _has_choice(one) and _ask_in_dock(one):
+        if Path(one).is_dir() and _has_several_cameras(one) and _ask_in_dock(one):
             continue
         layers += trail_layers(one)
-    return layers or [(None,)]  # handled, without a layer so far
+    return layers or [(None,)]  # handled, but no layer yet
 
 
-def _has_choice(path: str) -> bool:
+def _has_several_cameras(path: str) -> bool:
     from napari_uai.trails.io.scv2 import list_reports
 
     return len(list_reports(Path(path))) > 1
@@ -120,36 +130,37 @@ def _ask_in_dock(path: str) -> bool:
         return False
     _, dock = viewer.window.add_plugin_dock_widget("napari-uai", "Trail workflow")
     dock.sources.set_path(path)
-    dock.run_bar.say("Choose location and camera, then Open.")
+    dock.run_bar.say("Choose location and camera, then click Open.")
     return True
 
 
-def holds_reports(folder: Path) -> bool:
-    """Tell whether a report folder is in a folder: locations/<location>/<camera>/report.
+def has_reports(folder: Path) -> bool:
+    """Return whether a folder contains a report: locations/<location>/<camera>/report.
 
-    Looks at some hundred folders at most, the nearest first, so that a disk is let go at once.
+    At most some hundred folders are searched, the nearest ones first, so that the answer is quick
+    even for a whole disk.
     """
     import os
 
-    waiting, looked_at = [(folder, 0)], 0
-    while waiting and looked_at < _MOST_FOLDERS:
-        here, depth = waiting.pop(0)
-        looked_at += 1
-        if (here / "metadata" / "objects").is_dir():
+    waiting, n_searched = [(folder, 0)], 0
+    while waiting and n_searched < _MAX_FOLDERS:
+        current, depth = waiting.pop(0)
+        n_searched += 1
+        if (current / "metadata" / "objects").is_dir():
             return True
         if depth == _REPORT_DEPTH:
             continue
         try:
-            with os.scandir(here) as entries:
-                inside = [e for e in islice(entries, _MOST_ENTRIES) if e.is_dir()]
+            with os.scandir(current) as entries:
+                subfolders = [e for e in islice(entries, _MAX_ENTRIES) if e.is_dir()]
         except OSError:
             continue
-        waiting += [(Path(e.path), depth + 1) for e in inside if not e.name.startswith(".")]
+        waiting += [(Path(e.path), depth + 1) for e in subfolders if not e.name.startswith(".")]
     return False
 
 
 def _is_trails(file: Path) -> bool:
-    """Tell whether the head of a file is that of trails: names of columns, boxes or an export."""
+    """Return whether the head of a file has column names or boxes of trails, or is an export."""
     if not file.is_file() or file.stat().st_size == 0:
         return False
     head = _head(file)
@@ -164,19 +175,19 @@ def _is_trails(file: Path) -> bool:
 
 
 def _names_trails(fields: list[str]) -> bool:
-    """Tell whether names of columns are those of trails: who, when, where."""
+    """Return whether column names include trail, position and time."""
     from napari_uai.errors import TrailFormatError
     from napari_uai.trails.io.columns import named_columns
 
     try:
-        found = named_columns(fields)
+        columns = named_columns(fields)
     except TrailFormatError:
         return False
-    return bool(found.keys() & {"time", "frame", "t", "epoch_ms"})
+    return bool(columns.keys() & {"time", "frame", "t", "epoch_ms"})
 
 
 def _is_mot(fields: list[str], file: Path) -> bool:
-    """Tell whether numbers without names are boxes of the MOT challenge."""
+    """Return whether a line without column names is a box in the format of the MOT challenge."""
     try:
         [float(field) for field in fields]
     except ValueError:
@@ -185,7 +196,7 @@ def _is_mot(fields: list[str], file: Path) -> bool:
 
 
 def _head(file: Path) -> bytes:
-    """Return the first bytes of a file, unpacked."""
+    """Return the first bytes of a file, decompressed."""
     import gzip
     import zipfile
     import zlib

@@ -1,4 +1,4 @@
-"""The settings of an analysis of trails: preset, limits on sliders, all else in a form."""
+"""Settings of a trail analysis: preset, limits of heat on sliders, other parameters in a form."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from napari_uai.widgets.trails.limits import LimitsBox
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from napari_uai.parameters import Parameter
     from napari_uai.trails.analysis.result import Preset
 
 HEAT_LIMITS = ("heat_lower", "heat_upper", "heat_unit", "heat_scale")
@@ -32,16 +33,16 @@ THRESHOLD = "region_threshold"
 
 
 class SettingsPage(QWidget):
-    """Everything that ``--preset`` and ``--set`` of the command line can say.
+    """All settings that the options ``--preset`` and ``--set`` of the command line can make.
 
     Attributes
     ----------
     changed
-        The user changed a setting.
+        Emitted when the user changed a setting.
     threshold_moved
-        The user wants to see regions.
+        Emitted when the user moved the threshold of regions.
     load_asked
-        The user wants the settings of an earlier run.
+        Emitted when the user wants to load the settings of an earlier run.
     """
 
     changed = Signal()
@@ -55,11 +56,11 @@ class SettingsPage(QWidget):
         self.preset = QComboBox()
         self.preset.setObjectName("preset")
         self.preset.addItems(PRESETS)
-        self.linked = QCheckBox("Rank by the limits of the heatmap")
+        self.linked = QCheckBox("Use the limits of the heatmap for scores")
         self.linked.setObjectName("linked")
         self.linked.setToolTip(
-            "<qt>Otherwise ranks have limits of their own, which find more than those that look "
-            "best in a heatmap.</qt>"
+            "<qt>By default scores have limits of their own, which find more anomalous trails than "
+            "the limits that look best in a heatmap.</qt>"
         )
         self.region_threshold = QSlider(Qt.Orientation.Horizontal)
         self.region_threshold.setObjectName(THRESHOLD)
@@ -70,12 +71,12 @@ class SettingsPage(QWidget):
         self._layout.setContentsMargins(6, 6, 6, 6)
         top = QWidget()
         rows = form_layout(top)
-        meaning = "default; or the numbers of the reference program of 2023, to compare with."
+        meaning = "'reference' reproduces the reference program of 2023, for comparison."
         add_row(rows, "Preset", self.preset, meaning)
         self._layout.addWidget(top)
         self._show_preset()
         self._layout.addStretch()
-        self.preset.currentTextChanged.connect(self._other_preset)
+        self.preset.currentTextChanged.connect(self._preset_chosen)
         self.linked.toggled.connect(self._link)
         self.region_threshold.valueChanged.connect(self._threshold_moved)
 
@@ -86,7 +87,7 @@ class SettingsPage(QWidget):
         return PRESETS[self.preset.currentIndex()]
 
     def settings(self) -> tuple[str, ...]:
-        """Return what differs from the preset, as the command line's ``--set`` takes it."""
+        """Return what differs from the preset, in the notation of ``--set``."""
         from napari_uai.trails.analysis.settings import setting_text
 
         values = {**self._form.values(), **self.heat_limits.values()}
@@ -94,8 +95,8 @@ class SettingsPage(QWidget):
         if self.score_limits is not None:
             values |= self.score_limits.values()
             if self.linked.isChecked():
-                shown = self.heat_limits.values()
-                values |= {s: shown[h] for s, h in zip(SCORE_LIMITS, HEAT_LIMITS, strict=True)}
+                heat = self.heat_limits.values()
+                values |= {s: heat[h] for s, h in zip(SCORE_LIMITS, HEAT_LIMITS, strict=True)}
         return tuple(
             setting_text(name, value)
             for name, value in sorted(values.items())
@@ -103,68 +104,86 @@ class SettingsPage(QWidget):
         )
 
     def reset(self) -> None:
-        """Go back to the values of the preset."""
+        """Show the values of the preset."""
         self._show_values(self._defaults)
         self.linked.setChecked(False)
         self.changed.emit()
 
     def show_settings(self, preset: Preset, settings: tuple[str, ...]) -> None:
-        """Show what differs from a preset, as :meth:`settings` returns it."""
+        """Show a preset and what differs from it, as returned by :meth:`settings`."""
         from napari_uai.trails.analysis.settings import checked_settings
 
         parts = checked_settings(preset, settings)
-        before = self.blockSignals(True)
+        blocked = self.blockSignals(True)
         self.preset.setCurrentText(preset)
         self.linked.setChecked(False)
         values: dict[str, Any] = {}
         for part in parts.values():
-            values = {**part, **values}  # the first that has it, as among settable parameters
+            values = {
+                **part,
+                **values,
+            }  # as in settable_parameters, the first part wins
         self._show_values({**self._defaults, **values})
-        self.blockSignals(before)
+        self.blockSignals(blocked)
         self.changed.emit()
 
     def _show_values(self, values: Mapping[str, Any]) -> None:
-        before = self.blockSignals(True)
+        blocked = self.blockSignals(True)
         self._form.set_values({name: values[name] for name in self._form.editors})
         self.heat_limits.set_values({name: values[name] for name in HEAT_LIMITS})
         if self.score_limits is not None:
             self.score_limits.set_values({name: values[name] for name in SCORE_LIMITS})
         self.region_threshold.setValue(round(100 * values[THRESHOLD]))
         self._show_threshold()
-        self.blockSignals(before)
+        self.blockSignals(blocked)
 
     def _show_preset(self) -> None:
-        """Ask for the parameters of the chosen preset."""
-        from superqt import QCollapsible
-
+        """Create editors for the parameters of the chosen preset."""
         from napari_uai.trails.analysis.settings import settable_parameters
 
-        known = settable_parameters(self.chosen_preset())
-        self._defaults = {name: parameter.default for name, parameter in known.items()}
+        parameters = settable_parameters(self.chosen_preset())
+        self._defaults = {name: parameter.default for name, parameter in parameters.items()}
         body = QWidget()
         layout = QVBoxLayout(body)
         layout.setContentsMargins(0, 0, 0, 0)
         self.heat_limits = LimitsBox(
-            "<b>Heatmap</b>: colours from … to …",
-            [known[name] for name in HEAT_LIMITS],
-            "Colours of the heatmaps, and regions.",
+            "<b>Heatmap</b>: colour range",
+            [parameters[name] for name in HEAT_LIMITS],
+            "Range of heat for the colours of the heatmaps and for the regions.",
         )
         layout.addWidget(self.heat_limits)
         self.score_limits: LimitsBox | None = None
-        taken = {*HEAT_LIMITS, THRESHOLD}
-        if set(SCORE_LIMITS) <= known.keys():
-            self.score_limits = LimitsBox(
-                "<b>Ranks</b>: unusual below …, ordinary above …",
-                [known[name] for name in SCORE_LIMITS],
-                "Of the heat that scores count as ordinary.",
-            )
-            taken |= {*SCORE_LIMITS}
-            layout.addWidget(self.linked)
-            layout.addWidget(self.score_limits)
-            self.score_limits.changed.connect(self.changed)
+        shown = {*HEAT_LIMITS, THRESHOLD}
+        if set(SCORE_LIMITS) <= parameters.keys():
+            shown |= {*SCORE_LIMITS}
+            self.score_limits = self._add_score_limits(layout, parameters)
         layout.addWidget(self.threshold_label)
         layout.addWidget(self.region_threshold)
-        self._form = ParameterForm(p for name, p in known.items() if name not in taken)
+        self._form = ParameterForm(p for name, p in parameters.items() if name not in shown)
+        self._add_more(layout)
+        self._layout.insertWidget(1, body)
+        self._body = body
+        self._show_values(self._defaults)
+        self.heat_limits.changed.connect(self.changed)
+        on_change(self._form, self.changed.emit)
+
+    def _add_score_limits(
+        self, layout: QVBoxLayout, parameters: Mapping[str, Parameter]
+    ) -> LimitsBox:
+        limits = LimitsBox(
+            "<b>Scores</b>: from unusual to ordinary heat",
+            [parameters[name] for name in SCORE_LIMITS],
+            "Heat below the lower limit is unusual, heat above the upper limit is ordinary.",
+        )
+        layout.addWidget(self.linked)
+        layout.addWidget(limits)
+        limits.changed.connect(self.changed)
+        return limits
+
+    def _add_more(self, layout: QVBoxLayout) -> None:
+        """Add the form of the other parameters, and the buttons."""
+        from superqt import QCollapsible
+
         more = QCollapsible("More parameters", expandedIcon="▾", collapsedIcon="▸")
         more.setObjectName("more")
         more.addWidget(self._form)
@@ -173,26 +192,21 @@ class SettingsPage(QWidget):
         defaults.clicked.connect(self.reset)
         load = QPushButton("Load settings…")
         load.setObjectName("load_settings")
-        load.setToolTip("Of an earlier run or export: its run.json, with its masks.")
+        load.setToolTip("Load settings and region masks from the run.json of an earlier run.")
         load.clicked.connect(self.load_asked)
         buttons = QHBoxLayout()
         buttons.addWidget(defaults)
         buttons.addWidget(load)
         layout.addWidget(more)
         layout.addLayout(buttons)
-        self._layout.insertWidget(1, body)
-        self._body = body
-        self._show_values(self._defaults)
-        self.heat_limits.changed.connect(self.changed)
-        on_change(self._form, self.changed.emit)
 
-    def _other_preset(self) -> None:
-        old = self._body
+    def _preset_chosen(self) -> None:
+        previous = self._body
         for kept in (self.linked, self.threshold_label, self.region_threshold):
             kept.setParent(self)
-        if old is not None:
-            self._layout.removeWidget(old)
-            old.deleteLater()
+        if previous is not None:
+            self._layout.removeWidget(previous)
+            previous.deleteLater()
         self._show_preset()
         for kept in (self.threshold_label, self.region_threshold):
             kept.show()
@@ -210,12 +224,12 @@ class SettingsPage(QWidget):
         self.changed.emit()
 
     def _show_threshold(self) -> None:
-        share = self.region_threshold.value() / 100
-        self.threshold_label.setText(f"<b>Regions</b>: where the heatmap is above {share:.2f}")
+        threshold = self.region_threshold.value() / 100
+        self.threshold_label.setText(f"<b>Regions</b>: scaled heat above {threshold:.2f}")
 
 
 def on_change(form: QWidget, slot: Callable[[], None]) -> None:
-    """Call a function when any editor of a form was changed."""
+    """Call a function when the user changes any editor of a form."""
     for box in form.findChildren(QAbstractSpinBox):
         box.valueChanged.connect(lambda *_: slot())
     for combo in form.findChildren(QComboBox):

@@ -1,9 +1,9 @@
-"""The tile sheet: what the camera saw when the top trails ended, in a window of its own."""
+"""Window with the tile sheet: what the camera saw when the top trails ended."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
@@ -14,32 +14,33 @@ from napari_uai.monitor import SILENT, Monitor
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
+    from napari_uai.trails.table import Picture
     from napari_uai.widgets.trails.ranking import Ranking
 
 
-def tile_picture(ranking: Ranking, n: int, *, monitor: Monitor = SILENT) -> Any:
-    """Draw the sheet of the first trails that are listed.
+def tile_picture(ranking: Ranking, n: int, *, monitor: Monitor = SILENT) -> Picture:
+    """Draw the tile sheet of the top trails.
 
     Parameters
     ----------
     ranking
-        Trails that are listed.
+        Listed trails.
     n
-        How many of them.
+        Number of tiles.
     monitor
-        Progress and cancelling, once per trail.
+        Progress and cancellation, once per trail.
     """
     from napari_uai.trails.pictures.tiles import moments, tile_sheet
 
     result, rows = ranking.result, ranking.rows[:n].tolist()
-    shown = []
+    tiles = []
     for i, row in enumerate(rows):
         monitor.update(0.8 * i / len(rows), "snapshots")
-        shown += moments(result.trails, [row])
+        tiles += moments(result.trails, [row])
     monitor.update(0.8, "tile sheet")
     return tile_sheet(
         result.trails,
-        shown,
+        tiles,
         ranking.values[:n].tolist(),
         stretches=result.stretches_at(ranking.places[:n]),
         title=f"{len(rows)} of {len(ranking)} trails by {ranking.score.replace('_', ' ')}",
@@ -47,9 +48,17 @@ def tile_picture(ranking: Ranking, n: int, *, monitor: Monitor = SILENT) -> Any:
 
 
 class TileWindow(QDialog):
-    """Shows a picture, scrolls it, saves it."""
+    """Window that shows a tile sheet and saves it.
 
-    def __init__(self, picture: Any, parent: QWidget) -> None:
+    Parameters
+    ----------
+    picture
+        Tile sheet, (rows, columns, RGB); uint8.
+    parent
+        Dock that opens the window.
+    """
+
+    def __init__(self, picture: Picture, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("tile_window")
         self.setWindowTitle("Tile sheet of top trails")
@@ -63,17 +72,17 @@ class TileWindow(QDialog):
         area = QScrollArea()
         area.setWidget(label)
         area.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        save = QPushButton("Save picture…")
+        save = QPushButton("Save image…")
         save.setObjectName("save_tiles")
         save.clicked.connect(self._ask_and_save)
         layout = QVBoxLayout(self)
         layout.addWidget(area, 1)
         layout.addWidget(save)
-        room = self.screen().availableGeometry()
-        self.resize(min(columns + 50, room.width() - 60), min(rows + 90, room.height() - 60))
+        screen = self.screen().availableGeometry()
+        self.resize(min(columns + 50, screen.width() - 60), min(rows + 90, screen.height() - 60))
 
     def save(self, path: str | Path) -> None:
-        """Write the picture as PNG."""
+        """Save the tile sheet as PNG."""
         from napari_uai.trails.pictures.canvas import write_picture
 
         write_picture(self.picture, Path(path))
@@ -83,7 +92,7 @@ class TileWindow(QDialog):
 
         from napari_uai.errors import NapariUaiError
 
-        path, _ = QFileDialog.getSaveFileName(self, "Save picture", "tiles.png", "PNG (*.png)")
+        path, _ = QFileDialog.getSaveFileName(self, "Save image", "tiles.png", "PNG (*.png)")
         if path:
             try:
                 self.save(path)

@@ -1,0 +1,143 @@
+"""The top trails: their paths, and badges with their scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.palette import rank_colour
+from napari_uai.widgets.trails.drawing import label_points, path_of
+from napari_uai.widgets.trails.drawn_layers import BADGES, TOP, set_visible
+from napari_uai.widgets.trails.path_layer import PathLayer, features_differ, move_in_plane
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari.layers import Points
+
+    from napari_uai.typing import Floats
+    from napari_uai.widgets.trails.drawn_layers import DrawnLayers
+    from napari_uai.widgets.trails.placement import Source
+    from napari_uai.widgets.trails.ranking import Ranking
+
+BADGE_PX = 28
+"""Diameter of a badge in px of the screen, without its border.
+
+vispy adds a border of a quarter of the diameter, even to points without a border.
+"""
+
+
+class TopLayers:
+    """Paths and badges of the top trails.
+
+    Parameters
+    ----------
+    drawn
+        Registry of the layers of the dock.
+    """
+
+    def __init__(self, drawn: DrawnLayers) -> None:
+        self._drawn = drawn
+        self._paths = PathLayer(drawn, TOP, "top trails")
+
+    def show(self, ranking: Ranking, n: int) -> bool:
+        """Draw the first trails of a ranking, each with its score in per cent.
+
+        At most one layer is added per call, because napari takes a tenth of a second for each.
+
+        Parameters
+        ----------
+        ranking
+            Listed trails.
+        n
+            Number of trails to draw.
+
+        Returns
+        -------
+        bool
+            Whether a layer was added instead of drawing, so that another call is needed.
+        """
+        from napari_uai.trails.pictures.labels import percent
+
+        if len(ranking) and self._add_missing():
+            return True
+        trails = ranking.result.trails
+        rows = ranking.rows[:n].tolist()
+        stretches = ranking.result.stretches_at(ranking.places[:n])
+        labels = [percent(value) for value in ranking.values[:n]]
+        paths = [path_of(trails, row) for row in rows]
+        parts = [path_of(trails, row, part) for row, part in zip(rows, stretches, strict=True)]
+        colours = [rank_colour(i) for i in range(len(rows))]
+        features = {"label": labels, "rank": np.arange(1, len(rows) + 1), "row": rows}
+        self._paths.show(paths, colours, features)
+        size = trails.scene.height, trails.scene.width
+        self._show_badges(label_points(paths, parts, size), colours, features)
+        return False
+
+    def move_to(self, source: Source) -> None:
+        """Clear the layers and adapt them to the placement of other trails."""
+        self._paths.move_to(source)
+        badges = self._badges()
+        if badges is not None:
+            badges.data = np.empty((0, 2))
+            move_in_plane(badges, source)
+
+    def _add_missing(self) -> bool:
+        """Add one of the layers if one is missing and may be added; return whether one was."""
+        source = self._drawn.source
+        if source is None:
+            return False
+        if self._paths.layer() is None and self._drawn.may_add(TOP):
+            self._paths.add(source)
+            return True
+        if self._badges() is None and self._drawn.may_add(TOP, BADGES):
+            self._add_badges(source)
+            return True
+        return False
+
+    def _badges(self) -> Points | None:
+        layer: Points | None = self._drawn.get(TOP, BADGES)
+        return layer
+
+    def _show_badges(
+        self, points: list[Floats], colours: list[str], features: Mapping[str, Sequence[Any]]
+    ) -> None:
+        """Show the badges; their size on the screen does not depend on the zoom."""
+        drawn, source, layer = self._drawn, self._drawn.source, self._badges()
+        if source is None or (layer is None and not (points and drawn.may_add(TOP, BADGES))):
+            return
+        data = np.array(points, np.float64).reshape(-1, 2)
+        if layer is None:
+            layer = self._add_badges(source)
+        same_number = data.shape == layer.data.shape
+        if not same_number:
+            layer.data = data
+        elif not np.array_equal(layer.data, data):
+            layer.data[:] = data  # the layer owns its array; assigning measures all layers again
+            layer.refresh(extent=False, highlight=False, thumbnail=False)
+        if features_differ(layer, features):
+            layer.features = dict(features)
+        if len(data) and not same_number:
+            layer.face_color = layer.border_color = colours
+        set_visible(layer, drawn.is_shown(TOP))
+
+    def _add_badges(self, source: Source) -> Points:
+        viewer, place = self._drawn.viewer, source.placement.place
+
+        def create() -> Points:
+            return viewer.add_points(
+                np.empty((0, 2)),
+                name="top trails: scores",
+                scale=place.scale[1:],
+                translate=place.translate[1:],
+                units=place.units[1:],
+                features={"label": np.array([], object)},
+                text={"string": "{label}", "color": "black", "size": 9, "anchor": "center"},
+                canvas_size_limits=(BADGE_PX, BADGE_PX),
+                metadata={KEY: {"kind": TOP}},
+            )
+
+        layer: Points = self._drawn.add(TOP, BADGES, create)
+        return layer
