@@ -58,7 +58,7 @@ def own_stage(monkeypatch):
 def test_every_stage_has_a_widget_with_its_inputs_parameters_and_summary(name, viewer, open_widget):
     stage = STAGES[name]
     widget = open_widget(viewer, stage.title)
-    inputs = stage.inputs_of(stages.MOST_LAYERS)
+    inputs = stage.inputs_of(stages.MAX_LAYERS)
     assert [choice.objectName() for choice in widget.choices] == [i.name for i in inputs]
     assert list(widget.form.editors) == list(stage.parameters)
     texts = [label.text() for label in widget.findChildren(QLabel)]
