@@ -275,6 +275,12 @@ def check_finite(**samples: Floats | Floats32) -> None:
             raise BadValueError(f"{name} must be finite: drop samples with NaN or infinite {name}")
 
 
+def join_problems(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return one table of the problems of several."""
+    some = [table for table in tables if len(table)]
+    return pd.concat(some, ignore_index=True) if some else problem_table([])
+
+
 def problem_table(problems: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
     """Return a table of problems, each given as (file, trail, problem)."""
     return pd.DataFrame(list(problems), columns=list(PROBLEM_COLUMNS), dtype=object)

@@ -295,7 +295,7 @@ def apply_masks(
 
 
 def _painted(picture: Floats, lossy: bool) -> Bools:
-    """Return which pixels of a picture (grey or BGR, with or without opacity) are inside."""
+    """Return which pixels of a picture (grey or RGB, with or without opacity) are inside."""
     visible = np.ones(picture.shape[:2], bool)
     light = np.asarray(picture)
     if picture.ndim == 3 and picture.shape[2] in (2, 4):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_uai.errors import BadValueError, TrailFormatError
-from napari_uai.trails.io.records import Problem, nothing_usable
+from napari_uai.trails.io.records import Problem, assumed_size, nothing_usable
 from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, problem_table, trails_of
 from napari_uai.typing import Floats
 
@@ -267,8 +267,6 @@ def _in_scene(
     problems: list[Problem],
 ) -> tuple[Floats, Floats, tuple[int, int]]:
     """Return positions in px, and the size of the picture."""
-    from napari_uai.trails.io.exports import DEFAULT_SCENE_SIZE
-
     low, high = min(x.min(), y.min()), max(x.max(), y.max())
     fractional = bool(np.mean((x % 1 != 0) | (y % 1 != 0)) > 0.5)
     if normalized is None and fractional and low >= 0 and high <= 1:
@@ -277,10 +275,7 @@ def _in_scene(
             (file, "", "all positions between 0 and 1: interpreted as fractions of the picture")
         )
     if normalized:
-        width, height = scene_size or DEFAULT_SCENE_SIZE
-        if scene_size is None:
-            text = f"scene_size unknown: {width} x {height} px assumed"
-            problems.append((file, "", text))
+        width, height = scene_size or assumed_size(file, problems)
         return y * (height - 1), x * (width - 1), (width, height)
     if scene_size is not None:
         return y, x, scene_size

@@ -12,15 +12,13 @@ from napari_uai.trails.io.json_arrays import parse_export
 from napari_uai.trails.io.records import (
     ObjectRecord,
     Problem,
+    assumed_size,
     join_chains,
     nothing_usable,
     object_record,
     trails_of_records,
 )
 from napari_uai.trails.table import Scene, Trails
-
-DEFAULT_SCENE_SIZE = (640, 360)
-"""Default width and height of the picture, in px: 16 to 9, as most cameras."""
 
 _OBJECTS_PER_UPDATE = 256
 
@@ -117,6 +115,4 @@ def _stated_size(
     for record in records:
         if record.frame_size is not None:
             return record.frame_size
-    width, height = DEFAULT_SCENE_SIZE
-    problems.append((path.name, "", f"scene_size unknown: {width} x {height} px assumed"))
-    return DEFAULT_SCENE_SIZE
+    return assumed_size(path.name, problems)

@@ -16,6 +16,9 @@ from napari_uai.trails.io.json_arrays import in_full, last_pairs, pairs
 from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, offsets_of, problem_table
 from napari_uai.typing import Bools, Floats, Floats32, Ints
 
+DEFAULT_SCENE_SIZE = (640, 360)
+"""Default width and height of the picture, in px: 16 to 9, as most cameras."""
+
 Problem: TypeAlias = tuple[str, str, str]
 """File, trail and description of a problem."""
 
@@ -267,6 +270,13 @@ def trails_of_records(
         problems,
         **known,
     )
+
+
+def assumed_size(file: str, problems: list[Problem]) -> tuple[int, int]:
+    """Return the default size of a scene, and note in the problems that it is assumed."""
+    width, height = DEFAULT_SCENE_SIZE
+    problems.append((file, "", f"scene_size unknown: {width} x {height} px assumed"))
+    return DEFAULT_SCENE_SIZE
 
 
 def nothing_usable(problems: Sequence[Problem]) -> TrailFormatError:

@@ -18,11 +18,11 @@ from napari_uai.errors import TrailFormatError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.pictures import PictureError, read_picture
 from napari_uai.trails.io.compressed import RECORD_LIMIT, read_decompressed
-from napari_uai.trails.io.exports import DEFAULT_SCENE_SIZE
 from napari_uai.trails.io.json_arrays import parse_json, parse_record
 from napari_uai.trails.io.records import (
     ObjectRecord,
     Problem,
+    assumed_size,
     frame_size,
     join_chains,
     nothing_usable,
@@ -280,9 +280,7 @@ def _scene(
     if size is None and image is not None:
         size = image.shape[1], image.shape[0]
     if size is None:
-        size = DEFAULT_SCENE_SIZE
-        text = f"scene_size unknown: {size[0]} x {size[1]} px assumed"
-        problems.append(("metadata/camera_info", "", text))
+        size = assumed_size("metadata/camera_info", problems)
     if image is not None and abs(image.shape[1] / image.shape[0] * size[1] / size[0] - 1) > 0.02:
         text = (
             f"aspect ratios of background ({image.shape[1]} x {image.shape[0]} px) and camera "
