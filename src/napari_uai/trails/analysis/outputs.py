@@ -197,8 +197,8 @@ def run_record(
         "preset": result.preset,
         "parameters": {part: dict(values) for part, values in result.parameters.items()},
         "masks": {
-            kind or OTHERS: {**of, "file": _mask_name(kind, stems)}
-            for kind, of in result.mask_records.items()
+            kind or OTHERS: {**facts, "file": _mask_name(kind, stems)}
+            for kind, facts in result.mask_records.items()
         },
         "classes": {
             kind: {

@@ -205,28 +205,32 @@ class TrailSession:
         return maps, self._keep("shades", keys.shades, lambda: _shaded(maps, **shading))
 
     def _masked(
-        self, given: Mapping[str, MaskLike], *, mask_threshold: float, mask_weigh: Any
+        self, arrays: Mapping[str, MaskLike], *, mask_threshold: float, mask_weigh: Any
     ) -> tuple[Trails, dict[str, Mask], tuple[str, ...]]:
         """Return the trails that count, the masks, and what the user should know of these."""
         kinds = list(self.trails.classes.index)
-        for kind in given:
+        for kind in arrays:
             if kind != EVERY_CLASS and kind not in kinds:
                 raise BadValueError(f"mask for unknown class {kind!r}; {nearest(kind, kinds)}")
         masks = {
             kind: as_mask(
                 mask, self.trails.scene, name=f"the mask of class {kind}" if kind else "the mask"
             )
-            for kind, mask in given.items()
+            for kind, mask in arrays.items()
         }
-        found = apply_masks(
+        masking = apply_masks(
             self.trails,
             {kind: mask for kind, mask in masks.items() if kind != EVERY_CLASS},
             masks.get(EVERY_CLASS),
             threshold=mask_threshold,
             weigh=mask_weigh,
         )
-        everything = bool(found.included.all())
-        return self.trails if everything else self.trails.select(found.included), masks, found.notes
+        everything = bool(masking.included.all())
+        return (
+            self.trails if everything else self.trails.select(masking.included),
+            masks,
+            masking.notes,
+        )
 
     def _keep(self, name: str, key: Hashable, compute: Callable[[], Part]) -> Part:
         kept = self._kept.get(name)

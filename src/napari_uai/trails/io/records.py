@@ -205,7 +205,7 @@ def trails_of_records(
     *,
     keep_extrapolated: bool,
     problems: list[Problem],
-    **known: Any,
+    **fields: Any,
 ) -> Trails:
     """Return trails of the objects of one camera; dropped samples are listed in the problems.
 
@@ -222,7 +222,7 @@ def trails_of_records(
         Whether to keep samples in which the object was not detected.
     problems
         List of problems; extended.
-    **known
+    **fields
         Further fields of :class:`Trails`, except its problems.
 
     Raises
@@ -268,7 +268,7 @@ def trails_of_records(
         time[keep],
         scene,
         problems,
-        **known,
+        **fields,
     )
 
 
@@ -296,7 +296,7 @@ def _assembled(
     time: Floats,
     scene: Scene,
     problems: list[Problem],
-    **known: Any,
+    **fields: Any,
 ) -> Trails:
     if not records:
         raise nothing_usable(problems)
@@ -327,7 +327,7 @@ def _assembled(
         scene=scene,
         hulls=hulls if any(hull is not None for hull in hulls) else (),
         problems=problem_table(problems),
-        **known,
+        **fields,
     )
 
 
@@ -373,13 +373,13 @@ def _joined(links: Sequence[ObjectRecord]) -> ObjectRecord:
     classified = [link for link in links if link.kind != UNCLASSIFIED]
     longest = max(classified, key=lambda link: len(link.xy), default=links[0])
     times: list[Floats] = []
-    behind = 0.0
+    next_start = 0.0
     for link in links:
         # Links without times are appended at their own sampling interval.
-        time = link.time if link.timed or not times else link.time + behind
+        time = link.time if link.timed or not times else link.time + next_start
         times.append(time)
         if len(time):
-            behind = time[-1] + (time[-1] - time[0]) / max(len(time) - 1, 1)
+            next_start = time[-1] + (time[-1] - time[0]) / max(len(time) - 1, 1)
     time = np.concatenate(times)
     order = np.argsort(time, kind="stable")
     return replace(
