@@ -147,8 +147,8 @@ def _masks(texts: Sequence[str]) -> dict[str, Path]:
     for text in texts:
         parts = text.split("=")
         choices = [("=".join(parts[:i]), "=".join(parts[i:])) for i in range(len(parts))]
-        known = [(kind, path) for kind, path in choices if Path(path).is_file()]
-        kind, path = known[0] if known else choices[min(1, len(choices) - 1)]
+        existing = [(kind, path) for kind, path in choices if Path(path).is_file()]
+        kind, path = existing[0] if existing else choices[min(1, len(choices) - 1)]
         if kind in masks:
             whose = f"class {kind}" if kind else "all classes"
             raise BadValueError(f"--mask must be given once for {whose}")

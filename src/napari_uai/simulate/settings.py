@@ -191,43 +191,42 @@ class RecordingSettings:
 
 @dataclass(frozen=True)
 class TrailSettings:
-    """All that simulated trails depend on.
+    """Settings of simulated trails.
 
     Parameters
     ----------
     seed
-        Seed of everything random, the place included; the same settings give the same trails.
+        Seed of all random numbers, including the scene; the same settings give the same trails.
     trails
         Number of trails.
     anomalous_fraction
-        Share of trails that are anomalous; all kinds equally often.
+        Fraction of anomalous trails; all kinds equally often.
     duration_s
-        Length of the recording in which all of them begin.
+        Time within which all trails start.
     rates_hz
-        Range of the samples per second; each trail has its own.
+        Range of sampling rates; each trail has its own.
     jitter_px
-        Standard deviation of detected positions about the true ones, sample by sample; half of
-        its size wanders slowly besides, objects differ, and one sample in 300 is 6 times as far
-        off.
+        Standard deviation of the error of detected positions. A slowly varying error of half this
+        size is added, objects differ, and one sample in 300 has a 6 times larger error.
     spread
-        How far objects keep from the middle of their lane: 1 is 3 px (bus) to 6 px (pedestrian).
+        Distance of objects from the middle of their lane; 1 is 3 px (bus) to 6 px (pedestrian).
     speed_variation
-        Standard deviation of the logarithm of objects' ordinary speeds.
+        Standard deviation of the logarithm of the ordinary speeds of objects.
     dwelling
-        How many stop where some do: 1 is about a third at crossings and the roundabout.
+        Frequency of stops at places where stopping is ordinary; 1 is about a third at crossings
+        and the roundabout.
     whims
-        How many do something that is not usual, but that nobody would call anomalous: 1 is 8 %
-        who swerve round something, 4 % who stop somewhere (vehicles at the kerb), 1 % of the
-        pedestrians who turn round and walk back.
+        Frequency of unusual but not anomalous behaviour; 1 is 8 % that swerve around an obstacle,
+        4 % that stop somewhere (vehicles at the kerb), 1 % of the pedestrians that turn around.
     lost_fraction
-        Share of trails that begin late, and of those that end early.
+        Fraction of trails that start late, and fraction that end early.
     gap_fraction
-        Share of trails with a gap that the tracker bridged by extrapolation; as many have
-        extrapolated samples at their end.
+        Fraction of trails with a gap that the tracker extrapolated; the same fraction has
+        extrapolated samples at the end.
     rare_route_trails
-        Range of the trails on each rarely used route, of 1500 trails.
+        Range of the number of trails on each rare route, per 1500 trails.
     snapshot_every_s
-        Time between two pictures that the camera keeps.
+        Time between snapshots of the camera.
     """
 
     seed: Annotated[int, Ge(0)] = 0

@@ -193,7 +193,7 @@ class Trails:
         )
 
 
-def trails_of(samples: pd.DataFrame, scene: Scene, **known: Any) -> Trails:
+def trails_of(samples: pd.DataFrame, scene: Scene, **fields: Any) -> Trails:
     """Return trails from a table of samples that needs no cleaning.
 
     Unlike :func:`~napari_uai.trails.trails_of_frame`, it neither converts nor drops anything.
@@ -204,7 +204,7 @@ def trails_of(samples: pd.DataFrame, scene: Scene, **known: Any) -> Trails:
         ``trail``, ``time`` (in s), ``y``, ``x`` (in px), and optionally ``class``; in any order.
     scene
         The scene.
-    **known
+    **fields
         Further fields of :class:`Trails`.
 
     Returns
@@ -252,7 +252,7 @@ def trails_of(samples: pd.DataFrame, scene: Scene, **known: Any) -> Trails:
     )
     y = samples["y"].to_numpy(np.float32)[order]
     x = samples["x"].to_numpy(np.float32)[order]
-    return Trails(offsets, y, x, time, table, scene, **known)
+    return Trails(offsets, y, x, time, table, scene, **fields)
 
 
 def offsets_of(counts: npt.NDArray[np.integer]) -> Ints:
@@ -273,6 +273,12 @@ def check_finite(**samples: Floats | Floats32) -> None:
             finite = np.isfinite(np.sum(values))
         if not finite and not np.isfinite(values).all():
             raise BadValueError(f"{name} must be finite: drop samples with NaN or infinite {name}")
+
+
+def join_problems(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return one table of the problems of several."""
+    some = [table for table in tables if len(table)]
+    return pd.concat(some, ignore_index=True) if some else problem_table([])
 
 
 def problem_table(problems: Sequence[tuple[str, str, str]]) -> pd.DataFrame:

@@ -6,10 +6,8 @@ import dataclasses
 import gzip
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -21,8 +19,10 @@ import numpy as np
 from annotated_types import Ge
 
 from napari_uai.errors import BadValueError, OutputError
+from napari_uai.files import cannot_write
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
+from napari_uai.results import results_folder
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.routes import HEIGHT, WIDTH
 from napari_uai.simulate.trails.scene_picture import background_picture, draw_objects
@@ -149,16 +149,19 @@ def write_report_folder(
             raise BadValueError(f"{name!r} is not a valid folder name: use letters and digits")
     _check_free(folder)
     written = WrittenScene(folder / "locations", folder / "truth.csv", folder / "simulation.json")
-    with _staged(folder) as stage:
+    with results_folder(folder) as stage:
         report = stage / "locations" / location / camera / "report"
-        _write_records(simulated, report / "metadata", record_samples, monitor.part(0, 0.5))
-        _write_pictures(simulated, report, monitor.part(0.5, 1))
-        simulated.truth.round({"start": 3, "end": 3}).to_csv(stage / "truth.csv", index=False)
-        document = {"settings": dataclasses.asdict(simulated.settings)}
-        (stage / "simulation.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+        try:
+            _write_records(simulated, report / "metadata", record_samples, monitor.part(0, 0.5))
+            _write_pictures(simulated, report, monitor.part(0.5, 1))
+            simulated.truth.round({"start": 3, "end": 3}).to_csv(stage / "truth.csv", index=False)
+            document = {"settings": dataclasses.asdict(simulated.settings)}
+            (stage / "simulation.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+        except OutputError:
+            raise
+        except OSError as error:
+            raise cannot_write(folder, error) from error
         monitor.update(1.0, "written")
-        for name in ("truth.csv", "simulation.json", "locations"):
-            (stage / name).replace(folder / name)
     return written
 
 
@@ -334,23 +337,3 @@ def _iso(epoch_ms: int) -> str:
 def _check_free(folder: Path) -> None:
     if (folder / "locations").exists():
         raise OutputError(f"{folder / 'locations'} exists; choose another folder, or remove it")
-
-
-@contextmanager
-def _staged(folder: Path) -> Iterator[Path]:
-    """Yield a hidden folder inside; it is removed at the end, with all that it still contains."""
-    stage = folder / ".simulation.partial"
-    made = not folder.exists()
-    try:
-        shutil.rmtree(stage, ignore_errors=True)
-        stage.mkdir(parents=True)
-        yield stage
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written: {error.strerror or error}; choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-        if made:
-            with suppress(OSError):  # not empty: all went well
-                folder.rmdir()

@@ -314,11 +314,11 @@ class _Oddities:
     def _link(self, a: Floats, i: int, b: Floats, *, longest: float) -> Floats | None:
         """Return a path that leaves another at a point, straight to a third, without sharp turn."""
         rng = self.rng
-        ahead, there = b - a[i], headings(b)
+        ahead, onward = b - a[i], headings(b)
         length = np.hypot(*ahead.T)
         towards = ahead / np.maximum(length, 1e-9)[:, None]
         good = (length > 90) & (length < longest) & (towards @ headings(a)[i] > 0.35)
-        good &= np.einsum("ij,ij->i", towards, there) > 0.35
+        good &= np.einsum("ij,ij->i", towards, onward) > 0.35
         good[:15] = good[-15:] = False
         if not good.any():
             return None

@@ -73,12 +73,12 @@ class Walks:
         lengths = [float(path_length(line)[-1]) for line in self.links.values()]
         graph = np.zeros((len(nodes), len(nodes)))
         graph[tuple(np.array(pairs).T)] = lengths
-        _, came = dijkstra(
+        _, previous = dijkstra(
             graph, directed=False, indices=np.array([number[start]]), return_predecessors=True
         )
         stations = [number[end]]
         while stations[-1] != number[start]:
-            stations.append(int(came[0, stations[-1]]))
+            stations.append(int(previous[0, stations[-1]]))
         legs = [self._leg(nodes[a], nodes[b]) for a, b in pairwise(reversed(stations))]
         return smooth_path(np.concatenate(legs), 8)
 

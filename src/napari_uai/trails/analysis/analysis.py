@@ -85,5 +85,7 @@ def analyse_trails(
             arrays[kind] = mask
     request = Request(preset, setting_texts(settings), arrays, top)
     result = TrailSession(trails).run(request, monitor=monitor)
-    records = {kind: {**of, **files.get(kind, {})} for kind, of in result.mask_records.items()}
+    records = {
+        kind: {**facts, **files.get(kind, {})} for kind, facts in result.mask_records.items()
+    }
     return replace(result, mask_records=records)

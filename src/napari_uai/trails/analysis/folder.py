@@ -86,7 +86,7 @@ class TrailSource:
     def record(self) -> dict[str, Any]:
         """Options that differ from their defaults, as recorded in run.json."""
         scene = self.scene.name if isinstance(self.scene, Path) else self.scene
-        given = {
+        options = {
             "location": self.location,
             "camera": self.camera,
             "keep_extrapolated": None if self.keep_extrapolated else False,
@@ -94,7 +94,7 @@ class TrailSource:
             "columns": self.columns,
             "scene_given": scene,
         }
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: value for name, value in options.items() if value is not None}
 
 
 def scene_of_text(text: str) -> tuple[int, int] | Path:

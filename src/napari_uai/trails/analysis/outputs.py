@@ -29,11 +29,12 @@ from napari_uai.trails.pictures.canvas import write_picture
 from napari_uai.trails.pictures.heatmap import heatmap_picture
 from napari_uai.trails.pictures.tiles import moments, tile_sheet
 from napari_uai.trails.pictures.top import top_picture
+from napari_uai.trails.table import join_problems, problem_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_uai.trails.analysis.result import TrailResult
+    from napari_uai.trails.analysis.result import ClassHeat, TrailResult
     from napari_uai.trails.table import Trails
 
 ALWAYS = ("scores.csv", "tiles.png", "regions.geojson", "problems.csv", RECORD)
@@ -94,37 +95,18 @@ def write_trail_files(
     result: TrailResult, folder: Path, *, monitor: Monitor = SILENT
 ) -> tuple[str, ...]:
     """Write the results into an existing folder; return the names of the files."""
-    import tifffile
-
     stems = class_stems([*result.heat, *filter(None, result.masks)])
     names = list(ALWAYS)
     try:
         missing = _tiles(result, folder, monitor.part(0.0, 0.3))
-        result = replace(result, problems=_with_problems(result.problems, missing))
-        for i, (kind, heat) in enumerate(result.heat.items()):
-            monitor.update(0.3 + 0.5 * i / len(result.heat), kind)
-            outlines = [o for r in result.regions if r.kind == kind for o in r.outlines]
-            picture = heatmap_picture(
-                result.trails.scene,
-                heat.counts,
-                heat.shade,
-                title=f"{kind}: ordinary traffic of {_number_of(heat.n_trails, 'trail')}, outlined",
-                outlines=outlines,
-            )
-            write_picture(picture, folder / f"heatmap_{stems[kind]}.png")
-            tifffile.imwrite(
-                folder / f"heatmap_{stems[kind]}.tif",
-                heat.counts.astype(np.float32),
-                metadata={"axes": "YX", "class": kind, "unit": "trails"},
-            )
-            _top(result, kind, folder / f"top_{stems[kind]}.png")
-            names += [f"heatmap_{stems[kind]}.png", f"heatmap_{stems[kind]}.tif"]
-            names += [f"top_{stems[kind]}.png"]
-        mask_files = {kind: _mask_name(kind, stems) for kind in result.masks}
-        for kind, name in mask_files.items():
-            inside = result.masks[kind].inside.astype(np.uint8) * 255
-            write_picture(np.repeat(inside[..., None], 3, axis=2), folder / name)
-            names.append(name)
+        result = replace(result, problems=join_problems(result.problems, missing))
+        for i, heat in enumerate(result.heat.values()):
+            monitor.update(0.3 + 0.5 * i / len(result.heat), heat.kind)
+            names += _write_class(result, heat, stems[heat.kind], folder)
+        for kind, mask in result.masks.items():
+            names.append(_mask_name(kind, stems))
+            inside = mask.inside.astype(np.uint8) * 255
+            write_picture(np.repeat(inside[..., None], 3, axis=2), folder / names[-1])
         write_table(_with_whole_times(result.scores), folder / "scores.csv")
         regions = regions_geojson(
             result.regions, result.trails.scene, threshold=result.region_threshold
@@ -215,13 +197,13 @@ def run_record(
         "preset": result.preset,
         "parameters": {part: dict(values) for part, values in result.parameters.items()},
         "masks": {
-            kind or OTHERS: {**of, "file": _mask_name(kind, stems)}
-            for kind, of in result.mask_records.items()
+            kind or OTHERS: {**facts, "file": _mask_name(kind, stems)}
+            for kind, facts in result.mask_records.items()
         },
         "classes": {
             kind: {
                 "trails": int(counts[kind]),
-                "files": [n for n in sorted(names) if _belongs(n, stems.get(kind))],
+                "files": sorted({*_class_files(stems[kind])} & {*names}) if kind in stems else [],
             }
             for kind in counts.index
         },
@@ -264,7 +246,7 @@ def input_record(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, Any]
     }
 
 
-def _tiles(result: TrailResult, folder: Path, monitor: Monitor) -> Iterable[tuple[str, str, str]]:
+def _tiles(result: TrailResult, folder: Path, monitor: Monitor) -> pd.DataFrame:
     """Write the sheet of snapshots; return problems with them."""
     rows = result.rows[: result.n_top].tolist()
     monitor.update(0.0, "snapshots")
@@ -280,11 +262,41 @@ def _tiles(result: TrailResult, folder: Path, monitor: Monitor) -> Iterable[tupl
     )
     write_picture(sheet, folder / "tiles.png")
     names = result.trails.table["trail"]
-    return [
-        (m.path.name if m.path else "", str(names.iloc[m.row]), m.problem)
-        for m in shown
-        if m.problem
-    ]
+    return problem_table(
+        [
+            (m.path.name if m.path else "", str(names.iloc[m.row]), m.problem)
+            for m in shown
+            if m.problem
+        ]
+    )
+
+
+def _write_class(
+    result: TrailResult, heat: ClassHeat, stem: str, folder: Path
+) -> tuple[str, str, str]:
+    """Write heatmap, counts and most anomalous trails of a class; return the names of the files."""
+    import tifffile
+
+    names = _class_files(stem)
+    picture = heatmap_picture(
+        result.trails.scene,
+        heat.counts,
+        heat.shade,
+        title=f"{heat.kind}: ordinary traffic of {_number_of(heat.n_trails, 'trail')}, outlined",
+        outlines=[o for r in result.regions if r.kind == heat.kind for o in r.outlines],
+    )
+    write_picture(picture, folder / names[0])
+    tifffile.imwrite(
+        folder / names[1],
+        heat.counts.astype(np.float32),
+        metadata={"axes": "YX", "class": heat.kind, "unit": "trails"},
+    )
+    _top(result, heat.kind, folder / names[2])
+    return names
+
+
+def _class_files(stem: str) -> tuple[str, str, str]:
+    return f"heatmap_{stem}.png", f"heatmap_{stem}.tif", f"top_{stem}.png"
 
 
 def _top(result: TrailResult, kind: str, path: Path) -> None:
@@ -309,20 +321,6 @@ def _with_whole_times(table: pd.DataFrame) -> pd.DataFrame:
         for name in ("departs_from", "departs_to")
     }
     return table.assign(**texts)
-
-
-def _with_problems(table: pd.DataFrame, more: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
-    import pandas as pd
-
-    from napari_uai.trails.table import problem_table
-
-    added = problem_table(list(more))
-    return pd.concat([table, added], ignore_index=True) if len(added) else table
-
-
-def _belongs(name: str, stem: str | None) -> bool:
-    endings = (f"heatmap_{stem}.png", f"heatmap_{stem}.tif", f"top_{stem}.png")
-    return stem is not None and name in endings
 
 
 def _mask_name(kind: str, stems: dict[str, str]) -> str:

@@ -104,6 +104,17 @@ class TrailResult:
         Options with which the input was read.
     timings_s
         Duration of each part, in s.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import analyse_trails, trails_of_frame
+    >>> samples = pd.DataFrame({"trail": np.repeat(np.arange(12), 10), "x": [*range(10)] * 12,
+    ...                         "y": np.repeat(np.arange(12), 10), "frame": [*range(10)] * 12})
+    >>> result = analyse_trails(trails_of_frame(samples, scene_size=(64, 48)))
+    >>> len(result.scores), list(result.heat), result.region_threshold
+    (12, ['unclassified'], 0.1)
     """
 
     trails: Trails

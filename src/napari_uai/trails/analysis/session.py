@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from napari_uai.errors import BadValueError, nearest
 from napari_uai.monitor import SILENT, Monitor
@@ -38,7 +37,7 @@ from napari_uai.trails.heat.scaling import rescale
 from napari_uai.trails.parameters import BlurKind, HeatScale, LimitUnit
 from napari_uai.trails.scores.reference import rank_by_reference
 from napari_uai.trails.scores.scores import Scores, measure_trails, score_measured
-from napari_uai.trails.table import Trails, problem_table
+from napari_uai.trails.table import Trails, join_problems, problem_table
 from napari_uai.typing import Floats32
 
 Part = TypeVar("Part")
@@ -154,25 +153,11 @@ class TrailSession:
                 f"none of {len(self.trails)} trails lies inside the mask: paint a larger region, "
                 "or lower mask_threshold"
             )
-        scoring, measuring, ranking = _scoring(request.preset, parameters["scores"])
-        measured = self._keep(
-            "measurements",
-            keys.measurements,
-            lambda: scoring.measure(scored, **measuring, monitor=monitor.part(0.05, 0.7)),
-        )
-        mapping, shading = _split(parameters["heat"], _SHADING)
-        maps = self._keep(
-            "heat",
-            keys.heat,
-            lambda: _heat_maps(scored, **mapping, monitor=monitor.part(0.7, 0.95)),
-        )
-        monitor.update(0.95, "ranking")
-        scores: Scores = self._keep(
-            "scores", keys.scores, lambda: scoring.rank(measured, **ranking)
-        )
-        shades = self._keep("shades", keys.shades, lambda: _shaded(maps, **shading))
+        scores = self._scores(scored, request.preset, parameters, keys, monitor.part(0.05, 0.7))
+        maps, shades = self._heat(scored, parameters, keys, monitor.part(0.7, 0.95))
         regions: tuple[Region, ...] = ()
         if request.regions:
+            monitor.update(0.95, "regions")
             regions = self._keep(
                 "regions",
                 keys.regions,
@@ -192,33 +177,60 @@ class TrailSession:
             mask_records={kind: _record(mask) for kind, mask in masks.items()},
             n_masked_out=len(self.trails) - len(scored),
             n_top=request.top,
-            problems=_problems(self.trails, (*notes, *maps.notes), scores),
+            problems=join_problems(
+                self.trails.problems,
+                problem_table([("", "", note) for note in (*notes, *maps.notes)]),
+                scores.problems,
+            ),
             timings_s=self._timings(regions=request.regions),
         )
 
+    def _scores(
+        self, trails: Trails, preset: Preset, parameters: Settings, keys: _Keys, monitor: Monitor
+    ) -> Scores:
+        scoring, measuring, ranking = _scoring(preset, parameters["scores"])
+        measured = self._keep(
+            "measurements",
+            keys.measurements,
+            lambda: scoring.measure(trails, **measuring, monitor=monitor),
+        )
+        monitor.update(1.0, "ranking")
+        return self._keep("scores", keys.scores, lambda: scoring.rank(measured, **ranking))
+
+    def _heat(
+        self, trails: Trails, parameters: Settings, keys: _Keys, monitor: Monitor
+    ) -> tuple[_HeatMaps, dict[str, ClassHeat]]:
+        mapping, shading = _split(parameters["heat"], _SHADING)
+        maps = self._keep("heat", keys.heat, lambda: _heat_maps(trails, **mapping, monitor=monitor))
+        return maps, self._keep("shades", keys.shades, lambda: _shaded(maps, **shading))
+
     def _masked(
-        self, given: Mapping[str, MaskLike], *, mask_threshold: float, mask_weigh: Any
+        self, arrays: Mapping[str, MaskLike], *, mask_threshold: float, mask_weigh: Any
     ) -> tuple[Trails, dict[str, Mask], tuple[str, ...]]:
         """Return the trails that count, the masks, and what the user should know of these."""
         kinds = list(self.trails.classes.index)
-        for kind in given:
+        for kind in arrays:
             if kind != EVERY_CLASS and kind not in kinds:
                 raise BadValueError(f"mask for unknown class {kind!r}; {nearest(kind, kinds)}")
         masks = {
             kind: as_mask(
                 mask, self.trails.scene, name=f"the mask of class {kind}" if kind else "the mask"
             )
-            for kind, mask in given.items()
+            for kind, mask in arrays.items()
         }
-        found = apply_masks(
+        masking = apply_masks(
             self.trails,
             {kind: mask for kind, mask in masks.items() if kind != EVERY_CLASS},
             masks.get(EVERY_CLASS),
             threshold=mask_threshold,
             weigh=mask_weigh,
         )
-        everything = bool(found.included.all())
-        return self.trails if everything else self.trails.select(found.included), masks, found.notes
+        everything = bool(masking.included.all())
+        return (
+            self.trails if everything else self.trails.select(masking.included),
+            masks,
+            masking.notes,
+        )
 
     def _keep(self, name: str, key: Hashable, compute: Callable[[], Part]) -> Part:
         kept = self._kept.get(name)
@@ -411,9 +423,3 @@ def _record(mask: Mask) -> dict[str, Any]:
     """Return what run.json says of a mask."""
     inside = round(float(mask.inside.mean()), 4)
     return {"name": "array", "shape": list(mask.inside.shape), "inside": inside}
-
-
-def _problems(trails: Trails, notes: Iterable[str], scores: Scores) -> pd.DataFrame:
-    added = problem_table([("", "", note) for note in notes])
-    tables = [table for table in (trails.problems, added, scores.problems) if len(table)]
-    return pd.concat(tables, ignore_index=True) if tables else added

@@ -112,13 +112,15 @@ def parts_of(preset: Preset) -> Mapping[str, Parameters]:
 
 def settable_parameters(preset: Preset = "default") -> dict[str, Parameter]:
     """Return all parameters that can be set; shared ones with the defaults of the scores."""
-    known: dict[str, Parameter] = {}
+    settable: dict[str, Parameter] = {}
     for part, parameters in parts_of(preset).items():
         own = _DIFFERENT.get((preset, part), {})
         for name, parameter in parameters.items():
             if _settable(parameter):
-                known.setdefault(name, replace(parameter, default=own.get(name, parameter.default)))
-    return known
+                settable.setdefault(
+                    name, replace(parameter, default=own.get(name, parameter.default))
+                )
+    return settable
 
 
 def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -144,22 +146,22 @@ def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[
     (16, 'sqrt')
     """
     parts = parts_of(preset)
-    known = settable_parameters(preset)
-    given: dict[str, str] = {}
+    settable = settable_parameters(preset)
+    texts: dict[str, str] = {}
     for setting in settings:
         name, equals, text = (piece.strip() for piece in setting.partition("="))
         if not (equals and name):
             raise RecipeError(
                 f"setting {setting!r} must be written as NAME=VALUE, for example n_directions=16"
             )
-        if name not in known:
-            raise RecipeError(f"unknown parameter {name!r}; {nearest(name, known)}")
-        given[name] = text
+        if name not in settable:
+            raise RecipeError(f"unknown parameter {name!r}; {nearest(name, settable)}")
+        texts[name] = text
     checked = {}
     for part, parameters in parts.items():
         own = _DIFFERENT.get((preset, part), {})
-        mine = {name: text for name, text in given.items() if name in parameters}
-        values = parameters.read(mine, base=own, label="parameter")
+        some = {name: text for name, text in texts.items() if name in parameters}
+        values = parameters.read(some, base=own, label="parameter")
         checked[part] = {n: v for n, v in values.items() if _settable(parameters[n])}
     return checked
 

@@ -176,30 +176,30 @@ def _windows(
     """
     for i in range(first, last):
         own = slice(offsets[i], offsets[i + 1])
-        mine, worth = weights[own], values[own]
-        n = len(mine)
+        shares, worth = weights[own], values[own]
+        n = len(shares)
         whole = 0.0
-        for weight in mine:
+        for weight in shares:
             whole += weight
         wanted = share * whole
         # The window extends from within point ``tail`` to within point ``head``.
         tail, head, held, total = 0, 0, 0.0, 0.0
-        while head < n - 1 and held + mine[head] < wanted:
-            held += mine[head]
-            total += mine[head] * worth[head]
+        while head < n - 1 and held + shares[head] < wanted:
+            held += shares[head]
+            total += shares[head] * worth[head]
             head += 1
         total += (wanted - held) * worth[head]
-        left, ahead = float(mine[0]), held + mine[head] - wanted
+        left, ahead = float(shares[0]), held + shares[head] - wanted
         best, best_tail, best_head = total, 0, head
         while True:
             if left <= 0.0 and tail < head:
                 tail += 1
-                left = mine[tail]
+                left = shares[tail]
             elif ahead <= 0.0 or left <= 0.0:
                 head += 1
                 if head >= n:
                     break
-                ahead = mine[head]
+                ahead = shares[head]
             step = max(min(left, ahead), 0.0)
             total += step * (worth[head] - worth[tail])
             left -= step

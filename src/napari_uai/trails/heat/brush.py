@@ -155,11 +155,11 @@ def brush(width_px: int) -> tuple[Ints32, Ints32, Ints]:
     # Half the diameter less a quarter: width 3 paints a plus, as OpenCV's thick lines do.
     inside = row**2 + column**2 <= (width_px / 2 - 0.25) ** 2
     full = np.stack([row[inside], column[inside]], axis=1).astype(np.int32)
-    have = {(int(r), int(c)) for r, c in full}
+    cells = {(int(r), int(c)) for r, c in full}
     edges, starts = [], [0]
     for step_r in (-1, 0, 1):
         for step_c in (-1, 0, 1):
-            edges += [(r, c) for r, c in full if (r + step_r, c + step_c) not in have]
+            edges += [(r, c) for r, c in full if (r + step_r, c + step_c) not in cells]
             starts.append(len(edges))
     new = np.array(edges, np.int32).reshape(-1, 2)
     return full, new, np.array(starts, np.int64)

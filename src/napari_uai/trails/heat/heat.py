@@ -276,10 +276,10 @@ def _groups(
     """Return the names of classes, known ones first, and the index of each trail's class."""
     if classes is None:
         return known or ("all",), np.zeros(n, np.int32)
-    codes, found = pd.factorize(np.asarray(classes, dtype=object))
+    codes, unique = pd.factorize(np.asarray(classes, dtype=object))
     if len(codes) != n or (codes < 0).any():
         raise BadValueError(f"classes must hold one class for each of {n} trails")
-    labels = [str(label) for label in found]
+    labels = [str(label) for label in unique]
     names = known + tuple(label for label in labels if label not in known)
     place = np.array([names.index(label) for label in labels], np.int32)
     return names, place[codes] if n else codes.astype(np.int32)

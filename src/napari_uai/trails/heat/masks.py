@@ -141,8 +141,8 @@ def as_mask(mask: MaskLike, scene: Scene | None = None, *, name: str = "the mask
     if not inside.any():
         raise BadValueError(f"{name} is empty: paint the region of interest, or omit the mask")
     if scene is not None and inside.shape != (scene.height, scene.width) and not note:
-        have, want = f"{inside.shape[1]} x {inside.shape[0]}", f"{scene.width} x {scene.height}"
-        note = f"{name} ({have} px) was stretched to the scene ({want} px)"
+        size, expected = f"{inside.shape[1]} x {inside.shape[0]}", f"{scene.width} x {scene.height}"
+        note = f"{name} ({size} px) was stretched to the scene ({expected} px)"
         if abs(inside.shape[1] * scene.height / (inside.shape[0] * scene.width) - 1) > 0.02:
             note += "; their aspect ratios differ"
     return Mask(np.ascontiguousarray(inside), note)
@@ -295,7 +295,7 @@ def apply_masks(
 
 
 def _painted(picture: Floats, lossy: bool) -> Bools:
-    """Return which pixels of a picture (grey or BGR, with or without opacity) are inside."""
+    """Return which pixels of a picture (grey or RGB, with or without opacity) are inside."""
     visible = np.ones(picture.shape[:2], bool)
     light = np.asarray(picture)
     if picture.ndim == 3 and picture.shape[2] in (2, 4):

@@ -159,10 +159,10 @@ def _likelihood(footprints: Footprints, groups: Ints32, n_groups: int, weights: 
     counts, areas = counts_and_areas(footprints, groups, n_groups)
     sums = counts.reshape(n_groups, -1).sum(axis=1, dtype=np.int64)
     others = sums[groups] - areas
-    known = others > 0
-    if not known.any():
+    followed = others > 0
+    if not followed.any():
         return 0.0
-    even = np.where(known, np.prod(footprints.map_shape) / np.maximum(others, 1), 0.0)
+    even = np.where(followed, np.prod(footprints.map_shape) / np.maximum(others, 1), 0.0)
     logs = np.empty(len(footprints))
 
     def work(first: int, last: int) -> None:
@@ -179,7 +179,7 @@ def _likelihood(footprints: Footprints, groups: Ints32, n_groups: int, weights: 
         )
 
     in_blocks(work, footprints.offsets, text="likelihood", min_samples=MIN_POINTS)
-    return float(logs[known].mean())
+    return float(logs[followed].mean())
 
 
 @kernel

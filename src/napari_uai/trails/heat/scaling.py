@@ -246,9 +246,9 @@ def _count_bins(
 ) -> None:
     for i in range(len(offsets) - 1):
         if included[i]:
-            mine = counts[groups[i]]
+            histogram = counts[groups[i]]
             for bin_ in _bin(values[offsets[i] : offsets[i + 1]] + np.float32(1.0)):
-                mine[min(bin_, _N_BINS - 1)] += 1
+                histogram[min(bin_, _N_BINS - 1)] += 1
 
 
 @kernel

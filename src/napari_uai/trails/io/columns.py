@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_uai.errors import BadValueError, TrailFormatError
-from napari_uai.trails.io.records import Problem, nothing_usable
+from napari_uai.trails.io.records import Problem, assumed_size, nothing_usable
 from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, problem_table, trails_of
 from napari_uai.typing import Floats
 
@@ -63,20 +63,20 @@ def named_columns(names: Iterable[Any]) -> dict[str, Any]:
     """
     theirs = list(names)
     plain = [str(name).strip().lower().replace(" ", "_").replace("-", "_") for name in theirs]
-    found = {
+    columns = {
         ours: theirs[plain.index(alias)]
         for ours, aliases in COLUMN_NAMES.items()
         for alias in reversed(aliases)
         if alias in plain
     }
-    has_box = {"left", "top", "width", "height"} <= set(found)
-    if "trail" not in found or not ({"x", "y"} <= set(found) or has_box):
+    has_box = {"left", "top", "width", "height"} <= set(columns)
+    if "trail" not in columns or not ({"x", "y"} <= set(columns) or has_box):
         listed = ", ".join(" ".join(str(name).split()) for name in theirs[:12])[:200]
         raise TrailFormatError(
             "columns trail (or id, track), and x and y (or left, top, width, height) are required; "
             f"frame (or t, time) and class (or label) are optional; got {listed}"
         )
-    return found
+    return columns
 
 
 def plain_samples(
@@ -120,7 +120,7 @@ def trails_of_samples(
     scene_size: tuple[int, int] | None,
     normalized: bool | None,
     problems: list[Problem],
-    **known: Any,
+    **fields: Any,
 ) -> Trails:
     """Return trails of all usable samples; dropped samples are listed in the problems.
 
@@ -139,7 +139,7 @@ def trails_of_samples(
         0 and 1.
     problems
         List of problems; extended.
-    **known
+    **fields
         Further fields of :class:`Trails`, except its problems.
 
     Raises
@@ -167,7 +167,7 @@ def trails_of_samples(
     if samples.empty:
         raise nothing_usable(problems)
     trails = trails_of(
-        samples.drop(columns="class", errors="ignore"), Scene(width, height), **known
+        samples.drop(columns="class", errors="ignore"), Scene(width, height), **fields
     )
     if "class" in samples:
         trails = _with_commonest_class(trails, samples)
@@ -267,8 +267,6 @@ def _in_scene(
     problems: list[Problem],
 ) -> tuple[Floats, Floats, tuple[int, int]]:
     """Return positions in px, and the size of the picture."""
-    from napari_uai.trails.io.exports import DEFAULT_SCENE_SIZE
-
     low, high = min(x.min(), y.min()), max(x.max(), y.max())
     fractional = bool(np.mean((x % 1 != 0) | (y % 1 != 0)) > 0.5)
     if normalized is None and fractional and low >= 0 and high <= 1:
@@ -277,10 +275,7 @@ def _in_scene(
             (file, "", "all positions between 0 and 1: interpreted as fractions of the picture")
         )
     if normalized:
-        width, height = scene_size or DEFAULT_SCENE_SIZE
-        if scene_size is None:
-            text = f"scene_size unknown: {width} x {height} px assumed"
-            problems.append((file, "", text))
+        width, height = scene_size or assumed_size(file, problems)
         return y * (height - 1), x * (width - 1), (width, height)
     if scene_size is not None:
         return y, x, scene_size
@@ -309,10 +304,12 @@ def _with_commonest_class(trails: Trails, samples: pd.DataFrame) -> Trails:
     """Assign to each trail the most frequent class of its samples; the first of several."""
     owner, _ = pd.factorize(samples["trail"])
     kind, kinds = pd.factorize(samples["class"])
-    known = kind >= 0
+    classified = kind >= 0
     table = trails.table.copy()
-    if known.any():
-        pair, counts = np.unique(owner[known] * len(kinds) + kind[known], return_counts=True)
+    if classified.any():
+        pair, counts = np.unique(
+            owner[classified] * len(kinds) + kind[classified], return_counts=True
+        )
         order = np.lexsort((pair, -counts, pair // len(kinds)))
         rows, first = np.unique(pair[order] // len(kinds), return_index=True)
         best = pair[order][first] % len(kinds)

@@ -111,7 +111,7 @@ def trails_of_frame(
     scene_size: SceneSize | None = None,
     normalized: bool | None = None,
     box_point: BoxPoint = "centre",
-    **known: Any,
+    **fields: Any,
 ) -> Trails:
     """Return trails from a pandas table of samples.
 
@@ -130,7 +130,7 @@ def trails_of_frame(
         0 and 1.
     box_point
         Point of an object's box that is its position.
-    **known
+    **fields
         Further fields of :class:`Trails`, such as ``source``.
 
     Returns
@@ -165,7 +165,7 @@ def trails_of_frame(
         scene_size=scene_size,
         normalized=normalized,
         problems=problems,
-        **known,
+        **fields,
     )
 
 

@@ -12,15 +12,13 @@ from napari_uai.trails.io.json_arrays import parse_export
 from napari_uai.trails.io.records import (
     ObjectRecord,
     Problem,
+    assumed_size,
     join_chains,
     nothing_usable,
     object_record,
     trails_of_records,
 )
 from napari_uai.trails.table import Scene, Trails
-
-DEFAULT_SCENE_SIZE = (640, 360)
-"""Default width and height of the picture, in px: 16 to 9, as most cameras."""
 
 _OBJECTS_PER_UPDATE = 256
 
@@ -67,7 +65,7 @@ def read_export(
         (path.name, key, "duplicate key: the first value is used") for key in repeated
     ]
     items = list(_objects(content))
-    found: dict[str, ObjectRecord] = {}
+    objects: dict[str, ObjectRecord] = {}
     for i, (name, value) in enumerate(items):
         if i % _OBJECTS_PER_UPDATE == 0:
             monitor.update(0.3 + 0.7 * i / len(items), f"{i} of {len(items)} objects")
@@ -79,13 +77,13 @@ def read_export(
             with_status=not keep_extrapolated,
             problems=problems,
         )
-        if record is not None and record.name in found:
+        if record is not None and record.name in objects:
             problems.append((path.name, record.name, "duplicate id: dropped"))
         elif record is not None:
-            found[record.name] = record
-    if not found:
+            objects[record.name] = record
+    if not objects:
         raise nothing_usable(problems)
-    records = join_chains(list(found.values()), problems)
+    records = join_chains(list(objects.values()), problems)
     width, height = scene_size or _stated_size(records, path, problems)
     if frame_rate_hz is None and not any(record.timed for record in records):
         problems.append((path.name, "", "no times, no frame rate: samples are 1 s apart, from 0"))
@@ -117,6 +115,4 @@ def _stated_size(
     for record in records:
         if record.frame_size is not None:
             return record.frame_size
-    width, height = DEFAULT_SCENE_SIZE
-    problems.append((path.name, "", f"scene_size unknown: {width} x {height} px assumed"))
-    return DEFAULT_SCENE_SIZE
+    return assumed_size(path.name, problems)

@@ -125,13 +125,13 @@ def parse_json(data: bytes, repeated: list[str] | None = None) -> Any:
 
     def unique(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         assert repeated is not None
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for key, value in items:
-            if key not in found:
-                found[key] = value
+            if key not in values:
+                values[key] = value
             else:
                 repeated.append(key)
-        return found
+        return values
 
     try:
         return json.loads(
@@ -190,11 +190,11 @@ def _may_repeat(data: bytes, content: Any) -> bool:
     """Return whether the text may contain a key more often than the decoded content."""
     several = content.values() if isinstance(content, dict) else content
     records = [content] if "tracking" in content else list(several)
-    found = [record["tracking"] for record in records if "tracking" in record]
+    trackings = [record["tracking"] for record in records if "tracking" in record]
     in_text = Counter(_KEY.findall(data))
     return any(
         in_text[key.encode()] != sum(key in holder for holder in holders)
-        for schema, holders in ((Record, records), (Tracking, found))
+        for schema, holders in ((Record, records), (Tracking, trackings))
         for key in schema.__annotations__
     )
 

@@ -16,6 +16,9 @@ from napari_uai.trails.io.json_arrays import in_full, last_pairs, pairs
 from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, offsets_of, problem_table
 from napari_uai.typing import Bools, Floats, Floats32, Ints
 
+DEFAULT_SCENE_SIZE = (640, 360)
+"""Default width and height of the picture, in px: 16 to 9, as most cameras."""
+
 Problem: TypeAlias = tuple[str, str, str]
 """File, trail and description of a problem."""
 
@@ -202,7 +205,7 @@ def trails_of_records(
     *,
     keep_extrapolated: bool,
     problems: list[Problem],
-    **known: Any,
+    **fields: Any,
 ) -> Trails:
     """Return trails of the objects of one camera; dropped samples are listed in the problems.
 
@@ -219,7 +222,7 @@ def trails_of_records(
         Whether to keep samples in which the object was not detected.
     problems
         List of problems; extended.
-    **known
+    **fields
         Further fields of :class:`Trails`, except its problems.
 
     Raises
@@ -265,8 +268,15 @@ def trails_of_records(
         time[keep],
         scene,
         problems,
-        **known,
+        **fields,
     )
+
+
+def assumed_size(file: str, problems: list[Problem]) -> tuple[int, int]:
+    """Return the default size of a scene, and note in the problems that it is assumed."""
+    width, height = DEFAULT_SCENE_SIZE
+    problems.append((file, "", f"scene_size unknown: {width} x {height} px assumed"))
+    return DEFAULT_SCENE_SIZE
 
 
 def nothing_usable(problems: Sequence[Problem]) -> TrailFormatError:
@@ -286,7 +296,7 @@ def _assembled(
     time: Floats,
     scene: Scene,
     problems: list[Problem],
-    **known: Any,
+    **fields: Any,
 ) -> Trails:
     if not records:
         raise nothing_usable(problems)
@@ -317,7 +327,7 @@ def _assembled(
         scene=scene,
         hulls=hulls if any(hull is not None for hull in hulls) else (),
         problems=problem_table(problems),
-        **known,
+        **fields,
     )
 
 
@@ -363,13 +373,13 @@ def _joined(links: Sequence[ObjectRecord]) -> ObjectRecord:
     classified = [link for link in links if link.kind != UNCLASSIFIED]
     longest = max(classified, key=lambda link: len(link.xy), default=links[0])
     times: list[Floats] = []
-    behind = 0.0
+    next_start = 0.0
     for link in links:
         # Links without times are appended at their own sampling interval.
-        time = link.time if link.timed or not times else link.time + behind
+        time = link.time if link.timed or not times else link.time + next_start
         times.append(time)
         if len(time):
-            behind = time[-1] + (time[-1] - time[0]) / max(len(time) - 1, 1)
+            next_start = time[-1] + (time[-1] - time[0]) / max(len(time) - 1, 1)
     time = np.concatenate(times)
     order = np.argsort(time, kind="stable")
     return replace(

@@ -18,11 +18,11 @@ from napari_uai.errors import TrailFormatError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.pictures import PictureError, read_picture
 from napari_uai.trails.io.compressed import RECORD_LIMIT, read_decompressed
-from napari_uai.trails.io.exports import DEFAULT_SCENE_SIZE
 from napari_uai.trails.io.json_arrays import parse_json, parse_record
 from napari_uai.trails.io.records import (
     ObjectRecord,
     Problem,
+    assumed_size,
     frame_size,
     join_chains,
     nothing_usable,
@@ -86,18 +86,20 @@ def choose_report(
             "no report folder found (locations/<location>/<camera>/report/metadata/objects); "
             "choose that folder, or a file of trails"
         )
-    there = "; ".join(
+    available = "; ".join(
         f"location {name}: {', '.join(r.camera for r in reports if r.location == name)}"
         for name in dict.fromkeys(report.location for report in reports)
     )
     if location is not None and location not in {report.location for report in reports}:
-        raise TrailFormatError(f"unknown location {location!r}; available: {there}")
+        raise TrailFormatError(f"unknown location {location!r}; available: {available}")
     fitting = [r for r in reports if location in (None, r.location) and camera in (None, r.camera)]
     if not fitting:
         where = "" if location is None else f" at location {location}"
-        raise TrailFormatError(f"unknown camera {camera!r}{where}; available: {there}")
+        raise TrailFormatError(f"unknown camera {camera!r}{where}; available: {available}")
     if len(fitting) > 1:
-        raise TrailFormatError(f"{len(fitting)} cameras: choose a location and camera from {there}")
+        raise TrailFormatError(
+            f"{len(fitting)} cameras: choose a location and camera from {available}"
+        )
     return fitting[0]
 
 
@@ -141,15 +143,15 @@ def read_report(
         raise TrailFormatError(
             f"no object records (json or json.gz) in {folder / 'metadata' / 'objects'}"
         )
-    found = _read_objects(
+    objects = _read_objects(
         files,
         _RecordReader(folder, frame_rate_hz, with_status=not keep_extrapolated),
         problems,
         monitor.part(0.0, 0.95),
     )
-    if not found:
+    if not objects:
         raise nothing_usable(problems)
-    records = join_chains(found, problems)
+    records = join_chains(objects, problems)
     times = [record.time for record in records if record.timed and len(record.time)]
     first = min((time[0] for time in times), default=np.nan)
     last = max((time[-1] for time in times), default=np.nan)
@@ -184,13 +186,13 @@ def _children(folder: str | Path) -> list[os.DirEntry[str]]:
 
 def _files(folder: str | Path, endings: tuple[str, ...], depth: int = _DATE_AND_HOUR) -> list[str]:
     """Return the files with given endings in a folder and its subfolders, sorted by name."""
-    found: list[str] = []
+    files: list[str] = []
     for child in _children(folder):
         if child.name.lower().endswith(endings) and not child.is_dir():
-            found.append(child.path)
+            files.append(child.path)
         elif depth and child.is_dir():
-            found += _files(child.path, endings, depth - 1)
-    return sorted(found, key=os.path.basename)
+            files += _files(child.path, endings, depth - 1)
+    return sorted(files, key=os.path.basename)
 
 
 def _stem(file: str) -> str:
@@ -205,7 +207,7 @@ def _read_objects(
 ) -> list[ObjectRecord]:
     """Read records in threads: one reads and decompresses a file while another decodes JSON."""
     blocks = [files[i : i + _FILES_PER_BLOCK] for i in range(0, len(files), _FILES_PER_BLOCK)]
-    found: dict[str, ObjectRecord] = {}
+    objects: dict[str, ObjectRecord] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
         futures: list[Future[_Block]] = [pool.submit(reader.block, block) for block in blocks]
         try:
@@ -214,17 +216,17 @@ def _read_objects(
                 futures[i] = Future()  # frees the block
                 problems += more
                 for record in records:
-                    if record.name in found:
-                        text = f"duplicate id, also in {found[record.name].file}: dropped"
+                    if record.name in objects:
+                        text = f"duplicate id, also in {objects[record.name].file}: dropped"
                         problems.append((record.file, record.name, text))
                     else:
-                        found[record.name] = record
+                        objects[record.name] = record
                 done = min((i + 1) * _FILES_PER_BLOCK, len(files))
                 monitor.update(done / len(files), f"{done} of {len(files)} objects")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return list(found.values())
+    return list(objects.values())
 
 
 @dataclass(frozen=True)
@@ -280,9 +282,7 @@ def _scene(
     if size is None and image is not None:
         size = image.shape[1], image.shape[0]
     if size is None:
-        size = DEFAULT_SCENE_SIZE
-        text = f"scene_size unknown: {size[0]} x {size[1]} px assumed"
-        problems.append(("metadata/camera_info", "", text))
+        size = assumed_size("metadata/camera_info", problems)
     if image is not None and abs(image.shape[1] / image.shape[0] * size[1] / size[0] - 1) > 0.02:
         text = (
             f"aspect ratios of background ({image.shape[1]} x {image.shape[0]} px) and camera "

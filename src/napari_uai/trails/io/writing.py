@@ -105,12 +105,12 @@ def export_of_trails(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, 
     for row, name in enumerate(names):
         if row % _TRAILS_PER_UPDATE == 0:
             monitor.update(row / len(names), f"{row} of {len(names)} trails")
-        here = trails.trail(row)
+        samples = trails.trail(row)
         tracking: dict[str, Any] = {
             "frame_width": width,
             "frame_height": height,
-            "num_samples": here.stop - here.start,
-            "xy_center": xy[here].tolist(),
+            "num_samples": samples.stop - samples.start,
+            "xy_center": xy[samples].tolist(),
         }
         hull = trails.hulls[row] if len(trails.hulls) else None
         if hull is not None:
@@ -119,7 +119,7 @@ def export_of_trails(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, 
             "_id": _identity(name),
             "first_epoch_ms": start[row],
             "final_epoch_ms": end[row],
-            "num_samples": here.stop - here.start,
+            "num_samples": samples.stop - samples.start,
             "tracking": tracking,
         }
         if kinds[row] != UNCLASSIFIED:

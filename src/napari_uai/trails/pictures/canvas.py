@@ -140,13 +140,13 @@ def scene_canvas(
     return Canvas(pixels, rows / scene.height, columns / scene.width)
 
 
-def clipped_stretch(trails: Trails, row: int, known: Stretch | None) -> Stretch | None:
+def clipped_stretch(trails: Trails, row: int, stretch: Stretch | None) -> Stretch | None:
     """Clip a stretch to its trail."""
-    if known is None:
+    if stretch is None:
         return None
     n = int(trails.n_samples[row])
-    first = min(max(known[0], 0), n - 1)
-    return first, min(max(known[1], first + 1), n)
+    first = min(max(stretch[0], 0), n - 1)
+    return first, min(max(stretch[1], first + 1), n)
 
 
 def draw_others(canvas: Canvas, trails: Trails) -> None:

@@ -42,8 +42,8 @@ def when(trails: Trails, row: int) -> str:
         return f"{end:.1f} s"
     offset = 0.0
     if "utc_offset_s" in trails.table:
-        known = float(trails.table["utc_offset_s"].iloc[row])
-        offset = known if np.isfinite(known) else 0.0
+        utc_offset = float(trails.table["utc_offset_s"].iloc[row])
+        offset = utc_offset if np.isfinite(utc_offset) else 0.0
     return f"{datetime.fromtimestamp(end, UTC) + timedelta(seconds=offset):%H:%M:%S}"
 
 

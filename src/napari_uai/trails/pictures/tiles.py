@@ -187,8 +187,8 @@ def _moment(trails: Trails, row: int, times: Floats, lag_s: float, longest_side_
 
 def _misfit(picture: Picture, scene: Scene) -> str:
     """Return a note if a snapshot has another aspect ratio than the scene."""
-    here, there = picture.shape[1] / picture.shape[0], scene.width / scene.height
-    if abs(here / there - 1) < 0.02:
+    ratio, expected = picture.shape[1] / picture.shape[0], scene.width / scene.height
+    if abs(ratio / expected - 1) < 0.02:
         return ""
     return "aspect ratios of snapshot and scene differ: snapshot stretched"
 

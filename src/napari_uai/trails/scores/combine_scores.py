@@ -102,7 +102,7 @@ def combine(
     >>> int(found.anomaly.argmax()), found.p_value.tolist()
     (4, [0.8, 0.6, 1.0, 0.4, 0.2])
     """
-    counting = {name: of for name, of in evidence.items() if of.weight > 0}
+    counting = {name: part for name, part in evidence.items() if part.weight > 0}
     if not counting:
         raise BadValueError("at least one score must have a weight above 0")
     missing = set(counting) - set(scores)
@@ -112,10 +112,12 @@ def combine(
     excess = {name: excess_within(scores[name], codes) for name in counting}
     total = np.zeros(len(groups))
     # Scores that count only where extreme are added to the mean of the others.
-    whole = sum(of.weight for of in counting.values() if of.above == -np.inf) or 1.0
-    for name, of in counting.items():
-        above = excess[name] if of.above == -np.inf else np.maximum(excess[name] - of.above, 0.0)
-        total += of.weight / whole * above
+    whole = sum(part.weight for part in counting.values() if part.above == -np.inf) or 1.0
+    for name, part in counting.items():
+        above = (
+            excess[name] if part.above == -np.inf else np.maximum(excess[name] - part.above, 0.0)
+        )
+        total += part.weight / whole * above
     with np.errstate(over="ignore"):  # the exponential of very typical trails
         anomaly = 1 / (1 + np.exp(HALF - total))
     return Anomaly(anomaly, conformal_p_values(total, codes), excess)
@@ -125,18 +127,18 @@ def excess_within(values: Floats, groups: Ints) -> Floats:
     """Return logarithms of values, 0 at the median of the group and 1 at the 90th percentile."""
     excess = np.zeros(len(values))
     for group in range(int(groups.max(initial=-1)) + 1):
-        mine = np.flatnonzero(groups == group)
-        known = mine[~np.isnan(values[mine])]
-        if not len(known):
+        rows = np.flatnonzero(groups == group)
+        valid = rows[~np.isnan(values[rows])]
+        if not len(valid):
             continue
-        members = values[known]
+        members = values[valid]
         typical = float(np.median(members))
         # If most values are 0, the mean sets the scale.
         floor = FLOOR * (typical if typical > 0 else float(np.mean(members)))
         if floor > 0:
             logs = np.log(members + floor)
             middle, high = np.quantile(logs, [0.5, 0.9])
-            excess[known] = (logs - middle) / max(high - middle, 1e-3)
+            excess[valid] = (logs - middle) / max(high - middle, 1e-3)
     return excess
 
 
@@ -144,8 +146,8 @@ def conformal_p_values(values: Floats, groups: Ints) -> Floats:
     """Return the fraction of values of the group that are at least as high, including itself."""
     p_values = np.ones(len(values))
     for group in range(int(groups.max(initial=-1)) + 1):
-        mine = np.flatnonzero(groups == group)
-        ascending = np.sort(values[mine])
-        reached = len(mine) - np.searchsorted(ascending, values[mine], side="left")
-        p_values[mine] = reached / max(len(mine), 1)
+        members = np.flatnonzero(groups == group)
+        ascending = np.sort(values[members])
+        reached = len(members) - np.searchsorted(ascending, values[members], side="left")
+        p_values[members] = reached / max(len(members), 1)
     return p_values

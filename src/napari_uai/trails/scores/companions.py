@@ -140,7 +140,7 @@ def find_companions(
     codes = group_codes(names)
     places = (paths.y, paths.x, headings[0], headings[1])
     index = _cells(paths, places, codes, trails, CELL * diagonal)
-    found = Companions(
+    companions = Companions(
         np.full((len(trails), 2), np.nan),
         np.full((len(trails), 2), -1, np.int64),
         paths,
@@ -160,9 +160,9 @@ def find_companions(
             np.empty((len(trails), 0), np.int64) if similar is None else similar,
             start,
             stop,
-            found.distances,
-            found.rows,
-            found.apart,
+            companions.distances,
+            companions.rows,
+            companions.apart,
         )
 
     in_blocks(
@@ -172,7 +172,7 @@ def find_companions(
         min_samples=2000,
         monitor=monitor.part(0.2, 1),
     )
-    return found
+    return companions
 
 
 Places: TypeAlias = tuple[Floats32, Floats32, Floats32, Floats32]
@@ -228,9 +228,9 @@ def _head(offsets: Ints, y: Floats32, x: Floats32, weight: float, headings: Floa
     for i in range(len(offsets) - 1):
         first, last = offsets[i], offsets[i + 1] - 1
         for j in range(first, last + 1):
-            before, behind = max(j - 1, first), min(j + 1, last)
-            dy = np.float64(y[behind]) - y[before]
-            dx = np.float64(x[behind]) - x[before]
+            before, after = max(j - 1, first), min(j + 1, last)
+            dy = np.float64(y[after]) - y[before]
+            dx = np.float64(x[after]) - x[before]
             length = np.sqrt(dy * dy + dx * dx)
             scale = weight / length if length > 0 else 0.0
             headings[0, j] = scale * dy
@@ -259,9 +259,9 @@ def _find(
     chosen = np.empty(CANDIDATES + similar.shape[1], np.int64)
     for i in range(start, stop):
         group = groups[i]
-        first, behind = borders[group], borders[group + 1]
+        first, end = borders[group], borders[group + 1]
         n_touched = 0
-        if behind - first > 2 * CANDIDATES:
+        if end - first > 2 * CANDIDATES:
             n_touched = _seek(offsets, places, group, index, i, near, closest, last_anchor, touched)
         if n_touched >= 2:
             n_chosen = _choose(touched[:n_touched], near, chosen[:CANDIDATES])
@@ -271,7 +271,7 @@ def _find(
                     n_chosen += 1
             _compare(offsets, places, i, chosen[:n_chosen], distances, rows)
         else:
-            _compare(offsets, places, i, members[first:behind], distances, rows)
+            _compare(offsets, places, i, members[first:end], distances, rows)
         if rows[i, 0] >= 0:
             _measure(offsets, places, i, rows[i, 0], apart)
 

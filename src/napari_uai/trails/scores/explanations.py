@@ -173,18 +173,18 @@ def _stretches(
 ) -> None:
     y, x, time, scores = samples
     for i in range(start, stop):
-        first, behind = offsets[i], offsets[i + 1]
-        duration = time[behind - 1] - time[first]
+        first, beyond = offsets[i], offsets[i + 1]
+        duration = time[beyond - 1] - time[first]
         length = 0.0
-        for j in range(first + 1, behind):
+        for j in range(first + 1, beyond):
             length += np.hypot(y[j] - y[j - 1], x[j] - x[j - 1])
         per_second = 1 / duration if duration > 0 else 0.0
         per_px = 1 / length if length > 0 else 0.0
         best, begin, end = -np.inf, first, first + 1
         highest = first
         total, since = 0.0, first
-        for j in range(first, behind):
-            before, after = max(j - 1, first), min(j + 1, behind - 1)
+        for j in range(first, beyond):
+            before, after = max(j - 1, first), min(j + 1, beyond - 1)
             weight = per_second * (time[after] - time[before])
             weight += per_px * np.hypot(y[j] - y[before], x[j] - x[before])
             weight += per_px * np.hypot(y[after] - y[j], x[after] - x[j])

@@ -177,9 +177,9 @@ def speed_scores(pace: Pace) -> Floats:
 def _times(trails: Trails, paths: Paths) -> tuple[Floats, Bools]:
     """Return the time of each step, and whether the step is complete."""
     before = np.floor(paths.sample).astype(np.int64)
-    behind = np.minimum(before + 1, len(trails.time) - 1)
+    after = np.minimum(before + 1, len(trails.time) - 1)
     part = paths.sample - before
-    gap = np.where(part > 0, trails.time[behind] - trails.time[before], 0.0)
+    gap = np.where(part > 0, trails.time[after] - trails.time[before], 0.0)
     at = trails.time[before] + part * gap
     last = paths.offsets[1:] - 1
     following = np.empty_like(at)
@@ -212,9 +212,9 @@ def _excess(logs: Floats, codes: Ints, places: Ints, whole: Bools) -> Floats:
     middle = trust * np.nan_to_num(local[1]) + (1 - trust) * usual[1][group_of]
     spreads = []
     for low, high in ((1, 2), (0, 1)):
-        here = np.nan_to_num(local[high] - local[low])
-        there = (usual[high] - usual[low])[group_of]
-        spreads.append(np.maximum(trust * here + (1 - trust) * there, LEAST_SPREAD))
+        at_place = np.nan_to_num(local[high] - local[low])
+        of_class = (usual[high] - usual[low])[group_of]
+        spreads.append(np.maximum(trust * at_place + (1 - trust) * of_class, LEAST_SPREAD))
     over = logs - middle[places]
     excess = over / np.where(over > 0, spreads[0][places], spreads[1][places])
     # The remainder at the end of a trail, shorter than a step, only counts if it takes long.
@@ -239,10 +239,10 @@ def _sorted_quantiles(
         ordered[place[groups[i]]] = values[i]
         place[groups[i]] += 1
     for group in range(len(starts) - 1):
-        mine = ordered[starts[group] : starts[group + 1]]
-        mine.sort()
-        for k in range(len(shares) if len(mine) else 0):
-            at = shares[k] * (len(mine) - 1)
+        members = ordered[starts[group] : starts[group + 1]]
+        members.sort()
+        for k in range(len(shares) if len(members) else 0):
+            at = shares[k] * (len(members) - 1)
             low = int(at)
-            high = min(low + 1, len(mine) - 1)
-            quantiles[k, group] = mine[low] + (at - low) * (mine[high] - mine[low])
+            high = min(low + 1, len(members) - 1)
+            quantiles[k, group] = members[low] + (at - low) * (members[high] - members[low])

@@ -170,8 +170,8 @@ def rank_by_reference(trails: Trails, *, monitor: Monitor = SILENT, **parameters
     """
     reference = reference_scores(trails, **parameters, monitor=monitor.part(0.0, 0.4))
     least = parameters.get("min_trails", MIN_TRAILS)
-    known = np.flatnonzero(np.isfinite(reference.anomaly))
-    if not len(known):
+    scored = np.flatnonzero(np.isfinite(reference.anomaly))
+    if not len(scored):
         raise BadValueError(
             f"no class has {least} trails, as preset reference requires: choose another preset or "
             "a lower min_trails"
@@ -181,8 +181,8 @@ def rank_by_reference(trails: Trails, *, monitor: Monitor = SILENT, **parameters
         ("", "", f"class {kind} has {n} trails, fewer than min_trails ({least}): not scored")
         for kind, n in counts[counts < least].items()
     ]
-    scores = score_trails(trails.select(known), monitor=monitor.part(0.4, 1.0))
-    rows = known[scores.rows]
+    scores = score_trails(trails.select(scored), monitor=monitor.part(0.4, 1.0))
+    rows = scored[scores.rows]
     anomaly = reference.anomaly[rows]
     table = scores.table.assign(anomaly=anomaly, heat=anomaly)
     codes = pd.factorize(table["class"])[0].astype(np.int64)

@@ -123,18 +123,18 @@ def walk(trails: Trails, *, step_px: StepLength, monitor: Monitor = SILENT) -> P
     """
     check_finite(y=trails.y, x=trails.x)
     counts = np.empty(len(trails), np.int64)
-    known = (trails.offsets, trails.y, trails.x)
+    samples = (trails.offsets, trails.y, trails.x)
     nowhere = (np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0))
 
     def count(start: int, stop: int) -> None:
-        _count_steps(known, start, stop, step_px, nowhere, counts)
+        _count_steps(samples, start, stop, step_px, nowhere, counts)
 
     in_blocks(count, trails.offsets, text="stepping along trails", monitor=monitor.part(0, 0.5))
     paths = _room_for(counts)
     points = (paths.offsets, paths.y, paths.x, paths.sample)
 
     def fill(start: int, stop: int) -> None:
-        _walk(known, start, stop, step_px, points)
+        _walk(samples, start, stop, step_px, points)
 
     in_blocks(fill, trails.offsets, text="stepping along trails", monitor=monitor.part(0.5, 1))
     return paths
@@ -142,11 +142,11 @@ def walk(trails: Trails, *, step_px: StepLength, monitor: Monitor = SILENT) -> P
 
 def _divided(trails: Trails, counts: Ints, monitor: Monitor) -> Paths:
     paths = _room_for(counts)
-    known = (trails.offsets, trails.y, trails.x)
+    samples = (trails.offsets, trails.y, trails.x)
     points = (paths.offsets, paths.y, paths.x, paths.sample)
 
     def work(start: int, stop: int) -> None:
-        _divide(known, start, stop, points)
+        _divide(samples, start, stop, points)
 
     in_blocks(work, trails.offsets, text="resampling trails", monitor=monitor)
     return paths

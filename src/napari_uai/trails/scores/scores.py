@@ -328,7 +328,7 @@ def score_measured(
         "worst_window": 1.0 - window_of.mean.astype(np.float64),
     }
     monitor.update(0.4, "scores")
-    found = combine({**by_heat, **measured.raw}, EVIDENCE, groups)
+    combined = combine({**by_heat, **measured.raw}, EVIDENCE, groups)
     at_samples = score_samples(
         trails, measured.companions, footprints, ordinary, measured.typical_px
     )
@@ -336,8 +336,8 @@ def score_measured(
     monitor.update(1.0, "scores")
     shown = {name: _shown(name, values, groups) for name, values in by_heat.items()}
     shown |= measured.shown
-    order = np.argsort(-found.anomaly, kind="stable")
-    table = _table(trails, order, found.anomaly, found.p_value, shown, stretches)
+    order = np.argsort(-combined.anomaly, kind="stable")
+    table = _table(trails, order, combined.anomaly, combined.p_value, shown, stretches)
     return Scores(table, order, at_samples, stretches[order], measured.problems)
 
 
@@ -379,10 +379,10 @@ def _members(groups: Groups) -> list[Bools]:
 def _typical_px(distances: Floats, groups: Groups) -> Floats:
     """Return the 90th percentile of the distances of each trail's group, at least 1e-3 px."""
     typical = np.ones(len(distances))
-    for mine in _members(groups):
-        known = distances[mine][~np.isnan(distances[mine])]
-        if len(known):
-            typical[mine] = max(float(np.quantile(known, 0.9)), 1e-3)
+    for members in _members(groups):
+        valid = distances[members][~np.isnan(distances[members])]
+        if len(valid):
+            typical[members] = max(float(np.quantile(valid, 0.9)), 1e-3)
     return typical
 
 
@@ -413,10 +413,10 @@ def _shown(name: str, values: Floats, groups: Groups) -> Floats:
     if name in ("heat", "worst_window", "direction"):
         return np.clip(values, 0.0, 1.0)
     shown = np.zeros(len(values))
-    for mine in _members(groups):
-        known = values[mine][~np.isnan(values[mine])]
-        typical = float(np.median(known)) if len(known) else 1.0
-        shown[mine] = np.nan_to_num(relative(values[mine], typical))
+    for members in _members(groups):
+        valid = values[members][~np.isnan(values[members])]
+        typical = float(np.median(valid)) if len(valid) else 1.0
+        shown[members] = np.nan_to_num(relative(values[members], typical))
     return shown
 
 
