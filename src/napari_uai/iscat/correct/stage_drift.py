@@ -48,6 +48,7 @@ from napari_uai.videos.frames import (
     map_chunks,
     video_like,
 )
+from napari_uai.videos.sampling import MAD_TO_DEVIATION
 
 OUTLIER = 5.0
 """Pixels vote on the drift with no more than this many robust standard deviations."""
@@ -308,7 +309,7 @@ def _take_motion(
         frame, result = frames[t], out[t]
         middle = np.float32(np.median(frame[::every]))
         spread = np.float32(np.median(np.abs(frame[::every] - middle)))
-        reach = np.float32(OUTLIER * 1.4826) * spread
+        reach = np.float32(OUTLIER * MAD_TO_DEVIATION) * spread
         for p in range(n_pixels):
             result[p] = min(max(frame[p], middle - reach), middle + reach)
         coefficients = np.zeros(n_images, np.float32)

@@ -17,6 +17,7 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
 from napari_uai.typing import Floats, Ints
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
+from napari_uai.videos.sampling import robust_deviation, spread_frames
 
 REACH = 3.5
 NOISE_FRAMES = 64
@@ -115,15 +116,14 @@ def amplitude_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
         for size in (height, width)
     ]
     places = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2).astype(np.float64)
-    chosen = np.unique(np.linspace(0, max(n - 1, 0), min(n, NOISE_FRAMES)).round().astype(int))
     boxes, weights = _patches(places, frames.shape, sigma_px)
     sizes = []
-    for i in chosen:
+    for i in spread_frames(n, NOISE_FRAMES):
         block = np.ascontiguousarray(frames.read(i, i + 1))
         sizes.append(_amplitudes(block, boxes, weights))
-    found = np.abs(_concatenate(sizes, float))
+    found = _concatenate(sizes, float)
     found = found[np.isfinite(found)]
-    noise = 1.4826 * float(np.median(found)) if found.size else 0.0
+    noise = robust_deviation(found, about=0.0) if found.size else 0.0
     if not noise > 0:
         raise BadValueError("the video has no noise to weigh landings by: is it constant or empty?")
     return noise

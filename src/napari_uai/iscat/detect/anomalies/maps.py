@@ -33,6 +33,7 @@ from napari_uai.typing import Floats32
 from napari_uai.videos.combined import equal_frames
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
+from napari_uai.videos.sampling import spread_frames
 
 Method: TypeAlias = Literal["forest", "forest_per_frame", "one_class_svm"]
 ThresholdUnit: TypeAlias = Literal[
@@ -403,8 +404,7 @@ def _sample(stack: FeatureStack, settings: Settings) -> Floats32:
 
 
 def _sample_of(n_frames: int, wanted: int) -> list[int]:
-    chosen = np.linspace(0, n_frames - 1, min(n_frames, wanted)).round().astype(int)
-    return [int(frame) for frame in np.unique(chosen)]
+    return [int(frame) for frame in spread_frames(n_frames, wanted)]
 
 
 def _read_clipped(source: Frames, start: int, stop: int, out: Floats32) -> None:
