@@ -59,8 +59,7 @@ def analyse_trails(
     Examples
     --------
     >>> import napari_uai
-    >>> from napari_uai.sample_data import sample_folder
-    >>> trails = napari_uai.open_trails(sample_folder() / "trails" / "locations")
+    >>> trails = napari_uai.open_trails(napari_uai.sample_path("trails") / "locations")
     >>> result = napari_uai.analyse_trails(trails, settings=["n_directions=16"])
     >>> list(result.scores.columns[:5])
     ['trail', 'class', 'n_samples', 'rank', 'anomaly']
