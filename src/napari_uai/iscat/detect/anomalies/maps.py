@@ -26,7 +26,7 @@ from napari_uai.iscat.detect.anomalies.isolation_forest import (
     fit_forest,
     forest_scores,
 )
-from napari_uai.monitor import checkpoint
+from napari_uai.monitor import raise_if_cancelled
 from napari_uai.parameters import Odd
 from napari_uai.stages import stage
 from napari_uai.typing import Floats32
@@ -244,7 +244,7 @@ class AnomalyFrames(Frames):
         scaling, model = self.model()
         block = self.stack.read(start, stop)
         for t, place in enumerate(out):
-            checkpoint()
+            raise_if_cancelled()
             planes = block[:, t]
             usable = np.isfinite(planes).all(axis=0)
             if not usable.any():
@@ -319,7 +319,7 @@ def score_threshold(scores: Frames, threshold: float, unit: ThresholdUnit) -> fl
     sample = _sample_of(len(scores), THRESHOLD_FRAMES)
     values = []
     for frame in sample:
-        checkpoint()
+        raise_if_cancelled()
         block = np.ascontiguousarray(scores.read(frame, frame + 1)[0], np.float32)
         values.append(_peaks(block) if unit == "false_positives" else block[np.isfinite(block)])
         if not np.isfinite(block).any():
@@ -391,7 +391,7 @@ def _sample(stack: FeatureStack, settings: Settings) -> Floats32:
     each = -(-SAMPLE_PIXELS // len(frames))
     parts = []
     for frame in frames:
-        checkpoint()
+        raise_if_cancelled()
         planes = stack.read(frame, frame + 1)
         planes = planes.reshape(len(planes), -1)
         usable = np.flatnonzero(np.isfinite(planes).all(axis=0))
