@@ -22,7 +22,7 @@ import numpy as np
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.iscat.recipes.run import run_recipe
-from napari_uai.monitor import Monitor, overseen
+from napari_uai.monitor import Monitor, active_monitor
 from napari_uai.stages import Stage
 from napari_uai.videos.recording import open_recording
 from napari_uai.widgets.iscat.stage_call import StageCall
@@ -208,7 +208,7 @@ def measure(work: Callable[[Monitor], Any], seconds: float) -> Measured:
     def run() -> None:
         try:
             monitor = Monitor(looks.hear, looks.look)
-            with overseen(monitor):  # as the docks and the command line do
+            with active_monitor(monitor):  # as the docks and the command line do
                 work(monitor)
         except CancelledError:
             pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from fnmatch import filter as matching
+from pathlib import Path
 from zipfile import ZipFile
 
 NEEDED = (
@@ -16,16 +17,17 @@ NEEDED = (
     "napari_uai/iscat/rescore/weights/*.json",
     "napari_uai/iscat/fastdvdnet/trained/*.safetensors",
     "napari_uai/iscat/fastdvdnet/trained/*.json",
-    "napari_uai/sample_data/*",
+    "napari_uai/sample_data/fluorescence.tar.xz",
+    "napari_uai/sample_data/trails.tar.xz",
 )
-LIMIT = 15 * 2**20
+LIMIT = 5_000_000
 
 with ZipFile(sys.argv[1]) as wheel:
     names = wheel.namelist()
-    size = sum(member.compress_size for member in wheel.infolist())
 missing = [pattern for pattern in NEEDED if not matching(names, pattern)]
 if missing:
     sys.exit(f"{sys.argv[1]} lacks {', '.join(missing)}")
+size = Path(sys.argv[1]).stat().st_size
 if size > LIMIT:
-    sys.exit(f"{sys.argv[1]} has {size / 2**20:.1f} MiB, more than {LIMIT / 2**20:.0f}")
-print(f"{sys.argv[1]}: {len(names)} files, {size / 2**20:.1f} MiB")
+    sys.exit(f"{sys.argv[1]} has {size} bytes, more than {LIMIT}")
+print(f"{sys.argv[1]}: {len(names)} files, {size / 1e6:.2f} MB")

@@ -4,8 +4,10 @@
 set -euo pipefail
 python=$1
 bin=venv/$(basename "$(dirname "$python")") # Scripts on Windows
+repository=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export NAPARI_UAI_CACHE="$work/cache"
 
 "$python" -m build --quiet --wheel --no-isolation --outdir "$work/dist"
 "$python" tools/check_wheel.py "$work"/dist/*.whl
@@ -15,16 +17,17 @@ PYTHONPATH="$work/unpacked" "$python" tools/check_samples.py
 "$work/$bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 \
     --constraint constraints.txt "$work"/dist/*.whl
 cd "$work"
-samples() { "$bin/python" -c 'from napari_uai.sample_data import sample_folder as f; print(f())'; }
 "$bin/python" - <<'PYTHON'
 from importlib.util import find_spec
 
 for name in ("napari", "qtpy", "PyQt6", "torch"):
     assert find_spec(name) is None, f"the base installation brought {name}"
 PYTHON
-for recording in "$(samples)"/*.raw "$(samples)"/*.bin; do
-    test ! -e "$recording" || "$bin/napari-uai" info "$recording"
-done
+sample() { "$bin/python" -c "import napari_uai; print(napari_uai.sample_path('$1'))"; }
+"$bin/napari-uai" info "$(sample landings.bin)"
+"$bin/napari-uai" info "$(sample fluorescence.bin)"
+cmp "$(sample fluorescence.bin)" "$repository/sample_data/fluorescence.bin"
+diff -r "$(sample trails)" "$repository/sample_data/trails"
 "$bin/napari-uai" demo --out demo
 test -n "$(find demo -name landings.csv -size +0)"
 echo "The wheel works alone."

@@ -1,4 +1,4 @@
-from . import evaluate, iscat, simulate, trails, videos
+from . import evaluate, iscat, sample_data, simulate, trails, videos
 from .errors import NapariUaiError
 from .evaluate.evaluation import evaluate_landings
 from .evaluate.ranking import evaluate_trail_scores
@@ -48,6 +48,7 @@ __all__ = [
     "read_truth",
     "recipe_names",
     "run_recipe",
+    "sample_data",
     "sample_path",
     "simulate",
     "simulate_recording",

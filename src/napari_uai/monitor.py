@@ -1,17 +1,21 @@
-"""How long work tells its progress and learns that it should stop."""
+"""Progress reporting and cancellation of long work."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 from napari_uai.errors import CancelledError
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
 
 def _no_progress(fraction: float, message: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def _never() -> bool:
@@ -20,9 +24,9 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Monitor:
-    """Two plain callables that every long function takes.
+    """Two callables that every long function takes: one for progress, one for cancellation.
 
-    The same pair serves a progress bar in a dock, one in a terminal and a test. Long functions
+    The same pair serves a progress bar in a dock, one in a terminal, and a test. Long functions
     call :meth:`update` once per block of frames.
 
     Parameters
@@ -31,13 +35,20 @@ class Monitor:
         Called with the fraction done (0 to 1) and a short message; from any thread.
     cancelled
         Returns True once the work should stop; from any thread.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> monitor = uai.Monitor(lambda fraction, message: print(f"{fraction:.0%} {message}"))
+    >>> monitor.part(0.5, 1.0, "fits").update(0.5, "frame 20")
+    75% fits: frame 20
     """
 
     progress: Callable[[float, str], None] = _no_progress
     cancelled: Callable[[], bool] = _never
 
     def update(self, fraction: float, message: str = "") -> None:
-        """Report progress, and stop here if the user asked to.
+        """Report progress, and stop here if the work is cancelled.
 
         Raises
         ------
@@ -49,7 +60,7 @@ class Monitor:
         self.progress(min(max(fraction, 0.0), 1.0), message)
 
     def part(self, start: float, stop: float, label: str = "") -> Monitor:
-        """Give the monitor of a sub-task that fills the interval from start to stop."""
+        """Return the monitor of a subtask that fills the interval from start to stop."""
 
         def progress(fraction: float, message: str) -> None:
             self.progress(
@@ -63,43 +74,53 @@ SILENT = Monitor()
 """Reports nothing and never stops."""
 
 
-class _Overseers(threading.local):
-    """Monitors of the work that a thread is doing, the innermost last."""
-
-    def __init__(self) -> None:
-        self.monitors: tuple[Monitor, ...] = ()
-
-
-_overseers = _Overseers()
+_active: ContextVar[tuple[Monitor, ...]] = ContextVar("napari_uai_monitors", default=())
+"""Monitors of the work under way, the innermost last."""
 
 
 @contextmanager
-def overseen(*monitors: Monitor) -> Iterator[None]:
-    """Let monitors stop whatever this thread does at its next :func:`checkpoint`.
+def active_monitor(*monitors: Monitor) -> Iterator[None]:
+    """Let monitors stop what runs in the block at its next :func:`raise_if_cancelled`.
 
     Frames are lazy: what takes long happens deep inside a chain of stages, when some of them are
-    read, where no monitor is at hand.
+    read, where no monitor is passed.
     """
-    before = _overseers.monitors
-    _overseers.monitors = before + monitors
+    token = _active.set(_active.get() + monitors)
     try:
         yield
     finally:
-        _overseers.monitors = before
+        _active.reset(token)
 
 
-def overseers() -> tuple[Monitor, ...]:
-    """Return the monitors that oversee this thread, for threads that work for it."""
-    return _overseers.monitors
-
-
-def checkpoint() -> None:
-    """Stop here if a monitor that oversees this thread says so; nothing where none does.
+def raise_if_cancelled() -> None:
+    """Stop here if an active monitor is cancelled; do nothing where none is active.
 
     Raises
     ------
     CancelledError
-        If one of them was cancelled.
+        If one of them is cancelled.
     """
-    if any(monitor.cancelled() for monitor in _overseers.monitors):
-        raise CancelledError("cancelled")
+    for monitor in _active.get():
+        if monitor.cancelled():
+            raise CancelledError("cancelled")
+
+
+def in_threads(
+    function: Callable[Arguments, Result], *monitors: Monitor
+) -> Callable[Arguments, Result]:
+    """Return a function that runs in any thread under the monitors that are active here.
+
+    Parameters
+    ----------
+    function
+        Called in a copy of the present context, by several threads at a time if need be.
+    monitors
+        Further monitors that are active there.
+    """
+    context = copy_context()
+    context.run(_active.set, _active.get() + monitors)
+
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        return context.copy().run(function, *args, **kwargs)
+
+    return call

@@ -1,35 +1,137 @@
-"""The sample recordings that come with the package."""
+"""Sample data: a recording with landings, fluorescence of the same field, and trails of a scene.
+
+In a source tree they are the files of the folder ``sample_data``. An installed package holds
+fluorescence and trails as archives, and simulates the recording, which hardly compresses; both are
+put into a cache folder when they are first asked for.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tarfile
 from importlib.resources import files
 from pathlib import Path
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, OutputError, nearest
+from napari_uai.files import whole_file
+
+__all__ = ["sample_names", "sample_path"]
+
+_SAMPLES = {
+    "landings": ("landings.bin", "landings.json", "landings_truth.json"),
+    "fluorescence": ("fluorescence.bin", "fluorescence.bin.json", "fluorescence_truth.json"),
+    "trails": ("trails",),
+}
+"""Files and folders of each sample."""
 
 
-def sample_folder() -> Path:
-    """Return the folder of the sample data, in an installed package as in a source tree."""
-    package = Path(str(files("napari_uai")))
-    installed, source = package / "sample_data", package.parents[1] / "sample_data"
-    return installed if installed.is_dir() else source
+def sample_names() -> tuple[str, ...]:
+    """Return the names of the sample data.
+
+    Returns
+    -------
+    tuple of str
+        Names that :func:`sample_path` takes.
+
+    Examples
+    --------
+    >>> import napari_uai
+    >>> "landings.bin" in napari_uai.sample_data.sample_names()
+    True
+    """
+    return tuple(name for names in _SAMPLES.values() for name in names)
 
 
 def sample_path(name: str) -> Path:
-    """Return the path of a sample.
+    """Return the path of a sample file or folder.
+
+    An installed package unpacks or simulates it on the first call, into the cache folder of the
+    user, or of the environment variable ``NAPARI_UAI_CACHE``.
 
     Parameters
     ----------
     name
-        Name of a file or folder of the sample data: ``landings.bin``, ``trails``, ...
+        ``landings.bin``, a recording (1200 frames of 40 x 40 px and a status line) whose five
+        landings are in ``landings_truth.json``; ``fluorescence.bin``, the same field under another
+        camera; ``trails``, the report folder of a tracker with 400 trails and, in ``truth.csv``,
+        12 anomalies; or another of :func:`sample_names`.
+
+    Returns
+    -------
+    Path
+        Of a file, or of the folder ``trails``.
 
     Raises
     ------
     BadValueError
-        If it does not exist; the message lists those that do.
+        If there is no such sample.
+    OutputError
+        If the cache folder cannot be written.
+
+    Examples
+    --------
+    >>> import napari_uai
+    >>> napari_uai.open_video(napari_uai.sample_path("landings.bin")).shape
+    (1200, 41, 40)
     """
-    path = sample_folder() / name
-    if not path.exists():
-        there = sorted(p.name for p in sample_folder().glob("*"))
-        raise BadValueError(f"no sample data {name!r}; choose from {', '.join(there) or 'nothing'}")
-    return path
+    sample = next((sample for sample, names in _SAMPLES.items() if name in names), None)
+    if sample is None:
+        raise BadValueError(f"there is no sample {name!r}; {nearest(name, sample_names())}")
+    package = Path(str(files("napari_uai")))
+    source = package.parents[1] / "sample_data"
+    if (source / name).exists():
+        return source / name
+    archive = package / "sample_data" / f"{sample}.tar.xz"
+    folder = _cached(sample, archive if archive.exists() else None)
+    return folder / name
+
+
+def _cached(sample: str, archive: Path | None) -> Path:
+    """Return the folder of a sample in the cache; fill it if it is not there."""
+    key = _version() if archive is None else hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
+    folder = _cache() / f"{sample}-{key}"
+    if folder.is_dir():
+        return folder
+    try:
+        with whole_file(folder) as partial:
+            partial.mkdir()
+            if archive is None:
+                _simulate(partial)
+            else:
+                _unpack(archive, partial)
+    except OutputError:
+        if not folder.is_dir():  # unless another process has just made it
+            raise
+    return folder
+
+
+def _cache() -> Path:
+    given = os.environ.get("NAPARI_UAI_CACHE")
+    if given:
+        return Path(given)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("napari-uai", appauthor=False)
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    with tarfile.open(archive, "r:xz") as tar:  # which checks the sums of all blocks
+        for member in tar:
+            content = tar.extractfile(member)
+            if content is not None:
+                target = folder / member.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content.read())
+
+
+def _simulate(folder: Path) -> None:
+    from napari_uai.simulate.write_samples import write_sample_recording
+
+    write_sample_recording(folder)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("napari-uai")

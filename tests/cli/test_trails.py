@@ -13,7 +13,7 @@ import pytest
 
 from napari_uai.cli.app import main
 from napari_uai.cli.demo import _demo_trails
-from napari_uai.sample_data import sample_folder
+from napari_uai.sample_data import sample_path
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_missing_input_is_named(tmp_path, one_line_error):
 def test_demo_ranks_the_anomalies_of_the_sample_high(tmp_path, capsys):
     _demo_trails(tmp_path / "demo")
     text = capsys.readouterr().out
-    truth = pd.read_csv(sample_folder() / "trails" / "truth.csv", dtype={"trail": str})
+    truth = pd.read_csv(sample_path("trails") / "truth.csv", dtype={"trail": str})
     odd = truth.loc[truth["anomaly"].notna(), "trail"].tolist()
     assert f"{len(truth)} trails, {len(odd)} of them anomalous" in text
     assert all(name in text for name in odd)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from napari_uai.evaluate.ranking import read_trail_truth
-from napari_uai.sample_data import sample_folder, sample_path
+from napari_uai.sample_data import sample_path
 from napari_uai.simulate.iscat.fluorescence import fluorescence_document
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.simulation import simulate_trails
@@ -19,7 +19,7 @@ from napari_uai.videos.recording import open_recording
 
 
 def test_the_committed_sample_trails_are_what_their_settings_give():
-    folder, settings = sample_folder() / "trails", sample_trail_settings()
+    folder, settings = sample_path("trails"), sample_trail_settings()
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 3e6
     read, made = open_trails(folder / "locations"), simulate_trails(settings)

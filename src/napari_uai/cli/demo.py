@@ -56,10 +56,10 @@ def _demo_landings(out: Path) -> None:
 def _demo_trails(out: Path) -> None:
     """Rank the trails of the sample scene."""
     from napari_uai.evaluate.ranking import read_trail_truth, roc_auc
-    from napari_uai.sample_data import sample_folder
+    from napari_uai.sample_data import sample_path
     from napari_uai.trails.analysis.folder import rank_trails
 
-    source = sample_folder() / "trails"
+    source = sample_path("trails")
     truth = read_trail_truth(source / "truth.csv").set_index("trail")["anomaly"]
     odd = truth[truth != ""]
     typer.echo(f"sample scene {source.name}: {len(truth)} trails, {len(odd)} of them anomalous")

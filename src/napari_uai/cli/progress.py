@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from napari_uai.monitor import Monitor, overseen
+from napari_uai.monitor import Monitor, active_monitor
 
 COMPILING = "note: compiling kernels for this machine; the first run takes half a minute longer"
 
@@ -35,7 +35,7 @@ def progress_bar(label: str) -> Iterator[Monitor]:
     with _on_interrupt(stop):
         if not sys.stderr.isatty():
             quiet = Monitor(cancelled=stop.is_set)
-            with overseen(quiet):
+            with active_monitor(quiet):
                 yield quiet
             return
         from rich.console import Console
@@ -49,7 +49,7 @@ def progress_bar(label: str) -> Iterator[Monitor]:
                 bar.update(task, completed=fraction, description=text[:60])
 
             monitor = Monitor(show, stop.is_set)
-            with overseen(monitor):
+            with active_monitor(monitor):
                 yield monitor
 
 

@@ -1,7 +1,7 @@
 """The sample recordings and the sample trails that come with the package.
 
-``python -m napari_uai.simulate.write_samples FOLDER`` writes both, byte for byte; sample trails
-that are there already must be removed first.
+``python -m napari_uai.simulate.write_samples FOLDER`` writes both; sample trails that are there
+already must be removed first. :mod:`napari_uai.sample_data` gives their paths.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import BadValueError
-from napari_uai.monitor import SILENT, Monitor, checkpoint, overseen, overseers
+from napari_uai.monitor import SILENT, Monitor, in_threads, raise_if_cancelled
 from napari_uai.typing import AnyArray
 from napari_uai.videos.lazy_array import LazyArray
 
@@ -208,7 +208,7 @@ class MappedFrames(Frames):
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Read the source's frames and map them."""
-        checkpoint()
+        raise_if_cancelled()
         return self.function(self.source.read(start, stop))
 
 
@@ -302,20 +302,19 @@ def map_chunks(
     """Call ``function(start, stop)`` for each chunk on all cores; yield the results in order.
 
     At most two chunks per core are under way or waiting, so memory does not grow with the length,
-    and a cancelled monitor acts within a chunk's time; sooner where the function comes by a
-    :func:`~napari_uai.monitor.checkpoint`. That of whoever waits for this one acts, too.
+    and a cancelled monitor acts within a chunk's time; sooner where the function calls
+    :func:`~napari_uai.monitor.raise_if_cancelled`. Monitors that are active here act, too.
     """
     starts = range(0, n_frames, chunk)
     workers = os.cpu_count() or 1
     pending: deque[Future[Result]] = deque()
     given_up = threading.Event()
-    above = (*overseers(), monitor, Monitor(cancelled=given_up.is_set))
 
-    def work(start: int, stop: int) -> Result:
-        with overseen(*above):
-            checkpoint()
-            return function(start, stop)
+    def one(start: int, stop: int) -> Result:
+        raise_if_cancelled()
+        return function(start, stop)
 
+    work = in_threads(one, monitor, Monitor(cancelled=given_up.is_set))
     with ThreadPoolExecutor(workers) as pool:
         try:
             done = 0

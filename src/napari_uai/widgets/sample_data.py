@@ -41,7 +41,7 @@ def fluorescence_recording() -> list[LayerTuple]:
 
 def street_trails() -> list[LayerTuple]:
     """Open the sample trails of a roundabout, with the image of the scene."""
-    from napari_uai.sample_data import sample_folder
+    from napari_uai.sample_data import sample_path
     from napari_uai.widgets.trails.readers import trail_layers
 
-    return trail_layers(sample_folder() / "trails")
+    return trail_layers(sample_path("trails"))

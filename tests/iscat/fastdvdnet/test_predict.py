@@ -11,7 +11,7 @@ from napari_uai.iscat.fastdvdnet.predict import chosen_device, chosen_precision,
 from napari_uai.iscat.fastdvdnet.settings import REFERENCE, NetworkSettings
 from napari_uai.iscat.fastdvdnet.weights import Weights
 from napari_uai.iscat.fastdvdnet.windows import noise_of, window_index
-from napari_uai.monitor import Monitor, overseen
+from napari_uai.monitor import Monitor, active_monitor
 from napari_uai.videos.frames import ArrayFrames, frames_of
 
 SIZES = {"spread": 2, "channels": 4}
@@ -149,5 +149,5 @@ def test_a_wish_to_stop_acts_at_the_next_batch(video):
     looks = iter([False, True])
     monitor = Monitor(cancelled=lambda: next(looks))
     lazy = predicted_video(da.from_array(video), weights=weights_of(NETWORKS[0]))
-    with overseen(monitor), pytest.raises(CancelledError):
+    with active_monitor(monitor), pytest.raises(CancelledError):
         frames_of(lazy).read(0, len(video))

@@ -181,7 +181,7 @@ def test_a_background_that_is_broken_gives_way_to_the_one_before(report):
     (report / "images" / "backgrounds" / f"{START - 100}.jpg").write_bytes(b"no picture")
     trails = read_report(report)
     assert trails.scene.source.name == f"{START - 5000}.png"
-    assert "image" in trails.problems["problem"].iloc[0]
+    assert "not a readable image" in trails.problems["problem"].iloc[0]
 
 
 def test_no_background_before_the_trails_is_told(report):

@@ -12,12 +12,12 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_uai.cli.app import main
-from napari_uai.sample_data import sample_folder
+from napari_uai.sample_data import sample_path
 from napari_uai.trails.io.writing import write_trails
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.trails.placement import source_of_trails
 
-SAMPLE = sample_folder() / "trails"
+SAMPLE = sample_path("trails")
 DISPLAYED = {"heat", "top", "tracks", "scene"}
 
 

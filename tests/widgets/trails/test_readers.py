@@ -10,7 +10,7 @@ import pytest
 from napari.layers import Image, Tracks
 
 from napari_uai.errors import OutputError
-from napari_uai.sample_data import sample_folder
+from napari_uai.sample_data import sample_path
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.simulation import simulate_trails
 from napari_uai.trails.io.reading import open_trails
@@ -18,7 +18,7 @@ from napari_uai.trails.io.writing import write_trails
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.trails.readers import trail_layers, trail_reader, write_tracks
 
-SAMPLE = sample_folder() / "trails"
+SAMPLE = sample_path("trails")
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from napari_uai.parameters import Odd, checked
 from napari_uai.stages import stage
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like
+from napari_uai.videos.sampling import robust_deviation, spread_frames
 
 DEAD = 1e-3
 """Pixels whose variance is at most this fraction of their neighbours' do not respond to light."""
@@ -213,7 +214,7 @@ def _find(frames: Frames, threshold: float, max_frames: int) -> npt.NDArray[np.b
         return broken
     middle = np.median(excess[alive])
     # The logarithm of a variance from n values scatters by sqrt(2 / n) of itself.
-    spread = max(1.4826 * np.median(np.abs(excess[alive] - middle)), np.sqrt(2 / n_pairs))
+    spread = max(robust_deviation(excess[alive], about=middle), np.sqrt(2 / n_pairs))
     noisy = alive & (excess - middle > threshold * spread)
     bad: npt.NDArray[np.bool_] = broken | dead | noisy
     return bad
@@ -224,7 +225,7 @@ def _flicker(frames: Frames, max_frames: int) -> tuple[npt.NDArray[np.float64], 
     n = len(frames)
     n_pairs = min(max_frames // 2, n - 1)
     total = np.zeros(frames.shape[1:])
-    for start in np.linspace(0, n - 2, n_pairs).round().astype(int):
+    for start in spread_frames(n - 1, n_pairs):
         before, after = np.asarray(frames.read(start, start + 2), np.float64)
         change = after - before
         good = np.isfinite(change)

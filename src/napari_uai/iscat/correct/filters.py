@@ -18,6 +18,7 @@ from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.stages import stage
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like
+from napari_uai.videos.sampling import spread_frames
 
 
 @stage("Gaussian filter", menu="filter")
@@ -197,7 +198,7 @@ class TemporalMedianFrames(Frames):
 
 
 def _median_frame(frames: Frames, max_frames: int) -> npt.NDArray[np.float32]:
-    sample = np.linspace(0, len(frames) - 1, min(len(frames), max_frames)).round().astype(int)
+    sample = spread_frames(len(frames), max_frames)
     stack = np.empty((len(sample), *frames.shape[1:]), np.float32)
     for place, frame in zip(stack, sample, strict=True):
         place[...] = frames.read(frame, frame + 1)[0]

@@ -14,7 +14,7 @@ from scipy.ndimage import median_filter
 
 from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction
 from napari_uai.iscat.kernels.matmul import row_products, weighted_sums
-from napari_uai.monitor import checkpoint
+from napari_uai.monitor import raise_if_cancelled
 from napari_uai.typing import Floats
 
 DriftOrder: TypeAlias = Annotated[int, Ge(1), Le(4)]
@@ -88,14 +88,14 @@ class MovingBackground:
             Frames without pattern and drift (bad pixels 0), and the coefficients of the gradients
             (n, frames); the first two are minus the drift along rows and columns (px).
         """
-        checkpoint()
+        raise_if_cancelled()
         good = self.weights > 0
         filled = np.where(good, relative, 0)
         gradients = np.where(good, self.gradients, 0)
         coefficients = regressed(filled, gradients, self.weights)
         pattern = filled - _combined(coefficients, gradients)
         pattern -= _without_lines(pattern)
-        checkpoint()
+        raise_if_cancelled()
         gradients = self._measured_at_border(gradients, coefficients, filled - pattern, good)
         residual = _without_lines(filled - _combined(coefficients, gradients))
         residual[:, ~good] = 0

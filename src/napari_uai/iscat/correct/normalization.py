@@ -24,6 +24,7 @@ from napari_uai.videos.frames import (
     per_frame,
     video_like,
 )
+from napari_uai.videos.sampling import spread_frames
 
 Percentile: TypeAlias = Annotated[float, Ge(0), Le(100), Unit("%")]
 """Percentage of the pixels below a value."""
@@ -238,7 +239,7 @@ def _sample(frames: Frames) -> npt.NDArray[Any]:
     """Return evenly spaced frames."""
     n, height, width = frames.shape
     count = int(np.clip(SAMPLE_PIXELS // (height * width), 1, n))
-    numbers = np.linspace(0, n - 1, count).round().astype(int)
+    numbers = spread_frames(n, count)
     sample = np.stack([frames.read(frame, frame + 1)[0] for frame in numbers])
     _check_finite(sample, numbers)
     return sample

@@ -24,7 +24,7 @@ from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.correct.power import PowerNormalizedFrames, block_power, sum_frames
 from napari_uai.iscat.kernels.blocks import Block, as_block
-from napari_uai.monitor import SILENT, Monitor, checkpoint
+from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
 from napari_uai.typing import Floats
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
 
@@ -124,7 +124,7 @@ class PrefixSums:
 
     def block(self, start: int, stop: int) -> WeightedBlock:
         """Read a block of frames."""
-        checkpoint()
+        raise_if_cancelled()
         block = as_block(self.base.read(start, stop))
         return self._weighted(block, start)[0]
 

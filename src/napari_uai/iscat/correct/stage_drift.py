@@ -46,6 +46,7 @@ from napari_uai.videos.frames import (
     map_chunks,
     video_like,
 )
+from napari_uai.videos.sampling import MAD_TO_DEVIATION
 
 OUTLIER = 5.0
 """Robust standard deviations at which pixels are clipped when the drift is estimated."""
@@ -331,7 +332,7 @@ def _take_motion(
         frame, result = frames[t], out[t]
         middle = np.float32(np.median(frame[::every]))
         spread = np.float32(np.median(np.abs(frame[::every] - middle)))
-        reach = np.float32(OUTLIER * 1.4826) * spread
+        reach = np.float32(OUTLIER * MAD_TO_DEVIATION) * spread
         for p in range(n_pixels):
             result[p] = min(max(frame[p], middle - reach), middle + reach)
         coefficients = np.zeros(n_images, np.float32)

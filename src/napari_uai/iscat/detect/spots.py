@@ -21,6 +21,7 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.stages import stage
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
+from napari_uai.videos.sampling import robust_deviation, spread_frames
 
 NOISE_FRAMES = 64
 
@@ -135,13 +136,13 @@ def response_noise(
     """
     frames = frames_of(video)
     sample = _sample(frames)
-    size = np.abs(blob_response(sample, blob_filter(sigma_px, detector)))
-    size = size[np.isfinite(size)]
-    if detector == "determinant_of_hessian" and size.any():
-        size = size[size > 0]
-    if size.size == 0:
+    response = blob_response(sample, blob_filter(sigma_px, detector))
+    response = response[np.isfinite(response)]
+    if detector == "determinant_of_hessian" and response.any():
+        response = response[response != 0]
+    if response.size == 0:
         raise BadValueError("the video has no finite pixels: check the earlier stages")
-    noise = 1.4826 * float(np.median(size))
+    noise = robust_deviation(response, about=0.0)
     rounding = 1e-6 * float(np.median(np.abs(sample[np.isfinite(sample)])))
     if noise <= rounding:
         raise BadValueError(
@@ -180,7 +181,7 @@ def _sample(frames: Frames) -> npt.NDArray[np.float32]:
     n = len(frames)
     if n == 0:
         raise BadValueError("the video has no frames: check the frame range")
-    chosen = np.unique(np.linspace(0, n - 1, min(n, NOISE_FRAMES)).round().astype(int))
+    chosen = spread_frames(n, NOISE_FRAMES)
     return _as_float32(np.concatenate([frames.read(i, i + 1) for i in chosen]))
 
 

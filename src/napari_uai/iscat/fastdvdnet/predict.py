@@ -23,7 +23,7 @@ from napari_uai.iscat.fastdvdnet.windows import (
     window_index,
     windows_per_chunk,
 )
-from napari_uai.monitor import checkpoint
+from napari_uai.monitor import raise_if_cancelled
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 
 BATCH_PIXELS = 32 * 64 * 64
@@ -150,7 +150,7 @@ class PredictedFrames(Frames):
         parts: list[Tensor] = []
         done = 0
         while done < len(index):
-            checkpoint()
+            raise_if_cancelled()
             rows = torch.from_numpy(index[done : done + size]).to(self.device)
             try:
                 parts.append(run(rows))

@@ -10,6 +10,7 @@ from napari_uai.iscat.fastdvdnet.settings import NetworkSettings
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import Ints
 from napari_uai.videos.frames import Frames, frames_per_chunk
+from napari_uai.videos.sampling import MAD_TO_DEVIATION
 
 SAMPLED_FRAMES = 64
 """From how many frames the noise of a video is estimated."""
@@ -120,7 +121,7 @@ def noise_of(frames: Frames, *, monitor: Monitor = SILENT) -> float:
             raise _not_finite(int(i))
         values.append(np.median(np.abs(frame - np.median(frame))))
         monitor.update(done / len(chosen), "noise")
-    noise = 1.4826 * float(np.median(values))
+    noise = MAD_TO_DEVIATION * float(np.median(values))
     if not noise > 0:
         raise BadValueError("the video is constant: there is nothing to learn or to predict")
     return noise

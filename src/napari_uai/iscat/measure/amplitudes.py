@@ -18,6 +18,7 @@ from napari_uai.parameters import checked
 from napari_uai.stages import stage
 from napari_uai.typing import Floats, Ints
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
+from napari_uai.videos.sampling import robust_deviation, spread_frames
 
 REACH = 3.5
 NOISE_FRAMES = 64
@@ -114,15 +115,14 @@ def amplitude_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
         for size in (height, width)
     ]
     places = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2).astype(np.float64)
-    chosen = np.unique(np.linspace(0, max(n - 1, 0), min(n, NOISE_FRAMES)).round().astype(int))
     boxes, weights = _patches(places, frames.shape, sigma_px)
     parts = []
-    for i in chosen:
+    for i in spread_frames(n, NOISE_FRAMES):
         block = np.ascontiguousarray(frames.read(i, i + 1))
         parts.append(_amplitudes(block, boxes, weights))
-    sizes = np.abs(_concatenate(parts, float))
+    sizes = _concatenate(parts, float)
     sizes = sizes[np.isfinite(sizes)]
-    noise = 1.4826 * float(np.median(sizes)) if sizes.size else 0.0
+    noise = robust_deviation(sizes, about=0.0) if sizes.size else 0.0
     if not noise > 0:
         raise BadValueError("the video has no noise to compare landings with: is it constant?")
     return noise

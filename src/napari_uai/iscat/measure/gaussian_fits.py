@@ -11,7 +11,7 @@ from annotated_types import Gt
 
 from napari_uai.iscat.kernels.gaussian_fit import fit_windows
 from napari_uai.iscat.tables import FIT_COLUMNS, OK, SPOT_COLUMNS, check_spots
-from napari_uai.monitor import SILENT, Monitor, checkpoint
+from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
 from napari_uai.stages import stage
 from napari_uai.typing import Floats, Ints
 from napari_uai.videos.frames import Video, frames_of, frames_per_chunk, map_chunks
@@ -99,7 +99,7 @@ def fit_spots(
         seen = block[frame[rows] - first, y, x]
         intensity[rows] = np.where(np.isnan(intensity[rows]), seen, intensity[rows])
         for begin in range(rows.start, rows.stop, FITS_AT_ONCE):
-            checkpoint()
+            raise_if_cancelled()
             some = slice(begin, min(begin + FITS_AT_ONCE, rows.stop))
             own = windows[some], place[some], legacy, fits[some], codes[some]
             fit_windows(block, frame[some] - first, *own)

@@ -31,6 +31,7 @@ from napari_uai.parameters import checked
 from napari_uai.stages import stage
 from napari_uai.typing import Floats
 from napari_uai.videos.frames import Video, frames_of
+from napari_uai.videos.sampling import spread_frames
 
 NEAR = 2 * np.sqrt(2)
 """Distance, in sigma, up to which two events at the same time are one."""
@@ -291,7 +292,7 @@ def _correlated_mean(
 ) -> tuple[float, float]:
     """Mean weighted by inverse variances, and its error with the noise that frames share."""
     if len(frame) > MAX_FITS:
-        chosen = np.linspace(0, len(frame) - 1, MAX_FITS).round().astype(int)
+        chosen = spread_frames(len(frame), MAX_FITS)
         frame, values, errors = frame[chosen], values[chosen], errors[chosen]
     weights = 1 / np.maximum(errors, 1e-9) ** 2
     weights /= weights.sum()

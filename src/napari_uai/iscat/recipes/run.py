@@ -15,7 +15,7 @@ import pandas as pd
 
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, load_recipe
-from napari_uai.monitor import SILENT, Monitor, overseen
+from napari_uai.monitor import SILENT, Monitor, active_monitor
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
 from napari_uai.videos.health import recording_problems
 from napari_uai.videos.offset import Offset
@@ -222,7 +222,7 @@ def run_recipe(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     recipe = recipe.with_settings(settings).with_values(**values)
-    with overseen(monitor), _collected_warnings(monitor) as problems:
+    with active_monitor(monitor), _collected_warnings(monitor) as problems:
         recording = _as_recording(recording)
         result = RunResult(recording, recipe)
         frames = frames_of(recording.video)

@@ -28,7 +28,7 @@ from safetensors.numpy import save as save_arrays
 from napari_uai.errors import WeightsError
 from napari_uai.files import write_files
 from napari_uai.iscat.rescore.event_patches import COURSES, FIGURES, IMAGES, REACH, SIDE, EventViews
-from napari_uai.monitor import checkpoint
+from napari_uai.monitor import raise_if_cancelled
 from napari_uai.typing import Floats32
 
 FORMAT = "napari-uai step rescoring 1"
@@ -73,7 +73,7 @@ class EventNetwork:
         """Return the log of how much likelier each event is among true ones than among others."""
         parts = []
         for i in range(0, len(views), EVENTS_AT_ONCE):
-            checkpoint()
+            raise_if_cancelled()
             some = slice(i, i + EVENTS_AT_ONCE)
             parts.append(
                 self._evidence(views.images[some], views.courses[some], views.figures[some])

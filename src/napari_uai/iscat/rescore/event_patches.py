@@ -27,7 +27,7 @@ from napari_uai.iscat.detect.steps.detector import REAL_FROM
 from napari_uai.iscat.detect.steps.false_alarms import weak_decay
 from napari_uai.iscat.detect.steps.parts import Part, recording_parts
 from napari_uai.iscat.detect.steps.pursuit import Step
-from napari_uai.monitor import SILENT, Monitor, checkpoint
+from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
 from napari_uai.typing import Floats, Floats32
 from napari_uai.videos.frames import Frames
 
@@ -384,7 +384,7 @@ def _company(score: Floats, batch: Floats, y: Floats, x: Floats) -> list[Floats]
         here, near = others & (distance < SAME_PLACE), others & (distance < NEAR)
         real = score >= REAL_FROM
         groups = here, here & real, here & now, near, near & now, near & real
-        checkpoint()
+        raise_if_cancelled()
         counts[:6, i] = [np.log1p(group.sum()) for group in groups]
         counts[6, i] = score[here].max(initial=0)
     return list(counts)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from qtpy.QtCore import QObject, Signal
 
 from napari_uai.errors import CancelledError, NapariUaiError
-from napari_uai.monitor import Monitor, overseen
+from napari_uai.monitor import Monitor, active_monitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ class _Mailbox:
 def _outcome(work: Work, monitor: Monitor) -> tuple[str, Any]:
     """Return the signal to emit, empty for none, and its argument."""
     try:
-        with overseen(monitor):
+        with active_monitor(monitor):
             return "done", work(monitor)
     except CancelledError:
         return "", None

@@ -375,19 +375,18 @@ def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:
         percentile of the absolute values, but at most ten times the noise.
     """
     from napari_uai.videos.frames import frames_of
+    from napari_uai.videos.sampling import robust_deviation, spread_frames
 
     frames = frames_of(video)
-    n = len(frames)
-    chosen = np.unique(np.linspace(0, n - 1, min(n_frames, n)).round().astype(int))
+    chosen = spread_frames(len(frames), n_frames)
     sample = np.concatenate([frames.read(i, i + 1).astype(np.float64).ravel() for i in chosen])
     sample = sample[np.isfinite(sample)]
     if sample.size == 0:
         return 0.0, 1.0
     low, high = np.percentile(sample, (0.1, 99.9))
     if low < 0 < high:
-        size = np.abs(sample)
-        high = float(np.percentile(size, 99.9))
-        noise = 1.4826 * float(np.median(size))
+        high = float(np.percentile(np.abs(sample), 99.9))
+        noise = robust_deviation(sample, about=0.0)
         # In small frames a status line alone exceeds a thousandth of the pixels.
         high = min(high, _LIMIT_IN_NOISES * noise) if noise > 0 else high
         low = -high

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_uai.errors import CancelledError, NapariUaiError
-from napari_uai.monitor import Monitor, overseen
+from napari_uai.monitor import Monitor, active_monitor
 from napari_uai.widgets.kit.plots import error_style
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ def _guarded(work: Work, monitor: Monitor, announce: Callable[[], None]) -> Any:
     from napari_uai.compiled import announced_compilation
 
     try:
-        with announced_compilation(announce), overseen(monitor):
+        with announced_compilation(announce), active_monitor(monitor):
             return work(monitor)
     except CancelledError as error:
         return _Failure(str(error), cancelled=True)

@@ -10,7 +10,7 @@ import pytest
 from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, TooFewFramesError
 from napari_uai.iscat.detect.anomalies.isolation_forest import fit_forest, forest_scores
 from napari_uai.iscat.detect.anomalies.maps import FeatureStack, anomaly_mask, anomaly_scores
-from napari_uai.monitor import Monitor, overseen
+from napari_uai.monitor import Monitor, active_monitor
 from napari_uai.videos.frames import ArrayFrames, frames_of
 
 N, HEIGHT, WIDTH = 30, 16, 20
@@ -225,6 +225,6 @@ def test_a_wish_to_stop_acts_at_the_next_frame():
     looks = iter([False] * stop_after + [True])
     features = da.from_array(np.random.default_rng(0).normal(size=(40, 8, 8)))
     frames = frames_of(anomaly_scores(features, method="forest_per_frame"))
-    with overseen(Monitor(cancelled=lambda: next(looks))), pytest.raises(CancelledError):
+    with active_monitor(Monitor(cancelled=lambda: next(looks))), pytest.raises(CancelledError):
         frames.read(0, 40)
     assert next(looks, None) is None

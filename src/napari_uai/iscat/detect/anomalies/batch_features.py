@@ -19,6 +19,7 @@ from napari_uai.videos.combined import CombinedFrames, ShiftedFrames
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, video_like
 from napari_uai.videos.offset import second_batch
+from napari_uai.videos.sampling import spread_frames
 
 
 @stage("Mean of a batch", menu="filter", origin=second_batch)
@@ -228,7 +229,7 @@ def _distances_of(source: Frames) -> tuple[Frames, Frames]:
 
 def _mean_of_sample(source: Frames) -> npt.NDArray[np.float64]:
     n = len(source)
-    sample = np.unique(np.linspace(0, n - 1, min(n, REFERENCE_FRAMES)).round().astype(int))
+    sample = spread_frames(n, REFERENCE_FRAMES)
     total = np.zeros(source.shape[1:])
     for frame in sample:
         image = source.read(frame, frame + 1)[0]

@@ -23,7 +23,7 @@ from napari_uai.iscat.correct.filters import difference_of_gaussians
 from napari_uai.iscat.correct.rolling_average import check_length
 from napari_uai.iscat.kernels.gaussian_taps import gaussian_radius, gaussian_taps
 from napari_uai.iscat.parameters import SigmaPx
-from napari_uai.monitor import checkpoint
+from napari_uai.monitor import raise_if_cancelled
 from napari_uai.parameters import Odd
 from napari_uai.stages import stage
 from napari_uai.videos.cached import cached
@@ -250,7 +250,7 @@ class TemporalFilterFrames(Frames):
         # Where neighbours are missing, the block ends where the video does.
         out = np.empty((stop - start, *self.shape[1:]), np.float32)
         for row in range(self.shape[1]):
-            checkpoint()
+            raise_if_cancelled()
             filtered = correlate1d(block[:, row], self.taps, axis=0, mode="nearest")
             out[:, row] = filtered[start - first : stop - first]
         return np.abs(out) if self.absolute else out
@@ -288,7 +288,7 @@ def _temporal_taps(low: float, high: float) -> npt.NDArray[np.float64]:
 def _minimum_maps(frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     out = np.ones(frames.shape, np.float32)
     for frame, place in zip(frames, out, strict=True):
-        checkpoint()
+        raise_if_cancelled()
         finite = np.isfinite(frame)
         try:
             place[...] = frame > threshold_minimum(frame[finite])
@@ -301,6 +301,6 @@ def _minimum_maps(frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 def _niblack_maps(frames: npt.NDArray[Any], *, window_px: int, k: float) -> npt.NDArray[np.float32]:
     out = np.empty(frames.shape, np.float32)
     for frame, place in zip(frames, out, strict=True):
-        checkpoint()
+        raise_if_cancelled()
         place[...] = threshold_niblack(np.asarray(frame, np.float64), window_size=window_px, k=k)
     return out

@@ -25,13 +25,14 @@ from napari_uai.iscat.detect.anomalies.isolation_forest import (
     fit_forest,
     forest_scores,
 )
-from napari_uai.monitor import checkpoint
+from napari_uai.monitor import raise_if_cancelled
 from napari_uai.parameters import Odd
 from napari_uai.stages import stage
 from napari_uai.typing import Floats32
 from napari_uai.videos.combined import equal_frames
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
+from napari_uai.videos.sampling import spread_frames
 
 Method: TypeAlias = Literal["forest", "forest_per_frame", "one_class_svm"]
 ThresholdUnit: TypeAlias = Literal[
@@ -265,7 +266,7 @@ class AnomalyFrames(Frames):
         scaling, model = self.model()
         block = self.stack.read(start, stop)
         for t, place in enumerate(out):
-            checkpoint()
+            raise_if_cancelled()
             planes = block[:, t]
             usable = np.isfinite(planes).all(axis=0)
             if not usable.any():
@@ -340,7 +341,7 @@ def score_threshold(scores: Frames, threshold: float, unit: ThresholdUnit) -> fl
     sample = _sample_of(len(scores), THRESHOLD_FRAMES)
     values = []
     for frame in sample:
-        checkpoint()
+        raise_if_cancelled()
         block = np.ascontiguousarray(scores.read(frame, frame + 1)[0], np.float32)
         values.append(_peaks(block) if unit == "false_positives" else block[np.isfinite(block)])
         if not np.isfinite(block).any():
@@ -412,7 +413,7 @@ def _sample(stack: FeatureStack, settings: Settings) -> Floats32:
     each = -(-SAMPLE_PIXELS // len(frames))
     parts = []
     for frame in frames:
-        checkpoint()
+        raise_if_cancelled()
         planes = stack.read(frame, frame + 1)
         planes = planes.reshape(len(planes), -1)
         usable = np.flatnonzero(np.isfinite(planes).all(axis=0))
@@ -425,8 +426,7 @@ def _sample(stack: FeatureStack, settings: Settings) -> Floats32:
 
 
 def _sample_of(n_frames: int, wanted: int) -> list[int]:
-    chosen = np.linspace(0, n_frames - 1, min(n_frames, wanted)).round().astype(int)
-    return [int(frame) for frame in np.unique(chosen)]
+    return [int(frame) for frame in spread_frames(n_frames, wanted)]
 
 
 def _read_clipped(source: Frames, start: int, stop: int, out: Floats32) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from napari_uai.monitor import SILENT, Monitor, checkpoint
+from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
 from napari_uai.typing import Floats
 
 SLOW_TIMES = (1 / 12, 1 / 6, 1 / 3)
@@ -158,7 +158,7 @@ class SlowNoise:
         """Return the log likelihood of time courses (bins, places) under each model."""
         likelihoods = []
         for model in self.models:
-            checkpoint()
+            raise_if_cancelled()
             distance = np.einsum("tp,tp->p", series, np.dot(model.precision, series))
             likelihoods.append(-0.5 * (model.log_determinant + distance))
         return np.stack(likelihoods)
@@ -170,7 +170,7 @@ class SlowNoise:
         likelihood = self.log_likelihood(series)
         prior = np.full(len(self.models), -np.log(len(self.models)))
         for _ in range(iterations):
-            checkpoint()
+            raise_if_cancelled()
             joint = prior[:, None] + likelihood
             share = np.exp(joint - logsumexp(joint, axis=0)).mean(axis=1) + floor / len(prior)
             prior = np.log(share / share.sum())
@@ -196,7 +196,7 @@ class SlowNoise:
         best = np.full((len(series) - 1, series.shape[1]), -np.inf)
         height = np.zeros_like(best)
         for model, base in zip(self.models, without, strict=True):
-            checkpoint()
+            raise_if_cancelled()
             statistic = np.dot(model.weights, series)
             joint = base + 0.5 * statistic**2
             better = joint > best

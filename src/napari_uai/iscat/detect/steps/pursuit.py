@@ -16,7 +16,7 @@ import numpy.typing as npt
 from napari_uai.compiled import kernel
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
 from napari_uai.iscat.detect.steps.models import StepStatistics
-from napari_uai.monitor import checkpoint
+from napari_uai.monitor import raise_if_cancelled
 from napari_uai.typing import Floats32
 
 """Statistic of step k at pixel (r, c): (rows, columns, steps), so that time is contiguous."""
@@ -104,7 +104,7 @@ class Pursuit:
         """Take the strongest step, again and again."""
         steps: list[Step] = []
         while len(steps) < MOST_STEPS:
-            checkpoint()
+            raise_if_cancelled()
             row, column = np.unravel_index(self.strongest.argmax(), self.strongest.shape)
             if not self.strongest[row, column] >= stop:
                 break
@@ -116,7 +116,7 @@ class Pursuit:
 
     def _taken_again(self, step: Step, steps: list[Step]) -> list[Step]:
         """Find a step once more, and let it absorb the weaker ones that are part of it."""
-        checkpoint()
+        raise_if_cancelled()
         parts = [s for s in steps if s is step or _is_part(s, step)]
         for part in parts:
             self.add(part, 1)

@@ -1,0 +1,51 @@
+"""Build hook of the wheel: pack the sample data, one archive per sample.
+
+The recording is left out: what comes with the package simulates it, see napari_uai.sample_data.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+PACKED = {
+    "fluorescence": ("fluorescence.bin", "fluorescence.bin.json", "fluorescence_truth.json"),
+    "trails": ("trails",),
+}
+
+
+class SampleHook(BuildHookInterface):  # type: ignore[type-arg]
+    """Adds ``napari_uai/sample_data/<sample>.tar.xz``."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Pack before the wheel is put together; an editable installation reads the files."""
+        if version == "editable":
+            return
+        source = Path(self.root, "sample_data")
+        for sample, names in PACKED.items():
+            archive = Path(self.directory, f"{sample}.tar.xz")
+            archive.parent.mkdir(parents=True, exist_ok=True)
+            pack([source / name for name in names], archive)
+            place = f"napari_uai/sample_data/{archive.name}"
+            build_data["force_include"][str(archive)] = place
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove the archives beside the finished wheel."""
+        del version, build_data, artifact_path
+        for sample in PACKED:
+            Path(self.directory, f"{sample}.tar.xz").unlink(missing_ok=True)
+
+
+def pack(paths: list[Path], archive: Path) -> None:
+    """Write an archive that is the same for the same files."""
+    with tarfile.open(archive, "w:xz", preset=9) as tar:
+        for path in paths:
+            for file in sorted([path] if path.is_file() else path.rglob("*")):
+                if file.is_file():
+                    member = tarfile.TarInfo(file.relative_to(path.parent).as_posix())
+                    member.size = file.stat().st_size
+                    with file.open("rb") as content:
+                        tar.addfile(member, content)
