@@ -20,7 +20,6 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
@@ -43,7 +42,7 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 suppress_warnings = ["config.cache"]  # the gallery's settings hold a function
 
 # Text
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -57,14 +56,10 @@ autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 numpydoc_show_class_members = False
 numpydoc_validation_checks: set[str] = set()
-nitpick_ignore_regex = (
-    []
-    if "sphinx.ext.intersphinx" in extensions
-    else [
-        (r"py:.*", r"(numpy|np|dask|pandas|pd|matplotlib|skimage|scipy|trackpy|napari|torch)\b.*"),
-        (r"py:.*", r"(collections|concurrent|contextlib|pathlib|typing|builtins)\b.*"),
-    ]
-)
+nitpick_ignore_regex = [
+    (r"py:.*", r"(numpy|np|dask|pandas|pd|matplotlib|skimage|scipy|trackpy|napari|torch)\b.*"),
+    (r"py:.*", r"(collections|concurrent|contextlib|pathlib|typing|builtins)\b.*"),
+]
 
 # Examples
 sphinx_gallery_conf = {

@@ -230,7 +230,7 @@ def commands_page() -> str:
     root = typer.main.get_command(command_line)
     for path, command in commands(root, ("napari-uai",)):
         context = click.Context(
-            command, info_name=" ".join(path), max_content_width=88, terminal_width=88
+            command, info_name=" ".join(path), max_content_width=76, terminal_width=76
         )
         help_text = re.sub(r"^Usage:\s+", "", context.get_help(), count=1)
         text += f"## {' '.join(path)}\n\n```text\n{help_text}\n```\n\n"

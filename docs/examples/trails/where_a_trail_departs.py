@@ -15,13 +15,14 @@ result = uai.analyse_trails(trails)
 
 figure, axes = plt.subplots(figsize=(8, 4.6))
 axes.imshow(trails.scene.image)
-for place in range(4):
+for place in (0, 2, 4):
     samples = result.trails.trail(result.rows[place])
     x, y = result.trails.x[samples], result.trails.y[samples]
     first, end = result.stretches[place]
     [line] = axes.plot(x, y, linewidth=1.5)
     axes.plot(x[first:end], y[first:end], linewidth=4, color=line.get_color())
     kind, anomaly = result.scores.loc[place, ["class", "anomaly"]]
-    axes.annotate(f"{kind} {anomaly:.0%}", (x[first], y[first]), color="white")
+    middle = (first + end) // 2
+    axes.text(x[middle], y[middle], f"{kind} {anomaly:.0%}", backgroundcolor="white")
 axes.set(xticks=[], yticks=[])
 plt.show()
