@@ -1,56 +1,66 @@
-"""The errors of this package: each message names what is wrong and what to do."""
+"""Errors of this package: each message says what is wrong and what to do."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class NapariUaiError(Exception):
-    """Base of all errors that a user can mend; the command line prints it as one line, exit 2."""
+    """Base class of all errors that a user can resolve.
+
+    The command line prints them on one line and exits with code 2.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> try:
+    ...     uai.open_video("missing.tif")
+    ... except uai.NapariUaiError as error:
+    ...     print("missing.tif" in str(error))
+    True
+    """
 
 
 class VideoFormatError(NapariUaiError, ValueError):
-    """A file that cannot be read as the video that was asked for."""
+    """A file cannot be read as the requested video."""
 
 
 class TrailFormatError(NapariUaiError, ValueError):
-    """A file or folder that cannot be read as trails."""
+    """A file or folder cannot be read as trails."""
 
 
 class TooFewFramesError(NapariUaiError, ValueError):
-    """A video that is shorter than a stage needs."""
+    """A video is shorter than a stage requires."""
 
 
 class BadValueError(NapariUaiError, ValueError):
-    """A parameter outside its limits, or data that a stage cannot work on."""
+    """A parameter is outside its limits, or data are not suitable for a stage."""
 
 
 class RecipeError(NapariUaiError, ValueError):
-    """A recipe that names an unknown stage or parameter, or gives a value that does not fit."""
+    """A recipe names an unknown stage or parameter, or contains a value that is not accepted."""
 
 
 class WeightsError(NapariUaiError, ValueError):
-    """A file of network weights that cannot be used."""
+    """Network weights cannot be used."""
 
 
 class OutputError(NapariUaiError, OSError):
-    """A folder or file that cannot be written."""
+    """A folder or file cannot be written."""
 
 
 class CancelledError(NapariUaiError):
-    """The user asked to stop; nothing was written under a final name."""
+    """The user cancelled; no file was written under its final name."""
 
 
-_NAMED_AT_MOST = 12
+_MOST_NAMES = 12
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known name may be meant, or which there are if none is near."""
+    """Suggest the known name that is closest, or list the known names if none is close."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
-    if len(names) > _NAMED_AT_MOST:
-        return (
-            f"there are {', '.join(names[:_NAMED_AT_MOST])} and {len(names) - _NAMED_AT_MOST} more"
-        )
-    return "there are " + ", ".join(names) if names else "there are none"
+    if len(names) > _MOST_NAMES:
+        return f"choose from {', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
+    return "choose from " + ", ".join(names) if names else "there are none"

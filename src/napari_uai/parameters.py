@@ -1,4 +1,4 @@
-"""Parameters as a signature declares them: types, limits, units, texts; and checks of values."""
+"""Parameters as declared by signatures: types, limits, units, descriptions; and validation."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def toml_value(text: str) -> Any:
-    """Read a value as TOML writes it; what is no such value is a text."""
+    """Parse a value as written in TOML; text that is not valid TOML is returned as it is."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -64,7 +64,7 @@ def toml_value(text: str) -> Any:
 
 
 def toml_plain(value: Any) -> Any:
-    """Return a value in TOML's types."""
+    """Convert a value to the types of TOML."""
     if value is None:
         return "none"
     if isinstance(value, (list, tuple)):
@@ -85,12 +85,12 @@ class Parameter:
     type
         The bare type: ``int``, ``float``, ``bool``, ``str``, ``tuple[int, int]``, ...
     default
-        ``inspect.Parameter.empty`` if a value must be given.
+        ``inspect.Parameter.empty`` if the parameter is required.
     optional
-        Whether None is a value.
+        Whether None is accepted.
     minimum, maximum
-        Limits, of each entry if the type is a tuple; ``open_minimum`` and ``open_maximum`` say that
-        the limit itself is excluded.
+        Limits, of each entry if the type is a tuple; ``open_minimum`` and ``open_maximum`` say
+        whether the limit itself is excluded.
     odd
         Whether only odd numbers are accepted.
     ascending
@@ -116,12 +116,12 @@ class Parameter:
 
     @property
     def required(self) -> bool:
-        """Whether there is no default."""
+        """Whether the parameter has no default."""
         return self.default is inspect.Parameter.empty
 
     @property
     def accepts(self) -> str:
-        """The values that are accepted, in words: ``a whole number, at least 1 (frames)``."""
+        """Description of the accepted values: ``a whole number, at least 1 (frames)``."""
         if self.choices:
             text = "one of " + ", ".join(map(str, self.choices))
         else:
@@ -141,7 +141,7 @@ class Parameter:
 
 
 def _several(kind: Any, adjective: str = "") -> str:
-    """Return a tuple in words: ``4 whole numbers``, ``numbers``, ``pairs of numbers``."""
+    """Describe a tuple: ``4 whole numbers``, ``numbers``, ``pairs of numbers``."""
     inner = get_args(kind)
     if get_origin(kind) is not tuple or not inner:
         return str(kind).replace("typing.", "")
@@ -153,12 +153,12 @@ def _several(kind: Any, adjective: str = "") -> str:
 
 
 class Parameters(Mapping[str, Parameter]):
-    """The parameters of a function or of a class of settings, by name, in order.
+    """The parameters of a function or of a settings class, by name, in order.
 
     Parameters
     ----------
     owner
-        What an error calls whatever has the parameters.
+        Name of the function or class, used in error messages.
     parameters
         In order.
 
@@ -177,9 +177,9 @@ class Parameters(Mapping[str, Parameter]):
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Parameters:
-        """Read the keyword-only parameters of a function, without the monitor.
+        """Read the keyword-only parameters of a function, except ``monitor``.
 
-        Types, limits and units are those of its annotations, the meaning that of its docstring.
+        Types, limits and units come from its annotations, descriptions from its docstring.
         """
         hints = get_type_hints(function, include_extras=True)
         described = described_parameters(function)
@@ -194,9 +194,9 @@ class Parameters(Mapping[str, Parameter]):
 
     @classmethod
     def of_settings(cls, settings: Any) -> Parameters:
-        """Read the fields of a dataclass of settings; of an instance, with its values as defaults.
+        """Read the fields of a dataclass of settings; of an instance, its values are the defaults.
 
-        Types, limits and units are those of its annotations, the meaning that of its docstring.
+        Types, limits and units come from its annotations, descriptions from its docstring.
         """
         kind = settings if isinstance(settings, type) else type(settings)
         hints = get_type_hints(kind, include_extras=True)
@@ -234,25 +234,25 @@ class Parameters(Mapping[str, Parameter]):
                 protected_namespaces=(),
             )
 
-        fields: dict[str, Any] = {
+        entries: dict[str, Any] = {
             p.name: (p.annotation, ... if p.required else p.default) for p in self.values()
         }
-        return create_model(self.owner, __base__=Base, **fields)
+        return create_model(self.owner, __base__=Base, **entries)
 
     def check(self, values: Mapping[str, Any], *, label: str = "") -> dict[str, Any]:
-        """Complete values by the defaults and convert them to their types.
+        """Convert values to their types and add defaults.
 
         Parameters
         ----------
         values
-            Values by parameter name; those that are left out have their defaults.
+            Values by parameter name; the others have their defaults.
         label
-            What an error calls whatever has the parameters; its own name if empty.
+            Name of the owner in error messages; by default that of the function or class.
 
         Raises
         ------
         RecipeError
-            If a name is unknown or a value does not fit.
+            If a name is unknown or a value is not accepted.
         """
         label = label or self.owner
         for name in values:
@@ -260,13 +260,12 @@ class Parameters(Mapping[str, Parameter]):
                 raise RecipeError(f"{label} has no parameter {name!r}; {nearest(name, self)}")
         for name, parameter in self.items():
             if parameter.required and name not in values:
-                raise RecipeError(f"{label}.{name} must be given: {parameter.accepts}")
-        given = {name: self._none(name, value) for name, value in values.items()}
-        fitting, wrong = self._validated(given)
+                raise RecipeError(f"{label}.{name} is required: {parameter.accepts}")
+        typed, wrong = self._validated({n: self._none(n, value) for n, value in values.items()})
         if wrong:
             accepted, value = self[wrong].accepts, values[wrong]
-            raise RecipeError(f"{label}.{wrong} = {value!r} does not fit: give {accepted}")
-        return {**{p.name: p.default for p in self.values()}, **fitting}
+            raise RecipeError(f"{label}.{wrong} must be {accepted}, got {value!r}")
+        return {**{p.name: p.default for p in self.values()}, **typed}
 
     def check_call(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Check the keywords of a call, and convert them to their types.
@@ -274,64 +273,66 @@ class Parameters(Mapping[str, Parameter]):
         Parameters
         ----------
         values
-            Keywords; those that are no parameters, such as a monitor, are left alone.
+            Keywords; those that are not parameters, such as a monitor, are not checked.
 
         Raises
         ------
         BadValueError
-            If a value does not fit.
+            If a value is not accepted.
         """
-        known = {name: value for name, value in values.items() if name in self}
-        if not known or any(p.required and p.name not in known for p in self.values()):
-            return dict(values)  # Python itself says what is missing
-        fitting, wrong = self._validated(known)
+        own = {name: value for name, value in values.items() if name in self}
+        if not own or any(p.required and p.name not in own for p in self.values()):
+            return dict(values)  # Python reports what is missing
+        typed, wrong = self._validated(own)
         if wrong:
-            accepted = self[wrong].accepts
-            raise BadValueError(f"{wrong} must be {accepted}, got {known[wrong]!r}")
-        return {**values, **fitting}
+            raise BadValueError(f"{wrong} must be {self[wrong].accepts}, got {own[wrong]!r}")
+        return {**values, **typed}
 
     def read(
         self, texts: Mapping[str, str], *, base: Mapping[str, Any] | None = None, label: str = ""
     ) -> dict[str, Any]:
-        """Check values that are written as on the command line.
+        """Check values written as on the command line.
 
         Parameters
         ----------
         texts
-            Values as TOML writes them; the quotes of a text may be left out.
+            Values as written in TOML; the quotes of a text may be omitted.
         base
-            Values of the other parameters, where they are not the defaults.
+            Values of the other parameters, where they differ from the defaults.
         label
-            As for :meth:`check`.
+            As in :meth:`check`.
 
         Raises
         ------
         RecipeError
-            If a name is unknown or a value does not fit.
+            If a name is unknown or a value is not accepted.
         """
         values = dict(base or {})
         for name, text in texts.items():
             try:
                 values = self.check({**values, name: toml_value(text)}, label=label)
-            except RecipeError:
-                values = self.check({**values, name: text}, label=label)
+            except RecipeError as error:  # a text that looks like another TOML value, or an error
+                try:
+                    values = self.check({**values, name: text}, label=label)
+                except RecipeError:
+                    raise error from None
         return self.check(values, label=label)
 
-    def _validated(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """Convert values to their types; return them, and the name of one that does not fit."""
+    def _validated(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """Convert values to their types; return them and the name of one that is not accepted."""
         from pydantic import ValidationError
 
-        for name, value in given.items():
+        for name, value in values.items():
             if isinstance(value, bool) and self[name].type in (int, float):
                 return {}, name
         try:
-            checked = self.model.model_validate(dict(given))
+            model = self.model.model_validate(dict(values))
         except ValidationError as error:
             return {}, str(error.errors()[0]["loc"][0])
-        return {name: getattr(checked, name) for name in given}, ""
+        return {name: getattr(model, name) for name in values}, ""
 
     def _none(self, name: str, value: Any) -> Any:
-        """Read the word none, which TOML has no value for."""
+        """Convert the word none, because TOML has no null value."""
         is_none = isinstance(value, str) and value.lower() == "none"
         accepted = self[name].optional and "none" not in self[name].choices
         return None if is_none and accepted else value
@@ -343,8 +344,7 @@ def checked(function: Function) -> Function:
     Raises
     ------
     BadValueError
-        On a call with a value that does not fit; the message names the parameter and what it
-        must be.
+        On calls with a value that is not accepted; the message names the parameter and its limits.
 
     Examples
     --------
@@ -364,13 +364,39 @@ def checked(function: Function) -> Function:
     return cast("Function", call)
 
 
+def check_settings(settings: Any) -> None:
+    """Check a dataclass of settings against the limits of its annotations, in ``__post_init__``.
+
+    Raises
+    ------
+    BadValueError
+        If a value is not accepted; the message names the setting and its limits.
+
+    Examples
+    --------
+    >>> from napari_uai.iscat.fastdvdnet.settings import NetworkSettings
+    >>> NetworkSettings(frames=6)
+    Traceback (most recent call last):
+    ...
+    napari_uai.errors.BadValueError: frames must be an odd whole number, at least 5 (frames), got 6
+    """
+    kind: type = type(settings)
+    for name, value in _settings_of(kind).check_call(vars(settings)).items():
+        object.__setattr__(settings, name, value)  # converted; the dataclass may be frozen
+
+
+@cache
+def _settings_of(kind: type) -> Parameters:
+    return Parameters.of_settings(kind)
+
+
 @cache
 def _parameters_of(function: Callable[..., Any]) -> Parameters:
     return Parameters.of(function)
 
 
 def described_parameters(function: Callable[..., Any]) -> dict[str, str]:
-    """Read the Parameters section of a numpydoc docstring: text by name, one paragraph each."""
+    """Read the Parameters section of a numpydoc docstring: one paragraph of text by name."""
     doc = inspect.getdoc(function) or ""
     section = re.search(
         r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-+$|\Z)", doc, re.MULTILINE | re.DOTALL
@@ -428,7 +454,7 @@ def _unwrapped(hint: Any) -> tuple[Any, bool, tuple[Any, ...]]:
             hint = Union[tuple(a for a in get_args(hint) if a is not type(None))]  # noqa: UP007
         elif get_origin(hint) is tuple:
             entries = [(e, False, ()) if e is Ellipsis else _unwrapped(e) for e in get_args(hint)]
-            metadata += next((found for _, _, found in entries if found), ())
+            metadata += next((own for _, _, own in entries if own), ())
             return tuple[tuple(bare for bare, _, _ in entries)], optional, metadata  # type: ignore[misc]
         else:
             return hint, optional, metadata

@@ -1,4 +1,4 @@
-"""Stages: plain functions that a recording is put through, and what menus and recipes must know.
+"""Stages: plain functions that process a recording, with what menus and recipes need to know.
 
 >>> from napari_uai import stage
 >>> from napari_uai.videos import Video
@@ -23,21 +23,21 @@ from napari_uai.parameters import Parameters, checked, described_parameters
 Kind: TypeAlias = Literal["video", "table"]
 
 Menu: TypeAlias = Literal["filter", "register", "measure", "track"]
-"""napari's layer menu in which the widget of a stage stands."""
+"""napari's layer menu that contains the widget of a stage."""
 
 Shape: TypeAlias = Literal["circle", "polygon"]
-"""What a user may draw to set parameters: ``center, radius`` or ``vertices``."""
+"""Shape that sets parameters when drawn: ``center, radius_px`` or ``vertices``."""
 
 Origin: TypeAlias = Callable[[Any, Mapping[str, Any]], tuple[int, int, int]]
 """Takes the input video and the parameters of a stage; returns frames, rows, columns to add."""
 
 Checksum: TypeAlias = Callable[[str], str]
-"""Takes the parameter ``weights`` of a stage; returns the SHA-256 of what it names."""
+"""Takes the parameter ``weights`` of a stage; returns the SHA-256 of those weights."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 REGISTERED: dict[str, Stage] = {}
-"""Every stage whose module was imported, those of users included, by name."""
+"""All stages whose modules have been imported, including those of users, by name."""
 
 
 @dataclass(frozen=True)
@@ -59,25 +59,25 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What is known of a stage; all but the fields is read from its function.
+    """Properties of a stage; all except the fields are read from its function.
 
     Parameters
     ----------
     function
-        Videos and tables first, keyword parameters after; returns a video or a table.
+        Takes videos and tables first, then keyword parameters; returns a video or a table.
     title
-        As it stands in menus.
+        Title in menus.
     menu
         napari's layer menu.
     origin
-        What to add to a position in the output video to get that in the input; None for nothing.
+        What to add to a position in the output video to obtain that in the input; None for nothing.
     checksum
-        Of the weights that a parameter of that name chooses; None if there is no such parameter.
+        Checksum of the weights selected by the parameter ``weights``; None if there is none.
     frame_by_frame
-        Whether a table of one frame depends on that frame alone, so that a preview can show it.
+        Whether the table of a frame depends on that frame only, so that a preview can show it.
     selects
-        Whether the table that is returned holds some rows of the table that is given, so that a
-        recipe works without the stage.
+        Whether the returned table consists of rows of the input table, so that a recipe works
+        without the stage.
     drawn
         Shape in a viewer from which parameters can be taken.
     """
@@ -93,7 +93,7 @@ class Stage:
 
     @property
     def name(self) -> str:
-        """Name of the function, as recipes write it."""
+        """Name of the function, as written in recipes."""
         return self.function.__name__
 
     @cached_property
@@ -112,10 +112,10 @@ class Stage:
         )
 
     def inputs_of(self, count: int) -> tuple[Input, ...]:
-        """Return the inputs of a call with that many videos and tables, as far as it takes them.
+        """Return the inputs of a call with the given number of videos and tables.
 
-        One of which there may be many is repeated: ``feature, feature_2, ...`` of ``*features``,
-        all but the first optional.
+        An input of which there may be many is repeated: ``feature, feature_2, ...`` for
+        ``*features``, all optional except the first.
         """
         last = self.inputs[-1]
         if not last.many:
@@ -134,7 +134,7 @@ class Stage:
 
     @cached_property
     def parameters(self) -> Parameters:
-        """Keyword parameters by name, without the monitor."""
+        """Keyword parameters by name, except ``monitor``."""
         return Parameters.of(self.function)
 
     @property
@@ -184,7 +184,17 @@ def stage(
     Parameters
     ----------
     title, menu, origin, checksum, frame_by_frame, selects, drawn
-        As for :class:`Stage`, which the function then has as its attribute ``stage``.
+        As in :class:`Stage`, which becomes the attribute ``stage`` of the function.
+
+    Returns
+    -------
+    Callable
+        A decorator.
+
+    Raises
+    ------
+    BadValueError
+        On calls of the stage with a value that is not accepted.
 
     Examples
     --------
@@ -193,7 +203,7 @@ def stage(
     >>> from napari_uai.videos import Video
     >>> @stage("Add an offset", menu="filter")
     ... def add_offset(video: Video, *, offset: Annotated[float, Ge(0), Unit("counts")]) -> Video:
-    ...     '''Add the same to all pixels.'''
+    ...     '''Add a constant to all pixels.'''
     ...     return video + offset
     >>> add_offset(1, offset=-2)
     Traceback (most recent call last):
@@ -217,7 +227,7 @@ def _stage_of(function: Any) -> Stage:
 
 
 def _kind(hint: Any) -> Kind:
-    """Tell a table by its class; whatever else a stage takes or gives by position is a video."""
+    """Recognise tables by their class; all other inputs and outputs are videos."""
     import pandas as pd
 
     return "table" if pd.DataFrame in (hint, *get_args(hint)) else "video"

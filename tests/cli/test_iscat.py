@@ -153,7 +153,7 @@ def write_float_recording(path, change):
 @pytest.mark.parametrize("recipe", ["matched", "classical"])
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(np.nan, "frame 320 holds NaN"), (-np.inf, "frame 320 holds"), (0, "frame 320 has no light")],
+    [(np.nan, "320 contains NaN"), (-np.inf, "320 contains NaN"), (0, "320 has no light")],
 )
 def test_frames_without_sense_name_the_recording_and_the_frame(
     recipe, value, words, tmp_path, one_line_error
@@ -165,7 +165,7 @@ def test_frames_without_sense_name_the_recording_and_the_frame(
     out = tmp_path / "out"
     arguments = ["--recipe", recipe, "--set", "dra.batch_size=100", "--out", str(out)]
     assert main(["iscat", path, *arguments]) == 2
-    one_line_error("spoilt.bin", words, "cut such frames out")
+    one_line_error("spoilt.bin", words, "remove such frames")
     assert not out.exists()
 
 

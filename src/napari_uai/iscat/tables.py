@@ -63,7 +63,7 @@ def check_inside(table: pd.DataFrame, shape: tuple[int, int, int], slack_frames:
         if outside.any():
             raise BadValueError(
                 f"{outside.sum()} rows of the table lie outside the video of shape {shape} "
-                f"({name} = {values[outside][0]:g}): give the video in which they were found"
+                f"({name} = {values[outside][0]:g}): use the video in which they were detected"
             )
 
 
@@ -112,8 +112,8 @@ def check_spots(table: pd.DataFrame, shape: tuple[int, int, int]) -> None:
         if outside.any():
             raise BadValueError(
                 f"{outside.sum()} spots lie outside the video of shape {shape} ({name} = "
-                f"{values[outside][0]:g}): give the video in which they were found"
+                f"{values[outside][0]:g}): use the video in which they were detected"
             )
     sigma = table["sigma"].to_numpy(np.float64)
     if not (np.isfinite(sigma) & (sigma > 0)).all():
-        raise BadValueError("the column sigma must hold numbers greater than 0 (in px)")
+        raise BadValueError("the column sigma must contain numbers greater than 0 (px)")

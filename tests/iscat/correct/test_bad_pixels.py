@@ -137,5 +137,5 @@ def test_wrong_values_are_refused():
         find_bad_pixels(GOOD, threshold=0)
     with pytest.raises(BadValueError, match="max_frames"):
         find_bad_pixels(GOOD, max_frames=1)
-    with pytest.raises(BadValueError, match="every pixel is bad"):
+    with pytest.raises(BadValueError, match="all pixels are bad"):
         bad_pixel_repair(np.full((4, 3, 3), np.nan))

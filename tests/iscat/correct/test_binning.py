@@ -31,7 +31,7 @@ def test_a_lazy_video_gives_a_lazy_result_with_the_same_values():
 
 
 def test_too_large_and_senseless_bins_are_refused():
-    with pytest.raises(TooFewFramesError, match="make bins smaller"):
+    with pytest.raises(TooFewFramesError, match="use a smaller bin_size"):
         bin_frames(np.zeros((10, 4, 4)), bin_size=11)
-    with pytest.raises(BadValueError, match="1 or more"):
+    with pytest.raises(BadValueError, match="at least 1"):
         bin_frames(np.zeros((10, 4, 4)), bin_size=0)

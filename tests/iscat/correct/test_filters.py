@@ -94,7 +94,7 @@ def test_widths_are_positive(sigma):
 
 
 def test_widths_of_a_difference_are_in_order():
-    with pytest.raises(BadValueError, match="is to be larger than"):
+    with pytest.raises(BadValueError, match="sigma_high must be greater than sigma_low"):
         difference_of_gaussians(VIDEO, sigma_low=2, sigma_high=2)
 
 

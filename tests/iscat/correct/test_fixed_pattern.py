@@ -75,5 +75,5 @@ def test_empty_video_stays_empty():
 
 @pytest.mark.parametrize("wrong", [{"method": "none"}, {"method": "mean"}, {"axes": "0"}])
 def test_unknown_choices_are_refused(wrong):
-    with pytest.raises(BadValueError, match="is one of"):
+    with pytest.raises(BadValueError, match="must be one of"):
         fixed_pattern_correction(NOISE, **wrong)

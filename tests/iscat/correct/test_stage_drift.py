@@ -91,9 +91,9 @@ def test_lazy_and_eager_agree_and_frames_do_not_depend_on_chunks(recording):
 
 def test_videos_that_do_not_belong_together_are_refused(recording):
     dra = differential_rolling_average(recording.video, batch_size=200)
-    with pytest.raises(BadValueError, match="give the video that went into it"):
+    with pytest.raises(BadValueError, match="give the video from which"):
         stage_drift_correction(dra, recording.video[:-1])
-    with pytest.raises(BadValueError, match="give the video that went into it"):
+    with pytest.raises(BadValueError, match="give the video from which"):
         stage_drift_correction(dra, recording.video[:, 1:])
 
 

@@ -156,7 +156,7 @@ def test_a_constant_video_is_refused_when_the_threshold_counts_noise():
 
 
 def test_a_video_of_nan_is_refused():
-    with pytest.raises(BadValueError, match="no finite pixel"):
+    with pytest.raises(BadValueError, match="no finite pixels"):
         detect_spots(np.full((5, 20, 20), np.nan))
 
 

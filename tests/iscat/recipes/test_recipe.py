@@ -75,7 +75,10 @@ def test_written_recipe_reads_back_the_same(tmp_path):
     [
         ("dra.batchsize=5", "dra has no parameter 'batchsize'; did you mean 'batch_size'"),
         ("dar.batch_size=5", "no stage 'dar'; did you mean 'dra'"),
-        ("dra.batch_size=0", r"dra\.batch_size = .* does not fit: give a whole number, at least 1"),
+        (
+            "dra.batch_size=0",
+            r"dra\.batch_size must be a whole number, at least 1 \(frames\), got 0$",
+        ),
         ("spots.polarity=grey", "one of bright, dark"),
         ("batch_size=5", "write STAGE.PARAMETER=VALUE"),
         ("dra.batch_size", "write STAGE.PARAMETER=VALUE"),
@@ -91,7 +94,7 @@ def test_setting_that_does_not_fit_says_what_does(setting, message):
     [
         ('"toy_peaks"', '"toy_peak"', "no stage 'toy_peak'; did you mean 'toy_peaks'"),
         ("rows = 2", "row = 2", "no parameter 'row'; did you mean 'rows'"),
-        ("rows = 2", "rows = -2", "cut.rows = -2 does not fit"),
+        ("rows = 2", "rows = -2", "cut.rows must be a whole number, at least 0 .*, got -2"),
         ("rows = 2", "rows = '@spots.size'", "refers to nothing"),
         ("rows = 2", "rows = '@cut.rows'", "runs in a circle"),
         ('name = "spots"', 'name = "cut"', "name is taken"),

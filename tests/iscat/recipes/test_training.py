@@ -111,10 +111,10 @@ def test_a_stopped_training_goes_on_to_the_same_weights(recording, recipe, tmp_p
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("training.epochs=0", "training.epochs = 0 does not fit"),
+        ("training.epochs=0", "training.epochs must be a whole number, at least 1, got 0"),
         ("training.epoch=1", "did you mean 'epochs'"),
-        ("network.frames=6", "5, 7, 9"),
-        ("training.loss=l3", "training.loss = l3 does not fit"),
+        ("network.frames=6", "network.frames must be an odd whole number, at least 5"),
+        ("training.loss=l3", "training.loss must be one of mse, huber, got 'l3'"),
         ("training.epochs", "NAME=VALUE"),
         ("dra.batch=4", "did you mean 'batch_size'"),
     ],

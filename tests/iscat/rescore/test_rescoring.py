@@ -75,7 +75,7 @@ def test_no_events_stay_no_events(found):
 
 def test_a_table_that_is_none_of_steps_is_refused(found):
     video, events, _ = found
-    with pytest.raises(BadValueError, match="lacks contrast_error"):
+    with pytest.raises(BadValueError, match="lacks the column contrast_error"):
         rescore_steps(events.drop(columns="contrast_error"), video, batch_size=160)
 
 

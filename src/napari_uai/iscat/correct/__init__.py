@@ -1,1 +1,1 @@
-"""From counts to a flat background: power, pattern, averages, drift."""
+"""From raw counts to a flat background: power, bad pixels, fixed pattern, averages, drift."""

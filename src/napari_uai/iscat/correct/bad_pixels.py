@@ -1,4 +1,4 @@
-"""Bad pixels: hot, dead, stuck and noisy ones, and how to do without them."""
+"""Bad pixels: hot, dead, stuck and noisy pixels, and their replacement by their neighbours."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ from napari_uai.iscat.kernels.median_network import (
     median_network,
     median_of_lanes,
 )
+from napari_uai.parameters import Odd, checked
 from napari_uai.stages import stage
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like
 
 DEAD = 1e-3
-"""A pixel whose variance is this part of its neighbours' or less does not see the light."""
+"""Pixels whose variance is at most this fraction of their neighbours' do not respond to light."""
 
 _OPENCV_SORTS = (np.uint8, np.uint16, np.float32)
 
 
 @stage("Median filter", menu="filter")
-def median_filter(video: Video, *, size: Annotated[int, Ge(1), Unit("px")] = 3) -> Video:
-    """Replace every pixel by the median of the square around it.
+def median_filter(video: Video, *, size: Annotated[int, Ge(1), Odd, Unit("px")] = 3) -> Video:
+    """Replace each pixel by the median of the square around it.
 
     Parameters
     ----------
     video
         Frames, rows, columns; any real dtype.
     size
-        Side of the square, odd. Frames are mirrored at their border.
+        Side of the square. Frames are mirrored at their edges.
 
     Returns
     -------
@@ -48,52 +49,67 @@ def median_filter(video: Video, *, size: Annotated[int, Ge(1), Unit("px")] = 3) 
     Raises
     ------
     BadValueError
-        If the size is even or below 1.
+        If ``size`` is not an odd number of at least 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.ones((1, 3, 3))
+    >>> video[0, 1, 1] = 99
+    >>> iscat.median_filter(video, size=3)[0, 1]
+    array([1., 1., 1.], dtype=float32)
     """
-    if size < 1 or size % 2 == 0:
-        raise BadValueError(f"size is an odd number of px (3, 5, ...), got {size}")
-    return per_frame(video, partial(_median_block, size=int(size)), label="median-filter")
+    return per_frame(video, partial(_median_block, size=size), label="median-filter")
 
 
+@checked
 def find_bad_pixels(
     video: Video,
     *,
     threshold: Annotated[float, Gt(0), Unit("robust standard deviations")] = 8.0,
     max_frames: Annotated[int, Ge(2), Unit("frames")] = 1000,
 ) -> npt.NDArray[np.bool_]:
-    """Find pixels that flicker far more than their neighbours, or not at all.
+    """Find pixels that fluctuate much more than their neighbours, or not at all.
 
-    What counts is the variance of the change from one frame to the next, so that neither speckle
-    nor slow drift matter; what all pixels do in proportion (the laser) is taken out. It works on
-    raw, normalised and rolling-average videos.
+    The criterion is the variance of the change from one frame to the next, which neither speckle
+    nor slow drift affects; fluctuations that all pixels share in proportion (the laser) are removed
+    first. Works on raw, normalised and rolling-average videos.
 
     Parameters
     ----------
     video
         Frames, rows, columns; any real dtype.
     threshold
-        How far the logarithm of a pixel's variance may lie above the median of its neighbours (5 x
-        5 px), in units of what is usual in the frame.
+        How far the logarithm of a pixel's variance may exceed the median of its neighbours (5 x 5
+        px), in units of the spread over the frame.
     max_frames
-        Frames that are looked at, in pairs of neighbours, evenly spaced in time.
+        Maximum number of frames to read, in pairs of neighbours spaced evenly in time.
 
     Returns
     -------
     ndarray
-        bool, rows, columns; True for a bad pixel: too noisy, constant (dead, stuck, saturated;
-        unless all are), or NaN or infinite in any frame that was looked at.
+        bool, rows, columns; True for bad pixels: too noisy, constant (dead, stuck or saturated,
+        unless all pixels are), or NaN or infinite in any frame that was read.
 
     Raises
     ------
     TooFewFramesError
         If the video has fewer than 2 frames.
     BadValueError
-        If a parameter is out of its limits.
+        If a parameter is outside its limits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> video = np.random.default_rng(0).poisson(1000, (100, 16, 16))
+    >>> video[::2, 3, 5] += 500
+    >>> np.argwhere(find_bad_pixels(video))
+    array([[3, 5]])
     """
-    _check_search(threshold, max_frames)
     frames = frames_of(video)
     _check_length(frames)
-    return _find(frames, float(threshold), int(max_frames))
+    return _find(frames, threshold, max_frames)
 
 
 @stage("Repair bad pixels", menu="filter")
@@ -103,38 +119,48 @@ def bad_pixel_repair(
     threshold: Annotated[float, Gt(0), Unit("robust standard deviations")] = 8.0,
     max_frames: Annotated[int, Ge(2), Unit("frames")] = 1000,
 ) -> Video:
-    """Replace bad pixels by the median of the good ones around them; leave all others alone.
+    """Replace bad pixels by the median of the good pixels around them; keep all others.
 
     Parameters
     ----------
     video
         Frames, rows, columns; any real dtype.
     threshold
-        How far the logarithm of a pixel's variance may lie above the median of its neighbours (5 x
-        5 px), in units of what is usual in the frame; see ``find_bad_pixels``.
+        How far the logarithm of a pixel's variance may exceed the median of its neighbours (5 x 5
+        px), in units of the spread over the frame; see ``find_bad_pixels``.
     max_frames
-        Frames that are looked at to find them, in pairs of neighbours, evenly spaced in time.
+        Maximum number of frames in which bad pixels are searched, in pairs of neighbours spaced
+        evenly in time.
 
     Returns
     -------
     Video
-        float32, same shape and unit. The pixels are searched when a first frame is asked for.
+        float32, same shape and unit. Bad pixels are searched when the first frame is read.
 
     Raises
     ------
     TooFewFramesError
         If the video has fewer than 2 frames.
     BadValueError
-        If a parameter is out of its limits.
+        If a parameter is outside its limits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.random.default_rng(0).poisson(1000, (100, 16, 16))
+    >>> video[:, 3, 5] = 0
+    >>> repaired = iscat.bad_pixel_repair(video)
+    >>> bool((repaired[:, 3, 5] > 900).all())
+    True
     """
-    _check_search(threshold, max_frames)
     frames = frames_of(video)
     _check_length(frames)
-    return video_like(RepairedFrames(frames, float(threshold), int(max_frames)), video)
+    return video_like(RepairedFrames(frames, threshold, max_frames), video)
 
 
 class RepairedFrames(Frames):
-    """Frames whose bad pixels are found at the first reading and replaced."""
+    """Frames whose bad pixels are replaced; they are searched when the first frame is read."""
 
     def __init__(self, source: Frames, threshold: float, max_frames: int) -> None:
         self.source = source
@@ -146,7 +172,7 @@ class RepairedFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the source, and all parameters."""
+        """Name of the source and all parameters."""
         key = (self.source.name, self.threshold, self.max_frames)
         return f"bad-pixel-repair-{tokenize(*key)}"
 
@@ -166,18 +192,11 @@ class RepairedFrames(Frames):
         return out
 
 
-def _check_search(threshold: float, max_frames: int) -> None:
-    if not threshold > 0:
-        raise BadValueError(f"threshold is positive, got {threshold}")
-    if max_frames < 2:
-        raise BadValueError(f"max_frames is at least 2, got {max_frames}")
-
-
 def _check_length(frames: Frames) -> None:
     if len(frames) < 2:
         raise TooFewFramesError(
-            f"bad pixels show in at least 2 frames, the video has {len(frames)}: give a longer "
-            "one, or use the median filter"
+            f"finding bad pixels needs at least 2 frames, the video has {len(frames)}: use a "
+            "longer video or the median filter"
         )
 
 
@@ -196,8 +215,8 @@ def _find(frames: Frames, threshold: float, max_frames: int) -> npt.NDArray[np.b
     # The logarithm of a variance from n values scatters by sqrt(2 / n) of itself.
     spread = max(1.4826 * np.median(np.abs(excess[alive] - middle)), np.sqrt(2 / n_pairs))
     noisy = alive & (excess - middle > threshold * spread)
-    found: npt.NDArray[np.bool_] = broken | dead | noisy
-    return found
+    bad: npt.NDArray[np.bool_] = broken | dead | noisy
+    return bad
 
 
 def _flicker(frames: Frames, max_frames: int) -> tuple[npt.NDArray[np.float64], int]:
@@ -217,9 +236,8 @@ def _flicker(frames: Frames, max_frames: int) -> tuple[npt.NDArray[np.float64], 
 
 
 def _local_median(variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the median of the 5 x 5 px around each pixel, of those that are not constant."""
-    known = np.where(variance > 0, variance, np.inf)
-    padded = np.pad(known, 2, mode="constant", constant_values=np.inf)
+    """Return the median of the non-constant pixels in the 5 x 5 px around each pixel."""
+    padded = np.pad(np.where(variance > 0, variance, np.inf), 2, constant_values=np.inf)
     out = np.zeros_like(variance)
     for r in range(len(variance)):
         window = np.lib.stride_tricks.sliding_window_view(padded[r : r + 5], (5, 5))[0]
@@ -233,10 +251,10 @@ def _local_median(variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _find_with_neighbours(
     frames: Frames, threshold: float, max_frames: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the flat indices of bad pixels, of the good ones around each, and their numbers."""
+    """Return flat indices of bad pixels and of the good ones around each, and their numbers."""
     bad = _find(frames, threshold, max_frames)
     if bad.all():
-        raise BadValueError("every pixel is bad (NaN or infinite): no good one can replace it")
+        raise BadValueError("all pixels are bad (NaN or infinite): none is left to replace them")
     good_around = [_good_neighbours(bad, row, column) for row, column in np.argwhere(bad)]
     counts = np.array([len(good) for good in good_around], np.int64)
     neighbours = np.zeros((len(counts), max(counts, default=0)), np.int64)
@@ -246,7 +264,7 @@ def _find_with_neighbours(
 
 
 def _good_neighbours(bad: npt.NDArray[np.bool_], row: int, column: int) -> npt.NDArray[np.int64]:
-    """Return the flat indices of the good pixels in the smallest square that holds two."""
+    """Return flat indices of the good pixels in the smallest square that contains two."""
     height, width = bad.shape
     for radius in range(1, max(height, width) + 1):
         top, left = max(row - radius, 0), max(column - radius, 0)
@@ -288,15 +306,15 @@ def _median_block(frames: npt.NDArray[Any], *, size: int) -> npt.NDArray[np.floa
 
 
 def _median_opencv(frames: npt.NDArray[Any], size: int, out: npt.NDArray[np.float32]) -> None:
-    """Median of a square of 3 or 5: OpenCV knows larger ones of 8-bit frames only."""
+    """Median of a square of 3 or 5 px; OpenCV supports larger ones for 8-bit frames only."""
     import cv2
 
     for frame, median in zip(frames, out, strict=True):
-        known = frame if frame.dtype in _OPENCV_SORTS else frame.astype(np.float32)
-        if size == 3:  # OpenCV repeats the border, which for one pixel is the same as a mirror
-            median[:] = cv2.medianBlur(known, 3)
+        image = frame if frame.dtype in _OPENCV_SORTS else frame.astype(np.float32)
+        if size == 3:  # OpenCV repeats the border, which for one pixel is the same as mirroring
+            median[:] = cv2.medianBlur(image, 3)
         else:
-            wide = cv2.copyMakeBorder(known, 2, 2, 2, 2, cv2.BORDER_REFLECT)
+            wide = cv2.copyMakeBorder(image, 2, 2, 2, 2, cv2.BORDER_REFLECT)
             median[:] = cv2.medianBlur(wide, 5)[2:-2, 2:-2]
 
 

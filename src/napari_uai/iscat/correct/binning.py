@@ -9,37 +9,46 @@ import numpy.typing as npt
 from annotated_types import Ge, Unit
 from dask.base import tokenize
 
-from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.errors import TooFewFramesError
+from napari_uai.parameters import checked
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, video_like
 
 
+@checked
 def bin_frames(video: Video, *, bin_size: Annotated[int, Ge(1), Unit("frames")] = 25) -> Video:
-    """Average consecutive frames in bins that do not overlap.
+    """Average consecutive frames in non-overlapping bins.
 
     Parameters
     ----------
     video
         Frames, rows, columns; any real dtype.
     bin_size
-        Frames per bin; frames after the last whole bin are dropped.
+        Frames per bin; frames after the last complete bin are dropped.
 
     Returns
     -------
     Video
-        float32, ``n_frames // bin_size`` frames; frame ``i`` averages input frames
-        ``i * bin_size`` to ``(i + 1) * bin_size - 1``.
+        float32, ``n_frames // bin_size`` frames; frame ``i`` averages input frames ``i * bin_size``
+        to ``(i + 1) * bin_size - 1``.
 
     Raises
     ------
     TooFewFramesError
-        If there is not one whole bin.
+        If the video is shorter than one bin.
+    BadValueError
+        If ``bin_size`` is less than 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bin_frames(np.arange(7.0).reshape(7, 1, 1), bin_size=3)[:, 0, 0]
+    array([1., 4.], dtype=float32)
     """
-    if bin_size < 1:
-        raise BadValueError(f"bin_size is 1 or more frames, got {bin_size}")
     frames = frames_of(video)
     if len(frames) < bin_size:
         raise TooFewFramesError(
-            f"a bin has {bin_size} frames, the video {len(frames)}: make bins smaller"
+            f"a bin of {bin_size} frames needs as many, the video has {len(frames)}: use a smaller "
+            "bin_size"
         )
     return video_like(BinnedFrames(frames, bin_size), video)
 
@@ -59,7 +68,7 @@ class BinnedFrames(Frames):
         return f"binned-{tokenize(self.source.name, self.bin_size)}"
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
-        """Average each bin in pieces that fit a chunk, so that large bins need no more memory."""
+        """Average bins piece by piece, so that memory does not grow with their size."""
         out = np.zeros((max(stop - start, 0), *self.shape[1:]), np.float64)
         whole_bins = max(frames_per_chunk(self.source.shape) // self.bin_size, 1)
         for first in range(start, stop, whole_bins):

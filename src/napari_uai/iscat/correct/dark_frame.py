@@ -1,4 +1,4 @@
-"""Dark frame: what the camera reports without light."""
+"""Dark frame: the camera's signal without light."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from napari_uai.videos.frames import (
 
 @stage("Subtract dark frame", menu="filter")
 def dark_frame_subtraction(video: Video, dark: Video) -> Video:
-    """Subtract the mean of a recording that was made without light.
+    """Subtract the mean of a recording made without light.
 
     Parameters
     ----------
     video
         Frames, rows, columns; any real dtype; counts.
     dark
-        Frames without light, of the same rows and columns, at the same exposure; counts.
+        Frames without light, of the same rows and columns and exposure time; counts.
 
     Returns
     -------
@@ -40,23 +40,31 @@ def dark_frame_subtraction(video: Video, dark: Video) -> Video:
     Raises
     ------
     BadValueError
-        If the rows and columns differ, or a dark frame holds NaN or infinity.
+        If rows and columns differ, or a dark frame contains NaN or infinity.
     TooFewFramesError
-        If ``dark`` has no frame.
+        If ``dark`` has no frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> dark = np.array([99.0, 101.0]).reshape(2, 1, 1)
+    >>> iscat.dark_frame_subtraction(np.full((1, 1, 1), 1100), dark)
+    array([[[1000.]]], dtype=float32)
     """
     frames, dark_frames = frames_of(video), frames_of(dark)
     if len(dark_frames) == 0:
-        raise TooFewFramesError("the dark video has no frame: record at least one without light")
+        raise TooFewFramesError("the dark video has no frames: record at least one without light")
     if frames.shape[1:] != dark_frames.shape[1:]:
         raise BadValueError(
             f"the video has frames of {_size(frames)} px, the dark video of {_size(dark_frames)} "
-            "px: record both with the same region of the camera"
+            "px: record both with the same camera region"
         )
     return video_like(DarkSubtractedFrames(frames, dark_frames), video)
 
 
 class DarkSubtractedFrames(Frames):
-    """Frames less the mean of dark frames, which is found at the first reading."""
+    """Frames minus the mean dark frame, which is computed when the first frame is read."""
 
     def __init__(self, source: Frames, dark: Frames) -> None:
         self.source = source
@@ -85,7 +93,7 @@ def _mean_frame(frames: Frames) -> npt.NDArray[np.float64]:
         if not np.isfinite(summed).all():
             bad = np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))[0]
             raise BadValueError(
-                f"frame {start + bad} of the dark video holds NaN or infinity: cut it out"
+                f"frame {start + bad} of the dark video contains NaN or infinity: remove it"
             )
         return summed
 

@@ -1,4 +1,4 @@
-"""Smoothing of frames by Gaussians, and what is left when the smooth part is taken away."""
+"""Gaussian smoothing of frames, and removal of their smooth part."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def gaussian_filter(video: Video, *, sigma_px: SigmaPx = 1.0) -> Video:
     video
         Frames, rows, columns; any real dtype.
     sigma_px
-        Standard deviation of the Gaussian, which ends at four of them; beyond the border the
-        frame goes on with its nearest pixel.
+        Standard deviation of the Gaussian, which is truncated at four standard deviations. Frames
+        are extended by their nearest pixel.
 
     Returns
     -------
@@ -41,18 +41,28 @@ def gaussian_filter(video: Video, *, sigma_px: SigmaPx = 1.0) -> Video:
     ------
     BadValueError
         If ``sigma_px`` is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.zeros((1, 9, 9))
+    >>> video[0, 4, 4] = 1
+    >>> smooth = iscat.gaussian_filter(video, sigma_px=1.0)
+    >>> round(float(smooth[0, 4, 4]), 3), round(float(smooth.sum()), 3)
+    (0.159, 1.0)
     """
-    _check_sigma("sigma_px", sigma_px)
-    return per_frame(video, partial(_smooth, sigma_px=float(sigma_px)), label="gaussian")
+    return per_frame(video, partial(_smooth, sigma_px=sigma_px), label="gaussian")
 
 
 @stage("Difference of Gaussians", menu="filter")
 def difference_of_gaussians(
     video: Video, *, sigma_low: SigmaPx = 1.7, sigma_high: SigmaPx = 1.8
 ) -> Video:
-    """Subtract from each frame smoothed a little the same frame smoothed a little more.
+    """Subtract a strongly smoothed copy of each frame from a weakly smoothed one.
 
-    A spot of about ``sigma_low`` becomes a peak of its own sign; slow background vanishes.
+    Spots of about ``sigma_low`` become peaks of their own sign; a slowly varying background
+    vanishes.
 
     Parameters
     ----------
@@ -71,15 +81,25 @@ def difference_of_gaussians(
     Raises
     ------
     BadValueError
-        If a width is not positive, or the second is not larger than the first.
+        If a width is not positive, or ``sigma_high`` does not exceed ``sigma_low``.
+
+    References
+    ----------
+    Marr & Hildreth, Proc. R. Soc. Lond. B 207, 187 (1980), doi:10.1098/rspb.1980.0020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> flat = np.full((1, 16, 16), 1000.0)
+    >>> bool(np.abs(iscat.difference_of_gaussians(flat)).max() < 1e-3)
+    True
     """
-    _check_sigma("sigma_low", sigma_low)
-    _check_sigma("sigma_high", sigma_high)
     if not sigma_high > sigma_low:
         raise BadValueError(
-            f"sigma_high ({sigma_high} px) is to be larger than sigma_low ({sigma_low} px)"
+            f"sigma_high must be greater than sigma_low ({sigma_low} px), got {sigma_high} px"
         )
-    function = partial(_subtract_wide, sigma_low=float(sigma_low), sigma_high=float(sigma_high))
+    function = partial(_subtract_wide, sigma_low=sigma_low, sigma_high=sigma_high)
     return per_frame(video, function, label="difference-of-gaussians")
 
 
@@ -92,7 +112,7 @@ def flat_field(video: Video, *, sigma_px: SigmaPx = 10.0) -> Video:
     video
         Frames, rows, columns; any real dtype; counts.
     sigma_px
-        Standard deviation of the Gaussian that gives the smooth part.
+        Standard deviation of the Gaussian that yields the smooth part.
 
     Returns
     -------
@@ -103,9 +123,17 @@ def flat_field(video: Video, *, sigma_px: SigmaPx = 10.0) -> Video:
     ------
     BadValueError
         If ``sigma_px`` is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.full((1, 64, 64), 1000.0)
+    >>> video[0, 32, 32] = 1010
+    >>> round(float(iscat.flat_field(video)[0, 32, 32]), 4)
+    0.01
     """
-    _check_sigma("sigma_px", sigma_px)
-    return per_frame(video, partial(_flatten, sigma_px=float(sigma_px)), label="flat-field")
+    return per_frame(video, partial(_flatten, sigma_px=sigma_px), label="flat-field")
 
 
 @stage("Divide by temporal median", menu="filter")
@@ -119,8 +147,8 @@ def temporal_median(
     video
         Frames, rows, columns; any real dtype; counts.
     max_frames
-        The median is taken over at most this many frames, evenly spaced in time, so that memory
-        does not grow with the recording.
+        Maximum number of frames, spaced evenly in time, over which the median is taken; limits
+        memory.
 
     Returns
     -------
@@ -130,20 +158,26 @@ def temporal_median(
     Raises
     ------
     TooFewFramesError
-        If the video has no frame.
+        If the video has no frames.
     BadValueError
-        If ``max_frames`` is below 1, or a sampled frame holds NaN.
+        If ``max_frames`` is less than 1, or a sampled frame contains NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.array([100.0, 100.0, 102.0]).reshape(3, 1, 1)
+    >>> iscat.temporal_median(video)[:, 0, 0]
+    array([0.  , 0.  , 0.02], dtype=float32)
     """
     frames = frames_of(video)
-    if max_frames < 1:
-        raise BadValueError(f"max_frames is at least 1, got {max_frames}")
     if len(frames) == 0:
-        raise TooFewFramesError("a median over time needs at least 1 frame, the video has 0")
-    return video_like(TemporalMedianFrames(frames, int(max_frames)), video)
+        raise TooFewFramesError("a temporal median needs at least 1 frame, the video has 0")
+    return video_like(TemporalMedianFrames(frames, max_frames), video)
 
 
 class TemporalMedianFrames(Frames):
-    """Frames relative to their median over time, which is found at the first reading."""
+    """Frames relative to their temporal median, computed when the first frame is read."""
 
     def __init__(self, source: Frames, max_frames: int) -> None:
         self.source = source
@@ -154,7 +188,7 @@ class TemporalMedianFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the source, and the size of the sample."""
+        """Name of the source and the size of the sample."""
         return f"temporal-median-{tokenize(self.source.name, self.max_frames)}"
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
@@ -168,22 +202,19 @@ def _median_frame(frames: Frames, max_frames: int) -> npt.NDArray[np.float32]:
     for place, frame in zip(stack, sample, strict=True):
         place[...] = frames.read(frame, frame + 1)[0]
         if np.isnan(place).any():
-            raise BadValueError(f"frame {frame} holds NaN: cut such frames out, or fill them")
+            raise BadValueError(
+                f"frame {frame} contains NaN: remove such frames, or repair their pixels first"
+            )
     median: npt.NDArray[np.float32] = np.median(stack, axis=0, overwrite_input=True)
     return median
 
 
 def _relative(frames: npt.NDArray[Any], background: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return frames / background - 1, and 0 where there is no background."""
+    """Return frames / background - 1, and 0 where the background is 0."""
     background = background.astype(np.float64)
     difference = frames - background
     out = np.divide(difference, background, out=np.zeros_like(difference), where=background != 0)
     return np.asarray(out, np.float32)
-
-
-def _check_sigma(name: str, sigma: float) -> None:
-    if not 0 < sigma < np.inf:
-        raise BadValueError(f"{name} is a positive number of px, got {sigma}")
 
 
 def _smooth(frames: npt.NDArray[Any], *, sigma_px: float) -> npt.NDArray[np.float32]:
@@ -195,7 +226,7 @@ def _subtract_wide(
     frames: npt.NDArray[Any], *, sigma_low: float, sigma_high: float
 ) -> npt.NDArray[np.float32]:
     # With n, w the narrow and wide Gaussians, n_y n_x - w_y w_x = (n - w)_y n_x + w_y (n - w)_x:
-    # no difference of large numbers is left to single precision.
+    # no difference of large numbers is taken in single precision.
     radius = gaussian_radius(sigma_high)
     narrow, wide = gaussian_taps(sigma_low, radius), gaussian_taps(sigma_high, radius)
     difference = narrow - wide
@@ -224,7 +255,7 @@ def _filter_frames(
     along_rows: npt.NDArray[np.float32],
     out: npt.NDArray[np.float32],
 ) -> None:
-    """Sum over m of: smooth with ``along_rows[m]`` in x, then with ``along_columns[m]`` in y."""
+    """Sum over m: smooth with ``along_rows[m]`` in x, then with ``along_columns[m]`` in y."""
     n, height, width = out.shape
     n_terms, n_taps = along_rows.shape
     radius = n_taps // 2

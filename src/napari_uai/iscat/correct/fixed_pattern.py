@@ -1,4 +1,4 @@
-"""Fixed-pattern noise: the offsets of a camera's rows and columns, which wander with time."""
+"""Fixed-pattern noise: slowly varying offsets of the camera's rows and columns."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from napari_uai.iscat.kernels.median_network import (
     median_of_lanes,
 )
 from napari_uai.iscat.parameters import Axes
-from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, per_frame
 
 PatternMethod: TypeAlias = Literal["median", "clipped_mean"]
-"""Statistic of a line of pixels that is taken for the camera's offset there."""
+"""Statistic of a line of pixels that estimates the camera's offset there."""
 
 FixedPattern: TypeAlias = Literal["none", "median", "clipped_mean"]
 """As PatternMethod, or no correction."""
@@ -40,11 +39,11 @@ def fixed_pattern_correction(
     Parameters
     ----------
     video
-        Frames, rows, columns; any real dtype. Meant for differences of frames, where an ordinary
-        pixel is zero.
+        Frames, rows, columns; any real dtype. Intended for differences of frames, in which an
+        ordinary pixel is zero.
     method
-        ``median`` of the line (mFPN), or ``clipped_mean``: mean of those pixels of the line that
-        lie within one median absolute deviation of its median (cpFPN).
+        ``median`` of the line (mFPN), or ``clipped_mean``: mean of the pixels of the line within
+        one median absolute deviation of its median (cpFPN).
     axes
         ``rows``: one offset per row; ``columns``: one per column; ``both``: rows first, then
         columns of the result.
@@ -57,16 +56,29 @@ def fixed_pattern_correction(
     Raises
     ------
     BadValueError
-        If the method or the axes are unknown.
+        If ``method`` or ``axes`` is unknown.
+
+    References
+    ----------
+    Mirzaalian Dastjerdi et al., PiSCAT, J. Open Source Softw. 7, 4024 (2022),
+    doi:10.21105/joss.04024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> rows = np.array([1.0, 2.0, 3.0]).reshape(1, 3, 1)
+    >>> iscat.fixed_pattern_correction(rows * np.ones((1, 3, 5)))[0]
+    array([[0., 0., 0., 0., 0.],
+           [0., 0., 0., 0., 0.],
+           [0., 0., 0., 0., 0.]], dtype=float32)
     """
-    check_choice("method", method, ("median", "clipped_mean"))
-    check_choice("axes", axes, ("both", "rows", "columns"))
     function = partial(_correct_block, method=method, axes=axes)
     return per_frame(video, function, label="fixed-pattern")
 
 
 class Correction(NamedTuple):
-    """A correction as the kernels take it."""
+    """A correction in the form that kernels take."""
 
     method: int
     rows: bool
@@ -76,7 +88,7 @@ class Correction(NamedTuple):
 
 
 def correction_for(method: FixedPattern, axes: Axes, height: int, width: int) -> Correction:
-    """Return a correction of planes of a size."""
+    """Return the correction of planes of a given size."""
     code = {"none": 0, "median": 1, "clipped_mean": 2}[method]
     return Correction(
         code,
@@ -193,9 +205,9 @@ def _clipped_means(
     deviations: npt.NDArray[np.float32],
     offsets: npt.NDArray[np.float32],
 ) -> None:
-    """Replace the medians in ``offsets`` by means of the values no further than the deviations.
+    """Replace the medians in ``offsets`` by means of the values within the deviations.
 
-    Sums of differences from the median, so that float32 loses nothing to a large offset.
+    Differences from the median are summed, so that float32 loses no precision to a large offset.
     """
     totals = np.zeros(LANES, np.float32)
     counts = np.zeros(LANES, np.float32)

@@ -1,4 +1,4 @@
-"""How a background moves: its gradients regressed out of each frame."""
+"""Moving background: regression of frames on the gradients of their mean image."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from annotated_types import Ge, Le
 from scipy.interpolate import make_interp_spline
 from scipy.ndimage import median_filter
 
-from napari_uai.errors import BadValueError
 from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction
 from napari_uai.iscat.kernels.matmul import row_products, weighted_sums
 from napari_uai.monitor import checkpoint
 from napari_uai.typing import Floats
 
 DriftOrder: TypeAlias = Annotated[int, Ge(1), Le(4)]
-"""Highest derivative of the mean image: 2 is enough to 0.1 px, 3 to 0.3 px of drift."""
+"""Highest derivative of the mean image: 2 suffices up to 0.1 px of drift, 3 up to 0.3 px."""
 
 SPLINE_DEGREE = 5
 
 BORDER_PX = 2
-"""Where derivatives are one-sided and poor: there they are measured on the frames themselves."""
+"""Width of the border, where derivatives are one-sided and therefore measured on the frames."""
 
 BORDER_TRUST = 0.5
-"""Expected error of a derivative there, in units of what is usual in the frame."""
+"""Expected error of derivatives there, relative to their standard deviation over the frame."""
 
 
 def gradient_images(mean: Floats, order: int) -> Floats:
@@ -63,31 +62,31 @@ class MovingBackground:
     Parameters
     ----------
     gradients
-        (n, rows, columns), as :func:`gradient_images`.
+        (n, rows, columns), as from :func:`gradient_images`.
     weights
-        Inverse variance of each pixel, rows, columns; 0 for a bad pixel.
+        Inverse variance of each pixel, rows, columns; 0 for bad pixels.
     """
 
     gradients: Floats
     weights: Floats
 
     def subtract(self, relative: Floats) -> tuple[Floats, Floats]:
-        """Take pattern and drift out of frames.
+        """Remove pattern and drift from frames.
 
-        The drift is regressed on the gradients with the means of rows and columns taken out of
-        both, so that neither disturbs the other; the offsets of rows and columns are the medians of
-        what is left, so that a landing does not move them.
+        Drift is regressed on the gradients after the means of rows and columns have been subtracted
+        from both, so that pattern and drift do not interfere; the offsets of rows and columns are
+        medians of the remainder, so that a landing does not affect them.
 
         Parameters
         ----------
         relative
-            Frames relative to their mean image, minus 1; bad pixels anything finite.
+            Frames relative to their mean image, minus 1; bad pixels may have any finite value.
 
         Returns
         -------
         tuple of ndarray
-            The frames without both (bad pixels 0), and the coefficients of the gradients (n,
-            frames); the first two are minus the drift along rows and columns in px.
+            Frames without pattern and drift (bad pixels 0), and the coefficients of the gradients
+            (n, frames); the first two are minus the drift along rows and columns (px).
         """
         checkpoint()
         good = self.weights > 0
@@ -105,10 +104,11 @@ class MovingBackground:
     def _measured_at_border(
         self, gradients: Floats, coefficients: Floats, moving: Floats, good: npt.NDArray[np.bool_]
     ) -> Floats:
-        """Replace gradients near the border by how the pixels there follow the motion of the rest.
+        """Replace gradients near the border by the measured response of its pixels to the motion.
 
-        Bayesian linear regression of each pixel's time course on the coefficients, around the
-        derivative that was computed (Bishop, Pattern Recognition and Machine Learning, eq. 3.49).
+        Bayesian linear regression of each pixel's time course on the coefficients, with the
+        computed derivative as prior mean (Bishop, Pattern Recognition and Machine Learning, eq.
+        3.49).
         """
         rows, columns = np.nonzero(border_mask(good.shape) & good)
         motion = coefficients - coefficients.mean(axis=1, keepdims=True)
@@ -124,37 +124,33 @@ class MovingBackground:
 
 
 def regressed(frames: Floats, gradients: Floats, weights: Floats) -> Floats:
-    """Regress frames on gradients, rows' and columns' means aside; the border does not vote.
+    """Regress frames on gradients, both without the means of rows and columns.
+
+    Border pixels are excluded.
 
     Parameters
     ----------
     frames, gradients
         (n, rows, columns); 0 at bad pixels in both.
     weights
-        Rows, columns.
+        Inverse variances, rows, columns.
 
     Returns
     -------
     ndarray
         Coefficients, (gradients, frames).
     """
-    voting = (weights > 0) & ~border_mask(weights.shape)
-    if voting.sum() < 4 * len(gradients):
-        voting = weights > 0
-    good, root = weights > 0, np.sqrt(weights[voting])
-    design = _pixels(without_means(gradients, good), voting) * root
-    course = _pixels(without_means(frames, good), voting) * root
+    used = (weights > 0) & ~border_mask(weights.shape)
+    if used.sum() < 4 * len(gradients):
+        used = weights > 0
+    good, root = weights > 0, np.sqrt(weights[used])
+    design = _pixels(without_means(gradients, good), used) * root
+    course = _pixels(without_means(frames, good), used) * root
     return row_products(np.asarray(np.linalg.pinv(design.T), np.float64), course)
 
 
-def check_order(order: int) -> None:
-    """Raise BadValueError unless the order is one of those that are offered."""
-    if not 1 <= order <= 4:
-        raise BadValueError(f"the order of the drift's expansion is 1 to 4, got {order}")
-
-
 def positive_mean(mean: Floats, bad: npt.NDArray[np.bool_]) -> Floats:
-    """Return a mean image by which one may divide and that is smooth across bad pixels."""
+    """Return a mean image that is positive, and smooth across bad pixels, for division."""
     floor = 1e-3 * max(float(np.median(mean)), np.finfo(float).tiny)
     out = np.where(bad, median_filter(mean, 5), mean)
     return np.where(out > floor, out, max(float(np.median(mean)), floor))
@@ -173,25 +169,28 @@ def _derivative_matrix(n: int, order: int) -> Floats:
 
 
 def _combined(coefficients: Floats, images: Floats) -> Floats:
-    """Add up images (n, rows, columns) for each frame of the coefficients (n, frames)."""
+    """Sum images (n, rows, columns) for each frame of the coefficients (n, frames)."""
     flat = weighted_sums(coefficients.T, images.reshape(len(images), -1))
     return flat.reshape(-1, *images.shape[1:])
 
 
 def border_mask(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Return True on the border of the field, whose derivatives are less reliable."""
+    """Return True on the border of the field, where derivatives are less reliable."""
     border = np.ones(shape, bool)
     border[inner_field(shape)] = False
     return border
 
 
 def inner_field(shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Return the field without its border; a field of a few pixels whole."""
+    """Return the field without its border; very small fields are returned whole."""
     return tuple(slice(BORDER_PX, -BORDER_PX) if n > 4 * BORDER_PX else slice(None) for n in shape)
 
 
 def without_means(frames: Floats, good: npt.NDArray[np.bool_]) -> Floats:
-    """Subtract the means of the good pixels of rows and columns; in turns, for some are missing."""
+    """Subtract the means of the good pixels of rows and columns.
+
+    Repeated where pixels are bad, because rows and columns are then not orthogonal.
+    """
     frames = np.where(good, frames, 0)
     rows = np.maximum(good.sum(axis=1), 1)[:, None]
     columns = np.maximum(good.sum(axis=0), 1)[None]
@@ -201,11 +200,11 @@ def without_means(frames: Floats, good: npt.NDArray[np.bool_]) -> Floats:
     return np.asarray(frames)
 
 
-def _pixels(frames: Floats, chosen: npt.NDArray[np.bool_]) -> Floats:
-    """Return chosen pixels of each frame; unlike a boolean index, lets other threads run."""
-    return np.take(frames.reshape(len(frames), -1), np.flatnonzero(chosen), axis=1)
+def _pixels(frames: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
+    """Return selected pixels of each frame; unlike a boolean index, this releases the GIL."""
+    return np.take(frames.reshape(len(frames), -1), np.flatnonzero(mask), axis=1)
 
 
 def _without_lines(frames: Floats) -> Floats:
-    # Twice: where rows differ by more than the noise, medians of columns rest on few pixels.
+    # Twice: where rows differ by more than the noise, few pixels determine a column's median.
     return np.asarray(fixed_pattern_correction(fixed_pattern_correction(frames)), np.float64)

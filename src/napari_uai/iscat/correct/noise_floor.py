@@ -1,4 +1,4 @@
-"""Noise floor: how far averaging more frames still lowers the noise, beside the shot noise."""
+"""Noise floor: down to which noise averaging more frames helps, compared with shot noise."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 from annotated_types import Gt, MinLen, Unit
 
-from napari_uai.errors import BadValueError
 from napari_uai.iscat.correct.fixed_pattern import FixedPattern
 from napari_uai.iscat.correct.prefix_sums import prefix_sums_of
-from napari_uai.iscat.correct.rolling_average import DifferentialFrames, check_batch_size
-from napari_uai.iscat.parameters import Axes
+from napari_uai.iscat.correct.rolling_average import DifferentialFrames, check_length
+from napari_uai.iscat.parameters import Axes, BatchSize
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 
-BatchSizes: TypeAlias = Annotated[tuple[int, ...], MinLen(1), Unit("frames")]
+BatchSizes: TypeAlias = Annotated[tuple[BatchSize, ...], MinLen(1)]
 """Batch sizes to compare."""
 
 
@@ -36,54 +34,63 @@ def noise_floor(
 ) -> pd.DataFrame:
     """Measure the noise of differential rolling averages of several batch sizes.
 
-    Where the measured noise leaves the shot-noise line, longer batches no longer help: the stage
-    drifts, or the background lives.
+    Where the measured noise departs from the shot-noise line, longer batches no longer help: the
+    stage drifts, or the background fluctuates.
 
     Parameters
     ----------
     video
-        Frames, rows, columns; any real dtype; counts, best after power normalisation.
+        Frames, rows, columns; any real dtype; counts, preferably after power normalisation.
     batch_sizes
         Frames averaged on each side, one measurement each.
     mode
-        ``temporal``: mean over pixels of each pixel's standard deviation in time; ``spatial``:
-        mean over frames of each frame's standard deviation.
+        ``temporal``: mean over pixels of each pixel's standard deviation in time; ``spatial``: mean
+        over frames of each frame's standard deviation.
     fixed_pattern
         Correction of the rolling average: ``median``, ``clipped_mean`` or ``none``.
     axes
-        Along which lines the pattern is corrected.
+        Direction of the lines along which the pattern is corrected.
     electrons_per_count
-        Gain of the camera; with it, the shot noise itself is known.
+        Gain of the camera; needed for the shot-noise limit.
     monitor
-        Progress and cancelling, once per block of frames.
+        Progress and cancellation, once per block of frames.
 
     Returns
     -------
-    DataFrame
+    pandas.DataFrame
         ``batch_size`` (frames), ``noise`` (measured, relative contrast), ``shot_noise`` (the first
-        measurement carried on as 1 / sqrt(batch size)) and ``photon_limit`` (sqrt(2 / (batch size *
-        electrons per pixel and frame)), mean over pixels; NaN without ``electrons_per_count``).
+        measurement extrapolated as 1 / sqrt(batch size)) and ``photon_limit`` (sqrt(2 / (batch size
+        * electrons per pixel and frame)), mean over pixels; NaN without ``electrons_per_count``).
 
     Raises
     ------
     TooFewFramesError
         If the video is shorter than two of the longest batches.
     BadValueError
-        If a parameter is out of its limits, or a frame holds NaN or infinity.
+        If a parameter is outside its limits, or a frame contains NaN or infinity.
+
+    References
+    ----------
+    Mirzaalian Dastjerdi et al., PiSCAT, J. Open Source Softw. 7, 4024 (2022),
+    doi:10.21105/joss.04024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.random.default_rng(0).poisson(1000, (400, 8, 8))
+    >>> table = iscat.noise_floor(
+    ...     video, batch_sizes=(10, 40), fixed_pattern="none", electrons_per_count=1
+    ... )
+    >>> table[["noise", "photon_limit"]].round(3).to_numpy()
+    array([[0.014, 0.014],
+           [0.007, 0.007]])
     """
-    check_choice("mode", mode, ("temporal", "spatial"))
-    check_choice("fixed_pattern", fixed_pattern, ("none", "median", "clipped_mean"))
-    check_choice("axes", axes, ("both", "rows", "columns"))
     frames = frames_of(video)
-    sizes = [int(size) for size in batch_sizes]
-    if not sizes:
-        raise BadValueError("batch_sizes holds at least one batch size, got none")
-    if electrons_per_count is not None and not electrons_per_count > 0:
-        raise BadValueError(f"electrons_per_count is positive, got {electrons_per_count}")
-    for size in sizes:
-        check_batch_size(size, len(frames), batches=2)
+    for size in batch_sizes:
+        check_length(len(frames), size, batches=2)
     sums = prefix_sums_of(frames)
-    share = 1 / (len(sizes) + 1)
+    share = 1 / (len(batch_sizes) + 1)
     sums.prepare(monitor.part(0, share))
     measure = _temporal_noise if mode == "temporal" else _spatial_noise
     noise = np.array(
@@ -92,11 +99,11 @@ def noise_floor(
                 DifferentialFrames(sums, size, fixed_pattern, axes),
                 monitor.part((k + 1) * share, (k + 2) * share, f"batch of {size}"),
             )
-            for k, size in enumerate(sizes)
+            for k, size in enumerate(batch_sizes)
         ]
     )
-    lengths = np.array(sizes)
-    limit = np.full(len(sizes), np.nan)
+    lengths = np.array(batch_sizes)
+    limit = np.full(len(lengths), np.nan)
     if electrons_per_count is not None:
         first, last = sums.at((0, len(frames)))
         electrons = (last - first) * (sums.unit() * electrons_per_count / len(frames))

@@ -12,7 +12,7 @@ from dask.base import tokenize
 
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.parameters import check_choice
+from napari_uai.parameters import Ascending, checked
 from napari_uai.stages import stage
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import (
@@ -26,10 +26,10 @@ from napari_uai.videos.frames import (
 )
 
 Percentile: TypeAlias = Annotated[float, Ge(0), Le(100), Unit("%")]
-"""Part of the pixels that lie below a value."""
+"""Percentage of the pixels below a value."""
 
 SAMPLE_PIXELS = 4_000_000
-"""Percentiles between 0 and 100 are taken from about this many pixels."""
+"""Approximate number of pixels from which percentiles between 0 and 100 are estimated."""
 
 
 @stage("Normalise the recording", menu="filter")
@@ -40,7 +40,7 @@ def global_normalization(
     maximum: float = 1.0,
     low_percentile: Percentile = 0.0,
     high_percentile: Percentile = 100.0,
-    limits: tuple[float, float] | None = None,
+    limits: Annotated[tuple[float, float], Ascending] | None = None,
 ) -> Video:
     """Scale a whole recording so that its pixels lie between a minimum and a maximum.
 
@@ -49,48 +49,51 @@ def global_normalization(
     video
         Frames, rows, columns; any real dtype.
     minimum
-        What the low limit becomes.
+        Value to which the low limit is mapped.
     maximum
-        What the high limit becomes.
+        Value to which the high limit is mapped.
     low_percentile
         Percentile of all pixels that is the low limit; 0 is the smallest pixel. Above 0 it is
-        estimated from evenly spaced frames, and pixels below the limit lie below ``minimum``.
+        estimated from evenly spaced frames, and pixels below the limit fall below ``minimum``.
     high_percentile
-        Percentile of all pixels that is the high limit; 100 is the largest pixel, which a single
-        hot one may be.
+        Percentile of all pixels that is the high limit; 100 is the largest pixel, which may be a
+        single hot pixel.
     limits
-        Low and high limit if they are known, for instance those of the recording that a network
-        was trained on; the percentiles are not used then.
+        Low and high limit if they are known, for instance those of the recording on which a network
+        was trained; the percentiles are then ignored.
 
     Returns
     -------
     Video
-        float32, same shape; all ``minimum`` if the recording is constant. A lazy video goes
-        through the recording once, when its first frame is asked for, to find the limits.
+        float32, same shape; ``minimum`` everywhere if the recording is constant. The limits are
+        determined in one pass over the recording when the first frame is read.
 
     Raises
     ------
     BadValueError
-        If the limits or percentiles are not in increasing order, or a frame holds NaN or infinity.
+        If limits or percentiles are not in ascending order, or a frame contains NaN or infinity.
     TooFewFramesError
-        If the video has no frame.
+        If the video has no frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> iscat.global_normalization(np.array([[[10, 15, 20]]]))
+    array([[[0. , 0.5, 1. ]]], dtype=float32)
     """
     frames = frames_of(video)
     _check_percentiles(low_percentile, high_percentile)
     if not minimum < maximum:
-        raise BadValueError(f"minimum ({minimum}) is to be smaller than maximum ({maximum})")
-    if limits is not None and not limits[0] < limits[1]:
-        raise BadValueError(f"limits are (low, high) with low < high, got {tuple(limits)}")
+        raise BadValueError(f"minimum must be less than maximum ({maximum}), got {minimum}")
     _check_not_empty(frames)
-    percentiles = (float(low_percentile), float(high_percentile))
-    given = None if limits is None else (float(limits[0]), float(limits[1]))
-    out = ScaledFrames(frames, percentiles, given, (float(minimum), float(maximum)))
-    return video_like(out, video)
+    percentiles = (low_percentile, high_percentile)
+    return video_like(ScaledFrames(frames, percentiles, limits, (minimum, maximum)), video)
 
 
 @stage("Normalise each frame", menu="filter")
 def frame_normalization(video: Video, *, by: Literal["range", "maximum"] = "range") -> Video:
-    """Scale each frame by itself.
+    """Scale each frame by its own range or maximum.
 
     Parameters
     ----------
@@ -103,18 +106,26 @@ def frame_normalization(video: Video, *, by: Literal["range", "maximum"] = "rang
     Returns
     -------
     Video
-        float32, same shape. A constant frame (by its range), or one whose largest pixel is 0 (by
-        its maximum), becomes 0.
+        float32, same shape. Frames that are constant (by range), or whose largest pixel is 0 (by
+        maximum), become 0.
 
     Raises
     ------
     BadValueError
         If ``by`` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> iscat.frame_normalization(np.array([[[10, 15, 20]], [[1, 2, 3]]]))[:, 0]
+    array([[0. , 0.5, 1. ],
+           [0. , 0.5, 1. ]], dtype=float32)
     """
-    check_choice("by", by, ("range", "maximum"))
     return per_frame(video, partial(_scale_each, by=by), label="frame-normalization")
 
 
+@checked
 def video_limits(
     video: Video,
     *,
@@ -122,18 +133,18 @@ def video_limits(
     high_percentile: Percentile = 100.0,
     monitor: Monitor = SILENT,
 ) -> tuple[float, float]:
-    """Find the limits between which a recording's pixels lie.
+    """Find the limits of the pixels of a recording.
 
     Parameters
     ----------
     video
         Frames, rows, columns; any real dtype.
     low_percentile
-        0 is the smallest pixel, found in one pass; above 0, from a sample of frames.
+        0 is the smallest pixel, found in one pass; above 0, estimated from a sample of frames.
     high_percentile
-        100 is the largest pixel, found in one pass; below 100, from a sample of frames.
+        100 is the largest pixel, found in one pass; below 100, estimated from a sample of frames.
     monitor
-        Progress and cancelling, once per block of frames.
+        Progress and cancellation, once per block of frames.
 
     Returns
     -------
@@ -143,9 +154,15 @@ def video_limits(
     Raises
     ------
     BadValueError
-        If a percentile is out of its limits, or a frame holds NaN or infinity.
+        If a percentile is outside its limits, or a frame contains NaN or infinity.
     TooFewFramesError
-        If the video has no frame.
+        If the video has no frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> video_limits(np.arange(6.0).reshape(2, 1, 3))
+    (0.0, 5.0)
     """
     _check_percentiles(low_percentile, high_percentile)
     frames = frames_of(video)
@@ -154,7 +171,7 @@ def video_limits(
 
 
 class ScaledFrames(Frames):
-    """Frames mapped linearly from limits, found at the first reading, to a range."""
+    """Frames mapped linearly from limits, determined when the first frame is read, to a range."""
 
     def __init__(
         self,
@@ -165,7 +182,7 @@ class ScaledFrames(Frames):
     ) -> None:
         self.source = source
         self.percentiles = percentiles
-        self.given = limits
+        self.fixed_limits = limits
         self.target = target
         self.shape = source.shape
         self.dtype = np.dtype(np.float32)
@@ -173,21 +190,21 @@ class ScaledFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the source, and all parameters."""
-        key = (self.source.name, self.percentiles, self.given, self.target)
+        """Name of the source and all parameters."""
+        key = (self.source.name, self.percentiles, self.fixed_limits, self.target)
         return f"global-normalization-{tokenize(*key)}"
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Low and high limit, to be kept with a network that is trained on these frames."""
-        return self._limits() if self.given is None else self.given
+        """Low and high limit, to be stored with a network that is trained on these frames."""
+        return self._limits() if self.fixed_limits is None else self.fixed_limits
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Read the source's frames and scale them."""
         (low, high), (minimum, maximum) = self.limits, self.target
         gain = (maximum - minimum) / (high - low) if high > low else 0.0
         out = np.empty((max(stop - start, 0), *self.shape[1:]), np.float32)
-        # The difference in float64: limits may be close together and far from 0.
+        # In float64: limits may be close together and far from 0.
         for place, frame in zip(out, self.source.read(start, stop), strict=True):
             place[...] = (frame - np.float64(low)) * gain + minimum
         return out
@@ -221,24 +238,24 @@ def _sample(frames: Frames) -> npt.NDArray[Any]:
     """Return evenly spaced frames."""
     n, height, width = frames.shape
     count = int(np.clip(SAMPLE_PIXELS // (height * width), 1, n))
-    chosen = np.linspace(0, n - 1, count).round().astype(int)
-    sample = np.stack([frames.read(frame, frame + 1)[0] for frame in chosen])
-    _check_finite(sample, chosen)
+    numbers = np.linspace(0, n - 1, count).round().astype(int)
+    sample = np.stack([frames.read(frame, frame + 1)[0] for frame in numbers])
+    _check_finite(sample, numbers)
     return sample
 
 
 def _check_finite(block: npt.NDArray[Any], numbers: range | npt.NDArray[Any]) -> None:
     if block.dtype.kind == "f" and not np.isfinite([block.min(), block.max()]).all():
         bad = numbers[int(np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))[0])]
-        raise BadValueError(f"frame {bad} holds NaN or infinity: cut such frames out, or fill them")
+        raise BadValueError(
+            f"frame {bad} contains NaN or infinity: remove such frames, or repair their pixels "
+            "first"
+        )
 
 
 def _check_percentiles(low: float, high: float) -> None:
-    if not 0 <= low < high <= 100:
-        raise BadValueError(
-            f"percentiles are 0 <= low < high <= 100, got low_percentile {low} and "
-            f"high_percentile {high}"
-        )
+    if not low < high:
+        raise BadValueError(f"low_percentile must be less than high_percentile ({high}), got {low}")
 
 
 def _check_not_empty(frames: Frames) -> None:

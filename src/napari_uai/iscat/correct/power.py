@@ -1,4 +1,4 @@
-"""Power normalisation: the laser's fluctuation taken out of every frame."""
+"""Power normalisation: removal of laser power fluctuations from each frame."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from napari_uai.compiled import kernel, reordering_kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.kernels.blocks import Block, as_block
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.stages import stage
 from napari_uai.videos.frames import (
     Frames,
@@ -25,7 +26,7 @@ from napari_uai.videos.frames import (
 )
 
 Region: TypeAlias = Annotated[tuple[int, int, int, int], Unit("px")]
-"""Part of the field: first row, row after the last, first column, column after the last."""
+"""Part of the field: first row, last row + 1, first column, last column + 1."""
 
 
 @stage("Power normalisation", menu="filter")
@@ -37,23 +38,40 @@ def power_normalization(video: Video, *, region: Region | None = None) -> Video:
     video
         Frames, rows, columns; any real dtype; counts.
     region
-        Where the power is measured: first row, row after the last, first column, column after
-        the last. The whole frame if none is given.
+        Where the power is measured: first row, last row + 1, first column, last column + 1. By
+        default the whole frame.
 
     Returns
     -------
     Video
-        float32, same shape, in counts. A lazy video goes through the recording once, when its
-        first frame is asked for, to find the mean power.
+        float32, same shape, counts. The mean power is determined in one pass over the recording
+        when the first frame is read.
 
     Raises
     ------
     BadValueError
-        If the region lies outside of the frame, or a frame's power is not positive or is NaN.
+        If the region is not inside the frame, or the power of a frame is NaN or not positive.
+    TooFewFramesError
+        If the video has no frames.
+
+    References
+    ----------
+    Mirzaalian Dastjerdi et al., PiSCAT, J. Open Source Softw. 7, 4024 (2022),
+    doi:10.21105/joss.04024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.array([[[90.0, 110.0]], [[180.0, 220.0]]])
+    >>> iscat.power_normalization(video)[:, 0]
+    array([[135., 165.],
+           [135., 165.]], dtype=float32)
     """
     return video_like(PowerNormalizedFrames(frames_of(video), region), video)
 
 
+@checked
 def frame_power(
     video: Video, *, region: Region | None = None, monitor: Monitor = SILENT
 ) -> npt.NDArray[np.float64]:
@@ -64,10 +82,10 @@ def frame_power(
     video
         Frames, rows, columns; any real dtype; counts.
     region
-        Where the power is measured: first row, row after the last, first column, column after
-        the last. The whole frame if none is given.
+        Where the power is measured: first row, last row + 1, first column, last column + 1. By
+        default the whole frame.
     monitor
-        Progress and cancelling, once per block of frames.
+        Progress and cancellation, once per block of frames.
 
     Returns
     -------
@@ -77,7 +95,13 @@ def frame_power(
     Raises
     ------
     BadValueError
-        If the region lies outside of the frame.
+        If the region is not inside the frame.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frame_power(np.ones((2, 3, 4)), region=(0, 2, 0, 4))
+    array([8., 8.])
     """
     frames = frames_of(video)
     region = _checked_region(region, frames.shape)
@@ -93,8 +117,8 @@ def frame_power(
 class PowerNormalizedFrames(Frames):
     """Frames divided by their power and multiplied by the mean power of the recording.
 
-    The powers are found by one pass over the recording, at the first reading or when another pass
-    (that of the rolling average) hands them over; they travel along when pickled.
+    Powers are determined in one pass over the recording, when the first frame is read or during
+    another pass (that of the rolling average); they are kept when pickled.
     """
 
     def __init__(self, source: Frames, region: Region | None = None) -> None:
@@ -109,16 +133,16 @@ class PowerNormalizedFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the source, and the region."""
+        """Name of the source and the region."""
         return f"power-normalization-{tokenize(self.source.name, self.region)}"
 
     @property
     def known_power(self) -> npt.NDArray[np.float64] | None:
-        """Power of each frame if a pass was made already."""
+        """Power of each frame if it has been determined, else None."""
         return self._power
 
     def power(self, monitor: Monitor = SILENT) -> npt.NDArray[np.float64]:
-        """Return the power of each frame (float64, counts), from one pass at the first call."""
+        """Return the power of each frame (float64, counts), determined at the first call."""
         with self._lock:
             if self._power is None:
                 parts = map_chunks(
@@ -134,7 +158,7 @@ class PowerNormalizedFrames(Frames):
             return self._power
 
     def remember_power(self, power: npt.NDArray[np.float64]) -> None:
-        """Take the power of each frame from a pass that was made for another reason."""
+        """Store the power of each frame, determined in another pass."""
         with self._lock:
             if self._power is None:
                 self._power = power
@@ -145,25 +169,25 @@ class PowerNormalizedFrames(Frames):
         Raises
         ------
         BadValueError
-            If a power is not positive and finite; names the frame.
+            If a power is not positive and finite; the message names the frame.
         """
         power = block_power(block, self.region)
         self.check_power(power, start)
         return power
 
     def check_power(self, power: npt.NDArray[np.float64], start: int) -> None:
-        """Raise BadValueError if a power is not positive and finite; name the frame."""
+        """Raise BadValueError, naming the frame, unless powers are positive and finite."""
         bad = np.flatnonzero(~((power > 0) & np.isfinite(power)))
         if bad.size:
             frame, value = start + bad[0], power[bad[0]]
             if not np.isfinite(value):
                 raise BadValueError(
-                    f"frame {frame} holds NaN or infinity: cut such frames out, or correct the "
-                    "type of the pixels"
+                    f"frame {frame} contains NaN or infinity: remove such frames, or check the "
+                    "pixel type"
                 )
             raise BadValueError(
-                f"frame {frame} has no light, the sum of its pixels is {value:g}: cut such frames "
-                "out, or measure the power in another region"
+                f"frame {frame} has no light (its pixels sum to {value:g}): remove such frames, or "
+                "measure the power in another region"
             )
 
     def _read_power(self, start: int, stop: int) -> npt.NDArray[np.float64]:
@@ -196,21 +220,15 @@ def block_power(block: Block, region: tuple[int, int, int, int]) -> npt.NDArray[
 def _checked_region(
     region: Region | None, shape: tuple[int, int, int]
 ) -> tuple[int, int, int, int]:
-    """Return the region (by default the whole frame); raise BadValueError if it is not inside."""
+    """Return the region (default: the whole frame); raise BadValueError unless it is inside."""
     _, height, width = shape
     if region is None:
         return 0, height, 0, width
-    if len(region) != 4:
-        raise BadValueError(
-            "region is (first row, row after the last, first column, column after the last), "
-            f"got {tuple(region)}"
-        )
-    top, bottom, left, right = (int(edge) for edge in region)
+    top, bottom, left, right = region
     if not (0 <= top < bottom <= height and 0 <= left < right <= width):
         raise BadValueError(
-            f"region {(top, bottom, left, right)} does not lie in frames of {height} rows and "
-            f"{width} columns: give (first row, row after the last, first column, column after "
-            "the last)"
+            f"region {region} is not inside frames of {height} rows and {width} columns: give "
+            "(first row, last row + 1, first column, last column + 1)"
         )
     return top, bottom, left, right
 
@@ -219,7 +237,7 @@ def _checked_region(
 def sum_frames(
     block: Block, first: int, region: tuple[int, int, int, int], out: npt.NDArray[np.float64]
 ) -> None:
-    """Write the sum of the pixels in a region of as many frames as ``out`` holds."""
+    """Write the sums of the pixels in a region of as many frames as ``out`` has entries."""
     top, bottom, left, right = region
     for t in range(out.size):
         total = 0.0

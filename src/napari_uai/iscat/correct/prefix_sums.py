@@ -1,11 +1,12 @@
-"""Sums of all frames before a frame, from which the mean of any run of frames follows at once.
+"""Prefix sums of frames, from which the mean of any run of frames follows immediately.
 
-One pass over a recording stores the sum of all frames before every so many of them (the borders);
-after it, any sum of frames is the difference of two borders and of the few frames next to them.
+One pass over a recording stores the sum of all frames before regularly spaced frames (the
+borders); after it, any sum of frames is the difference of two borders and of the few frames next to
+them.
 
 Pixels are rounded to multiples of a power of two so small (about 1e-10 of a pixel for 200 000
-frames) that all their float64 sums are exact. Sums are then the same in the last bit whatever the
-chunks, the threads and the way they were reached, and a running sum never drifts.
+frames) that all their float64 sums are exact. Sums are therefore identical in the last bit whatever
+the chunks, the threads and the order of summation, and running sums never drift.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ BORDERS_BYTES = 64 * 2**20
 """Memory for the sums at borders."""
 
 MIN_SPACING = 64
-"""Frames between borders at least: reading 32 frames of 72 x 72 takes less than 0.1 ms."""
+"""Least frames between borders: reading 32 frames of 72 x 72 px takes less than 0.1 ms."""
 
 
 class WeightedBlock(NamedTuple):
@@ -49,9 +50,9 @@ class WeightedBlock(NamedTuple):
 class PrefixSums:
     """Prefix sums of a source of frames, shared by all rolling averages of it.
 
-    Power-normalised frames are read from under their normalisation and weighted here, so that
-    their powers and their sums are found in the same pass; their unit is then that of frame 0
-    (see :meth:`unit`), which cancels in every ratio.
+    Power-normalised frames are read before their normalisation and weighted here, so that powers
+    and sums are determined in the same pass; their unit is then that of frame 0 (see :meth:`unit`),
+    which cancels in every ratio.
     """
 
     def __init__(self, source: Frames) -> None:
@@ -76,9 +77,9 @@ class PrefixSums:
         self._first: tuple[float, float] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the sums behind: a pass in the other process costs less than sending them."""
-        left_behind = ("_lock", "_borders", "_recent", "_read_directly", "_beside", "_first")
-        return {key: value for key, value in self.__dict__.items() if key not in left_behind}
+        """Omit the sums: a pass in the other process costs less than sending them."""
+        omitted = ("_lock", "_borders", "_recent", "_read_directly", "_beside", "_first")
+        return {key: value for key, value in self.__dict__.items() if key not in omitted}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -86,24 +87,24 @@ class PrefixSums:
 
     @property
     def prepared(self) -> bool:
-        """Whether the pass was made, or is being made beside other work."""
+        """Whether the pass has been made, or is being made alongside other work."""
         return self._borders is not None or self._beside
 
     def prepare(self, monitor: Monitor = SILENT, *, beside: bool = False) -> None:
-        """Make the pass over the recording now, unless it was made.
+        """Make the pass over the recording now, unless it has been made.
 
         Parameters
         ----------
         monitor
-            Progress and cancelling.
+            Progress and cancellation.
         beside
-            While the pass is made, other threads read what they need straight from the recording
-            instead of waiting for it: a live preview goes on.
+            During the pass, other threads read directly from the recording instead of waiting, so
+            that a live preview continues.
 
         Raises
         ------
         BadValueError
-            If a frame holds NaN or infinity, or has no power although it is to be normalised.
+            If a frame contains NaN or infinity, or has no power although it is to be normalised.
         """
         if self._borders is not None:
             return
@@ -116,7 +117,7 @@ class PrefixSums:
             self._beside = False
 
     def unit(self) -> float:
-        """Return what a sum is multiplied by to be in the unit of the source."""
+        """Return the factor that converts sums to the unit of the source."""
         if self.normalized is None:
             return 1.0
         return float(self.normalized.power().mean() / self._first_frame()[0])
@@ -128,10 +129,10 @@ class PrefixSums:
         return self._weighted(block, start)[0]
 
     def at(self, positions: tuple[int, ...]) -> list[Floats]:
-        """Return the sum of all frames before each position, in increasing order of position.
+        """Return the sum of all frames before each position, in ascending order of position.
 
-        The sums are the caller's own. They may all lack the frames before the first position: only
-        their differences mean something.
+        The caller owns the sums. All of them may lack the frames before the first position: only
+        their differences are meaningful.
         """
         if not self._beside:
             with self._lock:
@@ -150,7 +151,7 @@ class PrefixSums:
         return sums
 
     def remember(self, position: int, total: Floats) -> None:
-        """Keep a sum that a reading in order will soon need again, where borders are far apart."""
+        """Keep a sum that sequential reading will need soon, where borders are far apart."""
         if self.spacing <= MIN_SPACING or self._borders is None:
             return
         room = int(np.clip(BORDERS_BYTES // total.nbytes, 9, 24))
@@ -161,7 +162,7 @@ class PrefixSums:
                 self._recent.popitem(last=False)
 
     def _near_border(self, position: int) -> Floats:
-        """Return the sum before a position, from the nearest one known."""
+        """Return the sum before a position, computed from the nearest stored one."""
         assert self._borders is not None
         border = min(round(position / self.spacing), len(self._borders) - 1)
         start = min(border * self.spacing, self.shape[0])
@@ -178,7 +179,7 @@ class PrefixSums:
         return total
 
     def _add(self, start: int, stop: int, total: Floats, sign: float) -> None:
-        """Add frames to a sum, or take them away."""
+        """Add frames to a sum, or subtract them."""
         chunk = frames_per_chunk(self.shape)
         for begin in range(start, stop, chunk):
             block, weights, magic = self.block(begin, min(begin + chunk, stop))
@@ -193,12 +194,12 @@ class PrefixSums:
                 _check_finite(block, start)
             power = np.ones(n)
         else:
-            known = self.normalized.known_power
-            power = self.normalized.power_of(block, start) if known is None else known[start:][:n]
+            stored = self.normalized.known_power
+            power = self.normalized.power_of(block, start) if stored is None else stored[start:][:n]
         return WeightedBlock(block, unit / power, magic), power
 
     def _first_frame(self) -> tuple[float, float]:
-        """Return the power of frame 0, which is the unit of weights, and the rounding number."""
+        """Return the power of frame 0, the unit of weights, and the rounding number."""
         if self._first is None:
             frame = self.base.read(0, 1)
             power = 1.0
@@ -210,10 +211,10 @@ class PrefixSums:
         return self._first
 
     def _pass(self, monitor: Monitor) -> npt.NDArray[np.float64]:
-        """Go through the recording once, on all cores."""
+        """Read the recording once, on all cores."""
         n, height, width = self.shape
         spacing = self.spacing
-        self._first_frame()  # here, or each thread would read it
+        self._first_frame()  # otherwise each thread would read it
         borders = np.zeros((-(-n // spacing) + 1, height, width))
         powers = []
         chunk = frames_per_chunk(self.shape)
@@ -257,11 +258,11 @@ _SHARED: WeakValueDictionary[int, PrefixSums] = WeakValueDictionary()
 
 
 def prefix_sums_of(source: Frames) -> PrefixSums:
-    """Return the prefix sums of a source, the same as long as anyone uses them.
+    """Return the prefix sums of a source, the same object as long as it is in use.
 
-    A new batch size in a live preview, or the next in a list of them, then needs no new pass.
+    A new batch size in a live preview, or the next one in a list, then needs no new pass.
     """
-    # A live entry keeps its source alive, so its id cannot be another's.
+    # A live entry keeps its source alive, so no other object can have its id.
     sums = _SHARED.get(id(source))
     if sums is None:
         sums = _SHARED[id(source)] = PrefixSums(source)
@@ -280,20 +281,21 @@ def rounding_number(largest: float, n_frames: int) -> float:
 
 
 def _check_finite(block: Block, start: int) -> None:
-    """Raise BadValueError if a frame holds NaN or infinity; names the first."""
+    """Raise BadValueError, naming the first such frame, if a frame contains NaN or infinity."""
     if block.flat.dtype.kind != "f":
         return
     bad = np.flatnonzero(~np.isfinite(block_power(block, (0, block.shape[1], 0, block.shape[2]))))
     if bad.size:
         raise BadValueError(
-            f"frame {start + bad[0]} holds NaN or infinity: cut such frames out, or fill them"
+            f"frame {start + bad[0]} contains NaN or infinity: remove such frames, or repair their "
+            "pixels first"
         )
 
 
-# None of these kernels may reorder: the rounding would be cancelled.
+# None of these kernels may reorder operations: that would cancel the rounding.
 @kernel
 def add_frames(weighted: WeightedBlock, total: Floats) -> None:
-    """Add weighted and rounded frames to a sum, in place; four at a time, to load it less often."""
+    """Add weighted and rounded frames to a sum, in place; four at a time to save loads."""
     n = weighted.weights.size
     for t in range(0, n // 4 * 4, 4):
         _add_four(weighted, t, total)
@@ -342,7 +344,7 @@ def _sum_normalized(
     spacing: int,
     out: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
 ) -> None:
-    """Write the power of each frame, and add the weighted frames up between borders.
+    """Write the power of each frame, and sum the weighted frames between borders.
 
     Both for a few frames at a time, which stay in the processor's cache.
     """

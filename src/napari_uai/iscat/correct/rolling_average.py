@@ -7,7 +7,7 @@ import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.compiled import kernel
-from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.errors import TooFewFramesError
 from napari_uai.iscat.correct.fixed_pattern import (
     Correction,
     FixedPattern,
@@ -23,7 +23,6 @@ from napari_uai.iscat.correct.prefix_sums import (
 from napari_uai.iscat.kernels.median_network import LANES
 from napari_uai.iscat.parameters import Axes, BatchSize
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 from napari_uai.videos.offset import middle_of_batch, second_batch
@@ -39,15 +38,15 @@ def differential_rolling_average(
 ) -> Video:
     """Subtract the mean of each batch of frames from that of the next, relative to the first.
 
-    A particle that lands makes a contrast that rises and falls within one batch on either side: a
-    "V" in time whose tip is at raw frame minus ``batch_size``.
+    A particle that lands produces a contrast that rises and falls over one batch on either side: a
+    "V" in time with its tip at the raw frame of the landing minus ``batch_size``.
 
     Parameters
     ----------
     video
         Frames, rows, columns; any real dtype; counts or relative intensity.
     batch_size
-        Frames averaged on each side; longer batches mean less shot noise and slower events.
+        Frames averaged on each side; longer batches reduce shot noise and time resolution.
     fixed_pattern
         Offset of each row and column that is subtracted from the difference before the division:
         their ``median``, their ``clipped_mean`` (pixels within one median absolute deviation), or
@@ -61,33 +60,42 @@ def differential_rolling_average(
     Video
         float32, relative contrast, ``n_frames - 2 * batch_size + 1`` frames. Frame ``i`` compares
         input frames ``i`` to ``i + batch_size - 1`` with the ``batch_size`` frames after them.
-        Pixels without signal in the first batch (a dead column) are 0. A lazy video goes through
-        the recording once, when more than a few frames have been asked for; any frame is then a
-        matter of milliseconds.
+        Pixels without signal in the first batch (a dead column) are 0. A lazy video is read through
+        once, when more than a few frames have been requested; any frame then takes milliseconds.
 
     Raises
     ------
     TooFewFramesError
         If the video is shorter than two batches.
     BadValueError
-        If a parameter is out of its limits, or a frame holds NaN or infinity.
+        If a parameter is outside its limits, or a frame contains NaN or infinity.
 
     References
     ----------
-    Young et al., Science 360, 423 (2018); Mirzaalian Dastjerdi et al., PiSCAT, J. Open Source
-    Softw. 7, 4024 (2022).
+    Young et al., Science 360, 423 (2018), doi:10.1126/science.aar5839; Mirzaalian Dastjerdi et al.,
+    PiSCAT, J. Open Source Softw. 7, 4024 (2022), doi:10.21105/joss.04024.
+
+    Examples
+    --------
+    The contrast of a step of 2 % peaks where the second batch begins with the step:
+
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.full((8, 1, 1), 100.0)
+    >>> video[4:] = 102
+    >>> dra = iscat.differential_rolling_average(video, batch_size=2, fixed_pattern="none")
+    >>> dra[:, 0, 0].round(4)
+    array([0.    , 0.01  , 0.02  , 0.0099, 0.    ], dtype=float32)
     """
-    check_choice("fixed_pattern", fixed_pattern, ("none", "median", "clipped_mean"))
-    check_choice("axes", axes, ("both", "rows", "columns"))
     frames = frames_of(video)
-    check_batch_size(batch_size, len(frames), batches=2)
+    check_length(len(frames), batch_size, batches=2)
     sums = prefix_sums_of(frames)
     return video_like(DifferentialFrames(sums, batch_size, fixed_pattern, axes), video)
 
 
 @stage("Rolling mean", menu="filter", origin=middle_of_batch)
 def rolling_mean(video: Video, *, batch_size: BatchSize = 500) -> Video:
-    """Mean of each run of consecutive frames.
+    """Average each run of consecutive frames.
 
     Parameters
     ----------
@@ -99,25 +107,30 @@ def rolling_mean(video: Video, *, batch_size: BatchSize = 500) -> Video:
     Returns
     -------
     Video
-        float32, ``n_frames - batch_size + 1`` frames in the unit of the input; frame ``i``
-        averages input frames ``i`` to ``i + batch_size - 1``.
+        float32, ``n_frames - batch_size + 1`` frames in the unit of the input; frame ``i`` averages
+        input frames ``i`` to ``i + batch_size - 1``.
 
     Raises
     ------
     TooFewFramesError
         If the video is shorter than one batch.
     BadValueError
-        If the batch is shorter than one frame, or a frame holds NaN or infinity.
+        If ``batch_size`` is less than 1, or a frame contains NaN or infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> iscat.rolling_mean(np.arange(4.0).reshape(4, 1, 1), batch_size=2)[:, 0, 0]
+    array([0.5, 1.5, 2.5], dtype=float32)
     """
     frames = frames_of(video)
-    check_batch_size(batch_size, len(frames), batches=1)
+    check_length(len(frames), batch_size, batches=1)
     return video_like(RollingMeanFrames(prefix_sums_of(frames), batch_size), video)
 
 
-def check_batch_size(batch_size: int, n_frames: int, *, batches: int) -> None:
-    """Raise BadValueError or TooFewFramesError unless that many batches fit into the video."""
-    if batch_size < 1:
-        raise BadValueError(f"batch_size is at least 1 frame, got {batch_size}")
+def check_length(n_frames: int, batch_size: int, *, batches: int) -> None:
+    """Raise TooFewFramesError unless a video is as long as one or two batches."""
     if n_frames < batches * batch_size:
         needed = "two batches" if batches == 2 else "one batch"
         largest = n_frames // batches

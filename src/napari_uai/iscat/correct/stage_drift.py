@@ -1,9 +1,9 @@
-"""Stage drift: what a background that moves by a fraction of a pixel does to each frame, undone.
+"""Stage drift: measuring and removing sub-pixel motion of the background.
 
 A shift by d changes an image M by ``-d . grad M + (d . grad)^2 M / 2 - ...``: a combination of
-derivatives of the mean image. Regressing each frame on them takes the motion out to the order of
-the derivatives, whatever it is (also rotation-free breathing to first order in the focus is nearly
-such a combination), and the coefficients of the first derivatives are the drift in pixels.
+derivatives of the mean image. Regression of each frame on these derivatives removes the motion to
+their order, and the coefficients of the first derivatives are the drift in pixels. To first order,
+a uniform change of focus is nearly such a combination and is removed as well.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from napari_uai.iscat.correct.moving_background import (
     DriftOrder,
     MovingBackground,
     border_mask,
-    check_order,
     gradient_images,
     inner_field,
     positive_mean,
@@ -37,7 +36,6 @@ from napari_uai.iscat.correct.moving_background import (
 from napari_uai.iscat.correct.rolling_average import rolling_mean
 from napari_uai.iscat.kernels.matmul import row_products
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
 from napari_uai.typing import Floats
 from napari_uai.videos.frames import (
@@ -50,12 +48,12 @@ from napari_uai.videos.frames import (
 )
 
 OUTLIER = 5.0
-"""Pixels vote on the drift with no more than this many robust standard deviations."""
+"""Robust standard deviations at which pixels are clipped when the drift is estimated."""
 
 KEPT_MOTIONS = 64
 
 READING_SHARE = 0.4
-"""Part of the time that measuring the drift takes in which frames are read."""
+"""Share of the time of the drift measurement that reading frames takes."""
 
 
 @stage("Correct stage drift", menu="register")
@@ -66,22 +64,22 @@ def stage_drift_correction(
     order: DriftOrder = 3,
     fixed_pattern: FixedPattern = "median",
 ) -> Video:
-    """Take what stage drift does to a differential rolling average out of it.
+    """Remove the effect of stage drift from a differential rolling average.
 
-    Each frame is regressed on the derivatives of the mean image of the very frames that it was made
-    from, so that drift over a long recording does not matter, only that within two batches.
+    Each frame is regressed on the derivatives of the mean image of the frames from which it was
+    computed, so that only the drift within two batches matters, not that over the whole recording.
 
     Parameters
     ----------
     video
         Differential rolling average, ``n_frames - 2 batch_size + 1`` frames.
     reference
-        The video that it was made from, ``n_frames`` frames of the same size.
+        The video from which it was computed, ``n_frames`` frames of the same size.
     order
         Highest derivative of the mean image.
     fixed_pattern
-        Statistic of rows and columns that is taken out once more, because drift disturbs it; as
-        in the rolling average.
+        Statistic of rows and columns that is subtracted again, because drift disturbs it; as in the
+        rolling average.
 
     Returns
     -------
@@ -91,17 +89,27 @@ def stage_drift_correction(
     Raises
     ------
     BadValueError
-        If the two videos do not belong together.
+        If ``video`` cannot come from ``reference``, or a parameter is outside its limits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> y, x = np.mgrid[:24, :24]
+    >>> drift = 0.001 * np.arange(40)[:, None, None]
+    >>> video = 1000 + 100 * np.sin((x + drift) / 2) * np.cos(y / 3)
+    >>> dra = iscat.differential_rolling_average(video, batch_size=10, fixed_pattern="none")
+    >>> corrected = iscat.stage_drift_correction(dra, video, fixed_pattern="none")
+    >>> bool(corrected.std() < 0.01 * dra.std())
+    True
     """
-    check_order(order)
-    check_choice("fixed_pattern", fixed_pattern, ("none", "median", "clipped_mean"))
     frames, source = frames_of(video), frames_of(reference)
     surplus = len(source) - len(frames) + 1
     if source.shape[1:] != frames.shape[1:] or surplus < 2 or surplus % 2:
         raise BadValueError(
-            f"a rolling average of {len(frames)} frames of {frames.shape[1:]} px was not made from "
-            f"a reference of {len(source)} frames of {source.shape[1:]} px: give the video that "
-            "went into it"
+            f"a rolling average of {len(frames)} frames of {frames.shape[1:]} px cannot come from "
+            f"a reference of {len(source)} frames of {source.shape[1:]} px: give the video from "
+            "which it was computed"
         )
     mean = frames_of(rolling_mean(source, batch_size=surplus))
     # The mean image of two batches hardly changes over a small part of them.
@@ -121,70 +129,85 @@ def measure_stage_drift(
     order: DriftOrder = 2,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
-    """Measure how far the background moved.
+    """Measure how far the background has moved.
 
     Bins of frames are compared with the mean image of their segment; segments overlap by half and
-    are joined where they do, so that the total may be many pixels.
+    are joined there, so that the total drift may be many pixels.
 
     Parameters
     ----------
     video
-        Frames, rows, columns; best normalised by power.
+        Frames, rows, columns; preferably normalised by power.
     bin_size
-        Frames that are averaged for one value.
+        Frames averaged for each value.
     segment_bins
-        Bins that share a mean image; the drift within it should stay below half a pixel.
+        Bins that share a mean image; the drift within them should stay below half a pixel.
     order
-        Highest derivative of the mean image; from the third on they are so like the first ones
-        that the drift becomes less certain.
+        Highest derivative of the mean image; from the third on, derivatives resemble the first ones
+        so much that the drift becomes less certain.
     monitor
-        Progress and cancelling, once per chunk and segment.
+        Progress and cancellation, once per chunk and segment.
 
     Returns
     -------
     pandas.DataFrame
-        ``frame`` (middle of the bin), ``y_px``, ``x_px`` (position against the first bin; rows
-        down, columns right), ``y_error_px``, ``x_error_px`` (standard errors).
+        ``frame`` (middle of the bin), ``y_px``, ``x_px`` (position relative to the first bin;
+        positive downwards and to the right), ``y_error_px``, ``x_error_px`` (standard errors).
 
     Raises
     ------
     TooFewFramesError
-        If there are fewer than 2 bins.
+        If the video has fewer than 2 frames.
+    BadValueError
+        If a parameter is outside its limits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> y, x = np.mgrid[:24, :24]
+    >>> drift = 0.01 * np.arange(20)[:, None, None]
+    >>> video = 1000 + 100 * np.sin((x - drift) / 2) * np.cos(y / 3)
+    >>> video += np.random.default_rng(0).normal(size=video.shape)
+    >>> table = iscat.measure_stage_drift(video, bin_size=1, segment_bins=8)
+    >>> bool(abs(table["x_px"].iloc[-1] - 0.19) < 0.01)
+    True
     """
-    check_order(order)
     source = frames_of(video)
     bin_size = max(min(bin_size, len(source) // 2), 1)
     binned = BinnedFrames(source, bin_size)
     if len(binned) < 2:
-        raise TooFewFramesError("drift shows between at least 2 frames")
+        raise TooFewFramesError(
+            f"measuring drift needs at least 2 frames, the video has {len(source)}"
+        )
     images = binned_frames(binned, 0, len(binned), monitor=monitor.part(0.0, READING_SHARE))
     length = min(segment_bins, len(images))
     step = max(length // 2, 1)
     starts = [*range(0, len(images) - length, step), len(images) - length]
     position = np.zeros((len(images), 2))
     error = np.zeros((len(images), 2))
-    known = 0
+    done = 0
     for start in sorted(set(starts)):
         monitor.update(READING_SHARE + (1 - READING_SHARE) * start / len(images))
         stop = start + length
         part, part_error = _drift_of(images[start:stop], order)
-        overlap = known - start
+        overlap = done - start
         if overlap > 0:
-            part += (position[start:known] - part[:overlap]).mean(axis=0)
+            part += (position[start:done] - part[:overlap]).mean(axis=0)
         first = max(overlap, 0)
         position[start + first : stop] = part[first:]
         error[start + first : stop] = part_error
-        known = stop
+        done = stop
     middle = (np.arange(len(images)) + 0.5) * bin_size - 0.5
     columns = np.c_[middle, position - position[0], error]
     return pd.DataFrame(columns, columns=["frame", "y_px", "x_px", "y_error_px", "x_error_px"])
 
 
 class DriftCorrectedFrames(Frames):
-    """Frames of a rolling average without what moves with the stage.
+    """Frames of a rolling average without the effect of stage drift.
 
-    Blocks of frames at fixed places share a mean image, so that a frame does not depend on the
-    chunk in which it is asked for.
+    Blocks of frames at fixed positions share a mean image, so that a frame does not depend on the
+    chunk in which it is read.
     """
 
     def __init__(self, source: Frames, mean: Frames, order: int, block: int) -> None:
@@ -220,15 +243,15 @@ class DriftCorrectedFrames(Frames):
         out = np.empty((max(stop - start, 0), *self.shape[1:]), np.float32)
         if not len(out):
             return out
-        given = self.source.read(start, stop)
+        frames = self.source.read(start, stop)
         for block in range(start // self.block, -(-stop // self.block)):
             first, last = block * self.block, (block + 1) * self.block
             part = slice(max(first - start, 0), last - start)
-            out[part] = self._motion(block).taken_from(given[part])
+            out[part] = self._motion(block).taken_from(frames[part])
         return out
 
     def _motion(self, block: int) -> _Motion:
-        """Return how a block's background moves, from memory if it was asked for lately."""
+        """Return the motion of a block's background, from memory if it was used recently."""
         with self._lock:
             motion = self._motions.get(block)
         if motion is None:
@@ -244,15 +267,15 @@ class DriftCorrectedFrames(Frames):
 
 @dataclass(frozen=True)
 class _Motion:
-    """What a moving mean image looks like, and how to tell it in a frame.
+    """Images of a moving background, and how to measure them in a frame.
 
     Attributes
     ----------
     images
         Gradients, (n, pixels), float32.
     votes
-        Maps a frame to the coefficients of the images, (n, pixels); rows, columns and the border
-        have no vote.
+        Maps a frame to the coefficients of the images, (n, pixels); the means of rows and columns
+        and the border have no weight.
     """
 
     images: npt.NDArray[np.float32]
@@ -298,10 +321,10 @@ def _take_motion(
     every: int,
     out: npt.NDArray[np.float32],
 ) -> None:
-    """Subtract from each frame the images that it votes for.
+    """Subtract from each frame its motion.
 
-    Values are clipped before they vote, so that a hot pixel has no more of a say than any other;
-    the limits come from every so many pixels.
+    Values are clipped before the coefficients are computed, so that a hot pixel has no more
+    influence than any other; the limits are estimated from every ``every``-th pixel.
     """
     n_images, n_pixels = images.shape
     for t in range(len(frames)):
@@ -326,7 +349,7 @@ def _take_motion(
 
 
 def _drift_of(images: Floats, order: int) -> tuple[Floats, Floats]:
-    """Return the drift (frames, 2) against the mean of some images, px, and its standard errors."""
+    """Return drift (frames, 2) relative to the mean of the images (px), and standard errors."""
     images = images / images.mean(axis=(1, 2), keepdims=True)
     mean = images.mean(axis=0)
     bad = find_bad_pixels(images) | ~(mean > 0)

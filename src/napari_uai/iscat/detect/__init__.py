@@ -1,1 +1,1 @@
-"""Where something landed: spots, steps in time, anomalies."""
+"""Detection of landings: spots, steps in time, anomalies."""

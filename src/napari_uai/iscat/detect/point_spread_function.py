@@ -48,11 +48,11 @@ class PointSpreadFunction:
         array = np.asarray(image, np.float64)
         if array.ndim != 2 or array.shape[0] != array.shape[1] or array.shape[0] % 2 == 0:
             raise BadValueError(
-                f"a point-spread function is a square of odd size, got shape {array.shape}"
+                f"a point-spread function must be a square of odd size, got shape {array.shape}"
             )
         norm = float(np.sqrt(np.sum(array**2)))
         if not np.isfinite(norm) or norm == 0:
-            raise BadValueError("a point-spread function holds finite numbers that are not all 0")
+            raise BadValueError("a point-spread function must be finite and not all 0")
         self.image: Floats = array / norm
         self.radius = array.shape[0] // 2
         self.peak = float(self.image[self.radius, self.radius])
@@ -101,13 +101,13 @@ def read_psf(path: str | Path) -> PointSpreadFunction:
     path = Path(path)
     if not path.is_file():
         raise BadValueError(
-            f"{path}: no such file; give 'fitted', 'gaussian' or an image of a point"
+            f"{path}: file not found; give 'fitted', 'gaussian' or the path of an image"
         )
     try:
         image = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read_image(path)
         return PointSpreadFunction(image)
     except (ValueError, OSError) as error:
-        raise BadValueError(f"{path}: no point-spread function: {error}") from error
+        raise BadValueError(f"{path}: not a point-spread function: {error}") from error
 
 
 def radial_psf(

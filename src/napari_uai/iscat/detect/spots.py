@@ -11,7 +11,6 @@ from annotated_types import Ge, Gt, Unit
 
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.kernels.blobs import (
-    DETECTORS,
     Detector,
     blob_filter,
     blob_response,
@@ -19,6 +18,7 @@ from napari_uai.iscat.kernels.blobs import (
 )
 from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.stages import stage
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 
@@ -86,38 +86,28 @@ def detect_spots(
     BadValueError
         If a parameter is out of its limits, or the threshold counts noise and the video has none.
     """
-    _check_positive(sigma_px=sigma_px, threshold=threshold)
-    if min_distance < 0 or border < 0:
-        raise BadValueError("min_distance and border cannot be negative: give 0 or more")
-    signs = {"both": 0.0, "bright": 1.0, "dark": -1.0}
-    if polarity not in signs:
-        raise BadValueError(f"polarity is one of {', '.join(signs)}, not {polarity!r}")
-    if threshold_unit not in ("noise", "contrast"):
-        raise BadValueError(f"threshold_unit is 'noise' or 'contrast', not {threshold_unit!r}")
-    if detector not in DETECTORS:
-        raise BadValueError(f"detector is one of {', '.join(DETECTORS)}, not {detector!r}")
     frames = frames_of(video)
     if threshold_unit == "noise":
         threshold *= response_noise(video, sigma_px=sigma_px, detector=detector)
     filters = blob_filter(sigma_px, detector)
-    wanted = signs[polarity]
-    shape = filters.kind, float(min_distance * sigma_px), float(sigma_px)
+    sign = {"both": 0.0, "bright": 1.0, "dark": -1.0}[polarity]
+    shape = filters.kind, min_distance * sigma_px, sigma_px
 
     def find(start: int, stop: int) -> npt.NDArray[np.float64]:
         block = _as_float32(frames.read(start, stop))
         response = blob_response(block, filters)
-        found: npt.NDArray[np.float64] = find_extrema(
-            block, response, threshold, wanted, border, shape
+        rows: npt.NDArray[np.float64] = find_extrema(
+            block, response, threshold, sign, border, shape
         )
-        found[:, 2] += start
-        return found
+        rows[:, 2] += start
+        return rows
 
     chunk = frames_per_chunk(frames.shape)
-    found = list(map_chunks(find, len(frames), chunk, monitor=monitor, message="spots"))
-    rows = np.concatenate(found) if found else np.empty((0, 4))
-    return _spot_table(rows, sigma_px)
+    parts = list(map_chunks(find, len(frames), chunk, monitor=monitor, message="spots"))
+    return _spot_table(np.concatenate([np.empty((0, 4)), *parts]), sigma_px)
 
 
+@checked
 def response_noise(
     video: Video, *, sigma_px: SigmaPx = 1.7, detector: Detector = "difference_of_gaussians"
 ) -> float:
@@ -150,13 +140,13 @@ def response_noise(
     if detector == "determinant_of_hessian" and size.any():
         size = size[size > 0]
     if size.size == 0:
-        raise BadValueError("the video holds no finite pixel: check the steps before")
+        raise BadValueError("the video has no finite pixels: check the earlier stages")
     noise = 1.4826 * float(np.median(size))
     rounding = 1e-6 * float(np.median(np.abs(sample[np.isfinite(sample)])))
     if noise <= rounding:
         raise BadValueError(
-            "the video has no noise to measure a threshold by: is it constant? "
-            "Otherwise give the threshold in units of contrast"
+            "the video has no noise on which to base a threshold: is it constant? Otherwise give "
+            "the threshold in units of contrast"
         )
     return noise
 
@@ -185,17 +175,11 @@ def _spot_table(rows: npt.NDArray[np.float64], sigma_px: float) -> pd.DataFrame:
     )
 
 
-def _check_positive(**values: float) -> None:
-    for name, value in values.items():
-        if not (np.isfinite(value) and value > 0):
-            raise BadValueError(f"{name} must be greater than 0, got {value}")
-
-
 def _sample(frames: Frames) -> npt.NDArray[np.float32]:
     """Return up to ``NOISE_FRAMES`` frames, the same ones however the video is chunked."""
     n = len(frames)
     if n == 0:
-        raise BadValueError("the video has no frame: check the frame range")
+        raise BadValueError("the video has no frames: check the frame range")
     chosen = np.unique(np.linspace(0, n - 1, min(n, NOISE_FRAMES)).round().astype(int))
     return _as_float32(np.concatenate([frames.read(i, i + 1) for i in chosen]))
 

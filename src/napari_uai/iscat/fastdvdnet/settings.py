@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Interval, Unit
 
-from napari_uai.errors import BadValueError
+from napari_uai.parameters import Odd, check_settings
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
@@ -41,7 +41,7 @@ class NetworkSettings:
         by it, so that weights serve recordings of other contrast.
     """
 
-    frames: Annotated[int, Ge(5), Unit("frames")] = 5
+    frames: Annotated[int, Ge(5), Odd, Unit("frames")] = 5
     stride: Annotated[int, Ge(1), Unit("frames")] = 1
     blind: bool = True
     shared: bool = True
@@ -51,10 +51,7 @@ class NetworkSettings:
     standardize: bool = True
 
     def __post_init__(self) -> None:
-        if self.frames < 5 or self.frames % 2 == 0:
-            raise BadValueError(f"a window has 5, 7, 9 ... frames, got {self.frames}")
-        if min(self.stride, self.spread, self.channels) < 1:
-            raise BadValueError("stride, spread and channels of a network are 1 or more")
+        check_settings(self)
 
     @property
     def offsets(self) -> tuple[int, ...]:
@@ -128,13 +125,4 @@ class TrainingSettings:
     seed: Annotated[int, Ge(0)] = 0
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.steps, self.windows, self.patience) < 1 or self.crop_px < 8:
-            raise BadValueError(
-                "epochs, steps, windows and patience are 1 or more, crop_px 8 or more"
-            )
-        if not (self.learning_rate > 0 and 0 < self.validation <= 0.5 and self.seed >= 0):
-            raise BadValueError(
-                "learning_rate is positive, validation above 0 and at most 0.5, seed not negative"
-            )
-        if self.loss not in ("mse", "huber"):
-            raise BadValueError(f"loss is mse or huber, got {self.loss!r}")
+        check_settings(self)

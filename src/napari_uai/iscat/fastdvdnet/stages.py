@@ -9,11 +9,11 @@ from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Unit
 
-from napari_uai.errors import BadValueError, WeightsError
+from napari_uai.errors import WeightsError
 from napari_uai.iscat.fastdvdnet.loading import torch_module
 from napari_uai.iscat.fastdvdnet.settings import Device, Precision
 from napari_uai.stages import stage
@@ -76,14 +76,11 @@ def predict_background(
     ----------
     Tassano, Delon & Veit, CVPR 2020, doi:10.1109/CVPR42600.2020.00143.
     """
-    for name, value, kind in (("device", device, Device), ("precision", precision, Precision)):
-        if value not in get_args(kind):
-            raise BadValueError(f"{name} is one of {', '.join(get_args(kind))}, got {value!r}")
-    chosen = background_weights(weights)
+    network = background_weights(weights)
     if stride is not None:
-        chosen = _with_stride(chosen, stride)
+        network = _with_stride(network, stride)
     predicted: Video = torch_module("predict", PURPOSE).predicted_video(
-        video, weights=chosen, device=device, precision=precision
+        video, weights=network, device=device, precision=precision
     )
     return predicted
 

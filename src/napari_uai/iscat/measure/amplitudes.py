@@ -14,6 +14,7 @@ from napari_uai.errors import BadValueError
 from napari_uai.iscat.parameters import BatchSize, SigmaPx
 from napari_uai.iscat.tables import check_inside, require_columns
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.stages import stage
 from napari_uai.typing import Floats, Ints
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
@@ -65,9 +66,6 @@ def contrast_traces(
         If a column is missing, a parameter is out of its limits, or a landing is outside the
         video (a peak may be up to a batch before its first or after its last frame).
     """
-    check_batch(batch_size)
-    if not (sigma_px > 0 and margin >= 0):
-        raise BadValueError("sigma_px must be greater than 0, and margin 0 or more")
     require_columns(landings, "landing", "frame", "y", "x")
     frames = frames_of(video)
     peak = landings["frame"].to_numpy(np.int64)
@@ -86,6 +84,7 @@ def contrast_traces(
     )
 
 
+@checked
 def amplitude_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
     """Measure the standard deviation of the contrast of one frame where nothing landed.
 
@@ -117,22 +116,16 @@ def amplitude_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
     places = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2).astype(np.float64)
     chosen = np.unique(np.linspace(0, max(n - 1, 0), min(n, NOISE_FRAMES)).round().astype(int))
     boxes, weights = _patches(places, frames.shape, sigma_px)
-    sizes = []
+    parts = []
     for i in chosen:
         block = np.ascontiguousarray(frames.read(i, i + 1))
-        sizes.append(_amplitudes(block, boxes, weights))
-    found = np.abs(_concatenate(sizes, float))
-    found = found[np.isfinite(found)]
-    noise = 1.4826 * float(np.median(found)) if found.size else 0.0
+        parts.append(_amplitudes(block, boxes, weights))
+    sizes = np.abs(_concatenate(parts, float))
+    sizes = sizes[np.isfinite(sizes)]
+    noise = 1.4826 * float(np.median(sizes)) if sizes.size else 0.0
     if not noise > 0:
-        raise BadValueError("the video has no noise to weigh landings by: is it constant or empty?")
+        raise BadValueError("the video has no noise to compare landings with: is it constant?")
     return noise
-
-
-def check_batch(batch_size: int) -> None:
-    """Raise BadValueError unless a batch has at least one frame."""
-    if batch_size < 1:
-        raise BadValueError(f"batch_size must be 1 or more frames, got {batch_size}")
 
 
 def _counted(lengths: Ints) -> Ints:

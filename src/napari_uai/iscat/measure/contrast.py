@@ -9,7 +9,6 @@ import pandas as pd
 from annotated_types import Ge, Gt, Unit
 from scipy.signal import find_peaks, peak_prominences, savgol_filter
 
-from napari_uai.errors import BadValueError
 from napari_uai.iscat.parameters import BatchSize
 from napari_uai.iscat.tables import require_columns
 from napari_uai.stages import stage
@@ -56,8 +55,6 @@ def measure_contrasts(
     BadValueError
         If a column is missing or ``batch_size`` is out of its limits.
     """
-    if batch_size < 1:
-        raise BadValueError(f"batch_size must be 1 or more frames, got {batch_size}")
     require_columns(landings, "landing", "frame", "contrast")
     require_columns(traces, "landing", "frame", "contrast")
     groups = {landing: trace for landing, trace in traces.groupby("landing")}  # noqa: C416
@@ -109,8 +106,6 @@ def contrast_histogram(
     BadValueError
         If the column is missing or a parameter is out of its limits.
     """
-    if bins < 1 or not largest > 0:
-        raise BadValueError("bins must be 1 or more, and largest greater than 0")
     require_columns(landings, column)
     values = landings[column].to_numpy(np.float64)
     values = values[np.isfinite(values)]
@@ -124,18 +119,18 @@ def contrast_histogram(
 
 def _contrasts(time: Floats, trace: Floats, batch_size: int) -> Floats:
     """Peak, intersection and prominence of a trace whose peak is positive, near time 0."""
-    found = np.full(3, np.nan)
-    found[1] = _intersection(time, trace, batch_size)
+    contrasts = np.full(3, np.nan)
+    contrasts[1] = _intersection(time, trace, batch_size)
     near = np.flatnonzero(np.abs(time) <= batch_size / 2)
     if near.size == 0:
-        return found
+        return contrasts
     window = round(SMOOTHING * len(trace)) | 1
     smooth = savgol_filter(trace, window, 3) if window > 3 else trace
     top = near[np.argmax(smooth[near])]
-    found[0] = smooth[top]
+    contrasts[0] = smooth[top]
     if top in find_peaks(smooth)[0]:
-        found[2] = peak_prominences(smooth, [top])[0][0]
-    return found
+        contrasts[2] = peak_prominences(smooth, [top])[0][0]
+    return contrasts
 
 
 def _intersection(time: Floats, trace: Floats, batch_size: int) -> float:

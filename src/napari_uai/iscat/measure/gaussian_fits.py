@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pandas as pd
 from annotated_types import Gt
 
-from napari_uai.errors import BadValueError
 from napari_uai.iscat.kernels.gaussian_fit import fit_windows
 from napari_uai.iscat.tables import FIT_COLUMNS, OK, SPOT_COLUMNS, check_spots
 from napari_uai.monitor import SILENT, Monitor, checkpoint
@@ -80,8 +79,6 @@ def fit_spots(
     BadValueError
         If a column is missing, a spot lies outside the video, or a parameter is out of its limits.
     """
-    if not (np.isfinite(scale) and scale > 0):
-        raise BadValueError(f"scale must be greater than 0, got {scale}")
     frames = frames_of(video)
     check_spots(table, frames.shape)
     frame = table["frame"].to_numpy(np.int64)
@@ -155,6 +152,5 @@ def _fit_table(table: pd.DataFrame, fits: Floats, codes: Ints) -> pd.DataFrame:
     out[list(FIT_COLUMNS)] = np.column_stack([ratio, fits[:, :12]])
     out["status"] = pd.Series(_STATUS[codes], dtype="str")
     out["R2"] = fits[:, 12]
-    known = set(out.columns)
-    others = table.loc[:, [name for name in table.columns if name not in known]]
+    others = table.loc[:, [name for name in table.columns if name not in set(out.columns)]]
     return pd.concat([out, others.reset_index(drop=True)], axis=1)

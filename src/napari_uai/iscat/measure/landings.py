@@ -14,8 +14,7 @@ from annotated_types import Ge, Unit
 from scipy.signal import fftconvolve
 from scipy.spatial import KDTree
 
-from napari_uai.errors import BadValueError
-from napari_uai.iscat.measure.amplitudes import amplitude_noise, check_batch, traces_at
+from napari_uai.iscat.measure.amplitudes import amplitude_noise, traces_at
 from napari_uai.iscat.measure.linking import spot_places
 from napari_uai.iscat.parameters import BatchSize, SigmaPx
 from napari_uai.iscat.tables import (
@@ -28,6 +27,7 @@ from napari_uai.iscat.tables import (
     require_columns,
 )
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.stages import stage
 from napari_uai.typing import Floats
 from napari_uai.videos.frames import Video, frames_of
@@ -81,9 +81,6 @@ def landings_from_tracks(
     BadValueError
         If a column is missing, a parameter is out of its limits, or a spot is not in the video.
     """
-    check_batch(batch_size)
-    if min_length < 1:
-        raise BadValueError(f"min_length must be 1 or more spots, got {min_length}")
     require_columns(table, "y", "x", "frame", "center_intensity", "sigma", "particle")
     frames = frames_of(video)
     tracks = _tracks(table, min_length)
@@ -149,7 +146,6 @@ def assign_spots(
     BadValueError
         If a column is missing or ``batch_size`` is out of its limits.
     """
-    check_batch(batch_size)
     require_columns(table, "y", "x", "frame", "center_intensity", "sigma")
     require_columns(landings, "frame", "y", "x", "contrast")
     out = table.reset_index(drop=True).copy()
@@ -174,6 +170,7 @@ def assign_spots(
     return out
 
 
+@checked
 def combine_places(
     events: pd.DataFrame,
     localizations: pd.DataFrame,
@@ -220,7 +217,6 @@ def combine_places(
     BadValueError
         If a column is missing or a parameter is out of its limits.
     """
-    check_batch(batch_size)
     require_columns(events, "frame", "y", "x", "contrast", "score")
     require_columns(localizations, "landing", "frame")
     out = events.reset_index(drop=True).copy()

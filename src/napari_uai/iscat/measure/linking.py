@@ -57,10 +57,6 @@ def link_spots(
         If a column is missing, a parameter is out of its limits, or so many spots lie within
         ``search_range_px`` of each other that no assignment can be found.
     """
-    if not (np.isfinite(search_range_px) and search_range_px > 0):
-        raise BadValueError(f"search_range_px must be greater than 0, got {search_range_px}")
-    if memory < 0:
-        raise BadValueError(f"memory cannot be negative: give 0 or more frames, got {memory}")
     require_columns(table, "y", "x", "frame")
     out = table.reset_index(drop=True).copy()
     if out.empty:
@@ -111,21 +107,21 @@ def _link(
     first, last = int(frame[0]), int(frame[-1])
     edges = np.searchsorted(frame, np.arange(first, last + 2))
     blocks = (places[a:b] for a, b in pairwise(edges))
-    found: list[npt.NDArray[np.int64]] = []
+    particles: list[npt.NDArray[np.int64]] = []
     try:
         with _quiet("trackpy"):
             for t, (_, ids) in enumerate(
                 link_iter(blocks, search_range=search_range_px, memory=memory)
             ):
-                found.append(np.asarray(ids, np.int64))
+                particles.append(np.asarray(ids, np.int64))
                 if t % FRAMES_PER_REPORT == 0:
                     monitor.update(t / (last - first + 1), "linking")
     except SubnetOversizeException as error:
         raise BadValueError(
             f"too many spots lie within search_range_px = {search_range_px:g} of each other: "
-            "lower it, or raise the threshold of the detection"
+            "lower it, or raise the detection threshold"
         ) from error
-    return pd.factorize(np.concatenate(found))[0].astype(np.int64)
+    return pd.factorize(np.concatenate(particles))[0].astype(np.int64)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge, Gt, Unit
 
-from napari_uai.errors import BadValueError
 from napari_uai.iscat.measure.gaussian_fits import empty_fits, fit_spots
 from napari_uai.iscat.measure.landings import NEAR, combine_places
 from napari_uai.iscat.parameters import BatchSize, SigmaPx
@@ -68,10 +67,6 @@ def localize_landings(
         If a column is missing, a parameter is out of its limits, or an event is outside the
         video (a peak may be up to a batch before its first or after its last frame).
     """
-    if batch_size < 1 or every < 1:
-        raise BadValueError("batch_size and every must be 1 or more frames")
-    if not sigma_px > 0:
-        raise BadValueError(f"sigma_px must be greater than 0, got {sigma_px}")
     require_columns(events, "frame", "y", "x", "contrast")
     if events.empty:
         return empty_fits().assign(landing=np.empty(0, np.int64))

@@ -11,7 +11,6 @@ import pandas as pd
 from annotated_types import Ge, Le, Lt, Unit
 from scipy.spatial import KDTree
 
-from napari_uai.errors import BadValueError
 from napari_uai.iscat.tables import require_columns
 from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, frames_of
@@ -44,8 +43,6 @@ def outlier_frames(
         If the column is missing or ``max_spots`` is negative.
     """
     require_columns(table, "frame")
-    if max_spots < 0:
-        raise BadValueError(f"max_spots cannot be negative: give 0 or more, got {max_spots}")
     per_frame = table["frame"].map(table["frame"].value_counts())
     return _keep(table, (per_frame <= max_spots).to_numpy(bool))
 
@@ -140,8 +137,6 @@ def symmetric_spots(
         If the column is missing or ``min_ratio`` is not within 0 and 1.
     """
     require_columns(table, "Sigma_ratio")
-    if not 0 <= min_ratio <= 1:
-        raise BadValueError(f"min_ratio must be within 0 and 1, got {min_ratio}")
     ratio = table["Sigma_ratio"].to_numpy(np.float64)
     return _keep(table, (ratio >= min_ratio) | (keep_unfitted & np.isnan(ratio)))
 
@@ -172,8 +167,6 @@ def inner_spots(
         If a column is missing or ``margin_px`` is negative.
     """
     require_columns(table, "y", "x")
-    if not margin_px >= 0:
-        raise BadValueError(f"margin_px cannot be negative: give 0 or more, got {margin_px}")
     keep = np.ones(len(table), bool)
     for name, size in zip(("y", "x"), frames_of(video).shape[1:], strict=True):
         position = table[name].to_numpy(np.float64)
@@ -188,8 +181,6 @@ def _keep(table: pd.DataFrame, keep: npt.NDArray[np.bool_]) -> pd.DataFrame:
 def _pairs(table: pd.DataFrame, overlap: float) -> npt.NDArray[np.intp]:
     """Row numbers of all pairs of neighbours, (pairs, 2)."""
     require_columns(table, "y", "x", "frame", "sigma")
-    if not 0 <= overlap < 1:
-        raise BadValueError(f"overlap must be 0 or more and less than 1, got {overlap}")
     if len(table) < 2:
         return np.empty((0, 2), np.intp)
     sigma = table["sigma"].to_numpy(np.float64)

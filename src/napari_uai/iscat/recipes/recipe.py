@@ -239,8 +239,11 @@ class Recipe:
     def _with_value(self, name: str, parameter: str, text: str) -> Recipe:
         try:
             return self.with_values(**{name: {parameter: toml_value(text)}})
-        except RecipeError:  # a text whose quotes were left out, or an error of its own
-            return self.with_values(**{name: {parameter: text}})
+        except RecipeError as error:  # a text that looks like another TOML value, or an error
+            try:
+                return self.with_values(**{name: {parameter: text}})
+            except RecipeError:
+                raise error from None
 
     def _without(self, name: str) -> Recipe:
         step = self.step(name)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from napari_uai.errors import BadValueError, RecipeError, nearest
+from napari_uai.errors import BadValueError, RecipeError
 from napari_uai.iscat.fastdvdnet.loading import torch_module
 from napari_uai.iscat.fastdvdnet.settings import Device, NetworkSettings, TrainingSettings
 from napari_uai.iscat.fastdvdnet.stages import background_weights
@@ -18,7 +18,7 @@ from napari_uai.iscat.fastdvdnet.training_files import best_epoch, writable_targ
 from napari_uai.iscat.recipes.recipe import PREDICTION, RECORDING, Recipe, Step, load_recipe
 from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, run_recipe
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.parameters import toml_value
+from napari_uai.parameters import Parameters
 from napari_uai.videos.frames import compute_video, frames_of
 from napari_uai.videos.offset import Offset
 from napari_uai.videos.raw_shape import UNKNOWN, RawShape
@@ -44,7 +44,7 @@ READING = 0.05
 KEPT_BYTES = 2**30
 """Rolling averages up to this size are computed once: training takes each frame many times."""
 
-Settings = TypeVar("Settings")
+Settings = TypeVar("Settings", NetworkSettings, TrainingSettings)
 Told: TypeAlias = Callable[["pd.DataFrame"], None]
 
 
@@ -274,24 +274,15 @@ def _grouped(settings: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _changed(group: str, base: Settings, settings: Iterable[str]) -> Settings:
-    """Change a dataclass by NAME=VALUE texts, each in the type of its field."""
-    from pydantic import TypeAdapter, ValidationError
-
-    values = {f.name: getattr(base, f.name) for f in fields(base)}  # type: ignore[arg-type]
+    """Change settings by NAME=VALUE texts, each in the type of its field."""
+    texts = {}
     for setting in settings:
         name, equals, text = (part.strip() for part in setting.partition("="))
         if not equals:
-            raise BadValueError(f"setting {group}.{setting} is not understood; write NAME=VALUE")
-        if name not in values:
-            raise BadValueError(f"{group} has no setting {name!r}; {nearest(name, values)}")
-        values[name] = toml_value(text)
-        try:
-            base = TypeAdapter(type(base)).validate_python(dict(values))
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise BadValueError(f"{group}.{name} = {text} does not fit: {reason}") from None
-        values = {f.name: getattr(base, f.name) for f in fields(base)}  # type: ignore[arg-type]
-    return base
+            raise BadValueError(f"invalid setting {group}.{setting}; write NAME=VALUE")
+        texts[name] = text
+    changed: Settings = replace(base, **Parameters.of_settings(base).read(texts, label=group))
+    return changed
 
 
 def _tell_nobody(history: pd.DataFrame) -> None:

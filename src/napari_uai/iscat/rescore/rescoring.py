@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from napari_uai.errors import BadValueError
-from napari_uai.iscat.correct.moving_background import DriftOrder, check_order
+from napari_uai.iscat.correct.moving_background import DriftOrder
 from napari_uai.iscat.detect.steps.detector import TilePx
 from napari_uai.iscat.parameters import BatchSize, SigmaPx
 from napari_uai.iscat.rescore.event_network import PACKAGED, load_event_network
 from napari_uai.iscat.rescore.event_patches import event_views
+from napari_uai.iscat.tables import require_columns
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
 from napari_uai.typing import Floats
@@ -78,12 +78,7 @@ def rescore_steps(
     WeightsError
         If the weights cannot be used.
     """
-    check_order(drift_order)
-    if sigma_px <= 0 or tile_px < 32 or batch_size < 1:
-        raise BadValueError("sigma_px and batch_size are positive, tile_px is at least 32")
-    missing = set(NEEDED) - set(events.columns)
-    if missing:
-        raise BadValueError(f"the table lacks {', '.join(sorted(missing))}: give detected steps")
+    require_columns(events, *NEEDED)
     network = load_event_network(weights)
     views = event_views(
         events,

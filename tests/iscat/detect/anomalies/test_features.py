@@ -171,14 +171,14 @@ def test_bad_input_is_an_error_that_says_what_to_do():
         residual(video, video[1:])
     with pytest.raises(TooFewFramesError, match="use a batch_size of at most 30"):
         batch_mean(video, batch_size=31)
-    with pytest.raises(BadValueError, match="sigma_high_frames"):
+    with pytest.raises(BadValueError, match="sigma_high_frames must be greater"):
         difference_of_gaussians_3d(video, sigma_low_frames=5, sigma_high_frames=5)
     with pytest.raises(TooFewFramesError, match="at least 1 frame"):
         difference_of_gaussians_3d(video[:0])
-    with pytest.raises(BadValueError, match="odd number"):
+    with pytest.raises(BadValueError, match="window_px must be an odd whole number"):
         niblack_threshold_map(video, window_px=4)
-    with pytest.raises(BadValueError, match="batch"):
+    with pytest.raises(BadValueError, match="batch must be one of first, second"):
         batch_mean(video, batch_size=SIZE, batch="third")
     video[12] = np.nan
-    with pytest.raises(BadValueError, match="frame 12 holds NaN"):
+    with pytest.raises(BadValueError, match="frame 12 contains NaN"):
         batch_deviation(video, batch_size=SIZE)

@@ -149,9 +149,9 @@ def test_any_order_of_magnitude_and_sign_is_ranked():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"n_trees": 0}, "n_trees must be within 1 and 10000"),
-        ({"max_samples": 1}, "max_samples must be within 2 and 1024"),
-        ({"seed": -1}, "seed must be within"),
+        ({"n_trees": 0}, "n_trees must be a whole number, at least 1, at most 10000"),
+        ({"max_samples": 1}, "max_samples must be a whole number, at least 2, at most 1024"),
+        ({"seed": -1}, "seed must be a whole number, at least 0"),
     ],
 )
 def test_parameters_out_of_limits_are_errors(change, message):
@@ -162,9 +162,9 @@ def test_parameters_out_of_limits_are_errors(change, message):
 def test_masks_that_leave_nothing_and_constant_features_are_errors():
     with pytest.raises(BadValueError, match=r"0 of 10 points are finite.*masked"):
         fit_forest(np.full((2, 10), np.nan))
-    with pytest.raises(BadValueError, match="every feature is constant"):
+    with pytest.raises(BadValueError, match="all features are constant"):
         fit_forest(np.ones((2, 10)))
-    with pytest.raises(BadValueError, match="of one shape"):
+    with pytest.raises(BadValueError, match="of the same shape"):
         fit_forest([np.ones(3), np.ones(4)])
-    with pytest.raises(BadValueError, match="grown on 2 features, got 3"):
+    with pytest.raises(BadValueError, match="trained on 2 features, got 3"):
         forest_scores(fit_forest(points(2)), points(3))

@@ -171,7 +171,7 @@ def test_frames_without_a_usable_pixel_are_errors():
 
 
 def test_constant_features_are_an_error():
-    with pytest.raises(BadValueError, match="every feature is constant"):
+    with pytest.raises(BadValueError, match="all features are constant"):
         anomaly_scores(np.ones((5, 8, 8)), np.zeros((5, 8, 8)))
 
 

@@ -116,10 +116,10 @@ def test_bad_masks_are_errors():
     mask, scores = scored([(0, slice(3, 6), slice(3, 6), 0.9)])
     with pytest.raises(BadValueError, match="same frames, rows and columns"):
         spots_from_mask(mask, scores[:, 1:])
-    with pytest.raises(BadValueError, match="min_area is at least 1"):
+    with pytest.raises(BadValueError, match="min_area must be a whole number, at least 1"):
         spots_from_mask(mask, scores, min_area=0)
     scores[0, 4, 4] = np.nan
-    with pytest.raises(BadValueError, match="frame 0 is marked where it has no score"):
+    with pytest.raises(BadValueError, match="frame 0 is marked at a pixel without a score"):
         spots_from_mask(mask, scores)
 
 
@@ -227,9 +227,9 @@ def test_spots_of_masks_can_be_fitted():
 
 def test_bad_parameters_and_tables_are_errors():
     video = spots_video(PLACES)
-    with pytest.raises(BadValueError, match="method"):
+    with pytest.raises(BadValueError, match="method must be one of"):
         locate_spots(coarse(PLACES), video, method="guess")
-    with pytest.raises(BadValueError, match="scale must be greater than 0"):
+    with pytest.raises(BadValueError, match="scale must be a number, above 0"):
         locate_spots(coarse(PLACES), video, scale=0)
     with pytest.raises(BadValueError, match="lie outside the video"):
         locate_spots(coarse(PLACES), video[:, :10])

@@ -1,1 +1,1 @@
-"""Pixels unlike all others: features, isolation forest, spots from masks."""
+"""Anomalous pixels: features, isolation forests, and spots from masks."""

@@ -1,4 +1,4 @@
-"""Features from batches of frames: mean, deviation, difference."""
+"""Features of batches of frames: mean, standard deviation, difference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from napari_uai.iscat.correct.prefix_sums import prefix_sums_of
 from napari_uai.iscat.correct.rolling_average import DifferentialFrames, RollingMeanFrames
 from napari_uai.iscat.detect.anomalies.features import REFERENCE_FRAMES, Batch, Sign, checked_frames
 from napari_uai.iscat.parameters import BatchSize
-from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
 from napari_uai.videos.combined import CombinedFrames, ShiftedFrames
 from napari_uai.videos.find_once import Memo
@@ -26,7 +25,7 @@ from napari_uai.videos.offset import second_batch
 def batch_mean(
     video: Video, *, batch_size: BatchSize = 500, batch: Batch = "first", centered: bool = False
 ) -> Video:
-    """Mean of one of the two batches that a rolling average compares.
+    """Average one of the two batches that a rolling average compares.
 
     Parameters
     ----------
@@ -37,8 +36,8 @@ def batch_mean(
     batch
         ``first`` or ``second`` of the two.
     centered
-        Subtract the mean of both batches. What is left is half of their difference: the same for
-        both batches but for the sign.
+        Subtract the mean of both batches. The remainder is half of their difference: the same for
+        both batches except for the sign.
 
     Returns
     -------
@@ -50,9 +49,16 @@ def batch_mean(
     TooFewFramesError
         If the video is shorter than two batches.
     BadValueError
-        If a parameter is out of its limits, or a frame holds NaN or infinity.
+        If a parameter is outside its limits, or a frame contains NaN or infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.arange(5.0).reshape(5, 1, 1)
+    >>> iscat.batch_mean(video, batch_size=2, batch="second")[:, 0, 0]
+    array([2.5, 3.5], dtype=float32)
     """
-    check_choice("batch", batch, ("first", "second"))
     if centered:
         factor = 0.5 if batch == "second" else -0.5
         return video_like(BatchFrames(checked_frames(video, batch_size), batch_size, factor), video)
@@ -62,7 +68,7 @@ def batch_mean(
 
 @stage("Standard deviation of a batch", menu="filter", origin=second_batch)
 def batch_deviation(video: Video, *, batch_size: BatchSize = 500, batch: Batch = "first") -> Video:
-    """Measure how much pixels vary within one of the two batches that a rolling average compares.
+    """Compute the standard deviation of pixels within one of the two batches of a rolling average.
 
     Parameters
     ----------
@@ -76,17 +82,24 @@ def batch_deviation(video: Video, *, batch_size: BatchSize = 500, batch: Batch =
     Returns
     -------
     Video
-        float32, ``n_frames - 2 * batch_size + 1`` frames in the unit of the input: root of the
-        mean squared distance from the batch's own mean.
+        float32, ``n_frames - 2 * batch_size + 1`` frames in the unit of the input: root of the mean
+        squared distance from the batch's own mean.
 
     Raises
     ------
     TooFewFramesError
         If the video is shorter than two batches.
     BadValueError
-        If a parameter is out of its limits, or a frame holds NaN or infinity.
+        If a parameter is outside its limits, or a frame contains NaN or infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.array([1.0, 3.0, 5.0, 9.0]).reshape(4, 1, 1)
+    >>> iscat.batch_deviation(video, batch_size=2, batch="second")[:, 0, 0]
+    array([2.], dtype=float32)
     """
-    check_choice("batch", batch, ("first", "second"))
     frames = checked_frames(video, batch_size)
     moments = [RollingMeanFrames(prefix_sums_of(f), batch_size) for f in _distances_of(frames)]
     shifted = tuple(_in_step(moment, batch_size, batch) for moment in moments)
@@ -97,7 +110,7 @@ def batch_deviation(video: Video, *, batch_size: BatchSize = 500, batch: Batch =
 def batch_difference(
     video: Video, *, batch_size: BatchSize = 500, sign: Sign = "absolute"
 ) -> Video:
-    """Difference of the means of two consecutive batches.
+    """Subtract the mean of each batch from that of the next.
 
     Parameters
     ----------
@@ -106,22 +119,29 @@ def batch_difference(
     batch_size
         Frames per batch.
     sign
-        ``absolute``: its size; ``signed``: what became brighter is positive.
+        ``absolute``: absolute value; ``signed``: positive where the field became brighter.
 
     Returns
     -------
     Video
         float32, ``n_frames - 2 * batch_size + 1`` frames in the unit of the input. Unlike the
-        rolling average it is not divided by the first mean, and no pattern is taken out.
+        rolling average it is not divided by the first mean, and no pattern is removed.
 
     Raises
     ------
     TooFewFramesError
         If the video is shorter than two batches.
     BadValueError
-        If a parameter is out of its limits, or a frame holds NaN or infinity.
+        If a parameter is outside its limits, or a frame contains NaN or infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.array([4.0, 4.0, 1.0, 1.0]).reshape(4, 1, 1)
+    >>> iscat.batch_difference(video, batch_size=2, sign="signed")[:, 0, 0]
+    array([-3.], dtype=float32)
     """
-    check_choice("sign", sign, ("signed", "absolute"))
     frames = checked_frames(video, batch_size)
     difference = BatchFrames(frames, batch_size, 1.0, absolute=sign == "absolute")
     return video_like(difference, video)
@@ -134,8 +154,8 @@ class BatchFrames(Frames):
         self, source: Frames, batch_size: int, factor: float, *, absolute: bool = False
     ) -> None:
         sums = prefix_sums_of(source)
-        # relative difference times mean: single precision loses nothing, as it would in a
-        # difference of large means
+        # Relative difference times mean: unlike a difference of large means, it is accurate in
+        # single precision.
         self.relative = DifferentialFrames(sums, batch_size, "none", "both")
         self.first = RollingMeanFrames(sums, batch_size)
         self.source = source
@@ -146,7 +166,7 @@ class BatchFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the rolling average, and what is made of it."""
+        """Name of the rolling average and the parameters."""
         return f"batch-difference-{tokenize(self.relative.name, self.factor, self.absolute)}"
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
@@ -157,9 +177,9 @@ class BatchFrames(Frames):
 
 
 class DistanceFrames(Frames):
-    """Distance of each pixel from a fixed image near its mean, or its square; double precision.
+    """Distance of each pixel from a fixed image near its mean, or its square, in double precision.
 
-    Squares of what is left of the counts keep their small variance in sums.
+    Squares of the distances, unlike those of counts, keep their small variance in sums.
     """
 
     def __init__(self, source: Frames, image: Memo[npt.NDArray[np.float64]], power: int) -> None:
@@ -171,17 +191,17 @@ class DistanceFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the source, and the power."""
+        """Name of the source and the power."""
         return f"distance-{tokenize(self.source.name, self.power)}"
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float64]:
-        """Read the source's frames and subtract the image."""
+        """Read frames of the source and subtract the image."""
         distance: npt.NDArray[np.float64] = self.source.read(start, stop) - self.image()
         return distance * distance if self.power == 2 else distance
 
 
 def _in_step(means: Frames, batch_size: int, batch: Batch) -> ShiftedFrames:
-    """Take those of the rolling means that belong to the frames of the rolling average."""
+    """Select the rolling means that belong to the frames of the rolling average."""
     first = batch_size if batch == "second" else 0
     return ShiftedFrames(means, first, len(means) - batch_size)
 
@@ -190,20 +210,20 @@ _DISTANCES: WeakValueDictionary[tuple[int, int], DistanceFrames] = WeakValueDict
 
 
 def _distances_of(source: Frames) -> tuple[Frames, Frames]:
-    """Return distances and their squares, the same as long as anyone uses them.
+    """Return distances and their squares, the same objects as long as they are in use.
 
     Both batches then share one pass over the recording.
     """
-    made: list[Frames] = []
+    distances: list[Frames] = []
     image = Memo(partial(_mean_of_sample, source))
     for power in (1, 2):
-        # A live entry keeps its source alive, so its id cannot be another's.
+        # A live entry keeps its source alive, so no other object can have its id.
         frames = _DISTANCES.get((id(source), power))
         if frames is None:
             frames = _DISTANCES[id(source), power] = DistanceFrames(source, image, power)
         image = frames.image
-        made.append(frames)
-    return made[0], made[1]
+        distances.append(frames)
+    return distances[0], distances[1]
 
 
 def _mean_of_sample(source: Frames) -> npt.NDArray[np.float64]:
@@ -214,7 +234,8 @@ def _mean_of_sample(source: Frames) -> npt.NDArray[np.float64]:
         image = source.read(frame, frame + 1)[0]
         if not np.isfinite(image).all():
             raise BadValueError(
-                f"frame {frame} holds NaN or infinity: cut such frames out, or fill them"
+                f"frame {frame} contains NaN or infinity: remove such frames, or repair their "
+                "pixels first"
             )
         total += image
     return total / len(sample)

@@ -1,8 +1,8 @@
-"""Features: videos of equal size that say, pixel by pixel, what may give an anomaly away.
+"""Features: videos of equal size whose pixel values help to tell anomalies from the background.
 
-Rolling average and difference of Gaussians are features as they are; here are the others. All
-videos that are made from two batches have one frame per frame of the rolling average of that batch
-size, in step with it.
+Rolling averages and differences of Gaussians are features as they are; this module adds others. All
+videos computed from two batches have one frame per frame of the rolling average of that batch size,
+in step with it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from skimage.filters import threshold_minimum, threshold_niblack
 
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.correct.filters import difference_of_gaussians
-from napari_uai.iscat.correct.rolling_average import check_batch_size
+from napari_uai.iscat.correct.rolling_average import check_length
 from napari_uai.iscat.kernels.gaussian_taps import gaussian_radius, gaussian_taps
 from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.monitor import checkpoint
-from napari_uai.parameters import check_choice
+from napari_uai.parameters import Odd
 from napari_uai.stages import stage
 from napari_uai.videos.cached import cached
 from napari_uai.videos.combined import CombinedFrames, equal_frames
@@ -38,10 +38,10 @@ from napari_uai.videos.frames import (
 )
 
 Sign: TypeAlias = Literal["signed", "absolute"]
-"""Whether bright and dark are kept apart."""
+"""Whether bright and dark are distinguished."""
 
 Batch: TypeAlias = Literal["first", "second"]
-"""The frames before, or those after the frame to which a rolling average belongs."""
+"""The frames before or after the raw frame to which a rolling average belongs."""
 
 SigmaFrames: TypeAlias = Annotated[float, Gt(0), Unit("frames")]
 REFERENCE_FRAMES = 64
@@ -49,16 +49,17 @@ REFERENCE_FRAMES = 64
 
 @stage("Residual of a prediction", menu="filter")
 def residual(video: Video, predicted: Video, *, sign: Sign = "signed") -> Video:
-    """Subtract from each frame what was predicted for it.
+    """Subtract its prediction from each frame.
 
     Parameters
     ----------
     video
         Frames, rows, columns.
     predicted
-        The same frames as a network or any other model of the background expects them.
+        The same frames as predicted by a network or any other model of the background.
     sign
-        ``signed``: what is brighter than expected is positive; ``absolute``: its size.
+        ``signed``: positive where the frame is brighter than predicted; ``absolute``: absolute
+        value.
 
     Returns
     -------
@@ -68,9 +69,15 @@ def residual(video: Video, predicted: Video, *, sign: Sign = "signed") -> Video:
     Raises
     ------
     BadValueError
-        If the two videos differ in shape.
+        If the two videos differ in shape, or ``sign`` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> iscat.residual(np.array([[[1.0, 2.0]]]), np.array([[[2.0, 2.0]]]))
+    array([[[-1.,  0.]]], dtype=float32)
     """
-    check_choice("sign", sign, ("signed", "absolute"))
     sources = equal_frames(video, predicted)
     return video_like(CombinedFrames(sources, partial(_difference, sign=sign), "residual"), video)
 
@@ -85,10 +92,10 @@ def difference_of_gaussians_3d(
     sigma_high_frames: SigmaFrames = 50.0,
     sign: Sign = "signed",
 ) -> Video:
-    """Difference of two Gaussians in each frame, then of two Gaussians over time.
+    """Take the difference of two Gaussians within each frame, then of two Gaussians over time.
 
-    What has about the given size and lasts about the given time stands out; what is smooth in
-    space or slow in time vanishes.
+    Structures of about the given size and duration stand out; what is smooth in space or slow in
+    time vanishes.
 
     Parameters
     ----------
@@ -101,10 +108,10 @@ def difference_of_gaussians_3d(
     sigma_low_frames
         Standard deviation of the narrow Gaussian in time.
     sigma_high_frames
-        Standard deviation of the wide Gaussian in time; beyond the ends the video goes on with its
-        first and last frame.
+        Standard deviation of the wide Gaussian in time; the video is extended by its first and last
+        frame.
     sign
-        ``signed``: narrow minus wide, as in space; ``absolute``: its size.
+        ``signed``: narrow minus wide, as in space; ``absolute``: absolute value.
 
     Returns
     -------
@@ -114,25 +121,35 @@ def difference_of_gaussians_3d(
     Raises
     ------
     BadValueError
-        If a width is not positive, or the wide one is not larger than the narrow one.
+        If a width is not positive, or a wide Gaussian is not wider than its narrow one.
+    TooFewFramesError
+        If the video has no frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> steady = np.ones((30, 1, 1)) * np.random.default_rng(0).normal(size=(1, 16, 16))
+    >>> filtered = iscat.difference_of_gaussians_3d(steady, sigma_high_frames=20)
+    >>> bool(np.abs(filtered).max() < 1e-6)
+    True
     """
-    check_choice("sign", sign, ("signed", "absolute"))
-    if not 0 < sigma_low_frames < sigma_high_frames < np.inf:
+    if not sigma_high_frames > sigma_low_frames:
         raise BadValueError(
-            f"sigma_high_frames ({sigma_high_frames}) is to be larger than sigma_low_frames "
-            f"({sigma_low_frames}), and both larger than 0"
+            f"sigma_high_frames must be greater than sigma_low_frames ({sigma_low_frames}), got "
+            f"{sigma_high_frames}"
         )
     source = _lazily(
         video, partial(difference_of_gaussians, sigma_low=sigma_low, sigma_high=sigma_high)
     )
-    taps = _temporal_taps(float(sigma_low_frames), float(sigma_high_frames))
+    taps = _temporal_taps(sigma_low_frames, sigma_high_frames)
     filtered = TemporalFilterFrames(source, taps, absolute=sign == "absolute")
     return video_like(cached(filtered, frames_per_chunk(filtered.shape)), video)
 
 
 @stage("Minimum threshold map", menu="filter")
 def minimum_threshold_map(video: Video) -> Video:
-    """Mark in each frame the pixels above the minimum between the two humps of its histogram.
+    """Mark the pixels of each frame above the minimum between the two modes of its histogram.
 
     Parameters
     ----------
@@ -142,30 +159,41 @@ def minimum_threshold_map(video: Video) -> Video:
     Returns
     -------
     Video
-        float32, same shape: 1 above the threshold, 0 below, NaN where the frame is not finite. All
-        1 where the histogram has no two humps.
+        float32, same shape: 1 above the threshold, 0 below, NaN where the frame is not finite. 1
+        everywhere if the histogram does not have two modes.
 
     References
     ----------
-    Prewitt & Mendelsohn, Ann. N. Y. Acad. Sci. 128, 1035 (1966), as in scikit-image.
+    Prewitt & Mendelsohn, Ann. N. Y. Acad. Sci. 128, 1035 (1966),
+    doi:10.1111/j.1749-6632.1965.tb11715.x, as implemented in scikit-image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.random.default_rng(0).normal(0, 0.1, (1, 16, 16))
+    >>> video[:, :, 8:] += 3
+    >>> maps = iscat.minimum_threshold_map(video)
+    >>> float(maps[:, :, :8].max()), float(maps[:, :, 8:].min())
+    (0.0, 1.0)
     """
     return per_frame(video, _minimum_maps, label="minimum-threshold")
 
 
 @stage("Niblack threshold map", menu="filter")
 def niblack_threshold_map(
-    video: Video, *, window_px: Annotated[int, Ge(3), Unit("px")] = 3, k: float = 2.0
+    video: Video, *, window_px: Annotated[int, Ge(3), Odd, Unit("px")] = 3, k: float = 2.0
 ) -> Video:
-    """Local threshold of Niblack: mean less ``k`` standard deviations of a window.
+    """Compute Niblack's local threshold: mean minus ``k`` standard deviations of a window.
 
     Parameters
     ----------
     video
         Frames, rows, columns; any real dtype.
     window_px
-        Side of the square window; odd.
+        Side of the square window.
     k
-        How many standard deviations are subtracted from the mean.
+        Number of standard deviations that are subtracted from the mean.
 
     Returns
     -------
@@ -175,17 +203,23 @@ def niblack_threshold_map(
     Raises
     ------
     BadValueError
-        If the window is not odd, or smaller than 3.
+        If ``window_px`` is not an odd number of at least 3.
 
     References
     ----------
-    Niblack, An Introduction to Digital Image Processing (1986), as in scikit-image.
+    Niblack, An Introduction to Digital Image Processing, Prentice-Hall (1986), as implemented in
+    scikit-image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> frame = np.arange(9.0).reshape(1, 3, 3)
+    >>> threshold = iscat.niblack_threshold_map(frame, window_px=3, k=1)[0, 1, 1]
+    >>> bool(np.isclose(threshold, frame.mean() - frame.std()))
+    True
     """
-    if window_px < 3 or window_px % 2 == 0:
-        raise BadValueError(f"window_px is an odd number from 3 on, got {window_px}")
-    if not np.isfinite(k):
-        raise BadValueError(f"k is a number, got {k}")
-    function = partial(_niblack_maps, window_px=int(window_px), k=float(k))
+    function = partial(_niblack_maps, window_px=window_px, k=k)
     return per_frame(video, function, label="niblack-threshold")
 
 
@@ -203,17 +237,17 @@ class TemporalFilterFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the source, and the weights."""
+        """Name of the source and the weights."""
         return f"temporal-filter-{tokenize(self.source.name, self.taps, self.absolute)}"
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        """Read the frames and their neighbours; the first and last stand for those beyond."""
+        """Read frames with their neighbours; beyond the ends, the first and last are repeated."""
         if stop <= start:
             return np.empty((0, *self.shape[1:]), np.float32)
         radius = len(self.taps) // 2
         first, last = max(start - radius, 0), min(stop + radius, len(self))
         block = np.asarray(self.source.read(first, last), np.float32)
-        # the ends of the video are those of the block wherever a neighbour is missing
+        # Where neighbours are missing, the block ends where the video does.
         out = np.empty((stop - start, *self.shape[1:]), np.float32)
         for row in range(self.shape[1]):
             checkpoint()
@@ -223,9 +257,9 @@ class TemporalFilterFrames(Frames):
 
 
 def checked_frames(video: Video, batch_size: int) -> Frames:
-    """Return the frames of a video that is at least two batches long."""
+    """Return the frames of a video of at least two batches."""
     frames = frames_of(video)
-    check_batch_size(batch_size, len(frames), batches=2)
+    check_length(len(frames), batch_size, batches=2)
     return frames
 
 
@@ -239,10 +273,10 @@ def _difference(
 
 
 def _lazily(video: Video, stage: Callable[[Video], Video]) -> Frames:
-    """Return the frames of a stage without computing them, whatever kind of video is given."""
+    """Return the frames of a stage without computing them, whatever the type of video."""
     frames = frames_of(video)
     if len(frames) == 0:
-        raise TooFewFramesError("a filter over time needs at least 1 frame, the video has 0")
+        raise TooFewFramesError("a temporal filter needs at least 1 frame, the video has 0")
     return frames_of(stage(frames))
 
 

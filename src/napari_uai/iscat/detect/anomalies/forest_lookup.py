@@ -1,4 +1,4 @@
-"""Isolation forests as tables: the depth of a point without walking a tree."""
+"""Isolation forests as lookup tables: the depth of a point without traversing trees."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from napari_uai.compiled import kernel
 from napari_uai.typing import Floats32, Ints32
 
 TREES_PER_LOOKUP = 128
-"""Trees that share one ranking: its tables grow with the square of their number."""
+"""Trees that share one ranking; the size of its tables grows with the square of their number."""
 
 MAX_CELL_SAMPLES = 256
-"""Larger trees have too many cells for one table each."""
+"""Largest trees that are stored as tables; larger ones have too many cells."""
 
 POINTS = 256
-"""Points that go through the sets of a tree at a time, so that all stays in the nearest cache."""
+"""Points processed per tree at a time, so that all data stay in the L1 cache."""
 
 DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 BIT = np.zeros(64, np.uint16)
@@ -30,17 +30,17 @@ Words: TypeAlias = npt.NDArray[np.uint64]
 
 
 class Cuts(NamedTuple):
-    """All cuts of some trees, and what the rank of a value among them means in each tree.
+    """All cuts of some trees, and the meaning of a value's rank among them in each tree.
 
     Attributes
     ----------
     edges
-        Cuts of feature 0 in rising order, then of feature 1, ...
+        Cuts of feature 0 in ascending order, then of feature 1, ...
     first_edge
-        Where each feature begins in ``edges``.
+        Start of each feature in ``edges``.
     local
-        (trees, ranks): for each feature, for each rank from 0 to the number of its cuts, what is
-        to be looked up in the tree.
+        (trees, ranks): for each feature and each rank from 0 to its number of cuts, what is to be
+        looked up in the tree.
     """
 
     edges: Floats32
@@ -54,12 +54,12 @@ class Cells(NamedTuple):
     Attributes
     ----------
     cuts
-        Their ``local`` is how many cuts of the tree lie below; of feature 0 times the number of
-        columns of the tree's table.
+        Their ``local`` is the number of cuts of the tree below a value; for feature 0 multiplied by
+        the number of columns of the tree's table.
     cells
         Depth of the leaf by the numbers of cuts below, one table after the other.
     first_cell
-        Where each tree begins in ``cells``.
+        Start of each tree in ``cells``.
     """
 
     cuts: Cuts
@@ -68,15 +68,15 @@ class Cells(NamedTuple):
 
 
 class Sets(NamedTuple):
-    """Leaves of trees with any number of features, as sets in bits.
+    """Leaves of trees with any number of features, as sets of bits.
 
     Attributes
     ----------
     cuts
-        Their ``local`` is where a set begins among the words of those of the tree.
+        Their ``local`` is the start of a set among the words of the tree.
     leaves
-        (trees, sets, words): leaves that a value leaves possible; one is in the sets of all
-        features. Words are even in number.
+        (trees, sets, words): leaves that a value can reach; exactly one is in the sets of all
+        features. The number of words is even.
     depth
         (trees, leaves).
     """
@@ -95,7 +95,7 @@ def build_lookup(
     n_features: int,
     samples_per_tree: int,
 ) -> Cells | Sets:
-    """Make the tables of some trees, whose nodes are given as (trees, nodes)."""
+    """Build the tables of some trees, whose nodes are given as (trees, nodes)."""
     n_trees = len(feature)
     counts = np.zeros((n_trees, n_features), np.int32)
     _count_cuts(feature, counts)
@@ -126,7 +126,7 @@ def build_lookup(
 
 
 def _starts(sizes: npt.NDArray[Any]) -> Ints32:
-    """Return where each of consecutive parts begins, and where the last one ends."""
+    """Return the start of each of consecutive parts, and the end of the last."""
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
 
 
@@ -333,7 +333,7 @@ def add_from_sets(ranks: npt.NDArray[np.uint32], lookup: Sets, total: Floats32) 
 
 @kernel
 def _add_depths(even: Words, odd: Words, depth: Floats32, sums: Floats32) -> None:
-    """Add the depth of the leaf that is left in one of two words, if there is one."""
+    """Add the depth of the leaf that remains in one of two words, if there is one."""
     for p in range(sums.size):
         word = even[p] or odd[p]
         if word:

@@ -1,15 +1,14 @@
-"""Isolation forest: how few random cuts set a point apart from all others (Liu et al. 2008).
+"""Isolation forest: how few random cuts separate a point from all others (Liu et al. 2008).
 
-A tree cuts a random sample of the points at a random value of a random feature, then each half,
-until points are alone or a depth is reached. Anomalies are few and different, so they are alone
-after few cuts. The mean depth over the trees, relative to that of a random search tree, is the
-score.
+A tree cuts a random sample of the points at a random value of a random feature, then each part
+again, until points are alone or a maximum depth is reached. Anomalies are few and different, so few
+cuts isolate them. The score is the mean depth over the trees, relative to that of a random search
+tree.
 
-A point's leaf is not searched by walking down a tree. Each value is ranked among all cuts of its
-feature once; within a tree a rank tells which cuts of that feature are passed, and with it a leaf
-follows from one table per tree (two features at most), or from sets of leaves that are still
-possible, one set per feature (as in QuickScorer: Lucchese et al. 2015,
-doi:10.1145/2766462.2767733). Both are exact.
+The leaf of a point is not found by traversing trees. Each value is ranked once among all cuts of
+its feature; within a tree, the rank determines how many cuts of that feature are passed, from which
+the leaf follows by one table per tree (at most two features) or by sets of possible leaves, one per
+feature (as in QuickScorer: Lucchese et al. 2015, doi:10.1145/2766462.2767733). Both are exact.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Ge, Le, Unit
+from annotated_types import Ge, Le, Lt, Unit
 
 from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError
@@ -34,16 +33,17 @@ from napari_uai.iscat.detect.anomalies.forest_lookup import (
     build_lookup,
     rank_planes,
 )
+from napari_uai.parameters import checked
 from napari_uai.typing import Floats32, Ints32
 
 NTrees: TypeAlias = Annotated[int, Ge(1), Le(10_000), Unit("trees")]
-"""Trees of a forest."""
+"""Number of trees of a forest."""
 
 MaxSamples: TypeAlias = Annotated[int, Ge(2), Le(1024), Unit("samples")]
-"""Points that each tree is grown on; few are enough, and many hide anomalies among one another."""
+"""Points per tree; few are sufficient, and with many, anomalies mask one another."""
 
-Seed: TypeAlias = Annotated[int, Ge(0)]
-"""Of all that is random; the same seed gives the same result."""
+Seed: TypeAlias = Annotated[int, Ge(0), Lt(2**63)]
+"""Seed of the random numbers; the same seed gives the same result."""
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _NO_CELLS = np.empty(0, np.float32), np.empty(0, np.int32)
@@ -52,14 +52,14 @@ _NO_SETS = np.empty((0, 1), np.uint64), np.empty((0, 0), np.int32), np.empty((0,
 
 @dataclass(frozen=True, eq=False)
 class Forest:
-    """Trees of random cuts; all arrays are (trees, nodes), the root first, parents before children.
+    """Trees of random cuts; all arrays are (trees, nodes), root first, parents before children.
 
     Parameters
     ----------
     n_features
         Features of a point.
     samples_per_tree
-        Points that each tree was grown on.
+        Points from which each tree was grown.
     feature
         Feature that a node cuts; -1 for a leaf.
     threshold
@@ -67,7 +67,7 @@ class Forest:
     right
         Node of the points above the threshold.
     depth
-        Of a leaf: cuts above it, plus those that its points would still need on average.
+        Of a leaf: cuts above it, plus the mean number of cuts that its points would still need.
     """
 
     n_features: int
@@ -84,7 +84,7 @@ class Forest:
 
     @cached_property
     def lookups(self) -> tuple[Cells | Sets, ...]:
-        """The same trees in the form in which scores are read off."""
+        """The same trees in the form from which scores are computed."""
         return tuple(
             self._lookup(slice(start, start + TREES_PER_LOOKUP))
             for start in range(0, self.n_trees, TREES_PER_LOOKUP)
@@ -101,6 +101,7 @@ class Forest:
         )
 
 
+@checked
 def fit_forest(
     features: npt.ArrayLike, *, n_trees: NTrees = 100, max_samples: MaxSamples = 256, seed: Seed = 0
 ) -> Forest:
@@ -109,81 +110,83 @@ def fit_forest(
     Parameters
     ----------
     features
-        (features, ...): one map or list of values per feature. Points of which a feature is not
-        finite are left out.
+        (features, ...): one map or list of values per feature. Points with a feature that is not
+        finite are excluded.
     n_trees
-        Trees; more of them make scores less random.
+        Number of trees; more trees make scores less random.
     max_samples
         Points drawn for each tree, without replacement; all if there are fewer.
     seed
-        Of the drawing and cutting.
+        Seed of the random numbers.
 
     Returns
     -------
     Forest
-        The same for the same points and seed, on any machine.
+        Identical for the same points and seed, on any machine.
 
     Raises
     ------
     BadValueError
-        If a parameter is out of its limits, fewer than two points are finite, or all points are
-        the same.
+        If a parameter is outside its limits, fewer than two points are finite, or all points are
+        equal.
 
     References
     ----------
     Liu, Ting & Zhou, Isolation Forest, ICDM 2008, doi:10.1109/ICDM.2008.17.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> points = np.random.default_rng(0).normal(size=(2, 1000))
+    >>> points[:, 7] = 6
+    >>> scores = forest_scores(fit_forest(points), points)
+    >>> int(scores.argmax())
+    7
     """
-    for name, value, low, high in (
-        ("n_trees", n_trees, 1, 10_000),
-        ("max_samples", max_samples, 2, 1024),
-        ("seed", seed, 0, 2**63),
-    ):
-        if not low <= value <= high:
-            raise BadValueError(f"{name} must be within {low} and {high}, got {value}")
     planes = feature_planes(features)
     usable = np.isfinite(planes).all(axis=0)
     n = int(usable.sum())
     if n < 2:
         raise BadValueError(
-            f"{n} of {usable.size} points are finite in every feature, a forest needs 2: "
-            "is all of the frame masked?"
+            f"{n} of {usable.size} points are finite in all features, an isolation forest needs 2: "
+            "is the whole frame masked?"
         )
     if n < usable.size:
         planes = np.ascontiguousarray(planes[:, usable])
     if (planes.min(axis=1) == planes.max(axis=1)).all():
-        raise BadValueError("every feature is constant: nothing can stand out")
-    size = min(int(max_samples), n)
-    arrays = _empty_trees(int(n_trees), size)
+        raise BadValueError("all features are constant: no point can be anomalous")
+    size = min(max_samples, n)
+    arrays = _empty_trees(n_trees, size)
     _grow_forest(planes, size, np.uint64(seed), *arrays)
     return Forest(len(planes), size, *arrays)
 
 
 def forest_scores(forest: Forest, features: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Score points by how few cuts set them apart.
+    """Score points by how few cuts isolate them.
 
     Parameters
     ----------
     forest
         As grown by :func:`fit_forest`.
     features
-        (features, ...) in the order in which the forest saw them.
+        (features, ...) in the same order as in training.
 
     Returns
     -------
     ndarray
-        float32, the shape of one feature: ``2 ** (-depth / expected depth)``, within 0 and 1;
-        about 0.5 for ordinary points, the higher the more anomalous. NaN where a feature is not
-        finite. It is minus scikit-learn's ``score_samples``.
+        float32, the shape of one feature: ``2 ** (-depth / expected depth)``, between 0 and 1;
+        about 0.5 for ordinary points, higher for anomalies. NaN where a feature is not finite.
+        Equal to minus the ``score_samples`` of scikit-learn.
 
     Raises
     ------
     BadValueError
-        If the number of features is not the forest's.
+        If the number of features differs from that of the forest.
     """
     planes = feature_planes(features)
     if len(planes) != forest.n_features:
         raise BadValueError(
-            f"the forest was grown on {forest.n_features} features, got {len(planes)}"
+            f"the forest was trained on {forest.n_features} features, got {len(planes)}"
         )
     total = np.zeros(planes.shape[1], np.float32)
     for lookup in forest.lookups:
@@ -211,11 +214,12 @@ def feature_planes(features: npt.ArrayLike) -> npt.NDArray[np.float32]:
         planes = np.asarray(features, np.float32)
     except (ValueError, TypeError):
         raise BadValueError(
-            "features must be numbers and of one shape: cut the videos to the same frames and size"
+            "features must be numbers, all of the same shape: crop the videos to the same size"
         ) from None
     if planes.ndim < 2 or planes.size == 0:
         raise BadValueError(
-            f"features have shape (features, points or rows and columns), got {planes.shape}"
+            f"features must have shape (features, points) or (features, rows, columns), got "
+            f"{planes.shape}"
         )
     return np.ascontiguousarray(planes.reshape(len(planes), -1))
 
@@ -253,7 +257,7 @@ def _random(state: Words) -> Any:
 
 @kernel
 def _below(n: int, state: Words) -> int:
-    """Return a random whole number from 0 to n - 1."""
+    """Return a random integer from 0 to n - 1."""
     high = _random(state) >> np.uint64(32)
     return int((high * np.uint64(n)) >> np.uint64(32))
 
@@ -338,7 +342,7 @@ def _grow_tree(
 
 @kernel
 def _split(points: Floats32, chosen: int, cut: np.float32, start: int, stop: int) -> int:
-    """Move points up to the cut before the others; return where the others begin."""
+    """Move points up to the cut before the others; return the start of the others."""
     i, j = start, stop - 1
     while i <= j:
         if points[chosen, i] <= cut:

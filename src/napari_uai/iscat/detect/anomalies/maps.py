@@ -1,9 +1,8 @@
-"""Anomaly maps: how little each pixel's features fit those of all others, and where it is too much.
+"""Anomaly maps: how unlike all others each pixel is, judged by its features, and thresholds for it.
 
 Several videos of equal size (:mod:`~napari_uai.iscat.detect.anomalies.features`) give each pixel a
-list of numbers. One model of the ordinary, learnt from a sample of the recording's pixels, scores
-them; one threshold for the recording makes masks of the scores. Frames without an anomaly stay
-empty.
+vector of features. One model of ordinary pixels, trained on a sample of the recording, scores them;
+one threshold for the recording turns scores into masks. Frames without anomalies stay empty.
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ ThresholdUnit: TypeAlias = Literal[
 ]
 
 SAMPLE_PIXELS = 2**18
-"""Pixels of the recording that a model is learnt from at most."""
+"""Maximum number of pixels on which a model is trained."""
 
 SVM_PIXELS = 3000
-"""A support vector machine takes time that grows with their square."""
+"""Maximum for the support vector machine, whose time grows with the square of their number."""
 
 THRESHOLD_FRAMES = 100
 
@@ -60,56 +59,68 @@ def anomaly_scores(
     sample_frames: Annotated[int, Ge(1), Unit("frames")] = 100,
     seed: Seed = 0,
 ) -> Video:
-    """Score each pixel by how little its features fit those of all others.
+    """Score each pixel by how unlike those of all others its features are.
 
     Parameters
     ----------
     *features
-        One or more videos of the same shape (frames, rows, columns). A pixel that is not finite
-        (masked) in any of them has no score and is not used for training.
+        One or more videos of the same shape (frames, rows, columns). Pixels that are not finite
+        (masked) in any of them have no score and are not used for training.
     method
-        ``forest``: one isolation forest for the recording, grown on a sample of its frames.
-        ``forest_per_frame``: a fresh one for every frame, which then knows no other frame.
-        ``one_class_svm``: a one-class support vector machine (needs scikit-learn), fitted on a
+        ``forest``: one isolation forest for the recording, grown from a sample of its frames.
+        ``forest_per_frame``: a new one for each frame, independent of all other frames.
+        ``one_class_svm``: a one-class support vector machine (requires scikit-learn), trained on a
         sample of the recording.
     window
-        How many frames of each feature count, an odd number, the frame itself in the middle.
-        Beyond the ends stand the first and the last frame.
+        Number of frames of each feature that describe a pixel, centred on the frame itself. Beyond
+        the ends, the first and the last frame are repeated.
     stride
-        From one frame of the window to the next. Neighbours in a rolling average share nearly all
-        of their noise.
+        Distance between the frames of the window. Neighbouring frames of a rolling average share
+        nearly all of their noise.
     n_trees
-        Trees of a forest; more of them make scores less random.
+        Number of trees of a forest; more trees make scores less random.
     max_samples
-        Pixels that each tree is grown on.
+        Number of pixels from which each tree is grown.
     nu
-        Share of the sample that the support vector machine may leave outside.
+        Fraction of the sample that the support vector machine may exclude.
     sample_frames
-        Frames, evenly spaced over the recording, from which pixels are learnt.
+        Number of frames, spaced evenly over the recording, on which the model is trained.
     seed
-        Of all that is random.
+        Seed of the random numbers.
 
     Returns
     -------
     Video
-        float32, same shape; higher = more anomalous. Of a forest within 0 and 1, ordinary pixels
-        about 0.45; of the support vector machine the distance outside of the ordinary, in its own
-        unit. NaN where a feature is not finite. The model is learnt when the first frame is asked
-        for.
+        float32, same shape; higher = more anomalous. For a forest between 0 and 1, about 0.45 for
+        ordinary pixels; for the support vector machine the distance outside its boundary, in its
+        own unit. NaN where a feature is not finite. The model is trained when the first frame is
+        read.
 
     Raises
     ------
     BadValueError
-        If features differ in shape, a parameter is out of its limits, or, when frames are asked
-        for: a sampled frame has no pixel that is finite in all features, or all of the features
-        are constant.
+        If there are no features, they differ in shape, a parameter is outside its limits, or, when
+        frames are read: a sampled frame has no pixel that is finite in all features, or all
+        features are constant.
+    TooFewFramesError
+        If the features have no frames.
     NapariUaiError
-        If the support vector machine is asked for and scikit-learn is not installed.
+        If ``one_class_svm`` is requested and scikit-learn is not installed.
 
     References
     ----------
-    Liu, Ting & Zhou, Isolation Forest, ICDM 2008, doi:10.1109/ICDM.2008.17; Schoelkopf et al.,
+    Liu, Ting & Zhou, Isolation Forest, ICDM 2008, doi:10.1109/ICDM.2008.17; Schölkopf et al.,
     Neural Comput. 13, 1443 (2001), doi:10.1162/089976601750264965.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> first, second = np.random.default_rng(0).normal(size=(2, 10, 16, 16))
+    >>> first[6, 3, 4] = second[6, 3, 4] = 7
+    >>> scores = iscat.anomaly_scores(first, second)
+    >>> [int(i) for i in np.unravel_index(scores.argmax(), scores.shape)]
+    [6, 3, 4]
     """
     if not features:
         raise BadValueError("anomaly scores need at least 1 feature, got none")
@@ -130,38 +141,49 @@ def anomaly_mask(
     threshold: Annotated[float, Gt(0)] = 1.0,
     threshold_unit: ThresholdUnit = "false_positives",
 ) -> Video:
-    """Mark the pixels whose anomaly score is above a threshold.
+    """Mark the pixels whose anomaly score exceeds a threshold.
 
     Parameters
     ----------
     scores
         Frames, rows, columns, as from :func:`anomaly_scores`.
     control
-        Scores, by the same features, of a recording in which nothing happens; the threshold is
-        then measured on it, otherwise on the scores themselves.
+        Scores, from the same features, of a recording without events; the threshold is then
+        determined on it, otherwise on the scores themselves.
     threshold
-        How much is marked.
+        How much is marked, in the unit below.
     threshold_unit
-        ``false_positives``: peaks of the score above the threshold per frame, on average. Measured
-        on the scores themselves, true anomalies are among them. ``contamination``: share of all
-        pixels, at most 0.5. ``contamination_per_frame``: share of the pixels of each frame, so that
-        every frame has its marks, empty or not, as in PiSCAT's plugin. ``score``: the score itself.
+        ``false_positives``: mean number of local maxima of the score above the threshold per frame;
+        determined on the scores themselves, true anomalies are among them. ``contamination``:
+        fraction of all pixels, at most 0.5. ``contamination_per_frame``: fraction of the pixels of
+        each frame, so that every frame is marked, empty or not, as in PiSCAT's plugin. ``score``:
+        the score itself.
 
     Returns
     -------
     Video
-        uint8, same shape: 1 anomalous, 0 ordinary or masked. Where all scores are the same
-        nothing is marked.
+        uint8, same shape: 1 anomalous, 0 ordinary or masked. Nothing is marked where all scores are
+        equal.
 
     Raises
     ------
     BadValueError
-        If the threshold does not fit its unit, or a score that it is measured by has no finite
-        pixel.
+        If the threshold does not fit its unit, or a frame on which it is determined has no finite
+        pixels.
+    TooFewFramesError
+        If the scores, or those of the control, have no frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> scores = np.array([[[0.4, 0.5, 0.9]]])
+    >>> iscat.anomaly_mask(scores, threshold=0.7, threshold_unit="score")
+    array([[[0, 0, 1]]], dtype=uint8)
     """
     if threshold_unit.startswith("contamination") and threshold > 0.5:
         raise BadValueError(
-            f"a contamination is a share of pixels of at most 0.5, got {threshold}: "
+            f"a contamination must be a fraction of pixels of at most 0.5, got {threshold}: "
             "0.002 marks two in a thousand"
         )
     frames = frames_of(scores)
@@ -169,16 +191,16 @@ def anomaly_mask(
     pixels = int(np.prod(frames.shape[1:]))
     if threshold_unit == "false_positives" and threshold > pixels:
         raise BadValueError(
-            f"{threshold:g} false positives in each frame are more than its {pixels} pixels: "
-            "1 is a usual number, 20 where weak landings are to be linked over many frames"
+            f"{threshold:g} false positives per frame are more than its {pixels} pixels: 1 is a "
+            "typical value, 20 where weak landings are linked over many frames"
         )
     if not len(measured):
-        raise TooFewFramesError("a threshold is measured on at least 1 frame, the scores have 0")
-    return video_like(MaskFrames(frames, measured, float(threshold), threshold_unit), scores)
+        raise TooFewFramesError("measuring a threshold needs at least 1 frame, the scores have 0")
+    return video_like(MaskFrames(frames, measured, threshold, threshold_unit), scores)
 
 
 class Settings(NamedTuple):
-    """How a model of the ordinary is made."""
+    """Settings of a model of ordinary pixels."""
 
     method: Method
     n_trees: int
@@ -189,14 +211,14 @@ class Settings(NamedTuple):
 
 
 class Model(Protocol):
-    """Scores (features, pixels), all of them finite."""
+    """Scores finite features, (features, pixels)."""
 
     def __call__(self, planes: Floats32) -> Floats32:
         """Return one score per pixel."""
 
 
 class FeatureStack:
-    """Videos of one shape, and the frames of each that count for a frame."""
+    """Videos of one shape, and the frames of each that describe a frame."""
 
     def __init__(self, sources: tuple[Frames, ...], window: int, stride: int) -> None:
         self.sources = sources
@@ -205,7 +227,7 @@ class FeatureStack:
 
     @property
     def name(self) -> str:
-        """Names of the sources, and which frames."""
+        """Names of the sources and the offsets of the frames."""
         return str(tokenize([source.name for source in self.sources], self.offsets))
 
     def read(self, start: int, stop: int) -> Floats32:
@@ -232,7 +254,7 @@ class AnomalyFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the features, and all settings."""
+        """Name of the features and all settings."""
         return f"anomaly-scores-{tokenize(self.stack.name, tuple(self.settings))}"
 
     def read(self, start: int, stop: int) -> Floats32:
@@ -247,13 +269,13 @@ class AnomalyFrames(Frames):
             planes = block[:, t]
             usable = np.isfinite(planes).all(axis=0)
             if not usable.any():
-                raise _nothing_left(start + t)
+                raise _no_finite_pixel(start + t)
             chosen = scaling(planes[:, usable])
             place[usable] = self._fresh(chosen) if model is None else model(chosen)
         return out
 
     def _fresh(self, planes: Floats32) -> Floats32:
-        """Score the pixels of one frame among themselves; all alike, none stands out."""
+        """Score the pixels of one frame against each other; equal pixels all score 0.5."""
         if planes.shape[1] < 2 or (planes == planes[:, :1]).all():
             return np.full(planes.shape[1], 0.5, np.float32)
         s = self.settings
@@ -262,7 +284,7 @@ class AnomalyFrames(Frames):
 
 
 class MaskFrames(Frames):
-    """Frames in which what is above a threshold is 1."""
+    """Frames that are 1 above a threshold."""
 
     def __init__(
         self, source: Frames, measured: Frames, threshold: float, unit: ThresholdUnit
@@ -277,7 +299,7 @@ class MaskFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the scores, and the threshold."""
+        """Name of the scores and the threshold."""
         key = (self.source.name, self.measured.name, self.threshold, self.unit)
         return f"anomaly-mask-{tokenize(*key)}"
 
@@ -286,7 +308,7 @@ class MaskFrames(Frames):
         return self.marked(self.source.read(start, stop))
 
     def marked(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """Compare scores of whole frames; NaN is never above."""
+        """Compare scores of whole frames; NaN is never above the threshold."""
         if self.unit != "contamination_per_frame":
             level = self.level() if len(scores) else 0.0
             return np.asarray(scores > level, np.uint8)
@@ -304,14 +326,14 @@ def score_threshold(scores: Frames, threshold: float, unit: ThresholdUnit) -> fl
     Parameters
     ----------
     scores
-        Scores of anomalies.
+        Anomaly scores.
     threshold, unit
-        As :func:`anomaly_mask` takes them; not per frame.
+        As in :func:`anomaly_mask`, except for ``contamination_per_frame``.
 
     Raises
     ------
     BadValueError
-        If no pixel of those frames is finite.
+        If one of those frames has no finite pixels.
     """
     if unit == "score":
         return threshold
@@ -322,7 +344,7 @@ def score_threshold(scores: Frames, threshold: float, unit: ThresholdUnit) -> fl
         block = np.ascontiguousarray(scores.read(frame, frame + 1)[0], np.float32)
         values.append(_peaks(block) if unit == "false_positives" else block[np.isfinite(block)])
         if not np.isfinite(block).any():
-            raise _nothing_left(frame)
+            raise _no_finite_pixel(frame)
     pooled = np.sort(np.concatenate(values))
     if unit == "contamination":
         return float(np.quantile(pooled, 1 - threshold))
@@ -331,7 +353,7 @@ def score_threshold(scores: Frames, threshold: float, unit: ThresholdUnit) -> fl
 
 
 class _Scaling(NamedTuple):
-    """Brings each feature to mean 0 and standard deviation 1 over the sample."""
+    """Scales each feature to mean 0 and standard deviation 1 over the sample."""
 
     mean: Floats32
     deviation: Floats32
@@ -356,7 +378,7 @@ class _SvmModel(NamedTuple):
 
 
 def _learn(stack: FeatureStack, settings: Settings) -> tuple[_Scaling, Model | None]:
-    """Learn what is ordinary from a sample; with a fresh forest per frame only the scaling."""
+    """Train on a sample; with a forest per frame only the scaling is determined."""
     sample = _sample(stack, settings)
     deviation = sample.std(axis=1, dtype=np.float64).astype(np.float32)
     scaling = _Scaling(
@@ -365,7 +387,7 @@ def _learn(stack: FeatureStack, settings: Settings) -> tuple[_Scaling, Model | N
     )
     if (sample == sample[:, :1]).all():
         raise BadValueError(
-            "every feature is constant over the sampled frames: nothing can stand out"
+            "all features are constant over the sampled frames: no pixel can be anomalous"
         )
     scaled = scaling(sample)
     if settings.method == "one_class_svm":
@@ -384,7 +406,7 @@ def _learn(stack: FeatureStack, settings: Settings) -> tuple[_Scaling, Model | N
 
 
 def _sample(stack: FeatureStack, settings: Settings) -> Floats32:
-    """Return (features, pixels) of the sampled frames, a random part of each if there are many."""
+    """Return (features, pixels) of the sampled frames, a random subset of large ones."""
     frames = _sample_of(stack.shape[0], settings.sample_frames)
     rng = np.random.default_rng(settings.seed)
     each = -(-SAMPLE_PIXELS // len(frames))
@@ -395,7 +417,7 @@ def _sample(stack: FeatureStack, settings: Settings) -> Floats32:
         planes = planes.reshape(len(planes), -1)
         usable = np.flatnonzero(np.isfinite(planes).all(axis=0))
         if not usable.size:
-            raise _nothing_left(frame)
+            raise _no_finite_pixel(frame)
         if usable.size > each:
             usable = rng.choice(usable, each, replace=False)
         parts.append(planes[:, usable])
@@ -408,7 +430,7 @@ def _sample_of(n_frames: int, wanted: int) -> list[int]:
 
 
 def _read_clipped(source: Frames, start: int, stop: int, out: Floats32) -> None:
-    """Read frames, the first and last of the video in place of those beyond."""
+    """Read frames; the first and last of the video are repeated beyond its ends."""
     n, size = len(source), stop - start
     first, last = min(max(start, 0), n), min(max(stop, 0), n)
     if last > first:
@@ -420,10 +442,10 @@ def _read_clipped(source: Frames, start: int, stop: int, out: Floats32) -> None:
         out[size - after :] = source.read(n - 1, n)
 
 
-def _nothing_left(frame: int) -> BadValueError:
+def _no_finite_pixel(frame: int) -> BadValueError:
     return BadValueError(
-        f"frame {frame} has no pixel that is finite in every feature: is all of it masked? "
-        "Otherwise cut such frames out"
+        f"frame {frame} has no pixel that is finite in all features: is the whole frame masked? "
+        "Otherwise remove such frames"
     )
 
 
@@ -439,17 +461,17 @@ def _one_class_svm() -> Any:
         from sklearn.svm import OneClassSVM
     except ImportError:
         raise NapariUaiError(
-            "a one-class support vector machine needs scikit-learn: install napari-uai[svm], "
-            "or choose another method"
+            "a one-class support vector machine needs scikit-learn: install napari-uai[svm], or "
+            "choose another method"
         ) from None
     return OneClassSVM
 
 
 @kernel
 def _peaks(frame: Floats32) -> Floats32:
-    """Values of the local maxima; of touching equal ones the first in reading order."""
+    """Values of local maxima; of adjacent equal ones, the first in reading order."""
     height, width = frame.shape
-    found = np.empty(frame.size, np.float32)
+    peaks = np.empty(frame.size, np.float32)
     n = 0
     for y in range(height):
         for x in range(width):
@@ -461,6 +483,6 @@ def _peaks(frame: Floats32) -> Floats32:
                     if frame[v, u] > value or (before and frame[v, u] == value):
                         highest = False
             if highest:
-                found[n] = value
+                peaks[n] = value
                 n += 1
-    return found[:n].copy()
+    return peaks[:n].copy()

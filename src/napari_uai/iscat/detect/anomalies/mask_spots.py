@@ -1,4 +1,4 @@
-"""From mask to spots: groups of anomalous pixels, and the sub-pixel place of what they mark."""
+"""From masks to spots: groups of anomalous pixels, and their sub-pixel positions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from napari_uai.iscat.detect.spots import response_frames
 from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.iscat.tables import check_spots
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
 from napari_uai.typing import Floats, Floats32, Ints
 from napari_uai.videos.combined import equal_frames
@@ -38,16 +37,16 @@ def spots_from_mask(
     every: Annotated[int, Ge(1), Unit("frames")] = 1,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
-    """Make one spot of each group of touching marked pixels.
+    """Make one spot of each group of connected marked pixels.
 
-    Pixels touch along sides and corners. Groups smaller than ``min_area`` are left out. The
-    strongest of several within ``min_distance`` stays. Pixels weigh as much as their scores exceed
-    the lowest of the frame; the sum is a group's strength.
+    Pixels are connected along sides and corners. Groups smaller than ``min_area`` are skipped. Of
+    several groups within ``min_distance`` the strongest is kept; its strength is the sum of the
+    weights of its pixels, a weight being the excess of a score over the lowest of the frame.
 
     Parameters
     ----------
     mask
-        Frames, rows, columns; not 0 where something is marked.
+        Frames, rows, columns; not 0 where pixels are marked.
     scores
         The anomaly scores of the mask, higher = more anomalous.
     min_area
@@ -55,38 +54,43 @@ def spots_from_mask(
     sigma_px
         Standard deviation of the point-spread function.
     min_distance
-        Spots closer than this compete; in units of ``sigma_px``. The default is ``2 sqrt(2)``,
+        Distance within which spots compete, in units of ``sigma_px``. The default is ``2 sqrt(2)``,
         where two discs of radius ``sqrt(2) sigma`` touch.
     every
-        Look at one frame in so many, from the first on.
+        Process one frame in every ``every``, starting with the first.
     monitor
-        Progress and cancelling, once per block of frames.
+        Progress and cancellation, once per block of frames.
 
     Returns
     -------
     pandas.DataFrame
-        ``y, x`` (px; weighted centroid of the group), ``frame``,
-        ``center_intensity`` (NaN: stages that measure spots read it from their video), ``sigma``
-        (``sigma_px``), ``score`` (largest of the group) and ``area`` (its pixels), sorted by
-        frame, row and column. Without any spot: no row.
+        ``y, x`` (px; weighted centroid of the group), ``frame``, ``center_intensity`` (NaN: stages
+        that measure spots read it from their video), ``sigma`` (``sigma_px``), ``score`` (largest
+        of the group) and ``area`` (number of pixels), sorted by frame, row and column. Empty if
+        there are no spots.
 
     Raises
     ------
     BadValueError
-        If the videos differ in shape, a parameter is out of its limits, or a marked pixel has no
+        If the videos differ in shape, a parameter is outside its limits, or a marked pixel has no
         finite score.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> scores = np.zeros((1, 8, 8))
+    >>> scores[0, 2:4, 4:6] = 1
+    >>> iscat.spots_from_mask(scores > 0.5, scores)[["y", "x", "frame", "area"]]
+         y    x  frame  area
+    0  2.5  4.5      0     4
     """
-    if min_area < 1 or every < 1:
-        raise BadValueError("min_area is at least 1 px and every at least 1 frame")
-    if not (0 < sigma_px < np.inf and min_distance >= 0):
-        raise BadValueError("sigma_px must be greater than 0, and min_distance 0 or more")
     masks, values = equal_frames(mask, scores)
-    distance = float(min_distance * sigma_px)
-    find = partial(_groups_of_block, masks, values, int(min_area), distance, int(every))
+    find = partial(_groups_of_block, masks, values, min_area, min_distance * sigma_px, every)
     chunk = frames_per_chunk(masks.shape)
     blocks = map_chunks(find, len(masks), chunk, monitor=monitor, message="groups of pixels")
-    found = list(blocks)
-    rows = np.concatenate(found) if found else np.empty((0, 5))
+    parts = list(blocks)
+    rows = np.concatenate(parts) if parts else np.empty((0, 5))
     return pd.DataFrame(
         {
             "y": rows[:, 1],
@@ -109,46 +113,57 @@ def locate_spots(
     scale: Annotated[float, Gt(0)] = 2.0,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
-    """Find the place of each spot anew in a window around it, without a fit.
+    """Refine the position of each spot within a window around it, without a fit.
 
-    The window has ``2 h + 1`` pixels, ``h = round(scale sqrt(2) sigma)``, cut at the edges.
+    The window has ``2 h + 1`` pixels, ``h = round(scale sqrt(2) sigma)``, cropped at the edges.
 
     Parameters
     ----------
     table
-        Spots with the columns ``y, x, frame, center_intensity, sigma``; others are carried along.
+        Spots with the columns ``y, x, frame, center_intensity, sigma``; other columns are kept.
     video
-        Frames, rows, columns, in which the spots were found.
+        Frames, rows, columns, in which the spots were detected.
     method
-        ``radial_symmetry``: where the gradients point to (Parthasarathy 2012), between pixels.
-        ``extremum``: the pixel farthest from the window's median, of either sign.
+        ``radial_symmetry``: the point to which the gradients converge (Parthasarathy 2012),
+        sub-pixel. ``extremum``: the pixel farthest from the window's median, of either sign.
         ``difference_of_gaussians``: the extremum of the response of
-        :func:`~napari_uai.iscat.detect_spots` in the window, of either sign, between pixels
-        by a parabola along each axis.
+        :func:`~napari_uai.iscat.detect_spots` in the window, of either sign, sub-pixel by a
+        parabola along each axis.
     scale
         Half width of the window in units of ``sqrt(2) sigma``.
     monitor
-        Progress and cancelling, once per block of frames.
+        Progress and cancellation, once per block of frames.
 
     Returns
     -------
     pandas.DataFrame
-        The rows of ``table`` in their order with new ``y, x`` and the ``center_intensity`` of the
-        video at the pixel there, and ``located``: False where the window is flat, not finite, too
-        small or has its centre outside; such rows keep their place.
+        The rows of ``table`` in their order with new ``y, x``, the ``center_intensity`` of the
+        video at that pixel, and ``located``: False where the window is flat, not finite, too small
+        or has its centre outside; such rows keep their position.
 
     Raises
     ------
     BadValueError
-        If a column is missing, a spot lies outside the video, or a parameter is out of its limits.
+        If a column is missing, a spot is outside the video, or a parameter is outside its limits.
 
     References
     ----------
     Parthasarathy, Nat. Methods 9, 724 (2012), doi:10.1038/nmeth.2071.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> y, x = np.mgrid[:16, :16]
+    >>> video = np.exp(-((y - 7.3) ** 2 + (x - 8.4) ** 2) / (2 * 1.7**2))[np.newaxis]
+    >>> spots = pd.DataFrame(
+    ...     {"y": [7], "x": [8], "frame": [0], "center_intensity": [1.0], "sigma": [1.7]}
+    ... )
+    >>> iscat.locate_spots(spots, video)[["y", "x"]].round(2)
+         y    x
+    0  7.3  8.4
     """
-    check_choice("method", method, tuple(_METHODS))
-    if not 0 < scale < np.inf:
-        raise BadValueError(f"scale must be greater than 0, got {scale}")
     frames = frames_of(video)
     check_spots(table, frames.shape)
     frame = table["frame"].to_numpy(np.int64)
@@ -173,9 +188,9 @@ def locate_spots(
             locate_in(block, response, rows[widths == sigma], begin)
 
     def locate_in(block: Floats32, seen: Floats32, rows: Ints, begin: int) -> None:
-        moved, found = spots[rows], located[rows]
-        _locate(block, seen, frame[rows] - begin, float(scale), _METHODS[method], moved, found)
-        spots[rows], located[rows] = moved, found
+        moved, success = spots[rows], located[rows]
+        _locate(block, seen, frame[rows] - begin, scale, _METHODS[method], moved, success)
+        spots[rows], located[rows] = moved, success
 
     chunk = frames_per_chunk(frames.shape)
     for _ in map_chunks(locate, len(frames), chunk, monitor=monitor, message="places"):
@@ -202,10 +217,10 @@ def _groups_of_block(
     """Spots of a block of frames: rows of frame, y, x, largest score, area."""
     first = -(-start // every) * every
     parts = [(start, stop)] if every == 1 else [(t, t + 1) for t in range(first, stop, every)]
-    found = [np.empty((0, 5))]
+    spots = [np.empty((0, 5))]
     for begin, end in parts:
         scores = values.read(begin, end)
-        # scores are what takes time: those of which the mask is made are made once
+        # scores take most of the time: compute those behind the mask once
         if isinstance(masks, MaskFrames) and masks.source is values:
             marked = masks.marked(scores)
         else:
@@ -217,20 +232,20 @@ def _groups_of_block(
             groups = _groups(plane, np.ascontiguousarray(scores[t], np.float32), min_area)
             if not np.isfinite(groups).all():
                 raise BadValueError(
-                    f"frame {begin + t} is marked where it has no score: give the scores of "
-                    "which the mask was made"
+                    f"frame {begin + t} is marked at a pixel without a score: pass the scores from "
+                    "which the mask was computed"
                 )
             groups = _strongest_groups(groups, distance)
             rows = np.column_stack([np.full(len(groups), begin + t), groups[:, :4]])
-            found.append(rows[np.lexsort((rows[:, 2], rows[:, 1]))])
-    return np.concatenate(found)
+            spots.append(rows[np.lexsort((rows[:, 2], rows[:, 1]))])
+    return np.concatenate(spots)
 
 
 @kernel
 def _groups(mask: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], min_area: int) -> Floats:
-    """Find the groups of pixels that touch: y, x, largest score, area, sum of weights.
+    """Find groups of connected pixels: y, x, largest score, area, sum of weights.
 
-    A weight is how far a score exceeds the lowest of the frame.
+    A weight is the excess of a score over the lowest of the frame.
     """
     height, width = mask.shape
     lowest = np.nanmin(scores)
@@ -270,7 +285,7 @@ def _groups(mask: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], min_ar
 
 @kernel
 def _strongest_groups(groups: Floats, distance: float) -> Floats:
-    """Keep groups from strong to weak unless one that is kept is near."""
+    """Keep groups in descending order of strength unless a kept one is near."""
     kept = np.empty_like(groups)
     n = 0
     for i in np.argsort(-groups[:, 4], kind="mergesort"):
@@ -295,7 +310,7 @@ def _locate(
     spots: Floats,
     located: npt.NDArray[np.bool_],
 ) -> None:
-    """Move each spot (y, x, sigma, intensity) to the place that its window shows."""
+    """Move each spot (y, x, sigma, intensity) to the position found in its window."""
     height, width = block.shape[1:]
     for i in range(frame.size):
         y, x = round(spots[i, 0]), round(spots[i, 1])
@@ -320,7 +335,7 @@ def _locate(
 
 @kernel
 def _extreme(window: Floats, between_pixels: bool) -> tuple[float, float]:
-    """Return the pixel farthest from the median, or from 0 and then refined between pixels."""
+    """Return the pixel farthest from the median, or from 0 with sub-pixel refinement."""
     if not np.isfinite(window.sum()):
         return np.nan, np.nan
     level = 0.0 if between_pixels else np.median(window)
@@ -343,9 +358,9 @@ def _extreme(window: Floats, between_pixels: bool) -> tuple[float, float]:
 
 
 @kernel
-def _vertex(before: float, here: float, after: float) -> float:
-    """Return where the parabola through three values has its vertex, within half a pixel."""
-    curvature = before - 2 * here + after
+def _vertex(before: float, middle: float, after: float) -> float:
+    """Return the vertex of the parabola through three values, within half a pixel."""
+    curvature = before - 2 * middle + after
     if curvature == 0:
         return 0.0
     return float(min(max(0.5 * (before - after) / curvature, -0.5), 0.5))

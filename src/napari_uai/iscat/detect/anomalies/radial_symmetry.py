@@ -1,8 +1,9 @@
-"""Radial symmetry: the point to which all intensity gradients of a spot lead (Parthasarathy 2012).
+"""Radial symmetry: the point to which the gradients of a spot converge (Parthasarathy 2012).
 
-For a spot of any round shape, bright or dark, the line through each pixel along the gradient runs
-through the centre. The centre is the point with the smallest weighted sum of squared distances from
-these lines: two equations with two unknowns, without iteration or a model of the spot.
+For a round spot of any profile, bright or dark, the line through each pixel along the gradient
+passes through the centre. The centre is the point with the smallest weighted sum of squared
+distances from these lines: two linear equations in two unknowns, without iteration or a model of
+the spot.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ MIN_SIDE = 4
 
 
 def radial_symmetry_centers(windows: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Find the centre of radial symmetry of each of some windows.
+    """Find the centre of radial symmetry of each window.
 
     Parameters
     ----------
@@ -30,22 +31,30 @@ def radial_symmetry_centers(windows: npt.ArrayLike) -> npt.NDArray[np.float64]:
     Returns
     -------
     ndarray
-        float64 (windows, 2): row and column of the centre, counted from 0 at the centre of the
-        window's first pixel; NaN where a window is flat or not finite, or has its centre outside.
+        float64 (windows, 2): row and column of the centre, relative to the centre of the window's
+        first pixel; NaN where a window is flat or not finite, or its centre is outside.
 
     Raises
     ------
     BadValueError
-        If the windows have another number of axes, or are too small.
+        If the windows do not have three axes, or are too small.
 
     References
     ----------
     Parthasarathy, Nat. Methods 9, 724 (2012), doi:10.1038/nmeth.2071.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, x = np.mgrid[:9, :9]
+    >>> spot = np.exp(-((y - 4.2) ** 2 + (x - 3.7) ** 2) / 8)
+    >>> radial_symmetry_centers(spot[np.newaxis]).round(2)
+    array([[4.2, 3.7]])
     """
     stack = np.ascontiguousarray(windows, dtype=np.float64)
     if stack.ndim != 3 or min(stack.shape[1:]) < MIN_SIDE:
         raise BadValueError(
-            f"windows have shape (windows, rows, columns) with at least {MIN_SIDE} rows and "
+            f"windows must have shape (windows, rows, columns) with at least {MIN_SIDE} rows and "
             f"columns, got {stack.shape}"
         )
     centers = np.empty((len(stack), 2))
@@ -67,7 +76,7 @@ def radial_symmetry_center(window: Floats) -> tuple[float, float]:
     total = weight.sum()
     if not (np.isfinite(total) and total > 0):
         return np.nan, np.nan
-    # Gradients are those between pixels: row i of them lies at i + 0.5.
+    # Gradients are between pixels: their row i is at i + 0.5.
     mean_y, mean_x = 0.0, 0.0
     for i in range(height - 1):
         for j in range(width - 1):
@@ -78,9 +87,9 @@ def radial_symmetry_center(window: Floats) -> tuple[float, float]:
         for j in range(width - 1):
             if weight[i, j] > 0:
                 py, px = i + 0.5, j + 0.5
-                # a gradient at the very centroid says nothing, and must not weigh infinitely
+                # A gradient at the centroid is uninformative, and must not have infinite weight.
                 distance = max(np.hypot(py - mean_y, px - mean_x), 0.5)
-                # the line's normal is (gx, -gy) / |g|, and weight is |g|^2
+                # The line's normal is (gx, -gy) / |g|, and weight is |g|^2.
                 a, b = gx[i, j], -gy[i, j]
                 yy += a * a / distance
                 yx += a * b / distance

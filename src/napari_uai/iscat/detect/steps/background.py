@@ -31,7 +31,7 @@ PSF_SIDE_BATCHES = 2
 OUTLIER_BIN = 20.0
 """Bins this many times as far from the usual image as others (a flash) are interpolated."""
 
-STILL = "the frames do not change: no recording, or read in a wrong shape or type; correct those"
+STILL = "the frames do not change: check the shape and the pixel type of the recording"
 
 
 def measured_psf(
@@ -83,7 +83,7 @@ def prepared(images: Floats, order: int) -> tuple[MovingBackground, Floats]:
     if not np.isfinite(images).all():
         bad_bins = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2)))
         raise BadValueError(
-            f"the video has NaN or infinite pixels (first near bin {bad_bins[0]}): repair bad "
+            f"the video contains NaN or infinite pixels (first near bin {bad_bins[0]}): repair bad "
             "pixels first"
         )
     images = _without_outlier_bins(images)
@@ -110,12 +110,12 @@ def _without_outlier_bins(images: Floats) -> Floats:
     if not out.any() or out.sum() > len(out) // 4:
         return images
     good = np.flatnonzero(~out)
-    mended = images.copy()
+    repaired = images.copy()
     for i in np.flatnonzero(out):
         right = int(np.searchsorted(good, i))
         before, after = good[max(right - 1, 0)], good[min(right, len(good) - 1)]
-        mended[i] = (images[before] + images[after]) / 2
-    return mended
+        repaired[i] = (images[before] + images[after]) / 2
+    return repaired
 
 
 def matched_filter(

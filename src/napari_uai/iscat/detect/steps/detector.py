@@ -28,7 +28,7 @@ import pandas as pd
 from annotated_types import Ge, Gt, Unit
 
 from napari_uai.errors import BadValueError, TooFewFramesError
-from napari_uai.iscat.correct.moving_background import DriftOrder, check_order
+from napari_uai.iscat.correct.moving_background import DriftOrder
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
 from napari_uai.iscat.detect.steps.background import (
     STILL,
@@ -42,8 +42,8 @@ from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temp
 from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH, counted_once, recording_parts
 from napari_uai.iscat.detect.steps.pursuit import Pursuit, Step
 from napari_uai.iscat.parameters import BatchSize, Polarity, SigmaPx
+from napari_uai.iscat.tables import require_columns
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.parameters import check_choice
 from napari_uai.stages import stage
 from napari_uai.typing import Floats
 from napari_uai.videos.frames import Video, frames_of
@@ -137,13 +137,6 @@ def detect_steps(
     BadValueError
         If a parameter is out of its limits, or the video does not change at all.
     """
-    check_order(drift_order)
-    check_choice("polarity", polarity, ("auto", "both", "bright", "dark"))
-    if sigma_px <= 0 or tile_px < 32 or min_score <= 0 or batch_size < 1 or border_px < 0:
-        raise BadValueError(
-            "sigma_px, min_score and batch_size are positive, border_px is not negative, tile_px "
-            "at least 32"
-        )
     frames = frames_of(video)
     if len(frames) < 2 * batch_size:
         raise TooFewFramesError(
@@ -153,14 +146,14 @@ def detect_steps(
     psf = starting_psf(point_spread_function, sigma_px)
     finder = _Finder(psf, sigma_px, point_spread_function == "fitted", drift_order)
     parts = list(recording_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
-    found, images = [], np.empty(0)
+    tables, images = [], np.empty(0)
     for i, part in enumerate(parts):
         if i == 0 or part.bins != parts[i - 1].bins:  # the tiles of a segment share one reading
             images = part.read_segment(monitor)
         of_part = monitor.part(i / len(parts), (i + 1) / len(parts), "steps")
-        found.append(part.owned(finder.find(part.tile_of(images), of_part)).assign(part=i))
+        tables.append(part.owned(finder.find(part.tile_of(images), of_part)).assign(part=i))
     events = counted_once(
-        pd.concat(found, ignore_index=True),
+        pd.concat(tables, ignore_index=True),
         near_px=TWIN_SIGMAS * sigma_px,
         near_frames=SAME_TIME_BINS * parts[0].binned.bin_size,
     ).reset_index(drop=True)
@@ -204,11 +197,7 @@ def accept_events(
     BadValueError
         If ``false_landings`` is not positive or a column is missing.
     """
-    if not false_landings > 0:
-        raise BadValueError(f"false_landings is positive, got {false_landings}")
-    missing = {"expected_false", "kind"} - set(events.columns)
-    if missing:
-        raise BadValueError(f"the table lacks {', '.join(sorted(missing))}: give detected steps")
+    require_columns(events, "expected_false", "kind")
     keep = events["expected_false"] <= false_landings
     if not take_offs:
         keep &= events["kind"] != "takeoff"

@@ -79,8 +79,8 @@ def recording_parts(
     binned = BinnedFrames(frames, bin_size)
     if len(binned) < FEWEST_BINS:
         raise TooFewFramesError(
-            f"steps are told from noise in {FEWEST_BINS} bins or more, {len(frames)} frames make "
-            f"{len(binned)} of {bin_size}: make batch_size smaller"
+            f"detecting steps needs at least {FEWEST_BINS} bins, {len(frames)} frames make "
+            f"{len(binned)} bins of {bin_size}: use a smaller batch_size"
         )
     per_batch = max(batch_size // bin_size, 1)
     length, overlap = SEGMENT_BATCHES * per_batch, OVERLAP_BATCHES * per_batch
