@@ -49,12 +49,6 @@ Ascending = Predicate(_is_ascending)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise BadValueError unless the value is one of the choices."""
-    if value not in choices:
-        raise BadValueError(f"{name} is one of {', '.join(choices)}, got {value!r}")
-
-
 def toml_value(text: str) -> Any:
     """Parse a value as written in TOML; text that is not valid TOML is returned as it is."""
     try:
