@@ -273,7 +273,7 @@ def _difference(
 
 
 def _lazily(video: Video, stage: Callable[[Video], Video]) -> Frames:
-    """Return the frames of a stage without computing them, whatever the type of the array."""
+    """Return the frames of a stage without computing them, whatever the type of video."""
     frames = frames_of(video)
     if len(frames) == 0:
         raise TooFewFramesError("a temporal filter needs at least 1 frame, the video has 0")
