@@ -39,7 +39,6 @@ if tags.has("online"):  # type: ignore[name-defined] # noqa: F821 # given by Sph
 exclude_patterns = ["_build", "examples"]
 templates_path = ["_templates"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-suppress_warnings = ["config.cache"]  # the gallery's settings hold a function
 
 # Text
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -49,13 +48,11 @@ copybutton_prompt_is_regexp = True
 
 # Python
 autosummary_generate = True
-autosummary_ignore_module_all = False
 autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # docstrings.py writes types and limits beside the parameters
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 numpydoc_show_class_members = False
-numpydoc_validation_checks: set[str] = set()
 nitpick_ignore_regex = [
     (r"py:.*", r"(numpy|np|dask|pandas|pd|matplotlib|skimage|scipy|trackpy|napari|torch)\b.*"),
     (r"py:.*", r"(collections|concurrent|contextlib|pathlib|typing|builtins)\b.*"),
