@@ -140,7 +140,7 @@ def test_the_map_of_a_class_adds_directions_up():
     maps = [measure_heat(f, classes, blur_px=3).map_of("car") for f in (directed, plain)]
     assert maps[0].shape == (48, 64)
     assert maps[0].sum() == pytest.approx(maps[1].sum(), rel=0.1)
-    with pytest.raises(BadValueError, match="there are car, van"):
+    with pytest.raises(BadValueError, match="choose from car, van"):
         measure_heat(plain, classes).map_of("bus")
 
 

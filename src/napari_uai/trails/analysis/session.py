@@ -293,6 +293,8 @@ class _Scoring(NamedTuple):
 
     measure: Callable[..., Any]
     rank: Callable[..., Scores]
+    ranking: frozenset[str]
+    """Names of the parameters of ``rank``."""
 
 
 def _as_ranked(scores: Scores) -> Scores:
@@ -300,8 +302,10 @@ def _as_ranked(scores: Scores) -> Scores:
 
 
 _SCORINGS: dict[Preset, _Scoring] = {
-    "default": _Scoring(measure_trails, score_measured),
-    "reference": _Scoring(rank_by_reference, _as_ranked),
+    "default": _Scoring(
+        measure_trails, score_measured, frozenset(signature(score_measured).parameters)
+    ),
+    "reference": _Scoring(rank_by_reference, _as_ranked, frozenset()),
 }
 
 
@@ -325,7 +329,7 @@ def _checked(preset: Preset, settings: tuple[str, ...]) -> Settings:
 def _scoring(preset: Preset, parameters: Mapping[str, Any]) -> tuple[_Scoring, _Values, _Values]:
     """Return how a preset scores, and the parameters of measuring and of ranking."""
     scoring = _SCORINGS[preset]
-    return scoring, *_split(parameters, frozenset(signature(scoring.rank).parameters))
+    return scoring, *_split(parameters, scoring.ranking)
 
 
 def _split(parameters: Mapping[str, Any], second: frozenset[str]) -> tuple[_Values, _Values]:
