@@ -1,4 +1,4 @@
-"""The image of a point: given, Gaussian, or measured on the strong landings of a recording."""
+"""Point-spread function: Gaussian, from a file, or measured on the landings of a recording."""
 
 from __future__ import annotations
 
@@ -16,32 +16,38 @@ from napari_uai.pictures import read_image
 from napari_uai.typing import Floats
 
 RADIUS_SIGMAS = 4.7
-"""Half size of the image in standard deviations: the first ring of an Airy pattern is inside."""
+"""Half size of the image in standard deviations; includes the first ring of an Airy pattern."""
 
 
 class PointSpreadFunction:
-    """An image of a point, of unit norm, that can be put at any sub-pixel place.
+    """An image of a point, of unit norm, that can be placed at any sub-pixel position.
 
     Parameters
     ----------
     image
-        Odd square; scaled to a sum of squares of 1.
+        Square of odd size; scaled to a sum of squares of 1.
 
     Attributes
     ----------
     image
         The image, sum of squares 1.
     peak
-        Its value at the centre: an amplitude times this is a contrast.
+        Value at the centre, which converts amplitudes to contrasts.
     radius
-        Half size, px.
+        Half size (px).
     gradient_norm
-        Root of the sum of squares of its derivatives along rows and columns: a matched filter of
-        signal-to-noise s finds the place with standard errors ``1 / (s * gradient_norm)``
-        (Cramer-Rao bound for white noise).
+        Root of the sum of squares of the derivatives along rows and columns: a matched filter with
+        signal-to-noise ratio s determines the position with standard errors ``1 / (s *
+        gradient_norm)`` (Cramér-Rao bound for white noise).
     correlation_area
-        Sum of its squared autocorrelation, px: a field of white noise, filtered with it, has one
-        independent value in that many pixels (``2 pi sigma^2`` for a Gaussian).
+        Sum of the squared autocorrelation (px): white noise filtered with the image has one
+        independent value per that many pixels (``2 pi sigma^2`` for a Gaussian).
+
+    Examples
+    --------
+    >>> psf = gaussian_psf(1.7)
+    >>> psf.image.shape, round(psf.correlation_area, 1)
+    ((17, 17), 18.2)
     """
 
     def __init__(self, image: npt.ArrayLike) -> None:
@@ -64,13 +70,13 @@ class PointSpreadFunction:
         self._correlation_spline = spline_filter(correlation, order=3)
 
     def at(self, y: float, x: float, shape: tuple[int, int]) -> tuple[tuple[slice, slice], Floats]:
-        """Return where in a frame a point at (y, x) is seen, and its image there."""
+        """Return the part of a frame that a point at (y, x) covers, and its image there."""
         return _sampled(self._image_spline, self.radius, y, x, shape)
 
     def correlation_at(
         self, y: float, x: float, shape: tuple[int, int]
     ) -> tuple[tuple[slice, slice], Floats]:
-        """Return what a matched filter makes of a point at (y, x): its autocorrelation."""
+        """Return the response of the matched filter to a point at (y, x): its autocorrelation."""
         return _sampled(self._correlation_spline, 2 * self.radius, y, x, shape)
 
     def correlation_between(self, dy: npt.ArrayLike, dx: npt.ArrayLike) -> Floats:
@@ -83,7 +89,7 @@ class PointSpreadFunction:
 
 
 def gaussian_psf(sigma_px: float) -> PointSpreadFunction:
-    """Return a Gaussian of a standard deviation (px)."""
+    """Return a Gaussian of the given standard deviation (px)."""
     radius = int(np.ceil(RADIUS_SIGMAS * sigma_px))
     squares = np.arange(-radius, radius + 1) ** 2
     distance = squares[:, None] + squares[None]
@@ -91,12 +97,12 @@ def gaussian_psf(sigma_px: float) -> PointSpreadFunction:
 
 
 def read_psf(path: str | Path) -> PointSpreadFunction:
-    """Read a point-spread function from an image file (.npy, or anything that OpenCV reads).
+    """Read a point-spread function from an image file (.npy, or any format that OpenCV reads).
 
     Raises
     ------
     BadValueError
-        If the file is missing, unreadable, or no odd square.
+        If the file is not found, cannot be read, or is not a square of odd size.
     """
     path = Path(path)
     if not path.is_file():
@@ -113,18 +119,18 @@ def read_psf(path: str | Path) -> PointSpreadFunction:
 def radial_psf(
     image: Floats, weights: Floats, *, knot_px: float = 1.0, taper_px: float = 2.0
 ) -> PointSpreadFunction:
-    """Fit a smooth, round point-spread function to a noisy image of it.
+    """Fit a smooth, radially symmetric point-spread function to a noisy image.
 
     Parameters
     ----------
     image
-        Odd square, centred.
+        Square of odd size, centred.
     weights
         Inverse variances of its pixels, same shape.
     knot_px
-        Distance of the knots of the radial cubic spline (px).
+        Spacing of the knots of the radial cubic spline (px).
     taper_px
-        Width over which it ends at the rim (px).
+        Width over which the function falls to 0 at its rim (px).
     """
     radius = image.shape[0] // 2
     offsets = np.arange(-radius, radius + 1)
@@ -149,7 +155,7 @@ def stacked_image(
     precisions: Sequence[float],
     radius: int,
 ) -> tuple[Floats, Floats]:
-    """Average images of points at sub-pixel places, each of its own amplitude and precision.
+    """Average images of points at sub-pixel positions, each with its own amplitude and precision.
 
     Parameters
     ----------
@@ -158,11 +164,11 @@ def stacked_image(
     weights
         Inverse variances of the pixels of a frame, up to each point's ``precision``.
     places
-        y and x of each point, px.
+        y and x of each point (px).
     amplitudes, precisions
         Of each point; the average is that of least squares.
     radius
-        Half size of the result, px.
+        Half size of the result (px).
 
     Returns
     -------
@@ -179,9 +185,9 @@ def stacked_image(
         inside = np.ones_like(total)
         for axis, n in enumerate(image.shape):
             inside *= (grid[axis] >= 0) & (grid[axis] <= n - 1)
-        here = map_coordinates(weights, grid, order=1, mode="nearest") * inside * precision
-        total += here * amplitude * map_coordinates(image, grid, order=3, mode="nearest")
-        weight += here * amplitude**2
+        own = map_coordinates(weights, grid, order=1, mode="nearest") * inside * precision
+        total += own * amplitude * map_coordinates(image, grid, order=3, mode="nearest")
+        weight += own * amplitude**2
     return total / np.maximum(weight, np.finfo(float).tiny), weight
 
 

@@ -1,4 +1,4 @@
-"""Spot detection: local extrema of blob filters that read in units of contrast."""
+"""Spot detection: local extrema of blob filters that respond in units of contrast."""
 
 from __future__ import annotations
 
@@ -39,53 +39,68 @@ def detect_spots(
     border: Annotated[int, Ge(0), Unit("px")] = 2,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
-    """Find spots of about one width in every frame.
+    """Detect spots of one width in every frame.
 
     Each frame is filtered with a blob filter, by default a difference of two Gaussians of
-    ``sigma_px`` and 1.6 ``sigma_px``, scaled so that a Gaussian spot of that width and of peak
+    ``sigma_px`` and 1.6 ``sigma_px``, scaled so that a Gaussian spot of that width and peak
     contrast ``c`` gives the response ``c`` at its centre, and a constant background gives zero.
-    Spots are the extrema of the
-    response among the eight neighbours; where two are closer than ``min_distance``, of whatever
-    sign, the stronger stays. Farther away, what a stronger spot itself adds to the response (the
-    filter's ring of opposite sign) is subtracted before the threshold is applied.
+    Spots are extrema of the response among the eight neighbours; of two within ``min_distance``, of
+    whatever sign, the stronger is kept. Farther away, the contribution of stronger spots to the
+    response (the filter's ring of opposite sign) is subtracted before the threshold is applied.
 
     Parameters
     ----------
     video
-        Frames, rows, columns; contrast, as from a differential rolling average. Around a pixel
-        that is not finite nothing is found.
+        Frames, rows, columns; contrast, as from a differential rolling average. No spots are
+        detected around pixels that are not finite.
     sigma_px
         Standard deviation of the point-spread function.
     detector
         ``difference_of_gaussians``; ``laplacian_of_gaussian``: the curvature of the frame smoothed
-        with ``sigma_px``; ``determinant_of_hessian``: the root of the product of its two
-        curvatures where they have one sign, blind to lines and edges.
+        with ``sigma_px``; ``determinant_of_hessian``: the root of the product of its two principal
+        curvatures where they have the same sign, insensitive to lines and edges.
     threshold
-        Smallest size of the response.
+        Smallest absolute response.
     threshold_unit
-        ``noise``: the threshold counts standard deviations of the response, measured robustly
-        over up to 64 frames that are spread evenly over the video (:func:`response_noise`).
-        ``contrast``: it is the contrast itself.
+        ``noise``: standard deviations of the response, estimated robustly from up to 64 frames
+        spaced evenly over the video (:func:`response_noise`). ``contrast``: contrast itself.
     polarity
-        Sign of the spots searched: brighter than the background, darker, or both.
+        Sign of the spots: brighter than the background, darker, or both.
     min_distance
-        Spots closer than this compete; in units of ``sigma_px``. The default is
-        ``2 sqrt(2)``, where two discs of radius ``sqrt(2) sigma`` touch.
+        Distance within which spots compete, in units of ``sigma_px``. The default is ``2 sqrt(2)``,
+        where two discs of radius ``sqrt(2) sigma`` touch.
     border
-        Width of the frame along the edges in which no spot is reported.
+        Distance from the edges of the frame within which spots are not reported.
     monitor
-        Progress and cancelling, once per block of frames.
+        Progress and cancellation, once per block of frames.
 
     Returns
     -------
     pandas.DataFrame
         ``y, x`` (pixel), ``frame``, ``center_intensity`` (the video at that pixel) and ``sigma``
-        (``sigma_px``), sorted by frame, row and column. Without any spot: no row.
+        (``sigma_px``), sorted by frame, row and column. Empty if there are no spots.
 
     Raises
     ------
     BadValueError
-        If a parameter is out of its limits, or the threshold counts noise and the video has none.
+        If a parameter is outside its limits, or the threshold is in units of noise and the video
+        has none.
+
+    References
+    ----------
+    Marr & Hildreth, Proc. R. Soc. Lond. B 207, 187 (1980), doi:10.1098/rspb.1980.0020; Lindeberg,
+    Int. J. Comput. Vis. 30, 79 (1998), doi:10.1023/A:1008045108935.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> y, x = np.mgrid[:32, :32]
+    >>> video = 0.1 * np.random.default_rng(0).normal(size=(1, 32, 32))
+    >>> video += np.exp(-((y - 10) ** 2 + (x - 20) ** 2) / (2 * 1.7**2))
+    >>> iscat.detect_spots(video, threshold=8)[["y", "x", "frame"]]
+          y     x  frame
+    0  10.0  20.0      0
     """
     frames = frames_of(video)
     if threshold_unit == "noise":
@@ -112,7 +127,7 @@ def detect_spots(
 def response_noise(
     video: Video, *, sigma_px: SigmaPx = 1.7, detector: Detector = "difference_of_gaussians"
 ) -> float:
-    """Measure the standard deviation of the detector's response to the noise of a video.
+    """Estimate the standard deviation of the detector's response to the noise of a video.
 
     Parameters
     ----------
@@ -121,18 +136,19 @@ def response_noise(
     sigma_px
         Standard deviation of the point-spread function.
     detector
-        Blob filter, as for :func:`detect_spots`.
+        Blob filter, as in :func:`detect_spots`.
 
     Returns
     -------
     float
         1.4826 times the median absolute response over up to 64 frames, in units of contrast; for
-        the determinant of the Hessian of those pixels where the curvatures have one sign.
+        the determinant of the Hessian over the pixels where both curvatures have the same sign.
 
     Raises
     ------
     BadValueError
-        If the video has no frame, no finite pixel, or no noise.
+        If the video has no frames, no finite pixels, or no noise, or a parameter is outside its
+        limits.
     """
     frames = frames_of(video)
     sample = _sample(frames)
@@ -155,7 +171,7 @@ def response_noise(
 def response_frames(
     block: npt.NDArray[np.float32], *, sigma_px: SigmaPx = 1.7
 ) -> npt.NDArray[np.float32]:
-    """Return the detector's response to a block of frames, in units of contrast."""
+    """Return the response of a block of frames, in units of contrast."""
     return blob_response(block, blob_filter(sigma_px, "difference_of_gaussians"))
 
 
@@ -177,7 +193,7 @@ def _spot_table(rows: npt.NDArray[np.float64], sigma_px: float) -> pd.DataFrame:
 
 
 def _sample(frames: Frames) -> npt.NDArray[np.float32]:
-    """Return up to ``NOISE_FRAMES`` frames, the same ones however the video is chunked."""
+    """Return up to ``NOISE_FRAMES`` frames, the same ones whatever the chunks of the video."""
     n = len(frames)
     if n == 0:
         raise BadValueError("the video has no frames: check the frame range")

@@ -1,1 +1,1 @@
-"""Landings as steps in time, weighed against the background of the recording."""
+"""Landings as steps in time, tested against the background of the recording."""

@@ -1,4 +1,4 @@
-"""What the step detector takes out first, and the point-spread function it looks for."""
+"""Preparation of step detection: background, matched filter, point-spread function."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PSF_LIKENESS = 0.75
 PSF_SIDE_BATCHES = 2
 
 OUTLIER_BIN = 20.0
-"""Bins this many times as far from the usual image as others (a flash) are interpolated."""
+"""Bins this many times farther from the median image than others (a flash) are interpolated."""
 
 STILL = "the frames do not change: check the shape and the pixel type of the recording"
 
@@ -42,11 +42,11 @@ def measured_psf(
     Parameters
     ----------
     psf
-        What is known of it; returned if there are too few events, or they do not look alike.
+        Current estimate; returned if there are too few events, or they are too dissimilar.
     steps
-        Events; weak ones are left out.
+        Events; weak ones are ignored.
     residual
-        Relative frames with the events in them and the background taken out.
+        Relative frames without background, but with the events.
     weights, gain
         Inverse variance of each pixel, and the response of the matched filter there.
     """
@@ -69,17 +69,17 @@ def measured_psf(
     image, precision = stacked_image(images, weights, places, amplitudes, precisions, psf.radius)
     measured = radial_psf(image, precision)
     likeness = float(np.sum(measured.image * psf.image))
-    # A background that moves can pass for landings; what they have in common is no point.
+    # A moving background can resemble landings, but their average does not resemble a point.
     return measured if likeness >= PSF_LIKENESS and measured.peak > 0 else psf
 
 
 def starting_psf(choice: str, sigma_px: float) -> PointSpreadFunction:
-    """Return what is taken for the point-spread function before any event is known."""
+    """Return the point-spread function to begin with, before any event is known."""
     return gaussian_psf(sigma_px) if choice in ("fitted", "gaussian") else read_psf(choice)
 
 
 def prepared(images: Floats, order: int) -> tuple[MovingBackground, Floats]:
-    """Relative frames, and what is to be known of their background."""
+    """Return the background model, and relative frames."""
     if not np.isfinite(images).all():
         bad_bins = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2)))
         raise BadValueError(
@@ -95,7 +95,7 @@ def prepared(images: Floats, order: int) -> tuple[MovingBackground, Floats]:
     relative = np.where(bad, 0, images / mean - 1)
     relative -= np.median(relative, axis=(1, 2), keepdims=True)
     variance = np.mean(np.diff(relative, axis=0) ** 2, axis=0) / 2
-    # Shot noise: the relative variance of a pixel is inverse to its brightness.
+    # Shot noise: the relative variance of a pixel is inversely proportional to its brightness.
     scale = float(np.median((variance * mean)[~bad]))
     if not scale > 0:
         raise BadValueError(STILL)
@@ -103,7 +103,7 @@ def prepared(images: Floats, order: int) -> tuple[MovingBackground, Floats]:
 
 
 def _without_outlier_bins(images: Floats) -> Floats:
-    """Interpolate bins that differ from the usual image many times more than others do."""
+    """Interpolate bins that differ from the median image far more than the others."""
     usual = np.median(images, axis=0)
     distance = np.median((images - usual) ** 2, axis=(1, 2))
     out = distance > OUTLIER_BIN * np.median(distance)

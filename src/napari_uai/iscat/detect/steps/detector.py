@@ -1,20 +1,23 @@
-"""Landings as steps: the most that a recording says about a particle that arrives and stays.
+"""Landings as steps: everything a recording says about a particle that arrives and stays.
 
-A rolling average of fixed batch throws away what lies outside its two batches. A generalised least
-squares fit of a step uses the whole recording, as long as it knows how the background moves:
+A rolling average of fixed batch size discards what lies outside its two batches. A generalised
+least-squares fit of a step uses the whole recording, provided that the motion of the background is
+known:
 
 1. bins of frames, relative to their mean image;
-2. camera pattern and stage drift taken out (:mod:`napari_uai.iscat.correct.stage_drift`);
+2. camera pattern and stage drift removed (:mod:`napari_uai.iscat.correct.moving_background`);
 3. matched filter with the point-spread function, pixels weighted by their noise;
 4. temporal covariance of the background, and from it the best test for a step in every bin;
 5. matching pursuit (:mod:`napari_uai.iscat.detect.steps.pursuit`);
-6. steps 2 to 5 again without the strong events, which would pass for background, and with a
-   point-spread function measured on them;
-7. each event weighed against slow change at its place (:class:`~.step_models.SlowNoise`);
-8. how many false events a score lets pass, from the weak ones (:mod:`.false_alarms`).
+6. steps 2 to 5 again without the strong events, which would otherwise be taken for background, and
+   with a point-spread function measured on them;
+7. each event tested against slow changes at its position
+   (:class:`~napari_uai.iscat.detect.steps.models.SlowNoise`);
+8. expected number of false events as a function of the score, extrapolated from weak events
+   (:mod:`napari_uai.iscat.detect.steps.false_alarms`).
 
-Long recordings are worked through in segments, large fields in tiles, each with its own mean image
-and covariance, so that memory does not grow and a background need not be one process.
+Long recordings are processed in segments and large fields in tiles, each with its own mean image
+and covariance, so that memory stays bounded and the background may differ between them.
 """
 
 from __future__ import annotations
@@ -54,14 +57,14 @@ PURSUE_TO = 3.0
 AGAIN_FROM = 4.0
 
 MODEL_FROM = 5.0
-"""From this statistic on an event is so surely real that it is taken out of the background."""
+"""Smallest statistic of events that are certain enough to be removed from the background."""
 
 REAL_FROM = 4.3
 SAME_PLACE_SIGMAS = 3.2
 SAME_TIME_BINS = 8
 
 TWIN_SIGMAS = 1.5
-"""Two parts that meet may each place one event on their own side, at most this far apart."""
+"""Largest distance between the positions that two adjacent parts assign to the same event."""
 
 WEIGH_ROUNDS = 5
 GRID_SIGMAS = 2.4
@@ -94,48 +97,68 @@ def detect_steps(
     min_score: Annotated[float, Gt(0), Unit("standard deviations")] = 3.0,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
-    """Find particles that land or leave, strongest first, down to weak candidates.
+    """Detect particles that land or leave, strongest first, down to weak candidates.
 
     Parameters
     ----------
     video
         Frames, rows, columns, normalised by power; not a rolling average.
     batch_size
-        Frames over which a landing is judged: bins are a twentieth of it, segments twelve times.
+        Time scale (frames) of a landing: bins are a twentieth of it, segments twelve times as long.
     sigma_px
         Standard deviation of the point-spread function.
     point_spread_function
-        ``fitted`` to the strong events, starting from a Gaussian (which stays if there are too
-        few); ``gaussian``; or the path of an image of it (.npy, .tif; odd square).
+        ``fitted`` to the strong events, starting from a Gaussian (which is kept if there are too
+        few); ``gaussian``; or the path of an image (.npy, .tif; square of odd size).
     drift_order
-        Highest derivative of the mean image by which stage drift is taken out.
+        Highest derivative of the mean image used to remove stage drift.
     polarity
-        Sign of the contrasts that are searched: ``bright``, ``dark``, ``both``, or ``auto``: both,
-        weighed by how often each sign is among the strong events.
+        Sign of the contrasts: ``bright``, ``dark``, ``both``, or ``auto``: both, weighted by how
+        common each sign is among the strong events.
     tile_px
-        Larger fields are worked through in tiles of this size.
+        Size of the tiles in which larger fields are processed.
     border_px
-        Nearer to the edge of the field nothing is reported: half of a particle is outside.
+        Distance from the edge of the field within which events are not reported, because half of a
+        particle would be outside.
     min_score
-        Weaker candidates are left out.
+        Weaker candidates are not reported.
     monitor
-        Progress and cancelling, once per segment and tile.
+        Progress and cancellation, once per segment and tile.
 
     Returns
     -------
     pandas.DataFrame
-        ``frame`` (first in which the particle is there, or gone), ``y, x`` (px), ``contrast``
-        (relative, signed; of a take-off that of the step), ``score`` (standard deviations), the
-        standard errors ``contrast_error, y_error, x_error, frame_error``, ``kind`` (``landing``,
-        or ``takeoff`` if the step undoes an earlier one there), ``expected_false`` (events this
-        strong or stronger that noise alone would give in this recording).
+        ``frame`` (first frame with the particle, or without it), ``y, x`` (px), ``contrast``
+        (relative, signed; of a departure that of the step), ``score`` (standard deviations), the
+        standard errors ``contrast_error, y_error, x_error, frame_error``, ``kind`` (``landing``, or
+        ``takeoff`` if the step reverses an earlier one at that position), ``expected_false``
+        (number of events with at least that score that noise alone would produce in this
+        recording).
 
     Raises
     ------
     TooFewFramesError
         If the video is shorter than two batches.
     BadValueError
-        If a parameter is out of its limits, or the video does not change at all.
+        If a parameter is outside its limits, pixels are NaN or infinite, or the video does not
+        change.
+
+    References
+    ----------
+    Mallat & Zhang, IEEE Trans. Signal Process. 41, 3397 (1993), doi:10.1109/78.258082; Johnstone,
+    Ann. Stat. 29, 295 (2001), doi:10.1214/aos/1009210544.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> y, x = np.mgrid[:32, :32]
+    >>> spot = 0.005 * np.exp(-((y - 10) ** 2 + (x - 14) ** 2) / (2 * 1.7**2))
+    >>> video = np.random.default_rng(0).normal(1, 0.01, (400, 32, 32))
+    >>> video[220:] *= 1 + spot
+    >>> events = iscat.detect_steps(video, batch_size=40)
+    >>> events.loc[0, ["frame", "y", "x"]].astype(float).round().tolist()
+    [220.0, 10.0, 14.0]
     """
     frames = frames_of(video)
     if len(frames) < 2 * batch_size:
@@ -148,7 +171,7 @@ def detect_steps(
     parts = list(recording_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
     tables, images = [], np.empty(0)
     for i, part in enumerate(parts):
-        if i == 0 or part.bins != parts[i - 1].bins:  # the tiles of a segment share one reading
+        if i == 0 or part.bins != parts[i - 1].bins:  # all tiles of a segment are read once
             images = part.read_segment(monitor)
         of_part = monitor.part(i / len(parts), (i + 1) / len(parts), "steps")
         tables.append(part.owned(finder.find(part.tile_of(images), of_part)).assign(part=i))
@@ -176,12 +199,12 @@ def accept_events(
     false_landings: Annotated[float, Gt(0), Unit("per recording")] = 1.0,
     take_offs: bool = True,
 ) -> pd.DataFrame:
-    """Keep the events that are strong enough for how many false ones may be among them.
+    """Keep the events above the threshold that admits a given number of false ones.
 
     Parameters
     ----------
     events
-        As :func:`detect_steps` gives, with ``expected_false`` and ``kind``.
+        As from :func:`detect_steps`, with ``expected_false`` and ``kind``.
     false_landings
         Accepted number of false landings in this recording.
     take_offs
@@ -190,12 +213,22 @@ def accept_events(
     Returns
     -------
     pandas.DataFrame
-        The rows that stay, in their order.
+        The accepted rows in their order.
 
     Raises
     ------
     BadValueError
-        If ``false_landings`` is not positive or a column is missing.
+        If ``false_landings`` is not positive, or a column is missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> events = pd.DataFrame(
+    ...     {"score": [9.1, 7.5, 3.2], "expected_false": [1e-9, 1e-4, 40], "kind": "landing"}
+    ... )
+    >>> iscat.accept_events(events)["score"].tolist()
+    [9.1, 7.5]
     """
     require_columns(events, "expected_false", "kind")
     keep = events["expected_false"] <= false_landings
@@ -258,7 +291,7 @@ class _Finder:
         psf: PointSpreadFunction,
         monitor: Monitor,
     ) -> Floats:
-        """Score each event against slow change at its place."""
+        """Score each event against slow changes at its position."""
         if not steps:
             return np.empty(0)
         n_bins = len(filtered)
@@ -290,7 +323,7 @@ def _field(statistics: StepStatistics, filtered: Floats) -> npt.NDArray[np.float
 def _model(
     steps: list[Step], psf: PointSpreadFunction, gain: Floats, shape: tuple[int, ...]
 ) -> Floats:
-    """Return what the events look like in the relative frames."""
+    """Return the relative frames of the events alone."""
     model = np.zeros(shape)
     for step in steps:
         (rows, columns), image = psf.at(step.y, step.x, (shape[1], shape[2]))
@@ -302,7 +335,7 @@ def _model(
 def _heights_on(
     steps: list[Step], places: npt.NDArray[np.int64], psf: PointSpreadFunction
 ) -> Floats:
-    """Height of each event in the filtered video at other places, (events, places)."""
+    """Height of each event in the filtered video at other positions, (events, places)."""
     at = np.array([(s.y, s.x) for s in steps]).reshape(-1, 2)
     heights = np.array([s.height for s in steps])
     offsets = places[None] - at[:, None]
@@ -312,7 +345,7 @@ def _heights_on(
 def _without_far_events(
     steps: list[Step], filtered: Floats, psf: PointSpreadFunction, near: float
 ) -> Floats:
-    """Time course at each event, with those events taken out that are not at the same place."""
+    """Time course at each event, with all events at other positions subtracted."""
     places = np.array([s.pixel for s in steps])
     at = np.array([(s.y, s.x) for s in steps])
     offsets = at[:, None] - places[None]
@@ -324,7 +357,7 @@ def _without_far_events(
 
 
 def _scores(steps: list[Step], series: Floats, noise: SlowNoise) -> Floats:
-    """Root of the evidence for each event, other steps at its place being taken out in turn."""
+    """Root of the evidence for each event; other steps at its position are subtracted in turn."""
     series = series.copy()
     n_steps = len(series) - 1
     ks = np.array([s.k + round(s.fraction) for s in steps])
@@ -363,10 +396,10 @@ def _table(steps: list[Step], scores: Floats, pursuit: Pursuit, gain: Floats) ->
 
 
 def _time_of(step: Step, pursuit: Pursuit) -> tuple[float, float]:
-    """Median and standard deviation of the time, in bins, over the times that may be.
+    """Median and standard deviation of the time (in bins) over all possible times.
 
-    The likelihood of a time is exp(statistic^2 / 2), maximised over the height; the median of weak
-    events, whose likelihood has several peaks, is nearer the truth than the highest peak.
+    The likelihood of a time is exp(statistic^2 / 2), maximised over the height; for weak events,
+    whose likelihood has several peaks, the median is closer to the truth than the highest peak.
     """
     pursuit.add(step, 1)
     course = np.asarray(pursuit.field[step.pixel], np.float64)
@@ -387,7 +420,7 @@ def _time_of(step: Step, pursuit: Pursuit) -> tuple[float, float]:
 
 
 def _kinds(events: pd.DataFrame, batch_size: int) -> list[str]:
-    """Call an event a take-off if it undoes an earlier step at its place."""
+    """Label an event as a departure if it reverses an earlier step at its position."""
     kinds = np.full(len(events), "landing", dtype=object)
     y, x, frame, contrast = (events[c].to_numpy(float) for c in ("y", "x", "frame", "contrast"))
     error = events["contrast_error"].to_numpy(float)

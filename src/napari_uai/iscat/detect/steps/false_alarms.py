@@ -1,4 +1,4 @@
-"""How many false events a score lets pass, told by the recording itself."""
+"""Expected number of false events as a function of the score, estimated from the recording."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from napari_uai.iscat.parameters import Polarity
 from napari_uai.typing import Floats
 
 WEAK = (3.3, 4.2)
-"""Scores between which nearly all events are noise, and noise has been pursued completely."""
+"""Scores between which nearly all events are noise, and all noise events have been detected."""
 
 DECAY = 0.75
-"""How fast false events thin out in Gaussian noise, as a multiple of exp(-score^2 / 2).
+"""Decay of the number of false events in Gaussian noise, as a multiple of exp(-score^2 / 2).
 
 Maxima of a Gaussian field in three dimensions above u go as u^2 exp(-u^2 / 2) (Adler 1981), which
 between 3.3 and 4.5 falls like exp(-0.75 u^2 / 2)."""
 
 DECAY_EVENTS = 20.0
-"""How many weak events that expectation is worth."""
+"""Weight of that expectation, as a number of weak events."""
 
 STRONG = 6.0
 
 
 def expected_false(scores: Floats) -> Floats:
-    """Return how many events at least as strong as each noise alone would have given.
+    """Return how many events at least as strong as each one noise alone would produce.
 
-    The excess of a noise event's squared score over the lower end of ``WEAK`` is exponential. Its
-    decay is fitted to the recording's own weak events (maximum likelihood for a window cut at both
-    ends), so that a background with heavier tails than Gaussian noise is noticed.
+    The excess of a noise event's squared score over the lower end of ``WEAK`` is exponentially
+    distributed. Its decay is fitted to the recording's own weak events (maximum likelihood within a
+    window truncated at both ends), so that backgrounds with heavier tails than Gaussian noise are
+    taken into account.
 
     Parameters
     ----------
     scores
-        Of all events, standard deviations.
+        Of all events (standard deviations).
 
     Returns
     -------
     ndarray
-        Expected number per recording, same shape; falls with the score.
+        Expected number per recording, same shape; decreases with the score.
     """
     low, high = (u**2 / 2 for u in WEAK)
     energy = scores**2 / 2
@@ -50,30 +51,30 @@ def expected_false(scores: Floats) -> Floats:
 
 
 def weak_decay(scores: Floats) -> float:
-    """Return how fast the recording's weak events thin out, as a multiple of exp(-score^2 / 2)."""
+    """Return the decay of the recording's weak events, as a multiple of exp(-score^2 / 2)."""
     low, high = (u**2 / 2 for u in WEAK)
     energy = scores**2 / 2
     return _decay(energy[(energy >= low) & (energy < high)] - low, high - low)
 
 
 def favour_common_sign(events: pd.DataFrame, polarity: Polarity) -> Floats:
-    """Return scores in which the sign of the contrast is weighed.
+    """Return scores that take the sign of the contrast into account.
 
-    With ``auto`` the share p of each sign among the strong events (and one more of each) is a prior
-    for the weak: twice its logarithm against one half is added to the squared score. Take-offs are
-    steps of the other sign and so lose where they are rare. ``bright`` and ``dark`` leave one sign.
+    With ``auto`` the fraction p of each sign among the strong events (plus one of each) is a prior
+    for the weak ones: twice log(2 p) is added to the squared score. Departures are steps of the
+    opposite sign and lose score where they are rare. ``bright`` and ``dark`` keep one sign only.
 
     Parameters
     ----------
     events
         ``contrast``, ``score``.
     polarity
-        See above.
+        As described above.
 
     Returns
     -------
     ndarray
-        Scores, 0 where the sign is not wanted.
+        Scores, 0 where the sign is not requested.
     """
     score = events["score"].to_numpy(float)
     bright = events["contrast"].to_numpy(float) > 0

@@ -1,9 +1,10 @@
-"""Steps in time against the noise of a recording: generalised least squares and its alternatives.
+"""Steps in time against the noise of a recording: generalised least squares and alternatives.
 
-A particle that lands and stays is a step at one place. How surely a step at bin k is told from
-noise depends on how the background moves in time; the recording's own temporal covariance says so.
-Some places move more than the average (a scatterer that wanders or fades); there a step has to be
-told from slow change too, and :class:`SlowNoise` says how likely that is.
+A particle that lands and stays is a step at one position. How well a step at bin k can be
+distinguished from noise depends on how the background moves in time, which the recording's own
+temporal covariance describes. Some positions change more than the average (a scatterer that wanders
+or fades); there a step must also be distinguished from slow changes, whose probability
+:class:`SlowNoise` estimates.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
 from napari_uai.typing import Floats
 
 SLOW_TIMES = (1 / 12, 1 / 6, 1 / 3)
-"""Correlation times of slow change, in units of the segment's length."""
+"""Correlation times of slow changes, in units of the length of the segment."""
 
 SLOW_VARIANCES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-"""Variances of slow change, in units of the white noise of one bin."""
+"""Variances of slow changes, in units of the white noise of one bin."""
 
 
 def step_functions(n_bins: int) -> Floats:
@@ -30,10 +31,10 @@ def step_functions(n_bins: int) -> Floats:
 
 
 def temporal_covariance(series: Floats, white: float, n_independent: float) -> Floats:
-    """Estimate the temporal covariance of a background from many places that share it.
+    """Estimate the temporal covariance of a background from many positions that share it.
 
-    Of the sample covariance only what stands above the noise edge of random matrices is kept
-    (Marchenko & Pastur 1967; Johnstone 2001, doi:10.1214/aos/1009210544), on top of the white part.
+    Of the sample covariance, only what exceeds the noise edge of random matrices is kept (Marchenko
+    & Pastur 1967; Johnstone 2001, doi:10.1214/aos/1009210544), in addition to the white part.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def temporal_covariance(series: Floats, white: float, n_independent: float) -> F
     white
         Variance of the white part, from differences of neighbouring bins.
     n_independent
-        Number of independent places among them.
+        Number of independent positions among them.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def temporal_covariance(series: Floats, white: float, n_independent: float) -> F
 
 @dataclass(frozen=True)
 class StepStatistics:
-    """The best linear test for every step under one temporal covariance, the mean being unknown.
+    """The best linear test for every step under one temporal covariance, with unknown mean.
 
     Attributes
     ----------
@@ -97,14 +98,14 @@ class StepStatistics:
         return cls(precision, half / response[:, None], covariance, response, log_determinant)
 
     def between(self, k: int, fraction: float) -> tuple[Floats, float]:
-        """Return how all statistics respond to a step of height 1 inside bin k + 1, and its own g.
+        """Return how all statistics respond to a step of height 1 within bin k + 1, and its own g.
 
         Parameters
         ----------
         k
-            The step before.
+            The preceding step.
         fraction
-            0 to 1: the particle is missing in this part of bin ``k + 1``.
+            0 to 1: fraction of bin ``k + 1`` in which the particle is absent.
         """
         mixed, own = self.covariance[k], self.covariance[k, k]
         if fraction > 0:
@@ -116,14 +117,14 @@ class StepStatistics:
 
 @dataclass(frozen=True)
 class SlowNoise:
-    """What a background may do at one place: the common noise, or that and slow change.
+    """Possible backgrounds at one position: the common noise, or common noise plus slow changes.
 
     Attributes
     ----------
     models
-        The common noise first, then with slow change of several sizes and times.
+        The common noise first, then with slow changes of several amplitudes and correlation times.
     log_prior
-        Log probability of each, learnt from the recording (:meth:`learnt_from`).
+        Log probability of each, estimated from the recording (:meth:`learnt_from`).
     """
 
     models: tuple[StepStatistics, ...]
@@ -138,7 +139,7 @@ class SlowNoise:
         slow_share: float = 0.02,
         monitor: Monitor = SILENT,
     ) -> SlowNoise:
-        """Set up the alternatives around a common covariance; slow change at a share of places."""
+        """Set up models around a common covariance; slow changes affect a share of positions."""
         n_bins = len(temporal)
         lag = np.subtract.outer(np.arange(n_bins), np.arange(n_bins)) / n_bins
         covariances = [
@@ -166,7 +167,7 @@ class SlowNoise:
     def learnt_from(
         self, series: Floats, *, iterations: int = 60, floor: float = 1e-3
     ) -> SlowNoise:
-        """Learn how common each model is from time courses without landings (EM of a mixture)."""
+        """Estimate the prior of each model from time courses without landings (EM of a mixture)."""
         likelihood = self.log_likelihood(series)
         prior = np.full(len(self.models), -np.log(len(self.models)))
         for _ in range(iterations):
@@ -177,7 +178,7 @@ class SlowNoise:
         return SlowNoise(self.models, prior)
 
     def step_evidence(self, series: Floats) -> tuple[Floats, Floats]:
-        """Compare a step with no step, whatever the background does at the place.
+        """Compare a step with no step, averaged over the models of the background.
 
         Parameters
         ----------
@@ -187,9 +188,9 @@ class SlowNoise:
         Returns
         -------
         tuple of ndarray
-            Twice the log of the ratio of (maximum over heights of the) likelihoods with step k
-            and without a step, (steps, places), not below 0; and the heights of these steps under
-            the likeliest model.
+            Twice the log of the ratio of the likelihoods with step k (maximised over its height)
+            and without a step, (steps, places), at least 0; and the heights of these steps under
+            the most likely model.
         """
         without = self.log_prior[:, None] + self.log_likelihood(series)
         total: Floats | None = None

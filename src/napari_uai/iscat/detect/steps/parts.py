@@ -1,4 +1,4 @@
-"""Parts of a recording: segments that overlap, in bins of frames."""
+"""Parts of a recording: overlapping segments in time and tiles in space."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OVERLAP_BATCHES = 4
 FEWEST_BINS = 12
 
 END_BATCHES = 0.5
-"""Steps closer to either end are not reported: too few frames show what is there without them."""
+"""Steps closer to either end are not reported: too few frames show the state without them."""
 
 
 # one part of a recording ----------------------------------------------------------------------
@@ -42,17 +42,17 @@ class Part:
     own_columns: tuple[float, float]
 
     def read_segment(self, monitor: Monitor) -> Floats:
-        """Read the bins of this segment, the whole field."""
-        # Only cancelling: the bar counts parts.
+        """Read the bins of this segment, for the whole field."""
+        # For cancellation only: progress counts parts.
         quiet = Monitor(cancelled=monitor.cancelled)
         return binned_frames(self.binned, *self.bins, monitor=quiet)
 
     def tile_of(self, images: Floats) -> Floats:
-        """Cut this tile out of the segment's bins."""
+        """Crop this tile from the segment's bins."""
         return images[:, self.rows[0] : self.rows[1], self.columns[0] : self.columns[1]]
 
     def owned(self, events: pd.DataFrame) -> pd.DataFrame:
-        """Move events to the coordinates of the video, and keep those that no other part owns."""
+        """Convert events to the coordinates of the video, and keep those that this part owns."""
         size = self.binned.bin_size
         events = events.assign(
             y=events["y"] + self.rows[0],
@@ -74,7 +74,7 @@ class Part:
 def recording_parts(
     frames: Frames, batch_size: int, tile_px: int, *, margin: int
 ) -> Iterator[Part]:
-    """Cut a recording into segments, and each into tiles that overlap by a margin (px)."""
+    """Divide a recording into segments, and each into tiles that overlap by a margin (px)."""
     bin_size = max(batch_size // BINS_PER_BATCH, 1)
     binned = BinnedFrames(frames, bin_size)
     if len(binned) < FEWEST_BINS:
@@ -98,7 +98,7 @@ Range: TypeAlias = tuple[int, int]
 def _cut(
     n: int, length: int, overlap: int, *, slack: int
 ) -> Iterator[tuple[Range, tuple[float, float]]]:
-    """Cut 0..n into overlapping ranges of a length, each with the part that is its own."""
+    """Divide 0..n into overlapping ranges of a given length, each with the part that it owns."""
     count = 1 if n <= length + slack else -(-(n - overlap) // max(length - overlap, 1))
     edges = np.linspace(0, n, count + 1)
     for i in range(count):
@@ -110,7 +110,7 @@ def _cut(
 
 
 def counted_once(events: pd.DataFrame, *, near_px: float, near_frames: float) -> pd.DataFrame:
-    """Leave out what a neighbouring part has found, too, and stronger."""
+    """Drop events that a neighbouring part has detected with a higher score."""
     if events["part"].nunique() < 2:
         return events
     scaled = events[["frame", "y", "x"]] / [near_frames, near_px, near_px]

@@ -1,9 +1,9 @@
-"""Matching pursuit: explain a field of step statistics by as few steps as possible.
+"""Matching pursuit: describe a field of step statistics by as few steps as possible.
 
-Mallat & Zhang 1993, doi:10.1109/78.258082, with atoms that are a step in time at a sub-pixel place.
-The strongest is recorded and its whole footprint subtracted (the correlation of its step with all
-others, times the autocorrelation of the point-spread function), until nothing strong is left; then
-each is found again with all others subtracted.
+Mallat & Zhang 1993, doi:10.1109/78.258082, with steps in time at sub-pixel positions as atoms. The
+strongest step is recorded and its whole footprint subtracted (the correlation of its step with all
+others, times the autocorrelation of the point-spread function), until no strong step remains; each
+step is then refined with all others subtracted.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from napari_uai.typing import Floats32
 """Statistic of step k at pixel (r, c): (rows, columns, steps), so that time is contiguous."""
 
 SEARCH_BINS = 4
-"""How far an event may move in time when it is found again."""
+"""How far an event may move in time when it is refined."""
 
 SUB_BINS = (0.25, 0.5, 0.75)
 MOST_STEPS = 5000
 
 PART_PX = 2.0
-"""Weaker steps of the same sign and time within this distance are part of the stronger one."""
+"""Distance within which weaker steps of the same sign and time are part of the stronger one."""
 
 SWEEPS = 2
-"""How often all strong steps are found again."""
+"""How often all strong steps are refined."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step in time at one place.
+    """A step in time at one position.
 
     Attributes
     ----------
     k, fraction
-        The particle is there from bin ``k + 1`` on, but for ``fraction`` of that bin.
+        The particle is present from bin ``k + 1`` on, except for ``fraction`` of that bin.
     y, x
-        Place, px.
+        Position (px).
     statistic
         Signed, in units of noise.
     height
@@ -77,9 +77,9 @@ class Pursuit:
     field
         (rows, columns, steps), float32; changed in place.
     statistics
-        The test that made it.
+        The test by which it was computed.
     psf
-        The matched filter that made it.
+        The matched filter by which it was computed.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Pursuit:
         self.strongest = np.abs(field).max(axis=2)
 
     def run(self, *, stop: float, again: float) -> list[Step]:
-        """Take steps down to a statistic of ``stop``; find those above ``again`` anew."""
+        """Take steps down to a statistic of ``stop``; refine those above ``again``."""
         steps = self._take(stop)
         for _ in range(SWEEPS):
             for step in sorted(steps, key=lambda s: -abs(s.statistic)):
@@ -101,7 +101,7 @@ class Pursuit:
         return steps
 
     def _take(self, stop: float) -> list[Step]:
-        """Take the strongest step, again and again."""
+        """Take the strongest step repeatedly."""
         steps: list[Step] = []
         while len(steps) < MOST_STEPS:
             raise_if_cancelled()
@@ -115,17 +115,17 @@ class Pursuit:
         return steps
 
     def _taken_again(self, step: Step, steps: list[Step]) -> list[Step]:
-        """Find a step once more, and let it absorb the weaker ones that are part of it."""
+        """Refine a step, and let it absorb the weaker ones that are part of it."""
         raise_if_cancelled()
         parts = [s for s in steps if s is step or _is_part(s, step)]
         for part in parts:
             self.add(part, 1)
-        found = self._found_again(step)
-        self.add(found, -1)
-        return [s for s in steps if not any(s is part for part in parts)] + [found]
+        refined = self._found_again(step)
+        self.add(refined, -1)
+        return [s for s in steps if not any(s is part for part in parts)] + [refined]
 
     def add(self, step: Step, sign: int) -> None:
-        """Put the footprint of a step into the field, or take it out."""
+        """Add the footprint of a step to the field (sign 1), or subtract it (-1)."""
         (rows, columns), image = self.psf.correlation_at(step.y, step.x, self.strongest.shape)
         response, _ = self.statistics.between(step.k, step.fraction)
         _add_footprint(
@@ -141,12 +141,12 @@ class Pursuit:
         row, column = step.pixel
         k = slice(max(step.k - SEARCH_BINS, 0), step.k + SEARCH_BINS + 1)
         rows, columns = slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2)
-        here = self.field[rows, columns, k] * np.sign(step.statistic)
-        r, c, j = np.unravel_index(here.argmax(), here.shape)
+        window = self.field[rows, columns, k] * np.sign(step.statistic)
+        r, c, j = np.unravel_index(window.argmax(), window.shape)
         return self._refined(k.start + int(j), rows.start + int(r), columns.start + int(c))
 
     def _refined(self, k: int, row: int, column: int) -> Step:
-        """Move from the strongest entry to the place and time between entries."""
+        """Interpolate position and time between the entries around the strongest."""
         height, width, n_steps = self.field.shape
         value = float(self.field[row, column, k])
         peak = value
@@ -182,7 +182,7 @@ class Pursuit:
 
 
 def _is_part(weak: Step, strong: Step) -> bool:
-    """Tell whether a step is what was left of another that was first taken at a wrong place."""
+    """Decide whether a step is a remainder of another that was first taken at a wrong position."""
     return (
         weak is not strong
         and abs(weak.statistic) < abs(strong.statistic)
