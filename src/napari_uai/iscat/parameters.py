@@ -1,4 +1,4 @@
-"""Parameter types that several stages share: type, limits and unit, each written once."""
+"""Parameter types that several stages share: type, limits and unit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SigmaPx: TypeAlias = Annotated[float, Gt(0), Unit("px")]
 """Standard deviation of a Gaussian (not sqrt(2) times it)."""
 
 Axes: TypeAlias = Literal["both", "rows", "columns"]
-"""Along which lines a pattern is constant: one value per row, one per column, or both."""
+"""Direction of a pattern: one value per row, one per column, or both."""
 
 Polarity: TypeAlias = Literal["auto", "both", "bright", "dark"]
-"""Sign of the contrasts that are searched; ``auto`` weighs signs by what the strong events show."""
+"""Sign of contrasts; ``auto`` weights signs by their frequency among the strong events."""

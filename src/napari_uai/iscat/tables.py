@@ -1,4 +1,4 @@
-"""Tables of spots, fits and landings: their columns, and checks that a table has them."""
+"""Tables of spots, fits and landings: columns and checks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def landing_ids(events: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def check_inside(table: pd.DataFrame, shape: tuple[int, int, int], slack_frames: int = 0) -> None:
-    """Check that the frames and places of a table are those of a video.
+    """Check that the frames and positions of a table are those of a video.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def require_columns(table: pd.DataFrame, *names: str) -> None:
     Raises
     ------
     BadValueError
-        Naming what is missing.
+        Naming the columns that are missing.
     """
     missing = [name for name in names if name not in table.columns]
     if missing:
@@ -98,12 +98,12 @@ def require_columns(table: pd.DataFrame, *names: str) -> None:
 
 
 def check_spots(table: pd.DataFrame, shape: tuple[int, int, int]) -> None:
-    """Check that a table holds spots of a video of that shape.
+    """Check that a table contains spots of a video of the given shape.
 
     Raises
     ------
     BadValueError
-        Naming the column that is missing or the value that does not fit.
+        Naming the column that is missing or the value that is not valid.
     """
     require_columns(table, *SPOT_COLUMNS)
     for name, size in zip(("frame", "y", "x"), shape, strict=True):

@@ -1,1 +1,1 @@
-"""From spots to landings: fits, links, contrasts."""
+"""From spots to landings: fits, tracks, contrasts."""

@@ -1,4 +1,4 @@
-"""Contrast of a place frame by frame, and its noise."""
+"""Contrast at a position frame by frame, and its noise."""
 
 from __future__ import annotations
 
@@ -35,37 +35,49 @@ def contrast_traces(
     margin: Annotated[float, Ge(0), Unit("batches")] = 0.5,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
-    """Follow the contrast at the place of each landing through the frames of its V.
+    """Follow the contrast at the position of each landing through the frames of its V.
 
     The contrast of a frame is the amplitude of a Gaussian of width ``sigma_px`` at the landing's
-    place, by least squares together with a constant background, within 3.5 ``sigma_px``.
+    position, from a least-squares fit together with a constant background within 3.5 ``sigma_px``.
 
     Parameters
     ----------
     landings
         Landings with ``landing, frame, y, x``.
     video
-        The differential rolling average, in whose frames and pixels the landings are given.
+        The differential rolling average, to whose frames and pixels the landings refer.
     batch_size
         Frames per batch of that rolling average.
     sigma_px
         Standard deviation of the point-spread function.
     margin
-        What is shown before and after the V, in batches.
+        Length of the trace before and after the V, in batches.
     monitor
-        Progress and cancelling, once per block of frames.
+        Progress and cancellation, once per block of frames.
 
     Returns
     -------
     pandas.DataFrame
-        ``landing, frame, contrast``; frames outside the video are left out; contrast is NaN where
+        ``landing, frame, contrast``; frames outside the video are omitted; contrast is NaN where
         pixels are not finite.
 
     Raises
     ------
     BadValueError
-        If a column is missing, a parameter is out of its limits, or a landing is outside the
-        video (a peak may be up to a batch before its first or after its last frame).
+        If a column is missing, a parameter is outside its limits, or a landing is outside the video
+        (a peak may be up to a batch before its first or after its last frame).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> y, x = np.mgrid[:16, :16]
+    >>> spot = np.exp(-((y - 8) ** 2 + (x - 7) ** 2) / (2 * 1.7**2))
+    >>> video = np.array([0.0, 0.01, 0.02, 0.01, 0.0])[:, None, None] * spot
+    >>> landings = pd.DataFrame({"landing": [1], "frame": [2], "y": [8.0], "x": [7.0]})
+    >>> iscat.contrast_traces(landings, video, batch_size=2, margin=0)["contrast"].round(4).tolist()
+    [0.0, 0.01, 0.02, 0.01, 0.0]
     """
     require_columns(landings, "landing", "frame", "y", "x")
     frames = frames_of(video)
@@ -87,7 +99,7 @@ def contrast_traces(
 
 @checked
 def amplitude_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
-    """Measure the standard deviation of the contrast of one frame where nothing landed.
+    """Estimate the standard deviation of the contrast of one frame where nothing landed.
 
     Parameters
     ----------
@@ -100,12 +112,12 @@ def amplitude_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
     -------
     float
         1.4826 times the median absolute amplitude, as in :func:`contrast_traces`, on a grid of
-        places in up to 64 frames spread evenly over the video.
+        positions in up to 64 frames spaced evenly over the video.
 
     Raises
     ------
     BadValueError
-        If the video has no frame or no noise.
+        If the video has no frames or no noise, or ``sigma_px`` is not positive.
     """
     frames = frames_of(video)
     n, height, width = frames.shape
@@ -129,7 +141,7 @@ def amplitude_noise(video: Video, *, sigma_px: SigmaPx = 1.7) -> float:
 
 
 def _counted(lengths: Ints) -> Ints:
-    """Return 0, 1, ... length - 1 for each length, in one row."""
+    """Return 0, 1, ... length - 1 for each length, concatenated."""
     ends = np.cumsum(lengths)
     return np.arange(int(lengths.sum())) - np.repeat(ends - lengths, lengths)
 
@@ -146,7 +158,7 @@ def traces_at(
     sigma_px: float,
     monitor: Monitor,
 ) -> list[Floats]:
-    """Contrast at each place in its frames from first to stop - 1."""
+    """Return the contrast at each position in its frames from first to stop - 1."""
     boxes, weights = _patches(places, frames.shape, sigma_px)
     traces = [np.full(b - a, np.nan) for a, b in zip(first, stop, strict=True)]
 
@@ -169,10 +181,10 @@ def traces_at(
 
 
 def _patches(places: Floats, shape: tuple[int, int, int], sigma_px: float) -> tuple[Ints, Floats]:
-    """Boxes (first and last + 1 row and column) and weights that give amplitudes from patches.
+    """Boxes (first and last + 1 row and column) and weights that yield amplitudes from patches.
 
-    A patch is a constant plus amplitude times Gaussian; least squares for the amplitude is a
-    weighted sum with the Gaussian less its mean.
+    A patch is a constant plus amplitude times Gaussian; the least-squares amplitude is a weighted
+    sum with the Gaussian minus its mean.
     """
     radius = round(REACH * sigma_px)
     centre = np.rint(places).astype(np.int64)
@@ -195,7 +207,7 @@ def _patches(places: Floats, shape: tuple[int, int, int], sigma_px: float) -> tu
 
 @nb.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
 def _amplitudes(block: npt.NDArray[Any], boxes: Ints, weights: Floats) -> Floats:
-    """Weighted sums over the boxes: frame by frame, box by box, in one row."""
+    """Weighted sums over the boxes: frame by frame, box by box, concatenated."""
     n = block.shape[0]
     out = np.empty(n * boxes.shape[0])
     for t in range(n):

@@ -1,4 +1,4 @@
-"""Contrast of landings three ways, as its users compare them, and its distribution."""
+"""Contrast of landings by three common definitions, and its distribution."""
 
 from __future__ import annotations
 
@@ -18,42 +18,61 @@ CONTRAST_COLUMNS = ("peak_contrast", "intersection_contrast", "prominence_contra
 """Columns that :func:`measure_contrasts` adds."""
 
 SMOOTHING = 0.05
-"""Window of the Savitzky-Golay filter as a share of the trace's length."""
+"""Window of the Savitzky-Golay filter as a fraction of the length of the trace."""
 
 
 @stage("Measure contrasts", menu="measure")
 def measure_contrasts(
     landings: pd.DataFrame, traces: pd.DataFrame, *, batch_size: BatchSize = 500
 ) -> pd.DataFrame:
-    """Read three contrasts off the trace of each landing.
+    """Measure three contrasts from the trace of each landing.
 
-    Traces are smoothed by a cubic Savitzky-Golay filter of 5 % of their length. With L the batch:
+    Traces are smoothed by a cubic Savitzky-Golay filter over 5 % of their length. With batch size
+    L:
 
-    - ``peak_contrast``: the extremum of the smoothed trace within half of L of the peak. Noise
-      makes it too large on average.
-    - ``intersection_contrast``: where straight lines through the two flanks meet, fitted to the
-      unsmoothed trace between L and L/10 before and after the peak.
-    - ``prominence_contrast``: how far that extremum stands out of the valleys around it.
+    - ``peak_contrast``: the extremum of the smoothed trace within L/2 of the peak. Biased to larger
+      values by noise.
+    - ``intersection_contrast``: height of the intersection of straight lines through the two
+      flanks, fitted to the unsmoothed trace between L and L/10 before and after the peak.
+    - ``prominence_contrast``: topographic prominence of that extremum.
 
     Parameters
     ----------
     landings
         ``landing, frame, contrast``.
     traces
-        ``landing, frame, contrast``, as from
-        :func:`~napari_uai.iscat.measure.amplitudes.contrast_traces`.
+        ``landing, frame, contrast``, as from :func:`~napari_uai.iscat.contrast_traces`.
     batch_size
         Frames per batch of the rolling average.
 
     Returns
     -------
     pandas.DataFrame
-        ``landings`` with three more columns, signed; NaN where the trace does not show it.
+        ``landings`` with three more columns, signed; NaN where the trace does not show the feature.
 
     Raises
     ------
     BadValueError
-        If a column is missing or ``batch_size`` is out of its limits.
+        If a column is missing, or ``batch_size`` is less than 1.
+
+    References
+    ----------
+    Savitzky & Golay, Anal. Chem. 36, 1627 (1964), doi:10.1021/ac60214a047; Mirzaalian Dastjerdi et
+    al., PiSCAT, J. Open Source Softw. 7, 4024 (2022), doi:10.21105/joss.04024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> frame = np.arange(-30, 31)
+    >>> trace = pd.DataFrame(
+    ...     {"landing": 1, "frame": 100 + frame, "contrast": np.maximum(1 - abs(frame) / 20, 0)}
+    ... )
+    >>> landings = pd.DataFrame({"landing": [1], "frame": [100], "contrast": [1.0]})
+    >>> measured = iscat.measure_contrasts(landings, trace, batch_size=20)
+    >>> float(measured.loc[0, "intersection_contrast"].round(3))
+    1.0
     """
     require_columns(landings, "landing", "frame", "contrast")
     require_columns(traces, "landing", "frame", "contrast")
@@ -82,29 +101,39 @@ def contrast_histogram(
     bins: Annotated[int, Ge(1)] = 12,
     largest: Annotated[float, Gt(0), Unit("contrast")] = 9e-3,
 ) -> pd.DataFrame:
-    """Count landings by the size of their contrast.
+    """Count landings by the absolute value of their contrast.
 
     Parameters
     ----------
     landings
         Landings with the column.
     column
-        Which contrast.
+        Contrast to use.
     bins
         Number of bins from 0 to ``largest``.
     largest
-        Landings of a larger contrast are left out.
+        Landings of larger contrast are ignored.
 
     Returns
     -------
     pandas.DataFrame
-        Per bin ``low, high`` (size of the contrast; the last bin includes its upper edge) and the
+        For each bin ``low, high`` (absolute contrast; the last bin includes its upper edge) and the
         numbers of ``bright`` (positive), ``dark`` (negative) and of ``all`` landings.
 
     Raises
     ------
     BadValueError
-        If the column is missing or a parameter is out of its limits.
+        If the column is missing, or a parameter is outside its limits.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> landings = pd.DataFrame({"contrast": [0.001, -0.001, 0.004]})
+    >>> iscat.contrast_histogram(landings, bins=2, largest=0.005)
+          low    high  bright  dark  all
+    0  0.0000  0.0025       1     1    2
+    1  0.0025  0.0050       1     0    1
     """
     require_columns(landings, column)
     values = landings[column].to_numpy(np.float64)
@@ -118,7 +147,7 @@ def contrast_histogram(
 
 
 def _contrasts(time: Floats, trace: Floats, batch_size: int) -> Floats:
-    """Peak, intersection and prominence of a trace whose peak is positive, near time 0."""
+    """Peak, intersection and prominence of a trace whose peak is positive and near time 0."""
     contrasts = np.full(3, np.nan)
     contrasts[1] = _intersection(time, trace, batch_size)
     near = np.flatnonzero(np.abs(time) <= batch_size / 2)
@@ -134,7 +163,7 @@ def _contrasts(time: Floats, trace: Floats, batch_size: int) -> Floats:
 
 
 def _intersection(time: Floats, trace: Floats, batch_size: int) -> float:
-    """Height at which the lines through both flanks meet; NaN if they do not near the peak."""
+    """Height of the intersection of lines through both flanks; NaN if it is not near the peak."""
     lines = []
     for side in (-1, 1):
         flank = (side * time >= batch_size / 10) & (side * time <= batch_size)

@@ -1,4 +1,4 @@
-"""Gaussian fits: sub-pixel place, width and contrast of spots, with their standard errors."""
+"""Gaussian fits: sub-pixel position, width and contrast of spots, with standard errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STATUS = np.array(
 )
 
 FITS_AT_ONCE = 512
-"""After so many fits, some hundredths of a second, a wish to stop is looked for."""
+"""Fits between checks for cancellation; they take some hundredths of a second."""
 
 
 @stage("Fit spots", menu="measure", frame_by_frame=True)
@@ -43,41 +43,62 @@ def fit_spots(
     legacy: bool = False,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
-    """Fit an elliptic Gaussian on a constant background to the surroundings of each spot.
+    """Fit an elliptical Gaussian on a constant background to the surroundings of each spot.
 
     The model is ``b + A exp(-(x - xc)^2 / (2 sx^2) - (y - yc)^2 / (2 sy^2))``, fitted by least
-    squares (Levenberg-Marquardt) in a square window of ``2 h + 1`` pixels around the spot,
-    ``h = round(scale sqrt(2) sigma)``, cut at the edges of the frame. Standard errors are the
-    roots of the diagonal of the parameters' covariance, with the noise taken from the residual.
+    squares (Levenberg-Marquardt) in a square window of ``2 h + 1`` pixels around the spot, ``h =
+    round(scale sqrt(2) sigma)``, cropped at the edges of the frame. Standard errors are the roots
+    of the diagonal of the parameters' covariance, with the noise estimated from the residuals.
 
     Parameters
     ----------
     table
-        Spots with the columns ``y, x, frame, center_intensity, sigma``; others are carried along.
-        A ``center_intensity`` that is NaN is read from the video.
+        Spots with the columns ``y, x, frame, center_intensity, sigma``; other columns are kept.
+        ``center_intensity`` is read from the video where it is NaN.
     video
-        Frames, rows, columns, in which the spots were found.
+        Frames, rows, columns, in which the spots were detected.
     scale
         Half width of the window in units of ``sqrt(2) sigma``.
     legacy
-        Use PiSCAT's window (``2 h`` pixels wide, shrunk on all four sides near an edge, last row
-        and column left out), its start values, no bounds, and its widths (``sqrt(2)`` times the
-        standard deviation). Failed fits are marked as failed all the same.
+        Use PiSCAT's window (``2 h`` pixels wide, reduced on all four sides near an edge, without
+        its last row and column), its start values, no bounds, and its widths (``sqrt(2)`` times the
+        standard deviation). Failed fits are still marked as failed.
     monitor
-        Progress and cancelling, once per block of frames.
+        Progress and cancellation, once per block of frames.
 
     Returns
     -------
     pandas.DataFrame
-        The rows of ``table`` in their order with 18 columns in the order of PiSCAT, then
-        ``status`` and ``R2``, then the other columns of ``table``. Centres are in px of the
-        frame, widths are standard deviations in px, ``Sigma_ratio`` is the smaller width over the
-        larger one. Where a fit fails ``status`` says why, and all figures of the fit are NaN.
+        The rows of ``table`` in their order with 18 columns in the order of PiSCAT, then ``status``
+        and ``R2``, then the other columns of ``table``. Centres are in px of the frame, widths are
+        standard deviations in px, ``Sigma_ratio`` is the smaller width divided by the larger one.
+        Where a fit fails, ``status`` says why, and all its results are NaN.
 
     Raises
     ------
     BadValueError
-        If a column is missing, a spot lies outside the video, or a parameter is out of its limits.
+        If a column is missing, a spot is outside the video, or a parameter is outside its limits.
+
+    References
+    ----------
+    Marquardt, J. Soc. Ind. Appl. Math. 11, 431 (1963), doi:10.1137/0111030; on the precision of
+    such fits: Thompson et al., Biophys. J. 82, 2775 (2002), doi:10.1016/S0006-3495(02)75618-X;
+    Mortensen et al., Nat. Methods 7, 377 (2010), doi:10.1038/nmeth.1447.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> y, x = np.mgrid[:32, :32]
+    >>> video = np.exp(-((y - 15.3) ** 2 + (x - 16.8) ** 2) / (2 * 1.7**2))[np.newaxis]
+    >>> spots = pd.DataFrame(
+    ...     {"y": [15], "x": [17], "frame": [0], "center_intensity": [np.nan], "sigma": [1.7]}
+    ... )
+    >>> fits = iscat.fit_spots(spots, video)
+    >>> fits[["Fit_Y-Center", "Fit_X-Center", "Fit_X-Sigma", "status"]].round(2)
+       Fit_Y-Center  Fit_X-Center  Fit_X-Sigma status
+    0          15.3          16.8          1.7     ok
     """
     frames = frames_of(video)
     check_spots(table, frames.shape)

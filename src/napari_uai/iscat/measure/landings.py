@@ -1,7 +1,7 @@
 """Landings: tracks of spots whose contrast rises and falls as the V of a particle that stays.
 
-In a differential rolling average of batch L a particle that lands and stays is a triangle of
-half-width L over the frames: it peaks where the second batch begins with the landing.
+In a differential rolling average of batch size L, a particle that lands and stays appears as a
+triangle of half-width L in time: it peaks where the second batch begins with the landing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from napari_uai.videos.frames import Video, frames_of
 from napari_uai.videos.sampling import spread_frames
 
 NEAR = 2 * np.sqrt(2)
-"""Distance, in sigma, up to which two events at the same time are one."""
+"""Distance, in sigma, within which two simultaneous events are the same."""
 
 
 @stage("Landings from tracks", menu="track")
@@ -46,26 +46,27 @@ def landings_from_tracks(
     min_length: Annotated[int, Ge(1), Unit("spots")] = 10,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
-    """Measure when, where and how strongly the particle of each track landed.
+    """Measure when, where and with what contrast the particle of each track landed.
 
-    The contrast at the middle of a track (:func:`contrast_traces`) is compared with a triangle of
-    half-width ``batch_size``: amplitude by least squares for every time within half a batch of
-    the track, and the time whose triangle explains most. Of landings of one sign within half a
-    batch and ``2 sqrt(2) sigma`` of each other (pieces of one track) the surest stays. Places and
-    counts come from :func:`assign_spots` and :func:`combine_places`.
+    The contrast at the centre of a track (:func:`contrast_traces`) is compared with a triangle of
+    half-width ``batch_size``: the amplitude is determined by least squares for every time within
+    half a batch of the track, and the time whose triangle explains most of the trace is selected.
+    Of landings of one sign within half a batch and ``2 sqrt(2) sigma`` of each other (pieces of one
+    track), the most significant is kept. Positions and counts come from :func:`assign_spots` and
+    :func:`combine_places`.
 
     Parameters
     ----------
     table
-        Spots with ``y, x, frame, center_intensity, sigma, particle``, best with fits.
+        Spots with ``y, x, frame, center_intensity, sigma, particle``, preferably with fits.
     video
-        The differential rolling average in which they were found.
+        The differential rolling average in which they were detected.
     batch_size
         Frames per batch of that rolling average.
     min_length
-        Tracks with fewer spots are left out.
+        Tracks with fewer spots are ignored.
     monitor
-        Progress and cancelling, once per block of frames.
+        Progress and cancellation, once per block of frames.
 
     Returns
     -------
@@ -73,14 +74,31 @@ def landings_from_tracks(
         ``landing`` (from 0), ``frame`` (of the peak, in ``video``), ``y, x`` (px), ``contrast``
         (signed), ``score`` (contrast over its standard error), ``n_localizations``, and the
         standard errors ``contrast_error, y_error, x_error, frame_error``; highest score first.
-        Errors hold for white noise in the recording: the triangle's amplitude has 3/4 of the
-        variance of one frame of the rolling average, its time an error of
-        ``batch_size / (sqrt(3) signal-to-noise of one frame)``.
+        Errors assume white noise in the recording: the amplitude of the triangle has 3/4 of the
+        variance of one frame of the rolling average, its time an error of ``batch_size / (sqrt(3)
+        signal-to-noise of one frame)``.
 
     Raises
     ------
     BadValueError
-        If a column is missing, a parameter is out of its limits, or a spot is not in the video.
+        If a column is missing, a parameter is outside its limits, or a spot is outside the video.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> y, x = np.mgrid[:24, :24]
+    >>> spot = np.exp(-((y - 12) ** 2 + (x - 9) ** 2) / (2 * 1.7**2))
+    >>> v = np.maximum(1 - abs(np.arange(60) - 30) / 20, 0)
+    >>> video = 0.01 * v[:, None, None] * spot
+    >>> video += 1e-4 * np.random.default_rng(0).normal(size=video.shape)
+    >>> frame = np.arange(20, 41)
+    >>> track = pd.DataFrame({"y": 12, "x": 9, "frame": frame, "sigma": 1.7, "particle": 0})
+    >>> track["center_intensity"] = video[frame, 12, 9]
+    >>> landings = iscat.landings_from_tracks(track, video, batch_size=20)
+    >>> landings.loc[0, ["frame", "y", "x", "contrast"]].astype(float).round(3).tolist()
+    [30.0, 12.0, 9.0, 0.01]
     """
     require_columns(table, "y", "x", "frame", "center_intensity", "sigma", "particle")
     frames = frames_of(video)
@@ -123,17 +141,18 @@ def landings_from_tracks(
 def assign_spots(
     table: pd.DataFrame, landings: pd.DataFrame, *, batch_size: BatchSize = 500
 ) -> pd.DataFrame:
-    """Say of each spot to which landing it belongs.
+    """Assign each spot to a landing.
 
-    A spot belongs to the nearest landing of its sign whose peak is less than a batch away in time
-    and whose place is within ``2 sqrt(2) sigma``.
+    A spot belongs to the nearest landing of its sign whose peak is less than one batch away in time
+    and whose position is within ``2 sqrt(2) sigma``.
 
     Parameters
     ----------
     table
-        Spots with ``y, x, frame, center_intensity, sigma``, best with fits.
+        Spots with ``y, x, frame, center_intensity, sigma``, preferably with fits.
     landings
-        Landings with ``frame, y, x, contrast`` and, unless their order counts, ``landing``.
+        Landings with ``frame, y, x, contrast`` and, unless they are numbered by their order,
+        ``landing``.
     batch_size
         Frames per batch of the rolling average.
 
@@ -145,7 +164,17 @@ def assign_spots(
     Raises
     ------
     BadValueError
-        If a column is missing or ``batch_size`` is out of its limits.
+        If a column is missing, or ``batch_size`` is less than 1.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> spots = pd.DataFrame({"y": [5.0, 20.0], "x": 5.0, "frame": 90, "sigma": 1.7})
+    >>> spots["center_intensity"] = 0.002
+    >>> landings = pd.DataFrame({"frame": [100], "y": [5.5], "x": [5.0], "contrast": [0.003]})
+    >>> iscat.assign_spots(spots, landings, batch_size=20)["landing"].tolist()
+    [0, -1]
     """
     require_columns(table, "y", "x", "frame", "center_intensity", "sigma")
     require_columns(landings, "frame", "y", "x", "contrast")
@@ -181,31 +210,31 @@ def combine_places(
     own_error_px: Annotated[float, Ge(0), Unit("px")] = 0.0,
     move: bool = True,
 ) -> pd.DataFrame:
-    """Join the place of each event with those of the Gaussian fits that belong to it.
+    """Combine the position of each event with those of the Gaussian fits that belong to it.
 
-    Fits count if they succeeded within ``2 sqrt(2) sigma_px`` of the event. Their mean is
-    weighted by their inverse variances; its error takes into account that frames of a rolling
-    average share noise (for white noise the correlation falls linearly from 1 to -1/2 at one
-    batch, and back to 0 at two). It is then averaged with the place of the event itself by
-    inverse variances. The smaller of the two errors is reported, for both come from the same
-    frames. Without a fit the event's place stands.
+    Fits are used if they succeeded within ``2 sqrt(2) sigma_px`` of the event. Their mean is
+    weighted by inverse variances; its error takes into account that frames of a rolling average
+    share noise (for white noise the correlation decreases linearly from 1 to -1/2 at one batch, and
+    returns to 0 at two). It is then averaged with the position of the event itself by inverse
+    variances. The smaller of the two errors is reported, because both derive from the same frames.
+    Without fits the event's position is kept.
 
     Parameters
     ----------
     events
-        ``frame, y, x, contrast, score`` and, unless their order counts, ``landing``. Errors
-        (``y_error, x_error, contrast_error, frame_error``) are used if they are there.
+        ``frame, y, x, contrast, score`` and, unless they are numbered by their order, ``landing``.
+        Errors (``y_error, x_error, contrast_error, frame_error``) are used if present.
     localizations
         Fitted spots with ``landing``.
     batch_size
         Frames per batch of the rolling average.
     sigma_px
-        Standard deviation of the point-spread function. Where the events have no errors of
-        place, ``sqrt(2) sigma_px / score`` is taken, the least possible for that score.
+        Standard deviation of the point-spread function. Where events have no position errors,
+        ``sqrt(2) sigma_px / score`` is used, the lower bound for that score.
     own_error_px
-        Added to that in quadrature.
+        Added to that bound in quadrature.
     move
-        Whether places are averaged with those of the fits; else the fits are only counted.
+        Whether positions are averaged with those of the fits; otherwise fits are only counted.
 
     Returns
     -------
@@ -216,7 +245,7 @@ def combine_places(
     Raises
     ------
     BadValueError
-        If a column is missing or a parameter is out of its limits.
+        If a column is missing, or a parameter is outside its limits.
     """
     require_columns(events, "frame", "y", "x", "contrast", "score")
     require_columns(localizations, "landing", "frame")
@@ -248,7 +277,7 @@ def _add_fits(
     *,
     move: bool,
 ) -> None:
-    """Count the fits of landings and move the places towards them, in place."""
+    """Count the fits of landings and move positions towards them, in place."""
     fitted = localizations
     if "status" in localizations.columns:
         fitted = _near_fits(out, localizations, reach_px)
@@ -276,7 +305,7 @@ def _add_fits(
 
 
 def _near_fits(out: pd.DataFrame, fits: pd.DataFrame, reach_px: float) -> pd.DataFrame:
-    """Fits that succeeded near the place of their landing."""
+    """Return the fits that succeeded near the position of their landing."""
     fits = fits[fits["status"] == OK]
     places = out.set_index("landing")[["y", "x"]].reindex(fits["landing"]).to_numpy(np.float64)
     centres = fits[["Fit_Y-Center", "Fit_X-Center"]].to_numpy(np.float64)
@@ -304,7 +333,7 @@ def _correlated_mean(
 
 
 def _tracks(table: pd.DataFrame, min_length: int) -> pd.DataFrame:
-    """One row per particle: middle, first and last frame, sign."""
+    """One row per particle: median position, first and last frame, sign."""
     places = spot_places(table)
     frame = table["frame"].to_numpy(np.int64)
     spots = pd.DataFrame(
@@ -328,9 +357,10 @@ def _tracks(table: pd.DataFrame, min_length: int) -> pd.DataFrame:
 def _fit_triangle(
     trace: Floats, low: int, high: int, sign: float, batch_size: int
 ) -> tuple[float, float, float]:
-    """Time and amplitude of the triangle that explains most of a trace, and how much was seen.
+    """Time and amplitude of the triangle that explains most of a trace, and the fraction observed.
 
-    Of all peak times from low to high, only those with an amplitude of the sign count.
+    Of all peak times from low to high, only those with an amplitude of the given sign are
+    considered.
     """
     triangle = 1 - np.abs(np.arange(1 - batch_size, batch_size)) / batch_size
     seen = np.isfinite(trace)
@@ -344,7 +374,7 @@ def _fit_triangle(
 
 
 def _one_per_place(events: pd.DataFrame, batch_size: int, sigma: float) -> pd.DataFrame:
-    """Of events of one sign that are near in time and place, keep the one of highest score."""
+    """Of events of one sign that are close in time and space, keep the one of highest score."""
     events = events.sort_values(["score", "frame"], ascending=[False, True], ignore_index=True)
     if len(events) < 2:
         return events

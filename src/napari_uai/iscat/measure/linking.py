@@ -1,4 +1,4 @@
-"""Linking: spots of consecutive frames that are one particle."""
+"""Linking: spots of consecutive frames that are the same particle."""
 
 from __future__ import annotations
 
@@ -29,33 +29,47 @@ def link_spots(
     memory: Annotated[int, Ge(0), Unit("frames")] = 10,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
-    """Give the spots of one particle the same number.
+    """Give all spots of a particle the same number.
 
-    From frame to frame the assignment with the smallest sum of squared displacements is taken
-    (Crocker & Grier 1996, as implemented by trackpy). Places are those of :func:`spot_places`.
+    From frame to frame, the assignment with the smallest sum of squared displacements is selected
+    (Crocker & Grier 1996, as implemented in trackpy). Positions are those of :func:`spot_places`.
 
     Parameters
     ----------
     table
         Spots with ``y, x, frame``, with or without the columns of a fit.
     search_range_px
-        Farthest that a particle moves from one frame to the next.
+        Largest displacement of a particle from one frame to the next.
     memory
-        Frames in which a particle may be missing before it counts as gone.
+        Number of frames for which a particle may be missing before its track ends.
     monitor
-        Progress and cancelling, once per 500 frames.
+        Progress and cancellation, once per 500 frames.
 
     Returns
     -------
     pandas.DataFrame
-        The rows of ``table`` in their order with the column ``particle``, counted from 0 in the
+        The rows of ``table`` in their order with the column ``particle``, numbered from 0 in the
         order of the particles' first frames.
 
     Raises
     ------
     BadValueError
-        If a column is missing, a parameter is out of its limits, or so many spots lie within
-        ``search_range_px`` of each other that no assignment can be found.
+        If a column is missing, a parameter is outside its limits, or so many spots lie within
+        ``search_range_px`` of each other that they cannot be linked.
+
+    References
+    ----------
+    Crocker & Grier, J. Colloid Interface Sci. 179, 298 (1996), doi:10.1006/jcis.1996.0217.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> spots = pd.DataFrame(
+    ...     {"y": [5.0, 20.0, 5.5, 20.0], "x": [5.0, 9.0, 5.0, 9.5], "frame": [0, 0, 1, 1]}
+    ... )
+    >>> iscat.link_spots(spots)["particle"].tolist()
+    [0, 1, 0, 1]
     """
     require_columns(table, "y", "x", "frame")
     out = table.reset_index(drop=True).copy()
@@ -71,7 +85,7 @@ def link_spots(
 
 
 def spot_places(table: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return the best known place of each spot.
+    """Return the best estimate of the position of each spot.
 
     Parameters
     ----------
@@ -82,7 +96,7 @@ def spot_places(table: pd.DataFrame) -> npt.NDArray[np.float64]:
     -------
     numpy.ndarray
         (spots, 2): y and x of the fitted centre where the fit succeeded and its centre is within
-        ``2 sigma`` of the pixel in which the spot was found, else that pixel.
+        ``2 sigma`` of the pixel in which the spot was detected, else that pixel.
     """
     coarse = table[["y", "x"]].to_numpy(np.float64)
     if "status" not in table.columns:
@@ -100,7 +114,7 @@ def _link(
     memory: int,
     monitor: Monitor,
 ) -> npt.NDArray[np.int64]:
-    """Link places sorted by frame; frames without spots count towards the memory."""
+    """Link positions sorted by frame; frames without spots count towards the memory."""
     from trackpy import SubnetOversizeException
     from trackpy.linking import link_iter
 
@@ -126,7 +140,7 @@ def _link(
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Keep a library that logs every frame to warnings."""
+    """Restrict a library that logs every frame to warnings."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.WARNING)

@@ -33,39 +33,59 @@ def localize_landings(
 ) -> pd.DataFrame:
     """Fit a Gaussian to each landing wherever its V exceeds half of its peak.
 
-    These are the frames less than half a batch from the peak; one in ``every`` is fitted, the
-    peak among them, because neighbours share nearly all of their noise.
+    These are the frames less than half a batch from the peak; one in ``every`` frames is fitted,
+    including the peak, because neighbouring frames share nearly all of their noise.
 
     Parameters
     ----------
     events
-        ``frame`` (of the V's peak, in ``video``), ``y, x`` (px), ``contrast`` and, unless their
-        order counts, ``landing``.
+        ``frame`` (of the peak, in ``video``), ``y, x`` (px), ``contrast`` and, unless they are
+        numbered by their order, ``landing``.
     video
         A differential rolling average.
     batch_size
         Frames per batch of that rolling average.
     sigma_px
-        Standard deviation of the point-spread function, where the fits start.
+        Standard deviation of the point-spread function, the start value of the fits.
     every
         Frames from one fit to the next.
     scale
-        Half width of the fits' window in units of ``sqrt(2) sigma_px``.
+        Half width of the window of the fits in units of ``sqrt(2) sigma_px``.
     monitor
-        Progress and cancelling, once per block of frames.
+        Progress and cancellation, once per block of frames.
 
     Returns
     -------
     pandas.DataFrame
-        As :func:`~napari_uai.iscat.fit_spots` gives, with ``landing``. ``status`` is
-        ``opposite sign`` or ``far from the landing`` (over ``2 sqrt(2) sigma_px``) where a
-        fit succeeded and found something else; its figures are kept.
+        As from :func:`~napari_uai.iscat.fit_spots`, with ``landing``. ``status`` is ``opposite
+        sign`` or ``far from the landing`` (more than ``2 sqrt(2) sigma_px``) where a fit succeeded
+        but found something else; its results are kept.
 
     Raises
     ------
     BadValueError
-        If a column is missing, a parameter is out of its limits, or an event is outside the
-        video (a peak may be up to a batch before its first or after its last frame).
+        If a column is missing, a parameter is outside its limits, or an event is outside the video
+        (a peak may be up to a batch before its first or after its last frame).
+
+    References
+    ----------
+    Mortensen et al., Nat. Methods 7, 377 (2010), doi:10.1038/nmeth.1447.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> y, x = np.mgrid[:24, :24]
+    >>> spot = np.exp(-((y - 12.2) ** 2 + (x - 9.4) ** 2) / (2 * 1.7**2))
+    >>> video = 0.01 * np.maximum(1 - abs(np.arange(60) - 30) / 20, 0)[:, None, None] * spot
+    >>> events = pd.DataFrame({"frame": [30], "y": [12.0], "x": [9.0], "contrast": [0.01]})
+    >>> fits = iscat.localize_landings(events, video, batch_size=20, every=5)
+    >>> fits[["frame", "Fit_Y-Center", "Fit_X-Center"]].round(2)
+       frame  Fit_Y-Center  Fit_X-Center
+    0     25          12.2           9.4
+    1     30          12.2           9.4
+    2     35          12.2           9.4
     """
     require_columns(events, "frame", "y", "x", "contrast")
     if events.empty:
@@ -91,20 +111,20 @@ def summarize_landings(
     batch_size: BatchSize = 500,
     sigma_px: SigmaPx = 1.7,
 ) -> pd.DataFrame:
-    """Join events with the fits of :func:`localize_landings` into the table of landings.
+    """Combine events with the fits of :func:`localize_landings` into the table of landings.
 
-    Contrast, score and time are those of the events. So are the places if they come with errors,
-    for then they were found in more frames than the fits; else they are averages of the events' and
-    the fits', weighted by inverse variances
+    Contrast, score and time are those of the events. So are the positions if they come with errors,
+    because they are then based on more frames than the fits; otherwise they are averages of the
+    events' and the fits', weighted by inverse variances
     (:func:`~napari_uai.iscat.measure.landings.combine_places`).
 
     Parameters
     ----------
     events
-        ``frame, y, x, contrast, score`` and, unless their order counts, ``landing``; errors
-        (``y_error`` and so on) are used if they are there.
+        ``frame, y, x, contrast, score`` and, unless they are numbered by their order, ``landing``;
+        errors (``y_error`` and so on) are used if present.
     localizations
-        Fits of these events; only those with status ``ok`` count.
+        Fits of these events; only those with status ``ok`` are used.
     batch_size
         Frames per batch of the rolling average.
     sigma_px
@@ -113,14 +133,26 @@ def summarize_landings(
     Returns
     -------
     pandas.DataFrame
-        Landings, highest score first: ``landing, frame, y, x, contrast, score,
-        n_localizations, contrast_error, y_error, x_error, frame_error``, then the other columns
-        of ``events``.
+        Landings, highest score first: ``landing, frame, y, x, contrast, score, n_localizations,
+        contrast_error, y_error, x_error, frame_error``, then the other columns of ``events``.
 
     Raises
     ------
     BadValueError
-        If a column is missing or a parameter is out of its limits.
+        If a column is missing, or a parameter is outside its limits.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> events = pd.DataFrame(
+    ...     {"frame": [30], "y": [12.1], "x": [9.3], "contrast": [0.01], "score": [10.0]}
+    ... )
+    >>> fits = pd.DataFrame({"landing": [0, 0, 0], "frame": [25, 30, 35]})
+    >>> landings = iscat.summarize_landings(events, fits, batch_size=20)
+    >>> landings[["frame", "contrast", "contrast_error", "n_localizations"]]
+       frame  contrast  contrast_error  n_localizations
+    0     30      0.01           0.001                3
     """
     require_columns(events, "frame", "y", "x", "contrast", "score")
     places = events[["y", "x"]].to_numpy(np.float64)

@@ -1,4 +1,4 @@
-"""Spatial filters: spots that crowd, ring, stretch or touch the edge are left out."""
+"""Spatial filters: removal of spots that are crowded, side lobes, elongated or near the edge."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, frames_of
 
 Overlap = Annotated[float, Ge(0), Lt(1)]
-"""Share by which discs of radius sqrt(2) sigma may overlap before two spots are a pair."""
+"""Fraction by which discs of radius sqrt(2) sigma may overlap before two spots are a pair."""
 
 
 @stage("Leave out crowded frames", menu="track", selects=True)
 def outlier_frames(
     table: pd.DataFrame, *, max_spots: Annotated[int, Ge(0), Unit("spots")] = 20
 ) -> pd.DataFrame:
-    """Leave out all spots of frames that hold suspiciously many: a vibration, a bubble.
+    """Remove all spots of frames with suspiciously many, as caused by a vibration or a bubble.
 
     Parameters
     ----------
     table
         Spots with ``frame``.
     max_spots
-        Frames with more spots than this lose all of them.
+        Spots of frames with more than this number are removed.
 
     Returns
     -------
@@ -40,7 +40,15 @@ def outlier_frames(
     Raises
     ------
     BadValueError
-        If the column is missing or ``max_spots`` is negative.
+        If the column is missing, or ``max_spots`` is negative.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> spots = pd.DataFrame({"frame": [0, 1, 1, 1]})
+    >>> iscat.outlier_frames(spots, max_spots=2)["frame"].tolist()
+    [0]
     """
     require_columns(table, "frame")
     per_frame = table["frame"].map(table["frame"].value_counts())
@@ -49,15 +57,15 @@ def outlier_frames(
 
 @stage("Leave out close spots", menu="track", frame_by_frame=True, selects=True)
 def dense_spots(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
-    """Leave out both of two spots of a frame that are too close to be measured apart.
+    """Remove both of two spots of a frame that are too close to be measured separately.
 
     Parameters
     ----------
     table
         Spots with ``y, x, frame, sigma``.
     overlap
-        Two spots are a pair where their distance is at most ``sqrt(2) (s1 + s2) (1 - overlap)``;
-        0 is where discs of radius ``sqrt(2) sigma`` touch.
+        Two spots are a pair if their distance is at most ``sqrt(2) (s1 + s2) (1 - overlap)``; at 0
+        discs of radius ``sqrt(2) sigma`` touch.
 
     Returns
     -------
@@ -67,7 +75,15 @@ def dense_spots(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
     Raises
     ------
     BadValueError
-        If a column is missing or ``overlap`` is not within 0 and 1.
+        If a column is missing, or ``overlap`` is outside its limits.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> spots = pd.DataFrame({"y": [5.0, 6.0, 20.0], "x": 5.0, "frame": 0, "sigma": 1.7})
+    >>> iscat.dense_spots(spots)["y"].tolist()
+    [20.0]
     """
     keep = np.ones(len(table), bool)
     keep[_pairs(table, overlap).ravel()] = False
@@ -76,17 +92,17 @@ def dense_spots(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
 
 @stage("Remove side lobes", menu="track", frame_by_frame=True, selects=True)
 def remove_side_lobes(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
-    """Keep the strongest spot of each neighbourhood: rings around a particle are no particles.
+    """Keep the strongest spot of each neighbourhood, removing the rings around particles.
 
-    Spots are taken from the largest to the smallest ``|center_intensity|``; each one removes its
-    weaker pairs, and a spot that was removed removes none. Of equal ones the first row stays.
+    Spots are processed in descending order of ``|center_intensity|``; each one removes its weaker
+    neighbours, and a removed spot removes none. Of equal ones the first row is kept.
 
     Parameters
     ----------
     table
         Spots with ``y, x, frame, sigma, center_intensity``.
     overlap
-        Two spots are a pair where their distance is at most ``sqrt(2) (s1 + s2) (1 - overlap)``.
+        Two spots are neighbours if their distance is at most ``sqrt(2) (s1 + s2) (1 - overlap)``.
 
     Returns
     -------
@@ -96,7 +112,16 @@ def remove_side_lobes(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.Data
     Raises
     ------
     BadValueError
-        If a column is missing or ``overlap`` is not within 0 and 1.
+        If a column is missing, or ``overlap`` is outside its limits.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> spots = pd.DataFrame({"y": [5.0, 8.0, 20.0], "x": 5.0, "frame": 0, "sigma": 1.7})
+    >>> spots["center_intensity"] = [0.01, -0.003, 0.005]
+    >>> iscat.remove_side_lobes(spots)["y"].tolist()
+    [5.0, 20.0]
     """
     require_columns(table, "center_intensity")
     pairs = _pairs(table, overlap)
@@ -122,9 +147,9 @@ def symmetric_spots(
     table
         Fitted spots, with ``Sigma_ratio``.
     min_ratio
-        Smallest ratio of the smaller width over the larger one.
+        Smallest ratio of the smaller width to the larger one.
     keep_unfitted
-        Keep spots whose fit failed, too.
+        Also keep spots whose fit failed.
 
     Returns
     -------
@@ -134,7 +159,15 @@ def symmetric_spots(
     Raises
     ------
     BadValueError
-        If the column is missing or ``min_ratio`` is not within 0 and 1.
+        If the column is missing, or ``min_ratio`` is outside its limits.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> spots = pd.DataFrame({"Sigma_ratio": [0.95, 0.4, float("nan")]})
+    >>> iscat.symmetric_spots(spots)["Sigma_ratio"].tolist()
+    [0.95]
     """
     require_columns(table, "Sigma_ratio")
     ratio = table["Sigma_ratio"].to_numpy(np.float64)
@@ -145,16 +178,16 @@ def symmetric_spots(
 def inner_spots(
     table: pd.DataFrame, video: Video, *, margin_px: Annotated[float, Ge(0), Unit("px")] = 5.0
 ) -> pd.DataFrame:
-    """Leave out the spots near the edges of the frame.
+    """Remove the spots near the edges of the frame.
 
     Parameters
     ----------
     table
         Spots with ``y, x``.
     video
-        Frames, rows, columns, in which the spots were found; only its shape is read.
+        Frames, rows, columns, in which the spots were detected; only its shape is used.
     margin_px
-        Smallest distance from the centre of the outermost pixels.
+        Smallest distance from the centres of the outermost pixels.
 
     Returns
     -------
@@ -164,7 +197,16 @@ def inner_spots(
     Raises
     ------
     BadValueError
-        If a column is missing or ``margin_px`` is negative.
+        If a column is missing, or ``margin_px`` is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> spots = pd.DataFrame({"y": [2.0, 10.0], "x": [10.0, 10.0]})
+    >>> iscat.inner_spots(spots, np.zeros((1, 24, 24)))["y"].tolist()
+    [10.0]
     """
     require_columns(table, "y", "x")
     keep = np.ones(len(table), bool)
@@ -186,7 +228,7 @@ def _pairs(table: pd.DataFrame, overlap: float) -> npt.NDArray[np.intp]:
     sigma = table["sigma"].to_numpy(np.float64)
     reach = np.sqrt(2) * 2 * float(sigma.max())
     places = table[["y", "x", "frame"]].to_numpy(np.float64, copy=True)
-    # frames are set so far apart in the tree that spots of different ones are never neighbours
+    # Frames are so far apart in the tree that spots of different ones are never neighbours.
     places[:, 2] *= 2 * reach
     pairs: npt.NDArray[Any] = KDTree(places).query_pairs(reach, output_type="ndarray")
     first, second = pairs.T
@@ -200,7 +242,7 @@ def _pairs(table: pd.DataFrame, overlap: float) -> npt.NDArray[np.intp]:
 def _greedy(
     order: npt.NDArray[np.intp], starts: npt.NDArray[np.intp], neighbours: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.bool_]:
-    """Take rows in order; each that is still there removes its neighbours."""
+    """Process rows in order; each one that is still kept removes its neighbours."""
     keep = np.ones(order.size, np.bool_)
     taken = np.zeros(order.size, np.bool_)
     for row in order:
