@@ -1,4 +1,4 @@
-"""Kernel of the spot detection: blob filters in units of contrast, and their extrema."""
+"""Kernels of spot detection: blob filters in units of contrast, and their extrema."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ DETECTORS: dict[str, int] = {
     "laplacian_of_gaussian": 1,
     "determinant_of_hessian": 2,
 }
-"""Blob filters, with the numbers that kernels know them by."""
+"""Blob filters and their numbers in kernels."""
 
 _Float = npt.NDArray[np.floating[Any]]
 
 
 class _BlobFilter(NamedTuple):
-    """Weights of up to two Gaussians, and what is made of them."""
+    """Weights of up to two Gaussians, and the kind of filter built from them."""
 
     kind: int
     narrow: npt.NDArray[np.float32]
@@ -36,7 +36,7 @@ class _BlobFilter(NamedTuple):
 
 
 def blob_filter(sigma_px: float, detector: Detector) -> _BlobFilter:
-    """Return a filter whose answer to a spot of that width is the spot's contrast.
+    """Return a filter whose response to a spot of the given width is the contrast of the spot.
 
     Its gain is shared by the two passes of each Gaussian.
     """
@@ -51,7 +51,7 @@ def blob_filter(sigma_px: float, detector: Detector) -> _BlobFilter:
     x = np.arange(2 * middle + 1) - middle
     profile = np.exp(-0.5 * (x / sigma_px) ** 2)
     spot = np.outer(profile, profile).astype(np.float32)[np.newaxis]
-    # measured rather than calculated: differences of pixels are no exact derivatives
+    # Measured rather than calculated, because differences of pixels only approximate derivatives.
     gain = 1 / np.sqrt(blob_response(spot, plain)[0, middle, middle])
     return _BlobFilter(kind, (narrow * gain).astype(np.float32), narrow)
 
@@ -73,7 +73,7 @@ def blob_response(block: npt.NDArray[np.float32], filters: _BlobFilter) -> npt.N
 
 
 def _blurred(frame: npt.NDArray[Any], weights: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Blur a frame, which is mirrored at its edges."""
+    """Smooth a frame, which is mirrored at its edges."""
     import cv2
 
     smooth = cv2.sepFilter2D(frame, cv2.CV_32F, weights, weights, borderType=cv2.BORDER_REFLECT)
@@ -82,18 +82,18 @@ def _blurred(frame: npt.NDArray[Any], weights: npt.NDArray[Any]) -> npt.NDArray[
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _curvature(smooth: _Float, of_both: bool, out: _Float) -> None:
-    """Sum of the curvatures, or root of their product where they have one sign; bright is positive.
+    """Sum of the curvatures, or root of their product where they have the same sign.
 
-    Second differences; the frame is mirrored at its edges.
+    From second differences; positive for bright spots. The frame is mirrored at its edges.
     """
     height, width = smooth.shape
     for y in range(height):
         up, down = max(y - 1, 0), min(y + 1, height - 1)
         for x in range(width):
             left, right = max(x - 1, 0), min(x + 1, width - 1)
-            here = 2 * smooth[y, x]
-            yy = here - smooth[up, x] - smooth[down, x]
-            xx = here - smooth[y, left] - smooth[y, right]
+            twice = 2 * smooth[y, x]
+            yy = twice - smooth[up, x] - smooth[down, x]
+            xx = twice - smooth[y, left] - smooth[y, right]
             if not of_both:
                 out[y, x] = yy + xx
                 continue
@@ -112,9 +112,9 @@ def find_extrema(
     border: int,
     shape: tuple[int, float, float],
 ) -> npt.NDArray[np.float64]:
-    """Spots of a block of frames: rows of y, x, frame in the block, intensity.
+    """Find the spots of a block of frames: rows of y, x, frame in the block, intensity.
 
-    ``shape`` is that of a response: number of its filter, least distance in px, width in px.
+    ``shape`` describes the response: number of its filter, minimum distance (px), width (px).
     """
     n, height, width = block.shape
     size = np.empty((height * width + 3) // 4 + height + width)
@@ -131,7 +131,7 @@ def find_extrema(
             rows = larger
         for k in np.sort(kept[:count]):
             y, x = k // width, k % width
-            # both signs take part until here: the ring of a dark spot is no bright one
+            # Both signs compete until here, so that the ring of a dark spot is not a bright spot.
             if response[t, y, x] * wanted < 0:
                 continue
             rows[total, 0], rows[total, 1], rows[total, 2] = y, x, t
@@ -165,7 +165,7 @@ def _extrema(
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _is_peak(response: _Float, y: int, x: int, sign: float) -> bool:
-    """Whether no neighbour is larger; of two equal neighbours the first one in reading order is."""
+    """Whether no neighbour is larger; of two equal neighbours, the first in reading order wins."""
     height, width = response.shape
     value = sign * response[y, x]
     for v in range(max(y - 1, 0), min(y + 2, height)):
@@ -187,7 +187,7 @@ def _strongest(
     shape: tuple[int, float, float],
     kept: npt.NDArray[np.int64],
 ) -> int:
-    """Keep candidates from strong to weak unless a kept one is near or explains their response."""
+    """Keep candidates in descending order unless a kept one is near or explains their response."""
     kind, distance_px, sigma_px = shape
     width = response.shape[1]
     reach2 = (8 * sigma_px) ** 2
@@ -219,5 +219,5 @@ def _ring(r2: float, kind: int) -> float:
     if kind == 2:
         return float(np.sqrt(max(1 - r2 / 2, 0.0)) * np.exp(-r2 / 4))
     narrow, wide = 2.0, 1.0 + SURROUND**2
-    here = np.exp(-0.5 * r2 / narrow) / narrow - np.exp(-0.5 * r2 / wide) / wide
-    return float(here / (1 / narrow - 1 / wide))
+    response = np.exp(-0.5 * r2 / narrow) / narrow - np.exp(-0.5 * r2 / wide) / wide
+    return float(response / (1 / narrow - 1 / wide))

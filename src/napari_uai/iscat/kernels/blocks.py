@@ -1,4 +1,4 @@
-"""Blocks of frames as compiled kernels want them: flat, in native byte order."""
+"""Blocks of frames in the form that compiled kernels take: flat, in native byte order."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 KERNEL_DTYPES = frozenset("BbHhIifd")
-"""Type codes that kernels are compiled for; each costs seconds of compilation at its first use."""
+"""Type codes for which kernels are compiled; each costs seconds of compilation at first use."""
 
 
 class Block(NamedTuple):
     """Frames in one flat array: pixel (t, r, c) is ``flat[t*frame_step + r*row_step + c]``.
 
-    A block cut out of larger frames (a status line removed, a region) keeps its unit step along
-    rows, so kernels run at full speed without a copy.
+    Blocks cropped from larger frames (without a status line, a region) keep the unit step along
+    rows, so that kernels run at full speed without a copy.
     """
 
     flat: npt.NDArray[Any]
@@ -35,7 +35,7 @@ class Block(NamedTuple):
 
 
 def as_block(frames: npt.NDArray[Any]) -> Block:
-    """Return frames (n, rows, columns) as a block, copied only where their layout demands it."""
+    """Return frames (n, rows, columns) as a block, copied only if their layout requires it."""
     frames = _native(frames)
     if not _has_unit_rows(frames):
         frames = np.ascontiguousarray(frames)
@@ -50,7 +50,7 @@ def as_block(frames: npt.NDArray[Any]) -> Block:
 
 
 def _native(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Give frames a type that kernels are compiled for, in native byte order."""
+    """Convert frames to a type for which kernels are compiled, in native byte order."""
     if frames.dtype.kind == "b":
         return frames.view(np.uint8)
     if frames.dtype == np.float16:
@@ -68,7 +68,7 @@ def _has_unit_rows(frames: npt.NDArray[Any]) -> bool:
 
 
 class _Memory:
-    """Hands an array's memory on through numpy's array interface."""
+    """Exposes the memory of an array through numpy's array interface."""
 
     def __init__(self, frames: npt.NDArray[Any], length: int) -> None:
         self.owner = frames
@@ -76,7 +76,7 @@ class _Memory:
             "version": 3,
             "shape": (length,),
             "typestr": frames.dtype.str,
-            # Said to be writable although a memory map may not be: numba compiles another copy of
+            # Declared writable even if a memory map is not, because numba compiles another copy of
             # each kernel for read-only arrays. Kernels write to their outputs only.
             "data": (frames.__array_interface__["data"][0], False),
         }

@@ -1,4 +1,4 @@
-"""Kernel of the Gaussian fits: variable projection with Levenberg-Marquardt steps."""
+"""Kernel of Gaussian fits: Levenberg-Marquardt from a linear start, with separable sums."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def fit_windows(
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _fit(data: Floats, yc: float, xc: float, sigma: float, legacy: bool, out: Floats) -> int:
-    """Fit one window by Levenberg-Marquardt; return the code of its status."""
+    """Fit one window by Levenberg-Marquardt; return the status code."""
     middle = np.median(data)
     if not np.isfinite(data.sum()):
         return _NOT_FINITE
@@ -74,7 +74,7 @@ def _fit(data: Floats, yc: float, xc: float, sigma: float, legacy: bool, out: Fl
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _linear_start(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> None:
-    """Best amplitude and background at the start's place and width: both are linear."""
+    """Set amplitude and background, both linear, to their best values at the starting point."""
     p[0] = 1.0
     p[5] = 0.0
     _products(data, p, sums, row_sums)
@@ -88,7 +88,7 @@ def _linear_start(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> No
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Floats) -> int:
-    """Change p to the nearest least-squares solution; return the code of the status."""
+    """Change p to the nearest least-squares solution; return the status code."""
     height, width = data.shape
     squares = (data * data).sum()
     lower = np.array([-np.inf, -0.5, -0.5, MIN_SIGMA, MIN_SIGMA, -np.inf])
@@ -122,11 +122,11 @@ def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Flo
                 code = 0
                 break
             _normal_equations(p, sums, row_sums, normal, gradient)
-            # Nielsen 1999: steps that gain less than promised overshoot, and are damped more
+            # Nielsen 1999: steps that gain less than predicted overshoot, and are damped more.
             damping = max(damping * max(0.1, 1 - (2 * quality - 1) ** 3), 1e-10)
             growth = 2.0
         else:
-            # rounding of the cost hides any gain of a step as small as this
+            # The gain of so small a step is below the rounding error of the cost.
             if moved < 1e-6:
                 code = 0
                 break
@@ -139,7 +139,7 @@ def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Flo
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _relative_step(p: Floats, trial: Floats) -> float:
-    """Largest change: of the centre in px, of all else relative to its size."""
+    """Largest change: of the centre in px, of all other parameters relative to their size."""
     amplitude = abs(trial[0]) + 1e-12
     moved: float = max(abs(trial[0] - p[0]), abs(trial[5] - p[5])) / amplitude
     for k in range(1, 5):
@@ -157,7 +157,7 @@ def _at_bound(p: Floats, lower: Floats, upper: Floats, code: int) -> int:
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _errors(data: Floats, p: Floats, sums: Floats, row_sums: Floats, out: Floats) -> int:
-    """Fill in standard errors and R2 from the residual, summed pixel by pixel."""
+    """Fill in standard errors and R2 from the residuals, summed pixel by pixel."""
     height, width = data.shape
     residual, total, mean = 0.0, 0.0, data.mean()
     gx = np.exp(-0.5 * ((np.arange(width) - p[1]) / p[3]) ** 2)
@@ -182,8 +182,8 @@ def _errors(data: Floats, p: Floats, sums: Floats, row_sums: Floats, out: Floats
 
 
 # The model is a product of a function of x and one of y, plus a constant; so are its derivatives.
-# All sums over the window that the normal equations need are therefore products of two sums over
-# a side, but for those with the data, of which four per row suffice. ``sums`` holds, for the
+# All sums over the window in the normal equations are therefore products of two sums over a side,
+# except for those with the data, of which four per row suffice. ``sums`` contains, for the
 # functions u0 = 1, u1 = g, u2 = g z, u3 = g z^2 with z = (x - xc) / sx and g = exp(-z^2 / 2):
 # rows 0-3 the products of those of x, rows 4-7 of those of y, row 8 the sums with the data.
 
@@ -217,7 +217,7 @@ def _products(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> None:
         row_sums[y, 0], row_sums[y, 1], row_sums[y, 2], row_sums[y, 3] = s0, s1, s2, s3
         sums[8, 0] += s1 * v[1, y]
         sums[8, 1] += s0
-    # the sums with the data of the derivatives by yc and sy; those by xc and sx follow from rows
+    # Sums with the data of the derivatives by yc and sy; those by xc and sx follow from rows.
     for y in range(height):
         sums[8, 2] += row_sums[y, 1] * v[2, y]
         sums[8, 3] += row_sums[y, 1] * v[3, y]
@@ -235,7 +235,7 @@ def _functions(centre: float, sigma: float, u: Floats) -> None:
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _cost(data: Floats, squares: float, p: Floats, sums: Floats, row_sums: Floats) -> float:
-    """Sum of squared residuals; NaN if the parameters have run off."""
+    """Sum of squared residuals; NaN if the parameters have diverged."""
     _products(data, p, sums, row_sums)
     a, b = p[0], p[5]
     model2 = a * a * sums[1, 1] * sums[5, 1] + 2 * a * b * sums[0, 1] * sums[4, 1]

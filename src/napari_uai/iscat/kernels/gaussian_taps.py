@@ -1,4 +1,4 @@
-"""Weights of Gaussians that are cut off, for smoothing."""
+"""Weights of truncated Gaussians, for smoothing."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 TRUNCATE = 4
-"""A Gaussian is cut off at this many standard deviations, as scipy and scikit-image do."""
+"""Standard deviations at which Gaussians are truncated, as in scipy and scikit-image."""
 
 
 def gaussian_radius(sigma: float) -> int:
-    """Return how many pixels or frames a Gaussian reaches to each side."""
+    """Return the radius of a truncated Gaussian, in pixels or frames."""
     return int(TRUNCATE * sigma + 0.5)
 
 
 @lru_cache(maxsize=64)
 def gaussian_taps(sigma: float, radius: int) -> npt.NDArray[np.float64]:
-    """Return a Gaussian that is cut off at its own radius, with zeros up to a larger one."""
+    """Return a Gaussian truncated at its own radius, padded by zeros to a larger one."""
     x = np.arange(-radius, radius + 1)
     taps = np.where(np.abs(x) <= gaussian_radius(sigma), np.exp(-0.5 * (x / sigma) ** 2), 0.0)
     taps /= taps.sum()

@@ -1,4 +1,4 @@
-"""Products of matrices that let other threads run, a window's among them."""
+"""Matrix products that release the GIL, so that other threads (a window) keep running."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from napari_uai.typing import Floats
 def row_products(left: Floats, right: Floats) -> Floats:
     """Multiply each row of one matrix with each row of another: ``left @ right.T``.
 
-    For few long rows. There numpy's ``@`` holds the GIL (it asks how many entries the result has,
-    not how long the rows are: fewer than 500 seem no work) while the threads of its library wait
-    for each other, on a busy machine for tenths of a second.
+    For few long rows. For these, numpy's ``@`` holds the GIL (it considers the number of entries of
+    the result, not the length of the rows: fewer than 500 count as no work) while the threads of
+    its library wait for each other, for tenths of a second on a busy machine.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def row_products(left: Floats, right: Floats) -> Floats:
 
 
 def weighted_sums(weights: Floats, images: Floats) -> Floats:
-    """Add up images with different weights: ``weights @ images``; for few images.
+    """Sum images with different weights: ``weights @ images``; for few images.
 
     Parameters
     ----------

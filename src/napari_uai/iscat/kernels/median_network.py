@@ -1,9 +1,9 @@
 """Medians of many lines of pixels at once, by networks of compare-and-exchange steps.
 
-A network's steps do not depend on the data, so the same step is done for many lines side by side
-in the lanes of the processor's vector unit. The steps are those of Batcher's odd-even merge sort
-(Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M, any number of entries), without
-those that the middle entries do not depend on.
+The steps of a network do not depend on the data, so that each step is done for many lines side by
+side in the lanes of the processor's vector unit. The steps are those of Batcher's odd-even merge
+sort (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M, any number of entries), without
+those on which the middle entries do not depend.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy.typing as npt
 from napari_uai.compiled import kernel
 
 LANES = 80
-"""Lines sorted side by side: five vectors of 16, a camera's 64 to 80 pixels in one go."""
+"""Lines sorted side by side: five vectors of 16, the 64 to 80 pixels of a camera at once."""
 
 
 class MedianNetwork(NamedTuple):
-    """Steps of a network, as offsets of the two rows of ``LANES`` values they compare."""
+    """Steps of a network, as offsets of the two rows of ``LANES`` values that they compare."""
 
     low: npt.NDArray[np.uint64]
     high: npt.NDArray[np.uint64]
@@ -29,7 +29,7 @@ class MedianNetwork(NamedTuple):
 
 @lru_cache(maxsize=64)
 def median_network(size: int) -> MedianNetwork:
-    """Return the network that brings the middle one or two of ``size`` entries to their place."""
+    """Return the network that sorts the middle one or two of ``size`` entries into place."""
     needed = {(size - 1) // 2, size // 2}
     kept: list[tuple[int, int]] = []
     for low, high in reversed(sorting_steps(size)):
@@ -41,7 +41,7 @@ def median_network(size: int) -> MedianNetwork:
 
 
 def sorting_steps(size: int) -> list[tuple[int, int]]:
-    """Return the pairs (i, j), i < j, that sort ``size`` entries when exchanged in order."""
+    """Return the pairs (i, j), i < j, whose exchange in order sorts ``size`` entries."""
     steps: list[tuple[int, int]] = []
     top = 1 << max((size - 1).bit_length() - 1, 0)
     p = top
@@ -63,8 +63,8 @@ def median_of_lanes(
 ) -> None:
     """Write to ``out`` the median over the ``size`` rows of ``LANES`` values in ``lanes``.
 
-    The order of ``lanes`` is lost. Offsets are unsigned: signed ones might count from the end,
-    and that question would be asked at each step.
+    The order of ``lanes`` is lost. Offsets are unsigned, because negative indices count from the
+    end and numba would test for them at each step.
     """
     low, high = network
     for step in range(low.size):
@@ -73,7 +73,7 @@ def median_of_lanes(
         for k in range(np.uint64(LANES)):
             x = lanes[a + k]
             y = lanes[b + k]
-            # min() and max() would look for NaN.
+            # min() and max() would test for NaN.
             lanes[a + k] = x if x < y else y  # noqa: FURB136
             lanes[b + k] = x if x > y else y  # noqa: FURB136
     lower = np.uint64((size - 1) // 2 * LANES)
