@@ -1,9 +1,9 @@
-"""A small network that looks at an event and tells how much more like a landing it is than chance.
+"""Event network: a small network that distinguishes landings from other events.
 
-Two convolutional branches see the views of an event
-(:mod:`~napari_uai.iscat.rescore.event_patches`): its images before and after, and the courses at
-its place; a third takes figures. What comes out is added to half the squared score, so that the
-network learns corrections of the step detector. It is small enough for numpy;
+Two convolutional branches process the views of an event
+(:mod:`~napari_uai.iscat.rescore.event_patches`): its images before and after, and the time courses
+at its position; a third takes scalar figures. The output is added to half the squared score, so
+that the network learns corrections of the step detector. It is small enough for numpy;
 ``tools/train_rescoring.py`` trains it.
 """
 
@@ -32,7 +32,7 @@ from napari_uai.monitor import raise_if_cancelled
 from napari_uai.typing import Floats32
 
 FORMAT = "napari-uai step rescoring 1"
-"""First entry of a description; changes when a reader has to know."""
+"""First entry of a description; changes with the format."""
 
 PACKAGED = "packaged"
 
@@ -45,7 +45,7 @@ HIDDEN = 48
 CHANNELS = 16
 
 FIGURE_LIMIT = 4.0
-"""Figures farther than this many standard deviations from usual count as that far."""
+"""Figures are clipped at this many standard deviations from their mean."""
 
 EVENTS_AT_ONCE = 256
 
@@ -57,12 +57,12 @@ class EventNetwork:
     Attributes
     ----------
     arrays
-        Weights by name; see :func:`shapes`. ``base`` holds the factor of half the squared score,
-        an offset, and the log odds of a true event in training, which are taken off again.
+        Weights by name; see :func:`shapes`. ``base`` contains the factor of half the squared score,
+        an offset, and the log odds of a true event in training, which are subtracted.
     trained
-        What it was trained on, and how well.
+        Training data and performance.
     sha256
-        Of the file; empty if it was not read from one.
+        Of the file; empty if the network was not read from one.
     """
 
     arrays: Mapping[str, Floats32]
@@ -70,7 +70,7 @@ class EventNetwork:
     sha256: str = ""
 
     def evidence(self, views: EventViews) -> npt.NDArray[np.float64]:
-        """Return the log of how much likelier each event is among true ones than among others."""
+        """Return the log likelihood ratio of each event being true versus false."""
         parts = []
         for i in range(0, len(views), EVENTS_AT_ONCE):
             raise_if_cancelled()
@@ -82,18 +82,18 @@ class EventNetwork:
 
     def _evidence(self, images: Floats32, courses: Floats32, figures: Floats32) -> Floats32:
         w = self.arrays
-        # Strong events would drown the details: linear for weak signals, logarithmic for strong.
+        # Linear for weak signals and logarithmic for strong ones, which would mask details.
         seen = np.arcsinh(images / 2)
         for i, (kernel, stride) in enumerate(IMAGE_LAYERS):
             seen = _relu(_convolved(seen, w, f"images.{i}", stride, (kernel // 2, kernel // 2)))
         followed = courses[:, :, None]
         for i, (kernel, stride) in enumerate(COURSE_LAYERS):
             followed = _relu(_convolved(followed, w, f"courses.{i}", stride, (0, kernel // 2)))
-        told = (figures - w["figures.mean"]) / w["figures.deviation"]
+        standardised = (figures - w["figures.mean"]) / w["figures.deviation"]
         both = [
             _linear(seen.reshape(len(seen), -1), w, "images.out"),
             _linear(followed.reshape(len(followed), -1), w, "courses.out"),
-            np.clip(told, -FIGURE_LIMIT, FIGURE_LIMIT),
+            np.clip(standardised, -FIGURE_LIMIT, FIGURE_LIMIT),
         ]
         hidden = _relu(_linear(np.concatenate(both, axis=1), w, "head.0"))
         hidden = _relu(_linear(hidden, w, "head.1"))
@@ -131,14 +131,9 @@ def shapes(channels: int = CHANNELS) -> dict[str, tuple[int, ...]]:
 def save_event_network(
     arrays: Mapping[str, Floats32], path: str | Path, *, trained: Mapping[str, Any]
 ) -> Path:
-    """Write weights as ``NAME.safetensors`` and what is to be known of them as ``NAME.json``.
+    """Write weights as ``NAME.safetensors`` and their description as ``NAME.json``.
 
-    The numbers are written in half precision.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be written.
+    Weights are stored in half precision.
     """
     target = Path(path)
     data = save_arrays({name: array.astype(np.float16) for name, array in arrays.items()})
@@ -164,7 +159,7 @@ def load_event_network(weights: str | Path = PACKAGED) -> EventNetwork:
     Raises
     ------
     WeightsError
-        If a file is missing, broken, changed or of another architecture.
+        If a file is missing, corrupt, modified or of another architecture.
     """
     if str(weights) == PACKAGED:
         return _packaged()
@@ -187,21 +182,21 @@ def _checked(data: bytes, text: bytes, source: str) -> EventNetwork:
         description = json.loads(text)
     except ValueError as error:
         raise WeightsError(
-            f"{source}: its description is no JSON ({error}); get both anew"
+            f"{source}: its description is not valid JSON ({error}); download both files again"
         ) from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise WeightsError(f"{source}: not weights for the rescoring of steps ({FORMAT!r})")
+        raise WeightsError(f"{source}: not weights for rescoring steps ({FORMAT!r})")
     try:
         arrays = {name: array.astype(np.float32) for name, array in load_arrays(data).items()}
     except (SafetensorError, ValueError, KeyError) as error:
         raise WeightsError(
-            f"{source}: not whole, or no safetensors file ({error}); get it anew"
+            f"{source}: corrupt or not a safetensors file ({error}); download it again"
         ) from error
     digest = hashlib.sha256(data).hexdigest()
     if digest != description.get("sha256"):
         raise WeightsError(
-            f"{source}: not the file that its description tells of (the checksum differs); get "
-            "both anew"
+            f"{source}: does not match its description (the checksum differs); download both "
+            "files again"
         )
     channels = description.get("channels")
     wanted = shapes(channels) if isinstance(channels, int) else {}
@@ -223,7 +218,7 @@ def _read(path: Path) -> bytes:
 def _convolved(
     images: Floats32, w: Mapping[str, Floats32], name: str, stride: int, pad: tuple[int, int]
 ) -> Floats32:
-    """Convolve (n, inputs, rows, columns); a single row is not thinned out."""
+    """Convolve (n, inputs, rows, columns); a single row is not subsampled."""
     kernel, bias = w[f"{name}.weight"], w[f"{name}.bias"]
     padded = np.pad(images, ((0, 0), (0, 0), *((p, p) for p in pad)))
     windows = sliding_window_view(padded, kernel.shape[2:], axis=(2, 3))

@@ -1,8 +1,8 @@
-"""What is to be seen around an event: before and after it, at its place and about it.
+"""Event patches: views of an event before and after it, at its position and around it.
 
 Each event is cut out of the same binned, background-free frames in which the step detector found
-it, turned so that its step is upwards and scaled so that white noise has unit variance and the
-point-spread function one width. All other sure events are taken out first.
+it, with the sign chosen so that its step is positive, and scaled to white noise of unit variance
+and a point-spread function of fixed width. All other reliable events are subtracted first.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from napari_uai.videos.frames import Frames
 HALF = 7
 
 UNIT_SIGMA = 1.7
-"""Pixels of a view are this part of the point-spread function's width, whatever the camera's."""
+"""Width of the point-spread function in pixels of a view, whatever the camera."""
 
 WINDOWS = (0, 1, 2, 4, 8, 16, 32, 64, 10**6)
-"""Bins between whose ends, counted from the step, a view averages."""
+"""Limits, in bins from the step, of the windows over which images are averaged."""
 
 REACH = 64
-"""Bins of a course to either side of the step."""
+"""Bins of a course on either side of the step."""
 
 BASELINE = 20
-"""Bins to either side whose mean is the zero of a view."""
+"""Bins on either side whose mean is the zero of a view."""
 
 RING = (3.5, 7.0)
 SAME_PLACE = 3.2
@@ -79,7 +79,7 @@ FIGURES = (
     "usual change",
     "usual change of place",
 )
-"""What is told of each event in a number; distances in sigma, *now* is within half a batch."""
+"""Scalar figures of each event; distances in sigma, *now* is within half a batch."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ class EventViews:
     Attributes
     ----------
     images
-        (n, 16, 15, 15): sums over windows of bins before and after the step in turn, growing from
-        1 bin to all, over the root of the number of bins.
+        (n, 16, 15, 15): sums over windows of bins before and after the step in turn, growing from 1
+        bin to all, divided by the root of the number of bins.
     courses
-        (n, 6, 128): over the bins about the step, amplitude of the point-spread function, of its
-        derivatives along rows and columns, and of its Laplacian; mean of a ring around; and
-        whether the recording has that bin.
+        (n, 6, 128): over the bins around the step, amplitudes of the point-spread function, of its
+        derivatives along rows and columns, and of its Laplacian; mean of a surrounding ring; and
+        whether the bin is within the recording.
     figures
         (n, 24): see ``FIGURES``.
     """
@@ -117,18 +117,18 @@ def event_views(
     tile_px: int,
     monitor: Monitor = SILENT,
 ) -> EventViews:
-    """Cut events out of the recording in which they were found.
+    """Cut events out of the recording in which they were detected.
 
     Parameters
     ----------
     events
         Table of :func:`~napari_uai.iscat.detect.steps.detector.detect_steps`.
     frames
-        Frames normalised by power, as they went into it.
+        The frames in which they were detected, normalised by power.
     batch_size, sigma_px, drift_order, tile_px
-        As they went into it.
+        As in the detection.
     monitor
-        Progress and cancelling, once per event.
+        Progress and cancellation, once per event.
     """
     images = np.zeros((len(events), IMAGES, SIDE, SIDE), np.float32)
     courses = np.zeros((len(events), COURSES, 2 * REACH), np.float32)
@@ -136,7 +136,7 @@ def event_views(
     parts = list(recording_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
     read = np.empty(0)
     for i, part in enumerate(parts):
-        if i == 0 or part.bins != parts[i - 1].bins:  # the tiles of a segment share one reading
+        if i == 0 or part.bins != parts[i - 1].bins:  # all tiles of a segment are read once
             read = part.read_segment(monitor)
         mine = _owned(part, events)
         if mine.any():
@@ -151,7 +151,7 @@ def event_views(
 
 
 def _owned(part: Part, events: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Tell which events a part owns; those on a border both do, and the later part shows them."""
+    """Return which events a part owns; those on a border belong to both; the later part counts."""
     own = np.ones(len(events), bool)
     for name, scale, (low, high) in (
         ("frame", part.binned.bin_size, part.own_bins),
@@ -165,16 +165,16 @@ def _owned(part: Part, events: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Window:
-    """The frames of one part without background and sure events, and what it takes to cut.
+    """The frames of one part without background and reliable events, from which views are cut.
 
     Attributes
     ----------
     rest
         (bins, rows, columns), white noise of unit variance.
     first, y, x, contrast
-        Of all events of the recording, in this part's coordinates.
+        Of all events of the recording, in the coordinates of this part.
     shown
-        Which of them were taken out of ``rest``.
+        Which of them have been subtracted from ``rest``.
     """
 
     rest: Floats
@@ -223,16 +223,16 @@ class _Window:
         shape = self.rest.shape[1:]
         along_rows, rows = _resampling(self.y[i], shape[0], self.spacing)
         along_columns, columns = _resampling(self.x[i], shape[1], self.spacing)
-        here = self.rest[:, rows, columns]
+        patch = self.rest[:, rows, columns]
         first = int(self.first[i])
         if self.shown[i]:
             whole = np.zeros(shape)
             (r, c), image = self.psf.at(self.y[i], self.x[i], (shape[0], shape[1]))
             whole[r, c] = self.contrast[i] / self.psf.peak * image
-            here = here.copy()
-            here[first:] += (whole * self.root_weights)[rows, columns]
-        cube = along_rows @ here @ along_columns.T
-        # A coarser grid gathers the light of more pixels: white noise keeps its strength per area.
+            patch = patch.copy()
+            patch[first:] += (whole * self.root_weights)[rows, columns]
+        cube = along_rows @ patch @ along_columns.T
+        # A coarser grid collects more pixels: white noise keeps its strength per area.
         cube *= np.sign(self.contrast[i]) * self.spacing
         before, after = cube[max(first - BASELINE, 0) : first], cube[first : first + BASELINE]
         cube -= (before.mean(axis=0) + after.mean(axis=0)) / 2
@@ -267,7 +267,7 @@ def _measured(
 
 
 def _resampling(centre: float, n: int, spacing: float) -> tuple[Floats, slice]:
-    """Matrix that takes samples about a place by cubic convolution, and the pixels it needs.
+    """Matrix that samples around a position by cubic convolution, and the pixels it needs.
 
     Keys 1981, doi:10.1109/TASSP.1981.1163711; 0 outside the field.
     """
@@ -282,7 +282,7 @@ def _resampling(centre: float, n: int, spacing: float) -> tuple[Floats, slice]:
 
 
 def _templates(psf: PointSpreadFunction, spacing: float) -> Floats:
-    """Return images of unit norm: a point, its move along rows and columns, its growth, a ring."""
+    """Return images of unit norm: a point, its shift along rows and columns, its growth, a ring."""
     offsets = np.arange(-HALF, HALF + 1) * spacing + psf.radius
     grid = np.stack(np.meshgrid(offsets, offsets, indexing="ij")).reshape(2, -1)
     point = map_coordinates(psf.image, grid, order=3).reshape(SIDE, SIDE)
@@ -367,24 +367,24 @@ def _figures(
 
 
 def _changes(courses: Floats32) -> tuple[Floats, Floats, Floats, Floats]:
-    """Log of the standard deviation of the courses: amplitude, place, size, ring."""
-    of = np.asarray(courses, np.float64)
-    spread = of[:, 0].std(axis=1), of[:, 1:3].std(axis=(1, 2)), of[:, 3].std(1), of[:, 4].std(1)
+    """Log of the standard deviation of the courses: amplitude, position, size, ring."""
+    c = np.asarray(courses, np.float64)
+    spread = c[:, 0].std(axis=1), c[:, 1:3].std(axis=(1, 2)), c[:, 3].std(1), c[:, 4].std(1)
     change, place, size, around = (np.log(np.maximum(s, 1e-6)) for s in spread)
     return change, place, size, around
 
 
 def _company(score: Floats, batch: Floats, y: Floats, x: Floats) -> list[Floats]:
-    """Log of one more than the number of other events about each, and the strongest here."""
+    """Log of one more than the number of other events around each, and the strongest of them."""
     counts = np.zeros((7, len(score)))
     for i in range(len(score)):
         distance = np.hypot(y - y[i], x - x[i])
         now = np.abs(batch - batch[i]) < 0.5
         others = np.arange(len(score)) != i
-        here, near = others & (distance < SAME_PLACE), others & (distance < NEAR)
+        same, near = others & (distance < SAME_PLACE), others & (distance < NEAR)
         real = score >= REAL_FROM
-        groups = here, here & real, here & now, near, near & now, near & real
+        groups = same, same & real, same & now, near, near & now, near & real
         raise_if_cancelled()
         counts[:6, i] = [np.log1p(group.sum()) for group in groups]
-        counts[6, i] = score[here].max(initial=0)
+        counts[6, i] = score[same].max(initial=0)
     return list(counts)

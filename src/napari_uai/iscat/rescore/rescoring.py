@@ -1,8 +1,9 @@
-"""Rescoring: the step detector's candidates, weighed anew by a network that has seen many.
+"""Rescoring: candidates of the step detector, reassessed by a network trained on simulations.
 
-The step detector assumes that a background is one Gaussian process, or slow change at some places.
-A vesicle that diffuses past, a membrane that undulates, a scatterer that comes into focus are
-neither: they make steps that look wrong only in detail (they move, they do not stay, they grow).
+The step detector assumes that a background is one Gaussian process, or changes slowly at some
+positions. A vesicle that diffuses past, a membrane that undulates or a scatterer that comes into
+focus are neither: they cause steps that differ from landings only in detail (they move, they do not
+stay, they grow).
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from napari_uai.typing import Floats
 from napari_uai.videos.frames import Video, frames_of
 
 EVIDENCE_AT_ZERO = 6.0
-"""So that an event that speaks as much for a landing as against it has a score of 3.5."""
+"""Gives events with equal evidence for and against a landing a score of 3.5."""
 
 ROUNDS = 100
 
 SHARE_FLOOR = 0.01
-"""True events that are expected where there is no evidence of any."""
+"""Prior number of true events, for recordings without evidence of any."""
 
 NEEDED = ("frame", "y", "x", "contrast", "score", "contrast_error", "frame_error")
 
@@ -49,21 +50,21 @@ def rescore_steps(
     weights: str = PACKAGED,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
-    """Weigh detected steps anew by what is seen around them.
+    """Reassess detected steps by their surroundings in space and time.
 
     Parameters
     ----------
     events
-        Table of ``detect_steps``, down to weak candidates.
+        Table of :func:`~napari_uai.iscat.detect_steps`, down to weak candidates.
     video
         The video in which they were detected.
     batch_size, sigma_px, drift_order, tile_px
-        As they were given to ``detect_steps``.
+        As passed to :func:`~napari_uai.iscat.detect_steps`.
     weights
         ``packaged``: those that come with napari-uai, trained on simulated recordings of many
         kinds; or the path of others (.safetensors).
     monitor
-        Progress and cancelling, once per event.
+        Progress and cancellation, once per event.
 
     Returns
     -------
@@ -74,9 +75,29 @@ def rescore_steps(
     Raises
     ------
     BadValueError
-        If a column is missing, or a parameter is out of its limits.
+        If a column is missing, or a parameter is outside its limits.
     WeightsError
         If the weights cannot be used.
+
+    References
+    ----------
+    On the expected number of false events: Saerens, Latinne & Decaestecker, Neural Comput. 14, 21
+    (2002), doi:10.1162/089976602753284446.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> y, x = np.mgrid[:32, :32]
+    >>> spot = 0.005 * np.exp(-((y - 10) ** 2 + (x - 14) ** 2) / (2 * 1.7**2))
+    >>> video = np.random.default_rng(0).normal(1, 0.01, (400, 32, 32))
+    >>> video[220:] *= 1 + spot
+    >>> events = iscat.detect_steps(video, batch_size=40)
+    >>> rescored = iscat.rescore_steps(events, video, batch_size=40)
+    >>> rescored.loc[0, ["frame", "y", "x"]].astype(float).round().tolist()
+    [220.0, 10.0, 14.0]
+    >>> "step_score" in rescored
+    True
     """
     require_columns(events, *NEEDED)
     network = load_event_network(weights)
@@ -100,16 +121,16 @@ def rescore_steps(
 
 
 def score_of(evidence: Floats) -> Floats:
-    """Return evidence as a score: half its square is the evidence above that of a score of 0."""
+    """Convert evidence to a score: half its square is the evidence above that of a score of 0."""
     return np.asarray(np.sqrt(2 * np.maximum(evidence + EVIDENCE_AT_ZERO, 0)))
 
 
 def false_by_evidence(evidence: Floats) -> Floats:
     """Return how many of the events with at least as much evidence are expected to be false.
 
-    The share of true events is the recording's own: it is found by expectation maximisation from
-    the evidence of all events (Saerens, Latinne & Decaestecker 2002,
-    doi:10.1162/089976602753284446), so that few or many landings do not matter.
+    The fraction of true events is that of the recording: it is determined by expectation
+    maximisation from the evidence of all events (Saerens, Latinne & Decaestecker 2002,
+    doi:10.1162/089976602753284446), so that the number of landings does not matter.
     """
     share = 0.5
     for _ in range(ROUNDS):
