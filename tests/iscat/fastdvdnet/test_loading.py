@@ -37,5 +37,5 @@ def test_a_torch_that_does_not_load_is_told_from_one_that_is_not_there(monkeypat
 
     monkeypatch.delitem(sys.modules, MODULE, raising=False)  # as if no test had loaded it before
     monkeypatch.setattr("napari_uai.iscat.fastdvdnet.loading.import_module", fail)
-    with pytest.raises(WeightsError, match=r"installed but does not load .*Visual C"):
+    with pytest.raises(WeightsError, match=r"installed but fails to load .*Visual C"):
         torch_module("network", "training")

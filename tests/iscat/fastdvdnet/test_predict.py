@@ -141,7 +141,7 @@ def test_a_frame_without_numbers_is_named(video, standardize):
     broken = np.repeat(video, 5, axis=0)
     broken[100, 2, 3] = np.nan
     weights = weights_of(NetworkSettings(standardize=standardize, **SIZES))
-    with pytest.raises(BadValueError, match="frame 100 has NaN"):
+    with pytest.raises(BadValueError, match="frame 100 contains NaN"):
         predicted_video(broken, weights=weights)
 
 

@@ -328,12 +328,12 @@ def test_training_can_start_from_other_weights(video, tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda v: v[:7], TooFewFramesError, "training needs 8 frames"),
+        (lambda v: v[:7], TooFewFramesError, "needs 8 frames"),
         (np.ones_like, BadValueError, "constant"),
         (
             lambda v: np.where(np.arange(120)[:, None, None] == 33, np.nan, v),
             BadValueError,
-            "frame 33 has NaN",
+            "frame 33 contains NaN",
         ),
     ],
 )

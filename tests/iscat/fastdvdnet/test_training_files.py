@@ -26,7 +26,7 @@ HISTORY = {
 }
 
 
-NAMED = r"unfinished\.safetensors: the unfinished training there"
+NAMED = r"unfinished\.safetensors: the unfinished training"
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_target_is_refused_before_any_work(tmp_path):
     with pytest.raises(BadValueError, match="choose such a name"):
         writable_target(tmp_path / "w.h5")
     (tmp_path / "folder.safetensors").mkdir()
-    with pytest.raises(OutputError, match="there is a folder of that name"):
+    with pytest.raises(OutputError, match="is a folder; choose another name"):
         writable_target(tmp_path / "folder.safetensors")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose another folder"):

@@ -1,4 +1,4 @@
-"""A network that learns a recording's background from the recording itself.
+"""FastDVDnet: a network that learns the background of a recording from the recording itself.
 
-Needs torch: ``pip install "napari-uai[torch]"``.
+Requires torch: ``pip install "napari-uai[torch]"``.
 """

@@ -1,4 +1,4 @@
-"""Loading what needs torch: when it is first needed, with a clear error."""
+"""Lazy import of modules that require torch, with clear errors."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _ONE_AT_A_TIME = Lock()
 
 
 def torch_is_installed() -> bool:
-    """Tell whether what a network needs is there, without loading it."""
+    """Return whether torch is installed, without loading it."""
     return find_spec("torch") is not None
 
 
 def torch_module(name: str, purpose: str) -> ModuleType:
-    """Import a module of this package that needs torch.
+    """Import a module of this package that requires torch.
 
     Parameters
     ----------
     name
-        Of a module of ``napari_uai.iscat.fastdvdnet``.
+        Name of a module of ``napari_uai.iscat.fastdvdnet``.
     purpose
-        What needs it, as the beginning of a sentence: ``training``.
+        What requires it, as the beginning of a sentence: ``training``.
 
     Raises
     ------
     WeightsError
-        If torch is not installed, or does not load.
+        If torch is not installed, or fails to load.
     """
     module = f"napari_uai.iscat.fastdvdnet.{name}"
     if module in sys.modules:
@@ -44,13 +44,13 @@ def torch_module(name: str, purpose: str) -> ModuleType:
         if (error.name or "").partition(".")[0] == "torch":
             raise WeightsError(f"{purpose} needs torch: {INSTALL}") from error
         raise _not_loading(purpose, error) from error
-    except OSError as error:  # on Windows, a library of torch that does not load beside Qt's
+    except OSError as error:  # on Windows, a library of torch that conflicts with one of Qt
         raise _not_loading(purpose, error) from error
 
 
 def _not_loading(purpose: str, error: Exception) -> WeightsError:
     reason = " ".join(str(error).split())
     return WeightsError(
-        f"{purpose} needs torch, which is installed but does not load ({reason}): reinstall it "
+        f"{purpose} needs torch, which is installed but fails to load ({reason}): reinstall it "
         f"({INSTALL}); on Windows also install the Visual C++ redistributable"
     )

@@ -1,7 +1,7 @@
-"""FastDVDnet: a cascade of U-Nets without motion compensation, two stages deep.
+"""FastDVDnet: a two-stage cascade of U-Nets without motion compensation.
 
-Blocks of the first stage each see three neighbouring frames, the block of the second stage what
-they return (Tassano, Delon, Veit, CVPR 2020, doi:10.1109/CVPR42600.2020.00143).
+Each block of the first stage takes three neighbouring frames, the block of the second stage their
+outputs (Tassano, Delon & Veit, CVPR 2020, doi:10.1109/CVPR42600.2020.00143, arXiv:1907.01361).
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MULTIPLE = 4
-"""Two levels of stride 2: rows and columns inside the network are a multiple of this."""
+"""Rows and columns inside the network are multiples of this, because of two levels of stride 2."""
 
 MOMENTUM, EPSILON = 0.01, 1e-3
-"""Of batch norm; torch's momentum is one minus that of Keras (0.99)."""
+"""Of batch normalisation; torch's momentum is one minus that of Keras (0.99)."""
 
 
 class Block(nn.Module):
-    """A U-Net of two levels: some images in, one out.
+    """A U-Net with two levels: several images in, one out.
 
     Parameters
     ----------
     inputs
-        Number of images in.
+        Number of input images.
     spread
-        Channels that each image is first spread to.
+        Number of channels to which each image is expanded first.
     channels
         Channels at full resolution.
     """
@@ -52,7 +52,7 @@ class Block(nn.Module):
         self.exit = nn.Conv2d(c, 1, 3, padding=1, bias=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (n, inputs, rows, columns) to (n, 1, rows, columns); rows, columns by 4."""
+        """Map (n, inputs, rows, columns) to (n, 1, rows, columns); sizes are multiples of 4."""
         full = self.entry(self.spread(images))
         half = self.down1(full)
         half = self.middle(self.up2(self.down2(half), half))
@@ -61,12 +61,12 @@ class Block(nn.Module):
 
 
 class FastDVDnet(nn.Module):
-    """Predicts the frame in the middle of a window from its neighbours.
+    """Predicts the frame at the centre of a window from its neighbours.
 
     Parameters
     ----------
     settings
-        Its shape.
+        Its architecture.
     """
 
     def __init__(self, settings: NetworkSettings) -> None:
@@ -91,7 +91,7 @@ class FastDVDnet(nn.Module):
         Returns
         -------
         Tensor
-            (n, 1, rows, columns); any rows and columns.
+            (n, 1, rows, columns); rows and columns are arbitrary.
         """
         images, size = padded(windows)
         stages = [
@@ -100,17 +100,17 @@ class FastDVDnet(nn.Module):
         return cropped(self.finish(torch.cat(stages, dim=1)), size)
 
     def first_block(self, index: int) -> nn.Module:
-        """Return the block of the first stage that sees a triple."""
+        """Return the block of the first stage that processes a triple."""
         return self.first[0 if self.settings.shared else index]
 
     def finish(self, stages: Tensor) -> Tensor:
-        """Second stage, on padded images (n, triples, rows, columns)."""
+        """Apply the second stage to padded images (n, triples, rows, columns)."""
         out: Tensor = self.second(stages)
         return out if self.norm is None else functional.relu(self.norm(out))
 
 
 class _Layer(nn.Module):
-    """Convolution 3 x 3 without bias, batch norm, ReLU."""
+    """Convolution 3 x 3 without bias, batch normalisation, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class _Layer(nn.Module):
 
 
 class _Up(nn.Module):
-    """Convolution to four times the channels, which are laid out as 2 x 2 pixels, plus others."""
+    """Convolution to four times the channels, arranged as 2 x 2 pixels, plus a skip connection."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class _Up(nn.Module):
 
 
 class _OrderedUp(nn.Module):
-    """As :class:`_Up`; its channels come in such an order that they lie in memory as pixels do."""
+    """As :class:`_Up`, with channels ordered in memory as the pixels that they become."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ def _layers(channels: int, count: int) -> list[nn.Module]:
 
 
 def padded(images: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """Reflect images at their far edges up to a multiple of 4; also return the size they had."""
+    """Reflect images at their far edges up to a multiple of 4; also return their original size."""
     rows, columns = images.shape[-2:]
     more = -columns % MULTIPLE, -rows % MULTIPLE
     if not any(more):
@@ -168,20 +168,20 @@ def padded(images: Tensor) -> tuple[Tensor, tuple[int, int]]:
 
 
 def cropped(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Take away what :func:`padded` added."""
+    """Remove the padding of :func:`padded`."""
     return images[..., : size[0], : size[1]]
 
 
 def trainable_parameters(network: nn.Module) -> int:
-    """Count the numbers that training changes."""
+    """Count the trainable parameters."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
 def folded(network: FastDVDnet) -> FastDVDnet:
-    """Return a copy that computes the same faster, and cannot be trained.
+    """Return a copy that computes the same faster, but cannot be trained.
 
-    Batch norms are part of the convolutions before them, and nothing is moved in memory only to
-    make pixels of channels.
+    Batch normalisations are folded into the preceding convolutions, and channels become pixels
+    without copies.
     """
     copy = deepcopy(network).eval()
     for block in (m for m in copy.modules() if isinstance(m, Block)):

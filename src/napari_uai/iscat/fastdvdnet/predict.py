@@ -1,4 +1,4 @@
-"""Prediction: every frame of a video as the network expects it from its neighbours."""
+"""Prediction of every frame of a video from its neighbours."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from napari_uai.monitor import raise_if_cancelled
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 
 BATCH_PIXELS = 32 * 64 * 64
-"""Pixels that go through the network at a time: more does not pay on a processor."""
+"""Pixels per batch; larger batches are not faster on a CPU."""
 
 _ONE_AT_A_TIME = Lock()
-"""torch spreads one prediction over all cores; several at a time would only wait for each other."""
+"""torch uses all cores for one prediction; simultaneous ones would wait for each other."""
 
 
 def predicted_video(
     video: Video, *, weights: Weights, device: Device = "auto", precision: Precision = "auto"
 ) -> Video:
-    """Predict each frame from its neighbours by a network that is at hand.
+    """Predict each frame from its neighbours by a given network.
 
     See :func:`napari_uai.iscat.fastdvdnet.stages.predict_background`.
     """
@@ -50,14 +50,14 @@ def predicted_video(
 
 
 class PredictedFrames(Frames):
-    """Frames that a network predicts.
+    """Frames predicted by a network.
 
     Parameters
     ----------
     source
-        Frames to be predicted.
+        Frames to predict.
     network
-        With trained weights.
+        Network with trained weights.
     device, precision
         Of torch.
     """
@@ -79,7 +79,7 @@ class PredictedFrames(Frames):
 
     @cached_property
     def name(self) -> str:
-        """Name of the source, and of the weights with all their numbers."""
+        """Name of the source and of the weights with all their values."""
         numbers = {k: v.cpu().numpy() for k, v in self.network.state_dict().items()}
         how = str(self.device), str(self.precision)
         return (
@@ -88,7 +88,7 @@ class PredictedFrames(Frames):
 
     @cached_property
     def noise(self) -> float:
-        """Standard deviation that stands for 1 inside the network."""
+        """Standard deviation by which frames are divided for the network."""
         return noise_of(self.source) if self.network.settings.standardize else 1.0
 
     @cached_property
@@ -100,7 +100,7 @@ class PredictedFrames(Frames):
         return {k: v for k, v in self.__dict__.items() if k != "_predictor"}
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        """Predict frames, a part at a time."""
+        """Predict frames, part by part."""
         at_once = windows_per_chunk(self.source, self.network.settings)
         parts = [self._read_part(i, min(i + at_once, stop)) for i in range(start, stop, at_once)]
         return np.concatenate(parts) if parts else np.empty((0, *self.shape[1:]), np.float32)
@@ -116,12 +116,12 @@ class PredictedFrames(Frames):
         return out.float().cpu().numpy()[:, 0] * noise
 
     def _predict(self, images: Tensor, place: npt.NDArray[np.int64]) -> Tensor:
-        """Predict from images (n, 1, rows, columns) and which of them each window sees."""
+        """Predict from images (n, 1, rows, columns) and the indices of those in each window."""
         network = self._predictor
         images, size = padded(images)
         stages = []
         triples = [place[:, i : i + 3] for i in range(place.shape[1] - 2)]
-        if network.settings.shared:  # windows that overlap have blocks in common
+        if network.settings.shared:  # overlapping windows share blocks
             distinct, which = np.unique(np.concatenate(triples), axis=0, return_inverse=True)
             done = self._in_batches(network.first_block(0), images[:, 0], distinct)
             stages = list(
@@ -143,7 +143,7 @@ class PredictedFrames(Frames):
         return self._batches(lambda part: block(images[part]), index, images)
 
     def _batches(self, run: Any, index: npt.NDArray[np.int64], images: Tensor) -> Tensor:
-        """Run over rows of an index in batches, in smaller ones if the memory is too small."""
+        """Process the rows of an index in batches, in smaller ones if memory is insufficient."""
         size = max(BATCH_PIXELS // (images.shape[-1] * images.shape[-2]), 1)
         if self.device.type != "cpu":
             size *= 16
@@ -158,58 +158,56 @@ class PredictedFrames(Frames):
                 continue
             except RuntimeError as error:
                 check_room(error, size)
-            # outside the handler, whose traceback holds on to what filled the memory
+            # Outside the handler, whose traceback keeps the memory allocated.
             size //= 2
             release_memory()
         return torch.cat(parts)
 
 
 def check_room(error: RuntimeError, windows: int) -> None:
-    """Pass where a GPU had no room for some windows, but may have for half of them.
+    """Return if a GPU may have enough memory for half of the windows.
 
     Raises
     ------
     BadValueError
-        If it was one window.
+        If it was a single window.
     RuntimeError
-        If the error is another one.
+        If the error does not concern memory.
     """
-    # only CUDA has a type of its own for it
+    # Only CUDA has a specific exception type.
     if not (isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)):
         raise error
     if windows == 1:
         raise BadValueError(
-            "the device's memory is too small for a single window: take smaller frames, crops or "
-            "a network with fewer channels, or the processor (device cpu)"
+            "the device's memory is too small for a single window: use smaller frames or crops, a "
+            "network with fewer channels, or the CPU (device cpu)"
         ) from error
 
 
 def release_memory() -> None:
-    """Give back what torch keeps for later."""
+    """Release the memory that torch caches."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def chosen_device(device: Device) -> torch.device:
-    """Return torch's device for a choice; ``auto`` takes a GPU if there is one.
+    """Return the torch device for a choice; ``auto`` selects a GPU if available.
 
     Raises
     ------
     BadValueError
-        If it is not there.
+        If the device is not available.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    gpus = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
-        return torch.device(next((name for name, here in there.items() if here), "cpu"))
-    if not there.get(device, True):
-        raise BadValueError(
-            f"this computer has no device {device} that torch can use: choose auto or cpu"
-        )
+        return torch.device(next((name for name, available in gpus.items() if available), "cpu"))
+    if not gpus.get(device, True):
+        raise BadValueError(f"torch finds no device {device} on this computer: choose auto or cpu")
     return torch.device(device)
 
 
 def chosen_precision(precision: Precision, device: torch.device) -> torch.dtype:
-    """Return torch's type for a choice; ``auto`` takes bfloat16 where it is fast."""
+    """Return the torch dtype for a choice; ``auto`` selects bfloat16 where it is fast."""
     if precision != "auto":
         return torch.bfloat16 if precision == "bfloat16" else torch.float32
     if device.type == "cuda":

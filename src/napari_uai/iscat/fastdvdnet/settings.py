@@ -1,4 +1,4 @@
-"""What a network looks like and how it is trained: what is stored beside its weights."""
+"""Settings of the network and its training, stored beside the weights."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ Loss: TypeAlias = Literal["mse", "huber"]
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """The shape of a two-stage cascade of U-Nets, and the frames that it looks at.
+    """Architecture of a two-stage cascade of U-Nets, and the frames on which it operates.
 
     Parameters
     ----------
     frames
-        Frames of a window, odd; the one in the middle is predicted.
+        Frames of a window; the one at the centre is predicted.
     stride
-        Frames from one of a window to the next. For a rolling average, one batch: nearer frames
-        share raw frames with the target and so would show the landing itself.
+        Distance between the frames of a window. For a rolling average, one batch: closer frames
+        share raw frames with the target, and would therefore show the landing itself.
     blind
-        Whether the target itself is kept from the network. If it is not, copying it is a solution,
-        and the residual shows only how far training has come.
+        Whether the target is withheld from the network. Otherwise copying it is a solution, and the
+        residual only reflects the progress of training.
     shared
         Whether all blocks of the first stage have the same weights (as published).
     spread
-        Channels that each frame of a block is first spread to.
+        Number of channels to which each frame of a block is expanded first.
     channels
-        Channels at full resolution; twice and four times as many at half and a quarter.
+        Channels at full resolution; twice and four times as many at half and quarter resolution.
     non_negative
-        Whether the output goes through batch norm and a ReLU, as in the reference.
+        Whether the output passes batch normalisation and a ReLU, as in the reference.
     standardize
-        Whether videos are divided by their noise before they come in, and predictions multiplied
-        by it, so that weights serve recordings of other contrast.
+        Whether videos are divided by their noise before prediction, and multiplied by it
+        afterwards, so that weights apply to recordings of other contrast.
     """
 
     frames: Annotated[int, Ge(5), Odd, Unit("frames")] = 5
@@ -55,20 +55,20 @@ class NetworkSettings:
 
     @property
     def offsets(self) -> tuple[int, ...]:
-        """Frames of a window, relative to the one that is predicted."""
+        """Frames of a window relative to the target."""
         half = self.frames // 2
-        seen = (i for i in range(-half, half + 1) if not (self.blind and i == 0))
-        return tuple(i * self.stride for i in seen)
+        inputs = (i for i in range(-half, half + 1) if not (self.blind and i == 0))
+        return tuple(i * self.stride for i in inputs)
 
     @property
     def triples(self) -> tuple[tuple[int, int, int], ...]:
-        """Frames that each block of the first stage sees, relative to the target."""
-        seen = self.offsets
-        return tuple((seen[i], seen[i + 1], seen[i + 2]) for i in range(len(seen) - 2))
+        """Frames that each block of the first stage takes, relative to the target."""
+        o = self.offsets
+        return tuple((o[i], o[i + 1], o[i + 2]) for i in range(len(o) - 2))
 
     @property
     def reach(self) -> int:
-        """How many frames before and after the target a window extends."""
+        """Number of frames by which a window extends before and after the target."""
         return self.frames // 2 * self.stride
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,33 +85,33 @@ REFERENCE = NetworkSettings(
     non_negative=True,
     standardize=False,
 )
-"""The network of the reference: four blocks of their own weights, the target among the inputs."""
+"""The network of the reference: four blocks with separate weights, the target as an input."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a network is trained.
+    """Settings of training.
 
     Parameters
     ----------
     epochs
-        At most; each shows the network ``steps`` batches.
+        Maximum number of epochs, each of ``steps`` batches.
     steps
-        Batches in an epoch.
+        Batches per epoch.
     windows
-        Windows in a batch.
+        Windows per batch.
     crop_px
-        Side of the square that is cut out of each window, at random; smaller fields go in whole.
+        Side of the square cropped at random from each window; smaller fields are used whole.
     learning_rate
-        Highest; it rises over the first steps and then falls to nothing along a cosine.
+        Maximum; it rises over the first steps and then decays to zero along a cosine.
     loss
-        ``mse``; ``huber`` is linear beyond one standard deviation and so robust to landings.
+        ``mse``; ``huber`` is linear beyond one standard deviation and thus robust to landings.
     validation
-        Share of the video, at its end, that is never trained on.
+        Fraction of the video, at its end, that is held out.
     patience
         Epochs without a lower validation loss after which training ends.
     seed
-        Of the first weights, the order of windows, and their augmentation.
+        Seed of the initial weights, the order of windows, and their augmentation.
     """
 
     epochs: Annotated[int, Ge(1)] = 20

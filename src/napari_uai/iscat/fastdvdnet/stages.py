@@ -1,6 +1,6 @@
-"""Stages of the network: what menus, recipes and the command line offer of it.
+"""Stages of the network.
 
-Imports torch only when a stage is run, so that those who look at the list of stages do without.
+torch is imported only when a stage is run, so that listing stages does not require it.
 """
 
 from __future__ import annotations
@@ -39,42 +39,52 @@ def predict_background(
     device: Device = "auto",
     precision: Precision = "auto",
 ) -> Video:
-    """Predict each frame from its neighbours by a network: what is there without a landing.
+    """Predict each frame from its neighbours by a network: the background without landings.
 
     Parameters
     ----------
     video
-        Frames, rows, columns: what the network was trained on, a rolling average as a rule.
+        Frames, rows, columns, of the kind on which the network was trained, usually a rolling
+        average.
     weights
         ``packaged``: those that come with napari-uai, trained on simulated recordings of many
-        kinds; or the path of others (.safetensors of ``napari-uai train``).
+        kinds; or the path of others (.safetensors from ``napari-uai train``).
     stride
-        Frames from one neighbour to the next, for a rolling average its batch size; none: as the
-        network was trained.
+        Distance between neighbours (frames), for a rolling average its batch size; none: as in
+        training.
     device
-        Where the network runs; ``auto``: a GPU if there is one.
+        Where the network runs; ``auto``: a GPU if available.
     precision
-        Of its arithmetic; ``auto``: bfloat16 where the hardware has it.
+        Of its arithmetic; ``auto``: bfloat16 where the hardware supports it.
 
     Returns
     -------
     Video
-        float32, same shape. Near the ends of the video neighbours of one side stand for those of
-        the other.
+        float32, same shape. Near the ends of the video, missing neighbours on one side are replaced
+        by those on the other.
 
     Raises
     ------
     TooFewFramesError
-        If the video is shorter than the network looks to both sides.
+        If the video is shorter than twice the stride.
     WeightsError
         If torch is not installed, or the weights cannot be used.
     BadValueError
-        If a parameter is out of its limits, or, when frames are asked for: the video is constant
-        or has NaN or infinite pixels.
+        If a parameter is outside its limits, or, when frames are read: the video is constant or
+        contains NaN or infinite pixels.
 
     References
     ----------
-    Tassano, Delon & Veit, CVPR 2020, doi:10.1109/CVPR42600.2020.00143.
+    Tassano, Delon & Veit, FastDVDnet, CVPR 2020, doi:10.1109/CVPR42600.2020.00143,
+    arXiv:1907.01361.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> dra = np.random.default_rng(0).normal(size=(20, 16, 16))
+    >>> iscat.predict_background(dra, stride=5).shape
+    (20, 16, 16)
     """
     network = background_weights(weights)
     if stride is not None:
@@ -86,7 +96,7 @@ def predict_background(
 
 
 def background_weights(weights: str = PACKAGED) -> Weights:
-    """Return the weights that :func:`predict_background` is given by name.
+    """Return the weights that :func:`predict_background` uses for a name.
 
     Parameters
     ----------
@@ -99,7 +109,7 @@ def background_weights(weights: str = PACKAGED) -> Weights:
         If torch is not installed, or the weights cannot be used.
     """
     if not str(weights).strip():
-        raise WeightsError(f"no weights are given: write {PACKAGED}, or the path of a .safetensors")
+        raise WeightsError(f"weights must be {PACKAGED!r} or the path of a .safetensors file")
     if str(weights) == PACKAGED:
         return _packaged()
     loaded: Weights = torch_module("weights", PURPOSE).load_weights(weights)
@@ -115,7 +125,7 @@ def _packaged() -> Weights:
 
 
 def _with_stride(weights: Weights, stride: int) -> Weights:
-    """Look at other neighbours; what the network computes of them stays."""
+    """Use other neighbours; the network itself is unchanged."""
     network = copy(weights.network)
     network.settings = replace(network.settings, stride=stride)
     return replace(weights, network=network)

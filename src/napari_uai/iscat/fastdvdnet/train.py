@@ -1,4 +1,4 @@
-"""Training: the network learns a recording's background from the recording itself."""
+"""Training: the network learns the background of a recording from the recording itself."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import Frames, Video, frames_of
 
 VALIDATION_WINDOWS = 64
-"""Spread over the held-out segment; neighbouring windows of a rolling average hardly differ."""
+"""Windows spaced evenly over the held-out part; neighbouring ones hardly differ."""
 
 HISTORY = ("epoch", "training_loss", "validation_loss", "learning_rate", "seconds")
 
 WARM_UP = 0.05
-"""Share of the steps in which the learning rate rises."""
+"""Fraction of the steps in which the learning rate rises."""
 
 Result = TypeVar("Result")
 
-Told: TypeAlias = Callable[[pd.DataFrame], None]
-"""Takes the history so far, after each epoch."""
+OnEpoch: TypeAlias = Callable[[pd.DataFrame], None]
+"""Called after each epoch with the history so far."""
 
 
-def _tell_nobody(history: pd.DataFrame) -> None:
+def _ignore(history: pd.DataFrame) -> None:
     del history
 
 
@@ -74,57 +74,59 @@ def train_network(
     start_from: str | Path | Weights | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
-    on_epoch: Told = _tell_nobody,
+    on_epoch: OnEpoch = _ignore,
     monitor: Monitor = SILENT,
 ) -> tuple[Weights, pd.DataFrame]:
     """Train a network to predict frames of a video from their neighbours.
 
     After every epoch the state is written beside ``out``: a training that was stopped or killed
-    goes on where it was when it is called again in the same way, with the same result. Where the
-    memory of a GPU is too small for a batch, it goes through in parts.
+    resumes when it is called again in the same way, with the same result. If the memory of a GPU is
+    insufficient for a batch, it is processed in parts.
 
     Parameters
     ----------
     video
-        Frames, rows, columns; numpy or dask; windows are read from it as they are needed.
+        Frames, rows, columns; numpy or dask; windows are read as needed.
     out
-        ``NAME.safetensors``: the weights of the best epoch, with ``NAME.json`` beside them and
-        ``NAME.csv``, the history.
+        ``NAME.safetensors``: the weights of the best epoch, with ``NAME.json``, their description,
+        and ``NAME.csv``, the history, beside them.
     network
-        Its shape and the frames it looks at.
+        Architecture and frames of the windows.
     training
-        How it is trained.
+        Settings of the training.
     start_from
-        Weights, or the path of them, to begin with instead of random ones; of the same shape.
+        Weights, or their path, from which to start instead of random ones; of the same
+        architecture.
     device, precision
         As in :func:`~napari_uai.iscat.fastdvdnet.stages.predict_background`.
     on_epoch
         Called with the history after each epoch.
     monitor
-        Progress and cancelling, once per batch.
+        Progress and cancellation, once per batch.
 
     Returns
     -------
     Weights
         Of the best epoch. They are written once an epoch is better than random weights; if none is,
-        random weights are what the best epoch, number 0, has.
+        the best epoch is number 0, with random weights.
     pandas.DataFrame
-        ``epoch, training_loss, validation_loss, learning_rate, seconds``; losses in variances of
-        the video's noise. Row 0 is the network before training.
+        ``epoch, training_loss, validation_loss, learning_rate, seconds``; losses in units of the
+        variance of the video's noise. Row 0 is before training.
 
     Raises
     ------
     TooFewFramesError
-        If either part of the video is shorter than a window needs.
+        If either part of the video is shorter than a window requires.
     BadValueError
-        If the video is constant or has NaN or infinite pixels, the loss stops being a number, or
-        the device is not there or too small for a window.
+        If the video is constant or contains NaN or infinite pixels, the loss diverges, or the
+        device is not available or too small for a window.
     WeightsError
-        If ``start_from`` does not fit, or an earlier state is of another training.
+        If ``start_from`` is not suitable, or an earlier state belongs to another training.
     OutputError
-        If the folder cannot be written, or is full; the files of the last whole epoch stay.
+        If the folder cannot be written, or the disk is full; the files of the last completed epoch
+        are kept.
     CancelledError
-        If cancelled; the files of the last whole epoch stay.
+        If cancelled; the files of the last completed epoch are kept.
     """
     how = training or TrainingSettings()
     target = writable_target(out)
@@ -152,20 +154,20 @@ def _first_weights(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(how.seed)
             return FastDVDnet(settings)
-    given = start_from if isinstance(start_from, Weights) else load_weights(start_from)
-    if replace(given.settings, stride=settings.stride) != settings:
+    start = start_from if isinstance(start_from, Weights) else load_weights(start_from)
+    if replace(start.settings, stride=settings.stride) != settings:
         raise WeightsError(
-            f"the weights to begin with are of a network of another shape ({given.settings}); ask "
-            "for that shape, or start from nothing"
+            f"the initial weights belong to a network of another shape ({start.settings}): choose "
+            "that shape, or train from random weights"
         )
     fresh = FastDVDnet(settings)
-    fresh.load_state_dict(given.network.state_dict())
+    fresh.load_state_dict(start.network.state_dict())
     return fresh
 
 
 @dataclass(frozen=True)
 class _Windows:
-    """Where windows are taken from: a first part to train on, a last part to validate on."""
+    """Source of windows: a first part for training, a last part for validation."""
 
     source: Frames
     settings: NetworkSettings
@@ -183,18 +185,18 @@ class _Windows:
             split = n - needed
         if split < needed:
             raise TooFewFramesError(
-                f"training needs {2 * needed} frames (the network looks {settings.stride} to "
-                f"either side, and a part is held out), the video has {n}: make the batch smaller"
+                f"training with stride {settings.stride} needs {2 * needed} frames, part of them "
+                f"for validation; the video has {n}: use a smaller batch"
             )
         noise = noise_of(source, monitor=Monitor(cancelled=monitor.cancelled))
         return cls(source, settings, noise if settings.standardize else 1.0, split)
 
     def training(self, targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Windows and, last, their targets: (n, inputs + 1, rows, columns)."""
+        """Windows followed by their targets: (n, inputs + 1, rows, columns)."""
         return self._windows(targets, 0, self.split)
 
     def validation(self, at_a_time: int, monitor: Monitor) -> npt.NDArray[np.float32]:
-        """Windows of the held-out part, as :meth:`training` gives them."""
+        """Windows of the held-out part, as from :meth:`training`."""
         length = len(self.source) - self.split
         n = min(VALIDATION_WINDOWS, length)
         spread = np.linspace(0, length - 1, n).astype(np.int64)
@@ -217,25 +219,25 @@ class _Windows:
 
 @dataclass
 class _Room:
-    """How many windows go into the device's memory at a time: half as many when it is too small."""
+    """Number of windows that fit into the device's memory; halved when it is insufficient."""
 
     windows: int
 
     def fit(self, work: Callable[[int], Result]) -> Result:
-        """Do work that takes so many windows at a time."""
+        """Call a function with the number of windows to process at a time."""
         while True:
             try:
                 return work(self.windows)
             except RuntimeError as error:
                 check_room(error, self.windows)
-            # outside the handler, whose traceback holds on to what filled the memory
+            # Outside the handler, whose traceback keeps the memory allocated.
             self.windows //= 2
             release_memory()
 
 
 @dataclass(frozen=True)
 class _Run:
-    """One training, from its first epoch or from where an earlier one was stopped."""
+    """One training, from its first epoch or from the state of a stopped one."""
 
     windows: _Windows
     how: TrainingSettings
@@ -245,7 +247,7 @@ class _Run:
     room: _Room
     random_start: bool
 
-    def go(self, model: FastDVDnet, on_epoch: Told, monitor: Monitor) -> pd.DataFrame:
+    def go(self, model: FastDVDnet, on_epoch: OnEpoch, monitor: Monitor) -> pd.DataFrame:
         """Train to the end; return the history."""
         optimizer = torch.optim.Adam(model.parameters(), lr=self.how.learning_rate)
         held_out = torch.from_numpy(self.windows.validation(self.how.windows, monitor))
@@ -274,12 +276,12 @@ class _Run:
         return history
 
     def _diverged(self, history: pd.DataFrame) -> BadValueError:
-        """Say what was kept; the same training would only go the same way again."""
+        """Return the error of a diverged training, which would diverge again if resumed."""
         state_path(self.out).unlink(missing_ok=True)
         best = best_epoch(history["validation_loss"])
         kept = "no weights were written" if self._random(best) else f"{self.out} has epoch {best}"
         return BadValueError(
-            f"in epoch {len(history)} the loss is no longer a number: lower the learning rate "
+            f"the loss diverged in epoch {len(history)}: lower the learning rate "
             f"({self.how.learning_rate:g}); {kept}"
         )
 
@@ -295,7 +297,7 @@ class _Run:
     def _epoch(
         self, model: FastDVDnet, optimizer: torch.optim.Optimizer, epoch: int, monitor: Monitor
     ) -> float:
-        # Seeded by the epoch, so that a resumed training sees what an uninterrupted one would.
+        # Seeded by the epoch, so that a resumed training equals an uninterrupted one.
         random = np.random.default_rng([self.how.seed, epoch])
         model.train()
         losses = []
@@ -329,7 +331,7 @@ class _Run:
             )
 
     def _gradients(self, model: FastDVDnet, batch: Tensor, at_a_time: int) -> float:
-        """Set the gradients of a batch's mean loss, and return it."""
+        """Set the gradients of a batch's mean loss, and return the loss."""
         model.zero_grad(set_to_none=True)
         total = 0.0
         for part in batch.split(at_a_time):  # type: ignore[no-untyped-call]
@@ -375,7 +377,7 @@ class _Run:
     def _keep(
         self, model: FastDVDnet, optimizer: torch.optim.Optimizer, history: pd.DataFrame
     ) -> None:
-        """Write the weights if they are the best so far, and the state to go on from."""
+        """Write the weights if they are the best so far, and the state for resuming."""
         losses = history["validation_loss"]
         epoch = len(history) - 1
         files: dict[Path, bytes] = {}
@@ -405,7 +407,7 @@ class _Run:
         return save_tensors(tensors, {STATE: text})
 
     def _resumed(self, model: FastDVDnet, optimizer: torch.optim.Optimizer) -> pd.DataFrame:
-        """Take up an earlier state if there is one; return its history."""
+        """Restore an earlier state if there is one; return its history."""
         description = read_state(self.out)
         if description is None:
             return pd.DataFrame()
@@ -413,8 +415,8 @@ class _Run:
         history = pd.DataFrame(description.pop("history"))
         if description != json.loads(json.dumps(self._described())):
             raise WeightsError(
-                f"{path}: belongs to a training with other settings or of another video; delete "
-                "it to start over, or choose another name"
+                f"{path} belongs to a training with other settings or on another video: delete it "
+                "to start over, or choose another name"
             )
         try:
             tensors = load_tensors(path.read_bytes())
@@ -441,20 +443,20 @@ def augmented(
     *,
     signs: bool = True,
 ) -> npt.NDArray[np.float32]:
-    """Cut, turn and flip windows, each in its own way, and exchange their signs.
+    """Crop, rotate and flip windows at random, each independently, and invert their signs.
 
-    Augmentation decides whether the network learns or memorises.
+    Augmentation decides whether the network generalises or memorises.
 
     Parameters
     ----------
     windows
-        (n, images, rows, columns); the images of a window are treated alike.
+        (n, images, rows, columns); the images of a window are transformed alike.
     crop_px
-        Side of the square cut out; no larger than the field.
+        Side of the cropped square; limited by the field.
     random
-        Of the choices.
+        Generator of the choices.
     signs
-        Whether signs are exchanged.
+        Whether signs are inverted at random.
     """
     side = min(crop_px, *windows.shape[2:])
     out = np.empty((*windows.shape[:2], side, side), np.float32)

@@ -1,6 +1,6 @@
-"""Files of a training: the weights, and beside them the state that a stopped one goes on from.
+"""Files of a training: the weights, and beside them the state from which a stopped one resumes.
 
-Imports no torch: whether there is something to go on from is asked before it is loaded.
+Does not import torch, because the existence of a state is checked before torch is loaded.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from napari_uai.files import cannot_write
 from napari_uai.iscat.fastdvdnet.settings import NetworkSettings, TrainingSettings
 
 SUFFIX = ".safetensors"
-"""Ending of a file of weights."""
+"""Suffix of files of weights."""
 
 STATE = "state"
-"""Under what name the header of a state's file holds settings and history."""
+"""Entry of the header of a state that contains settings and history."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Unfinished:
     Attributes
     ----------
     out
-        Where its weights are written.
+        Path of its weights.
     network, training
-        Its settings; it goes on only with the same.
+        Its settings; it resumes only with the same ones.
     history
-        Columns of the history by name, as :func:`~napari_uai.iscat.fastdvdnet.train.train_network`
-        returns them; row 0 is before training.
+        Columns of the history by name, as returned by
+        :func:`~napari_uai.iscat.fastdvdnet.train.train_network`; row 0 is before training.
     """
 
     out: Path
@@ -46,12 +46,12 @@ class Unfinished:
 
     @property
     def epochs(self) -> int:
-        """Epochs that are done."""
+        """Number of completed epochs."""
         return len(self.history["epoch"]) - 1
 
 
 def unfinished_training(out: str | Path) -> Unfinished | None:
-    """Return what a training into this file can go on from, or None.
+    """Return the training into this file that can be resumed, or None.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def unfinished_training(out: str | Path) -> Unfinished | None:
     Raises
     ------
     WeightsError
-        If there is something that cannot be read.
+        If its state cannot be read.
     """
     state = read_state(Path(out))
     if state is None:
@@ -83,7 +83,7 @@ def read_state(out: Path) -> dict[str, Any] | None:
     Raises
     ------
     WeightsError
-        If the file is there but cannot be read.
+        If the file exists but cannot be read.
     """
     path = state_path(out)
     try:
@@ -96,15 +96,15 @@ def read_state(out: Path) -> dict[str, Any] | None:
     except Exception as error:
         raise unreadable(path, error) from error
     if len(rows) != 1 or not isinstance(state, dict):
-        raise unreadable(path, "its history is not whole")
+        raise unreadable(path, "its history is incomplete")
     return state
 
 
 def state_path(out: Path) -> Path:
-    """Return where the state of a training into a file stands.
+    """Return the path of the state of a training into a file.
 
-    One file, so that numbers and history are always those of the same epoch: safetensors, whose
-    header (its length in 8 bytes, then JSON) holds the rest as text.
+    One file, so that weights and history always belong to the same epoch: safetensors, whose header
+    (its length in 8 bytes, then JSON) contains everything else as text.
     """
     return out.with_name(f"{out.stem}.unfinished{SUFFIX}")
 
@@ -116,20 +116,20 @@ def best_epoch(validation_loss: Iterable[float]) -> int:
 
 
 def writable_target(path: str | Path) -> Path:
-    """Return the path of weights to be written; make its folder and try to write there.
+    """Return the path of weights to write; create its folder and check that it is writable.
 
     Raises
     ------
     BadValueError
-        If the name has another ending.
+        If the suffix of the name is not ``.safetensors``.
     OutputError
         If the folder cannot be written.
     """
     target = Path(path)
     if target.suffix != SUFFIX:
-        raise BadValueError(f"{target}: weights are written as {SUFFIX}; choose such a name")
+        raise BadValueError(f"{target}: weights are stored as {SUFFIX}; choose such a name")
     if target.is_dir():
-        raise OutputError(f"{target}: there is a folder of that name; choose another")
+        raise OutputError(f"{target} is a folder; choose another name")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=target.parent):
@@ -139,7 +139,7 @@ def writable_target(path: str | Path) -> Path:
 
 
 def unreadable(path: Path, reason: object) -> WeightsError:
-    """Say that a state cannot be read, and what to do."""
+    """Return the error of a state that cannot be read."""
     return WeightsError(
-        f"{path}: the unfinished training there cannot be read ({reason}); delete it to start over"
+        f"{path}: the unfinished training cannot be read ({reason}); delete it to start over"
     )

@@ -1,6 +1,6 @@
-"""Weights in files: safetensors with a readable description beside them; Keras files of others.
+"""Weights in files: safetensors with a readable description, or Keras files of the reference.
 
-Nothing is ever unpickled: a file of weights can hold numbers only.
+Nothing is unpickled, so that files of weights cannot execute code.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 FORMAT = "napari-uai fastdvdnet 1"
-"""First entry of a description; changes when a reader has to know."""
+"""First entry of a description; changes with the format."""
 
 _PICKLES = (b"\x80", b"PK\x03\x04")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -39,16 +39,16 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """A network with its weights, and how it came by them.
+    """A network with its weights and their origin.
 
     Attributes
     ----------
     network
         In evaluation mode.
     trained
-        What it was trained on, how long, how well; empty if unknown.
+        Training data, settings and performance; empty if unknown.
     sha256
-        Of the file; empty if it was not read from one.
+        Of the file; empty if the weights were not read from one.
     """
 
     network: FastDVDnet
@@ -57,7 +57,7 @@ class Weights:
 
     @property
     def settings(self) -> NetworkSettings:
-        """Shape of the network."""
+        """Architecture of the network."""
         return self.network.settings
 
 
@@ -69,11 +69,11 @@ def save_weights(
     Parameters
     ----------
     network
-        Whose weights.
+        The network.
     path
-        ``NAME.safetensors``; the description is ``NAME.json``. Each replaces an earlier file whole.
+        ``NAME.safetensors``; the description is ``NAME.json``. Earlier files are replaced.
     trained
-        What it was trained on, how long, how well; numbers, texts and lists of them.
+        Training data, settings and performance; numbers, texts and lists of them.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def save_weights(
     OutputError
         If the folder cannot be written.
     BadValueError
-        If the name has another ending.
+        If the suffix of the name is not ``.safetensors``.
     """
     target = writable_target(path)
     write_files(weights_files(network, target, trained=trained))
@@ -95,7 +95,7 @@ def save_weights(
 def weights_files(
     network: FastDVDnet, target: Path, *, trained: Mapping[str, Any] | None = None
 ) -> dict[Path, bytes]:
-    """Return what :func:`save_weights` writes, by path."""
+    """Return the files that :func:`save_weights` writes, by path."""
     tensors = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
     data = save_tensors(tensors)
     description = {
@@ -109,22 +109,22 @@ def weights_files(
 
 
 def load_weights(path: str | Path) -> Weights:
-    """Read weights: this package's .safetensors, or Keras' .h5 of the reference.
+    """Read weights: .safetensors of this package, or .h5 (Keras) of the reference.
 
     Parameters
     ----------
     path
-        Of the weights; the description is looked for beside them.
+        Of the weights; the description is expected beside them.
 
     Returns
     -------
     Weights
-        Ready to predict with.
+        Ready for prediction.
 
     Raises
     ------
     WeightsError
-        If a file is missing, broken, changed, of another architecture or a pickle.
+        If a file is missing, corrupt, modified, of another architecture, or a pickle.
     """
     source = Path(path)
     data = _read(source)
@@ -133,20 +133,20 @@ def load_weights(path: str | Path) -> Weights:
         return replace(_keras_weights(source), sha256=digest)
     if data.startswith(_PICKLES):
         raise WeightsError(
-            f"{source}: this is a pickle, which may run code when it is read; convert it to "
-            ".safetensors where it comes from"
+            f"{source} is a pickle, which may execute code when it is read: convert it to "
+            ".safetensors where it was created"
         )
     description = _described(source)
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError, KeyError) as error:
         raise WeightsError(
-            f"{source}: not whole, or no safetensors file ({error}); get it anew"
+            f"{source}: corrupt or not a safetensors file ({error}); download it again"
         ) from error
     if digest != description.get("sha256"):
         raise WeightsError(
-            f"{source}: not the file that {_description(source).name} describes (the checksum "
-            "differs); get both anew"
+            f"{source} does not match {_description(source).name} (the checksum differs); download "
+            "both files again"
         )
     network = FastDVDnet(_settings(description, source))
     _check_shapes(tensors, network.state_dict(), source)
@@ -169,7 +169,7 @@ def _read(path: Path) -> bytes:
             f"{path}: cannot be read ({error.strerror or error}); give the path of trained weights"
         ) from error
     if not data:
-        raise WeightsError(f"{path}: the file is empty; get it anew")
+        raise WeightsError(f"{path}: the file is empty; download it again")
     return data
 
 
@@ -177,40 +177,40 @@ def _described(source: Path) -> dict[str, Any]:
     path = _description(source)
     if not path.exists():
         raise WeightsError(
-            f"{path} is missing: the description of the weights stands beside them; copy both"
+            f"{path} is missing: weights need their description beside them; copy both files"
         )
     try:
         description = json.loads(_read(path))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise WeightsError(f"{path}: no JSON ({error}); get it anew") from error
+        raise WeightsError(f"{path}: not valid JSON ({error}); download it again") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise WeightsError(f"{path}: does not describe weights of this program ({FORMAT!r})")
+        raise WeightsError(f"{path}: does not describe weights of napari-uai ({FORMAT!r})")
     return description
 
 
 def _settings(description: Mapping[str, Any], source: Path) -> NetworkSettings:
-    given = description.get("network")
-    known = {f.name for f in fields(NetworkSettings)}
-    if not isinstance(given, dict) or set(given) != known:
+    settings = description.get("network")
+    names = {f.name for f in fields(NetworkSettings)}
+    if not isinstance(settings, dict) or set(settings) != names:
         raise WeightsError(
-            f"{_description(source)}: the network's settings are not {', '.join(sorted(known))}; "
-            "the weights are of another version"
+            f"{_description(source)}: the network's settings are not {', '.join(sorted(names))}; "
+            "the weights belong to another version"
         )
     try:
-        return NetworkSettings(**given)
+        return NetworkSettings(**settings)
     except (BadValueError, TypeError) as error:
         raise WeightsError(f"{_description(source)}: {error}") from error
 
 
 def _check_shapes(
-    given: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], source: Path
+    tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor], source: Path
 ) -> None:
-    odd = sorted(set(given) ^ set(wanted)) or [
-        name for name, value in wanted.items() if given[name].shape != value.shape
+    different = sorted(set(tensors) ^ set(expected)) or [
+        name for name, value in expected.items() if tensors[name].shape != value.shape
     ]
-    if odd:
+    if different:
         raise WeightsError(
-            f"{source}: weights of another architecture ({odd[0]} does not fit); use those that "
+            f"{source}: weights of another architecture ({different[0]} differs); use those that "
             "belong to the description"
         )
 
@@ -222,10 +222,10 @@ _NORM_ORDER = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 def _keras_weights(source: Path) -> Weights:
-    """Read the reference's network from Keras' HDF5, of version 2 or 3.
+    """Read the reference's network from Keras' HDF5, version 2 or 3.
 
-    Keras numbers layers of a kind as they are made, so that their names tell their order whatever
-    the order in the file.
+    Keras numbers the layers of each kind in order of creation, so that names determine their order
+    whatever their order in the file.
     """
     import h5py
 
@@ -234,7 +234,7 @@ def _keras_weights(source: Path) -> Weights:
             layers = _keras_layers(file)
     except OSError as error:
         raise WeightsError(
-            f"{source}: not whole, or no HDF5 file ({error}); get it anew"
+            f"{source}: corrupt or not an HDF5 file ({error}); download it again"
         ) from error
     network = FastDVDnet(REFERENCE)
     blocks = [*network.first, network.second]
@@ -258,17 +258,17 @@ def _keras_weights(source: Path) -> Weights:
 
 
 def _keras_layers(file: Any) -> dict[str, list[tuple[str, list[npt.NDArray[np.float32]]]]]:
-    """Arrays of each layer, by kind, in the order in which the layers were made."""
-    found: dict[tuple[str, int, str], dict[str, npt.NDArray[np.float32]]] = defaultdict(dict)
+    """Arrays of each layer, by kind, in order of creation."""
+    by_layer: dict[tuple[str, int, str], dict[str, npt.NDArray[np.float32]]] = defaultdict(dict)
     for path, array in _datasets(file):
         parts = path.split("/")
         names = [match for part in parts if (match := _LAYER.match(part))]
         if names:
             match = names[-1]
-            found[match[1], int(match[2] or 0), match[0]][parts[-1].split(":")[0]] = array
+            by_layer[match[1], int(match[2] or 0), match[0]][parts[-1].split(":")[0]] = array
     layers: dict[str, list[tuple[str, list[npt.NDArray[np.float32]]]]] = defaultdict(list)
-    for kind, number, name in sorted(found):
-        arrays = found[kind, number, name]
+    for kind, number, name in sorted(by_layer):
+        arrays = by_layer[kind, number, name]
         by_name = all(key in arrays for key in _NORM_ORDER)
         order = _NORM_ORDER if by_name else sorted(arrays)
         layers[kind].append((name, [arrays[key] for key in order]))
@@ -279,11 +279,11 @@ def _datasets(group: Any, path: str = "") -> Iterator[tuple[str, npt.NDArray[np.
     import h5py
 
     for name, item in group.items():
-        here = f"{path}/{name}"
+        inner = f"{path}/{name}"
         if isinstance(item, h5py.Group):
-            yield from _datasets(item, here)
+            yield from _datasets(item, inner)
         else:
-            yield here, np.asarray(item[()], np.float32)
+            yield inner, np.asarray(item[()], np.float32)
 
 
 def _fill(module: nn.Module, arrays: list[npt.NDArray[np.float32]], where: str) -> None:
@@ -306,7 +306,7 @@ def _fill(module: nn.Module, arrays: list[npt.NDArray[np.float32]], where: str) 
 
 
 def _as_torch(kernel: npt.NDArray[np.float32], conv: nn.Conv2d) -> npt.NDArray[np.float32]:
-    """Kernel (rows, columns, in, out) in torch's order of axes and channels."""
+    """Convert a kernel (rows, columns, in, out) to torch's order of axes and channels."""
     if kernel.ndim != 4:
         return kernel
     if conv.groups > 1:  # (rows, columns, in, copies): output channels are in * copies

@@ -1,4 +1,4 @@
-"""Windows of a video: which frames the network sees to predict one."""
+"""Windows of a video: the frames from which the network predicts one."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from napari_uai.videos.frames import Frames, frames_per_chunk
 from napari_uai.videos.sampling import MAD_TO_DEVIATION
 
 SAMPLED_FRAMES = 64
-"""From how many frames the noise of a video is estimated."""
+"""Number of frames from which the noise of a video is estimated."""
 
 
 def fewest_frames(settings: NetworkSettings) -> int:
-    """Return how many frames a video needs for each to have a neighbour on one side."""
+    """Return the smallest length of a video in which each frame has a neighbour on one side."""
     return 2 * settings.stride
 
 
 def check_length(n_frames: int, settings: NetworkSettings) -> None:
-    """Refuse a video in which a frame has no neighbour on either side.
+    """Check that each frame of a video has a neighbour on one side.
 
     Raises
     ------
     TooFewFramesError
-        If it is so.
+        If the video is too short.
     """
     needed = fewest_frames(settings)
     if n_frames < needed:
         raise TooFewFramesError(
-            f"the network looks {settings.stride} frames to either side and needs {needed} frames, "
-            f"the video has {n_frames}: choose a shorter stride (a smaller batch)"
+            f"a network of stride {settings.stride} needs {needed} frames, the video has "
+            f"{n_frames}: use a shorter stride (a smaller batch)"
         )
 
 
 def window_index(targets: Ints, n_frames: int, settings: NetworkSettings) -> Ints:
     """Return the frames of windows.
 
-    A frame that is before the beginning or after the end is replaced by the one on the other side
-    of the target, as far from it; if that is outside, too, by the next nearer ones.
+    A frame before the beginning or after the end is replaced by the one at the same distance on the
+    other side of the target; if that is outside as well, by the next closer ones.
 
     Parameters
     ----------
     targets
-        Frames to be predicted.
+        Frames to predict.
     n_frames
         Length of the video.
     settings
-        Of the network.
+        Settings of the network.
 
     Returns
     -------
@@ -60,20 +60,20 @@ def window_index(targets: Ints, n_frames: int, settings: NetworkSettings) -> Int
     Raises
     ------
     TooFewFramesError
-        If there is no such frame.
+        If the video is too short.
     """
     check_length(n_frames, settings)
     columns = []
     for offset in settings.offsets:
-        wanted = targets + offset
+        index = targets + offset
         nearer = abs(offset)
         step = settings.stride
         sign = 1 if offset > 0 else -1
         for distance in range(nearer, 0, -step):
             for side in (sign, -sign):
-                outside = (wanted < 0) | (wanted >= n_frames)
-                wanted = np.where(outside, targets + side * distance, wanted)
-        columns.append(wanted)
+                outside = (index < 0) | (index >= n_frames)
+                index = np.where(outside, targets + side * distance, index)
+        columns.append(index)
     return np.stack(columns, axis=1)
 
 
@@ -85,12 +85,12 @@ def read_frames(frames: Frames, index: Ints) -> npt.NDArray[np.float32]:
     frames
         Source.
     index
-        Frames wanted; ascending, each once.
+        Requested frames; ascending, without duplicates.
 
     Raises
     ------
     BadValueError
-        If one of them has NaN or infinite pixels.
+        If one of them contains NaN or infinite pixels.
     """
     runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1)
     parts = [np.asarray(frames.read(int(r[0]), int(r[-1]) + 1), np.float32) for r in runs if len(r)]
@@ -102,15 +102,15 @@ def read_frames(frames: Frames, index: Ints) -> npt.NDArray[np.float32]:
 
 
 def noise_of(frames: Frames, *, monitor: Monitor = SILENT) -> float:
-    """Return the standard deviation of a video about each frame's median.
+    """Return the standard deviation of a video around the median of each frame.
 
-    From frames spread over the video; by the median of absolute deviations, so that bad pixels and
-    landings do not count.
+    From frames spaced evenly over the video and median absolute deviations, so that bad pixels and
+    landings have no influence.
 
     Raises
     ------
     BadValueError
-        If the video is constant or has NaN or infinite pixels.
+        If the video is constant or contains NaN or infinite pixels.
     """
     n = len(frames)
     chosen = np.unique(np.linspace(0, n - 1, min(SAMPLED_FRAMES, n)).astype(np.int64))
@@ -123,22 +123,20 @@ def noise_of(frames: Frames, *, monitor: Monitor = SILENT) -> float:
         monitor.update(done / len(chosen), "noise")
     noise = MAD_TO_DEVIATION * float(np.median(values))
     if not noise > 0:
-        raise BadValueError("the video is constant: there is nothing to learn or to predict")
+        raise BadValueError("the video is constant: there is nothing to learn or predict")
     return noise
 
 
 def windows_per_chunk(frames: Frames, settings: NetworkSettings) -> int:
-    """Return how many windows are predicted together.
+    """Return the number of windows that are predicted together.
 
-    As many as a chunk has frames, unless their frames would take the memory of more than two
-    chunks: windows have frames in common with their neighbours if the stride is short.
+    As many as a chunk has frames, unless their frames would take more memory than two chunks: with
+    a short stride, windows share frames with their neighbours.
     """
     n = frames_per_chunk(frames.shape)
     return max(min(n, max(2 * n - 2 * settings.reach, 2 * n // len(settings.offsets))), 1)
 
 
 def _not_finite(frame: int) -> BadValueError:
-    """Return the error of a frame that has NaN or infinite pixels."""
-    return BadValueError(
-        f"frame {frame} has NaN or infinite pixels: repair bad pixels before the network"
-    )
+    """Return the error of a frame that contains NaN or infinite pixels."""
+    return BadValueError(f"frame {frame} contains NaN or infinite pixels: repair bad pixels first")
