@@ -99,7 +99,7 @@ def test_cancelling_leaves_no_results_of_the_recording_under_way(folder, tmp_pat
 
 
 def test_empty_folder_is_an_error(tmp_path):
-    with pytest.raises(BadValueError, match="holds no recordings"):
+    with pytest.raises(BadValueError, match="contains no recordings"):
         analyse_folder(tmp_path, tmp_path / "out", "toy")
 
 

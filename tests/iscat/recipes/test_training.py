@@ -127,7 +127,7 @@ def test_a_setting_that_does_not_fit_is_named(recording, recipe, tmp_path, setti
 
 def test_a_recipe_without_a_rolling_average_is_refused(recording):
     only = parse_recipe('[[stage]]\nname = "power"\nuse = "power_normalization"\n', name="bare")
-    with pytest.raises(RecipeError, match="makes no rolling average"):
+    with pytest.raises(RecipeError, match="computes no rolling average"):
         rolling_average(recording, only)
 
 

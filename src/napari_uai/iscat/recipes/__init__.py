@@ -1,1 +1,1 @@
-"""Recipes: the catalogue of stages, running them, writing results."""
+"""Recipes: the catalogue of stages, running recipes, writing results."""

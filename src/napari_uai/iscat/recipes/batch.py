@@ -1,4 +1,4 @@
-"""From files to folders of results: one recording, a folder of them, here or on a cluster."""
+"""From files to folders of results: one recording or a folder of them, locally or on a cluster."""
 
 from __future__ import annotations
 
@@ -32,20 +32,27 @@ _CONNECT_S, _ASK_S = 10, 0.5
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one recording.
+    """Result of the analysis of one recording.
 
     Attributes
     ----------
     source
         The recording.
     folder
-        Where its results stand, unless there was an error.
+        Folder of its results, unless there was an error.
     n_landings, n_localizations
         Rows of the tables.
     problems
-        What was noticed, one line each.
+        Warnings, one line each.
     error
-        Why there is no result; empty if there is one.
+        Why there are no results; empty if there are.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> outcome = Outcome(Path("a.bin"), Path("results/a"), error="a.bin: file not found")
+    >>> bool(outcome.error), outcome.n_landings
+    (True, 0)
     """
 
     source: Path
@@ -58,7 +65,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Task:
-    """A recording to analyse; plain values, so that it travels to a cluster."""
+    """A recording to analyse; plain values that can be sent to a cluster."""
 
     source: Path
     folder: Path
@@ -83,21 +90,35 @@ def analyse_recording(
     source
         The file (or zarr store, or folder or pattern of images).
     folder
-        Where the results go.
+        Folder of the results.
     recipe
-        A recipe, the name of one or the path of a TOML file.
+        A recipe, the name of one, or the path of a TOML file.
     shape
-        Shape and type of a headerless file, and the frames to take.
+        Shape and type of a headerless file, and the frames to use.
     scheduler
-        Address of a dask.distributed scheduler whose workers see the same files; None: here.
+        Address of a dask.distributed scheduler whose workers can access the same files; None:
+        local.
     monitor
-        Progress and cancelling.
+        Progress and cancellation.
+
+    Returns
+    -------
+    Outcome
+        Numbers of rows and warnings.
 
     Raises
     ------
     NapariUaiError
-        If the recording cannot be read or analysed, or the results cannot be written; nothing is
-        left in the folder then.
+        If the recording cannot be read or analysed, or the results cannot be written; the folder is
+        then left as it was.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> recipe = uai.load_recipe("classical").with_values(dra={"batch_size": 200})
+    >>> outcome = uai.analyse_recording(uai.sample_path("landings.bin"), "results", recipe)
+    >>> outcome.n_landings > 0
+    True
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     task = _task(Path(source), Path(folder), recipe, shape)
@@ -120,17 +141,17 @@ def analyse_folder(
 ) -> list[Outcome]:
     """Run a recipe on all recordings of a folder, each into its own sub-folder.
 
-    A recording that cannot be analysed does not stop the others. ``problems.csv`` in ``folder``
-    lists, with a line for each, recordings that failed and what was noticed in the others.
+    Recordings that cannot be analysed do not stop the others. ``problems.csv`` in ``folder`` lists
+    failed recordings and the warnings of the others, one line each.
 
     Parameters
     ----------
     source
-        The folder; folders below are searched too.
+        The folder; sub-folders are searched as well.
     folder
-        Where the results go.
+        Folder of the results.
     recipe, shape, scheduler, monitor
-        As for :func:`analyse_recording`.
+        As in :func:`analyse_recording`.
 
     Returns
     -------
@@ -140,16 +161,30 @@ def analyse_folder(
     Raises
     ------
     BadValueError
-        If there is no recording in the folder.
+        If the folder contains no recordings.
     OutputError
         If the results cannot be written.
+
+    Examples
+    --------
+    >>> import shutil
+    >>> from pathlib import Path
+    >>> import napari_uai as uai
+    >>> Path("recordings").mkdir()
+    >>> for name in ("landings.bin", "landings.json"):
+    ...     _ = shutil.copy(uai.sample_path(name), "recordings")
+    >>> recipe = uai.load_recipe("classical").with_values(dra={"batch_size": 200})
+    >>> [outcome.source.name for outcome in uai.analyse_folder("recordings", "results", recipe)]
+    ['landings.bin']
+    >>> Path("results/landings/landings.csv").is_file()
+    True
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     source, folder = Path(source), Path(folder)
     paths = [p for p in list_recordings(source) if not _is_within(p, folder, source)]
     if not paths:
         raise BadValueError(
-            f"{source} holds no recordings; give a folder with .bin, .raw, .tif ..."
+            f"{source} contains no recordings; choose a folder with .bin, .raw, .tif ..."
         )
     folders = [folder / name for name in _folder_names(paths, source)]
     tasks = [_task(p, f, recipe, shape) for p, f in zip(paths, folders, strict=True)]
@@ -163,7 +198,7 @@ def analyse_folder(
 
 
 def is_folder_of_recordings(source: str | Path) -> bool:
-    """Tell a folder of recordings from a folder that is one recording (images, zarr)."""
+    """Distinguish a folder of recordings from one that is a recording itself (images, zarr)."""
     from napari_uai.videos.formats import video_format
 
     source = Path(source)
@@ -196,7 +231,7 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
 
 @contextmanager
 def _named(source: Path) -> Iterator[None]:
-    """Let errors say which recording they speak of."""
+    """Add the name of the recording to errors."""
     try:
         yield
     except CancelledError:
@@ -214,7 +249,7 @@ def _analyse_or_say_why(task: _Task, monitor: Monitor = SILENT) -> Outcome:
         raise
     except NapariUaiError as error:
         return Outcome(task.source, task.folder, error=str(error))
-    except Exception as error:  # noqa: BLE001  # the other recordings must not suffer from a bug
+    except Exception as error:  # noqa: BLE001  # a bug must not affect the other recordings
         _LOG.debug("%s", task.source, exc_info=True)
         reason = " ".join(f"unexpected {type(error).__name__}: {error}".split())
         return Outcome(task.source, task.folder, error=reason)
@@ -233,8 +268,8 @@ def _on_cluster(tasks: Sequence[_Task], address: str, monitor: Monitor) -> Itera
 
     stop = Event(f"napari-uai-stop-{uuid4().hex}", client=client)
     try:
-        here = [_absolute(task) for task in tasks]
-        futures = client.map(_analyse_on_worker, here, stop=stop.name, pure=False)
+        absolute = [_absolute(task) for task in tasks]
+        futures = client.map(_analyse_on_worker, absolute, stop=stop.name, pure=False)
         try:
             _wait(futures, monitor)
             outcomes = client.gather(futures)
@@ -256,17 +291,17 @@ def _on_cluster(tasks: Sequence[_Task], address: str, monitor: Monitor) -> Itera
 
 
 def _analyse_on_worker(task: _Task, stop: str) -> Outcome:
-    """Analyse on a worker, whose threads cannot be killed: they ask now and then if to stop."""
+    """Analyse on a worker, whose threads cannot be killed and therefore poll for cancellation."""
     import dask
     from distributed import Client, Event, get_worker
 
     asked, answer = -_ASK_S, False
-    here = threading.get_ident()
+    own_thread = threading.get_ident()
 
     def cancelled() -> bool:
         nonlocal asked, answer
-        # dask knows only this thread as its own; those that work for it hear what this one heard
-        if threading.get_ident() == here and time.monotonic() - asked >= _ASK_S:
+        # Only this thread may ask dask; the threads that work for it use its latest answer.
+        if threading.get_ident() == own_thread and time.monotonic() - asked >= _ASK_S:
             asked, answer = time.monotonic(), bool(event.is_set())
         return answer
 
@@ -285,15 +320,15 @@ def _client(address: str) -> Any:
         from distributed import Client
     except ImportError:
         raise BadValueError(
-            "a scheduler needs dask.distributed, which is not installed; "
-            'install it with: pip install "napari-uai[cluster]"'
+            "a scheduler needs dask.distributed, which is not installed: "
+            'pip install "napari-uai[cluster]"'
         ) from None
     try:
         return Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         reason = " ".join(str(error).split())
         raise BadValueError(
-            f"there is no dask scheduler at {address}: {reason}; check the address"
+            f"no dask scheduler at {address}: {reason}; check the address"
         ) from None
 
 
@@ -321,7 +356,7 @@ def _absolute(task: _Task) -> _Task:
 
 
 def _folder_names(paths: Sequence[Path], source: Path) -> list[Path]:
-    """Name sub-folders after the recordings, with the suffix where two would share a name."""
+    """Name sub-folders after the recordings, with the suffix if two would have the same name."""
     names = [p.relative_to(source).with_suffix("") for p in paths]
     return [
         name if names.count(name) == 1 else path.relative_to(source)
@@ -330,7 +365,7 @@ def _folder_names(paths: Sequence[Path], source: Path) -> list[Path]:
 
 
 def _is_within(path: Path, folder: Path, source: Path) -> bool:
-    """Tell whether a recording lies in the folder of results, where that is below the source."""
+    """Return whether a recording is in the folder of results, if that is below the source."""
     folder = folder.resolve()
     return folder != source.resolve() and folder in path.resolve().parents
 

@@ -1,9 +1,8 @@
-"""The catalogue of stages: those of this package, and those that users decorate in their own code.
+"""The catalogue of stages: those of this package, and those defined by users.
 
-A stage is one plain function under :func:`napari_uai.stage`; its signature and docstring say
-everything else (inputs, parameters with types, limits, units and meaning). That is all that is
-needed for it to be a widget, a step of a recipe, an option of the command line and a page of the
-reference.
+A stage is a plain function decorated by :func:`napari_uai.stage`; its signature and docstring
+define everything else (inputs, parameters with types, limits, units and descriptions). This
+suffices for a widget, a step of recipes, an option of the command line and a page of the reference.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from napari_uai.stages import REGISTERED, Stage
 
 
 class Catalogue(Mapping[str, Stage]):
-    """Stages by name; the module of a stage is imported when it is first asked for."""
+    """Stages by name; the module of a stage is imported when it is first used."""
 
     def __getitem__(self, name: str) -> Stage:
         if name not in MODULES:
@@ -27,7 +26,7 @@ class Catalogue(Mapping[str, Stage]):
         if stage.function.__module__ != MODULES[name]:
             raise RecipeError(
                 f"stage {name} is defined twice, in {MODULES[name]} and in "
-                f"{stage.function.__module__}; rename the function of yours"
+                f"{stage.function.__module__}: rename your function"
             )
         return stage
 
@@ -52,8 +51,8 @@ def stage(name: str) -> Stage:
     Raises
     ------
     RecipeError
-        If there is none; the message suggests the closest match.
+        If there is no such stage; the message suggests the closest match.
     """
     if name not in STAGES:
-        raise RecipeError(f"there is no stage {name!r}; {nearest(name, STAGES)}")
+        raise RecipeError(f"no stage {name!r}; {nearest(name, STAGES)}")
     return STAGES[name]

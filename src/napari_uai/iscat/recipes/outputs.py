@@ -1,7 +1,7 @@
-"""Writing what a run found: tables, recipe, record of the run, picture.
+"""Writing the results of a run: tables, recipe, record of the run, picture.
 
-Everything is first written into a hidden folder beside its final place and moved there at the
-end, file by file, so that nothing half-written ever stands under a final name.
+Files are first written into a hidden folder beside their destination and moved there at the end, so
+that incomplete files never appear under their final names.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ FILES = (
     "summary.png",
     "run.json",
 )
-"""All files that a run may write; the record of the run is put in place last."""
+"""All files that a run may write; the record of the run is moved into place last."""
 
 RECORD_FORMAT = "napari-uai run 1"
-"""First entry of run.json; changes when a reader has to know."""
+"""First entry of run.json; changes with the format."""
 
 
 def write_results(
@@ -50,23 +50,31 @@ def write_results(
     Parameters
     ----------
     result
-        What :func:`~napari_uai.iscat.recipes.run.run_recipe` returned.
+        As returned by :func:`~napari_uai.run_recipe`.
     folder
-        Made if it does not exist. Files of an earlier run are replaced; those that this run does
-        not make are taken away.
+        Created if necessary. Files of an earlier run are replaced; those that this run does not
+        produce are removed.
     monitor
-        Progress and cancelling.
+        Progress and cancellation.
 
     Returns
     -------
     dict
-        Path by file name: landings.csv, localizations.csv; traces.csv, candidates.csv and
-        drift.csv if the recipe makes them; recipe.toml, summary.png, run.json.
+        Path by file name: landings.csv, localizations.csv; traces.csv, candidates.csv and drift.csv
+        if the recipe produces them; recipe.toml, summary.png, run.json.
 
     Raises
     ------
     OutputError
-        If the folder cannot be written or is full.
+        If the folder cannot be written, or the disk is full.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> video = uai.open_video(uai.sample_path("landings.bin"))
+    >>> result = uai.run_recipe(video, "classical", dra={"batch_size": 200})
+    >>> sorted(uai.write_results(result, "results"))
+    ['landings.csv', 'localizations.csv', 'recipe.toml', 'run.json', 'summary.png', 'traces.csv']
     """
     with results_folder(folder, replaces=FILES) as partial:
         write_files(result, partial, monitor=monitor)
@@ -74,7 +82,7 @@ def write_results(
 
 
 def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -> None:
-    """Write the files of a run straight into an existing folder; see :func:`write_results`."""
+    """Write the files of a run directly into an existing folder; see :func:`write_results`."""
     from napari_uai.iscat.recipes.summary_picture import summary_picture
 
     record = run_record(result, monitor=monitor.part(0.0, 0.5))
@@ -100,12 +108,12 @@ def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -
 
 
 def run_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any]:
-    """Return where a result comes from, as it stands in run.json.
+    """Return the provenance of a result, as stored in run.json.
 
     Parameters
     ----------
     result
-        What :func:`~napari_uai.iscat.recipes.run.run_recipe` returned.
+        As returned by :func:`~napari_uai.run_recipe`.
     monitor
         Progress of the checksum.
     """

@@ -1,4 +1,4 @@
-"""Recipes: which stages a recording goes through, and with which parameters.
+"""Recipes: the stages through which a recording passes, with their parameters.
 
 A recipe is a TOML file::
 
@@ -15,9 +15,9 @@ A recipe is a TOML file::
     [outputs]
     landings = "landings"
 
-``input`` names the stage (or list of stages) whose output is taken, by default the stage before;
-``recording`` is the recording itself. Parameters that are left out have their defaults. A value
-``"@dra.batch_size"`` is the value of another stage's parameter.
+``input`` names the stage (or list of stages) whose output is used, by default the preceding stage;
+``recording`` is the recording itself. Omitted parameters have their defaults. A value
+``"@dra.batch_size"`` refers to the parameter of another stage.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ RECORDING = "recording"
 """Name by which stages refer to the recording that is analysed."""
 
 PREDICTION = "prediction"
-"""Recipe that finds landings by a trained network, whose background is learnt in training."""
+"""Recipe that detects landings in the residual of a network trained on a background."""
 
 PREDICTING = "predict_background"
-"""Stage that takes the weights of such a network."""
+"""Stage that uses the weights of such a network."""
 
 RENAMED = {"network": "rescored"}
 """Former names of packaged recipes; still accepted, with a warning."""
@@ -56,23 +56,23 @@ OUTPUTS: dict[str, Kind] = {
     "traces": "table",
     "drift": "table",
 }
-"""Results that a recipe may designate; each table is written to a file of its name."""
+"""Results that a recipe may produce; each table is written to a file of its name."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A stage in its place in a recipe.
+    """A stage at its position in a recipe.
 
     Attributes
     ----------
     name
         Unique in the recipe.
     stage
-        What is run.
+        The stage to run.
     inputs
-        Names of the steps whose outputs are taken, in the order of the stage's inputs.
+        Names of the steps whose outputs are used, in the order of the stage's inputs.
     parameters
-        A value for every parameter of the stage; ``"@step.parameter"`` refers to another's.
+        A value for every parameter of the stage; ``"@step.parameter"`` refers to that of another.
     """
 
     name: str
@@ -83,19 +83,28 @@ class Step:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A chain of stages with all parameters, known to be valid.
+    """A validated chain of stages with all parameters.
 
     Attributes
     ----------
     name
-        Name of a recipe of this package or of the file without its suffix.
+        Name of a packaged recipe, or of the file without its suffix.
     description
         What it does, in a line or two.
     steps
         In the order in which they are run.
     outputs
-        Name of the step that makes each result: landings, localizations,
-        candidates, traces, drift.
+        Name of the step that produces each result: landings, localizations, candidates, traces,
+        drift.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> recipe = uai.load_recipe("matched")
+    >>> [step.name for step in recipe.steps][:4]
+    ['status_line', 'power', 'dra', 'drift']
+    >>> recipe.values("localizations")["batch_size"]
+    500
     """
 
     name: str
@@ -104,30 +113,30 @@ class Recipe:
     outputs: Mapping[str, str]
 
     def step(self, name: str) -> Step:
-        """Return the step of that name.
+        """Return a step by its name.
 
         Raises
         ------
         RecipeError
-            If there is none; the message names the nearest.
+            If there is no such step; the message suggests the closest match.
         """
         for step in self.steps:
             if step.name == name:
                 return step
-        known = nearest(name, [s.name for s in self.steps])
-        raise RecipeError(f"recipe {self.name} has no stage {name!r}; {known}")
+        hint = nearest(name, [s.name for s in self.steps])
+        raise RecipeError(f"recipe {self.name} has no stage {name!r}; {hint}")
 
     def steps_of(self, stage: str) -> list[Step]:
-        """Return the steps in which a stage is run."""
+        """Return the steps that run a stage."""
         return [step for step in self.steps if step.stage.name == stage]
 
     def values(self, name: str) -> dict[str, Any]:
-        """Return the parameters of a step with references followed, each in its type.
+        """Return the parameters of a step with references resolved, each in its type.
 
         Raises
         ------
         RecipeError
-            If a value does not fit, or references run in a circle.
+            If a value is not accepted, or references are circular.
         """
         step = self.step(name)
         followed = {p: self._follow(v, (f"@{name}.{p}",)) for p, v in step.parameters.items()}
@@ -140,13 +149,13 @@ class Recipe:
         ----------
         settings
             For example ``["dra.batch_size=500"]``. Values are written as in TOML; the quotes of a
-            text may be left out.
+            text may be omitted.
 
         Raises
         ------
         RecipeError
-            If a stage or parameter does not exist (the message names the nearest), or a value
-            does not fit.
+            If a stage or parameter does not exist (the message suggests the closest match), or a
+            value is not accepted.
         """
         recipe = self
         for setting in settings:
@@ -154,8 +163,8 @@ class Recipe:
             name, dot, parameter = target.strip().partition(".")
             if not (equals and dot):
                 raise RecipeError(
-                    f"setting {setting!r} is not understood; write STAGE.PARAMETER=VALUE, "
-                    "for example dra.batch_size=500"
+                    f"invalid setting {setting!r}; write STAGE.PARAMETER=VALUE, for example "
+                    "dra.batch_size=500"
                 )
             recipe = recipe._with_value(name, parameter, text.strip())
         return recipe
@@ -166,13 +175,13 @@ class Recipe:
         Parameters
         ----------
         **steps
-            For each stage by its name in the recipe: values by parameter.
+            For each stage, by its name in the recipe: values by parameter.
 
         Raises
         ------
         RecipeError
             If a stage or parameter does not exist (the message suggests the closest match), or a
-            value does not fit.
+            value is not accepted.
 
         Examples
         --------
@@ -192,12 +201,12 @@ class Recipe:
         return _checked(recipe)
 
     def without(self, names: Iterable[str]) -> Recipe:
-        """Return the recipe without some steps; what took their output takes their input.
+        """Return the recipe without some steps, whose inputs replace their outputs.
 
         Raises
         ------
         RecipeError
-            If a step does not exist or cannot be left out; see :meth:`can_be_left_out`.
+            If a step does not exist or cannot be omitted; see :meth:`can_be_left_out`.
         """
         recipe = self
         for name in names:
@@ -205,11 +214,11 @@ class Recipe:
         return recipe
 
     def can_be_left_out(self, name: str) -> bool:
-        """Tell whether the recipe works without a step.
+        """Return whether the recipe works without a step.
 
-        It does without a step that maps a video to a video, that only drops spots, or that gives a
-        table of its own beside landings and localizations; unless a parameter of another step
-        refers to it.
+        This is the case for steps that map a video to a video, that only remove spots, or that
+        produce a table of their own besides landings and localizations; unless a parameter of
+        another step refers to them.
         """
         try:
             self._without(name)
@@ -247,7 +256,7 @@ class Recipe:
 
     def _without(self, name: str) -> Recipe:
         step = self.step(name)
-        needed = RecipeError(f"recipe {self.name}: stage {name} cannot be left out")
+        needed = RecipeError(f"recipe {self.name}: stage {name} cannot be omitted")
         others = [s for s in self.steps if s.name != name]
         referred = any(
             isinstance(v, str) and v.startswith(f"@{name}.")
@@ -273,17 +282,17 @@ class Recipe:
         if not (isinstance(value, str) and value.startswith("@")):
             return value
         if value in seen:
-            raise RecipeError(f"recipe {self.name}: {' -> '.join((*seen, value))} runs in a circle")
+            raise RecipeError(f"recipe {self.name}: {' -> '.join((*seen, value))} is circular")
         name, _, parameter = value[1:].partition(".")
         step = self.step(name)
         if parameter not in step.parameters:
-            known = nearest(parameter, step.parameters)
-            raise RecipeError(f"recipe {self.name}: {value!r} refers to nothing; {known}")
+            hint = nearest(parameter, step.parameters)
+            raise RecipeError(f"recipe {self.name}: no parameter for {value!r}; {hint}")
         return self._follow(step.parameters[parameter], (*seen, value))
 
 
 def _taken_instead(step: Step) -> str:
-    """Name what may be taken in place of a step's output, empty if nothing can."""
+    """Return what can replace a step's output, empty if nothing can."""
     kind = step.stage.output
     if kind == "table" and not step.stage.selects:
         return ""
@@ -292,18 +301,46 @@ def _taken_instead(step: Step) -> str:
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that come with the package."""
-    found = files("napari_uai.iscat.recipes").iterdir()
-    return sorted(f.name.removesuffix(".toml") for f in found if f.name.endswith(".toml"))
+    """Return the names of the packaged recipes.
+
+    Returns
+    -------
+    list of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> "matched" in uai.recipe_names()
+    True
+    """
+    entries = files("napari_uai.iscat.recipes").iterdir()
+    return sorted(e.name.removesuffix(".toml") for e in entries if e.name.endswith(".toml"))
 
 
 def load_recipe(recipe: str | Path) -> Recipe:
-    """Load a recipe of the package by name, or from a TOML file.
+    """Load a packaged recipe by name, or a recipe from a TOML file.
+
+    Parameters
+    ----------
+    recipe
+        A name of :func:`recipe_names`, or the path of a file that ends in ``.toml``.
+
+    Returns
+    -------
+    Recipe
+        With all parameters.
 
     Raises
     ------
     RecipeError
         If there is no such recipe or file, or it is not valid.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> uai.load_recipe("classical").outputs["landings"]
+    'landings'
     """
     text = str(recipe)
     if text in RENAMED:
@@ -314,27 +351,27 @@ def load_recipe(recipe: str | Path) -> Recipe:
         return parse_recipe(source, name=text)
     if not text.endswith(".toml"):
         raise RecipeError(
-            f"there is no recipe {text!r}; {nearest(text, recipe_names())} "
-            "(a recipe of your own is given as a file that ends in .toml)"
+            f"no recipe {text!r}; {nearest(text, recipe_names())} "
+            "(your own recipes are files that end in .toml)"
         )
     try:
         source = Path(recipe).read_text("utf-8")
     except FileNotFoundError:
-        raise RecipeError(f"recipe file {text} does not exist; check the path") from None
+        raise RecipeError(f"recipe file {text} not found; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"recipe file {text} cannot be read: {error}") from None
     return parse_recipe(source, name=Path(recipe).stem)
 
 
 def parse_recipe(text: str, *, name: str) -> Recipe:
-    """Make a recipe from the text of a TOML file.
+    """Parse a recipe from the text of a TOML file.
 
     Parameters
     ----------
     text
         As described at the top of this module.
     name
-        What the recipe is called in messages and in the record of a run.
+        Name of the recipe in messages and in the record of a run.
 
     Raises
     ------
@@ -348,7 +385,7 @@ def parse_recipe(text: str, *, name: str) -> Recipe:
     _only(document, ("description", "stage", "outputs"), f"recipe {name}")
     entries = document.get("stage")
     if not (isinstance(entries, list) and entries and all(isinstance(e, dict) for e in entries)):
-        raise RecipeError(f"recipe {name} has no stages; give each as a [[stage]] table")
+        raise RecipeError(f"recipe {name} has no stages; write each as a [[stage]] table")
     steps: list[Step] = []
     for entry in entries:
         steps.append(_step(entry, before=steps[-1].name if steps else RECORDING, recipe=name))
@@ -364,7 +401,7 @@ def _step(entry: dict[str, Any], *, before: str, recipe: str) -> Step:
     _only(entry, ("name", "use", "input", "parameters"), where)
     use, parameters = entry.get("use"), entry.get("parameters", {})
     if not isinstance(use, str):
-        raise RecipeError(f'{where}: say which stage with use = "..."')
+        raise RecipeError(f'{where}: name the stage with use = "..."')
     if not isinstance(parameters, dict):
         raise RecipeError(f"{where}: parameters must be a table, [stage.parameters]")
     inputs = entry.get("input", before)
@@ -375,8 +412,8 @@ def _step(entry: dict[str, Any], *, before: str, recipe: str) -> Step:
     name = str(entry.get("name", use))
     for parameter in parameters:
         if parameter not in stage.parameters:
-            known = nearest(parameter, stage.parameters)
-            raise RecipeError(f"{where} has no parameter {parameter!r}; {known}")
+            hint = nearest(parameter, stage.parameters)
+            raise RecipeError(f"{where} has no parameter {parameter!r}; {hint}")
     defaults = {p.name: p.default for p in stage.parameters.values() if not p.required}
     complete = {**defaults, **parameters}
     ordered = {p: complete[p] for p in stage.parameters if p in complete}
@@ -389,25 +426,25 @@ def _checked(recipe: Recipe) -> Recipe:
     Raises
     ------
     RecipeError
-        If inputs, values or outputs do not fit.
+        If inputs, values or outputs are not valid.
     """
     kinds: dict[str, Kind] = {RECORDING: "video"}
     steps = []
     for step in recipe.steps:
         where = f"recipe {recipe.name}, stage {step.name}"
         if step.name in kinds:
-            raise RecipeError(f"{where}: the name is taken; names must differ")
+            raise RecipeError(f"{where}: the name is not unique")
         _check_inputs(step, kinds, where)
         kinds[step.name] = step.stage.output
         values = recipe.values(step.name)
         steps.append(replace(step, parameters=_keep_references(step.parameters, values)))
     for output, name in recipe.outputs.items():
         if output not in OUTPUTS:
-            known = nearest(output, OUTPUTS)
-            raise RecipeError(f"recipe {recipe.name} has an unknown output {output!r}; {known}")
+            hint = nearest(output, OUTPUTS)
+            raise RecipeError(f"recipe {recipe.name} has an unknown output {output!r}; {hint}")
         if kinds.get(name) != OUTPUTS[output]:
             raise RecipeError(
-                f"recipe {recipe.name}: output {output} = {name!r} is no stage that gives a "
+                f"recipe {recipe.name}: output {output} = {name!r} is not a stage that returns a "
                 f"{OUTPUTS[output]}; {nearest(name, [n for n in kinds if kinds[n] == 'table'])}"
             )
     return replace(recipe, steps=tuple(steps))
@@ -421,19 +458,19 @@ def _check_inputs(step: Step, kinds: Mapping[str, Kind], where: str) -> None:
         raise RecipeError(f"{where}: inputs must be {names}; got {len(step.inputs)}")
     for name, expected in zip(step.inputs, wanted, strict=False):
         if name not in kinds:
-            raise RecipeError(f"{where}: no stage {name!r} before it; {nearest(name, kinds)}")
+            raise RecipeError(f"{where}: no earlier stage {name!r}; {nearest(name, kinds)}")
         if kinds[name] != expected.kind:
             raise RecipeError(
                 f"{where}: input {expected.name} must be a {expected.kind}, "
-                f"but {name!r} gives a {kinds[name]}"
+                f"but {name!r} returns a {kinds[name]}"
             )
 
 
-def _keep_references(given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def _keep_references(written: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     def is_reference(value: Any) -> bool:
         return isinstance(value, str) and value.startswith("@")
 
-    return {p: given[p] if is_reference(given.get(p)) else v for p, v in values.items()}
+    return {p: written[p] if is_reference(written.get(p)) else v for p, v in values.items()}
 
 
 def _only(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ROLLING_AVERAGE = "dra"
-"""Name of the rolling-average stage in every recipe; ``frame`` of the results counts its frames."""
+"""Name of the rolling average in recipes; ``frame`` of the results counts its frames."""
 
 LANDING_COLUMNS = (
     "landing",
@@ -50,7 +50,7 @@ LOCALIZATION_COLUMNS = ("landing", "frame", "raw_frame", "y", "x")
 """First columns of the localizations."""
 
 _BEFORE_STEPS = 0.02
-"""Share of the progress bar that a look at the whole recording takes."""
+"""Fraction of the progress bar for checking the whole recording."""
 
 _AXES = (
     ("frame",),
@@ -64,29 +64,37 @@ Runnable: TypeAlias = Recording | Video | str | Path
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """What a recipe made of a recording.
+    """Results of a recipe on a recording.
 
     Attributes
     ----------
     recording, recipe
-        What was run on what.
+        What was analysed, and how.
     videos
-        Lazy video of each step that gives one, and of ``recording``.
+        Lazy video of each step that returns one, and of ``recording``.
     tables
-        Table of each step that gives one, in the coordinates of the video that the step saw.
+        Table of each step that returns one, in the coordinates of the video of that step.
     origins
-        For each step: what to add to a position in its output to get frame, row and column of
+        For each step: what to add to a position in its output to obtain frame, row and column of
         the recording.
     weights
-        SHA-256 of the weights of each step that has a network.
+        SHA-256 of the weights of each step that uses a network.
     timings_s
-        Seconds per step. Videos are lazy: their work is done in, and counted with, the steps that
-        look at them.
+        Seconds per step. Videos are lazy: their computation is included in the steps that read
+        them.
     problems
-        Warnings met on the way, one line each.
+        Warnings, one line each.
     status
-        What the camera's counters say of dropped frames and missed triggers; None if the recording
+        Dropped frames and missed triggers according to the camera's counters; None if the recording
         has no status line.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> video = uai.open_video(uai.sample_path("landings.bin"))
+    >>> result = uai.run_recipe(video, "classical", dra={"batch_size": 200})
+    >>> list(result.landings.columns)[:6]
+    ['landing', 'frame', 'raw_frame', 'y', 'x', 'contrast']
     """
 
     recording: Recording
@@ -102,33 +110,33 @@ class RunResult:
     @property
     def counts(self) -> dict[str, int]:
         """Frames of each video and rows of each table."""
-        made: dict[str, Any] = {**self.videos, **self.tables}
-        return {name: len(made[name]) for name in self.origins}
+        outputs: dict[str, Any] = {**self.videos, **self.tables}
+        return {name: len(outputs[name]) for name in self.origins}
 
     @property
     def landings(self) -> pd.DataFrame:
-        """One row per landing, strongest score first, numbered from 1.
+        """One row per landing, highest score first, numbered from 1.
 
-        ``frame`` counts in the rolling-average video, ``raw_frame`` in the file; ``y`` and ``x``
-        are px of the full input frame.
+        ``frame`` counts frames of the rolling average, ``raw_frame`` those of the file; ``y`` and
+        ``x`` are px of the full input frame.
         """
         table = self._output("landings", LANDING_COLUMNS)
         return _numbered(table, self._ranks())
 
     @property
     def localizations(self) -> pd.DataFrame:
-        """One row per found spot and frame, in the coordinates of :attr:`landings`.
+        """One row per spot and frame, in the coordinates of :attr:`landings`.
 
-        ``landing`` is the landing that the spot belongs to, 0 if none.
+        ``landing`` is the landing to which the spot belongs, 0 if none.
         """
         table = _numbered(self._output("localizations", LOCALIZATION_COLUMNS), self._ranks())
         return table.sort_values(["frame", "y", "x"], kind="stable", ignore_index=True)
 
     @property
     def candidates(self) -> pd.DataFrame | None:
-        """Events down to the weakest, surest first; None if the recipe does not keep them.
+        """Events down to weak candidates, strongest first; None if the recipe does not keep them.
 
-        In the coordinates of :attr:`landings`, which are those of them that are sure enough.
+        In the coordinates of :attr:`landings`, which contains the accepted ones.
         """
         if "candidates" not in self.recipe.outputs:
             return None
@@ -136,14 +144,14 @@ class RunResult:
 
     @property
     def traces(self) -> pd.DataFrame | None:
-        """Contrast of each landing frame by frame; None if the recipe makes none."""
+        """Contrast of each landing frame by frame; None if the recipe does not compute traces."""
         if "traces" not in self.recipe.outputs:
             return None
         return _numbered(self._output("traces", ("landing", "frame", "raw_frame")), self._ranks())
 
     @property
     def drift(self) -> pd.DataFrame | None:
-        """Drift of the stage by frame of the file; None if the recipe does not measure it."""
+        """Stage drift by frame of the file; None if the recipe does not measure it."""
         if "drift" not in self.recipe.outputs:
             return None
         return self._output("drift", ("raw_frame",)).drop(columns="frame", errors="ignore")
@@ -154,14 +162,14 @@ class RunResult:
         Parameters
         ----------
         table
-            Name of a step that gives a table.
+            Name of a step that returns a table.
         video
-            Name of a step that gives a video, or ``recording``.
+            Name of a step that returns a video, or ``recording``.
         """
         return shifted(self.tables[table], self.origins[table].minus(self.origins[video]))
 
     def _output(self, output: str, first: tuple[str, ...]) -> pd.DataFrame:
-        """Give a result its frame, raw_frame and position in the full frame of the file."""
+        """Add frame, raw_frame and position in the full frame of the file to a result."""
         step = self.recipe.outputs.get(output)
         if step is None:
             return pd.DataFrame(columns=list(first))
@@ -178,7 +186,7 @@ class RunResult:
         return table[[*first, *rest]]
 
     def _ranks(self) -> dict[Any, int]:
-        """Rank of each landing by its number in the tables of the steps, strongest first."""
+        """Rank of each landing, highest score first, by its number in the steps' tables."""
         table = self._output("landings", LANDING_COLUMNS)
         order = table.sort_values(
             ["score", "raw_frame", "y", "x"], ascending=[False, True, True, True], kind="stable"
@@ -194,30 +202,38 @@ def run_recipe(
     monitor: Monitor = SILENT,
     **values: Mapping[str, Any],
 ) -> RunResult:
-    """Put a recording through a recipe.
+    """Run a recipe on a recording.
 
     Parameters
     ----------
     recording
-        A recording, a video (frames, rows, columns) or the path of a file.
+        A recording, a video (frames, rows, columns), or the path of a file.
     recipe
-        A recipe, the name of one or the path of a TOML file.
+        A recipe, the name of one, or the path of a TOML file.
     settings
         Parameters that differ from the recipe's, as ``"dra.batch_size=500"``.
     monitor
-        Progress and cancelling.
+        Progress and cancellation.
     **values
-        The same as Python values: ``dra={"batch_size": 500}``.
+        Parameters that differ, as Python values: ``dra={"batch_size": 500}``.
 
     Returns
     -------
     RunResult
-        Tables and lazy videos; nothing is written.
+        Tables and lazy videos; no files are written.
 
     Raises
     ------
     NapariUaiError
-        If the recording or a value does not fit; the message names the stage.
+        If the recording or a value is not suitable; the message names the stage.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> video = uai.open_video(uai.sample_path("landings.bin"))
+    >>> result = uai.run_recipe(video, "classical", dra={"batch_size": 200})
+    >>> len(result.landings) > 0
+    True
     """
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
@@ -242,7 +258,7 @@ def run_recipe(
 
 
 def progress_of_steps(recipe: Recipe, fraction: float) -> dict[str, float]:
-    """Return how much of each step is done (0 to 1) when :func:`run_recipe` tells ``fraction``."""
+    """Return the progress of each step (0 to 1) when :func:`run_recipe` reports ``fraction``."""
     done = (fraction - _BEFORE_STEPS) / (1 - _BEFORE_STEPS)
     return {
         step.name: float(np.clip((done - start) / max(end - start, 1e-12), 0, 1))
@@ -251,7 +267,7 @@ def progress_of_steps(recipe: Recipe, fraction: float) -> dict[str, float]:
 
 
 def shifted(table: pd.DataFrame, offset: Offset) -> pd.DataFrame:
-    """Return a table with its positions moved by frames, rows and columns."""
+    """Return a table with its positions shifted by frames, rows and columns."""
     table = table.copy()
     for columns, amount in zip(_AXES, offset, strict=True):
         for column in columns:
@@ -275,7 +291,7 @@ def _run_step(result: RunResult, step: Step, monitor: Monitor) -> None:
     try:
         if stage.checksum is not None:
             result.weights[step.name] = stage.checksum(values["weights"])
-        made = stage.function(*inputs, **values, **extra)
+        output = stage.function(*inputs, **values, **extra)
         if stage.origin is not None and video is not None:
             origin = origin.plus(Offset(*stage.origin(result.videos[video], values)))
     except CancelledError:
@@ -284,27 +300,27 @@ def _run_step(result: RunResult, step: Step, monitor: Monitor) -> None:
         raise type(error)(f"stage {step.name}: {error}") from error
     result.origins[step.name] = origin
     if stage.output == "table":
-        result.tables[step.name] = made
+        result.tables[step.name] = output
     else:
-        result.videos[step.name] = made
+        result.videos[step.name] = output
 
 
 def _status(frames: Frames, monitor: Monitor) -> StatusReport | None:
-    """Read the counters of the camera, if there are any."""
+    """Read the camera's counters, if there are any."""
     if find_status_line(lazy_video(frames)) is None:
         return None
     return status_report(read_status_line(lazy_video(frames), monitor=monitor))
 
 
 def _untrusted(frames: Frames, monitor: Monitor) -> list[str]:
-    """Say which frames and pixels are not to be trusted; the status line is no picture."""
+    """Report unreliable frames and pixels; the status line is excluded."""
     video = lazy_video(frames)
     picture = video if find_status_line(video) is None else remove_status_line(video)
     return recording_problems(picture, monitor=monitor)
 
 
 def _parts(recipe: Recipe, monitor: Monitor) -> Iterator[tuple[Step, Monitor]]:
-    """Share the progress bar among the steps; lazy ones take next to nothing of it."""
+    """Divide the progress bar among the steps; lazy ones take next to none of it."""
     for step, start, end in _shares(recipe):
         yield step, monitor.part(start, end, step.stage.title)
 
@@ -327,7 +343,7 @@ def _as_recording(recording: Runnable) -> Recording:
 
 
 def _numbered(table: pd.DataFrame, ranks: Mapping[Any, int]) -> pd.DataFrame:
-    """Give landings their rank as number, and order by it where a row is a landing."""
+    """Replace numbers of landings by their ranks, and sort by rank."""
     numbers = [ranks.get(landing, 0) for landing in table["landing"]]
     table = table.assign(landing=np.array(numbers, np.int64))
     return table.sort_values("landing", kind="stable", ignore_index=True)
@@ -340,8 +356,8 @@ _COLLECTING = threading.Lock()
 def _collected_warnings(monitor: Monitor) -> Iterator[list[str]]:
     """Collect warnings as one line each.
 
-    Python's filters of warnings are one for all threads, so runs take turns; each run uses all
-    cores anyway.
+    Python's warning filters are shared by all threads, so runs take turns; each run uses all cores
+    anyway.
     """
     while not _COLLECTING.acquire(timeout=0.1):
         monitor.update(0.0, "waiting for another run")

@@ -1,4 +1,4 @@
-"""The picture of a run: where landings are, when, how strong, and how sure of them one can be."""
+"""Summary picture of a run: where and when landings occurred, how strong and how certain."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from napari_uai.iscat.recipes.run import RunResult
 
 N_SHOWN = 6
-"""Landings that are shown with their image and trace."""
+"""Landings shown with their image and trace."""
 
 N_NUMBERED = 40
-"""Landings that carry their number in the mean image."""
+"""Landings numbered in the mean image."""
 
 _MEAN_OF = 200
 _HALF_WINDOW_PX = 9
@@ -30,12 +30,12 @@ _BRIGHT, _DARK = "#d95f02", "#1b6fb8"
 
 
 def summary_picture(result: RunResult) -> Figure:
-    """Draw mean image, landings over time, drift if measured, and the surest landings.
+    """Draw the mean image, landings over time, drift if measured, and the strongest landings.
 
     Parameters
     ----------
     result
-        What :func:`~napari_uai.iscat.recipes.run.run_recipe` returned.
+        As returned by :func:`~napari_uai.run_recipe`.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def label_places(
     bounds: tuple[float, float],
     clearance: float,
 ) -> list[tuple[float, float] | None]:
-    """Choose a place for the label of each point, such that no label covers another or a point.
+    """Choose a position for each point's label, so that labels cover neither each other nor points.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def label_places(
     bounds
         Height and width of the picture.
     clearance
-        Least distance between the centre of a point and the edge of any label.
+        Smallest distance between the centre of a point and the edge of any label.
 
     Returns
     -------
@@ -109,16 +109,16 @@ def label_places(
 
 def _title(result: RunResult) -> str:
     n = len(result.landings)
-    found = f"{n} landing{'' if n == 1 else 's'}" if n else "no landings found"
+    count = f"{n} landing{'' if n == 1 else 's'}" if n else "no landings found"
     shape = " by ".join(str(s) for s in result.videos[RECORDING].shape)
-    return f"{result.recording.name}   {shape}   recipe {result.recipe.name}   {found}"
+    return f"{result.recording.name}   {shape}   recipe {result.recipe.name}   {count}"
 
 
 def _draw_mean_image(axes: Axes, result: RunResult) -> None:
     frames = frames_of(result.videos[RECORDING])
     chosen = np.unique(np.linspace(0, len(frames) - 1, _MEAN_OF).astype(int))
     mean = np.mean([frames.read(i, i + 1)[0] for i in chosen], axis=0, dtype=float)
-    inner = mean[1:-1, 1:-1] if min(mean.shape) > 2 else mean  # status lines stand at an edge
+    inner = mean[1:-1, 1:-1] if min(mean.shape) > 2 else mean  # status lines are at an edge
     low, high = np.nanpercentile(inner, (0.5, 99.8))
     axes.imshow(mean, cmap="gray", vmin=low, vmax=high if high > low else low + 1)
     table = result.landings.head(N_NUMBERED)
@@ -207,7 +207,7 @@ def _draw_surest(part: SubFigure, result: RunResult) -> None:
 
 
 def _draw_cut_out(axes: Axes, result: RunResult, row: pd.Series[Any]) -> None:
-    """Show the surroundings of a landing when it stands out most in the rolling average."""
+    """Show the surroundings of a landing at its peak in the rolling average."""
     name = last_rolling_average(result)
     frames, origin = frames_of(result.videos[name]), result.origins[name]
     _, height, width = frames.shape
@@ -221,7 +221,7 @@ def _draw_cut_out(axes: Axes, result: RunResult, row: pd.Series[Any]) -> None:
         min(round(x) + _HALF_WINDOW_PX + 1, width),
     )
     cut = frames.read(frame, frame + 1)[0, top:bottom, left:right]
-    # Neither noise nor a hot pixel may hide the landing.
+    # Neither noise nor a hot pixel may mask the landing.
     limit = max(abs(row["contrast"]), np.nanpercentile(np.abs(cut), 90), 1e-12)
     extent = (
         left - 0.5 + origin.columns,

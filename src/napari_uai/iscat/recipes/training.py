@@ -33,34 +33,34 @@ if TYPE_CHECKING:
 RECIPE = "recipe"
 
 GROUPS = ("network", "training")
-"""What stands before the dot in a setting that is not one of the recipe's."""
+"""Prefixes of settings that are not those of the recipe."""
 
 CORRECTED = "stage_drift_correction"
 PURPOSE = "training"
 
 READING = 0.05
-"""Share of the progress bar that making the rolling average takes."""
+"""Fraction of the progress bar for computing the rolling average."""
 
 KEPT_BYTES = 2**30
-"""Rolling averages up to this size are computed once: training takes each frame many times."""
+"""Rolling averages up to this size are kept in memory, because training reads frames repeatedly."""
 
 Settings = TypeVar("Settings", NetworkSettings, TrainingSettings)
-Told: TypeAlias = Callable[["pd.DataFrame"], None]
+OnEpoch: TypeAlias = Callable[["pd.DataFrame"], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What came of training.
+    """Result of a training.
 
     Attributes
     ----------
     weights
         Of the best epoch.
     path
-        Where they stand.
+        Their file.
     history
-        ``epoch, training_loss, validation_loss, learning_rate, seconds``; losses in variances of
-        the video's noise; row 0 is before training.
+        ``epoch, training_loss, validation_loss, learning_rate, seconds``; losses in units of the
+        variance of the video's noise; row 0 is before training.
     """
 
     weights: Weights
@@ -74,7 +74,7 @@ class Training:
 
     @property
     def gain(self) -> float:
-        """By what part of the noise's variance the best epoch is below no training at all."""
+        """Fraction of the initial validation loss by which the best epoch is below it."""
         return float(1 - self.best.validation_loss / self.history["validation_loss"].iloc[0])
 
 
@@ -87,39 +87,40 @@ def train_on_recording(
     shape: RawShape = UNKNOWN,
     start_from: str | Path | None = None,
     device: Device = "auto",
-    on_epoch: Told | None = None,
+    on_epoch: OnEpoch | None = None,
     monitor: Monitor = SILENT,
 ) -> Training:
     """Train a network to predict the drift-corrected rolling average of a recording.
 
-    A training that was stopped goes on where it was when it is called again in the same way.
+    A training that was stopped resumes when it is called again in the same way.
 
     Parameters
     ----------
     source
-        A recording, or the file of one.
+        A recording, or its file.
     out
-        ``NAME.safetensors``; ``NAME.json`` (what it is) and ``NAME.csv`` (history) stand beside it.
+        ``NAME.safetensors``; ``NAME.json`` (description) and ``NAME.csv`` (history) are written
+        beside it.
     recipe
-        Whose stages make the rolling average: up to the one that corrects its stage drift.
+        Recipe whose stages compute the rolling average, up to the correction of stage drift.
     settings
         Parameters that differ, as ``training.epochs=5``, ``network.channels=8`` or
         ``dra.batch_size=500``.
     shape
-        Shape and type of a headerless file, and the frames to take.
+        Shape and type of a headerless file, and the frames to use.
     start_from
-        Weights to begin with: a path, or ``packaged``; the network then has their shape.
+        Initial weights: a path, or ``packaged``; the network then has their shape.
     device
-        Where the network is trained; ``auto``: on a GPU if there is one.
+        Where the network is trained; ``auto``: on a GPU if available.
     on_epoch
         Called with the history after each epoch.
     monitor
-        Progress and cancelling, once per batch of windows; the last whole epoch stays.
+        Progress and cancellation, once per batch of windows; the last completed epoch is kept.
 
     Raises
     ------
     NapariUaiError
-        If a setting does not fit, the recording is too short, or the folder cannot be written.
+        If a setting is not accepted, the recording is too short, or the folder cannot be written.
     """
     groups = _grouped(settings)
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
@@ -138,16 +139,16 @@ def train_on_recording(
 
 @dataclass(frozen=True, eq=False)
 class TrainingPlan:
-    """A training that was checked before anything is read.
+    """A training whose settings were checked before any data are read.
 
     Attributes
     ----------
     out
-        Where the weights will stand.
+        File of the weights.
     network, training
         Settings.
     start_from
-        Weights to begin with.
+        Initial weights.
     device
         Where the network is trained.
     """
@@ -182,8 +183,8 @@ class TrainingPlan:
         Raises
         ------
         NapariUaiError
-            If torch or the device is not there, a setting does not fit, or the folder cannot be
-            written.
+            If torch or the device is not available, a setting is not accepted, or the folder cannot
+            be written.
         """
         groups = _grouped(settings)
         if groups[RECIPE]:
@@ -196,7 +197,7 @@ class TrainingPlan:
         return cls(writable_target(out), network, training, begin, device)
 
     def carry_out(
-        self, video: Video, *, on_epoch: Told | None = None, monitor: Monitor = SILENT
+        self, video: Video, *, on_epoch: OnEpoch | None = None, monitor: Monitor = SILENT
     ) -> Training:
         """Train on a rolling average; see :func:`train_on_recording`."""
         frames = frames_of(video)
@@ -211,19 +212,19 @@ class TrainingPlan:
             training=self.training,
             start_from=self.start_from,
             device=self.device,
-            on_epoch=on_epoch or _tell_nobody,
+            on_epoch=on_epoch or _ignore,
             monitor=monitor,
         )
         return Training(weights, self.out, history)
 
 
 def rolling_average(recording: Recording, recipe: Recipe, *, monitor: Monitor = SILENT) -> Video:
-    """Return the rolling average of a recipe, its stage drift corrected if the recipe does that.
+    """Return the rolling average of a recipe, drift-corrected if the recipe does that.
 
     Raises
     ------
     RecipeError
-        If the recipe makes none.
+        If the recipe computes none.
     """
     return placed_rolling_average(recording, recipe, monitor=monitor)[0]
 
@@ -231,17 +232,17 @@ def rolling_average(recording: Recording, recipe: Recipe, *, monitor: Monitor = 
 def placed_rolling_average(
     recording: Recording, recipe: Recipe, *, monitor: Monitor = SILENT
 ) -> tuple[Video, Offset]:
-    """Return :func:`rolling_average`, and what to add to its positions for those in the recording.
+    """Return :func:`rolling_average` and its offset in the recording.
 
     Raises
     ------
     RecipeError
-        If the recipe makes none.
+        If the recipe computes none.
     """
     steps = recipe.steps_of(CORRECTED)
     steps = steps or [s for s in recipe.steps if s.name == ROLLING_AVERAGE]
     if not steps:
-        raise RecipeError(f"recipe {recipe.name} makes no rolling average: choose another")
+        raise RecipeError(f"recipe {recipe.name} computes no rolling average: choose another")
     last = steps[0].name
     only = replace(recipe, steps=_needed(recipe, last), outputs={})
     result = run_recipe(recording, only, monitor=monitor)
@@ -249,13 +250,13 @@ def placed_rolling_average(
 
 
 def training_parameters() -> Mapping[str, Any]:
-    """Return the default of every setting by its name, as ``--set`` takes it."""
+    """Return the default of every setting by its name, as accepted by ``--set``."""
     both = {"network": asdict(NetworkSettings()), "training": asdict(TrainingSettings())}
     return {f"{group}.{name}": v for group, values in both.items() for name, v in values.items()}
 
 
 def _needed(recipe: Recipe, last: str) -> tuple[Step, ...]:
-    """Return the steps that one step needs, itself included."""
+    """Return the steps on which a step depends, including itself."""
     needed = {last}
     for step in reversed(recipe.steps):
         if step.name in needed:
@@ -264,12 +265,12 @@ def _needed(recipe: Recipe, last: str) -> tuple[Step, ...]:
 
 
 def _grouped(settings: Iterable[str]) -> dict[str, list[str]]:
-    """Tell settings of the network and of training from those of the recipe."""
+    """Separate settings of the network and of training from those of the recipe."""
     groups: dict[str, list[str]] = {RECIPE: [], **{group: [] for group in GROUPS}}
     for setting in settings:
         group, dot, rest = setting.partition(".")
-        known = dot and group.strip() in GROUPS
-        groups[group.strip() if known else RECIPE].append(rest if known else setting)
+        has_group = dot and group.strip() in GROUPS
+        groups[group.strip() if has_group else RECIPE].append(rest if has_group else setting)
     return groups
 
 
@@ -285,5 +286,5 @@ def _changed(group: str, base: Settings, settings: Iterable[str]) -> Settings:
     return changed
 
 
-def _tell_nobody(history: pd.DataFrame) -> None:
+def _ignore(history: pd.DataFrame) -> None:
     del history
