@@ -156,6 +156,23 @@ def read_status_line(video: Video, *, monitor: Monitor = SILENT) -> pd.DataFrame
     ------
     BadValueError
         If the video has no status line.
+
+    References
+    ----------
+    Photonfocus, user manual MV1-D1024E, MAN064, table 4.7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.full((3, 8, 8), 120, np.uint8)
+    >>> video[:, -1, :4] = 0xFF, 0x00, 0xAA, 0x55
+    >>> video[:, -1, 4:] = [[7, 1, 0, 0], [8, 1, 0, 0], [10, 1, 0, 0]]
+    >>> iscat.read_status_line(video)[["frame", "ImgCnt"]]
+       frame  ImgCnt
+    0      0     263
+    1      1     264
+    2      2     266
     """
     found = find_status_line(video)
     if found is None:
@@ -287,15 +304,15 @@ def _origin(video: Video, parameters: Mapping[str, Any]) -> tuple[int, int, int]
 
 @stage("Remove status line", menu="filter", origin=_origin)
 def remove_status_line(video: Video, *, edges: Edges = "line") -> Video:
-    """Cut the status line off; a video without one is returned as it is.
+    """Crop the status line; a video without one is returned unchanged.
 
     Parameters
     ----------
     video
-        Frames, rows, columns as the camera gave them.
+        Frames, rows, columns as delivered by the camera.
     edges
-        ``line`` takes away the last row or column; ``both`` also the first one, as PiSCAT does,
-        which shifts positions (see :func:`status_line_origin`).
+        ``line`` removes the last row or column; ``both`` also the first one, as in PiSCAT, which
+        shifts positions (see :func:`status_line_origin`).
 
     Returns
     -------
@@ -305,7 +322,20 @@ def remove_status_line(video: Video, *, edges: Edges = "line") -> Video:
     Raises
     ------
     BadValueError
-        If nothing of the frame would be left.
+        If ``edges`` is unknown, or nothing of the frame would remain.
+
+    References
+    ----------
+    Photonfocus, user manual MV1-D1024E, MAN064, table 4.7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai import iscat
+    >>> video = np.full((3, 8, 8), 120, np.uint8)
+    >>> video[:, -1, :4] = 0xFF, 0x00, 0xAA, 0x55
+    >>> iscat.remove_status_line(video).shape
+    (3, 7, 8)
     """
     found = _found(video, edges)
     if found is None:

@@ -1,0 +1,209 @@
+"""Every public name has a page that says all there is to say, with examples that run."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import doctest
+import importlib
+import inspect
+import io
+import textwrap
+from typing import Any
+
+import pytest
+from numpydoc.docscrape import ClassDoc, FunctionDoc, NumpyDocString
+
+import napari_uai.errors
+from napari_uai.errors import BadValueError
+
+FACES = ("napari_uai", "napari_uai.iscat", "napari_uai.trails", "napari_uai.videos")
+
+NOT_YET = frozenset(
+    {
+        "napari_uai.Monitor",
+        "napari_uai.Recording",
+        "napari_uai.TrailResult",
+        "napari_uai.TrailSource",
+        "napari_uai.Trails",
+        "napari_uai.evaluate_landings",
+        "napari_uai.evaluate_trail_scores",
+        "napari_uai.open_recording",
+        "napari_uai.open_trails",
+        "napari_uai.open_video",
+        "napari_uai.rank_trails",
+        "napari_uai.read_truth",
+        "napari_uai.sample_path",
+        "napari_uai.simulate_recording",
+        "napari_uai.simulate_trails",
+        "napari_uai.trails.Scene",
+        "napari_uai.trails.apply_masks",
+        "napari_uai.trails.departing_stretches",
+        "napari_uai.trails.frame_of_trails",
+        "napari_uai.trails.heatmap_picture",
+        "napari_uai.trails.inside_fraction",
+        "napari_uai.trails.mean_over_trails",
+        "napari_uai.trails.measure_heat",
+        "napari_uai.trails.ordinary_regions",
+        "napari_uai.trails.paint_footprints",
+        "napari_uai.trails.read_mask",
+        "napari_uai.trails.reference_scores",
+        "napari_uai.trails.regions_geojson",
+        "napari_uai.trails.rescale",
+        "napari_uai.trails.score_samples",
+        "napari_uai.trails.score_trails",
+        "napari_uai.trails.tile_sheet",
+        "napari_uai.trails.top_picture",
+        "napari_uai.trails.tracks_of_trails",
+        "napari_uai.trails.trails_of_frame",
+        "napari_uai.trails.trails_of_tracks",
+        "napari_uai.trails.update_heat",
+        "napari_uai.trails.worst_window",
+        "napari_uai.trails.write_picture",
+        "napari_uai.video_info",
+        "napari_uai.videos.Frames",
+        "napari_uai.videos.StatusLine",
+        "napari_uai.videos.StatusReport",
+        "napari_uai.videos.VideoInfo",
+        "napari_uai.videos.VideoWarning",
+        "napari_uai.videos.compute_video",
+        "napari_uai.videos.find_status_line",
+        "napari_uai.videos.frames_of",
+        "napari_uai.videos.lazy_video",
+        "napari_uai.videos.list_recordings",
+        "napari_uai.videos.open_frames",
+        "napari_uai.videos.per_frame",
+        "napari_uai.videos.status_line_origin",
+        "napari_uai.videos.status_report",
+        "napari_uai.videos.video_format",
+        "napari_uai.write_trail_results",
+        "napari_uai.write_trails",
+        "napari_uai.write_video",
+    }
+)
+"""Names whose docstrings are still to be completed; the list must shrink to nothing."""
+
+SLOW = frozenset(
+    {
+        "napari_uai.RunResult",
+        "napari_uai.analyse_folder",
+        "napari_uai.analyse_recording",
+        "napari_uai.analyse_trails",
+        "napari_uai.iscat.detect_steps",
+        "napari_uai.iscat.predict_background",
+        "napari_uai.iscat.rescore_steps",
+        "napari_uai.run_recipe",
+        "napari_uai.write_results",
+    }
+)
+"""Names whose examples take a second or more."""
+
+
+def public_names() -> dict[str, Any]:
+    """Functions and classes by the first name under which they are public."""
+    objects: dict[str, Any] = {}
+    for face in FACES:
+        package = importlib.import_module(face)
+        for name in package.__all__:
+            value = getattr(package, name)
+            known = any(value is other for other in objects.values())
+            if not known and (inspect.isfunction(value) or inspect.isclass(value)):
+                objects[f"{face}.{name}"] = value
+    return objects
+
+
+PUBLIC = public_names()
+COMPLETE = [name for name in PUBLIC if name not in NOT_YET]
+
+
+def page_of(name: str) -> NumpyDocString:
+    value = PUBLIC[name]
+    return ClassDoc(value) if inspect.isclass(value) else FunctionDoc(value)
+
+
+def problems_of(name: str) -> list[str]:
+    """What is missing from a docstring."""
+    value, page = PUBLIC[name], page_of(name)
+    documented = documented_names(page["Parameters"]) | documented_names(page["Attributes"])
+    problems = [f"parameter {p} is not documented" for p in parameters_of(value) - documented]
+    if not page["Summary"]:
+        problems.append("no summary")
+    if not page["Examples"]:
+        problems.append("no examples")
+    if inspect.isfunction(value) and returns_something(value):
+        problems += [] if page["Returns"] or page["Yields"] else ["no section Returns"]
+    raised = errors_raised_by(value)
+    stated = {error_class(entry.type or entry.name) for entry in page["Raises"]}
+    problems += [
+        f"{error.__name__} is raised but not documented"
+        for error in raised
+        if not any(issubclass(error, parent) for parent in stated)
+    ]
+    return problems
+
+
+def documented_names(entries: list[Any]) -> set[str]:
+    return {name.strip(" *") for entry in entries for name in entry.name.split(",")}
+
+
+def parameters_of(value: Any) -> set[str]:
+    if inspect.isclass(value) and issubclass(value, Exception):
+        return set()
+    signature = inspect.signature(value)
+    return {p for p in signature.parameters if not p.startswith("_")}
+
+
+def returns_something(function: Any) -> bool:
+    return inspect.signature(function).return_annotation not in (None, "None")
+
+
+def errors_raised_by(value: Any) -> set[type[BaseException]]:
+    """Classes that the body of a function raises, and that of its checks of parameters."""
+    if inspect.isclass(value):
+        return set()
+    function = inspect.unwrap(value)
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    raised = {
+        error_class(node.exc.func.id)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and isinstance(node.exc.func, ast.Name)
+        and node.exc.func.id[:1].isupper()
+    }
+    kinds = [p.kind for p in inspect.signature(function).parameters.values() if p.name != "monitor"]
+    if function is not value and inspect.Parameter.KEYWORD_ONLY in kinds:
+        raised.add(BadValueError)
+    return raised
+
+
+def error_class(name: str) -> type[BaseException]:
+    found = getattr(napari_uai.errors, name, None) or getattr(builtins, name, None)
+    assert isinstance(found, type), f"{name} is not an error of this package or of Python"
+    return found
+
+
+def slow_ones(names: list[str]) -> list[Any]:
+    return [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in names]
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_page_is_complete(name: str) -> None:
+    assert problems_of(name) == []
+
+
+@pytest.mark.parametrize("name", slow_ones(COMPLETE))
+def test_examples_run(name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    value = PUBLIC[name]
+    finder = doctest.DocTestFinder(recurse=False)
+    runner = doctest.DocTestRunner()
+    report = io.StringIO()
+    for examples in finder.find(value, name):
+        runner.run(examples, out=report.write)
+    assert runner.summarize(verbose=False).failed == 0, report.getvalue()
+    assert runner.tries
+
+
+def test_names_that_are_complete_are_not_excused() -> None:
+    assert [name for name in NOT_YET if not problems_of(name)] == []
