@@ -426,9 +426,7 @@ def split_setting(text: str, example: str = "seed=3") -> tuple[str, str]:
     """
     name, equals, value = (part.strip() for part in text.partition("="))
     if not (equals and name):
-        raise RecipeError(
-            f"setting {text!r} must be written as NAME=VALUE, for example {example}"
-        )
+        raise RecipeError(f"setting {text!r} must be written as NAME=VALUE, for example {example}")
     return name, value
 
 
