@@ -123,7 +123,7 @@ def test_reading_options_are_applied_and_recorded(
     sources.frame_rate.setText("2")
     sources.scene.setText("somewhere.png")
     trail_dock.open(path)
-    assert "neither a size nor a picture" in notifications[-1]
+    assert "scene must be WIDTHxHEIGHT" in notifications[-1]
     sources.scene.setText("1300x800")
     trail_dock.open(path)
     settled(trail_dock)
