@@ -45,6 +45,14 @@ def test_a_folder_replaces_a_folder(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["a.zarr"]
 
 
+def test_a_file_does_not_replace_a_folder(tmp_path):
+    (tmp_path / "table.csv").mkdir()
+    (tmp_path / "table.csv" / "precious").write_text("data")
+    with pytest.raises(OutputError), whole_file(tmp_path / "table.csv") as partial:
+        partial.write_text("frame,y,x")
+    assert [p.name for p in tmp_path.rglob("*")] == ["table.csv", "precious"]
+
+
 def test_writers_of_one_file_do_not_disturb_each_other(tmp_path):
     path, barrier = tmp_path / "a.txt", threading.Barrier(4)
 

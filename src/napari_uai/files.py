@@ -93,8 +93,8 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
 
 
 def _replace(partial: Path, path: Path) -> None:
-    if not path.is_dir():
-        partial.replace(path)
+    if partial.is_file() or not path.is_dir():
+        partial.replace(path)  # an error if the path is a folder: its content would be lost
         return
     # A folder cannot replace another in one step.
     old = _beside(path, "old")

@@ -118,7 +118,7 @@ def test_points_of_others_are_saved_with_their_features(viewer, tmp_path):
 def test_a_saved_mask_is_what_was_painted(viewer, tmp_path):
     painted = np.zeros((30, 40), int)
     painted[3:9, 5:20], painted[20:, 30:] = 1, 7
-    save(viewer, viewer.add_labels(painted), tmp_path / "mask.png", "mask")
+    save(viewer, viewer.add_labels(painted), tmp_path / "mask.png", "region mask")
     np.testing.assert_array_equal(read_mask(tmp_path / "mask.png").inside, painted != 0)
 
 
@@ -139,7 +139,7 @@ def test_napari_saves_pictures_as_before(npe2pm, viewer, tmp_path):
     [
         (write_raw, np.zeros((4, 4, 3), np.uint8), {"rgb": True}, "convert it to grey"),
         (write_raw, np.zeros((2, 3, 4, 5)), {}, "is not a video"),
-        (write_mask, np.zeros((4, 4), int), {}, "nothing is painted"),
+        (write_mask, np.zeros((4, 4), int), {}, "is empty"),
         (write_mask, np.ones((2, 4, 4), int), {}, "New region mask"),
         (write_places, np.zeros((2, 4)), {}, "4 axes"),
     ],
