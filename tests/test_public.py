@@ -53,14 +53,16 @@ NOT_YET = frozenset(
 SLOW = frozenset(
     {
         "napari_uai.RunResult",
+        "napari_uai.TrailResult",
         "napari_uai.analyse_folder",
         "napari_uai.analyse_recording",
-        "napari_uai.analyse_trails",
         "napari_uai.iscat.detect_steps",
         "napari_uai.iscat.predict_background",
         "napari_uai.iscat.rescore_steps",
+        "napari_uai.rank_trails",
         "napari_uai.run_recipe",
         "napari_uai.write_results",
+        "napari_uai.write_trail_results",
     }
 )
 """Names whose examples take a second or more."""
