@@ -75,8 +75,8 @@ def public_names() -> dict[str, Any]:
         package = importlib.import_module(face)
         for name in package.__all__:
             value = getattr(package, name)
-            known = any(value is other for other in objects.values())
-            if not known and (inspect.isfunction(value) or inspect.isclass(value)):
+            repeated = any(value is other for other in objects.values())
+            if not repeated and (inspect.isfunction(value) or inspect.isclass(value)):
                 objects[f"{face}.{name}"] = value
     return objects
 
@@ -147,9 +147,9 @@ def errors_raised_by(value: Any) -> set[type[BaseException]]:
 
 
 def error_class(name: str) -> type[BaseException]:
-    found = getattr(napari_uai.errors, name, None) or getattr(builtins, name, None)
-    assert isinstance(found, type), f"{name} is not an error of this package or of Python"
-    return found
+    error = getattr(napari_uai.errors, name, None) or getattr(builtins, name, None)
+    assert isinstance(error, type), f"{name} is not an error of this package or of Python"
+    return error
 
 
 def slow_ones(names: list[str]) -> list[Any]:
