@@ -21,45 +21,14 @@ FACES = ("napari_uai", "napari_uai.iscat", "napari_uai.trails", "napari_uai.vide
 
 NOT_YET = frozenset(
     {
-        "napari_uai.Monitor",
         "napari_uai.Recording",
-        "napari_uai.TrailResult",
-        "napari_uai.TrailSource",
-        "napari_uai.Trails",
         "napari_uai.evaluate_landings",
         "napari_uai.evaluate_trail_scores",
         "napari_uai.open_recording",
-        "napari_uai.open_trails",
         "napari_uai.open_video",
-        "napari_uai.rank_trails",
         "napari_uai.read_truth",
-        "napari_uai.sample_path",
         "napari_uai.simulate_recording",
-        "napari_uai.simulate_trails",
-        "napari_uai.trails.Scene",
-        "napari_uai.trails.apply_masks",
-        "napari_uai.trails.departing_stretches",
-        "napari_uai.trails.frame_of_trails",
-        "napari_uai.trails.heatmap_picture",
-        "napari_uai.trails.inside_fraction",
-        "napari_uai.trails.mean_over_trails",
-        "napari_uai.trails.measure_heat",
-        "napari_uai.trails.ordinary_regions",
-        "napari_uai.trails.paint_footprints",
-        "napari_uai.trails.read_mask",
-        "napari_uai.trails.reference_scores",
-        "napari_uai.trails.regions_geojson",
-        "napari_uai.trails.rescale",
-        "napari_uai.trails.score_samples",
-        "napari_uai.trails.score_trails",
-        "napari_uai.trails.tile_sheet",
-        "napari_uai.trails.top_picture",
-        "napari_uai.trails.tracks_of_trails",
-        "napari_uai.trails.trails_of_frame",
-        "napari_uai.trails.trails_of_tracks",
-        "napari_uai.trails.update_heat",
-        "napari_uai.trails.worst_window",
-        "napari_uai.trails.write_picture",
+        "napari_uai.trails.dwell_scores",
         "napari_uai.video_info",
         "napari_uai.videos.Frames",
         "napari_uai.videos.StatusLine",
@@ -76,8 +45,6 @@ NOT_YET = frozenset(
         "napari_uai.videos.status_line_origin",
         "napari_uai.videos.status_report",
         "napari_uai.videos.video_format",
-        "napari_uai.write_trail_results",
-        "napari_uai.write_trails",
         "napari_uai.write_video",
     }
 )
@@ -86,14 +53,16 @@ NOT_YET = frozenset(
 SLOW = frozenset(
     {
         "napari_uai.RunResult",
+        "napari_uai.TrailResult",
         "napari_uai.analyse_folder",
         "napari_uai.analyse_recording",
-        "napari_uai.analyse_trails",
         "napari_uai.iscat.detect_steps",
         "napari_uai.iscat.predict_background",
         "napari_uai.iscat.rescore_steps",
+        "napari_uai.rank_trails",
         "napari_uai.run_recipe",
         "napari_uai.write_results",
+        "napari_uai.write_trail_results",
     }
 )
 """Names whose examples take a second or more."""
@@ -106,8 +75,8 @@ def public_names() -> dict[str, Any]:
         package = importlib.import_module(face)
         for name in package.__all__:
             value = getattr(package, name)
-            known = any(value is other for other in objects.values())
-            if not known and (inspect.isfunction(value) or inspect.isclass(value)):
+            repeated = any(value is other for other in objects.values())
+            if not repeated and (inspect.isfunction(value) or inspect.isclass(value)):
                 objects[f"{face}.{name}"] = value
     return objects
 
@@ -128,7 +97,7 @@ def problems_of(name: str) -> list[str]:
     problems = [f"parameter {p} is not documented" for p in parameters_of(value) - documented]
     if not page["Summary"]:
         problems.append("no summary")
-    if not page["Examples"]:
+    if not any(line.startswith(">>>") for line in page["Examples"]):
         problems.append("no examples")
     if inspect.isfunction(value) and returns_something(value):
         problems += [] if page["Returns"] or page["Yields"] else ["no section Returns"]
@@ -178,9 +147,9 @@ def errors_raised_by(value: Any) -> set[type[BaseException]]:
 
 
 def error_class(name: str) -> type[BaseException]:
-    found = getattr(napari_uai.errors, name, None) or getattr(builtins, name, None)
-    assert isinstance(found, type), f"{name} is not an error of this package or of Python"
-    return found
+    error = getattr(napari_uai.errors, name, None) or getattr(builtins, name, None)
+    assert isinstance(error, type), f"{name} is not an error of this package or of Python"
+    return error
 
 
 def slow_ones(names: list[str]) -> list[Any]:

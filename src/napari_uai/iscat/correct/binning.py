@@ -47,8 +47,7 @@ def bin_frames(video: Video, *, bin_size: Annotated[int, Ge(1), Unit("frames")] 
     frames = frames_of(video)
     if len(frames) < bin_size:
         raise TooFewFramesError(
-            f"a bin of {bin_size} frames needs as many, the video has {len(frames)}: use a smaller "
-            "bin_size"
+            f"a bin has {bin_size} frames, the video only {len(frames)}: use a smaller bin_size"
         )
     return video_like(BinnedFrames(frames, bin_size), video)
 

@@ -57,7 +57,7 @@ def summary_picture(result: RunResult) -> Figure:
     if drift is not None and has_drift:
         _draw_drift(parts[0].add_subplot(grid[1, 1], sharex=over_time), drift)
     if len(landings):
-        _draw_surest(parts[1], result)
+        _draw_strongest(parts[1], result)
     return figure
 
 
@@ -177,7 +177,7 @@ def _draw_drift(axes: Axes, drift: pd.DataFrame) -> None:
     axes.set_title("Drift of the stage", fontsize=9)
 
 
-def _draw_surest(part: SubFigure, result: RunResult) -> None:
+def _draw_strongest(part: SubFigure, result: RunResult) -> None:
     from napari_uai.iscat.recipes.run import ROLLING_AVERAGE
 
     table = result.landings.head(N_SHOWN)
