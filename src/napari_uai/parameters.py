@@ -7,7 +7,7 @@ import re
 import tomllib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property, wraps
 from itertools import pairwise
 from pathlib import Path
@@ -40,12 +40,20 @@ def _is_ascending(numbers: tuple[float, ...]) -> bool:
     return all(low < high for low, high in pairwise(numbers))
 
 
+def _is_sorted(numbers: tuple[float, ...]) -> bool:
+    return all(low <= high for low, high in pairwise(numbers))
+
+
 Odd = Predicate(_is_odd)
 """Constraint of a whole number, as in ``Annotated[int, Ge(1), Odd]``."""
 
 Ascending = Predicate(_is_ascending)
 """Constraint of several numbers: each is larger than the one before."""
 
+Sorted = Predicate(_is_sorted)
+"""Constraint of several numbers: none is smaller than the one before, as in a range."""
+
+Settings = TypeVar("Settings")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -88,7 +96,7 @@ class Parameter:
     odd
         Whether only odd numbers are accepted.
     ascending
-        Whether entries must be in strictly ascending order.
+        Whether entries must be in ascending order.
     choices
         The values of a ``Literal``, else empty.
     """
@@ -379,6 +387,49 @@ def check_settings(settings: Any) -> None:
         object.__setattr__(settings, name, value)  # converted; the dataclass may be frozen
 
 
+def with_texts(settings: Settings, texts: Iterable[str], *, label: str = "") -> Settings:
+    """Return settings of which some are changed by ``NAME=VALUE`` texts.
+
+    Parameters
+    ----------
+    settings
+        A dataclass.
+    texts
+        Values as TOML writes them; the quotes of a text may be left out.
+    label
+        What an error calls the settings; the name of their class if empty.
+
+    Raises
+    ------
+    RecipeError
+        If a text is not of that form, a name is unknown (the message suggests the closest match),
+        or a value does not fit.
+
+    Examples
+    --------
+    >>> from napari_uai.simulate.settings import RecordingSettings
+    >>> with_texts(RecordingSettings(), ["frames=2000", "landings=3"]).frames
+    2000
+    """
+    parameters = Parameters.of_settings(settings)
+    chosen = dict(split_setting(text) for text in texts)
+    return replace(settings, **parameters.read(chosen, label=label))  # type: ignore[type-var]
+
+
+def split_setting(text: str, example: str = "seed=3") -> tuple[str, str]:
+    """Split ``NAME=VALUE``.
+
+    Raises
+    ------
+    RecipeError
+        If it is not of that form.
+    """
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not (equals and name):
+        raise RecipeError(f"setting {text!r} must be written as NAME=VALUE, for example {example}")
+    return name, value
+
+
 @cache
 def _settings_of(kind: type) -> Parameters:
     return Parameters.of_settings(kind)
@@ -409,7 +460,10 @@ def described_parameters(function: Callable[..., Any]) -> dict[str, str]:
 
 def _parameter(name: str, hint: Any, default: Any, description: str) -> Parameter:
     bare, optional, metadata = _unwrapped(hint)
-    limits: dict[str, Any] = {"odd": Odd in metadata, "ascending": Ascending in metadata}
+    limits: dict[str, Any] = {
+        "odd": Odd in metadata,
+        "ascending": not {Ascending, Sorted}.isdisjoint(metadata),
+    }
     for item in metadata:
         for attribute, field in (
             ("ge", "minimum"),

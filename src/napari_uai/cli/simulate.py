@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_uai.cli.options import Out
 from napari_uai.cli.progress import announced_compiling, progress_bar
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, nearest
+from napari_uai.parameters import with_texts
 
 if TYPE_CHECKING:
-    from napari_uai.simulate.settings import RecordingSettings, TrailSettings
+    from napari_uai.simulate.settings import RecordingSettings
 
-Settings = TypeVar("Settings", "RecordingSettings", "TrailSettings")
 simulate_app = typer.Typer(
     help="Make recordings and trails with known truth.", rich_markup_mode=None
 )
@@ -57,14 +57,14 @@ def simulate_trails_command(
     from napari_uai.simulate.settings import TrailSettings
     from napari_uai.simulate.trails.report_folders import simulate_to_folder
 
-    chosen = _changed(TrailSettings(), {} if seed is None else {"seed": seed}, settings or ())
+    base = TrailSettings() if seed is None else TrailSettings(seed=seed)
+    chosen = with_texts(base, settings or (), label="simulation")
     with announced_compiling(), progress_bar("simulating") as monitor:
         written = simulate_to_folder(chosen, out, monitor=monitor)
     typer.echo(f"{written.locations}\n{written.truth}\n{written.settings}")
 
 
 def _simulation(scenario: str, seed: int | None, settings: Sequence[str]) -> RecordingSettings:
-    from napari_uai.errors import nearest
     from napari_uai.simulate.iscat.scenarios import SCENARIOS
     from napari_uai.simulate.iscat.scenarios import scenario as settings_of
     from napari_uai.simulate.write_samples import sample_recording_settings
@@ -77,21 +77,5 @@ def _simulation(scenario: str, seed: int | None, settings: Sequence[str]) -> Rec
             meant = nearest(scenario, [*SCENARIOS, "sample"])
             raise BadValueError(f"there is no scenario {scenario!r}; {meant}")
         base = settings_of(known)
-    return _changed(base, {} if seed is None else {"seed": seed}, settings)
-
-
-def _changed(base: Settings, changes: dict[str, Any], settings: Sequence[str]) -> Settings:
-    """Change the settings of a simulation by NAME=VALUE texts."""
-    from napari_uai.errors import nearest
-    from napari_uai.parameters import toml_value
-
-    names = [field.name for field in dataclasses.fields(base)]
-    for setting in settings:
-        name, equals, text = (part.strip() for part in setting.partition("="))
-        if not equals:
-            raise BadValueError(f"setting {setting!r} is not understood; write NAME=VALUE")
-        if name not in names:
-            raise BadValueError(f"the simulation has no setting {name!r}; {nearest(name, names)}")
-        value = toml_value(text)
-        changes[name] = tuple(value) if isinstance(value, list) else value
-    return dataclasses.replace(base, **changes)
+    base = base if seed is None else dataclasses.replace(base, seed=seed)
+    return with_texts(base, settings, label="simulation")

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt, Unit
 
 from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.parameters import Sorted, check_settings
+
+_Size = Annotated[float, Ge(0)]
+Range: TypeAlias = Annotated[tuple[_Size, _Size], Sorted]
+"""Lowest and highest value; not negative."""
+
+Rate: TypeAlias = Annotated[float, Ge(0.1)]
 
 
 @dataclass(frozen=True)
@@ -125,8 +132,8 @@ class RecordingSettings:
     ringing: Annotated[float, Ge(0), Le(1)] = 0.5
     speckle_contrast: Annotated[float, Ge(0), Lt(0.7)] = 0.1
     landings: Annotated[int, Ge(0)] = 24
-    landing_snr: tuple[float, float] = (3.0, 10.0)
-    landing_contrast: tuple[float, float] | None = None
+    landing_snr: Range = (3.0, 10.0)
+    landing_contrast: Range | None = None
     dark_fraction: Annotated[float, Ge(0), Le(1)] = 0.5
     arrival_frames: Annotated[int, Ge(1), Unit("frames")] = 1
     take_offs: Annotated[int, Ge(0)] = 0
@@ -136,11 +143,11 @@ class RecordingSettings:
     focus_rad: Annotated[float, Ge(0), Unit("rad")] = 0.0
     focus_correlation: Annotated[float, Gt(0), Unit("frames")] = 1500.0
     scatterers: Annotated[int, Ge(0)] = 0
-    scatterer_contrast: tuple[float, float] = (4e-4, 2e-3)
-    scatterer_wander_px: tuple[float, float] = (0.3, 3.0)
+    scatterer_contrast: Range = (4e-4, 2e-3)
+    scatterer_wander_px: Range = (0.3, 3.0)
     scatterer_correlation: Annotated[float, Gt(0), Unit("frames")] = 1000.0
     vesicles: Annotated[int, Ge(0)] = 0
-    vesicle_contrast: tuple[float, float] = (1e-3, 4e-3)
+    vesicle_contrast: Range = (1e-3, 4e-3)
     vesicle_diffusion: Annotated[float, Ge(0), Unit("px^2 per frame")] = 1e-3
     membrane_rad: Annotated[float, Ge(0), Unit("rad")] = 0.0
     membrane_px: Annotated[float, Ge(2), Unit("px")] = 8.0
@@ -157,7 +164,7 @@ class RecordingSettings:
     pixel_size_um: Annotated[float, Gt(0), Unit("um")] = 0.0437
 
     def __post_init__(self) -> None:
-        check_limits(self)
+        check_settings(self)
         batches = 3 if self.take_offs else 2
         if self.landings and self.frames <= batches * self.batch_size:
             raise TooFewFramesError(
@@ -233,7 +240,7 @@ class TrailSettings:
     trails: Annotated[int, Ge(10)] = 1500
     anomalous_fraction: Annotated[float, Ge(0), Le(0.5)] = 0.02
     duration_s: Annotated[float, Gt(0), Unit("s")] = 3600.0
-    rates_hz: tuple[float, float] = (1.5, 5.0)
+    rates_hz: Annotated[tuple[Rate, Rate], Sorted, Unit("Hz")] = (1.5, 5.0)
     jitter_px: Annotated[float, Ge(0), Le(20), Unit("px")] = 0.8
     spread: Annotated[float, Ge(0), Le(3)] = 1.0
     speed_variation: Annotated[float, Ge(0), Le(1)] = 0.18
@@ -241,69 +248,8 @@ class TrailSettings:
     whims: Annotated[float, Ge(0), Le(5)] = 1.0
     lost_fraction: Annotated[float, Ge(0), Lt(1)] = 0.12
     gap_fraction: Annotated[float, Ge(0), Lt(1)] = 0.1
-    rare_route_trails: tuple[float, float] = (10.0, 20.0)
+    rare_route_trails: Range = (10.0, 20.0)
     snapshot_every_s: Annotated[float, Gt(0), Unit("s")] = 10.0
 
     def __post_init__(self) -> None:
-        check_limits(self)
-        if self.rates_hz[0] < 0.1:
-            raise BadValueError(f"rates_hz is {self.rates_hz}: give rates of 0.1 Hz or more")
-
-
-def check_limits(settings: Any) -> None:
-    """Refuse a value outside what the annotation of its setting allows.
-
-    Parameters
-    ----------
-    settings
-        A dataclass whose numbers are annotated with their limits; pairs are ranges.
-
-    Raises
-    ------
-    BadValueError
-        With the name of the setting, its value and what it must be.
-    """
-    hints = get_type_hints(type(settings), include_extras=True)
-    for name, hint in hints.items():
-        value = getattr(settings, name)
-        if get_origin(hint) is Annotated:
-            _check_number(name, value, get_args(hint))
-        elif get_origin(hint) is Literal:
-            if value not in get_args(hint):
-                choices = ", ".join(map(repr, get_args(hint)))
-                raise BadValueError(f"{name} is {value!r}: choose one of {choices}")
-        elif value is not None:
-            _check_range(name, value)
-
-
-def _check_number(name: str, value: Any, hint: tuple[Any, ...]) -> None:
-    kind, *limits = hint
-    if not _is_number(value, whole=kind is int):
-        wanted = "a whole number" if kind is int else "a finite number"
-        raise BadValueError(f"{name} is {value!r}: give {wanted}")
-    for limit in limits:
-        good, words = True, ""
-        if isinstance(limit, Ge):
-            good, words = value >= limit.ge, f"at least {limit.ge}"
-        elif isinstance(limit, Gt):
-            good, words = value > limit.gt, f"more than {limit.gt}"
-        elif isinstance(limit, Le):
-            good, words = value <= limit.le, f"at most {limit.le}"
-        elif isinstance(limit, Lt):
-            good, words = value < limit.lt, f"less than {limit.lt}"
-        if not good:
-            raise BadValueError(f"{name} is {value}: it must be {words}")
-
-
-def _is_number(value: Any, *, whole: bool) -> bool:
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, (int, np.integer)):
-        return True
-    return not whole and isinstance(value, (float, np.floating)) and bool(np.isfinite(value))
-
-
-def _check_range(name: str, value: Any) -> None:
-    pair = np.asarray(value, np.float64) if np.ndim(value) == 1 else np.empty(0)
-    if pair.shape != (2,) or not np.isfinite(pair).all() or not 0 <= pair[0] <= pair[1]:
-        raise BadValueError(f"{name} is {value!r}: give two numbers, 0 <= lowest <= highest")
+        check_settings(self)

@@ -211,11 +211,11 @@ def test_outlines_surround_their_positions_and_the_last_is_the_hull(simulated):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"trails": 3}, "trails is 3: it must be at least 10"),
-        ({"anomalous_fraction": 0.7}, "anomalous_fraction is 0.7: it must be at most 0.5"),
-        ({"rates_hz": (0.0, 2.0)}, "give rates of 0.1 Hz or more"),
-        ({"rates_hz": 2.0}, "rates_hz is 2.0: give two numbers"),
-        ({"jitter_px": float("nan")}, "jitter_px is nan: give a finite number"),
+        ({"trails": 3}, "trails must be a whole number, at least 10, got 3"),
+        ({"anomalous_fraction": 0.7}, r"anomalous_fraction must be .*at most 0\.5, got 0\.7"),
+        ({"rates_hz": (0.0, 2.0)}, r"rates_hz must be 2 numbers, each at least 0\.1"),
+        ({"rates_hz": 2.0}, r"rates_hz must be 2 numbers, .*got 2\.0"),
+        ({"jitter_px": float("nan")}, "jitter_px must be a number, .*got nan"),
     ],
 )
 def test_settings_outside_their_limits_are_refused(values, message):

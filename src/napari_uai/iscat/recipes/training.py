@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from napari_uai.iscat.fastdvdnet.training_files import best_epoch, writable_targ
 from napari_uai.iscat.recipes.recipe import PREDICTION, RECORDING, Recipe, Step, load_recipe
 from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, run_recipe
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.parameters import Parameters
+from napari_uai.parameters import with_texts
 from napari_uai.videos.frames import compute_video, frames_of
 from napari_uai.videos.offset import Offset
 from napari_uai.videos.raw_shape import UNKNOWN, RawShape
@@ -44,7 +44,6 @@ READING = 0.05
 KEPT_BYTES = 2**30
 """Rolling averages up to this size are kept in memory, because training reads frames repeatedly."""
 
-Settings = TypeVar("Settings", NetworkSettings, TrainingSettings)
 OnEpoch: TypeAlias = Callable[["pd.DataFrame"], None]
 
 
@@ -189,11 +188,12 @@ class TrainingPlan:
         groups = _grouped(settings)
         if groups[RECIPE]:
             raise BadValueError(f"{groups[RECIPE][0]} is a setting of a recipe, not of training")
-        training = _changed("training", TrainingSettings(), groups["training"])
+        training = with_texts(TrainingSettings(), groups["training"], label="training")
         torch_module("train", PURPOSE).chosen_device(device)
         begin = None if start_from is None else background_weights(str(start_from))
         shape = NetworkSettings() if begin is None else begin.settings
-        network = _changed("network", replace(shape, stride=batch_size), groups["network"])
+        network = replace(shape, stride=batch_size)
+        network = with_texts(network, groups["network"], label="network")
         return cls(writable_target(out), network, training, begin, device)
 
     def carry_out(
@@ -272,18 +272,6 @@ def _grouped(settings: Iterable[str]) -> dict[str, list[str]]:
         has_group = dot and group.strip() in GROUPS
         groups[group.strip() if has_group else RECIPE].append(rest if has_group else setting)
     return groups
-
-
-def _changed(group: str, base: Settings, settings: Iterable[str]) -> Settings:
-    """Change settings by NAME=VALUE texts, each in the type of its field."""
-    texts = {}
-    for setting in settings:
-        name, equals, text = (part.strip() for part in setting.partition("="))
-        if not equals:
-            raise BadValueError(f"invalid setting {group}.{setting}; write NAME=VALUE")
-        texts[name] = text
-    changed: Settings = replace(base, **Parameters.of_settings(base).read(texts, label=group))
-    return changed
 
 
 def _ignore(history: pd.DataFrame) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt, Le, Unit
 
-from napari_uai.simulate.settings import check_limits
+from napari_uai.parameters import check_settings
 from napari_uai.typing import Floats
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class FluorescenceSettings:
     bleaching_frames: Annotated[float, Gt(0), Unit("frames")] = 60.0
 
     def __post_init__(self) -> None:
-        check_limits(self)
+        check_settings(self)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from napari_uai.errors import RecipeError, nearest
-from napari_uai.parameters import Parameter, Parameters
+from napari_uai.parameters import Parameter, Parameters, split_setting
 from napari_uai.trails.analysis.result import Preset
 from napari_uai.trails.heat.regions import ordinary_regions
 from napari_uai.trails.parameters import (
@@ -149,11 +149,7 @@ def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[
     settable = settable_parameters(preset)
     texts: dict[str, str] = {}
     for setting in settings:
-        name, equals, text = (piece.strip() for piece in setting.partition("="))
-        if not (equals and name):
-            raise RecipeError(
-                f"setting {setting!r} must be written as NAME=VALUE, for example n_directions=16"
-            )
+        name, text = split_setting(setting, example="n_directions=16")
         if name not in settable:
             raise RecipeError(f"unknown parameter {name!r}; {nearest(name, settable)}")
         texts[name] = text
