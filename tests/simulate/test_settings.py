@@ -76,7 +76,7 @@ def test_texts_change_settings_and_what_depends_on_them_is_checked():
     assert (changed.landing_snr, changed.status_line) == ((2.0, 4.0), "last row")
     with pytest.raises(RecipeError, match="simulation has no parameter 'frame'; did you mean 'fra"):
         with_texts(RecordingSettings(), ["frame=3"], label="simulation")
-    with pytest.raises(RecipeError, match="write NAME=VALUE"):
+    with pytest.raises(RecipeError, match="written as NAME=VALUE"):
         with_texts(RecordingSettings(), ["frames"])
     with pytest.raises(TooFewFramesError):
         with_texts(RecordingSettings(), ["frames=10"])
