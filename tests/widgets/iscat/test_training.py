@@ -194,7 +194,7 @@ def test_initial_weights_determine_the_shape_of_the_network(dock, run, tmp_path)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda video: video[:5], "training needs 12 frames"),
+        (lambda video: video[:5], "training with stride 3 needs 12 frames"),
         (np.zeros_like, "the video is constant"),
         (lambda video: np.where(video > 2, np.nan, video), "NaN or infinite pixels"),
     ],
