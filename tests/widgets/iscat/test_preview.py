@@ -77,7 +77,7 @@ def test_contrast_limits_that_were_set_by_hand_stay(viewer, open_widget, shown, 
     assert tuple(widget.preview.layer().contrast_limits) == (-0.001, 0.002)
 
 
-def test_values_that_do_not_fit_are_said_beside_the_tick_until_they_do(
+def test_invalid_values_are_reported_next_to_the_tick_box(
     viewer, open_widget, shown, recording, qtbot, notifications
 ):
     widget = average_with_preview(viewer, open_widget, shown, recording)
@@ -88,7 +88,9 @@ def test_values_that_do_not_fit_are_said_beside_the_tick_until_they_do(
     assert notifications == []
 
 
-def test_a_preview_goes_with_its_tick_and_is_no_input(viewer, open_widget, shown, recording):
+def test_a_preview_is_removed_with_its_tick_and_is_not_an_input(
+    viewer, open_widget, shown, recording
+):
     widget = average_with_preview(viewer, open_widget, shown, recording)
     assert [widget.choices[0].itemText(i) for i in range(widget.choices[0].count())] == ["raw"]
     widget.preview.tick.setChecked(False)
@@ -162,7 +164,7 @@ def test_a_preview_needs_no_slider_for_a_single_image(viewer, open_widget, shown
     assert widget.preview.layer().data.shape == (24, 20)
 
 
-def test_in_the_3d_view_a_preview_says_that_it_waits(viewer, open_widget, shown, recording):
+def test_the_3d_view_is_reported_as_unsupported_by_a_preview(viewer, open_widget, shown, recording):
     widget = average_with_preview(viewer, open_widget, shown, recording)
     viewer.dims.ndisplay = 3
     assert "2-D view" in widget.preview.status.text()
@@ -224,9 +226,7 @@ def test_a_drawn_ellipse_becomes_a_circle(viewer, open_widget, recording):
     assert widget.form.values() == {"radius_px": 4.5, "center": [7.0, 6.0], "fill": "median"}
 
 
-def test_without_a_shape_a_notification_says_what_to_do(
-    viewer, open_widget, recording, notifications
-):
+def test_a_missing_shape_is_reported(viewer, open_widget, recording, notifications):
     viewer.add_image(recording, name="raw")
     widget = open_widget(viewer, "Circular mask")
     widget.shape.button.click()

@@ -91,9 +91,7 @@ def test_the_widget_previews_opens_and_remembers(
     assert again.data.shape == (600, 24, 20)
 
 
-def test_the_widget_takes_what_the_sidecar_says_first(
-    viewer, open_widget, tmp_path, recording, previewed
-):
+def test_the_shape_in_the_sidecar_comes_first(viewer, open_widget, tmp_path, recording, previewed):
     path = tmp_path / "recording.bin"
     path.write_bytes(b"header!!" + recording.astype(">i2").tobytes())
     described = {"height": 24, "width": 20, "dtype": ">i2", "offset": 8}
@@ -223,7 +221,7 @@ def test_stacks_open_lazily_with_their_scale(viewer, recording, tmp_path, name):
     assert layer.scale[1] == pytest.approx(1.0 if name.endswith("npy") else 0.05)
 
 
-def test_pictures_that_are_no_videos_are_left_to_napari(tmp_path):
+def test_images_that_are_not_videos_are_left_to_napari(tmp_path):
     tifffile.imwrite(tmp_path / "colour.tif", np.zeros((5, 9, 9, 3), np.uint8), photometric="rgb")
     tifffile.imwrite(tmp_path / "one.tif", np.zeros((64, 64), np.uint8))
     np.save(tmp_path / "volume.npy", np.zeros((2, 3, 4, 5)))

@@ -61,7 +61,7 @@ def test_verdicts_are_a_column_of_the_export(review, tmp_path):
     assert (review.count("yes"), review.count("no"), review.count("")) == (2, 1, 1)
 
 
-def test_an_export_that_cannot_be_written_says_where_and_what_to_do(review, tmp_path):
+def test_an_export_that_fails_names_the_path_and_what_to_do(review, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file.*choose another folder"):
         review.export(tmp_path / "file" / "landings.csv")
@@ -113,7 +113,7 @@ def test_verdicts_go_over_to_the_same_landings_of_another_run(review, landings):
 
 
 @pytest.mark.parametrize(("low", "high"), [(-0.011, 0.02), (0, 7), (123456, 123999), (-1e-5, 1e-5)])
-def test_ticks_are_round_and_told_apart(low, high):
+def test_ticks_are_round_and_distinct(low, high):
     found = ticks(low, high, 5)
     assert 2 <= len(found) <= 12
     assert (found >= low - 1e-12).all()

@@ -106,7 +106,7 @@ def test_rates_and_pixel_sizes_come_from_the_layers(linked):
     assert widget.fields["magnification"].value() == 2
 
 
-def test_what_is_missing_is_said(viewer, linked, notifications):
+def test_missing_inputs_are_reported(viewer, linked, notifications):
     widget, _, _ = linked
     widget.second.choose("iscat")
     widget.link()
@@ -126,9 +126,7 @@ def test_side_by_side_is_a_grid(viewer, linked):
     assert not viewer.canvas.grid.enabled
 
 
-def test_what_is_made_of_a_linked_recording_lies_where_the_recording_lies(
-    viewer, linked, open_widget, run, qtbot
-):
+def test_results_of_a_linked_recording_are_drawn_over_it(viewer, linked, open_widget, run, qtbot):
     widget, first, second = linked
     rng = np.random.default_rng(1)
     second.data = rng.normal(1000, 10, (60, 12, 10)) + 400 * (np.arange(60) >= 30)[:, None, None]

@@ -211,9 +211,7 @@ def test_a_value_that_does_not_fit_is_a_notification_and_the_widget_goes_on(
     assert len(viewer.layers) == 2
 
 
-def test_a_text_that_is_no_value_is_refused_before_anything_runs(
-    viewer, open_widget, recording, notifications
-):
+def test_an_invalid_text_is_refused_before_the_run(viewer, open_widget, recording, notifications):
     viewer.add_image(recording, name="raw")
     widget = open_widget(viewer, "Power normalisation")
     widget.form.editors["region"].setText("everywhere")
@@ -222,7 +220,7 @@ def test_a_text_that_is_no_value_is_refused_before_anything_runs(
     assert "region" in notifications[0]
 
 
-def test_run_without_a_layer_says_what_is_missing(viewer, open_widget, notifications):
+def test_run_without_a_layer_reports_the_missing_input(viewer, open_widget, notifications):
     widget = open_widget(viewer, DRA)
     widget.run_bar.run_button.click()
     assert "needs an Image layer" in notifications[0]

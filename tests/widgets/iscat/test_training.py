@@ -277,7 +277,7 @@ def test_two_windows_do_not_train_into_one_file(
     other.close()
 
 
-def test_a_name_beside_the_recording_is_suggested_that_overwrites_nothing(
+def test_an_unused_path_next_to_the_recording_is_suggested(
     viewer, open_widget, recording, tmp_path
 ):
     path = tmp_path / "one_type_uint16_shape(600, 24, 20).raw"

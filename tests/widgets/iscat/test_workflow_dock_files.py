@@ -219,7 +219,7 @@ def test_an_unwritable_folder_is_reported_before_the_run(dock, run, tmp_path, no
         (np.zeros((2, 3, 8, 8)), {}),
     ],
 )
-def test_layers_that_are_no_video_are_not_offered(viewer, open_widget, data, options):
+def test_layers_that_are_not_videos_are_not_offered(viewer, open_widget, data, options):
     viewer.add_image(data, name="odd", **options)
     viewer.add_labels(np.zeros((8, 8), int), name="empty")
     widget = open_widget(viewer, TITLE)
@@ -227,7 +227,7 @@ def test_layers_that_are_no_video_are_not_offered(viewer, open_widget, data, opt
     assert "add an Image layer first" in widget.recording.currentText()
 
 
-def test_an_image_of_one_frame_is_too_short_and_says_so(viewer, open_widget, run, quick, recording,
+def test_an_image_of_one_frame_is_reported_as_too_short(viewer, open_widget, run, quick, recording,
                                                          notifications):  # fmt: skip
     viewer.add_image(recording[0], name="one frame")
     widget = open_widget(viewer, TITLE)

@@ -144,7 +144,7 @@ def test_napari_saves_pictures_as_before(npe2pm, viewer, tmp_path):
         (write_places, np.zeros((2, 4)), {}, "4 axes"),
     ],
 )
-def test_what_cannot_be_saved_is_told_and_how_it_can(tmp_path, write, data, attributes, message):
+def test_layers_that_cannot_be_saved_are_reported(tmp_path, write, data, attributes, message):
     with pytest.raises(BadValueError, match=message):
         write(str(tmp_path / "a.raw"), data, {"name": "layer", **attributes})
     assert list(tmp_path.iterdir()) == []

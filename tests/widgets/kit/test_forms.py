@@ -94,7 +94,7 @@ def test_small_numbers_are_typed_and_shown_as_one_writes_them(form, qtbot):
     assert threshold.text() == "3.2e-05"
 
 
-def test_the_tooltip_tells_meaning_and_limits(form):
+def test_the_tooltip_shows_description_and_limits(form):
     tooltip = form.editors["batch_size"].toolTip()
     assert "Frames per batch." in tooltip
     assert "at least 1 (frames)" in tooltip

@@ -44,7 +44,7 @@ def test_limits_of_a_constant_video_are_a_range(value):
     assert low < high
 
 
-def test_a_video_that_begins_later_lies_where_its_frames_were():
+def test_a_video_that_starts_later_is_placed_at_its_first_frame():
     place = Place(scale=(1.0, 0.5, 0.5), translate=(3.0, 1.0, 0.0)).moved((200, 1, 0))
     _, attributes, _ = image_layer(np.zeros((2, 4, 4)), place, name="later")
     assert attributes["translate"] == (203.0, 1.5, 0.0)

@@ -111,7 +111,7 @@ def test_tracks_are_sorted_and_no_time_is_below_zero(trails):
     assert len(attributes["features"]["class"]) == len(data)
 
 
-def test_heat_lies_over_the_scene_corner_to_corner(trails):
+def test_heat_covers_the_scene_corner_to_corner(trails):
     place = Place(scale=(1.0, 0.5, 0.5), translate=(0.0, 10.0, 20.0))
     look = Placement(place).flat((10, 20), trails)
     far = np.array(look["translate"]) + np.array(look["scale"]) * (9, 19)

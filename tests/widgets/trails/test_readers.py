@@ -118,7 +118,7 @@ def test_a_folder_of_very_many_folders_is_let_go_at_once(tmp_path, monkeypatch):
     assert len(looked_at) <= 300
 
 
-def test_a_broken_file_says_what_is_wrong(tmp_path):
+def test_a_broken_file_is_reported(tmp_path):
     path = tmp_path / "tracks.csv"
     path.write_text("track,frame,x,y\n1,a,b,c\n")
     with pytest.raises(ValueError, match=r"tracks\.csv: "):

@@ -53,7 +53,7 @@ class ShapeChoice(QWidget):
         self._layers = layers
         self.choice = LayerChoice(viewer, "shapes")
         self.choice.setObjectName("shapes")
-        self.button = QPushButton("Use shape")
+        self.button = QPushButton("Use")
         self.button.setObjectName("use_shape")
         self.button.clicked.connect(self.use)
         layout = QHBoxLayout(self)

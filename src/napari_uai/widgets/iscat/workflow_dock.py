@@ -264,7 +264,7 @@ class RecipeWidget(QWidget):
         add_row(rows, "Results folder", self.results_folder, RESULTS_HELP)
         add_row(rows, "Average", self.average, "What to do with the rolling average.")
         self._area = scrolling(QWidget())
-        self._area.setMinimumHeight(200)
+        self._area.setMinimumHeight(110)
         layout = QVBoxLayout(self)
         layout.addWidget(top)
         layout.addWidget(self.description)

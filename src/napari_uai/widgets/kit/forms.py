@@ -7,7 +7,7 @@ import math
 import tomllib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from qtpy.QtCore import QEvent, QLocale, QObject, Qt, Signal
+from qtpy.QtCore import QEvent, QLocale, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -334,14 +334,44 @@ def add_row(
     layout.insertRow(layout.rowCount() if row is None else row, caption, editor)
 
 
-def scrolling(widget: QWidget) -> QScrollArea:
-    """Return a scroll area around a widget, with a vertical bar when space is short."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(widget)
-    area.setMinimumHeight(min(max(widget.sizeHint().height(), 0), 320))
+class VerticalScrollArea(QScrollArea):
+    """Scroll area with a vertical bar when space is short; never narrower than its content.
+
+    Parameters
+    ----------
+    widget
+        Content.
+    """
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(widget)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return a size in which the content and the bar are not cut off sideways."""
+        content, bar = self.widget(), self.verticalScrollBar()
+        size = super().minimumSizeHint()
+        if content is not None and bar is not None:
+            width = content.minimumSizeHint().width() + bar.sizeHint().width()
+            size.setWidth(max(size.width(), width))
+        return size
+
+
+def scrolling(widget: QWidget, *, max_min_height: int = 320) -> QScrollArea:
+    """Return a scroll area around a widget.
+
+    Parameters
+    ----------
+    widget
+        Content.
+    max_min_height
+        Height, px, above which the area scrolls if space is short.
+    """
+    area = VerticalScrollArea(widget)
+    area.setMinimumHeight(min(max(widget.sizeHint().height(), 0), max_min_height))
     return area
 
 

@@ -68,8 +68,7 @@ class Plot(QWidget):
         area = self._area()
         ink, _ = inks(self)
         painter.setPen(ink)
-        top = QRectF(0, 1, self.width(), _TOP - 2)
-        painter.drawText(top, Qt.AlignmentFlag.AlignCenter, self.title)
+        self._draw_title(painter)
         if self.message:
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
                              self.message)  # fmt: skip
@@ -100,6 +99,17 @@ class Plot(QWidget):
 
     def _area(self) -> QRectF:
         return QRectF(_LEFT, _TOP, self.width() - _LEFT - _RIGHT, self.height() - _TOP - _BOTTOM)
+
+    def _draw_title(self, painter: QPainter) -> None:
+        """Write the title, centred or else beside the label of the y axis; elide it if needed."""
+        metrics = QFontMetricsF(painter.font())
+        label = metrics.horizontalAdvance(self.y_label) + 12 if self.y_label else 0.0
+        room = self.width() - label
+        text = metrics.elidedText(self.title, Qt.TextElideMode.ElideRight, room)
+        needed = metrics.horizontalAdvance(text)
+        left = max((self.width() - needed) / 2, label)
+        row = QRectF(left, 1, needed + 1, _TOP - 2)
+        painter.drawText(row, Qt.AlignmentFlag.AlignCenter, text)
 
     def _draw_axes(self, painter: QPainter, area: QRectF) -> None:
         metrics = QFontMetricsF(painter.font())

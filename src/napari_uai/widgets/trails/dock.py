@@ -191,7 +191,7 @@ class TrailWorkflow(QWidget):
             self.run_bar.show_error(str(error))
             return
         self.display.masks.watch(self._mask_changed)
-        self.run_bar.say("Paint the region in which trails count; Ctrl+Z undoes a stroke.")
+        self.run_bar.say("Paint where trails count; Ctrl+Z undoes a stroke.")
 
     def use_mask(self) -> None:
         """Use a Labels layer of the user as the region mask of the chosen class."""
