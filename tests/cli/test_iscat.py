@@ -197,13 +197,13 @@ def test_libraries_do_not_write_beside_the_one_line(tmp_path, capsys):
     whole = tmp_path / "whole.tif"
     tifffile.imwrite(whole, np.zeros((40, 30, 30), np.uint16) + 7)
     (tmp_path / "cut.tif").write_bytes(whole.read_bytes()[:30000])
-    run = [sys.executable, "-m", "napari_uai.cli.app", "iscat", str(tmp_path / "cut.tif")]
+    run = [sys.executable, "-m", "napari_uai.cli", "iscat", str(tmp_path / "cut.tif")]
     done = subprocess.run(
         [*run, "--out", str(tmp_path / "out")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "cut.tif is cut" in done.stderr
+    assert "cut.tif is truncated" in done.stderr
 
 
 @pytest.mark.slow
@@ -325,7 +325,7 @@ def test_bug_is_one_line_without_a_traceback(monkeypatch, one_line_error):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_interrupt_cancels_and_leaves_nothing(tmp_path):
-    command = [sys.executable, "-m", "napari_uai.cli.app", "simulate", "iscat", "--out"]
+    command = [sys.executable, "-m", "napari_uai.cli", "simulate", "iscat", "--out"]
     settings = ["--set", "frames=400000"]
     process = subprocess.Popen(
         [*command, str(tmp_path), *settings], stderr=subprocess.PIPE, text=True

@@ -66,7 +66,7 @@ def test_files_that_are_no_whole_npy_are_refused(tmp_path):
     whole = path.read_bytes()
     for content in (b"", whole[:5], whole[: len(whole) // 2], b"text"):
         path.write_bytes(content)
-        with pytest.raises(VideoFormatError, match=r"empty|not a whole npy"):
+        with pytest.raises(VideoFormatError, match=r"empty|not a complete npy"):
             open_video(path)
     np.save(path, np.array([{}], dtype=object))
     with pytest.raises(VideoFormatError, match="npy"):
@@ -144,7 +144,7 @@ def test_a_group_opens_if_it_holds_one_array(tmp_path):
 
 def test_a_folder_that_only_looks_like_zarr_is_refused(tmp_path):
     (tmp_path / "a.zarr").mkdir()
-    with pytest.raises(VideoFormatError, match="not a zarr store"):
+    with pytest.raises(VideoFormatError, match="not a readable zarr store"):
         open_video(tmp_path / "a.zarr")
 
 

@@ -47,7 +47,7 @@ def test_what_is_no_folder_is_refused(tmp_path):
         list_recordings(tmp_path / "a.bin")
     with pytest.raises(VideoFormatError, match="does not exist"):
         list_recordings(tmp_path / "nowhere")
-    with pytest.raises(BadValueError, match="no suffix"):
+    with pytest.raises(BadValueError, match="at least one suffix"):
         list_recordings(tmp_path, "")
 
 
@@ -65,7 +65,7 @@ def test_natural_order_compares_numbers_by_value():
 
 def test_a_missing_file_is_named_with_those_that_are_alike(tmp_path):
     touch(tmp_path, "recording_01.bin", "other.txt")
-    with pytest.raises(VideoFormatError, match=r"there is recording_01\.bin$"):
+    with pytest.raises(VideoFormatError, match=r"contains recording_01\.bin$"):
         open_video(tmp_path / "recording_1.bin")
     with pytest.raises(VideoFormatError, match="nor does its folder"):
         open_video(tmp_path / "nowhere" / "a.bin")
@@ -85,7 +85,7 @@ def test_a_folder_is_no_recording_but_tells_which_are_in_it(tmp_path):
 
 def test_an_unknown_suffix_is_raw_once_its_shape_is_known(tmp_path):
     touch(tmp_path, "a.dat")
-    with pytest.raises(VideoFormatError, match="no known format"):
+    with pytest.raises(VideoFormatError, match="not of a supported format"):
         open_video(tmp_path / "a.dat")
     assert video_format(tmp_path / "a.dat", shape_given=True) == "raw"
     assert open_video(tmp_path / "a.dat", height=1, width=1, dtype="u1").shape == (1, 1, 1)

@@ -39,7 +39,7 @@ def test_a_dead_column_is_named():
     video = recording()
     video[:, :, 9] = 0
     assert recording_problems(video) == [
-        "20 pixels are dead or stuck at one value (column 9): landings there are not to be trusted"
+        "20 pixels are dead or stuck at one value (column 9): landings there are unreliable"
     ]
 
 

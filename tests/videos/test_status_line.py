@@ -119,7 +119,7 @@ def test_frames_too_small_for_a_status_line_have_none(shape):
 
 
 def test_a_frame_that_is_nothing_but_status_line_is_refused():
-    with pytest.raises(BadValueError, match="nothing beside the status line"):
+    with pytest.raises(BadValueError, match="contain only the status line"):
         remove_status_line(camera_video(steady(2), 1, 100))
 
 
@@ -176,7 +176,7 @@ def test_a_complete_recording_is_reported_complete_with_its_frame_rate():
     assert report.complete
     assert report.n_dropped == 0
     assert report.frame_rate_hz == pytest.approx(400)
-    assert report.text == "status line: all 50 frames are there, no trigger was missed"
+    assert report.text == "status line: all 50 frames are present, no trigger was missed"
 
 
 def test_dropped_and_repeated_frames_and_missed_triggers_are_reported():

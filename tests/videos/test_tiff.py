@@ -177,5 +177,5 @@ def test_a_cut_file_never_passes_for_a_shorter_one(tmp_path, options, compressio
 @pytest.mark.parametrize("content", [b"", b"not a tiff at all"])
 def test_what_is_no_tiff_is_refused(tmp_path, content):
     (tmp_path / "a.tif").write_bytes(content)
-    with pytest.raises(VideoFormatError, match=r"empty|not a whole TIFF"):
+    with pytest.raises(VideoFormatError, match=r"empty|not a complete TIFF"):
         open_video(tmp_path / "a.tif")

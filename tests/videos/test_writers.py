@@ -110,7 +110,7 @@ def test_floats_are_rounded_to_integers_and_refused_where_they_do_not_fit(tmp_pa
 def test_what_is_there_is_replaced_only_if_asked_to(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     write_video(counts(5), path)
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         write_video(counts(6), path)
     assert open_video(path).shape[0] == 5
     write_video(counts(6), path, overwrite=True)
@@ -202,5 +202,5 @@ def test_an_unknown_suffix_or_an_empty_video_is_refused(tmp_path):
 
 def test_a_folder_of_that_name_is_not_replaced_by_a_file(tmp_path):
     (tmp_path / "a.npy").mkdir()
-    with pytest.raises(OutputError, match="another kind"):
+    with pytest.raises(OutputError, match="existing folder"):
         write_video(counts(), tmp_path / "a.npy", overwrite=True)

@@ -32,12 +32,12 @@ def open_npy(path: Path) -> Opened:
     Parameters
     ----------
     path
-        Holds (frames, rows, columns), one frame (rows, columns), or colours as a fourth axis.
+        Array of frames, rows, columns, or of one frame; a fourth axis holds colours.
 
     Raises
     ------
     VideoFormatError
-        If it is no such array.
+        If it is not such an array.
     """
     if path.stat().st_size == 0:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
@@ -45,10 +45,12 @@ def open_npy(path: Path) -> Opened:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise VideoFormatError(
-            f"{path} is not a whole npy file ({error}): save it again"
+            f"{path} is not a complete npy file ({error}): save it again"
         ) from error
     if not isinstance(array, np.memmap):
-        raise VideoFormatError(f"{path} holds several arrays: save the video alone, as npy")
+        raise VideoFormatError(
+            f"{path} contains several arrays: save the video as a single npy file"
+        )
     layout = array_layout(path, array.shape, array.dtype)
     fortran = array.flags.f_contiguous and not array.flags.c_contiguous
     if fortran and (array.ndim > 3 or layout.channels):
@@ -71,14 +73,16 @@ def open_zarr(path: Path) -> Opened:
     Raises
     ------
     VideoFormatError
-        If it is none of these.
+        If it is not one of these.
     """
     import zarr
 
     try:
         node = zarr.open(path, mode="r")
-    except Exception as error:  # zarr raises a dozen kinds
-        raise VideoFormatError(f"{path} is not a zarr store ({error}): check it") from error
+    except Exception as error:  # zarr raises many types of errors
+        raise VideoFormatError(
+            f"{path} is not a readable zarr store ({error}): copy or export it again"
+        ) from error
     attributes: dict[str, Any] = dict(node.attrs)
     component = ""
     if not isinstance(node, zarr.Array):
@@ -103,11 +107,11 @@ class ZarrFrames(Frames):
     Parameters
     ----------
     path, component
-        Store and array in it (empty: the store is the array).
+        Store, and name of the array in it (empty if the store is the array).
     array
-        That array, opened.
+        The opened array.
     layout
-        How its axes make frames.
+        Meaning of its axes.
     """
 
     def __init__(self, path: Path, component: str, array: Any, layout: Layout) -> None:
@@ -122,19 +126,19 @@ class ZarrFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Path of the store, its size and time of change."""
+        """Path, size and modification time of the store."""
         return self._name
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the open store behind."""
+        """Drop the open store."""
         return {k: v for k, v in self.__dict__.items() if k not in {"_array", "_lock"}}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """Start closed."""
+        """Reopen the store on the next read."""
         self.__dict__.update(state, _array=None, _lock=threading.Lock())
 
     def read(self, start: int, stop: int) -> AnyArray:
-        """Read and decode the chunks that hold the frames.
+        """Read and decode the chunks that contain the frames.
 
         Raises
         ------
@@ -148,7 +152,7 @@ class ZarrFrames(Frames):
         )
         try:
             block = np.asarray(self._opened()[index])
-        except Exception as error:  # codecs raise what they like
+        except Exception as error:  # codecs raise any type of error
             raise VideoFormatError(
                 f"{self.path}: frames {start} to {stop - 1} cannot be read ({error}): "
                 "copy or export it again"
@@ -168,18 +172,18 @@ class ZarrFrames(Frames):
 
 @dataclass(frozen=True)
 class Layout:
-    """How the axes of a stored array make frames.
+    """Meaning of the axes of a stored array.
 
     Attributes
     ----------
     n_axes
         Number of axes.
     frame_axis
-        The axis that counts frames; None: there is one frame.
+        Axis of the frames; None if there is one frame.
     shape
         Frames, rows, columns.
     channels
-        Length of the last axis if that is colour, else 0.
+        Length of the last axis if it holds colours, else 0.
     """
 
     n_axes: int
@@ -197,26 +201,26 @@ class Layout:
 def array_layout(
     path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, *, colour: bool | None = None
 ) -> Layout:
-    """Return how an array makes a video.
+    """Interpret the axes of an array as a video.
 
     Parameters
     ----------
     path
-        Its file, for messages.
+        Its file, for error messages.
     shape, dtype
         Of the array.
     colour
-        Whether the last axis is colour; None: if it has length 3 or 4 and there are at least four
-        axes.
+        Whether the last axis holds colours; None: if its length is 3 or 4 and there are at least
+        four axes.
 
     Raises
     ------
     VideoFormatError
-        If there are other axes than frames, rows, columns and colour, or other values than real
+        If there are axes other than frames, rows, columns and colours, or values other than real
         numbers.
     """
     if np.dtype(dtype).kind not in "uifb":
-        raise VideoFormatError(f"{path} holds {dtype} values: save it as integers or floats")
+        raise VideoFormatError(f"{path} contains {dtype} values: save it as integers or floats")
     if colour is None:
         colour = len(shape) > 3 and shape[-1] in {3, 4}
     channels = shape[-1] if colour else 0
@@ -224,12 +228,12 @@ def array_layout(
     long = [axis for axis, size in enumerate(sizes[:-2]) if size > 1]
     if len(sizes) < 2 or len(long) > 1:
         raise VideoFormatError(
-            f"{path} holds an array of shape {tuple(shape)}: save it as frames, rows, columns "
+            f"{path} contains an array of shape {tuple(shape)}: save it as frames, rows, columns "
             "(one channel, one plane)"
         )
     if 0 in shape:
         raise VideoFormatError(
-            f"{path} holds no pixels, its shape is {tuple(shape)}: save it again"
+            f"{path} contains no pixels, its shape is {tuple(shape)}: save it again"
         )
     frame_axis = long[0] if long else None
     n = sizes[frame_axis] if frame_axis is not None else 1
@@ -237,7 +241,7 @@ def array_layout(
 
 
 def state_of(path: Path) -> tuple[int, int]:
-    """Return size in bytes and time of the last change (ns) of a file, or of all in a folder."""
+    """Return size (bytes) and modification time (ns) of a file, or of all files in a folder."""
     if path.is_file():
         status = path.stat()
         return status.st_size, status.st_mtime_ns
@@ -251,7 +255,7 @@ def state_of(path: Path) -> tuple[int, int]:
 
 
 def _component(path: Path, group: Any, attributes: Mapping[str, Any]) -> str:
-    """Return the name of the array in a group that is the video, at full resolution."""
+    """Return the name of the array in a group that holds the video at full resolution."""
     import zarr
 
     multiscales = _multiscales(attributes)
@@ -260,18 +264,18 @@ def _component(path: Path, group: Any, attributes: Mapping[str, Any]) -> str:
     arrays = sorted(name for name, node in group.members() if isinstance(node, zarr.Array))
     if len(arrays) != 1:
         listed = f"arrays {', '.join(arrays)}" if arrays else "no array"
-        raise VideoFormatError(f"{path} is a zarr group with {listed}: give the path of one array")
+        raise VideoFormatError(f"{path} is a zarr group with {listed}: open one array by its path")
     return str(arrays[0])
 
 
 def _multiscales(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    # OME-Zarr 0.4 keeps them at the top, 0.5 under "ome".
+    # OME-Zarr 0.4 stores them at the top level, 0.5 under "ome".
     found = attributes.get("ome", attributes).get("multiscales")
     return found[0] if found else None
 
 
 def _scale_of(attributes: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Return pixel size (µm) and frame rate (Hz) from our own or from OME-Zarr attributes."""
+    """Return pixel size (µm) and frame rate (Hz) from attributes of this package or OME-Zarr."""
     pixel_size = positive(attributes.get("pixel_size_um"))
     frame_rate = positive(attributes.get("frame_rate_hz"))
     multiscales = _multiscales(attributes)
@@ -289,7 +293,7 @@ def _scale_of(attributes: Mapping[str, Any]) -> tuple[float | None, float | None
 
 
 def positive(value: Any) -> float | None:
-    """Return a positive finite number as float; None for anything else."""
+    """Return a value as a positive finite float, or None if it is not one."""
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Frames made from the frames of several videos, or of one at other times."""
+"""Frames computed from several videos, or shifted in time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_uai.videos.frames import Frames, Video, frames_of
 
 
 class CombinedFrames(Frames):
-    """Frames that a function makes from the same frames of several sources."""
+    """Frames computed by a function from the same frames of several sources."""
 
     def __init__(
         self,
@@ -30,17 +30,17 @@ class CombinedFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Names of the sources, and the function with its parameters."""
+        """Names of the sources and of the function with its parameters."""
         return f"{self.label}-{tokenize([s.name for s in self.sources], self.function)}"
 
     def read(self, start: int, stop: int) -> Floats32:
-        """Read the frames of all sources and combine them."""
+        """Read frames of all sources and combine them."""
         blocks = [source.read(start, stop) for source in self.sources]
         return np.asarray(self.function(*blocks), np.float32)
 
 
 class ShiftedFrames(Frames):
-    """Some consecutive frames of another source."""
+    """Consecutive frames of another source."""
 
     def __init__(self, source: Frames, first: int, n_frames: int) -> None:
         self.source = source
@@ -50,28 +50,28 @@ class ShiftedFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the source, and which frames."""
+        """Name of the source and range of frames."""
         return f"shifted-{tokenize(self.source.name, self.first, len(self))}"
 
     def read(self, start: int, stop: int) -> AnyArray:
-        """Read the source's frames farther on."""
+        """Read the later frames of the source."""
         return self.source.read(self.first + start, self.first + stop)
 
 
 def equal_frames(*videos: Video) -> tuple[Frames, ...]:
-    """Return the frames of videos of one shape.
+    """Return the frames of videos of equal shape.
 
     Raises
     ------
     BadValueError
-        If they differ in shape; the message gives the shapes.
+        If the shapes differ; the message lists them.
     """
     sources = tuple(frames_of(video) for video in videos)
     shapes = [source.shape for source in sources]
     if len(set(shapes)) > 1:
         raise BadValueError(
             f"the videos must have the same frames, rows and columns, got "
-            f"{', '.join(' x '.join(map(str, shape)) for shape in shapes)}: make all of them with "
-            "one batch size, from one recording"
+            f"{', '.join(' x '.join(map(str, shape)) for shape in shapes)}: compute all of "
+            "them from one recording, with one batch size"
         )
     return sources

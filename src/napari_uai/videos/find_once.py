@@ -1,4 +1,4 @@
-"""Figures about a whole recording that are found once, when they are first needed."""
+"""Results about a whole recording that are computed once, on first use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Found = TypeVar("Found")
 
 
 class Memo(Generic[Found]):
-    """Calls a function once, whatever the number of threads that ask; pickled with what it found.
+    """Calls a function once, however many threads ask for the result; pickled with the result.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Memo(Generic[Found]):
         self._lock = threading.Lock()
 
     def __call__(self) -> Found:
-        """Return what was found."""
+        """Return the result."""
         with self._lock:
             if not self._found:
                 self._found.append(self.find())

@@ -1,4 +1,4 @@
-"""Find recordings and images in folders, in the order in which a person would list them."""
+"""Find recordings and images in folders, in natural order."""
 
 from __future__ import annotations
 
@@ -18,25 +18,34 @@ RECORDING_SUFFIXES = (".bin", ".raw", ".tif", ".tiff", ".npy", ".zarr")
 def list_recordings(
     folder: str | Path, suffix: str | Sequence[str] = RECORDING_SUFFIXES
 ) -> list[Path]:
-    """List the recordings in a folder and all folders below.
+    """List the recordings in a folder and its subfolders.
 
     Parameters
     ----------
     folder
         Where to look.
     suffix
-        One or several, with or without the dot; whole suffixes only (``bin`` does not mean
-        ``a.xbin``), capitals do not matter. A zarr store counts as one recording.
+        One or several suffixes, with or without the dot; complete suffixes only (``bin`` does not
+        match ``a.xbin``), case-insensitive. A zarr store counts as one recording.
 
     Returns
     -------
     list of Path
-        In natural order: ``run2`` before ``run10``. Hidden files are left out.
+        In natural order: ``run2`` before ``run10``. Hidden files are skipped.
 
     Raises
     ------
     VideoFormatError
-        If there is no such folder.
+        If the folder does not exist.
+    BadValueError
+        If no suffix is given.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> folder = uai.sample_path("landings.bin").parent
+    >>> [path.name for path in uai.videos.list_recordings(folder, "bin") if "land" in path.name]
+    ['landings.bin']
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -45,7 +54,7 @@ def list_recordings(
     asked = (suffix,) if isinstance(suffix, str) else tuple(suffix)
     endings = tuple("." + ending.lower().lstrip(".") for ending in asked)
     if not asked or "." in endings:
-        raise BadValueError(f"no suffix of recordings in {suffix!r}: give one such as 'bin'")
+        raise BadValueError(f"suffix must name at least one suffix, such as 'bin', got {suffix!r}")
     found: list[Path] = []
     for root, folders, files in os.walk(folder):
         stores = [name for name in folders if name.lower().endswith(".zarr")]
@@ -59,7 +68,7 @@ def list_recordings(
 
 
 def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
-    """Return a key that sorts paths folder by folder, numbers by value."""
+    """Return a key that sorts paths folder by folder, and numbers in names by value."""
     return [(*_pieces(part), (-1, 0, part)) for part in path.parts]
 
 
@@ -74,7 +83,7 @@ def image_files(path: Path) -> list[Path]:
     Raises
     ------
     VideoFormatError
-        If there is none, or a folder holds images of different kinds.
+        If there are no images, or a folder holds images of several kinds.
     """
     if path.is_file():
         return [path]
@@ -82,15 +91,15 @@ def image_files(path: Path) -> list[Path]:
     entries = path.iterdir() if folder else map(Path, glob.glob(str(path)))  # noqa: PTH207
     files = [entry for entry in entries if is_image(entry)]
     if not files:
-        what = "holds no" if folder else "matches no"
+        what = "contains no" if folder else "matches no"
         kinds = ", ".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
         hint = _recordings_hint(path) if folder else ": check the pattern"
         raise VideoFormatError(f"{path} {what} images ({kinds}){hint}")
     kinds_found = sorted({_kind(file) for file in files})
     if len(kinds_found) > 1:
         raise VideoFormatError(
-            f"{path} holds images of several kinds ({', '.join(kinds_found)}): "
-            f"choose one by a pattern such as {path / ('*' + kinds_found[0])}"
+            f"{path} contains images of several kinds ({', '.join(kinds_found)}): "
+            f"select one with a pattern such as {path / ('*' + kinds_found[0])}"
         )
     return sorted(files, key=natural_key)
 
@@ -101,7 +110,7 @@ def is_image(path: Path) -> bool:
 
 
 def no_such_file(path: Path) -> str:
-    """Return a message that says what is there instead."""
+    """Return a message that suggests existing files of similar names."""
     if not path.parent.is_dir():
         return f"{path} does not exist, nor does its folder: check the path"
     names = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
@@ -110,7 +119,7 @@ def no_such_file(path: Path) -> str:
     there = [*close, *alike][:3]
     if not there:
         return f"{path} does not exist: check the path"
-    return f"{path} does not exist; in the same folder there is {', '.join(there)}"
+    return f"{path} does not exist; the same folder contains {', '.join(there)}"
 
 
 def _pieces(name: str) -> Iterator[tuple[int, int, str]]:

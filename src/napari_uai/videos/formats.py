@@ -1,8 +1,8 @@
-"""Open a recording, whatever its format, as a lazy video.
+"""Open a recording of any supported format as a lazy video.
 
-Formats: headerless camera files (``.bin``, ``.raw``, any suffix whose shape is known), TIFF (also
-BigTIFF and OME), npy, zarr, and image sequences (a folder, or a pattern such as ``frames/*.png``).
-Nothing is read before a frame is looked at, and every video can be read from any thread.
+Formats: headerless camera files (``.bin``, ``.raw``, or any suffix if the shape is known), TIFF
+(including BigTIFF and OME), npy, zarr, and image sequences (a folder, or a pattern such as
+``frames/*.png``). Pixels are read on demand, from any thread.
 """
 
 from __future__ import annotations
@@ -54,13 +54,14 @@ def open_video(
     path
         File, folder of images, zarr store, or a pattern such as ``frames/*.png``.
     height, width
-        Rows and columns of a headerless file. For other formats they are only checked.
+        Rows and columns of a headerless file; checked against the file for other formats.
     dtype
-        Type with byte order of a headerless file, e.g. ``"<u2"``. For other formats only checked.
+        Pixel type with byte order of a headerless file, e.g. ``"<u2"``; checked against the file
+        for other formats.
     offset
         Bytes before the first frame of a headerless file.
     frames
-        Which frames to take, as ``(start, stop)``; None at either end means all.
+        Frames to take, as ``(start, stop)``; None at either end means all.
     axis_order
         ``"width-height"`` reads headerless files as PiSCAT does, with ``width`` rows of
         ``height`` pixels.
@@ -68,25 +69,35 @@ def open_video(
     Returns
     -------
     dask.array.Array
-        Frames, rows, columns in the machine's byte order; colours as grey.
+        Frames, rows, columns in native byte order; colour images are converted to grey.
 
     Raises
     ------
     VideoFormatError
-        If there is no such file, or it is not a video of that shape.
+        If the file does not exist, or is not a video of that shape.
     BadValueError
-        If the range of frames or another argument makes no sense.
+        If the range of frames or another argument is invalid.
 
     Warns
     -----
     VideoWarning
-        If a frame at the end is incomplete, or there are fewer or more frames than was said.
+        If the last frame is incomplete, or the number of frames differs from the stated one.
 
     Notes
     -----
-    What is known of a headerless file is taken from the arguments, then from its sidecar (see
+    The shape of a headerless file is taken from the arguments, then from its sidecar (see
     :func:`~napari_uai.videos.raw.read_sidecar`), then from a name such as
     ``type_uint16_shape(1000, 70, 72).raw``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_uai as uai
+    >>> np.arange(24, dtype="<u2").tofile("recording.bin")
+    >>> video = uai.open_video("recording.bin", height=2, width=3, dtype="<u2", frames=(1, None))
+    >>> video[0].compute()
+    array([[ 6,  7,  8],
+           [ 9, 10, 11]], dtype=uint16)
     """
     video, info = open_frames(path, RawShape(height, width, dtype, offset, frames, axis_order))
     for message in info.warnings:
@@ -104,22 +115,44 @@ def video_info(
     frames: FrameRange | None = None,
     axis_order: AxisOrder = "height-width",
 ) -> VideoInfo:
-    """Say what :func:`open_video` would give for the same arguments, without warning.
+    """Describe the video that :func:`open_video` opens, without reading pixels or warning.
 
-    Parameters and errors are those of :func:`open_video`.
+    Parameters
+    ----------
+    path, height, width, dtype, offset, frames, axis_order
+        As for :func:`open_video`.
+
+    Returns
+    -------
+    VideoInfo
+        Shape, pixel type, scale and origin.
+
+    Raises
+    ------
+    VideoFormatError
+        If the file does not exist, or is not a video of that shape.
+    BadValueError
+        If the range of frames or another argument is invalid.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> info = uai.video_info(uai.sample_path("landings.bin"))
+    >>> info.shape, info.dtype, info.frame_rate_hz
+    ((1200, 41, 40), '<u2', 400.0)
     """
     return open_frames(path, RawShape(height, width, dtype, offset, frames, axis_order))[1]
 
 
 def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, VideoInfo]:
-    """Open a recording as :class:`Frames`, with what is known of it; see :func:`open_video`.
+    """Open a recording as :class:`Frames`, with its description; see :func:`open_video`.
 
     Parameters
     ----------
     path
         File, folder of images, zarr store, or a pattern such as ``frames/*.png``.
     shape
-        What is known of a headerless file, and which frames to take.
+        Known shape of a headerless file, and the frames to take.
 
     Returns
     -------
@@ -131,9 +164,17 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     Raises
     ------
     VideoFormatError
-        If there is no such file, or it is not a video of that shape.
+        If the file does not exist, or is not a video of that shape.
     BadValueError
-        If the recording has none of the frames.
+        If the recording has none of the chosen frames.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> path = uai.sample_path("landings.bin")
+    >>> frames, info = uai.videos.open_frames(path, uai.videos.RawShape(frames=(200, 400)))
+    >>> frames.shape, info.first_frame
+    ((200, 41, 40), 200)
     """
     path = Path(path)
     kind = video_format(path, shape_given=shape.height is not None and shape.width is not None)
@@ -142,7 +183,7 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
         opened = _opened(kind, path, shape, sidecar)
         size, changed = _size_and_change(path)
     except PermissionError as error:
-        raise VideoFormatError(f"{path} may not be read: ask for the right to read it") from error
+        raise VideoFormatError(f"{path} cannot be read: permission denied") from error
     n, rows, columns = opened.frames.shape
     start, stop, clipped = _chosen(path, n, shape.frames)
     info = VideoInfo(
@@ -166,14 +207,14 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
 
 
 class ChosenFrames(Frames):
-    """A run of frames of another source.
+    """A range of frames of another source.
 
     Parameters
     ----------
     source
-        Where they come from.
+        All frames.
     first, last
-        The first of them, and the one after the last.
+        First frame, and the one after the last.
     """
 
     def __init__(self, source: Frames, first: int, last: int) -> None:
@@ -184,7 +225,7 @@ class ChosenFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the source, and which frames."""
+        """Name of the source and range of frames."""
         return f"{self.source.name}-{self.first}-{self.first + len(self)}"
 
     def read(self, start: int, stop: int) -> AnyArray:
@@ -194,19 +235,30 @@ class ChosenFrames(Frames):
 
 
 def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
-    """Return how a recording is stored, by its suffix and what lies beside it.
+    """Return the format of a recording, from its suffix, name and sidecar.
 
     Parameters
     ----------
     path
         File, folder or pattern.
     shape_given
-        The caller knows height and width: a file of unknown suffix is headerless.
+        Whether height and width are known, so that a file of unknown suffix is headerless.
+
+    Returns
+    -------
+    str
+        ``raw``, ``tiff``, ``npy``, ``zarr`` or ``images``.
 
     Raises
     ------
     VideoFormatError
-        If there is no such file, or it is of no format known here.
+        If the file does not exist, or its format is not supported.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> uai.videos.video_format(uai.sample_path("landings.bin"))
+    'raw'
     """
     path = Path(path)
     if not path.exists():
@@ -221,7 +273,7 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
     if shape_given or shape_in_name(path.name) or {"height", "width"} <= read_sidecar(path).keys():
         return "raw"
     raise VideoFormatError(
-        f"{path} is of no known format ({', '.join(_BY_SUFFIX)}, zarr): "
+        f"{path} is not of a supported format ({', '.join(_BY_SUFFIX)}, zarr): "
         "give height, width and dtype if it is a headerless recording"
     )
 
@@ -229,7 +281,7 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
 def _opened(kind: VideoFormat, path: Path, shape: RawShape, sidecar: Mapping[str, Any]) -> Opened:
     if kind == "raw":
         return _open_raw(path, shape, sidecar)
-    # Each reader brings its library with it: not before it is needed.
+    # Readers import their libraries, so each is imported only when needed.
     if kind == "tiff":
         from napari_uai.videos.tiff import open_tiff as reader
     elif kind == "images":
@@ -255,27 +307,27 @@ def _open_raw(path: Path, shape: RawShape, sidecar: Mapping[str, Any]) -> Opened
 
 
 def _agree(path: Path, shape: RawShape, opened: Opened) -> None:
-    """Refuse arguments that contradict a file which knows its own shape."""
+    """Raise an error if arguments contradict a file that has a header."""
     _, rows, columns = opened.frames.shape
     if shape.offset:
-        raise VideoFormatError(f"{path} knows where its frames begin: leave the offset out")
+        raise VideoFormatError(f"{path} has a header: omit offset")
     if shape.axis_order != "height-width":
-        raise VideoFormatError(f"{path} knows its rows and columns: leave axis_order out")
+        raise VideoFormatError(f"{path} has a header: omit axis_order")
     for what, mine, theirs in (
         ("height", shape.height, rows),
         ("width", shape.width, columns),
         ("dtype", shape.pixels, opened.stored),
     ):
-        # A type without byte order, as 'uint16', agrees with either.
+        # A type without byte order, such as 'uint16', matches either.
         if mine is None or mine == theirs or (what == "dtype" and _same_kind(shape, opened)):
             continue
         raise VideoFormatError(
-            f"{path} has {what} {theirs}, not {mine}: leave {what} out to open it as it is"
+            f"{path} has {what} {theirs}, not {mine}: omit {what} to open it as it is"
         )
 
 
 def _same_kind(shape: RawShape, opened: Opened) -> bool:
-    """Return whether the types differ in byte order at most."""
+    """Return whether two types are equal up to byte order."""
     pixels = shape.pixels
     return pixels is not None and pixels.newbyteorder("=") == opened.stored.newbyteorder("=")
 
@@ -302,9 +354,9 @@ def _chosen(
     start = first or 0
     if start >= n_frames:
         raise BadValueError(
-            f"{path} has {n_frames} frames, none from {start} on: choose frames below {n_frames}"
+            f"{path} has {n_frames} frames: the first frame must be below {n_frames}, got {start}"
         )
     if stop is not None and stop > n_frames:
-        message = f"{path.name}: frames {start}:{stop} were asked for, it ends at {n_frames}"
+        message = f"{path.name}: frames {start}:{stop} were requested, but it ends at {n_frames}"
         return start, n_frames, (message,)
     return start, n_frames if stop is None else stop, ()

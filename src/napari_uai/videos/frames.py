@@ -1,11 +1,11 @@
-"""Lazy videos: what gives frames from any thread, and how stages chain without storing anything.
+"""Lazy videos: sources of frames, and how stages chain without storing intermediate results.
 
 A *video* is a numpy or dask array (frames, rows, columns), or :class:`Frames`, an object that
 returns any run of frames on demand. Inside the package every stage reads from frames; a stage wraps
-the frames of its input and is wrapped by the next one, so that a run of frames goes through the
-whole chain while it is warm in the processor's cache. To the outside each stage returns what it was
-given: frames, a dask array whose chunks read from the chain, or a numpy array that is filled chunk
-by chunk.
+the frames of its input and is wrapped by the next one, so that a run of frames passes through the
+whole chain while it is in the processor's cache. A stage returns the kind of video that it was
+given: frames, a dask array whose chunks read from the chain, or a numpy array filled chunk by
+chunk.
 """
 
 from __future__ import annotations
@@ -33,17 +33,18 @@ from napari_uai.videos.lazy_array import LazyArray
 Result = TypeVar("Result")
 
 CHUNK_BYTES = 8 * 2**20
-"""Size of a chunk as float32: large against dask's overhead per task, small against memory."""
+"""Size of a chunk as float32: large compared with dask's overhead per task, small in memory."""
 
 _NEAR = 8
-"""Frames between which it takes longer to start over than to read on."""
+"""Gap in frames up to which reading through is faster than reading separately."""
 
 
 class Frames(LazyArray):
-    """A source of frames that can be read from any thread.
+    """A source of frames that can be read from any thread, and behaves as an array.
 
-    An array to whoever asks for one: an index reads the frames that are needed into a numpy array,
-    ``np.asarray`` all of them; for all else see :class:`LazyArray`.
+    An index reads the frames that it needs into a numpy array, ``np.asarray`` reads all of them;
+    arithmetic and numpy functions return dask arrays (see
+    :class:`~napari_uai.videos.lazy_array.LazyArray`).
 
     Attributes
     ----------
@@ -51,6 +52,15 @@ class Frames(LazyArray):
         Frames, rows, columns.
     dtype
         Type of the pixels that :meth:`read` returns.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> frames, info = uai.videos.open_frames(uai.sample_path("landings.bin"))
+    >>> frames
+    <FileFrames (1200, 41, 40) uint16>
+    >>> frames[100:110, :40].shape
+    (10, 40, 40)
     """
 
     shape: tuple[int, int, int]
@@ -60,14 +70,14 @@ class Frames(LazyArray):
     @property
     @abstractmethod
     def name(self) -> str:
-        """Unique for content: file, size, time of change and all parameters are in it.
+        """Identifies the content: file, size, modification time and all parameters enter it.
 
         dask caches by it.
         """
 
     @abstractmethod
     def read(self, start: int, stop: int) -> AnyArray:
-        """Return frames ``start`` to ``stop - 1`` as one array that the caller must not change."""
+        """Return frames ``start`` to ``stop - 1`` as one array, which callers must not modify."""
 
     @property
     def size(self) -> int:
@@ -76,7 +86,7 @@ class Frames(LazyArray):
 
     @property
     def chunks(self) -> tuple[int, int, int]:
-        """Frames, rows, columns that are best read at a time to go through all of them."""
+        """Frames, rows, columns of the blocks in which a pass over all frames is fastest."""
         return (frames_per_chunk(self.shape), *self.shape[1:])
 
     def __repr__(self) -> str:
@@ -86,7 +96,7 @@ class Frames(LazyArray):
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> Any:
-        """Return what numpy would for the same index; only frames that it names are read."""
+        """Return what numpy returns for the same index; only the indexed frames are read."""
         which, rest = _frames_in(index)
         if isinstance(which, slice):
             return self._run(range(len(self))[which], rest)
@@ -100,7 +110,7 @@ class Frames(LazyArray):
         return self.read(frame, frame + 1)[(0, *rest)]
 
     def _run(self, chosen: range, rest: tuple[Any, ...]) -> AnyArray:
-        """Read frames, on all cores where they are many, and take ``rest`` of each."""
+        """Read frames, on all cores if they are many, and apply ``rest`` to each."""
 
         def part(start: int, stop: int) -> AnyArray:
             block = self._steps(chosen[start:stop])
@@ -120,7 +130,7 @@ class Frames(LazyArray):
         return out
 
     def _steps(self, chosen: range) -> AnyArray:
-        """Read frames at equal distances: with those between them if these are few."""
+        """Read frames at equal distances, including those between them if these are few."""
         if not chosen:
             return self.read(0, 0)
         if abs(chosen.step) > _NEAR:
@@ -135,7 +145,7 @@ class Frames(LazyArray):
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> AnyArray:
         """Compute all frames."""
         if copy is False and not isinstance(self, ArrayFrames):
-            raise ValueError("frames are read or computed: an array of them is always a copy")
+            raise ValueError("frames are read or computed, so an array of them is always a copy")
         return np.array(compute_video(self), dtype, copy=copy)
 
     def to_dask(self) -> da.Array:
@@ -148,7 +158,7 @@ Video: TypeAlias = AnyArray | da.Array | Frames
 
 
 class ArrayFrames(Frames):
-    """Frames of a numpy array in memory or of a memory map."""
+    """Frames of a numpy array in memory or in a memory map."""
 
     def __init__(self, array: AnyArray) -> None:
         self.array = array
@@ -157,7 +167,7 @@ class ArrayFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Content hash; it reads all of the array."""
+        """Hash of the content; reads the whole array."""
         return f"array-{tokenize(self.array)}"
 
     def read(self, start: int, stop: int) -> AnyArray:
@@ -166,7 +176,7 @@ class ArrayFrames(Frames):
 
 
 class DaskFrames(Frames):
-    """Frames of a dask array that was not made by this package."""
+    """Frames of a dask array that does not come from this package."""
 
     def __init__(self, array: da.Array) -> None:
         self.array = array
@@ -184,7 +194,7 @@ class DaskFrames(Frames):
 
 
 class MappedFrames(Frames):
-    """Frames that a function makes from the same frames of another source."""
+    """Frames computed by a function from the same frames of another source."""
 
     def __init__(
         self,
@@ -207,30 +217,51 @@ class MappedFrames(Frames):
         return f"{self.label}-{tokenize(self.source.name, self.function)}"
 
     def read(self, start: int, stop: int) -> AnyArray:
-        """Read the source's frames and map them."""
+        """Read frames of the source and apply the function."""
         raise_if_cancelled()
         return self.function(self.source.read(start, stop))
 
 
 _FRAMES_BEHIND: WeakValueDictionary[str, Frames] = WeakValueDictionary()
-"""The frames behind each dask array of ours, by the array's name; the array's graph keeps them."""
+"""Frames behind each dask array of this package, by its name; its graph keeps them alive."""
 
 
 def frames_of(video: Video) -> Frames:
-    """Return the frames of a video, as short a way to the data as there is.
+    """Return the frames of a video, bypassing dask for videos of this package.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns.
+
+    Returns
+    -------
+    Frames
+        Read on demand.
 
     Raises
     ------
     BadValueError
-        If the array is not (frames, rows, columns) of real numbers, or has no pixel.
+        If the array is not (frames, rows, columns) of real numbers, or has no pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai.videos import frames_of
+    >>> frames_of(np.zeros((10, 4, 5))).read(2, 4).shape
+    (2, 4, 5)
     """
     if getattr(video, "ndim", None) != 3:
         shape = getattr(video, "shape", None)
-        raise BadValueError(f"a video has three axes (frames, rows, columns), got shape {shape}")
+        raise BadValueError(
+            f"a video must have three axes (frames, rows, columns), got shape {shape}"
+        )
     if np.dtype(video.dtype).kind not in "uifb":
-        raise BadValueError(f"a video holds integers or floats, got {video.dtype}")
+        raise BadValueError(f"a video must hold integers or floats, got {video.dtype}")
     if 0 in video.shape[1:]:
-        raise BadValueError(f"a video has at least one row and column, got shape {video.shape}")
+        raise BadValueError(
+            f"a video must have at least one row and column, got shape {video.shape}"
+        )
     if isinstance(video, Frames):
         return video
     if isinstance(video, da.Array):
@@ -240,7 +271,25 @@ def frames_of(video: Video) -> Frames:
 
 
 def lazy_video(frames: Frames) -> da.Array:
-    """Return frames as a dask array, chunked by frames; nothing is read."""
+    """Return frames as a dask array, chunked along the frames; nothing is read.
+
+    Parameters
+    ----------
+    frames
+        A source of frames.
+
+    Returns
+    -------
+    dask.array.Array
+        Frames, rows, columns.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> frames, _ = uai.videos.open_frames(uai.sample_path("landings.bin"))
+    >>> uai.videos.lazy_video(frames).chunks[0]
+    (1000, 200)
+    """
     name = frames.name
     video = da.from_array(
         frames,
@@ -255,7 +304,7 @@ def lazy_video(frames: Frames) -> da.Array:
 
 
 def video_like(frames: Frames, given: Video) -> Video:
-    """Return frames as the kind of video that was given: only for numpy they are computed."""
+    """Return frames as the kind of video that was given; only a numpy array is computed."""
     if isinstance(given, Frames):
         return frames
     return lazy_video(frames) if isinstance(given, da.Array) else compute_video(frames)
@@ -268,7 +317,7 @@ def per_frame(
     label: str,
     dtype: npt.DTypeLike = np.float32,
 ) -> Video:
-    """Apply a function of a block of frames, frame by frame alike, to a whole video.
+    """Apply a function that treats each frame independently to a whole video.
 
     Parameters
     ----------
@@ -276,18 +325,30 @@ def per_frame(
         Frames, rows, columns.
     function
         Takes and returns (n, rows, columns) for any n; a module-level function or a
-        ``functools.partial`` of one, so that its parameters enter the result's name.
+        ``functools.partial`` of one, so that its parameters enter the name of the result.
     label
-        Name of the stage, for dask's task names.
+        Name of the stage, used for dask's task names.
     dtype
         Type of the result.
+
+    Returns
+    -------
+    Video
+        The same kind of video; frames and dask arrays stay lazy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai.videos import per_frame
+    >>> per_frame(np.full((3, 2, 2), 4.0), np.sqrt, label="root")[:, 0, 0]
+    array([2., 2., 2.], dtype=float32)
     """
     frames = MappedFrames(frames_of(video), function, label=label, dtype=dtype)
     return video_like(frames, video)
 
 
 def frames_per_chunk(shape: tuple[int, int, int]) -> int:
-    """Return how many frames make a chunk of about ``CHUNK_BYTES`` as float32, at most 1000."""
+    """Return the number of frames in a chunk of about ``CHUNK_BYTES`` as float32, at most 1000."""
     return int(np.clip(CHUNK_BYTES // (4 * shape[1] * shape[2]), 1, min(1000, max(shape[0], 1))))
 
 
@@ -301,9 +362,9 @@ def map_chunks(
 ) -> Iterator[Result]:
     """Call ``function(start, stop)`` for each chunk on all cores; yield the results in order.
 
-    At most two chunks per core are under way or waiting, so memory does not grow with the length,
-    and a cancelled monitor acts within a chunk's time; sooner where the function calls
-    :func:`~napari_uai.monitor.raise_if_cancelled`. Monitors that are active here act, too.
+    At most two chunks per core are in progress or waiting, so memory does not grow with the length
+    of the video. Cancellation takes effect within the time of one chunk, or sooner if the function
+    calls :func:`~napari_uai.monitor.raise_if_cancelled`; monitors that are active here also cancel.
     """
     starts = range(0, n_frames, chunk)
     workers = os.cpu_count() or 1
@@ -342,7 +403,24 @@ def compute_video(video: Video, *, monitor: Monitor = SILENT) -> AnyArray:
     video
         Frames, rows, columns.
     monitor
-        Progress and cancelling, once per chunk.
+        Progress and cancellation, once per chunk.
+
+    Returns
+    -------
+    numpy.ndarray
+        Frames, rows, columns.
+
+    Raises
+    ------
+    CancelledError
+        If the monitor is cancelled.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> frames, _ = uai.videos.open_frames(uai.sample_path("fluorescence.bin"))
+    >>> uai.videos.compute_video(frames).shape
+    (55, 24, 24)
     """
     frames = frames_of(video)
     if isinstance(frames, ArrayFrames):
@@ -358,10 +436,10 @@ def compute_video(video: Video, *, monitor: Monitor = SILENT) -> AnyArray:
 
 
 def _frames_in(index: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Return what an index says of frames, and the rest of it.
+    """Split an index into that of the frames and the rest.
 
-    Frames are an integer, a slice or an array of integers or booleans; None where all frames are
-    needed, as for a mask of pixels.
+    The index of frames is an integer, a slice or an array of integers or booleans; None if all
+    frames are needed, as for a mask of pixels.
     """
     entries = index if isinstance(index, tuple) else (index,)
     if any(np.ndim(entry) != 1 and np.asarray(entry).dtype.kind == "b" for entry in entries):

@@ -1,4 +1,4 @@
-"""Colour pictures to grey ones."""
+"""Convert colour images to grey."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, MappedFrames
 
 RGB_WEIGHTS = (0.299, 0.587, 0.114)
-"""Share of red, green and blue in the luma of Rec. ITU-R BT.601, which cameras' software uses."""
+"""Weights of red, green and blue in the luma of Rec. ITU-R BT.601, common in camera software."""
 
 
 def to_grey(colour: AnyArray) -> AnyArray:
-    """Weigh red, green and blue; the last axis goes.
+    """Convert colours to grey; the last axis is removed.
 
     Parameters
     ----------
     colour
-        Any shape, last axis red, green, blue and possibly alpha (not used), or grey and alpha.
+        Any shape; the last axis is red, green, blue and maybe alpha (ignored), or grey and alpha.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What in a recording is not to be trusted: constant, saturated frames, dead, stuck pixels."""
+"""Quality checks of a recording: constant and saturated frames, dead and stuck pixels."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from napari_uai.typing import AnyArray, Bools
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 
 SATURATED_SHARE = 0.01
-"""A frame with more of its pixels at the largest value is saturated; hot pixels alone are fewer."""
+"""Fraction of pixels at the largest value that makes a frame saturated; hot pixels are fewer."""
 
 _BIT_DEPTHS = (8, 10, 12, 14, 16)
 _NAMED_AT_MOST = 5
 
 
 def recording_problems(video: Video, *, monitor: Monitor = SILENT) -> list[str]:
-    """Say what in a recording is not to be trusted.
+    """List frames and pixels of a recording that are unreliable.
 
     Parameters
     ----------
     video
-        Frames, rows, columns, as the camera gave them, without status line.
+        Frames, rows, columns as delivered by the camera, without status line.
     monitor
-        Progress and cancelling of the one pass over the recording.
+        Progress and cancellation of the single pass over the recording.
 
     Returns
     -------
     list of str
-        A line each for: constant frames, saturated frames (more than 1 % of the pixels at the
-        largest value of an 8, 10, 12, 14 or 16 bit camera), and pixels that never change. Nothing
-        of videos in which most frames or pixels are constant: they are drawn, not recorded, or the
-        stages' to refuse.
+        One line each for constant frames, saturated frames (more than 1 % of the pixels at the
+        largest value of an 8, 10, 12, 14 or 16 bit camera), and pixels that never change. Empty for
+        videos in which most frames or pixels are constant: those are synthetic, or rejected by the
+        stages.
     """
     frames = frames_of(video)
     if not len(frames):
@@ -52,18 +52,18 @@ def recording_problems(video: Video, *, monitor: Monitor = SILENT) -> list[str]:
         if found.any():
             said.append(
                 f"{_counted(found.sum(), 'frame')} {what} ({_listed(np.flatnonzero(found))}): "
-                "landings within a batch of them are not to be trusted"
+                "landings within one batch of them are unreliable"
             )
     if still.any():
         said.append(
             f"{_counted(still.sum(), 'pixel')} dead or stuck at one value ({_where(still)}): "
-            "landings there are not to be trusted"
+            "landings there are unreliable"
         )
     return said
 
 
 def _extremes(frames: Frames, monitor: Monitor) -> tuple[AnyArray, AnyArray, Bools]:
-    """Return the lowest and highest value of each frame, and which pixels never change."""
+    """Return the minimum and maximum of each frame, and which pixels never change."""
     first = np.array(frames.read(0, 1))
 
     def look(start: int, stop: int) -> tuple[AnyArray, ...]:
@@ -82,7 +82,7 @@ def _extremes(frames: Frames, monitor: Monitor) -> tuple[AnyArray, AnyArray, Boo
 
 
 def _saturated(frames: Frames, high: AnyArray, monitor: Monitor) -> Bools:
-    """Return which frames have many pixels at the largest value that the camera can give."""
+    """Return which frames have many pixels at the largest value of the camera."""
     found = np.zeros(len(frames), np.bool_)
     ceiling = high.max()
     if frames.dtype.kind not in "ui" or ceiling not in {2**bits - 1 for bits in _BIT_DEPTHS}:
@@ -106,7 +106,7 @@ def _listed(numbers: Sequence[Any] | AnyArray) -> str:
 
 
 def _where(still: Bools) -> str:
-    """Name whole columns and rows, or else pixels as row, column."""
+    """List whole columns and rows, or else pixels as row, column."""
     columns, rows = np.flatnonzero(still.all(axis=0)), np.flatnonzero(still.all(axis=1))
     if columns.size or rows.size:
         named = (("column", columns), ("row", rows))

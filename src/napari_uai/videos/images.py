@@ -26,13 +26,13 @@ from napari_uai.videos.tiff import open_tiff
 def open_images(path: Path) -> Opened:
     """Open a folder of images, a pattern such as ``frames/*.png``, or one image.
 
-    Images are taken in natural order (``9.png`` before ``10.png``). TIFF files of several pages
-    follow each other.
+    Images are in natural order (``9.png`` before ``10.png``). TIFF files of several pages are
+    concatenated.
 
     Raises
     ------
     VideoFormatError
-        If there is no image, or the first cannot be read.
+        If there are no images, or the first cannot be read.
     """
     files = image_files(path)
     if files[0].suffix.lower() in {".tif", ".tiff"}:
@@ -43,7 +43,7 @@ def open_images(path: Path) -> Opened:
 
 
 def _grey(path: Path) -> AnyArray:
-    """Read a png or jpg as a grey picture in its own type."""
+    """Read a PNG or JPEG as a grey image of its own type."""
     try:
         image = read_image(path)
     except PictureError as error:
@@ -52,7 +52,7 @@ def _grey(path: Path) -> AnyArray:
 
 
 class ImageFrames(Frames):
-    """One frame per png or jpg file."""
+    """One frame per PNG or JPEG file."""
 
     def __init__(
         self, files: Sequence[Path], frame_shape: tuple[int, ...], stored: np.dtype[Any]
@@ -66,7 +66,7 @@ class ImageFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Paths of the files, their sizes and times of change."""
+        """Paths, sizes and modification times of the files."""
         return self._name
 
     def read(self, start: int, stop: int) -> AnyArray:
@@ -88,7 +88,7 @@ class ImageFrames(Frames):
 
 
 class JoinedFrames(Frames):
-    """Frames of several files, one file after the other.
+    """Frames of several TIFF files, concatenated.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class JoinedFrames(Frames):
     counts
         Frames in each.
     first
-        The first one, opened.
+        Frames of the first file.
     """
 
     def __init__(self, files: Sequence[Path], counts: Sequence[int], first: Frames) -> None:
@@ -108,17 +108,17 @@ class JoinedFrames(Frames):
         self._name: str = "tiffs-" + tokenize(
             [str(file) for file in self.files], [state_of(file) for file in self.files]
         )
-        # One file is opened again for each read: thousands cannot be kept open, few can.
+        # Thousands of files cannot be kept open; few can.
         self.keeps_open = len(self.files) <= 32
         self._kept: dict[int, Frames] = {0: first} if self.keeps_open else {}
 
     @property
     def name(self) -> str:
-        """Paths of the files, their sizes and times of change."""
+        """Paths, sizes and modification times of the files."""
         return self._name
 
     def read(self, start: int, stop: int) -> AnyArray:
-        """Read from each file that holds some of the frames.
+        """Read from each file that contains some of the frames.
 
         Raises
         ------
@@ -146,8 +146,8 @@ class JoinedFrames(Frames):
             raise _differs(self.files[k], source.shape[1:], source.dtype, self.files[0], self)
         if source.shape[0] != self.starts[k + 1] - self.starts[k]:
             raise VideoFormatError(
-                f"{self.files[k]} has {source.shape[0]} pages, not as many as its neighbours: "
-                "join the files to one TIFF first"
+                f"{self.files[k]} has {source.shape[0]} pages, unlike its neighbours: "
+                "join the files into one TIFF"
             )
         if self.keeps_open:
             self._kept[k] = source
@@ -160,7 +160,7 @@ def _open_tiffs(files: Sequence[Path]) -> Opened:
         return first
     pages = first.frames.shape[0]
     size = files[0].stat().st_size
-    # Opening thousands of files takes a minute; those of the first one's size have its pages.
+    # Opening thousands of files takes a minute; files as large as the first have as many pages.
     counts = [
         pages
         if pages == 1 and file.stat().st_size < 1.5 * size
@@ -182,5 +182,5 @@ def _differs(
     mine = f"{shape[0]} x {shape[1]} px of {dtype}"
     others = f"{frames.shape[1]} x {frames.shape[2]} px of {frames.dtype}"
     return VideoFormatError(
-        f"{file} has {mine}, {first.name} {others}: choose images of one kind by a pattern"
+        f"{file} has {mine}, {first.name} {others}: select images of one kind with a pattern"
     )

@@ -1,4 +1,4 @@
-"""What is known of a recording beside its pixels."""
+"""Description of a recording besides its pixels."""
 
 from __future__ import annotations
 
@@ -11,44 +11,61 @@ import numpy as np
 from napari_uai.videos.frames import Frames
 
 VideoFormat: TypeAlias = Literal["raw", "tiff", "npy", "zarr", "images"]
-"""How a recording is stored."""
+"""Format of a recording."""
 
 
 class VideoWarning(UserWarning):
-    """A recording that was opened, but not quite as the file or the caller would have it."""
+    """A recording that was opened, but differs from what the file or the caller states.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import napari_uai as uai
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
+    ...     video = uai.open_video(uai.sample_path("landings.bin"), frames=(1000, 2000))
+    >>> print(caught[0].message)
+    landings.bin: frames 1000:2000 were requested, but it ends at 1200
+    """
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a recording is, learned without reading its pixels.
+    """Description of a recording, obtained without reading its pixels.
 
     Attributes
     ----------
     path
-        The file, folder or pattern, as given.
+        File, folder or pattern, as given.
     format
-        How it is stored.
+        Format.
     shape
-        Frames, rows, columns of the video that :func:`open_video` gives.
+        Frames, rows, columns of the video that :func:`open_video` returns.
     dtype
         Type of the pixels in the file, with byte order, e.g. ``'<u2'``.
     offset
-        Bytes before the first frame of the file; 0 where the format has no such thing.
+        Bytes before the first frame of the file; 0 for formats without a fixed position.
     file_bytes
         Size on disk (sum over the files of a sequence or store).
     first_frame
-        Number, in the file, of the video's first frame.
+        Frame of the file that is frame 0 of the video.
     file_frames
-        Number of whole frames in the file.
+        Number of complete frames in the file.
     modified_ns
-        Time of the last change, nanoseconds since 1970.
+        Modification time, nanoseconds since 1970.
     pixel_size_um, frame_rate_hz
-        Pixel size (µm) and frame rate (Hz) where the file or its sidecar gives them.
+        Pixel size (µm) and frame rate (Hz), if the file or its sidecar states them.
     source
-        Where shape and type come from: ``"file"``, or for headerless files one or several of
+        Origin of shape and type: ``"file"``, or for headerless files one or several of
         ``"arguments"``, ``"sidecar"``, ``"name"``.
     warnings
-        What :func:`open_video` warns of, one line each.
+        Warnings of :func:`open_video`, one line each.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> info = uai.video_info(uai.sample_path("landings.bin"))
+    >>> info.format, info.file_frames, info.source
+    ('raw', 1200, ('sidecar',))
     """
 
     path: Path
@@ -68,18 +85,18 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class Opened:
-    """All frames of a recording and what its file says of them; what each format's reader gives.
+    """All frames of a recording with the metadata of its file, as returned by each reader.
 
     Attributes
     ----------
     frames
-        All whole frames.
+        All complete frames.
     stored
         Type of the pixels in the file.
     offset
-        Bytes before the first frame, where that has a meaning.
+        Bytes before the first frame, if they have a fixed position.
     pixel_size_um, frame_rate_hz
-        None if the file says nothing.
+        None if unknown.
     source, warnings
         As in :class:`VideoInfo`.
     """

@@ -1,4 +1,4 @@
-"""What other libraries expect of an array, left to a lazy dask array."""
+"""The array interface that other libraries expect, delegated to a lazy dask array."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 
 class LazyArray(NDArrayOperatorsMixin, ABC):
-    """An array of which arithmetic, numpy's functions and the common methods make dask arrays.
+    """An array whose arithmetic, numpy functions and common methods return dask arrays.
 
-    A mean image of a recording then needs little memory. Compared, hashed and copied as an object
-    that never changes, not pixel by pixel.
+    The mean image of a recording thus needs little memory. Comparison, hashing and copying treat
+    it as an immutable object, not pixel by pixel.
     """
 
     @abstractmethod
     def to_dask(self) -> da.Array:
-        """Return the same values as a dask array; nothing is computed."""
+        """Return the values as a dask array; nothing is computed."""
 
     def __array_function__(
         self, function: Callable[..., Any], _types: Any, args: Any, kwargs: dict[str, Any]
@@ -30,7 +30,7 @@ class LazyArray(NDArrayOperatorsMixin, ABC):
         return function(*_as_dask(args), **_as_dask(kwargs))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        """Calculate, also where the other operand is a numpy or dask array."""
+        """Apply a numpy ufunc, also if the other operand is a numpy or dask array."""
         return getattr(ufunc, method)(*_as_dask(inputs), **_as_dask(kwargs))
 
     def astype(self, dtype: npt.DTypeLike, **options: Any) -> da.Array:
@@ -57,7 +57,7 @@ class LazyArray(NDArrayOperatorsMixin, ABC):
         """Return the sum along axes."""
         return self.to_dask().sum(axis, **options)
 
-    # The operators' own comparison would make frames useless as keys.
+    # With the comparison of NDArrayOperatorsMixin, frames could not be keys of dictionaries.
     __eq__ = object.__eq__
     __ne__ = object.__ne__
     __hash__ = object.__hash__
@@ -66,7 +66,7 @@ class LazyArray(NDArrayOperatorsMixin, ABC):
         return self
 
     def __deepcopy__(self, _memo: Any) -> Self:
-        """Return itself: a copy would have to find once more what this one knows."""
+        """Return itself: a copy would recompute what this object has cached."""
         return self
 
 

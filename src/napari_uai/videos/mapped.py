@@ -1,4 +1,4 @@
-"""Frames that lie one after the other in a file, read through a memory map."""
+"""Contiguous frames in a file, read through a memory map."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames
 
 _RESIDENT_BYTES = 64 * 2**20
-"""Pages of the file that stay mapped; all others are given back while the views stay valid."""
+"""Pages of the file that stay resident; others are released while views stay valid."""
 
 
 class FileFrames(Frames):
-    """Frames at equal distances in one file, without copying where the type allows it.
+    """Contiguous frames in one file, read without copying if the type allows it.
 
-    Views of a memory map in native byte order and aligned; other types are converted block by
-    block. The map is opened on the first read in each process, so objects can be pickled.
+    Native and aligned types are views of a memory map; other types are converted block by block.
+    The map is opened on the first read in each process, so objects can be pickled.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class FileFrames(Frames):
     shape
         Frames, rows, columns.
     dtype
-        Type of the pixels in the file, any byte order.
+        Type of the pixels in the file, in any byte order.
     offset
         Bytes before the first frame.
     order
@@ -71,20 +71,20 @@ class FileFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Path of the file, its size and time of change, and where the frames lie in it."""
+        """Path, size and modification time of the file, and position of the frames in it."""
         return self._name
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the map behind: it is opened again where the copy lives."""
+        """Drop the map; the copy reopens it."""
         return {**self.__dict__, "_map": None, "_handed_out": 0}
 
     def read(self, start: int, stop: int) -> AnyArray:
-        """Return a read-only view where the file's type is the machine's, else a copy.
+        """Return a read-only view if the file has a native type, else a copy.
 
         Raises
         ------
         VideoFormatError
-            If the file has gone or has become shorter since it was opened.
+            If the file was deleted or truncated since it was opened.
         """
         frames: AnyArray = np.ndarray(
             self.shape, self.stored, self._mapped(), self.offset, order=self.order
@@ -94,7 +94,7 @@ class FileFrames(Frames):
         return to_native(block)
 
     def _mapped(self) -> mmap.mmap:
-        # Reading a map beyond the end of its file kills the process: better to ask each time.
+        # Reading a map beyond the end of its file kills the process: check the size each time.
         try:
             if self._map is None:
                 with self.path.open("rb") as file:
@@ -110,8 +110,8 @@ class FileFrames(Frames):
         return self._map
 
     def _give_back(self, n_bytes: int) -> None:
-        # Mapped pages count as memory of this process although they belong to the file; without
-        # this a pass over a recording would seem to take all of its size.
+        # Mapped pages count as memory of this process; without this, a pass over a recording would
+        # appear to need its whole size.
         self._handed_out += n_bytes
         if self._handed_out > _RESIDENT_BYTES and sys.platform != "win32":
             self._handed_out = 0
@@ -120,10 +120,10 @@ class FileFrames(Frames):
 
 
 def native_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type in which stages get pixels that are stored as ``dtype``.
+    """Return the type in which stages receive pixels that are stored as ``dtype``.
 
-    The machine's byte order; booleans as uint8, half floats as float32 and long floats as float64,
-    which is what compiled kernels take.
+    Native byte order; booleans become uint8, half floats float32 and long floats float64, the types
+    that compiled kernels accept.
     """
     if dtype.kind == "b":
         return np.dtype(np.uint8)
@@ -133,7 +133,7 @@ def native_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def to_native(block: AnyArray) -> AnyArray:
-    """Return pixels in the type of :func:`native_dtype`, aligned; a view where possible."""
+    """Return aligned pixels of the type of :func:`native_dtype`; a view if possible."""
     dtype = native_dtype(block.dtype)
     if block.dtype.kind == "b":
         return block.view(dtype)

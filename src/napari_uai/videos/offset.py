@@ -1,4 +1,4 @@
-"""Where one video lies in another."""
+"""Position of one video in another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Offset(NamedTuple):
-    """What to add to a position in one video to get the same position in another."""
+    """Offset to add to a position in one video to obtain the same position in another."""
 
     frames: int = 0
     rows: int = 0
@@ -23,7 +23,7 @@ class Offset(NamedTuple):
 
 
 def second_batch(_: object, parameters: Mapping[str, Any]) -> Offset:
-    """Return where the second of two batches begins: a landing there stands out most."""
+    """Return the start of the second of two batches, where a landing has the largest contrast."""
     return Offset(frames=parameters["batch_size"])
 
 

@@ -1,4 +1,4 @@
-"""Headerless camera recordings: where their shape is written, and what shapes would fit."""
+"""Headerless camera recordings: their shape from arguments, sidecar or name, and suggestions."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _NAME = re.compile(r"type_(?P<dtype>[A-Za-z0-9]+)_shape\((?P<shape>\d+,\s*\d+,\s
 
 @dataclass(frozen=True)
 class RawLayout:
-    """Where the frames of a headerless file lie.
+    """Position of the frames in a headerless file.
 
     Attributes
     ----------
     shape
-        Whole frames in the file, rows, columns.
+        Complete frames in the file, rows, columns.
     dtype
-        Type with byte order.
+        Pixel type with byte order.
     offset
         Bytes before the first frame.
     source
-        Which of ``"arguments"``, ``"sidecar"``, ``"name"`` say so.
+        Which of ``"arguments"``, ``"sidecar"``, ``"name"`` state the shape and type.
     warnings
-        What does not quite fit, one line each.
+        Inconsistencies, one line each.
     """
 
     shape: tuple[int, int, int]
@@ -47,25 +47,25 @@ class RawLayout:
 def raw_layout(
     path: Path, shape: RawShape = UNKNOWN, *, sidecar: Mapping[str, Any] | None = None
 ) -> RawLayout:
-    """Find out how a headerless file is laid out.
+    """Determine the layout of a headerless file.
 
-    Each fact may come from the arguments, the sidecar or the name; they may not contradict each
-    other, for nobody can tell which of them is a slip.
+    Each value may come from the arguments, the sidecar or the name. They must not contradict each
+    other, because there is no way to tell which one is wrong.
 
     Parameters
     ----------
     path
         The file.
     shape
-        What the caller knows; the rest is looked up.
+        Values known to the caller; the others are looked up.
     sidecar
         Contents of the sidecar, see :func:`read_sidecar`.
 
     Raises
     ------
     VideoFormatError
-        If shape or type is not to be found, is given in two ways, contradicts the file, or fits no
-        whole frame.
+        If shape or type are not found, contradict each other or the file, or do not fit a single
+        frame.
     """
     size = path.stat().st_size
     if size == 0:
@@ -87,23 +87,23 @@ def raw_layout(
 
 
 def read_sidecar(path: Path, *, strict: bool = True) -> dict[str, Any]:
-    """Return what the sidecar of a recording says; empty if there is none.
+    """Read the sidecar of a recording; return an empty dictionary if there is none.
 
-    ``<name>.json`` is looked for first, then ``<stem>.json``. Keys: ``height``, ``width`` (px),
+    ``<name>.json`` is tried first, then ``<stem>.json``. Keys: ``height``, ``width`` (px),
     ``dtype`` (e.g. ``"<u2"``), ``offset`` (bytes), ``frames``, ``pixel_size_um``,
-    ``frame_rate_hz``; all optional. A JSON file that has none of them is not a sidecar.
+    ``frame_rate_hz``; all optional. A JSON file with none of these keys is not a sidecar.
 
     Parameters
     ----------
     path
         The recording.
     strict
-        False: a sidecar that makes no sense is as none, for files that can do without.
+        If False, an invalid sidecar is ignored, for files that do not need one.
 
     Raises
     ------
     VideoFormatError
-        If it is not JSON, or a value makes no sense.
+        If it is not JSON, or a value is invalid.
     """
     try:
         return _sidecar(path)
@@ -114,7 +114,7 @@ def read_sidecar(path: Path, *, strict: bool = True) -> dict[str, Any]:
 
 
 def sidecar_paths(path: Path) -> tuple[Path, Path]:
-    """Return where a recording's sidecar may stand: ``<name>.json``, then ``<stem>.json``."""
+    """Return the paths of a possible sidecar: ``<name>.json``, then ``<stem>.json``."""
     return path.with_name(f"{path.name}.json"), path.with_name(f"{path.stem}.json")
 
 
@@ -139,7 +139,8 @@ def _sidecar(path: Path) -> dict[str, Any]:
             values = json.loads(sidecar.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise VideoFormatError(
-                f"{sidecar} beside {path.name} is not readable JSON ({error}): mend or remove it"
+                f"{sidecar}, a sidecar of {path.name}, is not valid JSON ({error}): "
+                "correct or remove it"
             ) from error
         if isinstance(values, dict) and any(key in values for key in SIDECAR_KEYS):
             return {
@@ -152,7 +153,7 @@ def _sidecar(path: Path) -> dict[str, Any]:
 
 @dataclass
 class _Facts:
-    """What is said about a file, and by whom."""
+    """Stated values of a file, and their sources."""
 
     path: Path
     values: dict[str, Any] = field(default_factory=dict)
@@ -160,16 +161,16 @@ class _Facts:
 
     @property
     def shape(self) -> RawShape:
-        """All but the number of frames, which is often wrong where a file does not open."""
+        """All but the number of frames, which is often wrong if a file cannot be opened."""
         return RawShape(**{key: value for key, value in self.values.items() if key != "frames"})
 
     def add(self, source: str, values: Mapping[str, Any]) -> None:
-        """Take what a source says.
+        """Add the values of a source.
 
         Raises
         ------
         VideoFormatError
-            If it contradicts one before.
+            If they contradict an earlier source.
         """
         clashes = []
         for key, value in values.items():
@@ -185,12 +186,12 @@ class _Facts:
 
     def _contradiction(self, source: str, clashes: list[tuple[str, Any]]) -> str:
         others = list(dict.fromkeys(self.said_by[key] for key, _ in clashes))
-        told = ", ".join(
+        stated = ", ".join(
             f"{key} {self.values[key]} ({self.said_by[key]}) or {value} ({source})"
             for key, value in clashes
         )
         ways = _and([self._way_out(each) for each in (*others, source)], "or")
-        return f"{self.path} is said to have {told}: {ways}{_hint(self.path)}"
+        return f"{self.path} has conflicting values, {stated}: {ways}{_hint(self.path)}"
 
     def _way_out(self, source: str) -> str:
         if source == "arguments":
@@ -210,26 +211,26 @@ def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
     if offset >= size or frames < 1:
         raise VideoFormatError(
             f"{path} has {size} bytes, too few for one frame of {described} "
-            f"after {offset} bytes of header{_hint(path, RawShape(offset=offset))}"
+            f"after a header of {offset} bytes{_hint(path, RawShape(offset=offset))}"
         )
     warnings = []
     if facts.values.get("frames", frames) != frames:
         stated = facts.values["frames"]
         message = (
-            f"its {facts.said_by['frames']} says {stated} frames, but {described} "
+            f"its {facts.said_by['frames']} states {stated} frames, but {described} "
             f"fit {(size - offset) / frame_bytes:.1f} times"
         )
         if not {facts.said_by["height"], facts.said_by["width"]} <= {"arguments"}:
             raise VideoFormatError(
-                f"{path}: {message}: copy it again if it was cut, or give height, width and dtype "
-                f"yourself to take what is there{_hint(path, RawShape(offset=offset))}"
+                f"{path}: {message}: copy it again if it was truncated, or give height, width and "
+                f"dtype to open all complete frames{_hint(path, RawShape(offset=offset))}"
             )
-        warnings.append(f"{path.name}: {message}; all {frames} are used")
+        warnings.append(f"{path.name}: {message}; {frames} frames are used")
     if rest:
         _check_against_pixels(path, (height, width), dtype, offset)
         warnings.append(
-            f"{path.name}: the last {rest} bytes are no whole frame of {described} "
-            f"({frame_bytes} bytes) and are dropped"
+            f"{path.name}: the last {rest} bytes are not a complete frame of {described} "
+            f"({frame_bytes} bytes) and are ignored"
         )
     source = tuple(dict.fromkeys(facts.said_by[key] for key in ("height", "width", "dtype")))
     return RawLayout((frames, height, width), dtype, offset, source, tuple(warnings))
@@ -238,10 +239,10 @@ def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
 def _check_against_pixels(
     path: Path, shape: tuple[int, int], dtype: np.dtype[Any], offset: int
 ) -> None:
-    """Raise an error if another shape fills the file and is the one that its pixels speak for.
+    """Raise an error if another shape fills the file and agrees better with its pixels.
 
-    A file that was cut in the middle of a frame still has frames that resemble each other at the
-    distance that was given; one that is read in a wrong shape has not.
+    In a file that was truncated within a frame, consecutive frames are still similar at the given
+    shape; at a wrong shape they are not.
     """
     height, width = shape
     known = RawShape(dtype=dtype, offset=offset)
@@ -249,8 +250,8 @@ def _check_against_pixels(
     scored = scored_shapes(path, known)
     if scored and scored[0][0] > CREDIBLE and given < CREDIBLE / 2:
         raise VideoFormatError(
-            f"{path}: {height} x {width} px of {dtype.str!r} do not fill it, and its pixels speak "
-            f"against them{_hint(path, known)}"
+            f"{path}: {height} x {width} px of {dtype.str!r} do not fill the file, and its pixels "
+            f"suggest another shape{_hint(path, known)}"
         )
 
 
@@ -267,12 +268,12 @@ def _checked(where: Path, key: str, value: Any) -> Any:
         return float(value)
     least = 0 if key == "offset" else 1
     if not (number and value == int(value) and value >= least):
-        raise VideoFormatError(f"{where}: {key} must be a whole number >= {least}, got {value!r}")
+        raise VideoFormatError(f"{where}: {key} must be an integer >= {least}, got {value!r}")
     return int(value)
 
 
 def _same(one: Any, other: Any) -> bool:
-    # The name convention writes no byte order: 'uint16' does not contradict '>u2'.
+    # Names state no byte order: 'uint16' does not contradict '>u2'.
     if isinstance(one, np.dtype):
         return bool(one.newbyteorder("=") == np.dtype(other).newbyteorder("="))
     return bool(one == other)
@@ -286,12 +287,12 @@ def _hint(path: Path, known: RawShape = UNKNOWN) -> str:
         f"{h} x {w} {kind!r} ({n} frames)" for _, (n, h, w, kind) in scored[:NAMED_AT_MOST]
     )
     if not scored:
-        return "; no usual shape fills the file: it may have a header (offset) or be cut"
+        return "; no common shape fills the file: it may have a header (offset) or be truncated"
     if scored[0][0] > CREDIBLE:
-        return f"; height x width that would fit: {listed}"
+        return f"; shapes (height x width) that fit: {listed}"
     return (
-        "; the pixels speak for no shape, so it may have a header (offset) or be cut; "
-        f"height x width that would fit by size alone: {listed}"
+        "; the pixels do not suggest a shape: it may have a header (offset) or be truncated; "
+        f"shapes (height x width) that fit the size: {listed}"
     )
 
 

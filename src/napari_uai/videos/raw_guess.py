@@ -1,4 +1,4 @@
-"""Shapes and pixel types that would fit a headerless file, the most plausible first."""
+"""Suggest shapes and pixel types of a headerless file, the most plausible first."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _PIXELS_LOOKED_AT, _FRAMES_LOOKED_AT, _ROWS_LOOKED_AT = 2**19, 32, 100
 def plausible_shapes(
     path: Path, known: RawShape = UNKNOWN, *, n_best: int = NAMED_AT_MOST
 ) -> list[tuple[int, int, int, str]]:
-    """Return shapes that a headerless file may have, likeliest first.
+    """Return possible shapes of a headerless file, most plausible first.
 
-    Frames of a recording resemble each other, and so do neighbouring rows: the correlation of the
-    pixel stream with itself peaks at the frame's size and at the row's length. Shapes that fill
-    the file exactly are ranked by that, then by squareness and common sizes of sensors.
+    Consecutive frames of a recording are similar, and so are neighbouring rows: the autocorrelation
+    of the pixel stream peaks at the size of a frame and at the length of a row. Shapes that fill
+    the file exactly are ranked by these peaks, then by squareness and common sensor sizes.
 
     Parameters
     ----------
     path
         The file.
     known
-        What is known of the shape.
+        Known part of the shape.
     n_best
-        How many to return at most.
+        Maximum number of shapes.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def plausible_shapes(
 
 
 def scored_shapes(path: Path, known: RawShape) -> list[tuple[float, tuple[int, int, int, str]]]:
-    """Return shapes that fit the file's size with their doubt, lowest first."""
+    """Return the score of each shape that fits the size of the file, highest first."""
     offset = known.offset or 0
     size = path.stat().st_size - offset
     types = _LIKELY_TYPES if known.pixels is None else (known.pixels.str,)
@@ -81,7 +81,7 @@ def _divisions(n_pixels: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _habit(height: int, width: int, dtype: np.dtype[Any]) -> float:
-    """Return how usual a shape is, small against what the pixels say."""
+    """Return how common a shape is; small compared with the evidence of the pixels."""
     square = min(height, width) / max(height, width)
     common = (height in _COMMON_SIDES) + (width in _COMMON_SIDES)
     lonely = 0.05 if min(height, width) < 32 else 0.0
@@ -91,16 +91,16 @@ def _habit(height: int, width: int, dtype: np.dtype[Any]) -> float:
 
 @dataclass(frozen=True)
 class _Likeness:
-    """How well pixels resemble those at other places of the stream.
+    """Similarity of pixels at different positions of the stream.
 
     Attributes
     ----------
     stream
         Pixels of the start of the file, scaled to -1 to 1.
     correlation
-        Pearson correlation of the stream with itself, by lag in pixels.
+        Pearson autocorrelation of the stream, by lag in pixels.
     doubt
-        How little the values look like those of a camera, from 0.
+        Penalty for values that are implausible for a camera, at least 0.
     """
 
     stream: Floats
@@ -108,17 +108,17 @@ class _Likeness:
     doubt: float
 
     def frame(self, size: int, width: int, itemsize: int) -> float:
-        """Return how much pixels resemble those a frame later, more than others around."""
+        """Return the similarity of pixels one frame apart, relative to nearby lags."""
         if size + width >= self.correlation.size:
             return -self.doubt
-        # A still picture under noise is 0.99 alike from frame to frame, 0.8 from row to row.
+        # In a static image with noise, frames correlate by 0.99, rows by 0.8.
         alike = -float(np.log10(1.01 - _peak(self.correlation, size, width)))
-        # Two frames resemble the next two as one does the next: the smaller is right.
+        # Pairs of frames are as similar as single frames: prefer the smaller size.
         large = 0.06 * float(np.log2(size * itemsize)) * min(alike, 1.0)
         return alike - large - self.doubt
 
     def rows(self, size: int, width: int) -> float:
-        """Return how much rows resemble the next, in the mean of the frames at hand."""
+        """Return the correlation of neighbouring rows in the mean of the frames read."""
         n = min(self.stream.size // size, _FRAMES_LOOKED_AT)
         picture = self.stream[: n * size].reshape(n, size).mean(axis=0) if n else self.stream
         above, below = picture[:-width], picture[width:]
@@ -128,14 +128,14 @@ class _Likeness:
 
 
 def likeness_of(path: Path, dtype: np.dtype[Any], offset: int) -> _Likeness:
-    """Measure how like a picture the beginning of a file is, read as a pixel type."""
+    """Measure similarities in the beginning of a file, interpreted as a pixel type."""
     content = np.fromfile(path, np.uint8, _PIXELS_LOOKED_AT * dtype.itemsize, offset=offset)
     content = content[: content.size // dtype.itemsize * dtype.itemsize]
-    with np.errstate(all="ignore"):  # a wrong type: anything may come out
+    with np.errstate(all="ignore"):  # a wrong type gives arbitrary values
         stream = content.view(dtype).astype(np.float64)
         doubt = _doubt(content, stream, dtype)
         stream = np.nan_to_num(stream, nan=0.0, posinf=0.0, neginf=0.0)
-        bound = float(np.quantile(np.abs(stream), 0.999))  # wrong types give a few giants
+        bound = float(np.quantile(np.abs(stream), 0.999))  # wrong types give some huge values
         stream = np.clip(stream / bound, -1, 1) if 0 < bound < np.inf else np.zeros(0)
     if stream.size == 0 or stream.std() == 0:
         return _Likeness(np.zeros(0), np.zeros(0), doubt)
@@ -143,10 +143,10 @@ def likeness_of(path: Path, dtype: np.dtype[Any], offset: int) -> _Likeness:
 
 
 def _doubt(content: npt.NDArray[np.uint8], stream: Floats, dtype: np.dtype[Any]) -> float:
-    """Return how little values look like those of a camera.
+    """Return a penalty for values that are implausible for a camera.
 
-    Halves of wider pixels differ: the upper hardly varies, the lower is all over its range. Two
-    pixels that are read as one are a number far beyond any camera's, or have two halves alike.
+    The bytes of wider pixels differ: the upper hardly varies, the lower covers its whole range. Two
+    pixels interpreted as one are a number far beyond the range of a camera, or have similar halves.
     """
     if not stream.size:
         return 0.0
@@ -164,7 +164,7 @@ def _doubt(content: npt.NDArray[np.uint8], stream: Floats, dtype: np.dtype[Any])
 
 
 def _in_turn_unlike(values: AnyArray) -> bool:
-    """Tell whether every second or fourth value is of another kind than the rest."""
+    """Return whether every second or fourth value is distributed unlike the others."""
     turns = values[: values.size // 4 * 4].reshape(-1, 4).astype(np.float64)
     if not len(turns):
         return False
@@ -173,7 +173,7 @@ def _in_turn_unlike(values: AnyArray) -> bool:
 
 
 def _correlation(stream: Floats) -> Floats:
-    """Return the Pearson correlation of a stream with itself, for lags of up to half of it."""
+    """Return the Pearson autocorrelation of a stream, for lags up to half its length."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     lags = np.arange(stream.size // 2)
@@ -190,8 +190,8 @@ def _correlation(stream: Floats) -> Floats:
 
 
 def _peak(correlation: Floats, lag: int, width: int) -> float:
-    """Return the correlation at a lag above that of its neighbourhood, 0 to 1."""
-    # Steps of two: bytes read singly from 16-bit pixels resemble every second one.
+    """Return by how much the correlation at a lag exceeds that at nearby lags, 0 to 1."""
+    # Steps of two: in bytes of 16-bit pixels, every second one is similar.
     reach = 2 * (width // 4)
     around = float(correlation[lag - reach : lag + reach + 1 : 2].mean())
     return float(np.clip((correlation[lag] - around) / max(1 - around, 1e-9), 0, 1))

@@ -136,7 +136,9 @@ def _checked_range(frames: FrameRange | None) -> FrameRange | None:
     first, last = frames
     start, stop = _integer("first frame", first, 0), _integer("end of the frames", last, 1)
     if stop is not None and stop <= (start or 0):
-        raise BadValueError(f"frames {start or 0}:{stop} is empty: STOP must be above START")
+        raise BadValueError(
+            f"frames {start or 0}:{stop} is an empty range: STOP must be above START"
+        )
     return start, stop
 
 

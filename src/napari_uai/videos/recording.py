@@ -1,4 +1,4 @@
-"""A recording: the video and what is known about it besides the pixels."""
+"""A recording: a video with its metadata."""
 
 from __future__ import annotations
 
@@ -16,24 +16,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A video with its scale and where it comes from.
+    """A video with its scale and origin.
 
     Parameters
     ----------
     video
         Frames, rows, columns.
     source
-        The file or folder that it was read from.
+        File or folder that it was read from.
     pixel_size_um
-        Side of a pixel in the sample, in µm.
+        Size of a pixel in the sample, in µm.
     frame_rate_hz
         Frames per second.
     first_frame
         Frame of the file that is frame 0 of the video.
     history
-        What was done to the video, in order, one line each.
+        Processing steps so far, in order, one line each.
     problems
-        What was noticed while reading, one line each.
+        Warnings from reading, one line each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_uai as uai
+    >>> recording = uai.Recording(np.zeros((100, 32, 32)), frame_rate_hz=400.0)
+    >>> recording.name
+    'recording'
     """
 
     video: Video
@@ -60,16 +68,39 @@ def open_recording(
     frames: FrameRange | None = None,
     axis_order: AxisOrder = "height-width",
 ) -> Recording:
-    """Open a file as a recording; nothing is read before it is needed.
+    """Open a file as a recording; pixels are read on demand.
 
-    Parameters and errors are those of :func:`napari_uai.videos.open_video`; what that function
-    warns of stands in :attr:`Recording.problems`.
+    Warnings of :func:`napari_uai.open_video` are listed in :attr:`Recording.problems` instead.
+
+    Parameters
+    ----------
+    path, height, width, dtype, offset, frames, axis_order
+        As for :func:`napari_uai.open_video`.
+
+    Returns
+    -------
+    Recording
+        Video, scale and origin.
+
+    Raises
+    ------
+    VideoFormatError
+        If the file does not exist, or is not a video of that shape.
+    BadValueError
+        If the range of frames or another argument is invalid.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> recording = uai.open_recording(uai.sample_path("landings.bin"), frames=(200, None))
+    >>> recording.video.shape, recording.first_frame, recording.pixel_size_um
+    ((1000, 41, 40), 200, 0.0437)
     """
     return read_recording(path, RawShape(height, width, dtype, offset, frames, axis_order))
 
 
 def read_recording(path: str | Path, shape: RawShape = UNKNOWN) -> Recording:
-    """Open a file as a recording of the shape that a :class:`RawShape` describes.
+    """Open a file of the given shape as a recording.
 
     Errors are those of :func:`napari_uai.videos.open_frames`.
     """

@@ -1,8 +1,8 @@
-"""Photonfocus status line: the camera's own record in the last row or column of each frame.
+"""Photonfocus status line: camera counters in the last row or column of each frame.
 
 Fields of four pixels hold one byte each, lowest first (Photonfocus, user manual MV1-D1024E,
-MAN064, table 4.7). When a camera or grabber adds up frames, all bytes are sums and the preamble
-tells how many frames were added.
+MAN064, table 4.7). If a camera or frame grabber accumulates frames, all bytes are sums, and the
+preamble gives the number of accumulated frames.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from napari_uai.videos.frames import (
 )
 
 Edges: TypeAlias = Literal["line", "both"]
-"""What removing a status line takes away: the line, or (as PiSCAT) the opposite edge as well."""
+"""Edges to remove: the status line, or (as in PiSCAT) the opposite edge as well."""
 
 _PREAMBLE = np.array([0xFF, 0x00, 0xAA, 0x55], dtype=np.float64)
 _FRAMES_TO_LOOK_AT = 3
@@ -57,24 +57,31 @@ _FIELDS = {
     "FineGain": 76,
     "TrgLvl": 92,
 }
-"""First pixel of each field."""
+"""First pixel of each field in the line."""
 
 _WRAPS = {"ImgCnt": 2.0**24, "RealTimeCnt": 2.0**32}
-"""Where the counters begin again at 0."""
+"""Values at which the counters wrap to 0."""
 
 
 @dataclass(frozen=True)
 class StatusLine:
-    """Where the status line of a recording is.
+    """Position of the status line of a recording.
 
     Attributes
     ----------
     position
         ``"row"``: the last row; ``"column"``: the last column.
     length
-        Number of its pixels.
+        Length in pixels.
     n_accumulated
-        Camera frames added up in one frame of the file.
+        Camera frames accumulated in one frame of the file.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> video = uai.open_video(uai.sample_path("landings.bin"))
+    >>> uai.videos.find_status_line(video)
+    StatusLine(position='row', length=40, n_accumulated=1)
     """
 
     position: Literal["row", "column"]
@@ -83,17 +90,28 @@ class StatusLine:
 
 
 def find_status_line(video: Video) -> StatusLine | None:
-    """Look for a status line in the first frames.
+    """Detect a status line in the first frames.
 
     Parameters
     ----------
     video
-        Frames, rows, columns as the camera gave them.
+        Frames, rows, columns as delivered by the camera.
 
     Returns
     -------
     StatusLine or None
-        None if neither the last row nor the last column begins with the camera's preamble.
+        None if neither the last row nor the last column begins with the preamble of the camera.
+
+    References
+    ----------
+    Photonfocus, user manual MV1-D1024E, MAN064, table 4.7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai.videos import find_status_line
+    >>> find_status_line(np.zeros((3, 8, 8))) is None
+    True
     """
     frames = frames_of(video)
     block = frames.read(0, min(_FRAMES_TO_LOOK_AT, frames.shape[0]))
@@ -115,24 +133,24 @@ def read_status_line(video: Video, *, monitor: Monitor = SILENT) -> pd.DataFrame
     Parameters
     ----------
     video
-        Frames, rows, columns as the camera gave them.
+        Frames, rows, columns as delivered by the camera.
     monitor
-        Progress and cancelling.
+        Progress and cancellation.
 
     Returns
     -------
     pandas.DataFrame
         One row per frame; ``attrs["status_line_position"]`` is ``"row"`` or ``"column"``.
-        Only the fields that the line is long enough for:
+        Only fields that fit the length of the line:
 
         ``frame``
             Counted from 0 in this video.
         ``NrAcc``
-            Camera frames added up; 0 where the line is damaged, whose other fields are missing.
+            Camera frames accumulated; 0 if the line is damaged, whose other fields are missing.
         ``ImgCnt``, ``RealTimeCnt``
-            Number of the image (24 bits), time in µs (32 bits) since the camera started.
+            Image counter (24 bits), time in µs (32 bits) since the camera started.
         ``MissedTrgCnt``, ``MissedBrstTrgCnt``
-            Triggers and burst triggers that came too early; they stop at 255.
+            Triggers and burst triggers that came too early; saturates at 255.
         ``ImgAvgVal``
             Mean of the image, 12 bits.
         ``IntTimeClk``, ``IntTime``
@@ -150,7 +168,7 @@ def read_status_line(video: Video, *, monitor: Monitor = SILENT) -> pd.DataFrame
         ``TrgLvl``
             Level of the trigger inputs, four bits.
 
-        Where frames were added up, values are means over them.
+        Values of accumulated frames are means.
 
     Raises
     ------
@@ -177,7 +195,7 @@ def read_status_line(video: Video, *, monitor: Monitor = SILENT) -> pd.DataFrame
     found = find_status_line(video)
     if found is None:
         raise BadValueError(
-            "the video has no status line in its last row or column: switch it on in the camera, "
+            "the video has no status line in its last row or column: enable it in the camera, "
             "or check height and width"
         )
     frames = frames_of(video)
@@ -198,31 +216,38 @@ def read_status_line(video: Video, *, monitor: Monitor = SILENT) -> pd.DataFrame
 
 @dataclass(frozen=True)
 class StatusReport:
-    """What the camera's counters say about the recording.
+    """Completeness of a recording according to the camera counters.
 
     Attributes
     ----------
     n_frames
         Frames in the recording.
     n_dropped
-        Images that the camera took and the file lacks.
+        Images that the camera took but the file lacks.
     gaps
-        Frames before which images are missing, and how many.
+        Frames before which images are missing, and their number.
     repeated
-        Frames with the same image number as the frame before.
+        Frames with the same image counter as the previous frame.
     restarted
-        Frames at which the counter went back: the camera was started anew, or recordings joined.
+        Frames at which the counter decreased: the camera was restarted, or recordings were joined.
     n_missed_triggers
         Triggers that came too early for the camera.
     missed_triggers
-        Frames at which their counter rose.
+        Frames at which the counter of missed triggers increased.
     damaged
         Frames whose status line cannot be read.
     images_per_frame
-        Usual step of the image number; more than 1 where frames are added up or left out on
-        purpose.
+        Typical step of the image counter; above 1 if frames are accumulated or skipped on purpose.
     frame_rate_hz
-        From the camera's clock; None if that is not recorded.
+        From the clock of the camera; None if not recorded.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> video = uai.open_video(uai.sample_path("landings.bin"))
+    >>> report = uai.videos.status_report(uai.videos.read_status_line(video))
+    >>> report.n_dropped, report.gaps, report.complete
+    (2, ((12, 1), (440, 1)), False)
     """
 
     n_frames: int
@@ -238,7 +263,7 @@ class StatusReport:
 
     @property
     def complete(self) -> bool:
-        """Whether every image is there once and no trigger was missed."""
+        """Whether every image is present exactly once and no trigger was missed."""
         return not (
             self.gaps or self.repeated or self.restarted or self.missed_triggers or self.damaged
         )
@@ -247,7 +272,7 @@ class StatusReport:
     def text(self) -> str:
         """The report as one line."""
         if self.complete:
-            return f"status line: all {self.n_frames} frames are there, no trigger was missed"
+            return f"status line: all {self.n_frames} frames are present, no trigger was missed"
         parts = [
             f"{self.n_dropped} images dropped{_before([frame for frame, _ in self.gaps])}"
             if self.gaps
@@ -268,7 +293,19 @@ def status_report(table: pd.DataFrame) -> StatusReport:
     Parameters
     ----------
     table
-        From :func:`read_status_line`.
+        Result of :func:`read_status_line`.
+
+    Returns
+    -------
+    StatusReport
+        Gaps, repeats, restarts, missed triggers and damaged lines.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> video = uai.open_video(uai.sample_path("landings.bin"))
+    >>> print(uai.videos.status_report(uai.videos.read_status_line(video)).text)
+    status line of 1200 frames: 2 images dropped (before frame 12, 440)
     """
     frame = table["frame"].to_numpy()
     good = table["NrAcc"].to_numpy() > 0
@@ -276,7 +313,7 @@ def status_report(table: pd.DataFrame) -> StatusReport:
     steps = _steps(count, _WRAPS["ImgCnt"])
     forward = steps[steps > 0]
     usual = float(np.median(forward)) if forward.size else 1.0
-    # A damaged line between two good ones stands for one frame that is there.
+    # A damaged line between two intact ones counts as one frame that is present.
     present = np.diff(np.flatnonzero(good))
     missing = np.rint(steps / usual - present)
     missing[steps <= 0] = 0
@@ -346,8 +383,7 @@ def remove_status_line(video: Video, *, edges: Edges = "line") -> Video:
     left = (len(range(height)[rows]), len(range(width)[columns]))
     if 0 in left:
         raise BadValueError(
-            f"frames of {height} x {width} px hold nothing beside the status line: "
-            "check height and width"
+            f"frames of {height} x {width} px contain only the status line: check height and width"
         )
     if isinstance(video, np.ndarray):
         return video[:, rows, columns]
@@ -359,19 +395,31 @@ def remove_status_line(video: Video, *, edges: Edges = "line") -> Video:
 
 
 def status_line_origin(video: Video, *, edges: Edges = "line") -> tuple[int, int]:
-    """Return what to add to positions in the cut video to get positions in the file.
+    """Return the offset from positions in the cropped video to positions in the file.
 
     Parameters
     ----------
     video
-        The video before :func:`remove_status_line`.
+        Video before :func:`remove_status_line`.
     edges
-        As given there.
+        As for :func:`remove_status_line`.
 
     Returns
     -------
     tuple of int
         Rows and columns, px.
+
+    Raises
+    ------
+    BadValueError
+        If ``edges`` is unknown.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> video = uai.open_video(uai.sample_path("landings.bin"))
+    >>> uai.videos.status_line_origin(video, edges="both")
+    (1, 0)
     """
     found = _found(video, edges)
     if found is None:
@@ -397,7 +445,7 @@ def _cut(block: AnyArray, *, position: Literal["row", "column"], edges: Edges) -
 
 
 def _n_accumulated(lines: AnyArray) -> Ints:
-    """Return how many camera frames each line sums; 0 where it is no status line."""
+    """Return the number of camera frames accumulated in each line; 0 if it is not a status line."""
     if lines.shape[1] < 4:
         return np.zeros(lines.shape[0], np.int64)
     head = lines[:, :4].astype(np.float64)
@@ -407,7 +455,7 @@ def _n_accumulated(lines: AnyArray) -> Ints:
 
 
 def _fields(lines: Floats) -> Iterator[tuple[str, Floats]]:
-    """Yield the fields that the lines are long enough for, four bytes each."""
+    """Yield the fields that fit the length of the lines, four bytes each."""
     for name, first in _FIELDS.items():
         if lines.shape[1] >= first + 4:
             yield name, lines[:, first : first + 4] @ (256.0 ** np.arange(4))
@@ -426,7 +474,7 @@ def _decoded(lines: Floats) -> dict[str, AnyArray]:
         fields["NrRows"] += 1
         fields["ROIy_end"] = fields["ROIy_start"] + fields["NrRows"] - 1
     if "DigGain" in fields:
-        with np.errstate(over="ignore"):  # a damaged line may hold anything
+        with np.errstate(over="ignore"):  # a damaged line may contain any value
             fields["DigGain"] = 2.0 ** fields["DigGain"]
     if "FineGain" in fields:
         fields["FineGain"] = fields["FineGain"] / 2**12  # weights of the 16 bits: 2^3 to 2^-12
@@ -434,7 +482,7 @@ def _decoded(lines: Floats) -> dict[str, AnyArray]:
 
 
 def _as_whole(values: Floats) -> AnyArray:
-    """Return whole numbers as integers, anything else (also missing ones) as it is."""
+    """Return whole numbers as integers, other values (including missing ones) unchanged."""
     whole = np.isfinite(values).all() and (values == np.rint(values)).all()
     return values.astype(np.int64) if whole else values
 
@@ -446,9 +494,9 @@ def _column(table: pd.DataFrame, name: str, good: Bools) -> Floats:
 
 
 def _steps(count: Floats, wrap: float) -> Floats:
-    """Return differences of a counter that begins again at 0 after ``wrap - 1``."""
+    """Return differences of a counter that wraps to 0 after ``wrap - 1``."""
     steps = np.diff(count)
-    # Only a counter that was close to its end has come round; elsewhere it was set back.
+    # Only a counter near its maximum has wrapped; otherwise it was reset.
     came_round = steps < -wrap / 2
     return np.where(came_round, steps + wrap, steps)
 
@@ -456,7 +504,7 @@ def _steps(count: Floats, wrap: float) -> Floats:
 def _frame_rate(time_us: Floats, present: Ints) -> float | None:
     steps = _steps(time_us, _WRAPS["RealTimeCnt"])
     steps = steps[(steps > 0) & (present == 1)] if steps.size == present.size else steps[:0]
-    # The clock has whole microseconds: a mean over the usual steps is finer than their median.
+    # The clock counts whole microseconds: the mean of typical steps is finer than their median.
     usual = (
         steps[np.abs(steps - np.median(steps)) <= 0.5 * np.median(steps)] if steps.size else steps
     )

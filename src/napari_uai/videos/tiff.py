@@ -1,4 +1,4 @@
-"""TIFF recordings: one file of many pages, also BigTIFF, OME and ImageJ."""
+"""TIFF recordings: one file of many pages, including BigTIFF, OME and ImageJ."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ _SECONDS = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "µs": 1e-6, "μs": 1e-6}
 def open_tiff(path: Path) -> Opened:
     """Open a TIFF file.
 
-    Pages that follow each other without compression are read through a memory map, others page by
-    page.
+    Contiguous uncompressed pages are read through a memory map, others page by page.
 
     Raises
     ------
     VideoFormatError
-        If it is no TIFF file, or has more axes than frames, rows, columns and colour.
+        If it is not a TIFF file, or has more axes than frames, rows, columns and colours.
     """
     if path.stat().st_size == 0:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
@@ -81,15 +80,15 @@ class TiffFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Path of the file, its size and time of change."""
+        """Path, size and modification time of the file."""
         return self._name
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the open file behind."""
+        """Drop the open file."""
         return {k: v for k, v in self.__dict__.items() if k not in {"_pages", "_lock"}}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """Start closed."""
+        """Reopen the file on the next read."""
         self.__dict__.update(state, _pages=None, _lock=threading.Lock())
 
     def read(self, start: int, stop: int) -> AnyArray:
@@ -105,7 +104,7 @@ class TiffFrames(Frames):
         for i in range(start, stop):
             try:
                 out[i - start] = to_native(self._frame(i))
-            except Exception as error:  # codecs raise what they like
+            except Exception as error:  # codecs raise any type of error
                 raise VideoFormatError(
                     f"{self.path}: frame {i} cannot be read ({error}): copy or export it again"
                 ) from error
@@ -128,7 +127,7 @@ class TiffFrames(Frames):
 
 
 def _decoded(page: Any) -> AnyArray:
-    """Return one page as a grey picture."""
+    """Return one page as a grey image."""
     import tifffile
 
     picture: AnyArray = page.asarray(maxworkers=1)
@@ -150,13 +149,15 @@ def _tiff_file(path: Path) -> Any:
     except OSError:
         raise
     except Exception as error:  # not only TiffFileError
-        raise VideoFormatError(f"{path} is not a whole TIFF file ({error}): export it") from error
+        raise VideoFormatError(
+            f"{path} is not a complete TIFF file ({error}): export it"
+        ) from error
 
 
 def _series_of(path: Path, tiff: Any) -> Any:
     try:
         return tiff.series[0]
-    except Exception as error:  # damaged tags raise what they like
+    except Exception as error:  # damaged tags raise any type of error
         raise VideoFormatError(f"{path} is a damaged TIFF file ({error}): export it") from error
 
 
@@ -165,11 +166,11 @@ def _warnings(path: Path, tiff: Any) -> tuple[str, ...]:
     if n_series == 1:
         return ()
     n = tiff.series[0].shape
-    return (f"{path.name}: holds {n_series} series of images; only the first, {n}, is opened",)
+    return (f"{path.name}: contains {n_series} series of images; only the first, {n}, is opened",)
 
 
 def _plain(keyframe: Any) -> bool:
-    """Return whether bytes in the file are pixels as they are, colours interleaved."""
+    """Return whether the bytes in the file are plain pixels, with interleaved colours."""
     import tifffile
 
     grey = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
@@ -187,7 +188,7 @@ def _layout(path: Path, series: Any) -> Layout:
 
 
 def _check_index(path: Path, tiff: Any, series: Any) -> None:
-    """Refuse a file whose chain of pages breaks off: tifffile gives those before the break."""
+    """Raise an error if the chain of pages is broken; tifffile returns those before the break."""
     whole = True
     if series.kind == "shaped":
         facts: dict[str, Any] = (tiff.shaped_metadata or ({},))[0]
@@ -198,7 +199,7 @@ def _check_index(path: Path, tiff: Any, series: Any) -> None:
         whole = not any(tiff.filehandle.read(tiff.tiff.offsetsize))
     if not whole:
         raise VideoFormatError(
-            f"{path} is cut: its index breaks off after {len(tiff.pages)} pages: "
+            f"{path} is truncated: its index ends after {len(tiff.pages)} pages; "
             "copy or export it again"
         )
 
@@ -216,13 +217,13 @@ def _check_whole(path: Path, offset: int, layout: Layout, dtype: np.dtype[Any]) 
     size = path.stat().st_size
     if size < needed:
         raise VideoFormatError(
-            f"{path} is cut: {size} bytes of {needed} that {layout.shape[0]} frames need: "
+            f"{path} is truncated: {layout.shape[0]} frames need {needed} bytes, it has {size}; "
             "copy or export it again"
         )
 
 
 def _scale_of(tiff: Any, series: Any) -> tuple[float | None, float | None]:
-    """Return pixel size (µm) and frame rate (Hz) as OME, ImageJ, this package or the tags say."""
+    """Return pixel size (µm) and frame rate (Hz) from the metadata of OME, ImageJ or the tags."""
     if tiff.is_ome:
         return _ome_scale(tiff)
     if tiff.is_imagej:
@@ -265,7 +266,7 @@ def _tag_pixel_size(series: Any) -> float | None:
     unit = tags.get("ResolutionUnit")
     um = _RESOLUTION_UM.get(int(unit.value)) if unit is not None else None
     size = um / per_unit if um and per_unit else None
-    # 72, 96 or 300 dots per inch are what programs write that know nothing of microscopes.
+    # 72, 96 or 300 dots per inch come from programs that do not know the pixel size.
     return size if size is not None and size < 50 else None
 
 

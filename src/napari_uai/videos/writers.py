@@ -1,4 +1,4 @@
-"""Write a video to a file, chunk by chunk, so that it is either whole or not there."""
+"""Write a video to a file, chunk by chunk; the file is either complete or absent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from napari_uai.videos.raw import sidecar_paths
 from napari_uai.videos.raw_shape import pixel_type
 
 _TIFF_LIMIT = 2**32 - 2**25
-"""Bytes of pixels beyond which classic TIFF has no room (as tifffile reckons)."""
+"""Maximum bytes of pixels in a classic TIFF (the limit of tifffile)."""
 
 
 def write_video(
@@ -36,33 +36,33 @@ def write_video(
     overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> Path:
-    """Write a video; the suffix says in which format.
+    """Write a video in the format given by the suffix.
 
     Parameters
     ----------
     video
         Frames, rows, columns.
     path
-        ``.bin``, ``.raw``: headerless, with a sidecar ``<name>.json`` that tells its shape.
-        ``.tif``, ``.tiff``: one page per frame (BigTIFF when needed; OME for ``.ome.tif``).
-        ``.npy``, ``.zarr``. Folders are made as needed.
+        ``.bin``, ``.raw``: headerless, with a sidecar ``<name>.json`` that states its shape.
+        ``.tif``, ``.tiff``: one page per frame (BigTIFF if needed; OME for ``.ome.tif``).
+        ``.npy``, ``.zarr``. Missing folders are created.
     dtype
-        Type to write, with byte order for headerless files; None: as the video. Floats are
-        rounded to integers.
+        Type to write, with byte order for headerless files; None: that of the video. Floats are
+        rounded if it is an integer type.
     pixel_size_um, frame_rate_hz
-        Pixel size (µm) and frame rate (Hz), kept where the format can (not in npy).
+        Pixel size (µm) and frame rate (Hz), stored if the format supports it (npy does not).
     shape_in_name
-        Headerless files only: add ``_type_<dtype>_shape(<frames>, <rows>, <columns>)`` to the
-        name, as PiSCAT's users do.
+        For headerless files only: add ``_type_<dtype>_shape(<frames>, <rows>, <columns>)`` to the
+        name, a PiSCAT convention.
     overwrite
-        Replace what is there.
+        Replace an existing file.
     monitor
-        Progress and cancelling; a cancelled write leaves nothing behind.
+        Progress and cancellation; a cancelled write leaves no file.
 
     Returns
     -------
     Path
-        What was written.
+        File written.
 
     Raises
     ------
@@ -70,12 +70,21 @@ def write_video(
         If the file exists, or the folder cannot be written or is full.
     BadValueError
         If the suffix is unknown, the video has no frames, or values do not fit the type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_uai as uai
+    >>> uai.write_video(np.zeros((5, 4, 4), np.uint16), "zeros.tif", pixel_size_um=0.05).name
+    'zeros.tif'
+    >>> uai.video_info("zeros.tif").pixel_size_um
+    0.05
     """
     path = Path(path)
     write = _writer(path)
     frames = frames_of(video)
     if frames.shape[0] == 0:
-        raise BadValueError("the video has no frames: nothing to write")
+        raise BadValueError("the video has no frames")
     stored = frames.dtype if dtype is None else pixel_type(dtype)
     if shape_in_name:
         path = _with_shape(path, write, frames.shape, stored)
@@ -89,7 +98,7 @@ def write_video(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is to be written."""
+    """A video and how to write it."""
 
     frames: Frames
     dtype: np.dtype[Any]
@@ -103,12 +112,12 @@ class _Plan:
 
     @property
     def scale(self) -> dict[str, float]:
-        """Pixel size and frame rate, as far as known."""
+        """Pixel size and frame rate, if known."""
         known = {"pixel_size_um": self.pixel_size_um, "frame_rate_hz": self.frame_rate_hz}
         return {key: float(value) for key, value in known.items() if value is not None}
 
     def blocks(self) -> Iterator[AnyArray]:
-        """Yield all frames in order, in the type to write; a few blocks are in memory."""
+        """Yield all frames in order, in the type to write, a few blocks at a time."""
 
         def block(start: int, stop: int) -> AnyArray:
             return _cast(self.frames.read(start, stop), self.dtype, start)
@@ -135,7 +144,7 @@ def _write_raw(plan: _Plan, partial_path: Path, path: Path) -> None:
         "frames": n,
         **plan.scale,
     }
-    # The sidecar first: alone it does no harm, a headerless file without it is lost.
+    # The sidecar first: alone it is harmless, but a headerless file without it is unreadable.
     with whole_file(sidecar_paths(path)[0]) as partial_sidecar:
         partial_sidecar.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
@@ -225,17 +234,17 @@ def _with_shape(
     path: Path, write: _Writer, shape: tuple[int, int, int], dtype: np.dtype[Any]
 ) -> Path:
     if write is not _write_raw:
-        raise BadValueError(f"{path} has a header: shape_in_name is for .bin and .raw files")
+        raise BadValueError(f"{path} has a header: shape_in_name is only for .bin and .raw files")
     named = f"type_{dtype.newbyteorder('=').name}_shape({shape[0]}, {shape[1]}, {shape[2]})"
     return path.with_name(f"{path.stem}_{named}{path.suffix}")
 
 
 def _cast(block: AnyArray, dtype: np.dtype[Any], first_frame: int) -> AnyArray:
-    """Return a block in the type to write, C order; values that do not fit are an error."""
+    """Return a block in the type to write, in C order; raise an error if values do not fit."""
     if dtype.kind in "ui" and block.dtype != dtype.newbyteorder("="):
         limits = np.iinfo(dtype)
         low, high = block.min(), block.max()
-        # NaN fails every comparison, also this one.
+        # False for NaN, too.
         if not (limits.min - 0.5 <= low and high < limits.max + 0.5):
             raise BadValueError(
                 f"values from {low:g} to {high:g} (from frame {first_frame} on) do not fit "
@@ -248,10 +257,10 @@ def _cast(block: AnyArray, dtype: np.dtype[Any], first_frame: int) -> AnyArray:
 
 def _refuse_existing(path: Path, *, overwrite: bool) -> None:
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already: choose another name, or overwrite it")
+        raise OutputError(f"{path} already exists: choose another name, or overwrite it")
     if path.exists() and path.is_dir() != (path.suffix.lower() == ".zarr"):
         kind = "folder" if path.is_dir() else "file"
-        raise OutputError(f"{path} is a {kind} of another kind: choose another name")
+        raise OutputError(f"{path} is an existing {kind}: choose another name")
 
 
 def _check_space(folder: Path, plan: _Plan, *, compressed: bool) -> None:

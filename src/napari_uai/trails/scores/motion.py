@@ -86,13 +86,13 @@ def measure_pace(
     --------
     >>> import numpy as np
     >>> import pandas as pd
-    >>> from napari_uai.trails import dwell_scores, measure_pace, trails_of_frame
+    >>> from napari_uai.trails import measure_pace, trails_of_frame
     >>> time = np.tile(np.arange(10.0), 5)
     >>> time[45:] += 60  # the last trail stops for a minute
     >>> samples = pd.DataFrame({"trail": np.repeat(range(5), 10), "time": time,
     ...                         "x": np.tile(np.arange(0, 60, 6), 5), "y": [20] * 50})
     >>> pace = measure_pace(trails_of_frame(samples, scene_size=(64, 48)))
-    >>> int(dwell_scores(pace).argmax())
+    >>> int(pace.paths.owner[pace.excess.argmax()])
     4
     """
     diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
@@ -133,7 +133,16 @@ def dwell_scores(pace: Pace) -> Floats:
 
     Examples
     --------
-    See :func:`measure_pace`.
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import dwell_scores, measure_pace, trails_of_frame
+    >>> time = np.tile(np.arange(10.0), 5)
+    >>> time[45:] += 60  # the last trail stops for a minute
+    >>> samples = pd.DataFrame({"trail": np.repeat(range(5), 10), "time": time,
+    ...                         "x": np.tile(np.arange(0, 60, 6), 5), "y": [20] * 50})
+    >>> scores = dwell_scores(measure_pace(trails_of_frame(samples, scene_size=(64, 48))))
+    >>> int(scores.argmax())
+    4
     """
     return np.asarray(np.maximum(np.maximum.reduceat(pace.excess, pace.paths.offsets[:-1]), 0.0))
 
