@@ -68,7 +68,8 @@ def info(
     """Say what a recording is, and what its status line tells."""
     from napari_uai.videos.formats import open_frames
     from napari_uai.videos.frames import lazy_video
-    from napari_uai.videos.status_line import find_status_line, read_status_line, status_report
+    from napari_uai.videos.status_line import find_status_line, read_status_line
+    from napari_uai.videos.status_report import status_report
 
     opened, known = open_frames(source, shape)
     n, rows, columns = known.shape

@@ -6,13 +6,12 @@ from .raw_shape import RawShape
 from .recording import Recording, open_recording
 from .status_line import (
     StatusLine,
-    StatusReport,
     find_status_line,
     read_status_line,
     remove_status_line,
     status_line_origin,
-    status_report,
 )
+from .status_report import StatusReport, status_report
 from .writers import write_video
 
 __all__ = [

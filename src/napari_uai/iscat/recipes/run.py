@@ -21,12 +21,11 @@ from napari_uai.videos.health import recording_problems
 from napari_uai.videos.offset import Offset
 from napari_uai.videos.recording import Recording, open_recording
 from napari_uai.videos.status_line import (
-    StatusReport,
     find_status_line,
     read_status_line,
     remove_status_line,
-    status_report,
 )
+from napari_uai.videos.status_report import StatusReport, status_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
