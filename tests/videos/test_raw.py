@@ -19,7 +19,7 @@ from napari_uai.simulate.iscat.recording import SimulatedFrames
 from napari_uai.simulate.iscat.scenarios import scenario
 from napari_uai.videos import RawShape, VideoWarning, frames_of, open_frames, open_video, video_info
 from napari_uai.videos.mapped import FileFrames
-from napari_uai.videos.raw import shape_in_name
+from napari_uai.videos.readers.raw import shape_in_name
 from napari_uai.videos.raw_guess import plausible_shapes
 
 TYPES = [

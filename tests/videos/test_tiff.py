@@ -11,7 +11,7 @@ from napari_uai.errors import VideoFormatError
 from napari_uai.videos import VideoWarning, open_frames, open_video, video_info
 from napari_uai.videos.grey import RGB_WEIGHTS
 from napari_uai.videos.mapped import FileFrames
-from napari_uai.videos.tiff import TiffFrames
+from napari_uai.videos.readers.tiff import TiffFrames
 
 
 def counts(n=6, height=20, width=24, dtype="u2"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from napari_uai.errors import BadValueError, VideoFormatError
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".tif", ".tiff")
 RECORDING_SUFFIXES = (".bin", ".raw", ".tif", ".tiff", ".npy", ".zarr")
 
 

@@ -1,40 +1,109 @@
 """Open a recording of any supported format as a lazy video.
 
-Formats: headerless camera files (``.bin``, ``.raw``, or any suffix if the shape is known), TIFF
-(including BigTIFF and OME), npy, zarr, and image sequences (a folder, or a pattern such as
-``frames/*.png``). Pixels are read on demand, from any thread.
+:data:`FORMATS` lists the formats. Pixels are read on demand, from any thread.
 """
 
 from __future__ import annotations
 
 import glob
 import warnings
-from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import dask.array as da
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, VideoFormatError
 from napari_uai.typing import AnyArray
-from napari_uai.videos.folders import no_such_file
+from napari_uai.videos.folders import IMAGE_SUFFIXES, image_files, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
-from napari_uai.videos.mapped import FileFrames
-from napari_uai.videos.raw import raw_layout, read_sidecar, shape_in_name
 from napari_uai.videos.raw_shape import UNKNOWN, AxisOrder, FrameRange, RawShape
+from napari_uai.videos.readers.raw import read_sidecar, shape_in_name
+from napari_uai.videos.readers.zarr_store import is_zarr, is_zipped_zarr
+from napari_uai.videos.stored import state_of
 
-_BY_SUFFIX: dict[str, VideoFormat] = {
-    ".bin": "raw",
-    ".raw": "raw",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".npy": "npy",
-    ".png": "images",
-    ".jpg": "images",
-    ".jpeg": "images",
-}
+
+@dataclass(frozen=True)
+class Format:
+    """A format of recordings.
+
+    Attributes
+    ----------
+    name
+        As in :attr:`VideoInfo.format`.
+    title
+        For tables and messages.
+    suffixes
+        Of its files, in lower case.
+    reader
+        ``module:function`` in :mod:`napari_uai.videos.readers`; imported when it is needed.
+    signatures
+        Bytes at given positions by which a file is recognised, whatever its name.
+    """
+
+    name: VideoFormat
+    title: str
+    suffixes: tuple[str, ...]
+    reader: str
+    signatures: tuple[tuple[int, bytes], ...] = ()
+
+    def open(self, path: Path, shape: RawShape) -> Opened:
+        """Open a file or folder of this format."""
+        module, _, function = self.reader.partition(":")
+        reader = import_module(f"napari_uai.videos.readers.{module}")
+        return cast("Opened", getattr(reader, function)(path, shape))
+
+
+FORMATS = (
+    Format("raw", "Headerless camera files", (".bin", ".raw"), "raw:open_raw"),
+    Format(
+        "tiff",
+        "TIFF: BigTIFF, OME, ImageJ, Micro-Manager",
+        (".tif", ".tiff", ".btf", ".tf8", ".ome"),
+        "tiff:open_tiff",
+        ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
+    ),
+    Format("npy", "numpy", (".npy",), "npy:open_npy", ((0, b"\x93NUMPY"),)),
+    Format("npz", "numpy, several arrays", (".npz",), "npy:open_npz"),
+    Format("zarr", "zarr, OME-Zarr, zipped or not", (".zarr", ".ozx"), "zarr_store:open_zarr"),
+    Format(
+        "hdf5",
+        "HDF5, mass photometer files",
+        (".h5", ".hdf5", ".hdf", ".he5", ".mp", ".ims", ".nwb"),
+        "hdf5:open_hdf5",
+        ((0, b"\x89HDF\r\n\x1a\n"), (512, b"\x89HDF\r\n\x1a\n")),
+    ),
+    Format("mat", "MATLAB", (".mat",), "matlab:open_mat", ((0, b"MATLAB "),)),
+    Format("fits", "FITS", (".fits", ".fit", ".fts"), "fits:open_fits", ((0, b"SIMPLE  ="),)),
+    Format(
+        "movie",
+        "AVI, MP4, MOV, MKV, WebM",
+        (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
+        "movie:open_movie",
+        ((8, b"AVI "), (4, b"ftyp"), (0, b"\x1aE\xdf\xa3")),
+    ),
+    Format(
+        "images",
+        "Folders of PNG, JPEG, BMP, PGM or TIFF images",
+        IMAGE_SUFFIXES,
+        "images:open_images",
+        ((0, b"\x89PNG\r\n\x1a\n"), (0, b"\xff\xd8\xff\xe0"), (0, b"\xff\xd8\xff\xe1")),
+    ),
+    Format(
+        "bioio",
+        "ND2, CZI, LIF, SPE and others, through bioio",
+        (".nd2", ".czi", ".lif", ".spe", ".sif", ".oib", ".oif", ".dv", ".vsi", ".lsm", ".stk"),
+        "bioio:open_bioio",
+        ((0, b"\xda\xce\xbe\x0a"), (0, b"ZISRAWFILE")),
+    ),
+)
+"""All formats; the first whose suffix fits is tried."""
+
+_BY_NAME = {each.name: each for each in FORMATS}
+_HEAD_BYTES = 1024
 
 
 def open_video(
@@ -46,6 +115,12 @@ def open_video(
     offset: int | None = None,
     frames: FrameRange | None = None,
     axis_order: AxisOrder = "height-width",
+    frame_header: int | None = None,
+    axes: str | None = None,
+    plane: int | None = None,
+    channel: int | None = None,
+    image: str | None = None,
+    trust_shape: bool = False,
 ) -> da.Array:
     """Open a recording as a lazy video.
 
@@ -65,6 +140,17 @@ def open_video(
     axis_order
         ``"width-height"`` reads headerless files as PiSCAT does, with ``width`` rows of
         ``height`` pixels.
+    frame_header
+        Bytes before each frame of a headerless file.
+    axes
+        A letter for each axis of a stored array, e.g. ``"TZYX"``: time, depth, channel (C), rows,
+        columns, colours (S); needed only if the file does not name them.
+    plane, channel
+        Plane and channel to take from a file of several.
+    image
+        Name or number of the image (array, dataset, series) to take from a file of several.
+    trust_shape
+        Whether to open a headerless file whose pixels contradict the given shape.
 
     Returns
     -------
@@ -86,7 +172,7 @@ def open_video(
     Notes
     -----
     The shape of a headerless file is taken from the arguments, then from its sidecar (see
-    :func:`~napari_uai.videos.raw.read_sidecar`), then from a name such as
+    :func:`~napari_uai.videos.readers.raw.read_sidecar`), then from a name such as
     ``type_uint16_shape(1000, 70, 72).raw``.
 
     Examples
@@ -99,7 +185,23 @@ def open_video(
     array([[ 6,  7,  8],
            [ 9, 10, 11]], dtype=uint16)
     """
-    video, info = open_frames(path, RawShape(height, width, dtype, offset, frames, axis_order))
+    video, info = open_frames(
+        path,
+        RawShape(
+            height,
+            width,
+            dtype,
+            offset,
+            frames,
+            axis_order,
+            frame_header,
+            axes,
+            plane,
+            channel,
+            image,
+            trust_shape,
+        ),
+    )
     for message in info.warnings:
         warnings.warn(message, VideoWarning, stacklevel=2)
     return lazy_video(video)
@@ -114,12 +216,19 @@ def video_info(
     offset: int | None = None,
     frames: FrameRange | None = None,
     axis_order: AxisOrder = "height-width",
+    frame_header: int | None = None,
+    axes: str | None = None,
+    plane: int | None = None,
+    channel: int | None = None,
+    image: str | None = None,
+    trust_shape: bool = False,
 ) -> VideoInfo:
     """Describe the video that :func:`open_video` opens, without reading pixels or warning.
 
     Parameters
     ----------
-    path, height, width, dtype, offset, frames, axis_order
+    path, height, width, dtype, offset, frames, axis_order, frame_header, axes, plane, channel, \
+image, trust_shape
         As for :func:`open_video`.
 
     Returns
@@ -141,7 +250,23 @@ def video_info(
     >>> info.shape, info.dtype, info.frame_rate_hz
     ((1200, 41, 40), '<u2', 400.0)
     """
-    return open_frames(path, RawShape(height, width, dtype, offset, frames, axis_order))[1]
+    return open_frames(
+        path,
+        RawShape(
+            height,
+            width,
+            dtype,
+            offset,
+            frames,
+            axis_order,
+            frame_header,
+            axes,
+            plane,
+            channel,
+            image,
+            trust_shape,
+        ),
+    )[1]
 
 
 def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, VideoInfo]:
@@ -177,10 +302,14 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     ((200, 41, 40), 200)
     """
     path = Path(path)
-    kind = video_format(path, shape_given=shape.height is not None and shape.width is not None)
+    given = shape.height is not None and shape.width is not None
+    trusted = given and shape.trust_shape and path.is_file()
+    kind = "raw" if trusted else video_format(path, shape_given=given)
     try:
         sidecar = read_sidecar(path, strict=kind == "raw") if path.is_file() else {}
-        opened = _opened(kind, path, shape, sidecar)
+        opened = _BY_NAME[kind].open(path, shape)
+        if kind != "raw":
+            _agree(path, shape, opened)
         size, changed = _size_and_change(path)
     except PermissionError as error:
         raise VideoFormatError(f"{path} cannot be read: permission denied") from error
@@ -200,6 +329,9 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
         frame_rate_hz=sidecar.get("frame_rate_hz", opened.frame_rate_hz),
         source=opened.source,
         warnings=(*opened.warnings, *clipped),
+        axes=opened.axes,
+        image=opened.image,
+        details=opened.details,
     )
     if (start, stop) == (0, n):
         return opened.frames, info
@@ -247,7 +379,7 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
     Returns
     -------
     str
-        ``raw``, ``tiff``, ``npy``, ``zarr`` or ``images``.
+        Name of one of :data:`FORMATS`.
 
     Raises
     ------
@@ -267,43 +399,34 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
         raise VideoFormatError(no_such_file(path))
     suffix = path.suffix.lower()
     if path.is_dir():
-        return "zarr" if suffix == ".zarr" or _is_zarr(path) else "images"
-    if suffix in _BY_SUFFIX:
-        return _BY_SUFFIX[suffix]
-    if shape_given or shape_in_name(path.name) or {"height", "width"} <= read_sidecar(path).keys():
+        return "zarr" if suffix == ".zarr" or is_zarr(path) else "images"
+    stated = next((each for each in FORMATS if suffix in each.suffixes), None)
+    if stated is not None and stated.name != "raw":
+        return stated.name
+    if is_zipped_zarr(path):
+        return "zarr"
+    signed = _by_signature(path)
+    if signed is not None:
+        return signed.name
+    if stated is not None or shape_given or shape_in_name(path.name):
         return "raw"
+    if {"height", "width"} <= read_sidecar(path).keys():
+        return "raw"
+    known = ", ".join(ending for each in FORMATS for ending in each.suffixes[:2])
     raise VideoFormatError(
-        f"{path} is not of a supported format ({', '.join(_BY_SUFFIX)}, zarr): "
+        f"{path} is not of a supported format ({known}): "
         "give height, width and dtype if it is a headerless recording"
     )
 
 
-def _opened(kind: VideoFormat, path: Path, shape: RawShape, sidecar: Mapping[str, Any]) -> Opened:
-    if kind == "raw":
-        return _open_raw(path, shape, sidecar)
-    # Readers import their libraries, so each is imported only when needed.
-    if kind == "tiff":
-        from napari_uai.videos.tiff import open_tiff as reader
-    elif kind == "images":
-        from napari_uai.videos.images import open_images as reader
-    else:
-        from napari_uai.videos.array_files import open_npy, open_zarr
-
-        reader = open_npy if kind == "npy" else open_zarr
-    opened = reader(path)
-    _agree(path, shape, opened)
-    return opened
-
-
-def _open_raw(path: Path, shape: RawShape, sidecar: Mapping[str, Any]) -> Opened:
-    layout = raw_layout(path, shape, sidecar=sidecar)
-    return Opened(
-        FileFrames(path, shape=layout.shape, dtype=layout.dtype, offset=layout.offset),
-        layout.dtype,
-        layout.offset,
-        source=layout.source,
-        warnings=layout.warnings,
-    )
+def _by_signature(path: Path) -> Format | None:
+    """Return the format that the first bytes of a file belong to."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    for each in FORMATS:
+        if any(head[at : at + len(mark)] == mark for at, mark in each.signatures):
+            return each
+    return None
 
 
 def _agree(path: Path, shape: RawShape, opened: Opened) -> None:
@@ -332,15 +455,8 @@ def _same_kind(shape: RawShape, opened: Opened) -> bool:
     return pixels is not None and pixels.newbyteorder("=") == opened.stored.newbyteorder("=")
 
 
-def _is_zarr(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
-
-
 def _size_and_change(path: Path) -> tuple[int, int]:
-    from napari_uai.videos.array_files import state_of
-    from napari_uai.videos.folders import image_files
-
-    if path.is_file() or _is_zarr(path):
+    if path.is_file() or is_zarr(path):
         return state_of(path)
     states = [state_of(file) for file in image_files(path)]
     return sum(size for size, _ in states), max(changed for _, changed in states)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +11,19 @@ import numpy as np
 
 from napari_uai.videos.frames import Frames
 
-VideoFormat: TypeAlias = Literal["raw", "tiff", "npy", "zarr", "images"]
+VideoFormat: TypeAlias = Literal[
+    "raw",
+    "tiff",
+    "npy",
+    "npz",
+    "zarr",
+    "hdf5",
+    "mat",
+    "fits",
+    "movie",
+    "images",
+    "bioio",
+]
 """Format of a recording."""
 
 
@@ -58,7 +71,13 @@ class VideoInfo:
         Origin of shape and type: ``"file"``, or for headerless files one or several of
         ``"arguments"``, ``"sidecar"``, ``"name"``.
     warnings
-        Warnings of :func:`open_video`, one line each.
+        What was assumed or left out, one line each; the warnings of :func:`open_video`.
+    axes
+        Axes of the stored array, e.g. ``"TYX"``; empty if the format has none.
+    image
+        Image taken from a file of several; empty if there is one.
+    details
+        Compression, date and camera settings that the file states, by name.
 
     Examples
     --------
@@ -81,6 +100,9 @@ class VideoInfo:
     frame_rate_hz: float | None = None
     source: tuple[str, ...] = ("file",)
     warnings: tuple[str, ...] = ()
+    axes: str = ""
+    image: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,7 +119,7 @@ class Opened:
         Bytes before the first frame, if they have a fixed position.
     pixel_size_um, frame_rate_hz
         None if unknown.
-    source, warnings
+    source, warnings, axes, image, details
         As in :class:`VideoInfo`.
     """
 
@@ -108,3 +130,10 @@ class Opened:
     frame_rate_hz: float | None = None
     source: tuple[str, ...] = ("file",)
     warnings: tuple[str, ...] = ()
+    axes: str = ""
+    image: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+
+    def replaced(self, frames: Frames) -> Opened:
+        """Return the same description with other frames."""
+        return replace(self, frames=frames)

@@ -1,4 +1,4 @@
-"""Shape of a headerless recording: what the caller says about it, in one value."""
+"""What the caller says about a recording: shape of a headerless file, meaning of axes, choice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FrameRange: TypeAlias = tuple[int | None, int | None]
 
 @dataclass(frozen=True)
 class RawShape:
-    """Shape of a headerless recording as far as the caller knows it, and the frames to take.
+    """Shape of a recording as far as the caller knows it, and what to take of it.
 
     Parameters
     ----------
@@ -38,6 +38,17 @@ class RawShape:
         Frames to take, as ``(start, stop)``; None at either end means all.
     axis_order
         Meaning of ``height`` and ``width``.
+    frame_header
+        Bytes before each frame of a headerless file; None: there are none.
+    axes
+        A letter for each axis of a stored array, such as ``"TZYX"``: time, depth, channel (C),
+        rows, columns, colours (S); None: as the file states.
+    plane, channel
+        Plane (axis Z) and channel (axis C) to take; None if there is one.
+    image
+        Name or number of the image to take from a file of several; None if there is one.
+    trust_shape
+        Whether to open a file whose pixels contradict the given shape.
 
     Raises
     ------
@@ -61,6 +72,12 @@ class RawShape:
     offset: int | None = None
     frames: FrameRange | None = None
     axis_order: AxisOrder = "height-width"
+    frame_header: int | None = None
+    axes: str | None = None
+    plane: int | None = None
+    channel: int | None = None
+    image: str | None = None
+    trust_shape: bool = False
 
     def __post_init__(self) -> None:
         checked = {
@@ -69,6 +86,11 @@ class RawShape:
             "dtype": None if self.dtype is None else pixel_type(self.dtype),
             "offset": _integer("offset", self.offset, 0),
             "frames": _checked_range(self.frames),
+            "frame_header": _integer("frame_header", self.frame_header, 0),
+            "axes": _checked_axes(self.axes),
+            "plane": _integer("plane", self.plane, 0),
+            "channel": _integer("channel", self.channel, 0),
+            "image": None if self.image is None else str(self.image),
         }
         if self.axis_order not in {"height-width", "width-height"}:
             raise BadValueError(
@@ -107,6 +129,7 @@ class RawShape:
             "width": self.columns,
             "dtype": None if self.pixels is None else self.pixels.str,
             "offset": self.offset,
+            "frame_header": self.frame_header,
         }
         return {name: value for name, value in facts.items() if value is not None}
 
@@ -140,6 +163,18 @@ def _checked_range(frames: FrameRange | None) -> FrameRange | None:
             f"frames {start or 0}:{stop} is an empty range: STOP must be above START"
         )
     return start, stop
+
+
+def _checked_axes(axes: str | None) -> str | None:
+    if axes is None:
+        return None
+    letters = str(axes).upper()
+    if not letters.isalpha() or len(set(letters)) < len(letters) or not {"Y", "X"} <= {*letters}:
+        raise BadValueError(
+            f"axes must be different letters, Y (rows) and X (columns) among them, such as TZYX, "
+            f"got {axes!r}"
+        )
+    return letters
 
 
 def _integer(name: str, value: int | None, least: int) -> int | None:

@@ -279,7 +279,7 @@ def _likely_shapes(path: Path, _monitor: Monitor) -> list[Suggestion]:
 
 def _stated_shape(path: Path) -> list[Suggestion]:
     """Return the shape in the sidecar or name of a recording, or nothing."""
-    from napari_uai.videos.raw import raw_layout, read_sidecar
+    from napari_uai.videos.readers.raw import raw_layout, read_sidecar
     from napari_uai.widgets.iscat.readers import lacks_shape
 
     try:
@@ -292,7 +292,7 @@ def _stated_shape(path: Path) -> list[Suggestion]:
 
 
 def _write_sidecar(path: Path, shape: RawShape) -> None:
-    from napari_uai.videos.raw import read_sidecar, sidecar_paths
+    from napari_uai.videos.readers.raw import read_sidecar, sidecar_paths
 
     sidecar = sidecar_paths(path)[0]
     known = {key: value for key, value in read_sidecar(path).items() if key != "dtype"}

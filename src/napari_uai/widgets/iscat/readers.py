@@ -170,7 +170,7 @@ def _is_tiff_video(path: Path) -> bool:
 
 def lacks_shape(path: Path) -> bool:
     """Return whether neither sidecar nor name has the shape or the pixel type."""
-    from napari_uai.videos.raw import read_sidecar, shape_in_name
+    from napari_uai.videos.readers.raw import read_sidecar, shape_in_name
 
     known = {**shape_in_name(path.name), **read_sidecar(path)}
     return path.stat().st_size > 0 and not {"height", "width", "dtype"} <= known.keys()

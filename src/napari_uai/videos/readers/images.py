@@ -13,17 +13,19 @@ from dask.base import tokenize
 from napari_uai.errors import VideoFormatError
 from napari_uai.pictures import PictureError, read_image
 from napari_uai.typing import AnyArray
-from napari_uai.videos.array_files import state_of
 from napari_uai.videos.cached import cached
 from napari_uai.videos.folders import image_files
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import to_grey
 from napari_uai.videos.info import Opened
+from napari_uai.videos.joined import parts
 from napari_uai.videos.mapped import native_dtype, to_native
-from napari_uai.videos.tiff import open_tiff
+from napari_uai.videos.raw_shape import UNKNOWN, RawShape
+from napari_uai.videos.readers.tiff import open_tiff
+from napari_uai.videos.stored import state_of
 
 
-def open_images(path: Path) -> Opened:
+def open_images(path: Path, shape: RawShape = UNKNOWN) -> Opened:
     """Open a folder of images, a pattern such as ``frames/*.png``, or one image.
 
     Images are in natural order (``9.png`` before ``10.png``). TIFF files of several pages are
@@ -36,7 +38,7 @@ def open_images(path: Path) -> Opened:
     """
     files = image_files(path)
     if files[0].suffix.lower() in {".tif", ".tiff"}:
-        return _open_tiffs(files)
+        return _open_tiffs(files, shape)
     first = _grey(files[0])
     frames = ImageFrames(files, first.shape, first.dtype)
     return Opened(frames, first.dtype)
@@ -87,8 +89,8 @@ class ImageFrames(Frames):
         return out
 
 
-class JoinedFrames(Frames):
-    """Frames of several TIFF files, concatenated.
+class TiffSequenceFrames(Frames):
+    """Frames of several TIFF files, concatenated; opened when they are read.
 
     Parameters
     ----------
@@ -127,15 +129,10 @@ class JoinedFrames(Frames):
         """
         start, stop, _ = slice(start, stop).indices(self.shape[0])
         out = np.empty((max(stop - start, 0), *self.shape[1:]), self.dtype)
-        first = int(np.searchsorted(self.starts, start, side="right")) - 1
-        for k in range(first, len(self.files)):
-            begin, end = max(self.starts[k], start), min(self.starts[k + 1], stop)
-            if begin >= end:
-                break
-            source = self._source(k)
-            out[begin - start : end - start] = source.read(
-                begin - self.starts[k], end - self.starts[k]
-            )
+        done = 0
+        for k, first, last in parts(self.starts, start, stop):
+            out[done : done + last - first] = self._source(k).read(first, last)
+            done += last - first
         return out
 
     def _source(self, k: int) -> Frames:
@@ -154,8 +151,8 @@ class JoinedFrames(Frames):
         return source
 
 
-def _open_tiffs(files: Sequence[Path]) -> Opened:
-    first = open_tiff(files[0])
+def _open_tiffs(files: Sequence[Path], shape: RawShape) -> Opened:
+    first = open_tiff(files[0], shape)
     if len(files) == 1:
         return first
     pages = first.frames.shape[0]
@@ -167,7 +164,7 @@ def _open_tiffs(files: Sequence[Path]) -> Opened:
         else open_tiff(file).frames.shape[0]
         for file in files
     ]
-    joined = JoinedFrames(files, counts, first.frames)
+    joined = TiffSequenceFrames(files, counts, first.frames)
     return Opened(
         joined if joined.keeps_open else cached(joined, max(counts)),
         first.stored,

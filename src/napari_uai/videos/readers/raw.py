@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.videos.info import Opened
+from napari_uai.videos.mapped import FileFrames
 from napari_uai.videos.raw_guess import CREDIBLE, NAMED_AT_MOST, likeness_of, scored_shapes
 from napari_uai.videos.raw_shape import UNKNOWN, RawShape, pixel_type
 
@@ -42,6 +44,24 @@ class RawLayout:
     offset: int
     source: tuple[str, ...]
     warnings: tuple[str, ...]
+
+
+def open_raw(path: Path, shape: RawShape) -> Opened:
+    """Open a headerless file through a memory map.
+
+    Raises
+    ------
+    VideoFormatError
+        If its shape is unknown or does not fit.
+    """
+    layout = raw_layout(path, shape, sidecar=read_sidecar(path))
+    return Opened(
+        FileFrames(path, shape=layout.shape, dtype=layout.dtype, offset=layout.offset),
+        layout.dtype,
+        layout.offset,
+        source=layout.source,
+        warnings=layout.warnings,
+    )
 
 
 def raw_layout(

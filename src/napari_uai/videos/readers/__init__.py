@@ -1,0 +1,1 @@
+"""One module per format of recordings; `napari_uai.videos.formats` lists them."""

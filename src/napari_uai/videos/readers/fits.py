@@ -1,0 +1,85 @@
+"""Recordings in FITS files."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.videos.axes import array_layout
+from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.info import Opened
+from napari_uai.videos.raw_shape import RawShape
+from napari_uai.videos.scale import hertz, positive
+from napari_uai.videos.stored import StoredFrames
+
+_DETAILS = {
+    "INSTRUME": "camera",
+    "DATE-OBS": "date",
+    "EXPTIME": "exposure (s)",
+    "EXPOSURE": "exposure (s)",
+    "GAIN": "gain",
+    "CCD-TEMP": "temperature",
+}
+
+
+def open_fits(path: Path, shape: RawShape) -> Opened:
+    """Open an image of a FITS file; its integers are scaled as the header says.
+
+    Parameters
+    ----------
+    path
+        The file.
+    shape
+        ``image``: name or number of the extension, if there are several with pixels.
+
+    Raises
+    ------
+    VideoFormatError
+        If it is not a FITS file, or has several images and none was chosen.
+    """
+    from astropy.io import fits
+
+    try:
+        with _quiet(), fits.open(path, memmap=True) as units:
+            images = {
+                unit.name or str(index): index
+                for index, unit in enumerate(units)
+                if getattr(unit, "is_image", False) and unit.header.get("NAXIS", 0) >= 2
+            }
+            name = chosen_name(path, list(images), shape, "image")
+            unit = units[images[name]]
+            sizes, header = unit.shape, unit.header
+            dtype = np.asarray(unit.section[(slice(0, 1),) * len(sizes)]).dtype
+    except VideoFormatError:
+        raise
+    except Exception as error:  # damaged headers raise many types of errors
+        raise VideoFormatError(
+            f"{path} is not a complete FITS file ({error}): copy or export it again"
+        ) from error
+    layout = array_layout(path, sizes, dtype, shape=shape)
+    return Opened(
+        StoredFrames(path, partial(_section, index=images[name]), dtype, layout, parallel=False),
+        dtype,
+        frame_rate_hz=positive(header.get("FRATE")) or hertz(header.get("KCT")),
+        warnings=layout.notes,
+        axes=layout.axes,
+        image=name if len(images) > 1 else "",
+        details={text: str(header[key]) for key, text in _DETAILS.items() if key in header},
+    )
+
+
+def _section(path: Path, *, index: int) -> Any:
+    from astropy.io import fits
+
+    with _quiet():
+        return fits.open(path, memmap=True)[index].section
+
+
+def _quiet() -> warnings.catch_warnings[Any]:
+    """Headers of cameras often break the standard in ways that do not matter for pixels."""
+    return warnings.catch_warnings(record=True)

@@ -1,0 +1,146 @@
+"""Recordings in HDF5 files: any dataset, mass photometer movies, MATLAB 7.3."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.videos.axes import array_layout
+from napari_uai.videos.cached import cached
+from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.info import Opened
+from napari_uai.videos.raw_shape import RawShape
+from napari_uai.videos.scale import hertz, micrometres, positive
+from napari_uai.videos.stored import StoredFrames
+
+MASS_PHOTOMETER = "movie/frame"
+"""Dataset of the frames in the files of mass photometers (``.mp``)."""
+
+_MOST_DATASETS = 10_000
+
+
+def open_hdf5(path: Path, shape: RawShape) -> Opened:
+    """Open a dataset of an HDF5 file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    shape
+        ``image``: path of the dataset, if there are several with two axes or more.
+
+    Raises
+    ------
+    VideoFormatError
+        If it is not an HDF5 file, or has several videos and none was chosen.
+    """
+    return open_datasets(path, shape, matlab=False)
+
+
+def open_datasets(path: Path, shape: RawShape, *, matlab: bool) -> Opened:
+    """Open a dataset; those of MATLAB have their axes in reverse order."""
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise VideoFormatError(
+            f"{path} is not a complete HDF5 file ({error}): copy or export it again"
+        ) from error
+    with file:
+        name = _dataset(path, file, shape)
+        dataset = file[name]
+        _check_storage(path, name, dataset)
+        axes = _axes_of(dataset)
+        if matlab and axes is None:
+            axes = {3: "TXY", 2: "XY"}.get(dataset.ndim)
+        layout = array_layout(path, dataset.shape, dataset.dtype, axes=axes, shape=shape)
+        chunks = dataset.chunks
+        stated = {**file.attrs, **dataset.parent.attrs, **dataset.attrs}
+        details = {"dataset": name}
+        if dataset.compression:
+            details["compression"] = str(dataset.compression)
+        opened = Opened(
+            StoredFrames(path, partial(_open, name=name), dataset.dtype, layout, parallel=False),
+            dataset.dtype,
+            pixel_size_um=_pixel_size(stated),
+            frame_rate_hz=_frame_rate(stated),
+            warnings=layout.notes,
+            axes=layout.axes,
+            image=name,
+            details=details | _texts(stated),
+        )
+    if chunks and layout.frame_axis is not None:
+        return opened.replaced(cached(opened.frames, chunks[layout.frame_axis]))
+    return opened
+
+
+def _open(path: Path, *, name: str) -> Any:
+    import h5py
+
+    return h5py.File(path, "r")[name]
+
+
+def _dataset(path: Path, file: Any, shape: RawShape) -> str:
+    import h5py
+
+    if shape.image is not None and isinstance(file.get(shape.image), h5py.Dataset):
+        return shape.image
+    if shape.image is None and isinstance(file.get(MASS_PHOTOMETER), h5py.Dataset):
+        return MASS_PHOTOMETER
+    found: dict[str, int] = {}
+
+    def visit(name: str, node: Any) -> bool | None:
+        image = isinstance(node, h5py.Dataset) and node.dtype.kind in "uifb"
+        if image and sum(size > 1 for size in node.shape) >= 2:
+            found[name] = sum(size > 1 for size in node.shape)
+        return True if len(found) > _MOST_DATASETS else None
+
+    file.visititems(visit)
+    # Tables and single pictures beside one video are not asked about.
+    videos = [name for name, axes in found.items() if axes >= 3]
+    if shape.image is None and len(videos) == 1:
+        return videos[0]
+    return chosen_name(path, list(found), shape, "dataset")
+
+
+def _check_storage(path: Path, name: str, dataset: Any) -> None:
+    """Refuse data outside the file: a dataset of a stranger must not read other files."""
+    if dataset.external or dataset.is_virtual:
+        raise VideoFormatError(
+            f"{path}: the pixels of {name} are in other files: copy them into one dataset"
+        )
+
+
+def _axes_of(dataset: Any) -> str | None:
+    """Return a letter per axis from labels of dimensions, if all are there."""
+    labels = [str(dimension.label)[:1].upper() for dimension in dataset.dims]
+    letters = "".join(labels)
+    known = all(labels) and len(set(letters)) == len(letters)
+    return letters if known and {"Y", "X"} <= {*letters} else None
+
+
+def _pixel_size(stated: dict[str, Any]) -> float | None:
+    if "element_size_um" in stated:  # as ImageJ and ilastik write it: z, y, x
+        return positive(stated["element_size_um"][-1])
+    return positive(stated.get("pixel_size_um")) or micrometres(
+        stated.get("pixel_size"), stated.get("pixel_size_unit", "um")
+    )
+
+
+def _frame_rate(stated: dict[str, Any]) -> float | None:
+    for name in ("frame_rate_hz", "frame_rate", "framerate", "fps"):
+        if name in stated:
+            return positive(stated[name])
+    return hertz(stated.get("frame_interval_s"))
+
+
+def _texts(stated: dict[str, Any]) -> dict[str, str]:
+    texts = {}
+    for name, value in stated.items():
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        if len(text) <= 80 and text.isprintable():
+            texts[str(name)] = text
+    return texts

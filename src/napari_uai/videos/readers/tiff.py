@@ -1,0 +1,419 @@
+"""TIFF recordings: one file of many pages, including BigTIFF, OME and ImageJ."""
+
+from __future__ import annotations
+
+import math
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from dask.base import tokenize
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.typing import AnyArray
+from napari_uai.videos.axes import Layout, array_layout
+from napari_uai.videos.frames import Frames
+from napari_uai.videos.info import Opened
+from napari_uai.videos.joined import JoinedFrames, parts
+from napari_uai.videos.mapped import FileFrames, native_dtype
+from napari_uai.videos.raw_shape import UNKNOWN, RawShape
+from napari_uai.videos.scale import hertz, micrometres, positive
+from napari_uai.videos.stored import StoredFrames, state_of
+
+_RESOLUTION_UNITS = {2: 25400.0, 3: 10000.0}  # tag ResolutionUnit: inch, centimetre; in µm
+_KEPT_OPEN = 256
+_MAPPED_AT_MOST = 64
+
+
+def open_tiff(path: Path, shape: RawShape = UNKNOWN) -> Opened:
+    """Open a TIFF file, and the other files of its OME series.
+
+    Contiguous uncompressed pages are read through a memory map, others page by page. Series of
+    equal pages, as programs leave them that append, are one video.
+
+    Parameters
+    ----------
+    path
+        The file.
+    shape
+        Choice of a plane, channel or image; ``image`` counts the series of the file.
+
+    Raises
+    ------
+    VideoFormatError
+        If it is not a complete TIFF file, or a choice is needed.
+    """
+    if path.stat().st_size == 0:
+        raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
+    with _tiff_file(path) as tiff:
+        numbers, notes = _chosen_series(path, tiff, shape)
+        series = [tiff.series[number] for number in numbers]
+        layouts = [_checked_layout(path, tiff, one, shape) for one in series]
+        first = series[0]
+        stored = np.dtype(first.dtype).newbyteorder(tiff.byteorder)
+        frames, offset = _frames_of(path, numbers, series, layouts, stored)
+        pixel_size, frame_rate = _scale_of(tiff, first)
+        return Opened(
+            frames,
+            stored,
+            offset,
+            pixel_size,
+            frame_rate,
+            warnings=(*layouts[0].notes, *_meaning_of_pixels(path, first.keyframe), *notes),
+            axes=layouts[0].axes,
+            details=_details(tiff, first),
+        )
+
+
+class TiffFrames(Frames):
+    """Frames of a TIFF file, decoded page by page; opened on the first read in each process.
+
+    Parameters
+    ----------
+    path
+        The file.
+    numbers
+        Numbers of the series in it that are joined.
+    layouts
+        Meaning of the axes of each series.
+    stored
+        Type of the pixels in the file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        numbers: Sequence[int],
+        layouts: Sequence[Layout],
+        stored: np.dtype[Any],
+    ) -> None:
+        self.path = path.absolute()
+        self.numbers = tuple(numbers)
+        self.layouts = tuple(layouts)
+        self.starts = (0, *accumulate(layout.shape[0] for layout in layouts))
+        self.shape = (self.starts[-1], *layouts[0].shape[1:])
+        self.dtype = native_dtype(stored)
+        self._name: str = "tiff-" + tokenize(
+            str(self.path), self.numbers, self.layouts, state_of(path)
+        )
+        self._start_closed()
+
+    def _start_closed(self) -> None:
+        self._series: list[Any] = []
+        self._page_lock: threading.RLock | None = None
+        # Finding a page moves the position in the file, as reading it does: one lock for both.
+        self._lock = threading.RLock()
+
+    @property
+    def name(self) -> str:
+        """Path, size and modification time of the file, and series in it."""
+        return self._name
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Drop the open file."""
+        dropped = {"_series", "_lock", "_page_lock"}
+        return {key: value for key, value in self.__dict__.items() if key not in dropped}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Reopen the file on the next read."""
+        self.__dict__.update(state)
+        self._start_closed()
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Decode the pages of some frames, in the calling thread.
+
+        Raises
+        ------
+        VideoFormatError
+            If a page cannot be read or decoded.
+        """
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        out = np.empty((max(stop - start, 0), *self.shape[1:]), self.dtype)
+        done = 0
+        for k, first, last in parts(self.starts, start, stop):
+            try:
+                for block in self._blocks(k, first, last):
+                    out[done : done + len(block)] = block
+                    done += len(block)
+            except Exception as error:  # codecs raise any type of error
+                raise VideoFormatError(
+                    f"{self.path}: frame {start + done} cannot be read ({error}): "
+                    "copy or export it again"
+                ) from error
+        return out
+
+    def _blocks(self, k: int, start: int, stop: int) -> Any:
+        """Yield the frames of one series, page by page."""
+        layout = self.layouts[k]
+        with self._lock:
+            if not self._series:
+                self._open()
+            outer = _n_outer_axes(self._series[k])
+        index = [layout.chosen.get(axis, 0) for axis in range(outer)]
+        inner = _inner(layout, outer)
+        if layout.frame_axis is None or layout.frame_axis >= outer:
+            yield inner.read(self._page(k, index, inner.sizes), start, stop)
+            return
+        for i in range(start, stop):
+            index[layout.frame_axis] = i
+            yield inner.read(self._page(k, index, inner.sizes), 0, 1)
+
+    def _page(self, k: int, index: Sequence[int], sizes: tuple[int, ...]) -> AnyArray:
+        series = self._series[k]
+        place = int(np.ravel_multi_index(tuple(index), series.shape[: len(index)])) if index else 0
+        with self._lock:
+            page = series.pages[place]
+            if page is None:
+                raise ValueError("its file is missing")
+            if self._page_lock is None:
+                return np.asarray(page.asarray(maxworkers=1)).reshape(sizes)
+        return np.asarray(page.asarray(maxworkers=1, lock=self._page_lock)).reshape(sizes)
+
+    def _open(self) -> None:
+        tiff = _tiff_file(self.path)
+        weakref.finalize(self, tiff.close)
+        self._series = [tiff.series[number] for number in self.numbers]
+        if not self._series[0].is_multifile:
+            self._page_lock = self._lock
+            return
+        # tifffile closes the other files of an OME series; threads must not reopen them.
+        files = {id(page.parent): page.parent for page in self._series[0].pages if page is not None}
+        if len(files) <= _KEPT_OPEN:
+            for file in files.values():
+                file.filehandle.open()
+                weakref.finalize(self, file.close)
+            self._page_lock = self._lock
+
+
+def _frames_of(
+    path: Path,
+    numbers: Sequence[int],
+    series: Sequence[Any],
+    layouts: Sequence[Layout],
+    stored: np.dtype[Any],
+) -> tuple[Frames, int]:
+    """Return the frames of some series, and the position of the first one in the file."""
+    mappable = all(map(_mappable, series)) and len(series) <= _MAPPED_AT_MOST
+    if not mappable:
+        first = layouts[0]
+        outer = _n_outer_axes(series[0])
+        if {*"YX"} <= {*first.axes[outer:]}:
+            return TiffFrames(path, numbers, layouts, stored), 0
+        whole = partial(_whole, number=numbers[0])
+        return StoredFrames(path, whole, stored, first, parallel=True), 0
+    frames: list[Frames] = []
+    for one, layout in zip(series, layouts, strict=True):
+        _check_whole(path, one.dataoffset, layout, stored)
+        if layout.plain and not layout.colours:
+            frames.append(FileFrames(path, shape=layout.shape, dtype=stored, offset=one.dataoffset))
+        else:
+            mapped = partial(_mapped, dtype=stored, offset=one.dataoffset, sizes=layout.sizes)
+            frames.append(StoredFrames(path, mapped, stored, layout, parallel=True))
+    offset = int(series[0].dataoffset)
+    return (frames[0], offset) if len(frames) == 1 else (JoinedFrames(frames), offset)
+
+
+def _mappable(series: Any) -> bool:
+    """Return whether the bytes of a series in the file are its pixels."""
+    return series.dataoffset is not None and not series.is_multifile
+
+
+def _mapped(
+    path: Path, *, dtype: np.dtype[Any], offset: int, sizes: tuple[int, ...]
+) -> np.memmap[Any, Any]:
+    return np.memmap(path, dtype, "r", offset, sizes)
+
+
+def _whole(path: Path, *, number: int) -> AnyArray:
+    with _tiff_file(path) as tiff:
+        pixels: AnyArray = tiff.series[number].asarray(maxworkers=1)
+        return pixels
+
+
+def _n_outer_axes(series: Any) -> int:
+    """Return how many axes of a series count its pages; the others are within a page."""
+    n_pages = len(series.pages)
+    for outer in range(len(series.shape)):
+        if math.prod(series.shape[:outer]) == n_pages:
+            return outer
+    raise VideoFormatError(f"{n_pages} pages do not make up {series.shape}: export it again")
+
+
+def _inner(layout: Layout, outer: int) -> Layout:
+    """Return the layout of a page."""
+    frame_axis = layout.frame_axis
+    return replace(
+        layout,
+        axes=layout.axes[outer:],
+        sizes=layout.sizes[outer:],
+        frame_axis=frame_axis - outer if frame_axis is not None and frame_axis >= outer else None,
+        chosen={axis - outer: i for axis, i in layout.chosen.items() if axis >= outer},
+    )
+
+
+def _chosen_series(path: Path, tiff: Any, shape: RawShape) -> tuple[list[int], tuple[str, ...]]:
+    """Return the numbers of the series to open, joined if there are several, and notes."""
+    all_series = _series_of(path, tiff)
+    n = len(all_series)
+    if shape.image is not None:
+        if not shape.image.isdecimal() or int(shape.image) >= n:
+            raise VideoFormatError(
+                f"{path} has no image {shape.image}: its series are 0 to {n - 1}"
+            )
+        return [int(shape.image)], ()
+    if n == 1:
+        return [0], ()
+    alike: dict[Any, list[int]] = {}
+    for number, series in enumerate(all_series):
+        simple = series.ndim <= 3 and series.axes[-2:] == "YX"
+        kind = (series.shape[-2:], str(series.dtype)) if simple else number
+        alike.setdefault(kind, []).append(number)
+    chosen = max(alike.values(), key=lambda group: sum(all_series[i].size for i in group))
+    if len(chosen) == n:
+        return chosen, ()
+    taken = all_series[chosen[0]]
+    which = f"image {chosen[0]}" if len(chosen) == 1 else f"{len(chosen)} alike"
+    sizes = " x ".join(map(str, taken.shape))
+    return chosen, (f"{path.name}: contains {n} series of images; {which}, of {sizes}, is opened",)
+
+
+def _checked_layout(path: Path, tiff: Any, series: Any, shape: RawShape) -> Layout:
+    _check_index(path, tiff, series)
+    if series.is_multifile:
+        missing = sum(page is None for page in series.pages)
+        if missing:
+            raise VideoFormatError(
+                f"{path}: {missing} of {len(series.pages)} pages are in files that are missing: "
+                "copy all files of the recording"
+            )
+    unnamed = series.kind in {"shaped", "uniform", "generic"} and "S" not in series.axes
+    axes = None if unnamed else series.axes
+    sizes = series.shape
+    if axes is None and len(sizes) > 3:
+        axes = series.axes if len({*series.axes}) == len(series.axes) else None
+    return array_layout(path, sizes, series.dtype, axes=axes, shape=shape)
+
+
+def _meaning_of_pixels(path: Path, keyframe: Any) -> tuple[str, ...]:
+    """Return notes on pixels that other programs show in another way than they are stored."""
+    import tifffile
+
+    if keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        return (f"{path.name}: white is stored as zero; pixels are taken as stored",)
+    if keyframe.photometric == tifffile.PHOTOMETRIC.PALETTE:
+        return (f"{path.name}: has a colour table; pixels are taken as stored",)
+    return ()
+
+
+def _details(tiff: Any, series: Any) -> dict[str, str]:
+    keyframe = series.keyframe
+    details = {"kind": f"{series.kind} ({'big' if tiff.byteorder == '>' else 'little'}-endian)"}
+    if keyframe.compression != 1:
+        details["compression"] = keyframe.compression.name.lower()
+    for tag, name in (("DateTime", "date"), ("Software", "software"), ("Model", "camera")):
+        found = keyframe.tags.get(tag)
+        if found is not None and str(found.value).isprintable():
+            details[name] = str(found.value)[:80]
+    return details
+
+
+def _tiff_file(path: Path) -> Any:
+    import tifffile
+
+    try:
+        return tifffile.TiffFile(path)
+    except OSError:
+        raise
+    except Exception as error:  # not only TiffFileError
+        raise VideoFormatError(
+            f"{path} is not a complete TIFF file ({error}): export it"
+        ) from error
+
+
+def _series_of(path: Path, tiff: Any) -> Any:
+    try:
+        return tiff.series
+    except Exception as error:  # damaged tags raise any type of error
+        raise VideoFormatError(f"{path} is a damaged TIFF file ({error}): export it") from error
+
+
+def _check_index(path: Path, tiff: Any, series: Any) -> None:
+    """Raise an error if the chain of pages is broken; tifffile returns those before the break."""
+    whole = True
+    if series.kind == "shaped":
+        facts: dict[str, Any] = (tiff.shaped_metadata or ({},))[0]
+        stated = facts.get("shape", series.shape)
+        whole = math.prod(stated) == math.prod(series.shape)
+    elif series.kind in {"uniform", "generic"}:
+        tiff.filehandle.seek(tiff.pages.next_page_offset)
+        whole = not any(tiff.filehandle.read(tiff.tiff.offsetsize))
+    if not whole:
+        raise VideoFormatError(
+            f"{path} is truncated: its index ends after {len(tiff.pages)} pages; "
+            "copy or export it again"
+        )
+
+
+def _check_whole(path: Path, offset: int, layout: Layout, dtype: np.dtype[Any]) -> None:
+    needed = offset + math.prod(layout.sizes) * dtype.itemsize
+    size = path.stat().st_size
+    if size < needed:
+        raise VideoFormatError(
+            f"{path} is truncated: {layout.shape[0]} frames need {needed} bytes, it has {size}; "
+            "copy or export it again"
+        )
+
+
+def _scale_of(tiff: Any, series: Any) -> tuple[float | None, float | None]:
+    """Return pixel size (µm) and frame rate (Hz) from the metadata of OME, ImageJ or the tags."""
+    if tiff.is_ome:
+        return _ome_scale(tiff)
+    if tiff.is_imagej:
+        return _imagej_scale(tiff, series)
+    ours: dict[str, Any] = (tiff.shaped_metadata or ({},))[0]
+    pixel_size = positive(ours.get("pixel_size_um"))
+    return pixel_size or _tag_pixel_size(series), positive(ours.get("frame_rate_hz"))
+
+
+def _ome_scale(tiff: Any) -> tuple[float | None, float | None]:
+    import tifffile
+
+    try:
+        image = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]
+        pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
+    except (KeyError, IndexError, TypeError, SyntaxError):
+        return None, None
+    return (
+        micrometres(pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm")),
+        hertz(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s")),
+    )
+
+
+def _imagej_scale(tiff: Any, series: Any) -> tuple[float | None, float | None]:
+    facts = tiff.imagej_metadata or {}
+    per_unit = _ratio(series.keyframe.tags.get("XResolution"))
+    pixel_size = micrometres(1 / per_unit, facts.get("unit", "")) if per_unit else None
+    rate = positive(facts.get("fps")) or hertz(facts.get("finterval"), facts.get("tunit", "s"))
+    return pixel_size, rate
+
+
+def _tag_pixel_size(series: Any) -> float | None:
+    tags = series.keyframe.tags
+    per_unit = _ratio(tags.get("XResolution"))
+    unit = tags.get("ResolutionUnit")
+    um = _RESOLUTION_UNITS.get(int(unit.value)) if unit is not None else None
+    size = um / per_unit if um and per_unit else None
+    # 72, 96 or 300 dots per inch come from programs that do not know the pixel size.
+    return size if size is not None and size < 50 else None
+
+
+def _ratio(tag: Any) -> float | None:
+    if tag is None or not tag.value[1]:
+        return None
+    return positive(tag.value[0] / tag.value[1])

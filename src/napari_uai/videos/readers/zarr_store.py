@@ -1,0 +1,220 @@
+"""Recordings in zarr stores: arrays, groups, OME-Zarr images, zipped or not."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.videos.axes import array_layout
+from napari_uai.videos.cached import cached
+from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.info import Opened
+from napari_uai.videos.raw_shape import RawShape
+from napari_uai.videos.scale import hertz, micrometres, positive
+from napari_uai.videos.stored import StoredFrames
+
+SAFE_CODECS = frozenset(
+    {
+        "adler32",
+        "astype",
+        "bitround",
+        "blosc",
+        "bytes",
+        "bz2",
+        "crc32",
+        "crc32c",
+        "delta",
+        "fixedscaleoffset",
+        "fletcher32",
+        "gzip",
+        "lz4",
+        "lzma",
+        "packbits",
+        "pcodec",
+        "quantize",
+        "scale_offset",
+        "sharding_indexed",
+        "shuffle",
+        "transpose",
+        "zfpy",
+        "zlib",
+        "zstd",
+        "jenkins_lookup3",
+    }
+)
+"""Codecs that only unpack numbers. Others may run code that the store brings (pickle)."""
+
+_METADATA = ("zarr.json", ".zarray", ".zgroup")
+_MOST_CHUNKS_COUNTED = 200_000
+
+
+def open_zarr(path: Path, shape: RawShape) -> Opened:
+    """Open a zarr store: an array, an OME-Zarr image, or an array of a group.
+
+    Raises
+    ------
+    VideoFormatError
+        If it is not one of these, or has several images and none was chosen.
+    """
+    group = _opened(path)
+    attributes: dict[str, Any] = dict(group.attrs)
+    name, multiscales = "", None
+    array = group
+    if not hasattr(array, "shape"):
+        name, multiscales = _component(path, group, shape)
+        array = group[name]
+        attributes |= dict(array.attrs)
+    _check_codecs(path, array)
+    layout = array_layout(
+        path, array.shape, array.dtype, axes=_axes_of(array, multiscales), shape=shape
+    )
+    pixel_size, frame_rate = _scale_of(attributes, multiscales, layout.axes)
+    chunks = getattr(array, "shards", None) or array.chunks
+    chunk = 1 if layout.frame_axis is None else chunks[layout.frame_axis]
+    stored = StoredFrames(
+        path, partial(_array, name=name), array.dtype, layout, parallel=path.is_dir()
+    )
+    return Opened(
+        cached(stored, chunk),
+        np.dtype(array.dtype),
+        pixel_size_um=pixel_size,
+        frame_rate_hz=frame_rate,
+        warnings=(*layout.notes, *_missing_chunks(path, array)),
+        axes=layout.axes,
+        image=name,
+        details={"chunks": " x ".join(map(str, array.chunks))},
+    )
+
+
+def is_zarr(folder: Path) -> bool:
+    """Return whether a folder is a zarr array or group."""
+    return any((folder / name).is_file() for name in _METADATA)
+
+
+def is_zipped_zarr(path: Path) -> bool:
+    """Return whether a file is a zip of a zarr array or group."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name in archive.NameToInfo for name in _METADATA)
+
+
+def _opened(path: Path) -> Any:
+    import zarr
+
+    try:
+        store: Any = zarr.storage.ZipStore(path, mode="r") if path.is_file() else path
+        return zarr.open(store, mode="r")
+    except Exception as error:  # zarr raises many types of errors
+        raise VideoFormatError(
+            f"{path} is not a readable zarr store ({error}): copy or export it again"
+        ) from error
+
+
+def _array(path: Path, *, name: str) -> Any:
+    node = _opened(path)
+    return node[name] if name else node
+
+
+def _component(path: Path, group: Any, shape: RawShape) -> tuple[str, Mapping[str, Any] | None]:
+    """Return the name of the array that holds the video at full resolution, and its metadata."""
+    images = _images(group)
+    if images:
+        name = chosen_name(path, list(images), shape, "image")
+        multiscales = images[name]
+        level = str(multiscales["datasets"][0]["path"])
+        return (f"{name}/{level}" if name else level), multiscales
+    arrays = sorted(name for name, node in group.members(max_depth=None) if hasattr(node, "shape"))
+    return chosen_name(path, arrays, shape, "array"), None
+
+
+def _images(group: Any) -> dict[str, Mapping[str, Any]]:
+    """Return the OME-Zarr images of a group, of its series and of its wells, by path."""
+    own = _multiscales(dict(group.attrs))
+    if own is not None:
+        return {"": own}
+    images: dict[str, Mapping[str, Any]] = {}
+    for name, node in group.members(max_depth=None):
+        if not hasattr(node, "shape"):
+            multiscales = _multiscales(dict(node.attrs))
+            if multiscales is not None and "labels/" not in f"{name}/":
+                images[name] = multiscales
+    return dict(sorted(images.items()))
+
+
+def _multiscales(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    # OME-Zarr 0.4 stores them at the top level, 0.5 under "ome".
+    found = attributes.get("ome", attributes).get("multiscales")
+    return found[0] if found and found[0].get("datasets") else None
+
+
+def _axes_of(array: Any, multiscales: Mapping[str, Any] | None) -> str | None:
+    """Return a letter per axis, from the OME metadata or the names of dimensions."""
+    named = [
+        str(axis.get("name", "") if isinstance(axis, Mapping) else axis)
+        for axis in (multiscales or {}).get("axes", [])
+    ]
+    names = named or [
+        str(name or "") for name in getattr(array.metadata, "dimension_names", 0) or []
+    ]
+    letters = "".join(name[:1].upper() for name in names)
+    known = len(letters) == len(array.shape) and len(set(letters)) == len(letters)
+    return letters if known and {"Y", "X"} <= {*letters} else None
+
+
+def _scale_of(
+    attributes: Mapping[str, Any], multiscales: Mapping[str, Any] | None, axes: str
+) -> tuple[float | None, float | None]:
+    """Return pixel size (µm) and frame rate (Hz) from attributes of this package or OME-Zarr."""
+    pixel_size = positive(attributes.get("pixel_size_um"))
+    frame_rate = positive(attributes.get("frame_rate_hz"))
+    if multiscales is None:
+        return pixel_size, frame_rate
+    scales = np.ones(len(axes))
+    for stated in (multiscales["datasets"][0], multiscales):
+        for transform in stated.get("coordinateTransformations", []):
+            if transform.get("type") == "scale" and len(transform["scale"]) == len(axes):
+                scales = scales * np.asarray(transform["scale"], np.float64)
+    for letter, axis, scale in zip(axes, multiscales.get("axes", []), scales, strict=False):
+        unit = axis.get("unit") if isinstance(axis, Mapping) else None
+        if letter == "X":
+            pixel_size = pixel_size or micrometres(scale, unit)
+        elif letter == "T":
+            frame_rate = frame_rate or hertz(scale, unit)
+    return pixel_size, frame_rate
+
+
+def _check_codecs(path: Path, array: Any) -> None:
+    metadata = array.metadata.to_dict()
+    codecs = [
+        metadata.get("compressor"),
+        *(metadata.get("filters") or ()),
+        *(metadata.get("codecs") or ()),
+    ]
+    for codec in filter(None, codecs):
+        name = (
+            str(codec.get("id") or codec.get("name")) if isinstance(codec, Mapping) else str(codec)
+        )
+        plain = name.removeprefix("numcodecs.").removeprefix("imagecodecs_").lower()
+        if plain not in SAFE_CODECS and not name.startswith("imagecodecs_"):
+            raise VideoFormatError(
+                f"{path} is packed with {name!r}, which is not on the list of safe codecs: "
+                "save it with another, such as blosc or zstd"
+            )
+
+
+def _missing_chunks(path: Path, array: Any) -> tuple[str, ...]:
+    total = int(array.nchunks)
+    if total > _MOST_CHUNKS_COUNTED:
+        return ()
+    missing = total - int(array.nchunks_initialized)
+    if missing <= 0:
+        return ()
+    fill = array.fill_value
+    return (f"{path.name}: {missing} of {total} chunks are missing; their pixels are {fill}",)

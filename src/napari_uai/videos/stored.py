@@ -1,0 +1,116 @@
+"""Frames of an array in a file that a library opens: npy, zarr, HDF5, MAT, FITS."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from dask.base import tokenize
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.typing import AnyArray
+from napari_uai.videos.axes import Layout
+from napari_uai.videos.frames import Frames
+from napari_uai.videos.mapped import native_dtype
+
+
+class StoredFrames(Frames):
+    """Frames of a stored array, opened on the first read in each process.
+
+    Parameters
+    ----------
+    path
+        File or store.
+    open_array
+        Takes the path, returns the array; can be pickled.
+    dtype
+        Type of the pixels in the file.
+    layout
+        Meaning of its axes.
+    parallel
+        Whether the array may be read from several threads at once; otherwise one waits for the
+        other.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        open_array: Callable[[Path], Any],
+        dtype: npt.DTypeLike,
+        layout: Layout,
+        *,
+        parallel: bool,
+    ) -> None:
+        self.path = path.absolute()
+        self.open_array = open_array
+        self.layout = layout
+        self.parallel = parallel
+        self.shape = layout.shape
+        self.dtype = native_dtype(np.dtype(dtype))
+        self._name = "stored-" + tokenize(str(self.path), open_array, layout, state_of(path))
+        self._start_closed()
+
+    def _start_closed(self) -> None:
+        self._array: Any = None
+        self._opening = threading.Lock()
+        self._reading = nullcontext() if self.parallel else threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Path, size and modification time of the file, and what is read of it."""
+        return self._name
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Drop the open file."""
+        dropped = {"_array", "_opening", "_reading"}
+        return {key: value for key, value in self.__dict__.items() if key not in dropped}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Reopen the file on the next read."""
+        self.__dict__.update(state)
+        self._start_closed()
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Read and decode some frames.
+
+        Raises
+        ------
+        VideoFormatError
+            If they cannot be read.
+        """
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        try:
+            array = self._opened()
+            with self._reading:
+                return self.layout.read(array, start, max(start, stop))
+        except Exception as error:  # codecs raise any type of error
+            raise VideoFormatError(
+                f"{self.path}: frames {start} to {stop - 1} cannot be read ({error}): "
+                "copy or export it again"
+            ) from error
+
+    def _opened(self) -> Any:
+        with self._opening:
+            if self._array is None:
+                self._array = self.open_array(self.path)
+            return self._array
+
+
+def state_of(path: Path) -> tuple[int, int]:
+    """Return size (bytes) and modification time (ns) of a file, or of all files in a folder."""
+    if path.is_file():
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
+    size = changed = 0
+    for root, _, files in os.walk(path):
+        for name in files:
+            status = os.stat(os.path.join(root, name))  # noqa: PTH116, PTH118  # many of them
+            size += status.st_size
+            changed = max(changed, status.st_mtime_ns)
+    return size, changed
