@@ -106,9 +106,8 @@ class TiffFrames(Frames):
 
     def _start_closed(self) -> None:
         self._series: list[Any] = []
-        self._page_lock: threading.RLock | None = None
-        # Finding a page moves the position in the file, as reading it does: one lock for both.
         self._lock = threading.RLock()
+        self._all_open = True
 
     @property
     def name(self) -> str:
@@ -117,7 +116,7 @@ class TiffFrames(Frames):
 
     def __getstate__(self) -> dict[str, Any]:
         """Drop the open file."""
-        dropped = {"_series", "_lock", "_page_lock"}
+        dropped = {"_series", "_lock", "_all_open"}
         return {key: value for key, value in self.__dict__.items() if key not in dropped}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -167,28 +166,31 @@ class TiffFrames(Frames):
     def _page(self, k: int, index: Sequence[int], sizes: tuple[int, ...]) -> AnyArray:
         series = self._series[k]
         place = int(np.ravel_multi_index(tuple(index), series.shape[: len(index)])) if index else 0
+        # Finding a page moves the position in the file, as reading does; decoding does not.
         with self._lock:
             page = series.pages[place]
             if page is None:
                 raise ValueError("its file is missing")
-            if self._page_lock is None:
+            if not self._all_open:
                 return np.asarray(page.asarray(maxworkers=1)).reshape(sizes)
-        return np.asarray(page.asarray(maxworkers=1, lock=self._page_lock)).reshape(sizes)
+        return np.asarray(page.asarray(maxworkers=1, lock=self._lock)).reshape(sizes)
 
     def _open(self) -> None:
         tiff = _tiff_file(self.path)
         weakref.finalize(self, tiff.close)
-        self._series = [tiff.series[number] for number in self.numbers]
-        if not self._series[0].is_multifile:
-            self._page_lock = self._lock
-            return
-        # tifffile closes the other files of an OME series; threads must not reopen them.
-        files = {id(page.parent): page.parent for page in self._series[0].pages if page is not None}
-        if len(files) <= _KEPT_OPEN:
-            for file in files.values():
+        series = [tiff.series[number] for number in self.numbers]
+        files = {id(tiff): tiff}
+        if series[0].is_multifile:
+            pages = [page for page in series[0].pages if page is not None]
+            files |= {id(page.parent): page.parent for page in pages}
+        self._all_open = len(files) <= _KEPT_OPEN
+        for file in files.values():
+            # Tags that are read late, such as tables of JPEG, take this lock; by default there is none.
+            file.filehandle.lock = self._lock
+            if self._all_open and file is not tiff:  # tifffile closed it
                 file.filehandle.open()
                 weakref.finalize(self, file.close)
-            self._page_lock = self._lock
+        self._series = series
 
 
 def _frames_of(
@@ -261,6 +263,8 @@ def _chosen_series(path: Path, tiff: Any, shape: RawShape) -> tuple[list[int], t
     """Return the numbers of the series to open, joined if there are several, and notes."""
     all_series = _series_of(path, tiff)
     n = len(all_series)
+    if not n:
+        raise VideoFormatError(f"{path} contains no pages: it was not written to the end, export it")
     if shape.image is not None:
         if not shape.image.isdecimal() or int(shape.image) >= n:
             raise VideoFormatError(
@@ -347,9 +351,8 @@ def _check_index(path: Path, tiff: Any, series: Any) -> None:
     """Raise an error if the chain of pages is broken; tifffile returns those before the break."""
     whole = True
     if series.kind == "shaped":
-        facts: dict[str, Any] = (tiff.shaped_metadata or ({},))[0]
-        stated = facts.get("shape", series.shape)
-        whole = math.prod(stated) == math.prod(series.shape)
+        facts = _shaped_facts(tiff, series)
+        whole = math.prod(facts.get("shape", series.shape)) == math.prod(series.shape)
     elif series.kind in {"uniform", "generic"}:
         tiff.filehandle.seek(tiff.pages.next_page_offset)
         whole = not any(tiff.filehandle.read(tiff.tiff.offsetsize))
@@ -358,6 +361,13 @@ def _check_index(path: Path, tiff: Any, series: Any) -> None:
             f"{path} is truncated: its index ends after {len(tiff.pages)} pages; "
             "copy or export it again"
         )
+
+
+def _shaped_facts(tiff: Any, series: Any) -> Mapping[str, Any]:
+    """Return what tifffile wrote about a series, by name."""
+    shaped = [each for each in tiff.series if each.kind == "shaped"]
+    facts: Sequence[Mapping[str, Any]] = tiff.shaped_metadata or ()
+    return dict(zip(map(id, shaped), facts, strict=False)).get(id(series), {})
 
 
 def _check_whole(path: Path, offset: int, layout: Layout, dtype: np.dtype[Any]) -> None:
@@ -376,7 +386,7 @@ def _scale_of(tiff: Any, series: Any) -> tuple[float | None, float | None]:
         return _ome_scale(tiff)
     if tiff.is_imagej:
         return _imagej_scale(tiff, series)
-    ours: dict[str, Any] = (tiff.shaped_metadata or ({},))[0]
+    ours = _shaped_facts(tiff, series)
     pixel_size = positive(ours.get("pixel_size_um"))
     return pixel_size or _tag_pixel_size(series), positive(ours.get("frame_rate_hz"))
 
