@@ -14,6 +14,7 @@ from napari_uai.errors import VideoFormatError
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.cached import cached
 from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.videos.scale import hertz, micrometres, positive
@@ -80,6 +81,7 @@ def open_zarr(path: Path, shape: RawShape) -> Opened:
     stored = StoredFrames(
         path, partial(_array, name=name), array.dtype, layout, parallel=path.is_dir()
     )
+    check_frame_axis(path, stored, layout)
     return Opened(
         cached(stored, chunk),
         np.dtype(array.dtype),
