@@ -17,12 +17,13 @@ import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, VideoFormatError
 from napari_uai.typing import AnyArray
-from napari_uai.videos.folders import IMAGE_SUFFIXES, image_files, no_such_file
+from napari_uai.videos.folders import IMAGE_SUFFIXES, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
 from napari_uai.videos.raw_shape import UNKNOWN, AxisOrder, FrameRange, RawShape
 from napari_uai.videos.readers.raw import read_sidecar, shape_in_name
 from napari_uai.videos.readers.zarr_store import is_zarr, is_zipped_zarr
+from napari_uai.videos.sequences import image_sequence
 from napari_uai.videos.stored import state_of
 
 
@@ -458,7 +459,7 @@ def _same_kind(shape: RawShape, opened: Opened) -> bool:
 def _size_and_change(path: Path) -> tuple[int, int]:
     if path.is_file() or is_zarr(path):
         return state_of(path)
-    states = [state_of(file) for file in image_files(path)]
+    states = [state_of(file) for file in image_sequence(path).files]
     return sum(size for size, _ in states), max(changed for _, changed in states)
 
 

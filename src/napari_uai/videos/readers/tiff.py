@@ -35,7 +35,7 @@ _KEPT_OPEN = 256
 _MAPPED_AT_MOST = 64
 
 
-def open_tiff(path: Path, shape: RawShape = UNKNOWN) -> Opened:
+def open_tiff(path: Path, shape: RawShape = UNKNOWN, *, check_axes: bool = True) -> Opened:
     """Open a TIFF file, and the other files of its OME series.
 
     Contiguous uncompressed pages are read through a memory map, others page by page. Series of
@@ -47,6 +47,8 @@ def open_tiff(path: Path, shape: RawShape = UNKNOWN) -> Opened:
         The file.
     shape
         Choice of a plane, channel or image; ``image`` counts the series of the file.
+    check_axes
+        Whether to doubt which axis is that of the frames, which reads some of them.
 
     Raises
     ------
@@ -62,7 +64,8 @@ def open_tiff(path: Path, shape: RawShape = UNKNOWN) -> Opened:
         first = series[0]
         stored = np.dtype(first.dtype).newbyteorder(tiff.byteorder)
         frames, offset = _frames_of(path, tiff, numbers, series, layouts, stored)
-        check_frame_axis(path, frames, layouts[0])
+        if check_axes:
+            check_frame_axis(path, frames, layouts[0])
         pixel_size, frame_rate = _scale_of(tiff, first)
         return Opened(
             frames,
