@@ -55,10 +55,8 @@ def _tiff_head(path: Path) -> ImageHead:
         order = {b"II": "<", b"MM": ">"}[head[:2]]
         [version] = struct.unpack_from(order + "H", head, 2)
         big = version == 43
-        count_format, entry_format, value_at, step = (
-            ("Q", "HHQ", 12, 20) if big else ("H", "HHI", 8, 12)
-        )
-        offset_format = "Q" if big else "I"
+        count_format, entry_format, offset_format = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
+        value_at, step = (12, 20) if big else (8, 12)
         [offset] = struct.unpack_from(order + offset_format, head, 8 if big else 4)
         file.seek(offset)
         count_size = struct.calcsize(order + count_format)

@@ -145,10 +145,10 @@ def _numbers_in(files: Sequence[Path]) -> tuple[set[tuple[str, int]], set[tuple[
         for place, text in enumerate(texts):
             found[template, place].add(text)
     signed, counted = set(), set()
-    for where, texts in found.items():
-        if any(not text.startswith("-") for text in texts):
+    for where, values in found.items():
+        if any(not text.startswith("-") for text in values):
             signed.add(where)
-        fractions = {text.partition(".")[2] for text in texts} - {""}
+        fractions = {text.partition(".")[2] for text in values} - {""}
         # Decimals of different lengths have no zeros at their end, counters have: 1.9, 1.10.
         if len({*map(len, fractions)}) > 1 and any(text.endswith("0") for text in fractions):
             counted.add(where)
@@ -168,7 +168,7 @@ def _of_one_kind(folder: Path, files: Sequence[Path]) -> tuple[list[Path], list[
 
 
 def _of_one_name(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the images whose names have the numbers of the most, and the others if they are few."""
+    """Return the images with the numbers of the most in their names, and others if they are few."""
     templates = Counter(_split(file)[0] for file in files)
     main, count = templates.most_common(1)[0]
     others = [file for file in files if _split(file)[0] != main]
@@ -217,10 +217,11 @@ def _several_numbers(folder: Path, files: Sequence[Path]) -> list[str]:
     sizes = [len({*column}) for column in varying]
     if len(varying) != 2 or sizes[0] * sizes[1] != len(names):
         return []
-    return [
+    note = (
         f"{folder.name}: two numbers in the names vary ({sizes[0]} x {sizes[1]}); images are read "
         "in the order of the first, then of the second"
-    ]
+    )
+    return [note]
 
 
 def _kind(path: Path) -> str:

@@ -61,12 +61,12 @@ def _alike(
     if not 1 < len(files) <= _HEADS_AT_MOST:
         return files, {}, []
     heads = {file: image_head(file) for file in files}
-    kinds = {file: head and (head.rows, head.columns, head.mode) for file, head in heads.items()}
-    main, count = (
-        Counter(filter(None, kinds.values())).most_common(1)[0]
-        if any(kinds.values())
-        else (None, 0)
-    )
+    kinds = {
+        file: None if head is None else (head.rows, head.columns, head.mode)
+        for file, head in heads.items()
+    }
+    counts = Counter(kind for kind in kinds.values() if kind is not None)
+    main, count = counts.most_common(1)[0] if counts else (None, 0)
     strays = [file for file in files if kinds[file] not in {main, None}]
     if not few(strays, count):  # reading tells which one differs
         strays = []
@@ -204,8 +204,22 @@ def _open_tiffs(
     counts = [first.frames.shape[0], *map(count, files[1:])]
     joined = TiffSequenceFrames(files, counts, first.frames, choice)
     return replace(
-        first, frames=joined if joined.keeps_open else cached(joined, max(counts)), offset=0
+        first,
+        frames=joined if joined.keeps_open else cached(joined, max(counts)),
+        offset=0,
+        warnings=(*first.warnings, *_uneven(files, counts)),
     )
+
+
+def _uneven(files: Sequence[Path], counts: Sequence[int]) -> tuple[str, ...]:
+    """Return a note on files that hold more or fewer frames than most; the last may end early."""
+    usual, times = Counter(counts).most_common(1)[0]
+    others = [k for k, count in enumerate(counts) if count != usual]
+    if not others or times < 2 or (counts[-1] < usual and others == [len(counts) - 1]):
+        return ()
+    file, count = files[others[0]], counts[others[0]]
+    more = f", and {len(others) - 1} other files too" if len(others) > 1 else ""
+    return (f"{file.name} holds {count} frames, the others {usual}{more}; all are read",)
 
 
 def _differs(
