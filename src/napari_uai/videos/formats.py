@@ -64,7 +64,7 @@ FORMATS = (
     Format(
         "tiff",
         "TIFF: BigTIFF, OME, ImageJ, Micro-Manager",
-        (".tif", ".tiff", ".btf", ".tf8", ".ome"),
+        (".tif", ".tiff", ".btf", ".tf8", ".ome", ".lsm", ".stk"),
         "tiff:open_tiff",
         ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
     ),
@@ -98,7 +98,7 @@ FORMATS = (
     Format(
         "bioio",
         "ND2, CZI, LIF, SPE and others, through bioio",
-        (".nd2", ".czi", ".lif", ".spe", ".sif", ".oib", ".oif", ".dv", ".vsi", ".lsm", ".stk"),
+        (".nd2", ".czi", ".lif", ".spe", ".sif", ".oib", ".oif", ".dv", ".vsi"),
         "bioio:open_bioio",
         ((0, b"\xda\xce\xbe\x0a"), (0, b"ZISRAWFILE")),
     ),

@@ -55,7 +55,7 @@ def open_n5(path: Path, shape: RawShape) -> Opened:
     VideoFormatError
         If there is no dataset that can be read, or several and none was chosen.
     """
-    found = {name: facts for name, facts in _datasets(path)}
+    found = dict(_datasets(path))
     name = "" if "" in found else chosen_name(path, list(found), shape, "dataset")
     array = N5Array(path / name, found[name])
     stated = _attributes(path) | _attributes((path / name).parent) | found[name]
@@ -293,12 +293,10 @@ def _scale_of(stated: Mapping[str, Any], axes: str) -> tuple[float | None, float
 
 
 def _missing_blocks(path: Path, array: N5Array) -> tuple[str, ...]:
-    total = math.prod(
-        -(-size // block) for size, block in zip(array.shape, array.block, strict=True)
-    )
-    there = sum(
-        name != "attributes.json" for _, _, files in os.walk(array.folder) for name in files
-    )
+    sides = zip(array.shape, array.block, strict=True)
+    total = math.prod(-(-size // block) for size, block in sides)
+    inside = (files for root, _, files in os.walk(array.folder) if Path(root) != array.folder)
+    there = sum(map(len, inside))
     if there >= total:
         return ()
     return (f"{path.name}: {total - there} of {total} blocks are missing; their pixels are 0",)
