@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from napari_uai.errors import VideoFormatError
-from napari_uai.videos import open_frames, open_video, video_info
+from napari_uai.videos import VideoWarning, open_frames, open_video, video_info
 from napari_uai.videos.grey import to_grey
 
 
@@ -44,13 +44,109 @@ def test_a_folder_of_images_is_a_video_in_natural_order(tmp_path, suffix, dtype)
 def test_a_pattern_chooses_among_images(tmp_path):
     video = counts(dtype="u1")
     write_sequence(tmp_path, video)
-    (tmp_path / "cover.jpg").write_bytes(b"")
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "b.jpg").write_bytes(b"")
     with pytest.raises(VideoFormatError, match="several kinds"):
         open_video(tmp_path)
     np.testing.assert_array_equal(open_video(tmp_path / "*.png").compute(), video)
     np.testing.assert_array_equal(open_video(tmp_path / "frame1?.png").compute(), video[10:])
     with pytest.raises(VideoFormatError, match="matches no images"):
         open_video(tmp_path / "*.tif")
+
+
+@pytest.mark.parametrize(
+    "name", ["overview.png", "mean.png", "frame99.png", "frame99.jpg", "preview.avi", "dark.npy"]
+)
+def test_a_stray_file_is_left_out_and_said(tmp_path, name):
+    write_sequence(tmp_path, counts())
+    picture = counts(12, 20, 24)[0] if name == "mean.png" else counts(9, 7, dtype="u1")
+    if name.endswith(("png", "jpg")):
+        cv2.imwrite(str(tmp_path / name), picture)
+    else:
+        (tmp_path / name).write_bytes(b"something")
+    with pytest.warns(VideoWarning, match=f"{name} is left out"):
+        opened = open_video(tmp_path)
+    np.testing.assert_array_equal(opened.compute(), counts())
+
+
+def test_files_of_the_system_are_no_images(tmp_path):
+    write_sequence(tmp_path, counts())
+    for name in ("Thumbs.db", "desktop.ini", "._frame1.png", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"x" * 100)
+    assert video_info(tmp_path).warnings == ()
+    np.testing.assert_array_equal(open_video(tmp_path).compute(), counts())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"Image ({k}).png" for k in range(1, 13)],
+        [f"t={k}s.png" for k in (-10, -9, -2, -1, 0, 1, 2, 3, 9, 10, 11, 100)],
+        [f"t={k}ms.png" for k in (-1.5, -0.25, 0, 0.125, 0.25, 0.5, 1, 1.5, 2, 2.75, 10, 11)],
+        [f"run-{k}.png" for k in range(1, 13)],
+        [f"a.1.{k}.png" for k in range(1, 13)],
+        [f"2024-01-05 12.30.{k:02d}.png" for k in range(12)],
+        ["run.png", *(f"run_X{k}.png" for k in range(2, 13))],
+        ["f.png", *(f"f ({k}).png" for k in range(1, 12))],
+        [f"img_{k:09d}_Default_000.png" for k in range(12)],
+    ],
+    ids=lambda names: names[-1],
+)
+def test_numbers_in_names_are_ordered_by_value(tmp_path, names):
+    for name, frame in zip(names, counts(), strict=True):
+        cv2.imwrite(str(tmp_path / name), frame)
+    assert video_info(tmp_path).warnings == ()
+    np.testing.assert_array_equal(open_video(tmp_path).compute(), counts())
+
+
+def test_two_numbers_that_vary_are_said(tmp_path):
+    for k, frame in enumerate(counts()):
+        cv2.imwrite(str(tmp_path / f"pos{k // 6}_t{k % 6}.png"), frame)
+    with pytest.warns(VideoWarning, match=r"two numbers in the names vary \(2 x 6\)"):
+        open_video(tmp_path)
+
+
+def test_folders_of_positions_are_named(tmp_path):
+    for name in ("Pos0", "Pos1"):
+        (tmp_path / name).mkdir()
+        write_sequence(tmp_path / name, counts(), ".tif")
+    with pytest.raises(VideoFormatError, match=r"its folders Pos0, Pos1 do: give one of them"):
+        open_video(tmp_path)
+    np.testing.assert_array_equal(open_video(tmp_path / "Pos1").compute(), counts())
+
+
+def test_a_folder_of_different_recordings_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", counts())
+    np.save(tmp_path / "c.npy", counts())
+    (tmp_path / "b.bin").write_bytes(bytes(100))
+    (tmp_path / "bad.tif").write_bytes(b"II*\0")
+    with pytest.raises(VideoFormatError, match=r"several kinds \(a\.tif, b\.bin, bad\.tif, c\.npy"):
+        open_video(tmp_path)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("place", [0, 5, 11])
+def test_stacks_among_single_tiffs_are_read_whole_and_said(tmp_path, compression, place):
+    video = counts(20, 20, 24)
+    start = 0
+    for k in range(12):
+        n = 9 if k == place else 1
+        tifffile.imwrite(
+            tmp_path / f"f_{k:05d}.tif",
+            video[start : start + n],
+            compression=compression,
+            photometric="minisblack",
+        )
+        start += n
+    with pytest.warns(VideoWarning, match=f"f_{place:05d}.tif holds 9 frames, the others 1"):
+        opened = open_video(tmp_path)
+    np.testing.assert_array_equal(opened.compute(), video)
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".pgm"])
+def test_other_pictures_are_read(tmp_path, suffix):
+    write_sequence(tmp_path, counts(dtype="u1"), suffix)
+    np.testing.assert_array_equal(open_video(tmp_path).compute(), counts(dtype="u1"))
 
 
 def test_one_image_is_a_video_of_one_frame(tmp_path):
@@ -64,12 +160,14 @@ def test_jpg_is_read(tmp_path):
     np.testing.assert_allclose(open_video(tmp_path).compute(), smooth, atol=3)
 
 
+@pytest.mark.filterwarnings("ignore:.*colours are converted to grey")
 @pytest.mark.parametrize("channels", [3, 4])
 def test_red_green_and_blue_keep_their_weights(tmp_path, channels):
     rgb = counts(2, 10, 11, channels, dtype="u1")
     bgr = rgb[..., [2, 1, 0, 3][:channels]]  # OpenCV writes blue first
     write_sequence(tmp_path, bgr)
     np.testing.assert_array_equal(open_video(tmp_path).compute(), to_grey(rgb))
+    assert "colours are converted to grey" in video_info(tmp_path).warnings[0]
 
 
 def test_tiff_files_of_several_pages_follow_each_other(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_uai.errors import VideoFormatError
+from napari_uai.typing import AnyArray
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.choose import chosen_name
 from napari_uai.videos.frame_axis import check_frame_axis
@@ -78,11 +80,24 @@ def open_fits(path: Path, shape: RawShape) -> Opened:
     )
 
 
-def _section(path: Path, *, index: int) -> Any:
-    from astropy.io import fits
+class _Section:
+    """Pixels of an image that are read on demand; the file is closed with it."""
 
-    with _quiet():
-        return fits.open(path, memmap=False)[index].section
+    def __init__(self, path: Path, index: int) -> None:
+        from astropy.io import fits
+
+        with _quiet():
+            units = fits.open(path, memmap=False)
+            self._section = units[index].section
+        weakref.finalize(self, units.close)
+
+    def __getitem__(self, index: Any) -> AnyArray:
+        pixels: AnyArray = np.asarray(self._section[index])
+        return pixels
+
+
+def _section(path: Path, *, index: int) -> _Section:
+    return _Section(path, index)
 
 
 def _quiet() -> warnings.catch_warnings[Any]:
