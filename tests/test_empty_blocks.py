@@ -6,12 +6,16 @@ import pkgutil
 from functools import partial
 from inspect import isabstract
 
+import av
 import dask.array as da
+import h5py
 import numpy as np
 import pytest
 import tifffile
 import zarr
+from astropy.io import fits
 from PIL import Image
+from scipy.io import savemat
 
 import napari_uai
 from napari_uai.iscat.correct.binning import BinnedFrames
@@ -28,7 +32,10 @@ from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import ArrayFrames, DaskFrames, Frames, frames_of
 
 N, HEIGHT, WIDTH = 24, 12, 14
-FORMATS = ("raw", "part", "npy", "colour npy", "zarr", "packed tiff", "tiffs", "pngs")
+FORMATS = (
+    *("raw", "part", "npy", "colour npy", "npz", "zarr", "zip", "hdf5", "mat", "fits", "movie"),
+    *("packed tiff", "appended tiff", "appended packed tiff", "tiffs", "pngs"),
+)
 PARAMETERS = {
     "batch_size": 4,
     "stride": 4,
@@ -56,6 +63,30 @@ def opened(folder, kind):
             np.save(folder / "a.npy", np.repeat(video[..., None], 3, axis=-1))
         case "zarr":
             zarr.save_array(folder / "a.zarr", video)
+        case "npz":
+            np.savez(folder / "a.npz", video)
+        case "zip":
+            with zarr.storage.ZipStore(folder / "a.ozx", mode="w") as store:
+                zarr.create_array(store, data=video)
+        case "hdf5":
+            with h5py.File(folder / "a.h5", "w") as file:
+                file.create_dataset("a", data=video, chunks=(5, HEIGHT, WIDTH))
+        case "mat":
+            savemat(folder / "a.mat", {"a": np.moveaxis(video, 0, -1)})
+        case "fits":
+            fits.PrimaryHDU(video).writeto(folder / "a.fits")
+        case "movie":
+            write_movie(folder / "a.mkv", video)
+        case "appended tiff" | "appended packed tiff":
+            compression = "zlib" if "packed" in kind else None
+            for part in (video[:8], video[8:]):
+                tifffile.imwrite(
+                    folder / "a.tif",
+                    part,
+                    append=True,
+                    compression=compression,
+                    photometric="minisblack",
+                )
         case "packed tiff":
             tifffile.imwrite(folder / "a.tif", video, compression="zlib")
         case "tiffs":
@@ -67,6 +98,16 @@ def opened(folder, kind):
                 Image.fromarray(frame).save(folder / f"{i}.png")
             return open_frames(folder)[0]
     return open_frames(next(folder.iterdir()))[0]
+
+
+def write_movie(path, video):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=30)
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "gray"
+        for frame in video:
+            grey = (frame // 256).astype("u1")
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, "gray")))
+        container.mux(stream.encode())
 
 
 def video_stages():
@@ -94,7 +135,7 @@ def chain_of(frames):
     chain = [frames]
     while isinstance(getattr(chain[-1], "source", None), Frames):
         chain.append(chain[-1].source)
-    return chain
+    return [*chain, *getattr(chain[-1], "sources", ())]
 
 
 def assert_empty_blocks(frames):
