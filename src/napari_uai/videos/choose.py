@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.videos.raw_shape import RawShape
 
 _LISTED = 8
+
+
+def images_among(sizes: Mapping[str, Sequence[int]]) -> list[str]:
+    """Return the names of arrays that may be meant, in a file that holds other numbers as well.
+
+    Parameters
+    ----------
+    sizes
+        Shape of each array.
+
+    Returns
+    -------
+    list of str
+        The only array of three axes, or all of two and more; axes of length 1 do not count.
+    """
+    axes = {name: sum(size > 1 for size in shape) for name, shape in sizes.items()}
+    videos = [name for name, n in axes.items() if n >= 3]
+    return videos if len(videos) == 1 else [name for name, n in axes.items() if n >= 2]
 
 
 def chosen_name(path: Path, names: Sequence[str], shape: RawShape, what: str) -> str:

@@ -6,6 +6,10 @@ import math
 from typing import Any
 
 _UM = {
+    "angstrom": 1e-4,
+    "å": 1e-4,
+    "pm": 1e-6,
+    "picometer": 1e-6,
     "nm": 1e-3,
     "nanometer": 1e-3,
     "µm": 1.0,
@@ -14,6 +18,8 @@ _UM = {
     "micron": 1.0,
     "microns": 1.0,
     "micrometer": 1.0,
+    "micrometers": 1.0,
+    "nanometers": 1e-3,
     "mm": 1e3,
     "millimeter": 1e3,
     "cm": 1e4,
@@ -34,6 +40,11 @@ _SECONDS = {
     "sec": 1.0,
     "second": 1.0,
     "seconds": 1.0,
+    "milliseconds": 1e-3,
+    "msec": 1e-3,
+    "usec": 1e-6,
+    "h": 3600.0,
+    "hour": 3600.0,
     "min": 60.0,
     "minute": 60.0,
 }

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -81,7 +82,12 @@ def image_sequence(path: Path) -> ImageSequence:
     strays = [*_other_recordings(path, files, entries), *left_out, *without_number]
     notes = [strays_note(path, strays)] if strays else []
     files = first_of_series(sorted_images(files))
-    return ImageSequence(tuple(files), (*notes, *_several_numbers(path, files)))
+    return ImageSequence(tuple(files), tuple(notes))
+
+
+def numbering_notes(path: Path, files: Sequence[Path]) -> list[str]:
+    """Return notes on numbers in the names: two that vary, or a count with gaps."""
+    return [*_several_numbers(path, files), *_missing_numbers(path, files)]
 
 
 def is_image(path: Path) -> bool:
@@ -220,6 +226,30 @@ def _several_numbers(folder: Path, files: Sequence[Path]) -> list[str]:
     note = (
         f"{folder.name}: two numbers in the names vary ({sizes[0]} x {sizes[1]}); images are read "
         "in the order of the first, then of the second"
+    )
+    return [note]
+
+
+def _missing_numbers(folder: Path, files: Sequence[Path]) -> list[str]:
+    """Return a note if images that are counted evenly have gaps in their count."""
+    names = [_split(file) for file in files]
+    columns = list(zip(*(texts for _, texts in names), strict=False))
+    varying = [column for column in columns if len({*column}) > 1]
+    if len({template for template, _ in names}) > 1 or len(varying) != 1:
+        return []
+    if not all(text.isdecimal() for text in varying[0]):
+        return []
+    steps = [int(b) - int(a) for a, b in pairwise(varying[0])]
+    usual = min(steps)
+    gaps = [k for k, step in enumerate(steps) if step != usual]
+    # Times are not counted evenly: they have gaps everywhere.
+    if not gaps or not few([files[k] for k in gaps], len(files)) or usual < 1:
+        return []
+    missing = sum(steps[k] // usual - 1 for k in gaps)
+    first, after = files[gaps[0]], files[gaps[0] + 1]
+    note = (
+        f"{folder.name}: {missing} numbers are missing in the names, e.g. between {first.name} and "
+        f"{after.name}; frames are taken as evenly spaced"
     )
     return [note]
 

@@ -36,6 +36,8 @@ class StoredFrames(Frames):
     parallel
         Whether the array may be read from several threads at once; otherwise one waits for the
         other.
+    opened
+        The array, if it is open already.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class StoredFrames(Frames):
         layout: Layout,
         *,
         parallel: bool,
+        opened: Any = None,
     ) -> None:
         self.path = path.absolute()
         self.open_array = open_array
@@ -54,10 +57,10 @@ class StoredFrames(Frames):
         self.shape = layout.shape
         self.dtype = native_dtype(np.dtype(dtype))
         self._name: str = "stored-" + tokenize(str(self.path), open_array, layout, state_of(path))
-        self._start_closed()
+        self._start_closed(opened)
 
-    def _start_closed(self) -> None:
-        self._array: Any = None
+    def _start_closed(self, opened: Any = None) -> None:
+        self._array = opened
         self._opening = threading.Lock()
         self._reading = nullcontext() if self.parallel else threading.Lock()
 

@@ -106,6 +106,15 @@ def test_two_numbers_that_vary_are_said(tmp_path):
         open_video(tmp_path)
 
 
+def test_missing_images_are_said(tmp_path):
+    write_sequence(tmp_path, counts(30, 20, 24))
+    for k in (10, 11, 12, 20):
+        (tmp_path / f"frame{k}.png").unlink()
+    with pytest.warns(VideoWarning, match=r"4 numbers are missing .* frame9\.png and frame13\.png"):
+        opened = open_video(tmp_path)
+    assert opened.shape == (26, 20, 24)
+
+
 def test_folders_of_positions_are_named(tmp_path):
     for name in ("Pos0", "Pos1"):
         (tmp_path / name).mkdir()

@@ -56,9 +56,13 @@ def test_objects_are_refused_in_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_the_only_array_of_an_npz_opens(tmp_path, save):
-    save(tmp_path / "a.npz", counts())
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_only_video_of_an_npz_opens(tmp_path, save, order):
+    video = np.asarray(counts(dtype=">u2"), order=order)
+    save(tmp_path / "a.npz", times=np.arange(6), fps=400.0, video=video, mean=counts()[0])
     frames, info = open_frames(tmp_path / "a.npz")
+    assert info.image == "video"
+    assert isinstance(frames, FileFrames) == (save is np.savez)
     assert info.format == "npz"
     np.testing.assert_array_equal(frames.read(1, 4), counts()[1:4])
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(frames)).read(0, 6), counts())
@@ -84,3 +88,13 @@ def test_planes_and_channels_are_chosen_by_name(tmp_path):
     np.testing.assert_array_equal(opened.compute(), video[:, 1, 2])
     with pytest.raises(VideoFormatError, match="no plane 2: its planes are 0 to 1"):
         open_video(tmp_path / "a.npy", axes="TZCYX", plane=2, channel=2)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("left", [0.1, 0.5, 0.95])
+def test_a_npz_that_ends_early_is_refused(tmp_path, save, left):
+    save(tmp_path / "a.npz", counts())
+    whole = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(whole[: int(left * len(whole))])
+    with pytest.raises(VideoFormatError, match="not a complete npz"):
+        open_video(tmp_path / "a.npz")

@@ -323,3 +323,14 @@ def test_what_is_no_tiff_is_refused(tmp_path, content):
     (tmp_path / "a.tif").write_bytes(content)
     with pytest.raises(VideoFormatError, match=r"empty|not a complete TIFF"):
         open_video(tmp_path / "a.tif")
+
+
+def test_a_file_that_another_one_describes_is_said(tmp_path):
+    xml = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:1">'
+        '<BinaryOnly MetadataFile="a.companion.ome" UUID="urn:uuid:0"/></OME>'
+    )
+    tifffile.imwrite(tmp_path / "a.ome.tif", counts(), description=xml, metadata=None)
+    with pytest.warns(VideoWarning, match=r"a series that a\.companion\.ome describes"):
+        opened = open_video(tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(opened.compute(), counts())

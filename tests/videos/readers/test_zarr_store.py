@@ -213,3 +213,17 @@ def test_codecs_that_may_run_code_are_refused(tmp_path):
     stated.write_text(json.dumps(facts))
     with pytest.raises(VideoFormatError, match=r"pickle|not a readable zarr store"):
         open_video(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_stores_of_xarray_open_with_their_axes(tmp_path, zarr_format):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=zarr_format)
+    names = ["y", "x", "time"]
+    for name, size in zip(names, (20, 24, 6), strict=True):
+        group.create_array(name, data=np.arange(size))
+    options = {"dimension_names": names} if zarr_format == 3 else {}
+    if zarr_format == 2:
+        options = {"attributes": {"_ARRAY_DIMENSIONS": names}}
+    group.create_array("video", data=np.moveaxis(counts(), 0, -1), **options)
+    assert video_info(tmp_path / "a.zarr").image == "video"
+    np.testing.assert_array_equal(open_video(tmp_path / "a.zarr").compute(), counts())

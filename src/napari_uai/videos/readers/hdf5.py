@@ -11,7 +11,7 @@ from typing import Any
 from napari_uai.errors import VideoFormatError
 from napari_uai.videos.axes import UNNAMED, array_layout
 from napari_uai.videos.cached import cached
-from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.choose import chosen_name, images_among
 from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
 from napari_uai.videos.raw_shape import RawShape
@@ -93,20 +93,15 @@ def _dataset(path: Path, file: Any, shape: RawShape) -> str:
     named = MASS_PHOTOMETER if shape.image is None else shape.image.strip("/")
     if _is_inside(file, named) and isinstance(file.get(named), h5py.Dataset):
         return named
-    found: dict[str, int] = {}
+    found: dict[str, tuple[int, ...]] = {}
 
     def visit(name: str, node: Any) -> bool | None:
-        image = isinstance(node, h5py.Dataset) and node.dtype.kind in "uifb"
-        if image and sum(size > 1 for size in node.shape) >= 2:
-            found[name] = sum(size > 1 for size in node.shape)
+        if isinstance(node, h5py.Dataset) and node.dtype.kind in "uifb" and node.shape:
+            found[name] = node.shape
         return True if len(found) > _MOST_DATASETS else None
 
     file.visititems(visit)
-    # Tables and single pictures beside one video are not asked about.
-    videos = [name for name, axes in found.items() if axes >= 3]
-    if shape.image is None and len(videos) == 1:
-        return videos[0]
-    return chosen_name(path, list(found), shape, "dataset")
+    return chosen_name(path, images_among(found), shape, "dataset")
 
 
 def _is_inside(file: Any, name: str) -> bool:

@@ -24,7 +24,7 @@ from napari_uai.videos.joined import parts
 from napari_uai.videos.mapped import native_dtype, to_native
 from napari_uai.videos.raw_shape import UNKNOWN, RawShape
 from napari_uai.videos.readers.tiff import open_tiff
-from napari_uai.videos.sequences import few, image_sequence, strays_note
+from napari_uai.videos.sequences import few, image_sequence, numbering_notes, strays_note
 from napari_uai.videos.stored import state_of
 
 _HEADS_AT_MOST = 5000
@@ -44,7 +44,8 @@ def open_images(path: Path, shape: RawShape = UNKNOWN) -> Opened:
     """
     found = image_sequence(path)
     files, heads, strays = _alike(found.files)
-    notes = (*found.notes, *([strays_note(path, strays)] if strays else []))
+    left_out = [strays_note(path, strays)] if strays else []
+    notes = (*found.notes, *left_out, *numbering_notes(path, files))
     if files[0].suffix.lower() in {".tif", ".tiff"}:
         opened = _open_tiffs(files, heads, shape)
         return replace(opened, warnings=(*notes, *opened.warnings))

@@ -25,7 +25,7 @@ from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.cached import cached
-from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.choose import chosen_name, images_among
 from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
 from napari_uai.videos.raw_shape import RawShape
@@ -56,7 +56,8 @@ def open_n5(path: Path, shape: RawShape) -> Opened:
         If there is no dataset that can be read, or several and none was chosen.
     """
     found = dict(_datasets(path))
-    name = "" if "" in found else chosen_name(path, list(found), shape, "dataset")
+    arrays = {name: _sizes(facts) for name, facts in found.items()}
+    name = "" if "" in found else chosen_name(path, images_among(arrays), shape, "dataset")
     array = N5Array(path / name, found[name])
     stated = _attributes(path) | _attributes((path / name).parent) | found[name]
     layout = array_layout(path, array.shape, array.dtype, axes=_axes_of(stated, array), shape=shape)
@@ -262,6 +263,12 @@ def _datasets(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         elif "s0" in folders:
             folders[:] = ["s0"]
         folders.sort()
+
+
+def _sizes(facts: Mapping[str, Any]) -> list[int]:
+    sizes = facts["dimensions"]
+    known = isinstance(sizes, list) and all(isinstance(size, int) for size in sizes)
+    return sizes if known else [2, 2]  # opening it tells what is wrong
 
 
 def _axes_of(stated: Mapping[str, Any], array: N5Array) -> str | None:

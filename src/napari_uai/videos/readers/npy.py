@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +14,7 @@ import numpy as np
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.videos.axes import array_layout
-from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.choose import chosen_name, images_among
 from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.info import Opened
@@ -52,7 +55,9 @@ def open_npy(path: Path, shape: RawShape) -> Opened:
 
 
 def open_npz(path: Path, shape: RawShape) -> Opened:
-    """Open an array of a ``.npz`` file; it is unpacked into memory on the first read.
+    """Open an array of a ``.npz`` file.
+
+    Arrays that are not compressed are mapped; others are unpacked into memory on the first read.
 
     Raises
     ------
@@ -60,18 +65,70 @@ def open_npz(path: Path, shape: RawShape) -> Opened:
         If it is not such a file, or has several arrays and none was chosen.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            name = chosen_name(path, list(archive.files), shape, "array")
-            array = archive[name]
-    except (ValueError, EOFError, OSError, KeyError) as error:
+        members = _members(path)
+        arrays = {name: member.shape for name, member in members.items()}
+        name = chosen_name(path, images_among(arrays), shape, "array")
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, struct.error) as error:
         raise _incomplete(path, "npz", error) from error
-    layout = array_layout(path, array.shape, array.dtype, shape=shape)
-    frames = StoredFrames(path, partial(_member, name=name), array.dtype, layout, parallel=True)
+    member = members[name]
+    layout = array_layout(path, member.shape, member.dtype, shape=shape)
+    frames: Frames
+    if member.offset is None:
+        unpacked = partial(_unpacked, name=name)
+        frames = StoredFrames(path, unpacked, member.dtype, layout, parallel=True)
+    elif layout.plain and not layout.colours:
+        frames = FileFrames(
+            path, shape=layout.shape, dtype=member.dtype, offset=member.offset, order=member.order
+        )
+    else:
+        frames = StoredFrames(path, member.mapped, member.dtype, layout, parallel=True)
     check_frame_axis(path, frames, layout)
-    return Opened(frames, array.dtype, warnings=layout.notes, axes=layout.axes, image=name)
+    return Opened(frames, member.dtype, warnings=layout.notes, axes=layout.axes, image=name)
 
 
-def _member(path: Path, *, name: str) -> AnyArray:
+@dataclass(frozen=True)
+class _Member:
+    """An array in a npz file; its offset in the file if it is not compressed."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    order: Literal["C", "F"]
+    offset: int | None
+
+    def mapped(self, path: Path) -> np.memmap[Any, Any]:
+        offset = self.offset or 0
+        return np.memmap(path, self.dtype, "r", offset, self.shape, self.order)
+
+
+def _members(path: Path) -> dict[str, _Member]:
+    """Return the arrays of numbers in a npz file, of which the headers are read."""
+    found = {}
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        for info in archive.infolist():
+            if not info.filename.endswith(".npy"):
+                continue
+            with archive.open(info) as content:
+                version = np.lib.format.read_magic(content)
+                header = np.lib.format.read_array_header_1_0
+                if version != (1, 0):
+                    header = np.lib.format.read_array_header_2_0
+                shape, fortran, dtype = header(content)
+                begin = content.tell()
+            if dtype.hasobject:
+                continue
+            file.seek(info.header_offset + 26)
+            name_and_extra = sum(struct.unpack("<HH", file.read(4)))
+            offset = info.header_offset + 30 + name_and_extra + begin
+            found[info.filename.removesuffix(".npy")] = _Member(
+                shape,
+                dtype,
+                "F" if fortran else "C",
+                offset if info.compress_type == zipfile.ZIP_STORED else None,
+            )
+    return found
+
+
+def _unpacked(path: Path, *, name: str) -> AnyArray:
     with np.load(path, allow_pickle=False) as archive:
         member: AnyArray = archive[name]
         return member

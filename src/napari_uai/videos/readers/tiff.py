@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -73,7 +74,12 @@ def open_tiff(path: Path, shape: RawShape = UNKNOWN, *, check_axes: bool = True)
             offset,
             pixel_size,
             frame_rate,
-            warnings=(*layouts[0].notes, *_meaning_of_pixels(path, first.keyframe), *notes),
+            warnings=(
+                *layouts[0].notes,
+                *_meaning_of_pixels(path, first.keyframe),
+                *_companion(path, tiff),
+                *notes,
+            ),
             axes=layouts[0].axes,
             details=_details(tiff, first),
         )
@@ -333,6 +339,15 @@ def _meaning_of_pixels(path: Path, keyframe: Any) -> tuple[str, ...]:
     if keyframe.photometric == tifffile.PHOTOMETRIC.PALETTE:
         return (f"{path.name}: has a colour table; pixels are taken as stored",)
     return ()
+
+
+def _companion(path: Path, tiff: Any) -> tuple[str, ...]:
+    """Return a note if another file describes what the pages are."""
+    found = re.search(r'<BinaryOnly[^>]*MetadataFile="([^"]{1,255})"', tiff.ome_metadata or "")
+    if found is None:
+        return ()
+    note = f"{path.name}: is one file of a series that {found[1]} describes; others are not read"
+    return (note,)
 
 
 def _details(tiff: Any, series: Any) -> dict[str, str]:

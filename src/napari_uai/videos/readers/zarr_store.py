@@ -13,7 +13,7 @@ import numpy as np
 from napari_uai.errors import VideoFormatError
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.cached import cached
-from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.choose import chosen_name, images_among
 from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
 from napari_uai.videos.raw_shape import RawShape
@@ -142,8 +142,9 @@ def _component(path: Path, group: Any, shape: RawShape) -> tuple[str, Mapping[st
         multiscales = images[name]
         level = str(multiscales["datasets"][0]["path"])
         return (f"{name}/{level}" if name else level), multiscales
-    arrays = sorted(name for name, node in group.members(max_depth=None) if hasattr(node, "shape"))
-    return chosen_name(path, arrays, shape, "array"), None
+    members = sorted(group.members(max_depth=None), key=lambda member: str(member[0]))
+    arrays = {name: node.shape for name, node in members if hasattr(node, "shape")}
+    return chosen_name(path, images_among(arrays), shape, "array"), None
 
 
 def _images(group: Any) -> dict[str, Mapping[str, Any]]:
@@ -173,6 +174,7 @@ def _axes_of(array: Any, multiscales: Mapping[str, Any] | None) -> str | None:
         for axis in (multiscales or {}).get("axes", [])
     ]
     dimensions: Any = getattr(array.metadata, "dimension_names", None)
+    dimensions = dimensions or array.attrs.get("_ARRAY_DIMENSIONS")  # of xarray, in version 2
     names = named or [str(name or "") for name in dimensions or []]
     letters = "".join(name[:1].upper() for name in names)
     known = len(letters) == len(array.shape) and len(set(letters)) == len(letters)
