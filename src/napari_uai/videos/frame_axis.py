@@ -69,11 +69,12 @@ def check_frame_axis(path: Path, frames: Frames, layout: Layout) -> None:
 
 
 def _sample(frames: Frames) -> Floats:
-    """Return frames from the whole length."""
+    """Return short runs of frames from the whole length: chunks of stores hold neighbours."""
     frame_bytes = int(np.prod(frames.shape[1:])) * frames.dtype.itemsize
     count = int(np.clip(_BYTES_READ // frame_bytes, _LEAST_SIDE, min(_FRAMES_READ, len(frames))))
-    places = np.linspace(0, len(frames) - 1, count).astype(int)
-    block = np.concatenate([frames.read(int(i), int(i) + 1) for i in places])
+    run = count // _PARTS
+    starts = np.linspace(0, len(frames) - run, _PARTS).astype(int)
+    block = np.concatenate([frames.read(int(i), int(i) + run) for i in starts])
     return np.nan_to_num(block.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
