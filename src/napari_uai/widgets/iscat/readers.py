@@ -170,9 +170,10 @@ def _is_tiff_video(path: Path) -> bool:
 
 def lacks_shape(path: Path) -> bool:
     """Return whether neither sidecar nor name has the shape or the pixel type."""
-    from napari_uai.videos.readers.raw import read_sidecar, shape_in_name
+    from napari_uai.videos.readers.raw import shape_in_name
+    from napari_uai.videos.sidecars import read_sidecar
 
-    known = {**shape_in_name(path.name), **read_sidecar(path)}
+    known = {**shape_in_name(path.name), **read_sidecar(path).values}
     return path.stat().st_size > 0 and not {"height", "width", "dtype"} <= known.keys()
 
 
