@@ -20,13 +20,16 @@ import napari_uai.errors
 from napari_uai.errors import BadValueError
 from napari_uai.stages import REGISTERED
 
-FACES = ("napari_uai", "napari_uai.iscat", "napari_uai.trails", "napari_uai.videos")
+FACES = (
+    "napari_uai",
+    "napari_uai.iscat",
+    "napari_uai.trails",
+    "napari_uai.videos",
+    "napari_uai.evaluate",
+)
 
 NOT_YET = frozenset(
     {
-        "napari_uai.evaluate_landings",
-        "napari_uai.evaluate_trail_scores",
-        "napari_uai.read_truth",
         "napari_uai.simulate_recording",
     }
 )
