@@ -16,6 +16,7 @@ from typing import (
     Annotated,
     Any,
     Literal,
+    NamedTuple,
     TypeVar,
     Union,
     cast,
@@ -388,22 +389,27 @@ def check_settings(settings: Any) -> None:
 
 
 def with_texts(settings: Settings, texts: Iterable[str], *, label: str = "") -> Settings:
-    """Return settings of which some are changed by ``NAME=VALUE`` texts.
+    """Return settings with values replaced by ``NAME=VALUE`` texts.
 
     Parameters
     ----------
     settings
         A dataclass.
     texts
-        Values as TOML writes them; the quotes of a text may be left out.
+        Values are written as in TOML; the quotes of strings may be omitted.
     label
-        What an error calls the settings; the name of their class if empty.
+        Name of the settings in error messages; by default that of their class.
+
+    Returns
+    -------
+    Settings
+        Changed settings, of the same class.
 
     Raises
     ------
     RecipeError
         If a text is not of that form, a name is unknown (the message suggests the closest match),
-        or a value does not fit.
+        or a value is not accepted.
 
     Examples
     --------
@@ -412,22 +418,63 @@ def with_texts(settings: Settings, texts: Iterable[str], *, label: str = "") -> 
     2000
     """
     parameters = Parameters.of_settings(settings)
-    chosen = dict(split_setting(text) for text in texts)
+    chosen = {setting.name: setting.value for setting in map(split_setting, texts)}
     return replace(settings, **parameters.read(chosen, label=label))  # type: ignore[type-var]
 
 
-def split_setting(text: str, example: str = "seed=3") -> tuple[str, str]:
-    """Split ``NAME=VALUE``.
+class SettingText(NamedTuple):
+    """A setting as written on the command line.
+
+    Attributes
+    ----------
+    group
+        Stage or other group that the parameter belongs to; empty in ``NAME=VALUE``.
+    name
+        Name of the parameter.
+    value
+        Value as written.
+    """
+
+    group: str
+    name: str
+    value: str
+
+
+def split_setting(text: str, *, form: str = "NAME=VALUE", example: str = "seed=3") -> SettingText:
+    """Split a setting such as ``NAME=VALUE`` or ``GROUP.NAME=VALUE``.
+
+    Parameters
+    ----------
+    text
+        Setting; spaces around the parts are ignored.
+    form
+        Required form, used in the error message. If it contains a dot, so must the setting.
+    example
+        Example for the error message.
+
+    Returns
+    -------
+    SettingText
+        Parts of the setting.
 
     Raises
     ------
     RecipeError
-        If it is not of that form.
+        If the setting is not of that form.
+
+    Examples
+    --------
+    >>> split_setting("frames = 2000")
+    SettingText(group='', name='frames', value='2000')
+    >>> split_setting("dra.batch_size=500", form="STAGE.PARAMETER=VALUE")
+    SettingText(group='dra', name='batch_size', value='500')
     """
-    name, equals, value = (part.strip() for part in text.partition("="))
-    if not (equals and name):
-        raise RecipeError(f"setting {text!r} must be written as NAME=VALUE, for example {example}")
-    return name, value
+    target, equals, value = (part.strip() for part in text.partition("="))
+    grouped = "." in form
+    group, _, name = target.partition(".") if grouped else ("", "", target)
+    if not (equals and name.strip() and (group.strip() or not grouped)):
+        raise RecipeError(f"setting {text!r} must be written as {form}, for example {example}")
+    return SettingText(group.strip(), name.strip(), value)
 
 
 @cache

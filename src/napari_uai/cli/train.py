@@ -13,6 +13,7 @@ from napari_uai.cli.options import named_recipe, shape_options, with_shape
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import INTERRUPTED, notes, say
 from napari_uai.errors import BadValueError, CancelledError
+from napari_uai.parameters import split_setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +103,8 @@ def _use_of_weights(
     chosen = recipe if named.steps_of(PREDICTING) else PREDICTION
     loaded = load_recipe(chosen)
     steps = {step.name for step in loaded.steps}
-    groups = [(setting.partition(".")[0].strip(), setting) for setting in settings]
+    form = "GROUP.NAME=VALUE"
+    groups = [(split_setting(setting, form=form).group, setting) for setting in settings]
     kept = [text for group, text in groups if group in steps and group not in GROUPS]
     kept.append(f"{loaded.steps_of(PREDICTING)[0].name}.weights={weights}")
     words = ["napari-uai", "iscat", str(source), "--out", "results", "--recipe", chosen]
