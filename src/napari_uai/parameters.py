@@ -1,4 +1,4 @@
-"""Parameters as declared by signatures: types, limits, units, descriptions; and validation."""
+"""Parameters declared in signatures (types, limits, units, descriptions), and their validation."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _is_sorted(numbers: tuple[float, ...]) -> bool:
 
 
 Odd = Predicate(_is_odd)
-"""Constraint of a whole number, as in ``Annotated[int, Ge(1), Odd]``."""
+"""Constraint of a whole number: it is odd, as in ``Annotated[int, Ge(1), Odd]``."""
 
 Ascending = Predicate(_is_ascending)
 """Constraint of several numbers: each is larger than the one before."""
@@ -59,7 +59,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def toml_value(text: str) -> Any:
-    """Parse a value as written in TOML; text that is not valid TOML is returned as it is."""
+    """Parse a value as written in TOML; text that is not valid TOML is returned as a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -67,7 +67,7 @@ def toml_value(text: str) -> Any:
 
 
 def toml_plain(value: Any) -> Any:
-    """Convert a value to the types of TOML."""
+    """Convert a value to a type of TOML."""
     if value is None:
         return "none"
     if isinstance(value, (list, tuple)):
@@ -83,6 +83,8 @@ class Parameter:
 
     Attributes
     ----------
+    name
+        Name in the signature.
     annotation
         The type as written in the signature, with limits and unit.
     type
@@ -98,8 +100,12 @@ class Parameter:
         Whether only odd numbers are accepted.
     ascending
         Whether entries must be in ascending order.
+    unit
+        Unit of the value, empty if it has none.
     choices
-        The values of a ``Literal``, else empty.
+        Values of a ``Literal``; empty for other types.
+    description
+        Description from the docstring, on one line.
     """
 
     name: str
@@ -129,7 +135,7 @@ class Parameter:
             text = "one of " + ", ".join(map(str, self.choices))
         else:
             whole = "an odd whole number" if self.odd else "a whole number"
-            names = {int: whole, float: "a number", bool: "true or false", str: "a text"}
+            names = {int: whole, float: "a number", bool: "true or false", str: "a string"}
             text = names.get(self.type) or _several(self.type, "odd " if self.odd else "")
         each = "each " if get_origin(self.type) is tuple else ""
         if self.minimum is not None:
@@ -150,7 +156,7 @@ def _several(kind: Any, adjective: str = "") -> str:
         return str(kind).replace("typing.", "")
     if get_origin(inner[0]) is tuple:
         return f"pairs of {_several(inner[0]).removeprefix('2 ')}"
-    names = {int: f"{adjective}whole numbers", float: "numbers", str: "texts"}
+    names = {int: f"{adjective}whole numbers", float: "numbers", str: "strings"}
     what = names.get(inner[0], str(inner[0]))
     return what if inner[-1] is Ellipsis else f"{len(inner)} {what}"
 
@@ -197,7 +203,7 @@ class Parameters(Mapping[str, Parameter]):
 
     @classmethod
     def of_settings(cls, settings: Any) -> Parameters:
-        """Read the fields of a dataclass of settings; of an instance, its values are the defaults.
+        """Read the fields of a settings dataclass; the values of an instance are the defaults.
 
         Types, limits and units come from its annotations, descriptions from its docstring.
         """
@@ -248,9 +254,14 @@ class Parameters(Mapping[str, Parameter]):
         Parameters
         ----------
         values
-            Values by parameter name; the others have their defaults.
+            Values by name of the parameter; the others have their defaults.
         label
             Name of the owner in error messages; by default that of the function or class.
+
+        Returns
+        -------
+        dict
+            Values of all parameters.
 
         Raises
         ------
@@ -278,6 +289,11 @@ class Parameters(Mapping[str, Parameter]):
         values
             Keywords; those that are not parameters, such as a monitor, are not checked.
 
+        Returns
+        -------
+        dict
+            Converted keywords.
+
         Raises
         ------
         BadValueError
@@ -299,11 +315,17 @@ class Parameters(Mapping[str, Parameter]):
         Parameters
         ----------
         texts
-            Values as written in TOML; the quotes of a text may be omitted.
+            Values as written in TOML, by name of the parameter; the quotes of strings may be
+            omitted.
         base
-            Values of the other parameters, where they differ from the defaults.
+            Values of other parameters that differ from the defaults.
         label
             As in :meth:`check`.
+
+        Returns
+        -------
+        dict
+            Values of all parameters.
 
         Raises
         ------
@@ -314,7 +336,7 @@ class Parameters(Mapping[str, Parameter]):
         for name, text in texts.items():
             try:
                 values = self.check({**values, name: toml_value(text)}, label=label)
-            except RecipeError as error:  # a text that looks like another TOML value, or an error
+            except RecipeError as error:  # a string that is also a TOML value, or an error
                 try:
                     values = self.check({**values, name: text}, label=label)
                 except RecipeError:
@@ -322,7 +344,7 @@ class Parameters(Mapping[str, Parameter]):
         return self.check(values, label=label)
 
     def _validated(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """Convert values to their types; return them and the name of one that is not accepted."""
+        """Convert values to their types; return them and the name of the first rejected one."""
         from pydantic import ValidationError
 
         for name, value in values.items():
@@ -335,7 +357,7 @@ class Parameters(Mapping[str, Parameter]):
         return {name: getattr(model, name) for name in values}, ""
 
     def _none(self, name: str, value: Any) -> Any:
-        """Convert the word none, because TOML has no null value."""
+        """Convert the string ``none`` to None, because TOML has no null value."""
         is_none = isinstance(value, str) and value.lower() == "none"
         accepted = self[name].optional and "none" not in self[name].choices
         return None if is_none and accepted else value
@@ -488,7 +510,7 @@ def _parameters_of(function: Callable[..., Any]) -> Parameters:
 
 
 def described_parameters(function: Callable[..., Any]) -> dict[str, str]:
-    """Read the Parameters section of a numpydoc docstring: one paragraph of text by name."""
+    """Read the Parameters section of a numpydoc docstring: descriptions by name, on one line."""
     doc = inspect.getdoc(function) or ""
     section = re.search(
         r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-+$|\Z)", doc, re.MULTILINE | re.DOTALL

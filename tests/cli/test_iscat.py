@@ -336,5 +336,5 @@ def test_interrupt_cancels_and_leaves_nothing(tmp_path):
     process.send_signal(signal.SIGINT)
     _, text = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert text == "napari-uai: cancelled; no unfinished results were left\n"
+    assert text == "napari-uai: cancelled; no incomplete results were written\n"
     assert list(tmp_path.iterdir()) == []

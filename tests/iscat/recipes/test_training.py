@@ -219,7 +219,7 @@ def absent_device():
 def test_the_command_line_names_the_devices(tmp_path, capsys):
     given = ["r.npy", "--out", str(tmp_path / "w.safetensors"), "--device", "gpu"]
     assert main(["train", *given]) == 2
-    assert "no device 'gpu': choose auto, cpu, cuda, mps" in capsys.readouterr().err
+    assert "no device 'gpu'; choose from auto, cpu, cuda, mps" in capsys.readouterr().err
 
 
 def test_a_rolling_average_too_large_for_memory_is_read_as_it_is_needed(
