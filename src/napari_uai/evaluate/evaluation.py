@@ -317,12 +317,12 @@ def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
     """
     if not evaluations:
         raise BadValueError("nothing to pool: pass at least one evaluation")
-    found = pd.concat([e.found for e in evaluations], ignore_index=True)
+    detections = pd.concat([e.found for e in evaluations], ignore_index=True)
     lengths = [e.n_frames for e in evaluations]
     precisions = np.array([e.average_precision for e in evaluations])
     precisions = precisions[~np.isnan(precisions)]
     return Evaluation(
-        found.sort_values("score", ascending=False, kind="stable", ignore_index=True),
+        detections.sort_values("score", ascending=False, kind="stable", ignore_index=True),
         pd.concat([e.truth for e in evaluations], ignore_index=True),
         float(precisions.mean()) if len(precisions) else float("nan"),
         None if None in lengths else sum(n for n in lengths if n is not None),

@@ -92,8 +92,9 @@ def simulate_recording(
 ) -> SimulatedRecording:
     """Simulate an iSCAT recording in memory.
 
-    The recording contains shot noise, laser noise, speckle, bad pixels and, depending on the
-    settings, stage drift, changes of focus, diffusing vesicles or an undulating membrane.
+    A reference field interferes with a speckle field [2]_ and with the field scattered by particles
+    [1]_. The recording contains shot noise, laser noise, bad pixels and, depending on the settings,
+    stage drift, changes of focus, diffusing vesicles or an undulating membrane.
     :func:`~napari_uai.simulate.files.write_recording` writes recordings larger than memory.
 
     Parameters
