@@ -119,8 +119,8 @@ def _report_folder(outcomes: Sequence[Outcome], out: Path) -> int:
     if len(failed) == len(outcomes):
         first = failed[0]
         return say(
-            f"all {len(failed)} recordings failed, the first with: {first.error}; "
-            f"see {out / 'problems.csv'} for the others",
+            f"{len(failed)} of {len(outcomes)} recordings failed, the first with: {first.error}; "
+            f"see {out / 'problems.csv'}",
             FAILED,
         )
     for outcome in failed:
