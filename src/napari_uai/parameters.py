@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
-import tomllib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property, wraps
 from itertools import pairwise
-from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
     Literal,
-    NamedTuple,
     TypeVar,
     Union,
     cast,
@@ -28,6 +25,7 @@ from typing import (
 from annotated_types import Predicate
 
 from napari_uai.errors import BadValueError, RecipeError, nearest
+from napari_uai.setting_text import split_setting, toml_value
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -56,25 +54,6 @@ Sorted = Predicate(_is_sorted)
 
 Settings = TypeVar("Settings")
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def toml_value(text: str) -> Any:
-    """Parse a value as written in TOML; text that is not valid TOML is returned as a string."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def toml_plain(value: Any) -> Any:
-    """Convert a value to a type of TOML."""
-    if value is None:
-        return "none"
-    if isinstance(value, (list, tuple)):
-        return [toml_plain(v) for v in value]
-    if isinstance(value, Path):
-        return str(value)
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
 
 
 @dataclass(frozen=True)
@@ -430,8 +409,7 @@ def with_texts(settings: Settings, texts: Iterable[str], *, label: str = "") -> 
     Raises
     ------
     RecipeError
-        If a text is not of that form, a name is unknown (the message suggests the closest match),
-        or a value is not accepted.
+        If a text is not of that form, a name is unknown, or a value is not accepted.
 
     Examples
     --------
@@ -442,61 +420,6 @@ def with_texts(settings: Settings, texts: Iterable[str], *, label: str = "") -> 
     parameters = Parameters.of_settings(settings)
     chosen = {setting.name: setting.value for setting in map(split_setting, texts)}
     return replace(settings, **parameters.read(chosen, label=label))  # type: ignore[type-var]
-
-
-class SettingText(NamedTuple):
-    """A setting as written on the command line.
-
-    Attributes
-    ----------
-    group
-        Stage or other group that the parameter belongs to; empty in ``NAME=VALUE``.
-    name
-        Name of the parameter.
-    value
-        Value as written.
-    """
-
-    group: str
-    name: str
-    value: str
-
-
-def split_setting(text: str, *, form: str = "NAME=VALUE", example: str = "seed=3") -> SettingText:
-    """Split a setting such as ``NAME=VALUE`` or ``GROUP.NAME=VALUE``.
-
-    Parameters
-    ----------
-    text
-        Setting; spaces around the parts are ignored.
-    form
-        Required form, used in the error message. If it contains a dot, so must the setting.
-    example
-        Example for the error message.
-
-    Returns
-    -------
-    SettingText
-        Parts of the setting.
-
-    Raises
-    ------
-    RecipeError
-        If the setting is not of that form.
-
-    Examples
-    --------
-    >>> split_setting("frames = 2000")
-    SettingText(group='', name='frames', value='2000')
-    >>> split_setting("dra.batch_size=500", form="STAGE.PARAMETER=VALUE")
-    SettingText(group='dra', name='batch_size', value='500')
-    """
-    target, equals, value = (part.strip() for part in text.partition("="))
-    grouped = "." in form
-    group, _, name = target.partition(".") if grouped else ("", "", target)
-    if not (equals and name.strip() and (group.strip() or not grouped)):
-        raise RecipeError(f"setting {text!r} must be written as {form}, for example {example}")
-    return SettingText(group.strip(), name.strip(), value)
 
 
 @cache

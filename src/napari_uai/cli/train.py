@@ -13,7 +13,7 @@ from napari_uai.cli.options import named_recipe, shape_options, with_shape
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import INTERRUPTED, notes, say
 from napari_uai.errors import BadValueError, CancelledError
-from napari_uai.parameters import split_setting
+from napari_uai.setting_text import split_setting
 
 if TYPE_CHECKING:
     import pandas as pd

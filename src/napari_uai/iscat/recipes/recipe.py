@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_uai.errors import RecipeError, nearest
 from napari_uai.iscat.recipes import catalogue
-from napari_uai.parameters import split_setting, toml_plain, toml_value
+from napari_uai.setting_text import split_setting, toml_plain, toml_value
 from napari_uai.stages import Kind, Stage
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from napari_uai.iscat.fastdvdnet.training_files import best_epoch, writable_targ
 from napari_uai.iscat.recipes.recipe import PREDICTION, RECORDING, Recipe, Step, load_recipe
 from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, run_recipe
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.parameters import split_setting, with_texts
+from napari_uai.parameters import with_texts
+from napari_uai.setting_text import split_setting
 from napari_uai.videos.frames import compute_video, frames_of
 from napari_uai.videos.offset import Offset
 from napari_uai.videos.raw_shape import UNKNOWN, RawShape

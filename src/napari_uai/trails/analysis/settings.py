@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from napari_uai.errors import RecipeError, nearest
-from napari_uai.parameters import Parameter, Parameters, split_setting
+from napari_uai.parameters import Parameter, Parameters
+from napari_uai.setting_text import split_setting
 from napari_uai.trails.analysis.result import Preset
 from napari_uai.trails.heat.regions import ordinary_regions
 from napari_uai.trails.parameters import (
