@@ -17,7 +17,8 @@ from napari_uai import __version__
 from napari_uai.cli.catalogue import recipes, stages
 from napari_uai.cli.demo import demo
 from napari_uai.cli.evaluate import evaluate
-from napari_uai.cli.iscat import info, iscat
+from napari_uai.cli.info import info
+from napari_uai.cli.iscat import iscat
 from napari_uai.cli.simulate import simulate_app
 from napari_uai.cli.terminal import CRASHED, FAILED, INTERRUPTED, say
 from napari_uai.cli.trails import trails

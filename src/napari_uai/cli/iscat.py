@@ -1,4 +1,4 @@
-"""``napari-uai iscat`` and ``info``: recordings to landings."""
+"""``napari-uai iscat``: recordings to landings."""
 
 from __future__ import annotations
 
@@ -57,42 +57,6 @@ def iscat(
         )
     _report(outcome)
     return 0
-
-
-@with_shape
-def info(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")],
-    *,
-    shape: RawShape,
-) -> None:
-    """Say what a recording is, and what its status line tells."""
-    from napari_uai.videos.formats import open_frames
-    from napari_uai.videos.frames import lazy_video
-    from napari_uai.videos.status_line import find_status_line, read_status_line
-    from napari_uai.videos.status_report import status_report
-
-    opened, known = open_frames(source, shape)
-    n, rows, columns = known.shape
-    lines = {
-        "file": str(source),
-        "format": f"{known.format} ({known.file_bytes} bytes)",
-        "video": f"{n} frames of {rows} x {columns} px, {known.dtype}",
-        "frames of the file": f"{known.first_frame} to {known.first_frame + n - 1}"
-        f" of {known.file_frames}",
-        "known from": ", ".join(known.source),
-        "pixel size": f"{known.pixel_size_um:g} um" if known.pixel_size_um else "unknown",
-        "frame rate": f"{known.frame_rate_hz:g} Hz" if known.frame_rate_hz else "unknown",
-    }
-    for name, text in lines.items():
-        typer.echo(f"{name + ':':20}{text}")
-    video = lazy_video(opened)
-    if find_status_line(video) is None:
-        typer.echo("no status line")
-    else:
-        with progress_bar("status line") as monitor:
-            report = status_report(read_status_line(video, monitor=monitor))
-        typer.echo(report.text)
-    notes(known.warnings)
 
 
 def _report(outcome: Outcome) -> None:

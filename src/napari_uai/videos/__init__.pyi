@@ -1,3 +1,4 @@
+from .description import describe
 from .folders import list_recordings
 from .formats import open_frames, open_video, video_format, video_info
 from .frames import Frames, Video, compute_video, frames_of, lazy_video, per_frame
@@ -12,6 +13,7 @@ from .status_line import (
     status_line_origin,
 )
 from .status_report import StatusReport, status_report
+from .thumbnails import write_thumbnails
 from .writers import write_video
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "VideoInfo",
     "VideoWarning",
     "compute_video",
+    "describe",
     "find_status_line",
     "frames_of",
     "lazy_video",
@@ -38,5 +41,6 @@ __all__ = [
     "status_report",
     "video_format",
     "video_info",
+    "write_thumbnails",
     "write_video",
 ]

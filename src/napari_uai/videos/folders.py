@@ -12,7 +12,13 @@ from pathlib import Path
 from napari_uai.errors import BadValueError, VideoFormatError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".tif", ".tiff")
-RECORDING_SUFFIXES = (".bin", ".raw", ".tif", ".tiff", ".npy", ".zarr")
+RECORDING_SUFFIXES = (
+    *(".bin", ".raw", ".tif", ".tiff", ".btf", ".tf8", ".ome", ".npy", ".npz", ".zarr", ".ozx"),
+    *(".h5", ".hdf5", ".hdf", ".he5", ".mp", ".ims", ".nwb", ".mat", ".fits", ".fit", ".fts"),
+    *(".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
+    *(".nd2", ".czi", ".lif", ".spe", ".sif", ".oib", ".oif", ".dv", ".vsi", ".lsm", ".stk"),
+)
+"""Suffixes of files that are recordings on their own, as in ``videos.formats.FORMATS``."""
 
 
 def list_recordings(
