@@ -45,7 +45,7 @@ def open_fits(path: Path, shape: RawShape) -> Opened:
     from astropy.io import fits
 
     try:
-        with _quiet(), fits.open(path, memmap=True) as units:
+        with _quiet(), fits.open(path, memmap=False) as units:
             images = {
                 unit.name or str(index): index
                 for index, unit in enumerate(units)
@@ -77,7 +77,7 @@ def _section(path: Path, *, index: int) -> Any:
     from astropy.io import fits
 
     with _quiet():
-        return fits.open(path, memmap=True)[index].section
+        return fits.open(path, memmap=False)[index].section
 
 
 def _quiet() -> warnings.catch_warnings[Any]:

@@ -61,6 +61,8 @@ def open_npz(path: Path, shape: RawShape) -> Opened:
         with np.load(path, allow_pickle=False) as archive:
             name = chosen_name(path, list(archive.files), shape, "array")
             array = archive[name]
+    except VideoFormatError:
+        raise
     except (ValueError, EOFError, OSError, KeyError) as error:
         raise VideoFormatError(
             f"{path} is not a complete npz file ({error}): save it again"

@@ -250,12 +250,13 @@ def recording_layer(recording: Recording) -> LayerTuple:
 
     default = preferences("recordings").pixel_size_nm / 1000
     pixel = recording.pixel_size_um or default or None
+    name = _name_of(recording)
     place = Place(
-        name=recording.source.stem if recording.source else "recording",
+        name=name,
         scale=(1.0, pixel or 1.0, pixel or 1.0),
         units=("pixel", *(("micrometer",) * 2 if pixel else ("pixel",) * 2)),
         record={
-            "name": recording.source.stem if recording.source else "recording",
+            "name": name,
             "source": str(recording.source) if recording.source else None,
             "pixel_size_um": pixel,
             "frame_rate_hz": recording.frame_rate_hz,
@@ -266,6 +267,13 @@ def recording_layer(recording: Recording) -> LayerTuple:
         },
     )
     return image_layer(recording.video, place, name=place.name)
+
+
+def _name_of(recording: Recording) -> str:
+    """Return the name of the file, and what was chosen of it."""
+    given = recording.reading.get("given", {})
+    chosen = [f"{what} {given[what]}" for what in ("image", "plane", "channel") if what in given]
+    return ", ".join([recording.source.stem if recording.source else "recording", *chosen])
 
 
 def image_layer(video: Video, place: Place, *, name: str) -> LayerTuple:
