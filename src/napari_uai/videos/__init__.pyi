@@ -3,6 +3,7 @@ from .folders import list_recordings
 from .formats import open_frames, open_video, video_format, video_info
 from .frames import Frames, Video, compute_video, frames_of, lazy_video, per_frame
 from .info import VideoInfo, VideoWarning
+from .movies import MovieSettings, write_movie
 from .raw_shape import RawShape
 from .recording import Recording, open_recording
 from .status_line import (
@@ -18,6 +19,7 @@ from .writers import write_video
 
 __all__ = [
     "Frames",
+    "MovieSettings",
     "RawShape",
     "Recording",
     "StatusLine",
@@ -41,6 +43,7 @@ __all__ = [
     "status_report",
     "video_format",
     "video_info",
+    "write_movie",
     "write_thumbnails",
     "write_video",
 ]
