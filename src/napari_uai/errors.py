@@ -1,7 +1,7 @@
 """Errors of this package; each message says what is wrong and what to do."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class NapariUaiError(Exception):
@@ -22,6 +22,29 @@ class NapariUaiError(Exception):
 
 class VideoFormatError(NapariUaiError, ValueError):
     """A file cannot be read as the requested video."""
+
+
+class ChoiceNeededError(VideoFormatError):
+    """A file contains several images, planes or channels, and none was chosen.
+
+    Parameters
+    ----------
+    message
+        What there is, and how to choose.
+    choices
+        Values of each option to choose by: ``image``, ``plane``, ``channel``; suggestions for
+        ``axes``.
+
+    Examples
+    --------
+    >>> from napari_uai.errors import ChoiceNeededError
+    >>> ChoiceNeededError("a.h5 contains several datasets", {"image": ("raw", "dark")}).choices
+    {'image': ('raw', 'dark')}
+    """
+
+    def __init__(self, message: str, choices: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        super().__init__(message)
+        self.choices = dict(choices or {})
 
 
 class TrailFormatError(NapariUaiError, ValueError):

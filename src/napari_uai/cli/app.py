@@ -17,7 +17,9 @@ from napari_uai import __version__
 from napari_uai.cli.catalogue import recipes, stages
 from napari_uai.cli.demo import demo
 from napari_uai.cli.evaluate import evaluate
-from napari_uai.cli.iscat import info, iscat
+from napari_uai.cli.export import export
+from napari_uai.cli.info import info
+from napari_uai.cli.iscat import iscat
 from napari_uai.cli.simulate import simulate_app
 from napari_uai.cli.terminal import CRASHED, FAILED, INTERRUPTED, say
 from napari_uai.cli.trails import trails
@@ -32,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (iscat, train, trails, evaluate, info, demo, recipes, stages):
+for command in (iscat, train, trails, evaluate, info, export, demo, recipes, stages):
     app.command()(command)
 app.add_typer(simulate_app, name="simulate")
 

@@ -1,4 +1,4 @@
-"""``napari-uai iscat`` and ``info``: landings in recordings, and descriptions of recordings."""
+"""``napari-uai iscat``: recordings to landings."""
 
 from __future__ import annotations
 
@@ -64,43 +64,6 @@ def iscat(
         )
     _report(outcome)
     return 0
-
-
-@with_shape
-def info(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="Recording.")],
-    *,
-    shape: RawShape,
-) -> None:
-    """Describe a recording: shape, type, status line."""
-    from napari_uai.videos.formats import open_frames
-    from napari_uai.videos.frames import lazy_video
-    from napari_uai.videos.status_line import find_status_line, read_status_line
-    from napari_uai.videos.status_report import status_report
-
-    frames, description = open_frames(source, shape)
-    n, rows, columns = description.shape
-    first, total = description.first_frame, description.file_frames
-    pixel_size, frame_rate = description.pixel_size_um, description.frame_rate_hz
-    lines = {
-        "file": str(source),
-        "format": f"{description.format} ({description.file_bytes} bytes)",
-        "video": f"{n} frames of {rows} x {columns} px, {description.dtype}",
-        "frames of the file": f"{first} to {first + n - 1} of {total}",
-        "shape from": ", ".join(description.source),
-        "pixel size": f"{pixel_size:g} um" if pixel_size else "unknown",
-        "frame rate": f"{frame_rate:g} Hz" if frame_rate else "unknown",
-    }
-    for name, text in lines.items():
-        typer.echo(f"{name + ':':20}{text}")
-    video = lazy_video(frames)
-    if find_status_line(video) is None:
-        typer.echo("no status line")
-    else:
-        with progress_bar("status line") as monitor:
-            report = status_report(read_status_line(video, monitor=monitor))
-        typer.echo(report.text)
-    notes(description.warnings)
 
 
 def _report(outcome: Outcome) -> None:

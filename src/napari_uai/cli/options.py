@@ -59,22 +59,62 @@ def _shape(
         str | None,
         typer.Option(metavar="START:STOP", help="Frames to use, from 0; STOP is excluded."),
     ] = None,
+    frame_header: Annotated[
+        int | None,
+        typer.Option(metavar="BYTES", help="Bytes before each frame of a headerless recording."),
+    ] = None,
+    axes: Annotated[
+        str | None,
+        typer.Option(metavar="TZYX", help="A letter for each axis, if the file does not say."),
+    ] = None,
+    plane: Annotated[
+        int | None, typer.Option(metavar="N", help="Plane to take (axis Z), from 0.")
+    ] = None,
+    channel: Annotated[
+        int | None, typer.Option(metavar="N", help="Channel to take (axis C), from 0.")
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Image to take from a file of several, or its number."),
+    ] = None,
+    *,
+    trust_shape: Annotated[
+        bool,
+        typer.Option("--trust-shape", help="Open even if the pixels contradict the given shape."),
+    ] = False,
 ) -> RawShape:
     from napari_uai.videos.raw_shape import RawShape
 
-    return RawShape(height, width, dtype, offset, frame_range(frames))
+    return RawShape(
+        height,
+        width,
+        dtype,
+        offset,
+        frame_range(frames),
+        frame_header=frame_header,
+        axes=axes,
+        plane=plane,
+        channel=channel,
+        image=image,
+        trust_shape=trust_shape,
+    )
 
 
 def shape_options(shape: RawShape) -> list[str]:
     """Return the command-line options that describe a shape."""
     start, stop = ("" if end is None else end for end in shape.frames or (None, None))
-    options = {**shape.facts, "frames": f"{start}:{stop}" if shape.frames else None}
-    return [
+    options = {
+        **shape.facts,
+        "frames": f"{start}:{stop}" if shape.frames else None,
+        **{name: getattr(shape, name) for name in ("axes", "plane", "channel", "image")},
+    }
+    words = [
         word
         for name, value in options.items()
         if value is not None
-        for word in (f"--{name}", str(value))
+        for word in (f"--{name.replace('_', '-')}", str(value))
     ]
+    return [*words, "--trust-shape"] if shape.trust_shape else words
 
 
 def named_recipe(name: str) -> Recipe:

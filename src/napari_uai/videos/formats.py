@@ -312,7 +312,7 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     trusted = given and shape.trust_shape and path.is_file()
     kind = "raw" if trusted else video_format(path, shape_given=given)
     try:
-        beside = {} if kind == "raw" else _stated_beside(path)
+        beside = _stated_beside(path)
         opened = _BY_NAME[kind].open(path, shape)
         if kind != "raw":
             _agree(path, shape, opened)
@@ -321,6 +321,10 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
         raise VideoFormatError(f"{path} cannot be read: permission denied") from error
     n, rows, columns = opened.frames.shape
     start, stop, clipped = _chosen(path, n, shape.frames)
+    scale = {
+        name: (beside.get(name, getattr(opened, name)), "sidecar" if name in beside else "file")
+        for name in ("pixel_size_um", "frame_rate_hz")
+    }
     info = VideoInfo(
         path=path,
         format=kind,
@@ -331,13 +335,14 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
         first_frame=start,
         file_frames=n,
         modified_ns=changed,
-        pixel_size_um=beside.get("pixel_size_um", opened.pixel_size_um),
-        frame_rate_hz=beside.get("frame_rate_hz", opened.frame_rate_hz),
+        pixel_size_um=scale["pixel_size_um"][0],
+        frame_rate_hz=scale["frame_rate_hz"][0],
         source=opened.source,
         warnings=(*opened.warnings, *clipped),
         axes=opened.axes,
         image=opened.image,
         details=opened.details,
+        scale_source={name: source for name, (value, source) in scale.items() if value},
     )
     if (start, stop) == (0, n):
         return opened.frames, info

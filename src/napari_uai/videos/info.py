@@ -78,6 +78,8 @@ class VideoInfo:
         Image taken from a file of several; empty if there is one.
     details
         Compression, date and camera settings that the file states, by name.
+    scale_source
+        Where ``pixel_size_um`` and ``frame_rate_hz`` are from, by name: ``"file"``, ``"sidecar"``.
 
     Examples
     --------
@@ -103,6 +105,7 @@ class VideoInfo:
     axes: str = ""
     image: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    scale_source: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

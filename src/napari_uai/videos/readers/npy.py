@@ -63,6 +63,8 @@ def open_npz(path: Path, shape: RawShape) -> Opened:
         with np.load(path, allow_pickle=False) as archive:
             name = chosen_name(path, list(archive.files), shape, "array")
             array = archive[name]
+    except VideoFormatError:
+        raise
     except (ValueError, EOFError, OSError, KeyError) as error:
         raise _incomplete(path, "npz", error) from error
     layout = array_layout(path, array.shape, array.dtype, shape=shape)

@@ -419,6 +419,7 @@ def recording_of(array: Video, place: Place) -> Recording:
         frame_rate_hz=record.get("frame_rate_hz"),
         first_frame=int(record.get("first_frame") or 0),
         history=tuple(f"{s['stage']} {s['parameters'] or ''}".strip() for s in steps),
+        reading=record.get("reading", {}),
     )
 
 
