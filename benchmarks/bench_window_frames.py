@@ -20,8 +20,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_uai.iscat.correct.rolling_average import differential_rolling_average
 from napari_uai.videos import Frames, Video, frames_of, lazy_video
+from napari_uai.videos.limits import robust_limits
 from napari_uai.widgets.iscat.stage_call import sums_behind
-from napari_uai.widgets.kit.layers import robust_limits
 
 
 def main() -> None:

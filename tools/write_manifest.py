@@ -1,4 +1,4 @@
-"""Write what lists the decorated stages, or check that it is up to date.
+"""Write what lists the decorated stages and the formats, or check that it is up to date.
 
 These are napari's manifest, the table of modules by which stages are imported late, and the stub
 from which editors and type checkers know ``napari_uai.iscat``.
@@ -14,10 +14,12 @@ from pathlib import Path
 
 from napari_uai.iscat._stages import MODULES
 from napari_uai.stages import REGISTERED, Stage
+from napari_uai.videos.formats import FORMATS
 
 PACKAGE = Path(__file__).parents[1] / "src" / "napari_uai"
 MANIFEST = PACKAGE / "napari.yaml"
-BLOCK = re.compile(r"^( *)# stages\n.*?^ *# end of stages\n", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^( *)# (stages|formats)\n.*?^ *# end of \2\n", re.MULTILINE | re.DOTALL)
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".pgm"}
 WHOLE_WORKFLOWS = ["napari-uai.iscat_run", "napari-uai.train_network"]
 TABLE = PACKAGE / "iscat" / "_stages.py"
 STUB = PACKAGE / "iscat" / "__init__.pyi"
@@ -67,6 +69,18 @@ def widget(stage: Stage) -> str:
     return f"- command: {identifier(stage)}\n  display_name: {stage.title}\n"
 
 
+def recordings() -> str:
+    """Return the entry of the reader of recordings: napari shows single pictures itself."""
+    suffixes = [suffix for each in FORMATS for suffix in each.suffixes]
+    kept = dict.fromkeys(s for s in suffixes if s not in PICTURES)
+    lines = ", ".join(f'"*{suffix}"' for suffix in kept)
+    return (
+        "- command: napari-uai.read_recording\n"
+        f"  filename_patterns: [{lines}]\n"
+        "  accepts_directories: true\n"
+    )
+
+
 def menus() -> str:
     """Return the menus: one submenu of each of napari's, so that its own entries stay in sight."""
     text = ""
@@ -84,10 +98,11 @@ def identifier(stage: Stage) -> str:
 
 
 def complete(manifest: str) -> str:
-    """Return the manifest with every stage of the catalogue."""
+    """Return the manifest with every stage of the catalogue and every format."""
     blocks = iter(
         (
             "".join(map(command, STAGES.values())),
+            recordings(),
             "".join(map(widget, STAGES.values())),
             menus(),
         )
@@ -95,7 +110,7 @@ def complete(manifest: str) -> str:
 
     def fill(match: re.Match[str]) -> str:
         indent = match[1]
-        lines = ["# stages", *next(blocks).splitlines(), "# end of stages"]
+        lines = [f"# {match[2]}", *next(blocks).splitlines(), f"# end of {match[2]}"]
         return "".join(f"{indent}{line}\n" for line in lines)
 
     return BLOCK.sub(fill, manifest)
@@ -110,6 +125,6 @@ if __name__ == "__main__":
     wanted = {MANIFEST: complete(MANIFEST.read_text("utf-8")), TABLE: table(), STUB: stub()}
     for path, text in wanted.items():
         if check and path.read_text("utf-8") != text:
-            sys.exit(f"{path.name} does not match the stages: run make manifest")
+            sys.exit(f"{path.name} does not match the stages and formats: run make manifest")
         if not check:
             path.write_text(text, "utf-8")

@@ -6,7 +6,8 @@ import pytest
 
 from napari_uai.errors import BadValueError, VideoFormatError
 from napari_uai.videos import list_recordings, open_video, video_format
-from napari_uai.videos.folders import natural_key
+from napari_uai.videos.folders import RECORDING_SUFFIXES, natural_key
+from napari_uai.videos.formats import FORMATS
 
 
 def touch(folder, *names):
@@ -91,3 +92,8 @@ def test_an_unknown_suffix_is_raw_once_its_shape_is_known(tmp_path):
     assert open_video(tmp_path / "a.dat", height=1, width=1, dtype="u1").shape == (1, 1, 1)
     (tmp_path / "a.json").write_text('{"height": 1, "width": 1, "dtype": "u1"}')
     assert open_video(tmp_path / "a.dat").shape == (1, 1, 1)
+
+
+def test_recordings_of_every_format_are_listed():
+    alone = {suffix for each in FORMATS if each.name != "images" for suffix in each.suffixes}
+    assert set(RECORDING_SUFFIXES) == alone

@@ -9,12 +9,13 @@ import dask.array as da
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_uai.errors import BadValueError, CancelledError, OutputError
 from napari_uai.monitor import Monitor
 from napari_uai.videos import open_video, video_info, write_video
 
-SUFFIXES = [".bin", ".raw", ".tif", ".ome.tif", ".npy", ".zarr"]
+SUFFIXES = [".bin", ".raw", ".tif", ".ome.tif", ".npy", ".zarr", ".h5"]
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +36,8 @@ def test_what_is_written_is_read_back(tmp_path, suffix, dtype):
     assert opened.dtype == video.dtype
     np.testing.assert_array_equal(opened.compute(), video)
     info = video_info(path)
-    if suffix != ".npy":
-        assert info.pixel_size_um == pytest.approx(0.0437)
-        assert info.frame_rate_hz == pytest.approx(400)
+    assert info.pixel_size_um == pytest.approx(0.0437)
+    assert info.frame_rate_hz == pytest.approx(400)
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
@@ -204,3 +204,25 @@ def test_a_folder_of_that_name_is_not_replaced_by_a_file(tmp_path):
     (tmp_path / "a.npy").mkdir()
     with pytest.raises(OutputError, match="existing folder"):
         write_video(counts(), tmp_path / "a.npy", overwrite=True)
+
+
+def test_a_zarr_store_is_an_image_of_ome_zarr(tmp_path):
+    path = write_video(counts(), tmp_path / "a.zarr", pixel_size_um=0.05, frame_rate_hz=400)
+    group = zarr.open_group(path, mode="r")
+    image = group.attrs["ome"]
+    assert image["version"] == "0.5"
+    [multiscales] = image["multiscales"]
+    assert [(a["name"], a["type"], a["unit"]) for a in multiscales["axes"]] == [
+        ("t", "time", "second"),
+        ("y", "space", "micrometer"),
+        ("x", "space", "micrometer"),
+    ]
+    [level] = multiscales["datasets"]
+    assert level["coordinateTransformations"] == [{"type": "scale", "scale": [0.0025, 0.05, 0.05]}]
+    np.testing.assert_array_equal(group[level["path"]], counts())
+
+
+def test_a_replaced_file_does_not_keep_the_scale_of_the_former(tmp_path):
+    path = write_video(counts(), tmp_path / "a.npy", pixel_size_um=0.05)
+    write_video(counts(), path, overwrite=True)
+    assert video_info(path).pixel_size_um is None

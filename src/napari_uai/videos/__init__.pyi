@@ -1,7 +1,9 @@
+from .description import describe
 from .folders import list_recordings
 from .formats import open_frames, open_video, video_format, video_info
 from .frames import Frames, Video, compute_video, frames_of, lazy_video, per_frame
 from .info import VideoInfo, VideoWarning
+from .movies import MovieSettings, write_movie
 from .raw_shape import RawShape
 from .recording import Recording, open_recording
 from .status_line import (
@@ -12,10 +14,12 @@ from .status_line import (
     status_line_origin,
 )
 from .status_report import StatusReport, status_report
+from .thumbnails import write_thumbnails
 from .writers import write_video
 
 __all__ = [
     "Frames",
+    "MovieSettings",
     "RawShape",
     "Recording",
     "StatusLine",
@@ -24,6 +28,7 @@ __all__ = [
     "VideoInfo",
     "VideoWarning",
     "compute_video",
+    "describe",
     "find_status_line",
     "frames_of",
     "lazy_video",
@@ -38,5 +43,7 @@ __all__ = [
     "status_report",
     "video_format",
     "video_info",
+    "write_movie",
+    "write_thumbnails",
     "write_video",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_uai.errors import VideoFormatError
+from napari_uai.errors import ChoiceNeededError, VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.videos.grey import to_grey
 from napari_uai.videos.mapped import to_native
@@ -31,6 +31,11 @@ UNNAMED = "Q"
 
 _OPTIONS = {"Z": "plane", "C": "channel"}
 _MOST_COLOURS = 4
+_USUAL = (
+    *("TYX", "YXT", "ZYX", "CYX", "TXY", "XYT"),
+    *("TZYX", "TCYX", "ZTYX", "CTYX", "TYXC", "YXTC", "TYXS"),
+    *("TZCYX", "TCZYX", "ZCTYX", "CZTYX", "YXTZC"),
+)
 
 
 @dataclass(frozen=True)
@@ -154,8 +159,9 @@ def array_layout(
         axes = _guessed(path, sizes, notes)
     axes, sizes_of = _with_frames(axes, sizes), dict(zip(axes, sizes, strict=True))
     if not {"Y", "X"} <= sizes_of.keys():
-        raise VideoFormatError(
-            f"{path} has axes {axes} of {_product(sizes)}: name them, e.g. axes TYX"
+        raise ChoiceNeededError(
+            f"{path} has axes {axes} of {_product(sizes)}: name them, e.g. axes TYX",
+            _suggested_axes(sizes),
         )
     return _chosen(path, axes, sizes, shape, notes)
 
@@ -182,9 +188,10 @@ def _guessed(path: Path, sizes: Sequence[int], notes: list[str]) -> str:
         wide = sorted({*wide, max(set(range(len(sizes))) - set(wide))})
     colour = len(wide) == 4 and sizes[wide[-1]] in {3, _MOST_COLOURS}
     if len(wide) < 2 or len(wide) > 3 + colour:
-        raise VideoFormatError(
+        raise ChoiceNeededError(
             f"{path} contains an array of {_product(sizes)}: save it as frames, rows, columns, or "
-            "name its axes, e.g. axes TZYX, and choose a plane or channel"
+            "name its axes, e.g. axes TZYX, and choose a plane or channel",
+            _suggested_axes(sizes),
         )
     if colour:
         notes.append(
@@ -232,9 +239,15 @@ def _chosen(
             )
     left = [axis for axis in long if axis != frame_axis]
     if left:
-        raise VideoFormatError(
-            _choice_message(path, axes, sizes, left, timed=frame_axis is not None)
-        )
+        timed = frame_axis is not None
+        choices = {
+            _OPTIONS[axes[axis]]: tuple(map(str, range(sizes[axis])))
+            for axis in left
+            if axes[axis] in _OPTIONS
+        }
+        if not timed or len(choices) < len(left):
+            choices |= _suggested_axes(sizes)
+        raise ChoiceNeededError(_choice_message(path, axes, sizes, left, timed=timed), choices)
     for axis in others:
         if axis != frame_axis and axis not in chosen:
             chosen[axis] = 0
@@ -259,6 +272,12 @@ def _choice_message(
     return f"{what}: name that of the frames T, e.g. axes T{axes[1:]}, and choose the others" + (
         f" by {ways}" if ways else ""
     )
+
+
+def _suggested_axes(sizes: Sequence[int]) -> dict[str, tuple[str, ...]]:
+    """Return usual meanings of the axes that are longer than 1."""
+    n = sum(size > 1 for size in sizes)
+    return {"axes": tuple(axes for axes in _USUAL if len(axes) == n)}
 
 
 def _product(sizes: Sequence[int]) -> str:

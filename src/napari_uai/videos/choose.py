@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from napari_uai.errors import VideoFormatError
+from napari_uai.errors import ChoiceNeededError, VideoFormatError
 from napari_uai.videos.raw_shape import RawShape
 
 _LISTED = 8
@@ -46,7 +46,9 @@ def chosen_name(path: Path, names: Sequence[str], shape: RawShape, what: str) ->
     Raises
     ------
     VideoFormatError
-        If there is none, several and none was chosen, or not the chosen one.
+        If there is none, or not the chosen one.
+    ChoiceNeededError
+        If there are several and none was chosen.
     """
     listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
     if not names:
@@ -54,7 +56,10 @@ def chosen_name(path: Path, names: Sequence[str], shape: RawShape, what: str) ->
     if shape.image is None:
         if len(names) == 1:
             return names[0]
-        raise VideoFormatError(f"{path} contains several {what}s ({listed}): choose one (image)")
+        raise ChoiceNeededError(
+            f"{path} contains several {what}s ({listed}): choose one (image)",
+            {"image": tuple(names)},
+        )
     if shape.image in names:
         return shape.image
     if shape.image.isdecimal() and int(shape.image) < len(names):

@@ -12,11 +12,13 @@ from napari_uai.errors import BadValueError, VideoFormatError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".tif", ".tiff")
 RECORDING_SUFFIXES = (
-    *(".bin", ".raw", ".tif", ".tiff", ".btf", ".npy", ".npz", ".zarr", ".ozx", ".n5"),
-    *(".h5", ".hdf5", ".mp", ".mat", ".fits", ".fit", ".avi", ".mp4", ".mov", ".mkv", ".webm"),
-    *(".nd2", ".czi", ".lif", ".spe"),
+    *(".bin", ".raw", ".tif", ".tiff", ".btf", ".tf8", ".ome", ".npy", ".npz"),
+    *(".zarr", ".ozx", ".n5"),
+    *(".h5", ".hdf5", ".hdf", ".he5", ".mp", ".ims", ".nwb", ".mat", ".fits", ".fit", ".fts"),
+    *(".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
+    *(".nd2", ".czi", ".lif", ".spe", ".sif", ".oib", ".oif", ".dv", ".vsi", ".lsm", ".stk"),
 )
-"""Of the files that are looked for in folders, unless others are asked for."""
+"""Suffixes of files that are recordings on their own, as in ``videos.formats.FORMATS``."""
 
 _STORES = (".zarr", ".n5")
 

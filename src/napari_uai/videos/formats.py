@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import glob
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import dask.array as da
 import numpy.typing as npt
@@ -20,11 +21,13 @@ from napari_uai.typing import AnyArray
 from napari_uai.videos.folders import IMAGE_SUFFIXES, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
+from napari_uai.videos.pixel_types import PackedType
 from napari_uai.videos.raw_shape import UNKNOWN, AxisOrder, FrameRange, RawShape
 from napari_uai.videos.readers.n5 import is_n5
-from napari_uai.videos.readers.raw import read_sidecar, shape_in_name
+from napari_uai.videos.readers.raw import shape_in_name
 from napari_uai.videos.readers.zarr_store import is_zarr, is_zipped_zarr
 from napari_uai.videos.sequences import image_sequence
+from napari_uai.videos.sidecars import read_sidecar
 from napari_uai.videos.stored import state_of
 
 
@@ -175,7 +178,7 @@ def open_video(
     Notes
     -----
     The shape of a headerless file is taken from the arguments, then from its sidecar (see
-    :func:`~napari_uai.videos.readers.raw.read_sidecar`), then from a name such as
+    :func:`~napari_uai.videos.sidecars.read_sidecar`), then from a name such as
     ``type_uint16_shape(1000, 70, 72).raw``.
 
     Examples
@@ -309,7 +312,7 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     trusted = given and shape.trust_shape and path.is_file()
     kind = "raw" if trusted else video_format(path, shape_given=given)
     try:
-        sidecar = read_sidecar(path, strict=kind == "raw") if path.is_file() else {}
+        beside = _stated_beside(path)
         opened = _BY_NAME[kind].open(path, shape)
         if kind != "raw":
             _agree(path, shape, opened)
@@ -318,6 +321,10 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
         raise VideoFormatError(f"{path} cannot be read: permission denied") from error
     n, rows, columns = opened.frames.shape
     start, stop, clipped = _chosen(path, n, shape.frames)
+    scale = {
+        name: (beside.get(name, getattr(opened, name)), "sidecar" if name in beside else "file")
+        for name in ("pixel_size_um", "frame_rate_hz")
+    }
     info = VideoInfo(
         path=path,
         format=kind,
@@ -328,13 +335,14 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
         first_frame=start,
         file_frames=n,
         modified_ns=changed,
-        pixel_size_um=sidecar.get("pixel_size_um", opened.pixel_size_um),
-        frame_rate_hz=sidecar.get("frame_rate_hz", opened.frame_rate_hz),
+        pixel_size_um=scale["pixel_size_um"][0],
+        frame_rate_hz=scale["frame_rate_hz"][0],
         source=opened.source,
         warnings=(*opened.warnings, *clipped),
         axes=opened.axes,
         image=opened.image,
         details=opened.details,
+        scale_source={name: source for name, (value, source) in scale.items() if value},
     )
     if (start, stop) == (0, n):
         return opened.frames, info
@@ -415,13 +423,23 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
         return signed.name
     if stated is not None or shape_given or shape_in_name(path.name):
         return "raw"
-    if {"height", "width"} <= read_sidecar(path).keys():
+    if {"height", "width"} <= _stated_beside(path).keys():
         return "raw"
     known = ", ".join(ending for each in FORMATS for ending in each.suffixes[:2])
     raise VideoFormatError(
         f"{path} is not of a supported format ({known}): "
         "give height, width and dtype if it is a headerless recording"
     )
+
+
+def _stated_beside(path: Path) -> Mapping[str, Any]:
+    """Return what a sidecar states; an invalid one is ignored where it is not needed."""
+    if not path.is_file():
+        return {}
+    try:
+        return read_sidecar(path).values
+    except VideoFormatError:
+        return {}
 
 
 def _by_signature(path: Path) -> Format | None:
@@ -457,6 +475,8 @@ def _agree(path: Path, shape: RawShape, opened: Opened) -> None:
 def _same_kind(shape: RawShape, opened: Opened) -> bool:
     """Return whether two types are equal up to byte order."""
     pixels = shape.pixels
+    if isinstance(pixels, PackedType) or isinstance(opened.stored, PackedType):
+        return pixels == opened.stored
     return pixels is not None and pixels.newbyteorder("=") == opened.stored.newbyteorder("=")
 
 

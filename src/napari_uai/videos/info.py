@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
-
-import numpy as np
+from typing import Literal, TypeAlias
 
 from napari_uai.videos.frames import Frames
+from napari_uai.videos.pixel_types import PixelType
 
 VideoFormat: TypeAlias = Literal[
     "raw",
@@ -79,6 +78,8 @@ class VideoInfo:
         Image taken from a file of several; empty if there is one.
     details
         Compression, date and camera settings that the file states, by name.
+    scale_source
+        Where ``pixel_size_um`` and ``frame_rate_hz`` are from, by name: ``"file"``, ``"sidecar"``.
 
     Examples
     --------
@@ -104,6 +105,7 @@ class VideoInfo:
     axes: str = ""
     image: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    scale_source: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Opened:
     """
 
     frames: Frames
-    stored: np.dtype[Any]
+    stored: PixelType
     offset: int = 0
     pixel_size_um: float | None = None
     frame_rate_hz: float | None = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_uai.videos.formats import open_frames
 from napari_uai.videos.frames import Video, lazy_video
+from napari_uai.videos.info import VideoInfo
 from napari_uai.videos.raw_shape import UNKNOWN, AxisOrder, FrameRange, RawShape
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ class Recording:
         Processing steps so far, in order, one line each.
     problems
         Warnings from reading, one line each.
+    reading
+        How the file was read: its format, type, axes and image, and what the caller stated; goes
+        into ``run.json``.
 
     Examples
     --------
@@ -51,6 +56,7 @@ class Recording:
     first_frame: int = 0
     history: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -67,6 +73,12 @@ def open_recording(
     offset: int | None = None,
     frames: FrameRange | None = None,
     axis_order: AxisOrder = "height-width",
+    frame_header: int | None = None,
+    axes: str | None = None,
+    plane: int | None = None,
+    channel: int | None = None,
+    image: str | None = None,
+    trust_shape: bool = False,
 ) -> Recording:
     """Open a file as a recording; pixels are read on demand.
 
@@ -74,7 +86,8 @@ def open_recording(
 
     Parameters
     ----------
-    path, height, width, dtype, offset, frames, axis_order
+    path, height, width, dtype, offset, frames, axis_order, frame_header, axes, plane, channel, \
+image, trust_shape
         As for :func:`napari_uai.open_video`.
 
     Returns
@@ -96,7 +109,23 @@ def open_recording(
     >>> recording.video.shape, recording.first_frame, recording.pixel_size_um
     ((1000, 41, 40), 200, 0.0437)
     """
-    return read_recording(path, RawShape(height, width, dtype, offset, frames, axis_order))
+    return read_recording(
+        path,
+        RawShape(
+            height,
+            width,
+            dtype,
+            offset,
+            frames,
+            axis_order,
+            frame_header,
+            axes,
+            plane,
+            channel,
+            image,
+            trust_shape,
+        ),
+    )
 
 
 def read_recording(path: str | Path, shape: RawShape = UNKNOWN) -> Recording:
@@ -113,4 +142,22 @@ def read_recording(path: str | Path, shape: RawShape = UNKNOWN) -> Recording:
         first_frame=info.first_frame,
         history=(f"opened {Path(path).name}",),
         problems=info.warnings,
+        reading=_reading(info, shape),
     )
+
+
+def _reading(info: VideoInfo, shape: RawShape) -> dict[str, Any]:
+    """Return how a file was read, as plain values; what is unknown is left out."""
+    stated = {each.name: getattr(shape, each.name) for each in fields(shape)}
+    stated["dtype"] = None if shape.dtype is None else str(shape.facts["dtype"])
+    given = {name: value for name, value in stated.items() if value != getattr(UNKNOWN, name)}
+    facts = {
+        "format": info.format,
+        "dtype": info.dtype,
+        "offset": info.offset,
+        "axes": info.axes,
+        "image": info.image,
+        "known_from": list(info.source),
+        "given": given,
+    }
+    return {name: value for name, value in facts.items() if value not in ("", 0, {})}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,11 +18,13 @@ from napari_uai.files import whole_file
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
-from napari_uai.videos.raw_shape import pixel_type
-from napari_uai.videos.readers.raw import sidecar_paths
+from napari_uai.videos.pixel_types import numpy_type
+from napari_uai.videos.sidecars import sidecar_paths
 
 _TIFF_LIMIT = 2**32 - 2**25
 """Maximum bytes of pixels in a classic TIFF (the limit of tifffile)."""
+
+_HDF5_CHUNK = 2**20
 
 
 def write_video(
@@ -45,12 +47,13 @@ def write_video(
     path
         ``.bin``, ``.raw``: headerless, with a sidecar ``<name>.json`` that states its shape.
         ``.tif``, ``.tiff``: one page per frame (BigTIFF if needed; OME for ``.ome.tif``).
-        ``.npy``, ``.zarr``. Missing folders are created.
+        ``.zarr``: OME-Zarr 0.5. ``.h5``, ``.hdf5``: dataset ``video``. ``.npy``. Missing folders
+        are created.
     dtype
         Type to write, with byte order for headerless files; None: that of the video. Floats are
         rounded if it is an integer type.
     pixel_size_um, frame_rate_hz
-        Pixel size (µm) and frame rate (Hz), stored if the format supports it (npy does not).
+        Pixel size (µm) and frame rate (Hz); in a sidecar if the format has no place for them.
     shape_in_name
         For headerless files only: add ``_type_<dtype>_shape(<frames>, <rows>, <columns>)`` to the
         name, a PiSCAT convention.
@@ -85,15 +88,24 @@ def write_video(
     frames = frames_of(video)
     if frames.shape[0] == 0:
         raise BadValueError("the video has no frames")
-    stored = frames.dtype if dtype is None else pixel_type(dtype)
+    stored = frames.dtype if dtype is None else numpy_type(dtype)
     if shape_in_name:
         path = _with_shape(path, write, frames.shape, stored)
     plan = _Plan(frames, stored, pixel_size_um, frame_rate_hz, monitor)
-    _refuse_existing(path, overwrite=overwrite)
+    refuse_existing(path, overwrite=overwrite)
     with whole_file(path) as partial_path:
         _check_space(path.parent, plan, compressed=write is _write_zarr)
         write(plan, partial_path, path)
     return path
+
+
+def write_sidecar(path: Path, facts: Mapping[str, Any]) -> None:
+    """Write what a file does not say of its recording beside it; replace what was said before."""
+    sidecar = sidecar_paths(path)[0]
+    if not facts and not sidecar.is_file():
+        return
+    with whole_file(sidecar) as partial:
+        partial.write_text(json.dumps(dict(facts), indent=2) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -145,16 +157,16 @@ def _write_raw(plan: _Plan, partial_path: Path, path: Path) -> None:
         **plan.scale,
     }
     # The sidecar first: alone it is harmless, but a headerless file without it is unreadable.
-    with whole_file(sidecar_paths(path)[0]) as partial_sidecar:
-        partial_sidecar.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    write_sidecar(path, facts)
 
 
-def _write_npy(plan: _Plan, partial_path: Path, _path: Path) -> None:
+def _write_npy(plan: _Plan, partial_path: Path, path: Path) -> None:
     header = {"descr": plan.dtype.str, "fortran_order": False, "shape": plan.frames.shape}
     with partial_path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for block in plan.blocks():
             file.write(block.data)
+    write_sidecar(path, plan.scale)
 
 
 def _write_tiff(plan: _Plan, partial_path: Path, path: Path) -> None:
@@ -194,23 +206,59 @@ def _tiff_metadata(plan: _Plan, *, ome: bool) -> dict[str, Any]:
     return facts
 
 
-def _write_zarr(plan: _Plan, partial_path: Path, _path: Path) -> None:
+def _write_zarr(plan: _Plan, partial_path: Path, path: Path) -> None:
     import zarr
 
     n, height, width = plan.frames.shape
     chunk = frames_per_chunk(plan.frames.shape)
-    array = zarr.create_array(
+    group = zarr.create_group(
         partial_path,
+        zarr_format=3,
+        attributes={"ome": _ome_zarr(plan, path.stem), **plan.scale},
+    )
+    array = group.create_array(
+        "0",
         shape=plan.frames.shape,
         chunks=(min(chunk, n), height, width),
         dtype=plan.dtype,
-        dimension_names=("frame", "y", "x"),
-        attributes=plan.scale,
+        dimension_names=("t", "y", "x"),
     )
     start = 0
     for block in plan.blocks():
         array[start : start + len(block)] = block
         start += len(block)
+
+
+def _ome_zarr(plan: _Plan, name: str) -> dict[str, Any]:
+    """Return the attributes of an image (https://ngff.openmicroscopy.org/0.5)."""
+    interval = 1 / plan.frame_rate_hz if plan.frame_rate_hz else None
+    pixel = plan.pixel_size_um
+    axes: list[dict[str, str]] = [{"name": "t", "type": "time"}]
+    axes += [{"name": letter, "type": "space"} for letter in "yx"]
+    for axis, unit in zip(axes, ("second", "micrometer", "micrometer"), strict=True):
+        if (interval if axis["type"] == "time" else pixel) is not None:
+            axis["unit"] = unit
+    scale = [interval or 1.0, pixel or 1.0, pixel or 1.0]
+    level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+    return {"version": "0.5", "multiscales": [{"name": name, "axes": axes, "datasets": [level]}]}
+
+
+def _write_hdf5(plan: _Plan, partial_path: Path, _path: Path) -> None:
+    import h5py
+
+    n, height, width = plan.frames.shape
+    chunk = min(max(_HDF5_CHUNK // (height * width * plan.dtype.itemsize), 1), n)
+    with h5py.File(partial_path, "w") as file:
+        dataset = file.create_dataset(
+            "video", plan.frames.shape, plan.dtype, chunks=(chunk, height, width)
+        )
+        dataset.attrs.update(plan.scale)
+        for dimension, letter in zip(dataset.dims, "tyx", strict=True):
+            dimension.label = letter
+        start = 0
+        for block in plan.blocks():
+            dataset[start : start + len(block)] = block
+            start += len(block)
 
 
 _WRITERS: dict[str, _Writer] = {
@@ -220,7 +268,13 @@ _WRITERS: dict[str, _Writer] = {
     ".tiff": _write_tiff,
     ".npy": _write_npy,
     ".zarr": _write_zarr,
+    ".h5": _write_hdf5,
+    ".hdf5": _write_hdf5,
 }
+
+
+VIDEO_SUFFIXES = tuple(_WRITERS)
+"""Suffixes of the formats that :func:`write_video` writes."""
 
 
 def _writer(path: Path) -> _Writer:
@@ -255,7 +309,8 @@ def _cast(block: AnyArray, dtype: np.dtype[Any], first_frame: int) -> AnyArray:
     return np.ascontiguousarray(block, dtype)
 
 
-def _refuse_existing(path: Path, *, overwrite: bool) -> None:
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise an error if a path may not be replaced by a file (by a folder for zarr stores)."""
     if path.exists() and not overwrite:
         raise OutputError(f"{path} already exists: choose another name, or overwrite it")
     if path.exists() and path.is_dir() != (path.suffix.lower() == ".zarr"):

@@ -13,7 +13,7 @@ from napari_uai.sample_data import sample_path
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.videos.writers import write_video
-from napari_uai.widgets.iscat.readers import RAW_WIDGET, raw_reader, stack_reader, table_reader
+from napari_uai.widgets.iscat.readers import RAW_WIDGET, recording_reader, table_reader
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.preferences import preferences
 
@@ -167,7 +167,7 @@ def test_a_pixel_size_of_the_preferences_is_that_of_files_that_tell_none(
 def test_without_a_viewer_an_unknown_shape_is_one_clear_error(bare_file, monkeypatch):
     monkeypatch.setattr(napari, "current_viewer", lambda: None)
     with pytest.raises(VideoFormatError, match="has no header: give height"):
-        raw_reader(str(bare_file))(str(bare_file))
+        recording_reader(str(bare_file))(str(bare_file))
 
 
 def test_an_empty_file_is_an_error_not_a_question(viewer, tmp_path, monkeypatch):
@@ -175,12 +175,12 @@ def test_an_empty_file_is_an_error_not_a_question(viewer, tmp_path, monkeypatch)
     path = tmp_path / "empty.bin"
     path.touch()
     with pytest.raises(VideoFormatError, match="is empty"):
-        raw_reader(str(path))(str(path))
+        recording_reader(str(path))(str(path))
 
 
 def test_folders_and_missing_files_are_left_to_others(tmp_path):
-    assert raw_reader(str(tmp_path)) is None
-    assert raw_reader(str(tmp_path / "nothing.bin")) is None
+    assert recording_reader(str(tmp_path)) is None
+    assert recording_reader(str(tmp_path / "nothing.bin")) is None
 
 
 def test_landings_open_as_rings_at_their_frame_of_the_file(viewer, tmp_path):
@@ -221,12 +221,16 @@ def test_stacks_open_lazily_with_their_scale(viewer, recording, tmp_path, name):
     assert layer.scale[1] == pytest.approx(1.0 if name.endswith("npy") else 0.05)
 
 
-def test_images_that_are_not_videos_are_left_to_napari(tmp_path):
-    tifffile.imwrite(tmp_path / "colour.tif", np.zeros((5, 9, 9, 3), np.uint8), photometric="rgb")
+def test_single_pictures_are_left_to_napari(tmp_path):
     tifffile.imwrite(tmp_path / "one.tif", np.zeros((64, 64), np.uint8))
-    np.save(tmp_path / "volume.npy", np.zeros((2, 3, 4, 5)))
+    tifffile.imwrite(tmp_path / "colour.tif", np.zeros((9, 9, 3), np.uint8), photometric="rgb")
+    np.save(tmp_path / "one.npy", np.zeros((4, 5)))
+    (tmp_path / "folder").mkdir()
+    for name in ("one.tif", "colour.tif", "one.npy", "nothing.tif", "folder"):
+        assert recording_reader(str(tmp_path / name)) is None
+
+
+def test_what_cannot_be_read_is_one_clear_error(tmp_path):
     (tmp_path / "text.tif").write_text("no picture")
-    (tmp_path / "group.zarr").mkdir()
-    (tmp_path / "group.zarr" / "zarr.json").write_text('{"node_type": "group"}')
-    for name in ("colour.tif", "one.tif", "volume.npy", "text.tif", "group.zarr", "nothing.tif"):
-        assert stack_reader(str(tmp_path / name)) is None
+    with pytest.raises(VideoFormatError, match=r"text\.tif is not a complete TIFF file"):
+        recording_reader(str(tmp_path / "text.tif"))(str(tmp_path / "text.tif"))

@@ -9,6 +9,7 @@ from napari.layers import Image, Points
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.correct.rolling_average import rolling_mean
 from napari_uai.videos.frames import Frames, frames_of, lazy_video
+from napari_uai.videos.limits import robust_limits
 from napari_uai.videos.recording import Recording
 from napari_uai.widgets.kit.layers import (
     KEY,
@@ -18,7 +19,6 @@ from napari_uai.widgets.kit.layers import (
     image_layer,
     place_of,
     points_layer,
-    robust_limits,
     table_of,
 )
 

@@ -19,7 +19,7 @@ from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
 from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import results_folder
-from napari_uai.videos.folders import list_recordings
+from napari_uai.videos.folders import IMAGE_SUFFIXES, RECORDING_SUFFIXES, list_recordings
 from napari_uai.videos.raw_shape import UNKNOWN, RawShape
 from napari_uai.videos.recording import read_recording
 
@@ -371,7 +371,8 @@ def _is_within(path: Path, folder: Path, source: Path) -> bool:
 
 
 def _holds_other_recordings(source: Path) -> bool:
-    return bool(list_recordings(source, (".bin", ".raw", ".npy", ".zarr")))
+    others = [suffix for suffix in RECORDING_SUFFIXES if suffix not in IMAGE_SUFFIXES]
+    return bool(list_recordings(source, others))
 
 
 def _write_problems(outcomes: Sequence[Outcome], source: Path, path: Path) -> None:

@@ -162,5 +162,6 @@ def input_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, A
         "first_frame": recording.first_frame,
         "pixel_size_um": recording.pixel_size_um,
         "frame_rate_hz": recording.frame_rate_hz,
+        "reading": dict(recording.reading),
         "history": list(recording.history),
     }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import OutputError
+from napari_uai.lettering import text_size, write_texts
 from napari_uai.trails.table import Picture, Scene, Trails
 from napari_uai.typing import Floats, Floats32, Ints32
 
@@ -243,20 +242,6 @@ def readable_on(colour: Colour) -> Colour:
     return (0, 0, 0) if luminance > 100 else (255, 255, 255)
 
 
-@cache
-def _font(size_px: int) -> object:
-    import matplotlib as mpl
-    from PIL import ImageFont
-
-    return ImageFont.truetype(f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size_px)
-
-
-@lru_cache(4096)
-def text_size(text: str, size_px: int) -> tuple[int, int]:
-    """Return height and width of a text, in px; the height is the font size."""
-    return size_px, int(np.ceil(_font(size_px).getlength(text)))  # type: ignore[attr-defined]
-
-
 def fitted_text(text: str, width: int, size_px: int, ending: str = "") -> str:
     """Shorten a text so that it fits together with its ending."""
     text = " ".join(text.split())
@@ -267,28 +252,3 @@ def fitted_text(text: str, width: int, size_px: int, ending: str = "") -> str:
         if text_size(short, size_px)[1] <= width:
             return short
     return ending.strip()
-
-
-def write_texts(
-    pixels: Picture,
-    texts: Sequence[tuple[int, int, str, Colour]],
-    size_px: int,
-    *,
-    outlined: bool = False,
-) -> None:
-    """Write texts (left, top, text, colour) into a picture."""
-    from PIL import Image, ImageDraw
-
-    page = Image.fromarray(pixels)
-    pen = ImageDraw.Draw(page)
-    for left, top, text, colour in texts:
-        pen.text(
-            # Letters start slightly below the top of their line.
-            (left, top - size_px // 6),
-            text,
-            fill=colour,
-            font=_font(size_px),  # type: ignore[arg-type]
-            stroke_width=2 if outlined else 0,
-            stroke_fill=(0, 0, 0),
-        )
-    pixels[:] = np.asarray(page)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
+from napari_uai.lettering import text_size, write_texts
 from napari_uai.parameters import checked
 from napari_uai.trails.parameters import PictureSide
 from napari_uai.trails.pictures.canvas import (
@@ -24,8 +25,6 @@ from napari_uai.trails.pictures.canvas import (
     draw_line,
     make_page,
     scene_canvas,
-    text_size,
-    write_texts,
 )
 from napari_uai.trails.table import Picture, Scene
 from napari_uai.typing import Floats32

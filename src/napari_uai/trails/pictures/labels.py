@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from napari_uai.lettering import text_size, write_texts
 from napari_uai.trails.pictures.canvas import (
     SHIFT,
     Canvas,
@@ -16,8 +17,6 @@ from napari_uai.trails.pictures.canvas import (
     draw_line,
     rank_colour,
     readable_on,
-    text_size,
-    write_texts,
 )
 from napari_uai.trails.table import Trails
 from napari_uai.typing import Bools, Floats

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from napari_uai.errors import BadValueError
+from napari_uai.lettering import write_texts
 from napari_uai.parameters import checked
 from napari_uai.pictures import PictureError, read_picture
 from napari_uai.trails.parameters import PictureSide
@@ -28,7 +29,6 @@ from napari_uai.trails.pictures.canvas import (
     fitted_text,
     scene_canvas,
     title_bar,
-    write_texts,
 )
 from napari_uai.trails.pictures.labels import percent, when
 from napari_uai.trails.table import Picture, Scene, Trails

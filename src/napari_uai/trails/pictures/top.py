@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
+from napari_uai.lettering import text_size, write_texts
 from napari_uai.parameters import checked
 from napari_uai.trails.parameters import PictureSide
 from napari_uai.trails.pictures.canvas import (
@@ -26,8 +27,6 @@ from napari_uai.trails.pictures.canvas import (
     make_page,
     rank_colour,
     scene_canvas,
-    text_size,
-    write_texts,
 )
 from napari_uai.trails.pictures.labels import draw_labels, label_anchor, percent, when
 from napari_uai.trails.table import Picture, Trails

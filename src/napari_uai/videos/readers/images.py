@@ -194,7 +194,7 @@ def _open_tiffs(
     if len(files) == 1:
         return first
     rows, columns = first.frames.shape[1:]
-    plane = rows * columns * max(first.stored.itemsize, 1)
+    plane = rows * columns * first.frames.dtype.itemsize
 
     def count(file: Path) -> int:
         head = heads.get(file) or image_head(file)

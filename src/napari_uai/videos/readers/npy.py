@@ -68,6 +68,8 @@ def open_npz(path: Path, shape: RawShape) -> Opened:
         members = _members(path)
         arrays = {name: member.shape for name, member in members.items()}
         name = chosen_name(path, images_among(arrays), shape, "array")
+    except VideoFormatError:
+        raise
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, struct.error) as error:
         raise _incomplete(path, "npz", error) from error
     member = members[name]

@@ -1,4 +1,4 @@
-"""Dock to open a recording without a header: shape and pixel type, with a preview of a frame."""
+"""Dock to open a recording that needs a choice: the shape of a headerless file, plane, channel."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uai.errors import NapariUaiError
+from napari_uai.errors import ChoiceNeededError, NapariUaiError
 from napari_uai.files import whole_file
 from napari_uai.videos.raw_shape import RawShape
+from napari_uai.widgets.iscat.choice_rows import ChoiceRows
 from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.plots import error_style
@@ -54,7 +55,10 @@ _PREVIEW_PX = 220
 
 
 class RawRecordingWidget(QWidget):
-    """Form for height, width, pixel type and header of a recording, with a preview of a frame.
+    """Form for what a file does not say of its recording, with a preview of a frame.
+
+    Headerless files need height, width, pixel type and header; files with more axes, or several
+    images, a plane, channel or image. Only the rows that a file needs are shown.
 
     Parameters
     ----------
@@ -71,12 +75,15 @@ class RawRecordingWidget(QWidget):
         self.height_px, self.width_px = _int_box(1, 72, " px"), _int_box(1, 72, " px")
         self.pixel_type = QComboBox()
         self.offset = _int_box(0, 0, " bytes")
+        self.frame_header = _int_box(0, 0, " bytes")
+        self.trust = QCheckBox("Open although the pixels suggest another shape")
         self.remember = QCheckBox("Remember for this file (writes a .json file next to it)")
         self.preview = QLabel("")
         self.message = QLabel("")
         self.open_button = QPushButton("Open")
         self._frame_request, self._guess_request = LatestRequest(self), LatestRequest(self)
         self._typed = self._applying = False
+        self.headerless = True
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(80)
@@ -85,16 +92,26 @@ class RawRecordingWidget(QWidget):
         self._connect()
 
     def set_path(self, path: str | Path) -> None:
-        """Choose a file and suggest shapes that fit it."""
+        """Choose a file and suggest shapes that fit it, or ask what to take from it."""
         self.path.setText(str(path))
 
     def shape_of_file(self) -> RawShape:
-        """Return the shape in the form."""
+        """Return the shape in the form.
+
+        Raises
+        ------
+        BadValueError
+            If the letters of the axes are invalid.
+        """
+        if not self.headerless:
+            return self.choices.shape()
         return RawShape(
             self.height_px.value(),
             self.width_px.value(),
             self.pixel_type.currentData(),
             self.offset.value(),
+            frame_header=self.frame_header.value() or None,
+            trust_shape=self.trust.isChecked(),
         )
 
     def open(self) -> None:
@@ -103,18 +120,20 @@ class RawRecordingWidget(QWidget):
 
         from napari_uai.widgets.iscat.readers import raw_layers, remember_shape
 
-        path, shape = Path(self.path.text()), self.shape_of_file()
+        path = Path(self.path.text())
         try:
+            shape = self.shape_of_file()
             layers = raw_layers(path, shape)
         except (NapariUaiError, OSError) as error:
             self._say(str(error), is_error=True)
             show_error(str(error))
             return
-        remember_shape(shape)
+        if self.headerless:
+            remember_shape(shape)
         for data, attributes, _ in layers:
             self.viewer.add_image(data, **attributes)
         self._say(f"Opened {path.name}")
-        if self.remember.isChecked():
+        if self.headerless and self.remember.isChecked():
             self._write_sidecar(path, shape)
 
     def _write_sidecar(self, path: Path, shape: RawShape) -> None:
@@ -133,25 +152,49 @@ class RawRecordingWidget(QWidget):
         if not self.path.text():
             self._say("Choose a recording.")
             return
-        path, shape = Path(self.path.text()), self.shape_of_file()
+        path = Path(self.path.text())
+        try:
+            shape = self.shape_of_file()
+        except NapariUaiError as error:
+            self._show_problem(str(error))
+            return
         self._frame_request.ask(partial(_first_frame, path, shape))
 
-    def _show_frame(self, result: tuple[AnyArray, VideoInfo]) -> None:
+    def _show_frame(self, result: tuple[AnyArray, VideoInfo] | ChoiceNeededError) -> None:
+        if isinstance(result, ChoiceNeededError):
+            self._show_problem(str(result))
+            if self.choices.ask_for(result.choices):
+                self._later.start()
+            return
         frame, info = result
         self.preview.setPixmap(_pixmap(frame))
         n, height, width = info.shape
-        self._say("\n".join((f"{n} frames of {height} x {width} px", *info.warnings)))
+        lines = [f"{n} frames of {height} x {width} px", *info.warnings]
+        if self.choices.asked:
+            names = " and ".join(name.lower() for name in self.choices.asked)
+            lines.append(f"The file has several: choose {names}, then Open.")
+        self._say("\n".join(lines))
 
     def _show_problem(self, message: str) -> None:
         self.preview.clear()
+        if "trust" in message:
+            self._form.setRowVisible(self.trust, True)
         self._say(message, is_error=True)
 
     def _suggest(self) -> None:
         path = Path(self.path.text())
-        self._show_suggestions([], "looking for likely shapes…")
+        self.headerless = _is_headerless(path)
+        self.choices.clear()
+        for row in self._shape_rows:
+            self._form.setRowVisible(row, self.headerless)
+        self.remember.setVisible(self.headerless)
+        self.trust.setChecked(False)
+        self._form.setRowVisible(self.trust, False)
         self._typed = False
         self._guess_request.forget()
-        self._guess_request.ask(partial(_likely_shapes, path))
+        if self.headerless:
+            self._show_suggestions([], "looking for likely shapes…")
+            self._guess_request.ask(partial(_likely_shapes, path))
         self._later.start()
 
     def _show_suggestions(
@@ -202,8 +245,10 @@ class RawRecordingWidget(QWidget):
     def _connect(self) -> None:
         self.path.textChanged.connect(self._suggest)
         self.suggestions.currentIndexChanged.connect(self._apply_suggestion)
-        for box in (self.height_px, self.width_px, self.offset):
+        for box in (self.height_px, self.width_px, self.offset, self.frame_header):
             box.valueChanged.connect(self._layout_changed)
+        self.trust.toggled.connect(self._later.start)
+        self.choices.changed.connect(self._later.start)
         self.pixel_type.currentIndexChanged.connect(self._layout_changed)
         self.open_button.clicked.connect(self.open)
         self._frame_request.done.connect(self._show_frame)
@@ -224,13 +269,21 @@ class RawRecordingWidget(QWidget):
         line.addWidget(self.path, 1)
         line.addWidget(browse)
         form = QWidget()
-        rows = form_layout(form)
-        add_row(rows, "File", file, "Recording without a header.")
+        rows = self._form = form_layout(form)
+        add_row(rows, "File", file, "Without a header, or with several planes, channels or images.")
         add_row(rows, "Suggestions", self.suggestions, "Shapes that fit the file, best first.")
         add_row(rows, "Height", self.height_px, "Number of rows.")
         add_row(rows, "Width", self.width_px, "Number of columns.")
         add_row(rows, "Pixel type", self.pixel_type, "Data type and byte order.")
         add_row(rows, "Header", self.offset, "Bytes before the first frame.")
+        add_row(rows, "Frame header", self.frame_header, "Bytes before each frame.")
+        self._shape_rows = (
+            *(self.suggestions, self.height_px, self.width_px),
+            *(self.pixel_type, self.offset, self.frame_header),
+        )
+        rows.addRow(self.trust)
+        rows.setRowVisible(self.trust, False)
+        self.choices = ChoiceRows(rows)
         self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.preview.setMinimumHeight(_PREVIEW_PX)
         self.message.setWordWrap(True)
@@ -260,12 +313,27 @@ def _pixmap(frame: AnyArray) -> QPixmap:
     )
 
 
-def _first_frame(path: Path, shape: RawShape, _monitor: Monitor) -> tuple[AnyArray, VideoInfo]:
-    """Return the first frame and the properties of the file."""
+def _first_frame(
+    path: Path, shape: RawShape, _monitor: Monitor
+) -> tuple[AnyArray, VideoInfo] | ChoiceNeededError:
+    """Return the first frame and the properties of the file, or what has to be chosen."""
     from napari_uai.videos.formats import open_frames
 
-    frames, info = open_frames(path, shape)
+    try:
+        frames, info = open_frames(path, shape)
+    except ChoiceNeededError as error:
+        return error
     return frames.read(0, 1)[0], info
+
+
+def _is_headerless(path: Path) -> bool:
+    """Return whether a file needs a shape; a file of unknown format may have one."""
+    from napari_uai.videos.formats import video_format
+
+    try:
+        return video_format(path) == "raw"
+    except (NapariUaiError, OSError):
+        return not path.is_dir()
 
 
 def _likely_shapes(path: Path, _monitor: Monitor) -> list[Suggestion]:
@@ -279,7 +347,8 @@ def _likely_shapes(path: Path, _monitor: Monitor) -> list[Suggestion]:
 
 def _stated_shape(path: Path) -> list[Suggestion]:
     """Return the shape in the sidecar or name of a recording, or nothing."""
-    from napari_uai.videos.readers.raw import raw_layout, read_sidecar
+    from napari_uai.videos.readers.raw import raw_layout
+    from napari_uai.videos.sidecars import read_sidecar
     from napari_uai.widgets.iscat.readers import lacks_shape
 
     try:
@@ -292,9 +361,9 @@ def _stated_shape(path: Path) -> list[Suggestion]:
 
 
 def _write_sidecar(path: Path, shape: RawShape) -> None:
-    from napari_uai.videos.readers.raw import read_sidecar, sidecar_paths
+    from napari_uai.videos.sidecars import read_sidecar, sidecar_paths
 
     sidecar = sidecar_paths(path)[0]
-    known = {key: value for key, value in read_sidecar(path).items() if key != "dtype"}
+    known = {key: value for key, value in read_sidecar(path).values.items() if key != "dtype"}
     with whole_file(sidecar) as partial_file:
         partial_file.write_text(json.dumps({**known, **shape.facts}, indent=1) + "\n", "utf-8")

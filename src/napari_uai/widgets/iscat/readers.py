@@ -12,27 +12,23 @@ if TYPE_CHECKING:
 
 RAW_WIDGET = "Open raw recording"
 _N_LIKELY = 3
+_LARGE_BYTES = 2**20
 _POSITION_COLUMNS = ("y", "x")
 _FRAME_COLUMNS = ("raw_frame", "frame")
 
 
-def raw_reader(path: ReaderPath) -> Reader | None:
-    """Return a reader of recordings without a header, or None if a path is not a file."""
-    return _read_raw if _are_files(path) else None
+def recording_reader(path: ReaderPath) -> Reader | None:
+    """Return a reader of recordings, or None for single pictures and other folders.
 
-
-def stack_reader(path: ReaderPath) -> Reader | None:
-    """Return a reader of grey stacks, or None for other images.
-
-    napari loads a TIFF or npy file into memory; this reader opens it lazily, with pixel size and
-    frame rate if the file has them. Only the head of the file is read here.
+    napari loads most formats into memory; this reader opens them lazily, with pixel size and frame
+    rate if the file has them. Only the head of a file is read here.
     """
     paths = [Path(one) for one in (path if isinstance(path, list) else [path])]
     try:
-        are_stacks = all(map(_is_stack, paths))
-    except (OSError, ValueError):
+        are_recordings = all(map(_may_be_recording, paths))
+    except OSError:
         return None
-    return _read_stacks if are_stacks else None
+    return _read_recordings if are_recordings else None
 
 
 def table_reader(path: ReaderPath) -> Reader | None:
@@ -49,12 +45,14 @@ def raw_layers(path: str | Path, shape: RawShape | None = None) -> list[LayerTup
     path
         Path of the recording.
     shape
-        Shape of the recording, if neither sidecar nor name has it.
+        Shape of the recording, if neither sidecar nor name has it, and what to take of it.
 
     Raises
     ------
     VideoFormatError
         If the shape is unknown or does not fit; the message lists shapes that would.
+    ChoiceNeededError
+        If the file has several images, planes or channels and none was chosen.
     """
     from napari_uai.videos.raw_shape import UNKNOWN
     from napari_uai.videos.recording import read_recording
@@ -63,19 +61,27 @@ def raw_layers(path: str | Path, shape: RawShape | None = None) -> list[LayerTup
     return [recording_layer(read_recording(path, shape or UNKNOWN))]
 
 
-def _read_raw(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
-    """Read recordings; a dock asks for a shape that is not known."""
+def _read_recordings(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
+    """Read recordings; a dock asks for a shape that is not known, and for choices."""
+    from napari_uai.errors import ChoiceNeededError
+
     layers: list[LayerTuple | tuple[None]] = []
     for one in path if isinstance(path, list) else [path]:
-        if not lacks_shape(Path(one)):
-            layers += raw_layers(one)
+        last = None
+        if lacks_shape(Path(one)):
+            last = shape_like_last(Path(one))
+            if last is None and _ask_in_dock(one):
+                continue
+        try:
+            opened = raw_layers(one, last)  # raises with what is missing
+        except ChoiceNeededError:
+            if not _ask_in_dock(one):
+                raise
             continue
-        last = shape_like_last(Path(one))
-        if last:
-            layers += raw_layers(one, last)
+        if last is not None:
             _notify_of_shape(one, last)
-        elif not _ask_for_shape(one):
-            layers += raw_layers(one)  # raises with what is missing
+        _notify_of_assumptions(opened)
+        layers += opened
     return layers or [(None,)]  # handled, but no layer yet
 
 
@@ -107,9 +113,11 @@ def shape_like_last(path: Path) -> RawShape | None:
 
 
 def remember_shape(shape: RawShape) -> None:
-    """Store a shape for the next recording without one."""
+    """Store a shape for the next recording without one, if it is a simple one."""
     from napari_uai.widgets.kit.preferences import preferences
 
+    if shape.frame_header:
+        return
     preferences("recordings").last_shape = " ".join(map(str, shape.facts.values()))
 
 
@@ -123,60 +131,85 @@ def _notify_of_shape(path: str, shape: RawShape) -> None:
     )
 
 
-def _read_stacks(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
-    layers: list[LayerTuple | tuple[None]] = []
-    for one in path if isinstance(path, list) else [path]:
-        layers += raw_layers(one)
-    return layers
+def _notify_of_assumptions(layers: list[LayerTuple]) -> None:
+    """Show what was assumed or left out in reading."""
+    from napari.utils.notifications import show_warning
+
+    from napari_uai.widgets.kit.layers import KEY
+
+    for _, attributes, _ in layers:
+        for problem in attributes["metadata"][KEY]["problems"]:
+            show_warning(problem)
 
 
-def _is_stack(path: Path) -> bool:
-    """Return whether a file is a grey video, by its head."""
-    kind = path.suffix.lower()
+def _may_be_recording(path: Path) -> bool:
+    """Return whether a path is a recording, from names and the head of a file.
+
+    What cannot be read is one of ours, too: our error says more than that no reader was found.
+    """
     if path.is_dir():
-        return kind == ".zarr" and _is_zarr_video(path)
+        return _is_folder_recording(path)
     if not path.is_file():
         return False
-    return _is_npy_video(path) if kind == ".npy" else _is_tiff_video(path)
+    kind = path.suffix.lower()
+    if kind == ".npy":
+        return not _is_npy_picture(path)
+    return kind not in {".tif", ".tiff"} or not _is_tiff_picture(path)
 
 
-def _is_zarr_video(path: Path) -> bool:
-    import json
+def _is_folder_recording(path: Path) -> bool:
+    """Return whether a folder is a store, or holds a sequence of images and no recordings."""
+    from napari_uai.errors import NapariUaiError
+    from napari_uai.videos.formats import video_format
+    from napari_uai.videos.sequences import image_sequence
 
-    header = next((path / n for n in ("zarr.json", ".zarray") if (path / n).is_file()), None)
-    fields = {} if header is None else json.loads(header.read_text("utf-8"))
-    return isinstance(fields, dict) and len(fields.get("shape") or ()) == 3
+    try:
+        return video_format(path) != "images" or len(image_sequence(path).files) > 1
+    except NapariUaiError:
+        return False
 
 
-def _is_npy_video(path: Path) -> bool:
+def _is_npy_picture(path: Path) -> bool:
     import numpy as np
 
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array.ndim == 3 and array.dtype.kind in "uif"
+    try:
+        return bool(np.load(path, mmap_mode="r", allow_pickle=False).ndim < 3)
+    except (ValueError, EOFError, AttributeError):
+        return False
 
 
-def _is_tiff_video(path: Path) -> bool:
+def _is_tiff_picture(path: Path) -> bool:
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as file:
             page = file.pages.first
             # Counting the pages is slow; the size of the file tells whether there are several.
-            is_stack = path.stat().st_size > 2 * page.size * page.dtype.itemsize
-            return is_stack and page.samplesperpixel == 1 and len(page.shape) == 2
-    except (tifffile.TiffFileError, AttributeError, IndexError):
+            one_page = page.size * page.dtype.itemsize
+            if path.stat().st_size > max(2 * one_page, _LARGE_BYTES):
+                return False
+            return len(file.pages) < 2
+    except Exception:  # noqa: BLE001  # damaged tags raise many types of errors
         return False
 
 
 def lacks_shape(path: Path) -> bool:
-    """Return whether neither sidecar nor name has the shape or the pixel type."""
-    from napari_uai.videos.readers.raw import read_sidecar, shape_in_name
+    """Return whether a file is headerless, and neither sidecar nor name has its shape and type."""
+    from napari_uai.errors import VideoFormatError
+    from napari_uai.videos.formats import video_format
+    from napari_uai.videos.readers.raw import shape_in_name
+    from napari_uai.videos.sidecars import read_sidecar
 
-    known = {**shape_in_name(path.name), **read_sidecar(path)}
+    try:
+        if video_format(path) != "raw":
+            return False
+    except VideoFormatError:
+        return False
+    known = {**shape_in_name(path.name), **read_sidecar(path).values}
     return path.stat().st_size > 0 and not {"height", "width", "dtype"} <= known.keys()
 
 
-def _ask_for_shape(path: str) -> bool:
+def _ask_in_dock(path: str) -> bool:
     import napari
 
     viewer = napari.current_viewer()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_uai.errors import BadValueError
+from napari_uai.videos.limits import robust_limits
 from napari_uai.widgets.kit.palette import LANDING_RINGS, TRUTH_RINGS
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ LayerTuple: TypeAlias = tuple[Any, dict[str, Any], str]
 ReaderPath: TypeAlias = "str | list[str]"
 Reader: TypeAlias = "Callable[[ReaderPath], list[LayerTuple | tuple[None]]]"
 """Reader of napari; ``(None,)`` means that the path was handled without a layer."""
-
-_LIMIT_IN_NOISES = 10.0
 
 NOT_LINKED = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0),
                 (0.0, 0.0, 0.0, 1.0))  # fmt: skip
@@ -251,21 +250,30 @@ def recording_layer(recording: Recording) -> LayerTuple:
 
     default = preferences("recordings").pixel_size_nm / 1000
     pixel = recording.pixel_size_um or default or None
+    name = _name_of(recording)
     place = Place(
-        name=recording.source.stem if recording.source else "recording",
+        name=name,
         scale=(1.0, pixel or 1.0, pixel or 1.0),
         units=("pixel", *(("micrometer",) * 2 if pixel else ("pixel",) * 2)),
         record={
-            "name": recording.source.stem if recording.source else "recording",
+            "name": name,
             "source": str(recording.source) if recording.source else None,
             "pixel_size_um": pixel,
             "frame_rate_hz": recording.frame_rate_hz,
             "first_frame": recording.first_frame,
             "history": [{"stage": line, "parameters": {}} for line in recording.history],
             "problems": list(recording.problems),
+            "reading": dict(recording.reading),
         },
     )
     return image_layer(recording.video, place, name=place.name)
+
+
+def _name_of(recording: Recording) -> str:
+    """Return the name of the file, and what was chosen of it."""
+    given = recording.reading.get("given", {})
+    chosen = [f"{what} {given[what]}" for what in ("image", "plane", "channel") if what in given]
+    return ", ".join([recording.source.stem if recording.source else "recording", *chosen])
 
 
 def image_layer(video: Video, place: Place, *, name: str) -> LayerTuple:
@@ -356,43 +364,6 @@ def ring_sizes(features: pd.DataFrame) -> Floats | float:
             sigma = features[column].to_numpy(float)
             return np.clip(np.where(np.isfinite(sigma), 6.0 * sigma, 8.0), 6.0, 40.0)
     return 13.0  # larger than the rings of localizations
-
-
-def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:
-    """Return contrast limits that are robust to hot pixels.
-
-    Parameters
-    ----------
-    video
-        Frames, rows, columns; counts, or signed contrast.
-    n_frames
-        Number of frames to sample, evenly spread over the video.
-
-    Returns
-    -------
-    low, high
-        The 0.1 and 99.9 percentiles. For signed data the limits are symmetric: the 99.9
-        percentile of the absolute values, but at most ten times the noise.
-    """
-    from napari_uai.videos.frames import frames_of
-    from napari_uai.videos.sampling import robust_deviation, spread_frames
-
-    frames = frames_of(video)
-    chosen = spread_frames(len(frames), n_frames)
-    sample = np.concatenate([frames.read(i, i + 1).astype(np.float64).ravel() for i in chosen])
-    sample = sample[np.isfinite(sample)]
-    if sample.size == 0:
-        return 0.0, 1.0
-    low, high = np.percentile(sample, (0.1, 99.9))
-    if low < 0 < high:
-        high = float(np.percentile(np.abs(sample), 99.9))
-        noise = robust_deviation(sample, about=0.0)
-        # In small frames a status line alone exceeds a thousandth of the pixels.
-        high = min(high, _LIMIT_IN_NOISES * noise) if noise > 0 else high
-        low = -high
-    if not high > low:
-        low, high = float(sample.min()), float(sample.max())
-    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
 
 
 def sample_truth(path: Path, place: Place) -> LayerTuple:

@@ -1,0 +1,94 @@
+"""What a recording is, as lines of text: for the command line and for docks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from napari_uai.videos.axes import AXIS_NAMES
+from napari_uai.videos.formats import FORMATS
+from napari_uai.videos.info import VideoInfo
+
+_KINDS = {"u": "unsigned integers", "i": "signed integers", "f": "floats", "b": "booleans"}
+_ORDERS = {"<": ", little-endian", ">": ", big-endian"}
+_SOURCES = {
+    "file": "the file",
+    "arguments": "what was given",
+    "sidecar": "its sidecar",
+    "name": "its name",
+}
+
+
+def describe(info: VideoInfo) -> dict[str, str]:
+    """Return what is known of a recording: a value per row of a table, in readable order.
+
+    Parameters
+    ----------
+    info
+        As returned by :func:`~napari_uai.video_info`.
+
+    Returns
+    -------
+    dict of str
+        Printable on one line each, whatever the file contains; warnings are not among them.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> info = uai.video_info(uai.sample_path("landings.bin"))
+    >>> rows = uai.videos.describe(info)
+    >>> rows["format"], rows["video"], rows["pixel size"]
+    ('Headerless camera files', '1200 frames of 41 x 40 px, <u2', '0.0437 µm (its sidecar)')
+    """
+    n, rows, columns = info.shape
+    title = {each.name: each.title for each in FORMATS}[info.format]
+    kind = np.dtype(info.dtype)
+    last = info.first_frame + n - 1
+    details = dict(info.details)
+    known = {
+        "file": str(info.path),
+        "format": title,
+        "size on disk": f"{_bytes(info.file_bytes)} ({info.file_bytes} bytes)",
+        "video": f"{n} frames of {rows} x {columns} px, {info.dtype}",
+        "type": f"{_KINDS[kind.kind]} of {8 * kind.itemsize} bits{_ORDERS.get(info.dtype[0], '')}",
+        "axes": _axes(info.axes),
+        "image": info.image,
+        "compression": details.pop("compression", "none" if info.offset else ""),
+        "frames of the file": f"{info.first_frame} to {last} of {info.file_frames}",
+        "first frame at": f"byte {info.offset}" if info.format == "raw" else "",
+        "shape known from": ", ".join(_SOURCES.get(source, source) for source in info.source),
+        "pixel size": _stated(info, "pixel_size_um", "µm"),
+        "frame rate": _stated(info, "frame_rate_hz", "Hz"),
+        "duration": f"{n / info.frame_rate_hz:.6g} s" if info.frame_rate_hz else "",
+        "modified": datetime.fromtimestamp(info.modified_ns / 1e9, UTC).strftime("%F %T UTC"),
+        **details,
+    }
+    return {_plain(name): _plain(value) for name, value in known.items() if value}
+
+
+def _stated(info: VideoInfo, name: str, unit: str) -> str:
+    value = getattr(info, name)
+    if not value:
+        return "unknown"
+    source = info.scale_source.get(name, "file")
+    return f"{value:g} {unit} ({_SOURCES.get(source, source)})"
+
+
+def _axes(letters: str) -> str:
+    names = [AXIS_NAMES.get(letter, "unnamed") for letter in letters]
+    return f"{letters} ({', '.join(names)})" if letters else ""
+
+
+def _bytes(n: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if n < 1000 or unit == "GB":
+            return f"{n:.3g} {unit}"
+        n /= 1000
+    raise AssertionError
+
+
+def _plain(text: object) -> str:
+    """Return a text on one line without control characters, which may be those of a terminal."""
+    line = " ".join(str(text).split())
+    return "".join(letter if letter.isprintable() else "?" for letter in line)

@@ -1,0 +1,123 @@
+"""What is drawn over the frames of a movie: scale bar, time, marks of landings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from napari_uai.lettering import text_size, write_texts
+
+if TYPE_CHECKING:
+    from napari_uai.typing import Floats
+
+_BLACK, _WHITE = 0, 255
+_RING_PX = 5.0
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Texts and marks of a movie.
+
+    Parameters
+    ----------
+    zoom
+        Pixels of the movie per pixel of the video.
+    pixel_size_um
+        For the scale bar; None: there is none.
+    seconds_per_frame
+        For the time; None: frames are counted.
+    timed
+        Whether time or frame number are written.
+    marks
+        Frame of the recording, row and column of each mark, (n, 3).
+    marked_frames
+        Frames of the recording before and after a mark during which it is drawn.
+    """
+
+    zoom: int = 1
+    pixel_size_um: float | None = None
+    seconds_per_frame: float | None = None
+    timed: bool = False
+    marks: Floats | None = None
+    marked_frames: float = 0.0
+
+    def draw(self, pixels: npt.NDArray[np.uint8], raw_frame: int) -> None:
+        """Draw over one frame of the movie, which is ``raw_frame`` of the recording."""
+        if self.marks is not None:
+            near = np.abs(self.marks[:, 0] - raw_frame) <= self.marked_frames
+            for _, y, x in self.marks[near]:
+                self._draw_ring(pixels, y, x)
+        size_px = min(max(pixels.shape[0] // 20, 10), 40)
+        if self.timed:
+            _stamp(pixels, self._time(raw_frame), size_px, (size_px // 2, size_px // 2))
+        if self.pixel_size_um is not None:
+            _draw_scale_bar(pixels, self.pixel_size_um / self.zoom, size_px)
+
+    def _time(self, raw_frame: int) -> str:
+        if self.seconds_per_frame is None:
+            return f"frame {raw_frame}"
+        digits = min(max(math.ceil(-math.log10(self.seconds_per_frame)), 0), 6)
+        return f"{raw_frame * self.seconds_per_frame:.{digits}f} s"
+
+    def _draw_ring(self, pixels: npt.NDArray[np.uint8], y: float, x: float) -> None:
+        centre = (int((x + 0.5) * self.zoom), int((y + 0.5) * self.zoom))
+        radius = round(_RING_PX * self.zoom)
+        for colour, width in ((_BLACK, 3), (_WHITE, 1)):
+            cv2.circle(pixels, centre, radius, colour, width, cv2.LINE_AA)
+
+
+def scale_bar_um(longest_um: float) -> float:
+    """Return the longest of 1, 2, 5, 10, ... that is at most as long as asked.
+
+    Examples
+    --------
+    >>> from napari_uai.videos.overlay import scale_bar_um
+    >>> scale_bar_um(0.7), scale_bar_um(3), scale_bar_um(25)
+    (0.5, 2.0, 20.0)
+    """
+    power = math.floor(math.log10(longest_um))
+    length = max(d for d in (1, 2, 5, 10) if d * 10.0**power <= longest_um * (1 + 1e-9))
+    return float(f"{length * 10.0**power:.1e}")
+
+
+def _draw_scale_bar(pixels: npt.NDArray[np.uint8], um_per_px: float, size_px: int) -> None:
+    rows, columns = pixels.shape
+    length_um = scale_bar_um(0.3 * columns * um_per_px)
+    length = max(round(length_um / um_per_px), 1)
+    right, bottom = columns - size_px // 2, rows - size_px // 2
+    top = bottom - max(size_px // 5, 2)
+    cv2.rectangle(pixels, (right - length - 1, top - 1), (right, bottom), _BLACK, cv2.FILLED)
+    cv2.rectangle(pixels, (right - length, top), (right - 1, bottom - 1), _WHITE, cv2.FILLED)
+    text = f"{length_um:g} µm" if length_um < 1000 else f"{length_um / 1000:g} mm"
+    wide = text_size(text, size_px)[1]
+    left = min(right - (length + wide) // 2, right - wide)
+    _stamp(pixels, text, size_px, (left, top - size_px - size_px // 3))
+
+
+def _stamp(pixels: npt.NDArray[np.uint8], text: str, size_px: int, corner: tuple[int, int]) -> None:
+    """Write a white text with a black outline; what does not fit is cut off."""
+    letters = _letters(text, size_px)
+    left, top = max(corner[0] - 2, 0), max(corner[1] - 2, 0)
+    place = pixels[top : top + letters.shape[0], left : left + letters.shape[1]]
+    ink = letters[: place.shape[0], : place.shape[1]]
+    place[...] = np.where(ink == _PAPER, place, ink)
+
+
+_PAPER = 128
+"""Grey of no text; the edges of letters that have this very grey become transparent."""
+
+
+@lru_cache(256)
+def _letters(text: str, size_px: int) -> npt.NDArray[np.uint8]:
+    wide = text_size(text, size_px)[1]
+    patch = np.full((size_px + size_px // 3 + 4, wide + 6, 3), _PAPER, np.uint8)
+    write_texts(patch, [(3, 3, text, (_WHITE,) * 3)], size_px, outlined=True)
+    grey: npt.NDArray[np.uint8] = patch[..., 0].copy()
+    grey.setflags(write=False)
+    return grey

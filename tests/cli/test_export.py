@@ -1,0 +1,75 @@
+"""``napari-uai export``: files of other formats, and movies."""
+
+import numpy as np
+import pytest
+
+from napari_uai.cli.app import main
+from napari_uai.cli.terminal import FAILED
+from napari_uai.sample_data import sample_path
+from napari_uai.videos import open_video, video_info
+from napari_uai.videos.writers import VIDEO_SUFFIXES
+
+SAMPLE = str(sample_path("landings.bin"))
+
+
+@pytest.mark.parametrize("suffix", [*VIDEO_SUFFIXES, ".ome.tif"])
+def test_a_recording_is_converted_without_loss(tmp_path, suffix, capsys):
+    out = tmp_path / f"a{suffix}"
+    assert main(["export", SAMPLE, "--out", str(out), "--frames", "100:150"]) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    np.testing.assert_array_equal(open_video(out), open_video(SAMPLE)[100:150])
+    info = video_info(out)
+    assert info.pixel_size_um == pytest.approx(0.0437)
+    assert info.frame_rate_hz == pytest.approx(400)
+
+
+def test_the_type_can_be_chosen(tmp_path):
+    out = tmp_path / "a.npy"
+    assert main(["export", SAMPLE, "--out", str(out), "--set", "dtype=<f4"]) == 0
+    assert video_info(out).dtype == "<f4"
+
+
+def test_a_movie_has_the_settings(tmp_path):
+    out = tmp_path / "a.avi"
+    settings = ["--set", "step=100", "--set", "zoom=2", "--set", "time=false"]
+    assert main(["export", SAMPLE, "--out", str(out), *settings]) == 0
+    assert video_info(out).shape == (12, 82, 80)
+    assert video_info(out).frame_rate_hz == pytest.approx(4)
+
+
+@pytest.mark.slow
+def test_a_step_of_a_recipe_is_exported(tmp_path):
+    out = tmp_path / "average.h5"
+    recipe = ["--recipe", "classical", "--step", "dra", "--set", "dra.batch_size=200"]
+    assert main(["export", SAMPLE, "--out", str(out), *recipe]) == 0
+    assert video_info(out).shape[0] == 1200 - 2 * 200 + 1
+    assert video_info(out).dtype == "<f4"
+    movie = ["--out", str(tmp_path / "average.avi"), "--set", "step=50", "--set", "low=-0.02"]
+    assert main(["export", SAMPLE, *movie, *recipe]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--out", "a.xyz"], ["a.xyz", ".tif", ".mp4"]),
+        (["--out", "a.avi", "--set", "stepp=3"], ["did you mean 'step'"]),
+        (["--out", "a.avi", "--set", "step=0"], ["export.step", "at least 1"]),
+        (["--out", "a.npy", "--set", "step=3"], ["dtype"]),
+        (["--out", "a.npy", "--step", "dra"], ["--recipe and --step"]),
+        (["--out", "a.npy", "--recipe", "classical", "--step", "dar"], ["did you mean 'dra'"]),
+        (["--out", "a.avi", "--landings", "no.csv"], ["no.csv"]),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(arguments, words, tmp_path, one_line_error, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", SAMPLE, *arguments]) == FAILED
+    one_line_error(*words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_replaced_only_if_asked_to(tmp_path, one_line_error):
+    out = tmp_path / "a.npy"
+    out.write_text("mine")
+    assert main(["export", SAMPLE, "--out", str(out)]) == FAILED
+    one_line_error("a.npy already exists")
+    assert main(["export", SAMPLE, "--out", str(out), "--overwrite"]) == 0

@@ -1,0 +1,141 @@
+"""``napari-uai info``: readable for every format; options that say how a file is read."""
+
+import json
+import shlex
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_uai.cli.app import main
+from napari_uai.cli.options import shape_options
+from napari_uai.cli.terminal import FAILED
+from napari_uai.sample_data import sample_path
+from napari_uai.videos import RawShape, write_video
+
+
+@pytest.fixture
+def info(capsys):
+    """Run ``info``; return the rows of its table."""
+
+    def run(*arguments):
+        assert main(["info", *map(str, arguments)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        rows = {}
+        for line in lines:
+            name, _, text = line.partition(":")
+            rows.setdefault(name, []).append(text.strip())
+        return {name: "\n".join(texts) for name, texts in rows.items()}
+
+    return run
+
+
+def frames(n=20):
+    return np.random.default_rng(2).integers(0, 900, (n, 12, 14)).astype("u2")
+
+
+def stack_of_planes(folder):
+    """2 channels, 3 planes, 5 times."""
+    stack = np.arange(5 * 3 * 2 * 12 * 14, dtype="u2").reshape(5, 3, 2, 12, 14)
+    tifffile.imwrite(folder / "planes.ome.tif", stack, metadata={"axes": "TZCYX"})
+    return folder / "planes.ome.tif", stack
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".tif", ".ome.tif", ".npy", ".zarr"])
+def test_format_type_size_and_scale_are_shown_with_their_origin(info, tmp_path, suffix):
+    path = write_video(frames(), tmp_path / f"a{suffix}", pixel_size_um=0.05, frame_rate_hz=400)
+    rows = info(path)
+    assert rows["video"] == "20 frames of 12 x 14 px, <u2"
+    assert rows["type"] == "unsigned integers of 16 bits, little-endian"
+    assert "bytes" in rows["size on disk"]
+    assert rows["status line"] == "none found"
+    if suffix != ".npy":
+        origin = "its sidecar" if suffix == ".bin" else "the file"
+        assert rows["pixel size"] == f"0.05 µm ({origin})"
+        assert rows["frame rate"] == f"400 Hz ({origin})"
+        assert rows["duration"] == "0.05 s"
+
+
+def test_a_folder_of_images_is_one_recording(info, tmp_path):
+    for i, frame in enumerate(frames(3)):
+        Image.fromarray(frame).save(tmp_path / f"{i}.png")
+    rows = info(tmp_path)
+    assert rows["video"].startswith("3 frames of 12 x 14 px")
+    assert rows["pixel size"] == rows["frame rate"] == "unknown"
+
+
+def test_what_was_assumed_is_a_note(info):
+    rows = info(sample_path("landings.bin"), "--frames", "1000:2000")
+    assert rows["note"] == "landings.bin: frames 1000:2000 were requested, but it ends at 1200"
+    assert rows["frames of the file"] == "1000 to 1199 of 1200"
+
+
+def test_words_of_a_file_cannot_steer_the_terminal(info, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["video"] = frames()
+        file["video"].attrs["camera"] = "[bold]a[/bold]"
+        file["video"].attrs["\x1b[31mred"] = "x"
+    rows = info(tmp_path / "a.h5")
+    assert rows["camera"] == "[bold]a[/bold]"
+    assert "?[31mred" in rows
+
+
+def test_the_picture_shows_first_middle_and_last_frame(info, tmp_path):
+    video = np.zeros((21, 10, 12), "u2")
+    video[10], video[20] = 500, 1000
+    rows = info(write_video(video, tmp_path / "a.npy"), "--picture", tmp_path / "a.png")
+    assert rows["picture"] == str(tmp_path / "a.png")
+    picture = np.asarray(Image.open(tmp_path / "a.png"))
+    greys = [int(picture[100, x, 0]) for x in (50, picture.shape[1] // 2, picture.shape[1] - 50)]
+    assert greys == [0, 128, 255]
+
+
+def test_plane_and_channel_are_chosen_by_options(info, tmp_path, one_line_error):
+    path, _ = stack_of_planes(tmp_path)
+    assert main(["info", str(path)]) == FAILED
+    one_line_error("planes.ome.tif", "plane (0 to 2)", "channel (0 to 1)")
+    rows = info(path, "--plane", 2, "--channel", 1)
+    assert rows["axes"] == "TZCYX (time, depth, channel, rows, columns)"
+    assert rows["video"].startswith("5 frames")
+
+
+def test_axes_and_image_are_chosen_by_options(info, tmp_path):
+    np.savez(tmp_path / "a.npz", dark=frames(2), video=np.moveaxis(frames(), 0, -1))
+    rows = info(tmp_path / "a.npz", "--image", "video", "--axes", "yxt")
+    assert rows["image"] == "video"
+    assert rows["video"].startswith("20 frames of 12 x 14 px")
+
+
+SHAPES = [
+    RawShape(41, 40, "<u2", 12, (5, None), frame_header=16, trust_shape=True),
+    RawShape(axes="TZCYX", plane=1, channel=0, image="a video"),
+    RawShape(),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_written_options_say_the_same_shape(shape, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "napari_uai.cli.info._describe_recording",
+        lambda _source, shape, _picture: seen.append(shape),
+    )
+    words = shlex.split(shlex.join(shape_options(shape)))
+    assert main(["info", "a.bin", *words]) == 0
+    assert seen == [shape]
+
+
+@pytest.mark.slow
+def test_a_run_records_how_the_file_was_read(tmp_path):
+    rng = np.random.default_rng(1)
+    stack = rng.poisson(3000, (120, 2, 16, 18)).astype("u2")
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata={"axes": "TCYX"})
+    arguments = ["--recipe", "classical", "--set", "dra.batch_size=20", "--channel", "1"]
+    out = tmp_path / "out"
+    assert main(["iscat", str(tmp_path / "a.ome.tif"), "--out", str(out), *arguments]) == 0
+    reading = json.loads((out / "run.json").read_text())["input"]["reading"]
+    assert reading["format"] == "tiff"
+    assert reading["axes"] == "TCYX"
+    assert reading["given"] == {"channel": 1}

@@ -1,0 +1,219 @@
+"""Files of every format open by drop, with their scale; what has to be chosen is asked for."""
+
+from __future__ import annotations
+
+import napari
+import numpy as np
+import pytest
+import tifffile
+from napari.settings import get_settings
+from PIL import Image
+
+from napari_uai.videos.formats import FORMATS
+from napari_uai.videos.frames import Frames
+from napari_uai.videos.raw_shape import RawShape
+from napari_uai.videos.writers import write_video
+from napari_uai.widgets.iscat.readers import RAW_WIDGET
+from napari_uai.widgets.kit.layers import KEY
+
+
+@pytest.fixture
+def small(recording):
+    return recording[:40] // 200
+
+
+def write_h5(path, video):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        file["video"] = video
+        file["video"].attrs.update(pixel_size_um=0.05, frame_rate_hz=400.0)
+
+
+def write_mat(path, video):
+    from scipy.io import savemat
+
+    savemat(path, {"video": np.moveaxis(video, 0, -1)})
+
+
+def write_fits(path, video):
+    pytest.importorskip("astropy.io.fits").PrimaryHDU(video).writeto(path)
+
+
+def write_avi(path, video):
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=400)
+        stream.width, stream.height, stream.pix_fmt = video.shape[2], video.shape[1], "gray"
+        for frame in video.astype(np.uint8):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
+        container.mux(stream.encode())
+
+
+def write_images(folder, video):
+    folder.mkdir()
+    for i, frame in enumerate(video):
+        Image.fromarray(frame).save(folder / f"{i}.png")
+
+
+def write_ours(path, video):
+    write_video(video, path, pixel_size_um=0.05, frame_rate_hz=400)
+
+
+SCALED = {"a.bin", "a.tif", "a.ome.tif", "a.zarr", "a.h5", "A.TIF"}
+WRITERS = {
+    "a.bin": write_ours,
+    "a.tif": write_ours,
+    "a.ome.tif": write_ours,
+    "A.TIF": write_ours,
+    "a.npy": write_ours,
+    "a.zarr": write_ours,
+    "a.npz": np.savez,
+    "a.h5": write_h5,
+    "a.mat": write_mat,
+    "a.fits": write_fits,
+    "a.avi": write_avi,
+    "folder": write_images,
+}
+
+
+@pytest.mark.parametrize("plugin", ["napari-uai", None], ids=["chosen", "dropped"])
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_file_opens_lazily_with_its_pixels_and_scale(viewer, small, tmp_path, name, plugin):
+    path = tmp_path / name
+    WRITERS[name](path, small)
+    if plugin is None:  # in napari's dialog, "remember this choice"
+        get_settings().plugins.extension2reader = {"*": "napari-uai"}
+    [layer] = viewer.open(path, plugin=plugin)
+    assert isinstance(layer.data, Frames)
+    np.testing.assert_array_equal(np.asarray(layer.data[17]), small[17])
+    record = layer.metadata[KEY]
+    if name in SCALED:
+        assert layer.scale[1] == pytest.approx(0.05)
+        assert str(layer.units[1]) == "micrometer"
+        assert record["frame_rate_hz"] == pytest.approx(400)
+    elif name == "a.avi":
+        assert record["frame_rate_hz"] == pytest.approx(400)
+    else:
+        assert str(layer.units[1]) == "pixel"
+
+
+def test_every_suffix_of_every_format_is_in_the_manifest(viewer):
+    from npe2 import PluginManager
+
+    pictures = {".png", ".jpg", ".jpeg", ".bmp", ".pgm"}
+    for suffix in {s for each in FORMATS for s in each.suffixes} - pictures:
+        readers = list(PluginManager.instance().iter_compatible_readers([f"a{suffix.upper()}"]))
+        ours = [reader.command for reader in readers if reader.plugin_name == "napari-uai"]
+        assert ours == ["napari-uai.read_recording"], suffix
+
+
+def test_what_was_assumed_is_shown(viewer, small, tmp_path, notifications):
+    np.save(tmp_path / "a.npy", np.stack([small.astype(np.uint8)] * 3, axis=-1))
+    [layer] = viewer.open(tmp_path / "a.npy", plugin="napari-uai")
+    assert layer.data.shape == small.shape
+    assert "the last axis, of length 3, is taken as colours" in notifications[-1]
+
+
+@pytest.fixture
+def planes(tmp_path, small):
+    """5 times, 3 planes, 2 channels."""
+    stack = small[:30].reshape(5, 3, 2, *small.shape[1:])
+    path = tmp_path / "planes.ome.tif"
+    tifffile.imwrite(path, stack, metadata={"axes": "TZCYX", "PhysicalSizeX": 0.05})
+    return path, stack
+
+
+@pytest.fixture
+def asked(viewer, monkeypatch, qtbot, drain):
+    """Open a file; return the dock that asks, after its preview has settled."""
+    monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
+
+    def settle(widget):
+        requests = widget._frame_request, widget._guess_request
+        for _ in range(3):
+            qtbot.waitUntil(
+                lambda: not widget._later.isActive() and not any(r.busy for r in requests),
+                timeout=60_000,
+            )
+            drain()
+        return widget
+
+    def open_it(path):
+        assert viewer.open(path, plugin="napari-uai") == []
+        return settle(viewer.window.dock_widgets[f"{RAW_WIDGET} (napari-uai)"])
+
+    open_it.settle = settle
+    return open_it
+
+
+def test_plane_and_channel_are_chosen_in_the_dock(viewer, planes, asked, keep_picture):
+    path, stack = planes
+    widget = asked(path)
+    assert widget.choices.asked == ["Plane", "Channel"]
+    assert widget.height_px.isHidden()
+    assert widget.remember.isHidden()
+    assert "choose plane and channel" in widget.message.text()
+    assert not widget.preview.pixmap().isNull()
+    viewer.window._qt_window.resize(1280, 800)
+    keep_picture(viewer, "choice-of-plane-and-channel")
+    widget.choices.boxes["plane"].setCurrentText("2")
+    widget.choices.boxes["channel"].setCurrentText("1")
+    asked.settle(widget)
+    widget.open_button.click()
+    [layer] = viewer.layers
+    assert layer.name == "planes.ome, plane 2, channel 1"
+    np.testing.assert_array_equal(np.asarray(layer.data), stack[:, 2, 1])
+    assert layer.metadata[KEY]["reading"]["given"] == {"plane": 2, "channel": 1}
+
+
+def test_axes_that_nobody_named_are_never_assumed(viewer, tmp_path, small, asked):
+    stack = small[:30].reshape(3, 10, *small.shape[1:])
+    np.save(tmp_path / "a.npy", stack)
+    widget = asked(tmp_path / "a.npy")
+    assert widget.choices.asked == ["Axes"]
+    assert not widget.open_button.isEnabled()
+    assert "name its axes" in widget.message.text()
+    widget.choices.boxes["axes"].setCurrentText("CTYX")
+    asked.settle(widget)
+    assert widget.choices.asked == ["Axes", "Channel"]
+    widget.choices.boxes["channel"].setCurrentText("2")
+    asked.settle(widget)
+    widget.open_button.click()
+    np.testing.assert_array_equal(np.asarray(viewer.layers[0].data), stack[2])
+    widget.choices.boxes["axes"].setCurrentText("TT")
+    asked.settle(widget)
+    assert "axes must be different letters" in widget.message.text()
+    assert not widget.open_button.isEnabled()
+
+
+def test_one_of_several_images_is_chosen_in_the_dock(viewer, tmp_path, small, asked):
+    np.savez(tmp_path / "a.npz", dark=small[:2], video=small)
+    widget = asked(tmp_path / "a.npz")
+    assert widget.choices.asked == ["Image"]
+    widget.choices.boxes["image"].setCurrentText("video")
+    asked.settle(widget)
+    assert "40 frames" in widget.message.text()
+    widget.open_button.click()
+    assert viewer.layers[0].name == "a, image video"
+    assert viewer.layers[0].data.shape == small.shape
+
+
+def test_rows_of_a_headerless_file_come_back_after_one_that_has_a_header(
+    viewer, planes, tmp_path, small, asked
+):
+    path, _ = planes
+    widget = asked(path)
+    small.tofile(tmp_path / "b.bin")
+    widget.set_path(tmp_path / "b.bin")
+    asked.settle(widget)
+    assert widget.choices.asked == []
+    assert not widget.height_px.isHidden()
+    assert widget.choices.boxes["plane"].isHidden()
+
+
+def test_the_form_states_headers_before_each_frame(viewer, open_widget):
+    widget = open_widget(viewer, RAW_WIDGET)
+    widget.height_px.setValue(24)
+    widget.width_px.setValue(20)
+    widget.frame_header.setValue(16)
+    assert widget.shape_of_file() == RawShape(24, 20, "<u2", 0, frame_header=16)
