@@ -92,6 +92,8 @@ class StoredFrames(Frames):
             array = self._opened()
             with self._reading:
                 return self.layout.read(array, start, max(start, stop))
+        except VideoFormatError:
+            raise
         except Exception as error:  # codecs raise any type of error
             raise VideoFormatError(
                 f"{self.path}: frames {start} to {stop - 1} cannot be read ({error}): "

@@ -61,6 +61,17 @@ def test_labels_of_dimensions_name_the_axes(tmp_path, axes):
     )
 
 
+def test_scales_of_dimensions_name_the_axes(tmp_path):
+    """As in netCDF 4."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        dataset = file.create_dataset("raw", data=np.moveaxis(counts(), 0, -1))
+        for axis, name in enumerate(("y", "x", "time")):
+            file[name] = np.arange(dataset.shape[axis])
+            file[name].make_scale(name)
+            dataset.dims[axis].attach_scale(file[name])
+    np.testing.assert_array_equal(open_video(tmp_path / "a.h5").compute(), counts())
+
+
 @pytest.mark.parametrize("choice", [None, "inside", "group/frame"])
 def test_pixels_in_other_files_are_refused(tmp_path, choice):
     write(tmp_path / "secret.h5", frame=counts())

@@ -141,8 +141,12 @@ def _has_filter(number: int) -> bool:
 
 
 def _axes_of(dataset: Any) -> str | None:
-    """Return a letter per axis from labels of dimensions, if all are there."""
-    labels = [str(dimension.label)[:1].upper() for dimension in dataset.dims]
+    """Return a letter per axis from labels of dimensions or names of scales, if all are there."""
+    names = [
+        dimension.label or (dimension[0].name.rpartition("/")[2] if len(dimension) else "")
+        for dimension in dataset.dims
+    ]
+    labels = [str(name)[:1].upper() for name in names]
     letters = "".join(labels)
     known = all(labels) and len(set(letters)) == len(letters)
     return letters if known and {"Y", "X"} <= {*letters} else None

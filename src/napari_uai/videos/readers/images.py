@@ -178,8 +178,7 @@ class TiffSequenceFrames(Frames):
             raise _differs(self.files[k], source.shape[1:], source.dtype, self.files[0], self)
         if source.shape[0] != self.starts[k + 1] - self.starts[k]:
             raise VideoFormatError(
-                f"{self.files[k]} has {source.shape[0]} pages, unlike its neighbours: "
-                "join the files into one TIFF"
+                f"{self.files[k]} has changed since its folder was opened: open it again"
             )
         if self.keeps_open:
             self._kept[k] = source
