@@ -17,10 +17,10 @@ import dask.array as da
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, VideoFormatError
-from napari_uai.typing import AnyArray
 from napari_uai.videos.folders import IMAGE_SUFFIXES, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
+from napari_uai.videos.joined import ChosenFrames
 from napari_uai.videos.pixel_types import PackedType
 from napari_uai.videos.raw_shape import UNKNOWN, AxisOrder, FrameRange, RawShape
 from napari_uai.videos.readers.n5 import is_n5
@@ -347,34 +347,6 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     if (start, stop) == (0, n):
         return opened.frames, info
     return ChosenFrames(opened.frames, start, stop), info
-
-
-class ChosenFrames(Frames):
-    """A range of frames of another source.
-
-    Parameters
-    ----------
-    source
-        All frames.
-    first, last
-        First frame, and the one after the last.
-    """
-
-    def __init__(self, source: Frames, first: int, last: int) -> None:
-        self.source = source
-        self.first = first
-        self.shape = (last - first, *source.shape[1:])
-        self.dtype = source.dtype
-
-    @property
-    def name(self) -> str:
-        """Name of the source and range of frames."""
-        return f"{self.source.name}-{self.first}-{self.first + len(self)}"
-
-    def read(self, start: int, stop: int) -> AnyArray:
-        """Read from the source."""
-        start, stop, _ = slice(start, stop).indices(self.shape[0])
-        return self.source.read(self.first + start, self.first + max(start, stop))
 
 
 def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:

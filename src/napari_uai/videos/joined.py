@@ -1,4 +1,4 @@
-"""Frames of several sources, one after the other."""
+"""Frames of several sources, one after the other, and a range of the frames of one."""
 
 from __future__ import annotations
 
@@ -42,6 +42,34 @@ class JoinedFrames(Frames):
         if len(blocks) == 1:
             return blocks[0]
         return np.concatenate([np.empty((0, *self.shape[1:]), self.dtype), *blocks])
+
+
+class ChosenFrames(Frames):
+    """A range of frames of another source.
+
+    Parameters
+    ----------
+    source
+        All frames.
+    first, last
+        First frame, and the one after the last.
+    """
+
+    def __init__(self, source: Frames, first: int, last: int) -> None:
+        self.source = source
+        self.first = first
+        self.shape = (last - first, *source.shape[1:])
+        self.dtype = source.dtype
+
+    @property
+    def name(self) -> str:
+        """Name of the source and range of frames."""
+        return f"{self.source.name}-{self.first}-{self.first + len(self)}"
+
+    def read(self, start: int, stop: int) -> AnyArray:
+        """Read from the source."""
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        return self.source.read(self.first + start, self.first + max(start, stop))
 
 
 def parts(starts: Sequence[int], start: int, stop: int) -> list[tuple[int, int, int]]:
