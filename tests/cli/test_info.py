@@ -51,7 +51,7 @@ def test_format_type_size_and_scale_are_shown_with_their_origin(info, tmp_path, 
     assert "bytes" in rows["size on disk"]
     assert rows["status line"] == "none found"
     if suffix != ".npy":
-        origin = "its sidecar" if suffix == ".bin" else "the file"
+        origin = "a file beside it" if suffix == ".bin" else "the file"
         assert rows["pixel size"] == f"0.05 µm ({origin})"
         assert rows["frame rate"] == f"400 Hz ({origin})"
         assert rows["duration"] == "0.05 s"

@@ -19,8 +19,8 @@ from napari_uai.simulate.iscat.recording import SimulatedFrames
 from napari_uai.simulate.iscat.scenarios import scenario
 from napari_uai.videos import RawShape, VideoWarning, frames_of, open_frames, open_video, video_info
 from napari_uai.videos.mapped import FileFrames
-from napari_uai.videos.readers.raw import shape_in_name
 from napari_uai.videos.raw_guess import plausible_shapes
+from napari_uai.videos.readers.raw import shape_in_name
 
 TYPES = [
     order + kind

@@ -1,4 +1,4 @@
-"""``napari-uai iscat``: recordings to landings."""
+"""``napari-uai iscat``: landings in recordings."""
 
 from __future__ import annotations
 
@@ -20,24 +20,31 @@ if TYPE_CHECKING:
 @with_shape
 def iscat(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A recording, or a folder of recordings.")
+        Path, typer.Argument(metavar="INPUT", help="Recording, or folder of recordings.")
     ],
     out: Out,
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file.")] = "matched",
+    recipe: Annotated[str, typer.Option(help="Recipe: a name or a .toml file.")] = "matched",
     *,
     shape: RawShape,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="STAGE.PARAMETER=VALUE", help="For example dra.batch_size=500."
+            "--set",
+            metavar="STAGE.PARAMETER=VALUE",
+            help="Set a parameter, such as dra.batch_size=500; repeatable.",
         ),
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="dask.distributed scheduler, e.g. tcp://host:8786."),
+        typer.Option(
+            metavar="ADDRESS", help="dask.distributed scheduler, such as tcp://host:8786."
+        ),
     ] = None,
 ) -> int:
-    """Find landings; write tables, a picture and a record of the run."""
+    """Detect landings in a recording, or in all recordings of a folder.
+
+    Writes tables, a summary figure and a record of the run.
+    """
     from napari_uai.iscat.recipes.batch import (
         analyse_folder,
         analyse_recording,
@@ -75,8 +82,8 @@ def _report_folder(outcomes: Sequence[Outcome], out: Path) -> int:
     if len(failed) == len(outcomes):
         first = failed[0]
         return say(
-            f"none of {len(failed)} recordings could be analysed, the first because: "
-            f"{first.error}; {out / 'problems.csv'} lists all",
+            f"{len(failed)} of {len(outcomes)} recordings failed, the first with: {first.error}; "
+            f"see {out / 'problems.csv'}",
             FAILED,
         )
     for outcome in failed:

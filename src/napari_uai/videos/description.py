@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import numpy as np
-
 from napari_uai.videos.axes import AXIS_NAMES
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.info import VideoInfo
+from napari_uai.videos.pixel_types import PackedType, pixel_type
 
 _KINDS = {"u": "unsigned integers", "i": "signed integers", "f": "floats", "b": "booleans"}
 _ORDERS = {"<": ", little-endian", ">": ", big-endian"}
 _SOURCES = {
     "file": "the file",
     "arguments": "what was given",
-    "sidecar": "its sidecar",
+    "sidecar": "a file beside it",
     "name": "its name",
 }
 
@@ -39,11 +38,10 @@ def describe(info: VideoInfo) -> dict[str, str]:
     >>> info = uai.video_info(uai.sample_path("landings.bin"))
     >>> rows = uai.videos.describe(info)
     >>> rows["format"], rows["video"], rows["pixel size"]
-    ('Headerless camera files', '1200 frames of 41 x 40 px, <u2', '0.0437 µm (its sidecar)')
+    ('Headerless camera files', '1200 frames of 41 x 40 px, <u2', '0.0437 µm (a file beside it)')
     """
     n, rows, columns = info.shape
     title = {each.name: each.title for each in FORMATS}[info.format]
-    kind = np.dtype(info.dtype)
     last = info.first_frame + n - 1
     details = dict(info.details)
     known = {
@@ -51,7 +49,7 @@ def describe(info: VideoInfo) -> dict[str, str]:
         "format": title,
         "size on disk": f"{_bytes(info.file_bytes)} ({info.file_bytes} bytes)",
         "video": f"{n} frames of {rows} x {columns} px, {info.dtype}",
-        "type": f"{_KINDS[kind.kind]} of {8 * kind.itemsize} bits{_ORDERS.get(info.dtype[0], '')}",
+        "type": _type(info.dtype),
         "axes": _axes(info.axes),
         "image": info.image,
         "compression": details.pop("compression", "none" if info.offset else ""),
@@ -65,6 +63,13 @@ def describe(info: VideoInfo) -> dict[str, str]:
         **details,
     }
     return {_plain(name): _plain(value) for name, value in known.items() if value}
+
+
+def _type(dtype: str) -> str:
+    pixels = pixel_type(dtype)
+    if isinstance(pixels, PackedType):
+        return f"unsigned integers of {pixels.bits} bits, packed"
+    return f"{_KINDS[pixels.kind]} of {8 * pixels.itemsize} bits{_ORDERS.get(dtype[0], '')}"
 
 
 def _stated(info: VideoInfo, name: str, unit: str) -> str:

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import glob
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import dask.array as da
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, VideoFormatError
-from napari_uai.typing import AnyArray
+from napari_uai.videos.chosen_frames import ChosenFrames
 from napari_uai.videos.folders import IMAGE_SUFFIXES, image_files, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
+from napari_uai.videos.pixel_types import PackedType
 from napari_uai.videos.raw_shape import UNKNOWN, AxisOrder, FrameRange, RawShape
-from napari_uai.videos.readers.raw import read_sidecar, shape_in_name
+from napari_uai.videos.readers.raw import shape_in_name
 from napari_uai.videos.readers.zarr_store import is_zarr, is_zipped_zarr
+from napari_uai.videos.sidecars import read_sidecar
 from napari_uai.videos.stored import state_of
 
 
@@ -172,7 +175,7 @@ def open_video(
     Notes
     -----
     The shape of a headerless file is taken from the arguments, then from its sidecar (see
-    :func:`~napari_uai.videos.readers.raw.read_sidecar`), then from a name such as
+    :func:`~napari_uai.videos.sidecars.read_sidecar`), then from a name such as
     ``type_uint16_shape(1000, 70, 72).raw``.
 
     Examples
@@ -306,7 +309,7 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     trusted = given and shape.trust_shape and path.is_file()
     kind = "raw" if trusted else video_format(path, shape_given=given)
     try:
-        sidecar = read_sidecar(path, strict=kind == "raw") if path.is_file() else {}
+        beside = {} if kind == "raw" else _stated_beside(path)
         opened = _BY_NAME[kind].open(path, shape)
         if kind != "raw":
             _agree(path, shape, opened)
@@ -316,7 +319,7 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     n, rows, columns = opened.frames.shape
     start, stop, clipped = _chosen(path, n, shape.frames)
     scale = {
-        name: (sidecar.get(name, getattr(opened, name)), "sidecar" if name in sidecar else "file")
+        name: (beside.get(name, getattr(opened, name)), _source_of(name, kind, beside))
         for name in ("pixel_size_um", "frame_rate_hz")
     }
     info = VideoInfo(
@@ -341,34 +344,6 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     if (start, stop) == (0, n):
         return opened.frames, info
     return ChosenFrames(opened.frames, start, stop), info
-
-
-class ChosenFrames(Frames):
-    """A range of frames of another source.
-
-    Parameters
-    ----------
-    source
-        All frames.
-    first, last
-        First frame, and the one after the last.
-    """
-
-    def __init__(self, source: Frames, first: int, last: int) -> None:
-        self.source = source
-        self.first = first
-        self.shape = (last - first, *source.shape[1:])
-        self.dtype = source.dtype
-
-    @property
-    def name(self) -> str:
-        """Name of the source and range of frames."""
-        return f"{self.source.name}-{self.first}-{self.first + len(self)}"
-
-    def read(self, start: int, stop: int) -> AnyArray:
-        """Read from the source."""
-        start, stop, _ = slice(start, stop).indices(self.shape[0])
-        return self.source.read(self.first + start, self.first + max(start, stop))
 
 
 def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
@@ -415,13 +390,27 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
         return signed.name
     if stated is not None or shape_given or shape_in_name(path.name):
         return "raw"
-    if {"height", "width"} <= read_sidecar(path).keys():
+    if {"height", "width"} <= _stated_beside(path).keys():
         return "raw"
     known = ", ".join(ending for each in FORMATS for ending in each.suffixes[:2])
     raise VideoFormatError(
         f"{path} is not of a supported format ({known}): "
         "give height, width and dtype if it is a headerless recording"
     )
+
+
+def _stated_beside(path: Path) -> Mapping[str, Any]:
+    """Return what a sidecar states; an invalid one is ignored where it is not needed."""
+    if not path.is_file():
+        return {}
+    try:
+        return read_sidecar(path).values
+    except VideoFormatError:
+        return {}
+
+
+def _source_of(name: str, kind: VideoFormat, beside: Mapping[str, Any]) -> str:
+    return "sidecar" if kind == "raw" or name in beside else "file"
 
 
 def _by_signature(path: Path) -> Format | None:
@@ -457,6 +446,8 @@ def _agree(path: Path, shape: RawShape, opened: Opened) -> None:
 def _same_kind(shape: RawShape, opened: Opened) -> bool:
     """Return whether two types are equal up to byte order."""
     pixels = shape.pixels
+    if isinstance(pixels, PackedType) or isinstance(opened.stored, PackedType):
+        return pixels == opened.stored
     return pixels is not None and pixels.newbyteorder("=") == opened.stored.newbyteorder("=")
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
-
-import numpy as np
+from typing import Literal, TypeAlias
 
 from napari_uai.videos.frames import Frames
+from napari_uai.videos.pixel_types import PixelType
 
 VideoFormat: TypeAlias = Literal[
     "raw",
@@ -127,7 +126,7 @@ class Opened:
     """
 
     frames: Frames
-    stored: np.dtype[Any]
+    stored: PixelType
     offset: int = 0
     pixel_size_um: float | None = None
     frame_rate_hz: float | None = None

@@ -38,6 +38,8 @@ class FileFrames(Frames):
         Bytes before the first frame.
     order
         ``"C"``: columns vary fastest; ``"F"``: frames do (Fortran-ordered npy).
+    frame_header
+        Bytes before each frame that are not pixels.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class FileFrames(Frames):
         dtype: npt.DTypeLike,
         offset: int = 0,
         order: Literal["C", "F"] = "C",
+        frame_header: int = 0,
     ) -> None:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100  # links stay as they are
         self.shape = shape
@@ -55,6 +58,7 @@ class FileFrames(Frames):
         self.dtype = native_dtype(self.stored)
         self.offset = offset
         self.order = order
+        self.frame_header = frame_header
         status = self.path.stat()
         self._name: str = "file-" + tokenize(
             str(self.path),
@@ -64,8 +68,10 @@ class FileFrames(Frames):
             self.stored.str,
             offset,
             order,
+            frame_header,
         )
-        self._end = offset + int(np.prod(shape, dtype=np.int64)) * self.stored.itemsize
+        frame_bytes = frame_header + shape[1] * shape[2] * self.stored.itemsize
+        self._end = offset + shape[0] * frame_bytes
         self._map: mmap.mmap | None = None
         self._handed_out = 0
 
@@ -86,12 +92,17 @@ class FileFrames(Frames):
         VideoFormatError
             If the file was deleted or truncated since it was opened.
         """
-        frames: AnyArray = np.ndarray(
-            self.shape, self.stored, self._mapped(), self.offset, order=self.order
-        )
-        block = frames[start:stop]
+        block = self._frames(self._mapped())[start:stop]
         self._give_back(block.nbytes)
         return to_native(block)
+
+    def _frames(self, buffer: mmap.mmap) -> AnyArray:
+        if not self.frame_header:
+            return np.ndarray(self.shape, self.stored, buffer, self.offset, order=self.order)
+        size = self.stored.itemsize
+        row = self.shape[2] * size
+        strides = (self.frame_header + self.shape[1] * row, row, size)
+        return np.ndarray(self.shape, self.stored, buffer, self.offset + self.frame_header, strides)
 
     def _mapped(self) -> mmap.mmap:
         # Reading a map beyond the end of its file kills the process: check the size each time.

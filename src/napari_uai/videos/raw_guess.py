@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_uai.typing import AnyArray, Floats
+from napari_uai.videos.pixel_types import (
+    PACKED,
+    PackedType,
+    PixelType,
+    bytes_of,
+    group_of,
+    pixel_type,
+    pixels_in,
+)
 from napari_uai.videos.raw_shape import UNKNOWN, RawShape
 
 _COMMON_SIDES = frozenset({64, 70, 72, 96, 100, 120, 126, 128, 150, 200, 250, 256, 480, 512, 640})
-_LIKELY_TYPES = ("<u2", "|u1", "<f4", "<f8", "<u4", ">u2")
+_LIKELY_TYPES = ("<u2", "|u1", "<f4", "<f8", "<u4", ">u2", *PACKED)
 NAMED_AT_MOST, CREDIBLE = 5, 0.3
 _PIXELS_LOOKED_AT, _FRAMES_LOOKED_AT, _ROWS_LOOKED_AT = 2**19, 32, 100
 
@@ -51,13 +59,14 @@ def scored_shapes(path: Path, known: RawShape) -> list[tuple[float, tuple[int, i
     types = _LIKELY_TYPES if known.pixels is None else (known.pixels.str,)
     found: list[tuple[float, tuple[int, int, int, str], _Likeness]] = []
     for kind in types:
-        pixels = np.dtype(kind)
-        if size < 1 or size % pixels.itemsize:
+        pixels = pixel_type(kind)
+        n_pixels = _n_pixels(size, pixels)
+        if n_pixels is None:
             continue
         likeness = likeness_of(path, pixels, offset)
-        for n, rows, columns in _divisions(size // pixels.itemsize):
+        for n, rows, columns in _divisions(n_pixels):
             if known.rows in {None, rows} and known.columns in {None, columns}:
-                score = likeness.frame(rows * columns, columns, pixels.itemsize)
+                score = likeness.frame(rows * columns, columns, size / n_pixels)
                 score += _habit(rows, columns, pixels)
                 found.append((score, (n, rows, columns, kind), likeness))
     found.sort(key=lambda scored: -scored[0])
@@ -67,6 +76,12 @@ def scored_shapes(path: Path, known: RawShape) -> list[tuple[float, tuple[int, i
     ]
     best.sort(key=lambda scored: -scored[0])
     return best
+
+
+def _n_pixels(size: int, pixels: PixelType) -> int | None:
+    """Return the number of pixels that fill some bytes; None if there is no such number."""
+    n_bytes, n_pixels = group_of(pixels)
+    return size // n_bytes * n_pixels if size > 0 and size % n_bytes == 0 else None
 
 
 def _divisions(n_pixels: int) -> Iterator[tuple[int, int, int]]:
@@ -80,7 +95,7 @@ def _divisions(n_pixels: int) -> Iterator[tuple[int, int, int]]:
                 yield n_pixels // area, int(height), int(width)
 
 
-def _habit(height: int, width: int, dtype: np.dtype[Any]) -> float:
+def _habit(height: int, width: int, dtype: PixelType) -> float:
     """Return how common a shape is; small compared with the evidence of the pixels."""
     square = min(height, width) / max(height, width)
     common = (height in _COMMON_SIDES) + (width in _COMMON_SIDES)
@@ -107,7 +122,7 @@ class _Likeness:
     correlation: Floats
     doubt: float
 
-    def frame(self, size: int, width: int, itemsize: int) -> float:
+    def frame(self, size: int, width: int, itemsize: float) -> float:
         """Return the similarity of pixels one frame apart, relative to nearby lags."""
         if size + width >= self.correlation.size:
             return -self.doubt
@@ -127,12 +142,12 @@ class _Likeness:
         return float(np.corrcoef(above, below)[0, 1])
 
 
-def likeness_of(path: Path, dtype: np.dtype[Any], offset: int) -> _Likeness:
+def likeness_of(path: Path, dtype: PixelType, offset: int) -> _Likeness:
     """Measure similarities in the beginning of a file, interpreted as a pixel type."""
-    content = np.fromfile(path, np.uint8, _PIXELS_LOOKED_AT * dtype.itemsize, offset=offset)
-    content = content[: content.size // dtype.itemsize * dtype.itemsize]
+    n_bytes = bytes_of(dtype, _PIXELS_LOOKED_AT)
+    content = np.fromfile(path, np.uint8, n_bytes, offset=offset)
     with np.errstate(all="ignore"):  # a wrong type gives arbitrary values
-        stream = content.view(dtype).astype(np.float64)
+        stream = pixels_in(content, dtype).astype(np.float64)
         doubt = _doubt(content, stream, dtype)
         stream = np.nan_to_num(stream, nan=0.0, posinf=0.0, neginf=0.0)
         bound = float(np.quantile(np.abs(stream), 0.999))  # wrong types give some huge values
@@ -142,7 +157,7 @@ def likeness_of(path: Path, dtype: np.dtype[Any], offset: int) -> _Likeness:
     return _Likeness(stream, _correlation(stream - stream.mean()), doubt)
 
 
-def _doubt(content: npt.NDArray[np.uint8], stream: Floats, dtype: np.dtype[Any]) -> float:
+def _doubt(content: npt.NDArray[np.uint8], stream: Floats, dtype: PixelType) -> float:
     """Return a penalty for values that are implausible for a camera.
 
     The bytes of wider pixels differ: the upper hardly varies, the lower covers its whole range. Two
@@ -150,6 +165,8 @@ def _doubt(content: npt.NDArray[np.uint8], stream: Floats, dtype: np.dtype[Any])
     """
     if not stream.size:
         return 0.0
+    if isinstance(dtype, PackedType):
+        return 0.5 if _in_turn_unlike(stream) else 0.0
     if dtype.kind == "f":
         size = np.abs(stream)
         sane = np.isfinite(stream).all() and not ((size > 0) & (size < 1e-12)).any()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
-import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError
+from napari_uai.videos.pixel_types import PackedType, PixelType, bytes_of, pixel_type
 
 AxisOrder: TypeAlias = Literal["height-width", "width-height"]
 """How the arguments ``height`` and ``width`` map to the frames of a headerless file.
@@ -31,7 +31,8 @@ class RawShape:
     height, width
         Rows and columns of a frame; None if unknown.
     dtype
-        Pixel type with byte order, e.g. ``"<u2"``; None if unknown.
+        Pixel type with byte order, e.g. ``"<u2"``, or packed: ``"mono12p"``, ``"mono10p"``,
+        ``"mono12packed"``, ``"mono10packed"``; None if unknown.
     offset
         Bytes before the first frame; None if unknown.
     frames
@@ -68,7 +69,7 @@ class RawShape:
 
     height: int | None = None
     width: int | None = None
-    dtype: npt.DTypeLike | None = None
+    dtype: npt.DTypeLike | PackedType | None = None
     offset: int | None = None
     frames: FrameRange | None = None
     axis_order: AxisOrder = "height-width"
@@ -110,16 +111,16 @@ class RawShape:
         return self.width if self.axis_order == "height-width" else self.height
 
     @property
-    def pixels(self) -> np.dtype[Any] | None:
+    def pixels(self) -> PixelType | None:
         """Type of the pixels."""
-        return cast("np.dtype[Any] | None", self.dtype)
+        return cast("PixelType | None", self.dtype)
 
     @property
     def frame_bytes(self) -> int | None:
-        """Bytes of one frame; None unless rows, columns and type are known."""
+        """Bytes from one frame to the next; None unless rows, columns and type are known."""
         if self.height is None or self.width is None or self.pixels is None:
             return None
-        return self.height * self.width * self.pixels.itemsize
+        return bytes_of(self.pixels, self.height * self.width) + (self.frame_header or 0)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -132,25 +133,6 @@ class RawShape:
             "frame_header": self.frame_header,
         }
         return {name: value for name, value in facts.items() if value is not None}
-
-
-def pixel_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """Return a type of pixels: any integer or float, either byte order, or boolean.
-
-    Raises
-    ------
-    BadValueError
-        If it is something else.
-    """
-    try:
-        pixels = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError):
-        pixels = np.dtype(object)
-    if pixels.kind not in "uifb" or pixels.shape or dtype is None:
-        raise BadValueError(
-            f"{dtype!r} is not a pixel type: use one such as '<u2', '>u2', 'uint8', '<f4'"
-        )
-    return pixels
 
 
 def _checked_range(frames: FrameRange | None) -> FrameRange | None:

@@ -8,7 +8,7 @@ preamble gives the number of accumulated frames.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -72,18 +72,26 @@ class StatusLine:
         Length in pixels.
     n_accumulated
         Camera frames accumulated in one frame of the file.
+    first
+        Whether it is the first row or column instead, as in frames that a program turned round.
 
     Examples
     --------
     >>> import napari_uai as uai
     >>> video = uai.open_video(uai.sample_path("landings.bin"))
     >>> uai.videos.find_status_line(video)
-    StatusLine(position='row', length=40, n_accumulated=1)
+    StatusLine(position='row', length=40, n_accumulated=1, first=False)
     """
 
     position: Literal["row", "column"]
     length: int
     n_accumulated: int
+    first: bool = False
+
+    def of(self, block: AnyArray) -> AnyArray:
+        """Return the lines of a block of frames."""
+        at = 0 if self.first else -1
+        return block[:, at, :] if self.position == "row" else block[:, :, at]
 
 
 def find_status_line(video: Video) -> StatusLine | None:
@@ -97,7 +105,7 @@ def find_status_line(video: Video) -> StatusLine | None:
     Returns
     -------
     StatusLine or None
-        None if neither the last row nor the last column begins with the preamble of the camera.
+        None if neither an outermost row nor column begins with the preamble of the camera.
 
     References
     ----------
@@ -112,14 +120,12 @@ def find_status_line(video: Video) -> StatusLine | None:
     """
     frames = frames_of(video)
     block = frames.read(0, min(_FRAMES_TO_LOOK_AT, frames.shape[0]))
-    lines: tuple[tuple[Literal["row", "column"], AnyArray], ...] = (
-        ("row", block[:, -1, :]),
-        ("column", block[:, :, -1]),
-    )
-    for position, line in lines:
-        summed = _n_accumulated(line)
-        if summed.any():
-            return StatusLine(position, line.shape[1], int(summed[summed > 0][0]))
+    _, rows, columns = frames.shape
+    for first in (False, True):
+        for line in (StatusLine("row", columns, 1, first), StatusLine("column", rows, 1, first)):
+            summed = _n_accumulated(line.of(block))
+            if summed.any():
+                return replace(line, n_accumulated=int(summed[summed > 0][0]))
     return None
 
 
@@ -199,7 +205,7 @@ def read_status_line(video: Video, *, monitor: Monitor = SILENT) -> pd.DataFrame
 
     def line(start: int, stop: int) -> Floats:
         block = frames.read(start, stop)
-        edge = block[:, -1, :] if found.position == "row" else block[:, :, -1]
+        edge = found.of(block)
         return edge[:, :_LINE_BYTES].astype(np.float64)
 
     chunk = frames_per_chunk(frames.shape)
@@ -224,8 +230,8 @@ def remove_status_line(video: Video, *, edges: Edges = "line") -> Video:
     video
         Frames, rows, columns as delivered by the camera.
     edges
-        ``line`` removes the last row or column; ``both`` also the first one, as in PiSCAT, which
-        shifts positions (see :func:`status_line_origin`).
+        ``line`` removes the row or column of the line; ``both`` also the one opposite, as in
+        PiSCAT, which shifts positions (see :func:`status_line_origin`).
 
     Returns
     -------
@@ -263,7 +269,7 @@ def remove_status_line(video: Video, *, edges: Edges = "line") -> Video:
         )
     if isinstance(video, np.ndarray):
         return video[:, rows, columns]
-    cut = partial(_cut, position=found.position, edges=edges)
+    cut = partial(_cut, line=found, edges=edges)
     label = "remove-status-line"
     return video_like(
         MappedFrames(frames, cut, label=label, dtype=frames.dtype, frame_shape=left), video
@@ -311,12 +317,13 @@ def _found(video: Video, edges: Edges) -> StatusLine | None:
 
 
 def _kept(found: StatusLine, edges: Edges) -> tuple[slice, slice]:
-    kept = slice(1 if edges == "both" else 0, -1)
+    both = edges == "both"
+    kept = slice(int(found.first or both), None if found.first and not both else -1)
     return (kept, slice(None)) if found.position == "row" else (slice(None), kept)
 
 
-def _cut(block: AnyArray, *, position: Literal["row", "column"], edges: Edges) -> AnyArray:
-    rows, columns = _kept(StatusLine(position, 0, 0), edges)
+def _cut(block: AnyArray, *, line: StatusLine, edges: Edges) -> AnyArray:
+    rows, columns = _kept(line, edges)
     return block[:, rows, columns]
 
 

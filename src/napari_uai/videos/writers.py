@@ -18,8 +18,8 @@ from napari_uai.files import whole_file
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
-from napari_uai.videos.raw_shape import pixel_type
-from napari_uai.videos.readers.raw import sidecar_paths
+from napari_uai.videos.pixel_types import numpy_type
+from napari_uai.videos.sidecars import sidecar_paths
 
 _TIFF_LIMIT = 2**32 - 2**25
 """Maximum bytes of pixels in a classic TIFF (the limit of tifffile)."""
@@ -88,7 +88,7 @@ def write_video(
     frames = frames_of(video)
     if frames.shape[0] == 0:
         raise BadValueError("the video has no frames")
-    stored = frames.dtype if dtype is None else pixel_type(dtype)
+    stored = frames.dtype if dtype is None else numpy_type(dtype)
     if shape_in_name:
         path = _with_shape(path, write, frames.shape, stored)
     plan = _Plan(frames, stored, pixel_size_um, frame_rate_hz, monitor)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.typing import AnyArray
+from napari_uai.videos.frames import Frames, MappedFrames
 from napari_uai.videos.info import Opened
 from napari_uai.videos.mapped import FileFrames
+from napari_uai.videos.pixel_types import PackedType, PixelType, bytes_of, pixel_type
+from napari_uai.videos.raw_doubt import Reading, likelier_reading
 from napari_uai.videos.raw_guess import CREDIBLE, NAMED_AT_MOST, likeness_of, scored_shapes
-from napari_uai.videos.raw_shape import UNKNOWN, RawShape, pixel_type
+from napari_uai.videos.raw_shape import UNKNOWN, RawShape
+from napari_uai.videos.sidecars import NO_SIDECAR, Sidecar, checked, read_sidecar
 
-SIDECAR_KEYS = ("height", "width", "dtype", "offset", "frames", "pixel_size_um", "frame_rate_hz")
+_SHAPE_KEYS = frozenset({"height", "width", "dtype", "offset", "frame_header", "frames"})
 _NAME = re.compile(r"type_(?P<dtype>[A-Za-z0-9]+)_shape\((?P<shape>\d+,\s*\d+,\s*\d+)\)")
 
 
@@ -31,8 +36,8 @@ class RawLayout:
         Complete frames in the file, rows, columns.
     dtype
         Pixel type with byte order.
-    offset
-        Bytes before the first frame.
+    offset, frame_header
+        Bytes before the first frame, and before each.
     source
         Which of ``"arguments"``, ``"sidecar"``, ``"name"`` state the shape and type.
     warnings
@@ -40,8 +45,9 @@ class RawLayout:
     """
 
     shape: tuple[int, int, int]
-    dtype: np.dtype[Any]
+    dtype: PixelType
     offset: int
+    frame_header: int
     source: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -54,18 +60,43 @@ def open_raw(path: Path, shape: RawShape) -> Opened:
     VideoFormatError
         If its shape is unknown or does not fit.
     """
-    layout = raw_layout(path, shape, sidecar=read_sidecar(path))
+    sidecar = read_sidecar(path)
+    layout = raw_layout(path, shape, sidecar=sidecar)
+    n, rows, columns = layout.shape
+    values = sidecar.values
+    packed = isinstance(layout.dtype, PackedType)
+    size = bytes_of(layout.dtype, rows * columns)
+    in_file = np.dtype(np.uint8) if isinstance(layout.dtype, PackedType) else layout.dtype
+    frames: Frames = FileFrames(
+        path,
+        shape=(n, 1, size) if packed else layout.shape,
+        dtype=in_file,
+        offset=layout.offset,
+        frame_header=layout.frame_header,
+    )
+    if isinstance(layout.dtype, PackedType):
+        unpack = partial(_unpacked, packed=layout.dtype, rows=rows, columns=columns)
+        frames = MappedFrames(
+            frames, unpack, label="unpacked", dtype=np.dtype(np.uint16), frame_shape=(rows, columns)
+        )
     return Opened(
-        FileFrames(path, shape=layout.shape, dtype=layout.dtype, offset=layout.offset),
+        frames,
         layout.dtype,
         layout.offset,
+        values.get("pixel_size_um"),
+        values.get("frame_rate_hz"),
         source=layout.source,
-        warnings=layout.warnings,
+        warnings=(*sidecar.notes, *layout.warnings),
     )
 
 
+def _unpacked(block: AnyArray, *, packed: PackedType, rows: int, columns: int) -> AnyArray:
+    pixels = packed.unpack(block[:, 0])
+    return pixels[:, : rows * columns].reshape(-1, rows, columns)
+
+
 def raw_layout(
-    path: Path, shape: RawShape = UNKNOWN, *, sidecar: Mapping[str, Any] | None = None
+    path: Path, shape: RawShape = UNKNOWN, *, sidecar: Sidecar = NO_SIDECAR
 ) -> RawLayout:
     """Determine the layout of a headerless file.
 
@@ -79,7 +110,7 @@ def raw_layout(
     shape
         Values known to the caller; the others are looked up.
     sidecar
-        Contents of the sidecar, see :func:`read_sidecar`.
+        See :func:`~napari_uai.videos.sidecars.read_sidecar`.
 
     Raises
     ------
@@ -90,10 +121,10 @@ def raw_layout(
     size = path.stat().st_size
     if size == 0:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
-    facts = _Facts(path)
+    facts = _Facts(path, sidecar.path)
     for source, values in (
         ("arguments", shape.facts),
-        ("sidecar", dict(sidecar or {})),
+        ("sidecar", sidecar.values),
         ("name", shape_in_name(path.name)),
     ):
         facts.add(source, values)
@@ -103,39 +134,7 @@ def raw_layout(
             f"{path} has no header: give {_and(missing)} (as arguments or in {path.stem}.json)"
             f"{_hint(path, facts.shape)}"
         )
-    return _fit(path, size, facts)
-
-
-def read_sidecar(path: Path, *, strict: bool = True) -> dict[str, Any]:
-    """Read the sidecar of a recording; return an empty dictionary if there is none.
-
-    ``<name>.json`` is tried first, then ``<stem>.json``. Keys: ``height``, ``width`` (px),
-    ``dtype`` (e.g. ``"<u2"``), ``offset`` (bytes), ``frames``, ``pixel_size_um``,
-    ``frame_rate_hz``; all optional. A JSON file with none of these keys is not a sidecar.
-
-    Parameters
-    ----------
-    path
-        The recording.
-    strict
-        If False, an invalid sidecar is ignored, for files that do not need one.
-
-    Raises
-    ------
-    VideoFormatError
-        If it is not JSON, or a value is invalid.
-    """
-    try:
-        return _sidecar(path)
-    except VideoFormatError:
-        if strict:
-            raise
-        return {}
-
-
-def sidecar_paths(path: Path) -> tuple[Path, Path]:
-    """Return the paths of a possible sidecar: ``<name>.json``, then ``<stem>.json``."""
-    return path.with_name(f"{path.name}.json"), path.with_name(f"{path.stem}.json")
+    return _fit(path, size, facts, trusted=shape.trust_shape)
 
 
 def shape_in_name(name: str) -> dict[str, Any]:
@@ -151,31 +150,12 @@ def shape_in_name(name: str) -> dict[str, Any]:
     return {"frames": frames, "height": height, "width": width, "dtype": dtype}
 
 
-def _sidecar(path: Path) -> dict[str, Any]:
-    for sidecar in sidecar_paths(path):
-        if sidecar == path or not sidecar.is_file():
-            continue
-        try:
-            values = json.loads(sidecar.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise VideoFormatError(
-                f"{sidecar}, a sidecar of {path.name}, is not valid JSON ({error}): "
-                "correct or remove it"
-            ) from error
-        if isinstance(values, dict) and any(key in values for key in SIDECAR_KEYS):
-            return {
-                key: _checked(sidecar, key, values[key])
-                for key in SIDECAR_KEYS
-                if values.get(key) is not None
-            }
-    return {}
-
-
 @dataclass
 class _Facts:
     """Stated values of a file, and their sources."""
 
     path: Path
+    sidecar: Path | None
     values: dict[str, Any] = field(default_factory=dict)
     said_by: dict[str, str] = field(default_factory=dict)
 
@@ -194,13 +174,13 @@ class _Facts:
         """
         clashes = []
         for key, value in values.items():
-            if value is None or key not in {"height", "width", "dtype", "offset", "frames"}:
+            if value is None or key not in _SHAPE_KEYS:
                 continue
-            checked = _checked(self.path, key, value)
+            number = checked(self.path, key, value)
             if key not in self.values:
-                self.values[key], self.said_by[key] = checked, source
-            elif not _same(self.values[key], checked):
-                clashes.append((key, checked))
+                self.values[key], self.said_by[key] = number, source
+            elif not _same(self.values[key], number):
+                clashes.append((key, number))
         if clashes:
             raise VideoFormatError(self._contradiction(source, clashes))
 
@@ -218,14 +198,19 @@ class _Facts:
             return "correct the arguments"
         if source == "name":
             return "rename the file"
-        sidecar = next((p for p in sidecar_paths(self.path) if p.is_file()), None)
-        return f"edit or remove {sidecar.name if sidecar else 'its sidecar'}"
+        return f"edit or remove {self.sidecar.name if self.sidecar else 'its sidecar'}"
 
 
-def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
-    height, width = facts.values["height"], facts.values["width"]
-    dtype, offset = facts.values["dtype"], facts.values.get("offset", 0)
-    frame_bytes = height * width * dtype.itemsize
+def _fit(path: Path, size: int, facts: _Facts, *, trusted: bool) -> RawLayout:
+    reading = Reading(
+        facts.values["height"],
+        facts.values["width"],
+        facts.values["dtype"],
+        facts.values.get("offset", 0),
+        facts.values.get("frame_header", 0),
+    )
+    height, width, dtype, offset = reading.height, reading.width, reading.pixels, reading.offset
+    frame_bytes = reading.frame_bytes
     frames, rest = divmod(size - offset, frame_bytes)
     described = f"{height} x {width} px of {dtype.str!r}"
     if offset >= size or frames < 1:
@@ -246,55 +231,45 @@ def _fit(path: Path, size: int, facts: _Facts) -> RawLayout:
                 f"dtype to open all complete frames{_hint(path, RawShape(offset=offset))}"
             )
         warnings.append(f"{path.name}: {message}; {frames} frames are used")
+    if not trusted:
+        _doubt(path, reading, rest)
     if rest:
-        _check_against_pixels(path, (height, width), dtype, offset)
         warnings.append(
             f"{path.name}: the last {rest} bytes are not a complete frame of {described} "
             f"({frame_bytes} bytes) and are ignored"
         )
     source = tuple(dict.fromkeys(facts.said_by[key] for key in ("height", "width", "dtype")))
-    return RawLayout((frames, height, width), dtype, offset, source, tuple(warnings))
+    header = reading.frame_header
+    return RawLayout((frames, height, width), dtype, offset, header, source, tuple(warnings))
 
 
-def _check_against_pixels(
-    path: Path, shape: tuple[int, int], dtype: np.dtype[Any], offset: int
-) -> None:
-    """Raise an error if another shape fills the file and agrees better with its pixels.
-
-    In a file that was truncated within a frame, consecutive frames are still similar at the given
-    shape; at a wrong shape they are not.
-    """
-    height, width = shape
-    known = RawShape(dtype=dtype, offset=offset)
-    given = likeness_of(path, dtype, offset).frame(height * width, width, dtype.itemsize)
-    scored = scored_shapes(path, known)
-    if scored and scored[0][0] > CREDIBLE and given < CREDIBLE / 2:
+def _doubt(path: Path, given: Reading, rest: int) -> None:
+    """Raise an error if another way to read the file agrees better with its pixels."""
+    likelier = likelier_reading(path, given)
+    if likelier is not None:
         raise VideoFormatError(
-            f"{path}: {height} x {width} px of {dtype.str!r} do not fill the file, and its pixels "
-            f"suggest another shape{_hint(path, known)}"
+            f"{path}: its pixels do not look like frames of {given}, but of {likelier}: "
+            "correct the shape, or open it as given (trust_shape)"
         )
-
-
-def _checked(where: Path, key: str, value: Any) -> Any:
-    if key == "dtype":
-        try:
-            return pixel_type(value)
-        except BadValueError as error:
-            raise VideoFormatError(f"{where}: {error}") from error
-    number = isinstance(value, (int, float, np.integer, np.floating)) and value is not True
-    if key in {"pixel_size_um", "frame_rate_hz"}:
-        if not (number and np.isfinite(value) and value > 0):
-            raise VideoFormatError(f"{where}: {key} must be a positive number, got {value!r}")
-        return float(value)
-    least = 0 if key == "offset" else 1
-    if not (number and value == int(value) and value >= least):
-        raise VideoFormatError(f"{where}: {key} must be an integer >= {least}, got {value!r}")
-    return int(value)
+    if not rest:
+        return
+    # In a file that was truncated within a frame, consecutive frames are still similar at the
+    # given shape; at a wrong shape they are not.
+    known = RawShape(dtype=given.pixels, offset=given.offset)
+    likeness = likeness_of(path, given.pixels, given.offset)
+    n_pixels = given.height * given.width
+    alike = likeness.frame(n_pixels, given.width, given.frame_bytes / n_pixels)
+    scored = scored_shapes(path, known)
+    if scored and scored[0][0] > CREDIBLE and alike < CREDIBLE / 2:
+        raise VideoFormatError(
+            f"{path}: {given.height} x {given.width} px of {given.pixels.str!r} do not fill the "
+            f"file, and its pixels suggest another shape{_hint(path, known)}"
+        )
 
 
 def _same(one: Any, other: Any) -> bool:
     # Names state no byte order: 'uint16' does not contradict '>u2'.
-    if isinstance(one, np.dtype):
+    if isinstance(one, np.dtype) and isinstance(other, np.dtype):
         return bool(one.newbyteorder("=") == np.dtype(other).newbyteorder("="))
     return bool(one == other)
 

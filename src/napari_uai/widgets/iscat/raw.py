@@ -347,7 +347,8 @@ def _likely_shapes(path: Path, _monitor: Monitor) -> list[Suggestion]:
 
 def _stated_shape(path: Path) -> list[Suggestion]:
     """Return the shape in the sidecar or name of a recording, or nothing."""
-    from napari_uai.videos.readers.raw import raw_layout, read_sidecar
+    from napari_uai.videos.readers.raw import raw_layout
+    from napari_uai.videos.sidecars import read_sidecar
     from napari_uai.widgets.iscat.readers import lacks_shape
 
     try:
@@ -360,9 +361,9 @@ def _stated_shape(path: Path) -> list[Suggestion]:
 
 
 def _write_sidecar(path: Path, shape: RawShape) -> None:
-    from napari_uai.videos.readers.raw import read_sidecar, sidecar_paths
+    from napari_uai.videos.sidecars import read_sidecar, sidecar_paths
 
     sidecar = sidecar_paths(path)[0]
-    known = {key: value for key, value in read_sidecar(path).items() if key != "dtype"}
+    known = {key: value for key, value in read_sidecar(path).values.items() if key != "dtype"}
     with whole_file(sidecar) as partial_file:
         partial_file.write_text(json.dumps({**known, **shape.facts}, indent=1) + "\n", "utf-8")

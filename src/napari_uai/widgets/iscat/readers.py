@@ -199,14 +199,15 @@ def lacks_shape(path: Path) -> bool:
     """Return whether a file is headerless, and neither sidecar nor name has its shape and type."""
     from napari_uai.errors import VideoFormatError
     from napari_uai.videos.formats import video_format
-    from napari_uai.videos.readers.raw import read_sidecar, shape_in_name
+    from napari_uai.videos.readers.raw import shape_in_name
+    from napari_uai.videos.sidecars import read_sidecar
 
     try:
         if video_format(path) != "raw":
             return False
     except VideoFormatError:
         return False
-    known = {**shape_in_name(path.name), **read_sidecar(path)}
+    known = {**shape_in_name(path.name), **read_sidecar(path).values}
     return path.stat().st_size > 0 and not {"height", "width", "dtype"} <= known.keys()
 
 

@@ -1,0 +1,159 @@
+"""Whether the pixels of a headerless file contradict the shape that is given for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_uai.typing import Floats
+from napari_uai.videos.pixel_types import PACKED, PackedType, PixelType, bytes_of, pixels_in
+
+_FRAMES_LOOKED_AT = 9
+_DOUBTFUL, _CREDIBLE, _MARGIN = 0.35, 0.6, 0.35
+_MOST_HEADER_BYTES = 4096
+_MOST_PIXELS = 2**22
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A way to read a headerless file.
+
+    Attributes
+    ----------
+    height, width
+        Rows, columns.
+    pixels
+        Type of the pixels.
+    offset, frame_header
+        Bytes before the first frame, and before each.
+    """
+
+    height: int
+    width: int
+    pixels: PixelType
+    offset: int = 0
+    frame_header: int = 0
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes from one frame to the next."""
+        return bytes_of(self.pixels, self.height * self.width) + self.frame_header
+
+    def __str__(self) -> str:
+        text = f"{self.height} x {self.width} {self.pixels.str!r}"
+        if self.offset:
+            text += f", offset {self.offset}"
+        if self.frame_header:
+            text += f", frame_header {self.frame_header}"
+        return text
+
+
+def likelier_reading(path: Path, given: Reading) -> Reading | None:
+    """Return another way to read a file that its pixels suggest, if the given one looks wrong.
+
+    In a recording, frames far apart resemble each other, and so do neighbouring rows and
+    neighbouring columns of their mean. A reading is doubted only if it lacks this and another one
+    has it: the other byte order or type, exchanged sides, a header before the file or before each
+    frame.
+
+    Parameters
+    ----------
+    path
+        The file.
+    given
+        The reading to doubt.
+    """
+    size = path.stat().st_size
+    if given.height * given.width > _MOST_PIXELS:
+        return None
+    stated = _evidence(path, size, given)
+    headers = list(_with_header(size, given))
+    if stated >= _CREDIBLE:
+        # A header that is not left out rolls all frames alike: only a seam in them shows it.
+        seam = _seam(path, size, given)
+        return next((h for h in headers if seam > 0.5 and _seam(path, size, h) < seam / 2), None)
+    others = [*_others(given), *headers, *_with_frame_headers(path, size, given)]
+    scored = [(_evidence(path, size, other), i) for i, other in enumerate(others)]
+    best, i = max(scored, default=(0.0, -1))
+    doubtful = stated < _DOUBTFUL and best > max(_CREDIBLE, stated + _MARGIN)
+    return others[i] if doubtful else None
+
+
+def _others(given: Reading) -> Iterator[Reading]:
+    if not isinstance(given.pixels, PackedType) and given.pixels.itemsize > 1:
+        yield replace(given, pixels=given.pixels.newbyteorder())
+    if given.height != given.width:
+        yield replace(given, height=given.width, width=given.height)
+    types: tuple[PixelType, ...] = (np.dtype("<u2"), np.dtype(">u2"), np.dtype(np.uint8))
+    for pixels in (*types, *PACKED.values()):
+        if pixels != given.pixels:
+            yield replace(given, pixels=pixels)
+
+
+def _with_header(size: int, given: Reading) -> Iterator[Reading]:
+    """Yield the reading behind a header that makes the frames fill the file."""
+    rest = (size - given.offset) % given.frame_bytes
+    if rest:
+        yield replace(given, offset=given.offset + rest)
+
+
+def _with_frame_headers(path: Path, size: int, given: Reading) -> Iterator[Reading]:
+    """Yield readings with bytes before each frame, as the distance of alike frames shows them."""
+    if isinstance(given.pixels, PackedType) or given.frame_header:
+        return
+    step, frame = given.pixels.itemsize, given.frame_bytes
+    content = np.fromfile(path, np.uint8, 6 * (frame + _MOST_HEADER_BYTES), offset=given.offset)
+    stream = pixels_in(content, given.pixels).astype(np.float64)
+    stream = np.clip(stream, *np.nanquantile(stream, (0.01, 0.99))) if stream.size else stream
+    n, first = frame // step, stream[: frame // step]
+    lags = range(n + 1, min(n + _MOST_HEADER_BYTES // step, stream.size - n))
+    alike = [_correlation(first, stream[lag : lag + n]) for lag in lags]
+    if alike:
+        header = (int(np.argmax(alike)) + 1) * step
+        if (size - given.offset) % (frame + header) == 0:
+            yield replace(given, frame_header=header)
+
+
+def _frames(path: Path, size: int, reading: Reading) -> Floats:
+    """Return some frames, evenly spaced over the file."""
+    n = (size - reading.offset) // reading.frame_bytes
+    n_pixels = reading.height * reading.width
+    chosen = np.unique(np.linspace(0, n - 1, min(n, _FRAMES_LOOKED_AT)).astype(int))
+    frames = np.empty((len(chosen), reading.height, reading.width))
+    with path.open("rb") as file, np.errstate(all="ignore"):
+        for frame, i in zip(frames, chosen, strict=True):
+            file.seek(reading.offset + int(i) * reading.frame_bytes + reading.frame_header)
+            content = file.read(reading.frame_bytes - reading.frame_header)
+            pixels = pixels_in(np.frombuffer(content, np.uint8), reading.pixels)[:n_pixels]
+            frame[...] = pixels.astype(np.float64).reshape(frame.shape)
+    frames[~np.isfinite(frames)] = 0
+    return frames
+
+
+def _evidence(path: Path, size: int, reading: Reading) -> float:
+    """Return the least of the likenesses between frames, rows and columns, -1 to 1."""
+    if (size - reading.offset) // reading.frame_bytes < 2:
+        return 1.0  # nothing to compare
+    frames = _frames(path, size, reading)
+    alike = [_correlation(frames[0], frame) for frame in frames[1:]]
+    mean = frames.mean(axis=0)
+    rows = _correlation(mean[:-1], mean[1:])
+    columns = _correlation(mean[:, :-1], mean[:, 1:])
+    return min(float(np.median(alike)), rows, columns)
+
+
+def _seam(path: Path, size: int, reading: Reading) -> float:
+    """Return how strongly the mean frame is broken between two of its rows, 0 to 1."""
+    mean = _frames(path, size, reading).mean(axis=0)
+    steps = np.sqrt(np.mean(np.diff(mean, axis=0) ** 2, axis=1))
+    usual = float(np.median(steps)) if steps.size else 0.0
+    return 1 - usual / float(steps.max()) if usual > 0 else 0.0
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    a, b = one.ravel() - one.mean(), other.ravel() - other.mean()
+    norm = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / norm if norm > 0 else 0.0

@@ -1,0 +1,102 @@
+"""A shape that the pixels of a headerless file contradict is refused; a right one never is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.videos.test_pixel_types import packed
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.simulate import scenario, simulate_recording
+from napari_uai.videos import RawShape, open_frames, open_video
+
+SCENARIOS = ("still", "drift-0.05", "drift-0.2", "living", "vesicles", "membrane")
+N, HEIGHT, WIDTH = 60, 40, 56
+
+
+def recording(kind="still", seed=0):
+    settings = replace(scenario(kind), frames=N, rows=HEIGHT, columns=WIDTH, landings=2, seed=seed)
+    return simulate_recording(settings).video
+
+
+def opens(path, **shape):
+    return open_frames(path, RawShape(**shape))[0]
+
+
+@pytest.mark.parametrize("kind", SCENARIOS)
+@pytest.mark.parametrize("dtype", ["<u2", ">u2", "<i2", "<f4", ">f8"])
+def test_right_shapes_are_not_doubted(tmp_path, kind, dtype):
+    for seed in range(3):
+        video = recording(kind, seed)
+        video.astype(dtype).tofile(tmp_path / "a.bin")
+        height, width = video.shape[1:]
+        opened = opens(tmp_path / "a.bin", height=height, width=width, dtype=dtype)
+        np.testing.assert_array_equal(opened.read(0, N), video)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_noise_alone_is_not_doubted(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    mean = rng.uniform(2, 40000)
+    rng.poisson(mean, (40, 32, 48)).astype("<u2").tofile(tmp_path / "a.bin")
+    opens(tmp_path / "a.bin", height=32, width=48, dtype="<u2")
+    np.zeros((40, 32, 48), "<u2").tofile(tmp_path / "a.bin")
+    opens(tmp_path / "a.bin", height=32, width=48, dtype="<u2")
+
+
+@pytest.mark.parametrize("kind", SCENARIOS)
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ({"dtype": ">u2"}, "'<u2'"),
+        ({"dtype": "uint8"}, "'<u2'"),
+        ({"swapped": True}, "trust_shape"),
+    ],
+)
+def test_wrong_shapes_are_refused_and_the_right_one_is_named(tmp_path, kind, wrong, right):
+    video = recording(kind)
+    video.tofile(tmp_path / "a.bin")
+    sides = video.shape[1:]
+    height, width = sides[::-1] if wrong.get("swapped") else sides
+    shape = {"height": height, "width": width, "dtype": wrong.get("dtype", "<u2")}
+    with pytest.raises(VideoFormatError, match=right) as refused:
+        opens(tmp_path / "a.bin", **shape)
+    assert f"{sides[0]} x {sides[1]} '<u2'" in str(refused.value)
+    opens(tmp_path / "a.bin", **shape, trust_shape=True)
+
+
+@pytest.mark.parametrize("header", [512, 1024, 3000])
+def test_a_header_that_was_not_stated_is_named(tmp_path, header):
+    video = recording()
+    (tmp_path / "a.raw").write_bytes(b"CAM" + bytes(header - 3) + video.tobytes())
+    with pytest.raises(VideoFormatError, match=f"offset {header}"):
+        opens(tmp_path / "a.raw", height=video.shape[1], width=video.shape[2], dtype="<u2")
+
+
+@pytest.mark.parametrize("header", [8, 16, 64])
+def test_bytes_between_frames_are_named(tmp_path, header):
+    video = recording()
+    stamped = [i.to_bytes(8, "little") * (header // 8) + f.tobytes() for i, f in enumerate(video)]
+    (tmp_path / "a.raw").write_bytes(b"".join(stamped))
+    shape = {"height": video.shape[1], "width": video.shape[2], "dtype": "<u2"}
+    with pytest.raises(VideoFormatError, match=f"frame_header {header}"):
+        opens(tmp_path / "a.raw", **shape)
+    opened = open_video(tmp_path / "a.raw", **shape, frame_header=header)
+    np.testing.assert_array_equal(opened.compute(), video)
+
+
+@pytest.mark.parametrize("name", ["mono12p", "mono12packed"])
+def test_packed_pixels_read_as_words_are_refused(tmp_path, name):
+    video = recording() // 16
+    content = b"".join(packed(frame.ravel(), name) for frame in video)
+    (tmp_path / "a.raw").write_bytes(content)
+    with pytest.raises(VideoFormatError, match=f"'{name}'"):
+        opens(tmp_path / "a.raw", height=video.shape[1], width=video.shape[2], dtype="<u2")
+
+
+def test_a_truncated_file_is_not_taken_for_one_with_a_header(tmp_path):
+    video = recording()
+    (tmp_path / "a.raw").write_bytes(video.tobytes()[: -3 * WIDTH])
+    opened, info = open_frames(tmp_path / "a.raw", RawShape(video.shape[1], video.shape[2], "<u2"))
+    assert len(opened) == N - 1
+    assert "not a complete frame" in info.warnings[0]
