@@ -152,7 +152,7 @@ def test_plane_and_channel_are_chosen_in_the_dock(viewer, planes, asked, keep_pi
     assert widget.choices.asked == ["Plane", "Channel"]
     assert widget.height_px.isHidden()
     assert widget.remember.isHidden()
-    assert "choose plane and channel" in widget.message.text()
+    assert "Choose plane and channel" in widget.message.text()
     assert not widget.preview.pixmap().isNull()
     viewer.window._qt_window.resize(1280, 800)
     keep_picture(viewer, "choice-of-plane-and-channel")

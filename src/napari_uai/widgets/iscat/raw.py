@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import ChoiceNeededError, NapariUaiError
 from napari_uai.files import whole_file
+from napari_uai.videos.pixel_types import PACKED
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.widgets.iscat.choice_rows import ChoiceRows
 from napari_uai.widgets.kit.forms import add_row, form_layout
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     Suggestion: TypeAlias = tuple[int, int, int, str, int]
     """Frames, rows, columns, pixel type, bytes of the header."""
 
-PIXEL_TYPES = ("<u2", ">u2", "|u1", "<i2", "<u4", "<f4", "<f8")
+PIXEL_TYPES = ("<u2", ">u2", "|u1", "<i2", "<u4", "<f4", "<f8", *PACKED)
 _NAMES = {
     "<u2": "uint16, little-endian",
     ">u2": "uint16, big-endian",
@@ -50,6 +51,7 @@ _NAMES = {
     "<u4": "uint32, little-endian",
     "<f4": "float32, little-endian",
     "<f8": "float64, little-endian",
+    **{name: f"{each.bits} bits packed, {name}" for name, each in PACKED.items()},
 }
 _PREVIEW_PX = 220
 
@@ -172,7 +174,7 @@ class RawRecordingWidget(QWidget):
         lines = [f"{n} frames of {height} x {width} px", *info.warnings]
         if self.choices.asked:
             names = " and ".join(name.lower() for name in self.choices.asked)
-            lines.append(f"The file has several: choose {names}, then Open.")
+            lines.append(f"Choose {names}, then Open.")
         self._say("\n".join(lines))
 
     def _show_problem(self, message: str) -> None:
