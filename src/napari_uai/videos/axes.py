@@ -54,6 +54,8 @@ class Layout:
         Index taken along each axis that is neither frames, rows, columns nor colours.
     notes
         What was assumed, one line each.
+    guessed
+        Whether neither the file nor the caller named the axis of the frames.
     """
 
     axes: str
@@ -61,6 +63,7 @@ class Layout:
     frame_axis: int | None
     chosen: Mapping[int, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    guessed: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -192,7 +195,8 @@ def _guessed(path: Path, sizes: Sequence[int], notes: list[str]) -> str:
         )
     if colour:
         notes.append(
-            f"{path.name}: the last axis, of length {sizes[wide[-1]]}, is taken as colours"
+            f"{path.name}: the last axis, of length {sizes[wide[-1]]}, is taken as colours, "
+            "which are converted to grey"
         )
     letters = ("YX", UNNAMED + "YX", UNNAMED + "YXS")[len(wide) - 2]
     spare = iter("ABDEFGHIJKLMNOPR")
@@ -247,7 +251,10 @@ def _chosen(
     for axis in others:
         if axis != frame_axis and axis not in chosen:
             chosen[axis] = 0
-    return Layout(axes, sizes, frame_axis, chosen, tuple(notes))
+    if "S" in axes and sizes[axes.index("S")] > 2 and not any("as colours" in n for n in notes):
+        notes.append(f"{path.name}: colours are converted to grey")
+    guessed = shape.axes is None and frame_axis is not None and axes[frame_axis] != "T"
+    return Layout(axes, sizes, frame_axis, chosen, tuple(notes), guessed)
 
 
 def _choice_message(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -13,12 +12,15 @@ from napari_uai.errors import BadValueError, VideoFormatError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".tif", ".tiff")
 RECORDING_SUFFIXES = (
-    *(".bin", ".raw", ".tif", ".tiff", ".btf", ".tf8", ".ome", ".npy", ".npz", ".zarr", ".ozx"),
+    *(".bin", ".raw", ".tif", ".tiff", ".btf", ".tf8", ".ome", ".npy", ".npz"),
+    *(".zarr", ".ozx", ".n5"),
     *(".h5", ".hdf5", ".hdf", ".he5", ".mp", ".ims", ".nwb", ".mat", ".fits", ".fit", ".fts"),
     *(".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
     *(".nd2", ".czi", ".lif", ".spe", ".sif", ".oib", ".oif", ".dv", ".vsi", ".lsm", ".stk"),
 )
 """Suffixes of files that are recordings on their own, as in ``videos.formats.FORMATS``."""
+
+_STORES = (".zarr", ".n5")
 
 
 def list_recordings(
@@ -32,7 +34,8 @@ def list_recordings(
         Where to look.
     suffix
         One or several suffixes, with or without the dot; complete suffixes only (``bin`` does not
-        match ``a.xbin``), case-insensitive. A zarr store counts as one recording.
+        match ``a.xbin``), case-insensitive. A zarr or N5 store counts as one recording, and so
+        do the files of an OME-TIFF series.
 
     Returns
     -------
@@ -63,14 +66,14 @@ def list_recordings(
         raise BadValueError(f"suffix must name at least one suffix, such as 'bin', got {suffix!r}")
     found: list[Path] = []
     for root, folders, files in os.walk(folder):
-        stores = [name for name in folders if name.lower().endswith(".zarr")]
+        stores = [name for name in folders if name.lower().endswith(_STORES)]
         folders[:] = [name for name in folders if name not in stores and name[0] != "."]
         found += [
             Path(root, name)
             for name in (*files, *stores)
             if name[0] != "." and name.lower().endswith(endings)
         ]
-    return sorted(found, key=lambda path: natural_key(path.relative_to(folder)))
+    return first_of_series(sorted(found, key=lambda path: natural_key(path.relative_to(folder))))
 
 
 def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
@@ -78,41 +81,16 @@ def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
     return [(*_pieces(part), (-1, 0, part)) for part in path.parts]
 
 
-def image_files(path: Path) -> list[Path]:
-    """Return the images of a sequence in natural order.
-
-    Parameters
-    ----------
-    path
-        A folder, a pattern such as ``frames/*.png``, or one image.
-
-    Raises
-    ------
-    VideoFormatError
-        If there are no images, or a folder holds images of several kinds.
-    """
-    if path.is_file():
-        return [path]
-    folder = path.is_dir()
-    entries = path.iterdir() if folder else map(Path, glob.glob(str(path)))  # noqa: PTH207
-    files = [entry for entry in entries if is_image(entry)]
-    if not files:
-        what = "contains no" if folder else "matches no"
-        kinds = ", ".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
-        hint = _recordings_hint(path) if folder else ": check the pattern"
-        raise VideoFormatError(f"{path} {what} images ({kinds}){hint}")
-    kinds_found = sorted({_kind(file) for file in files})
-    if len(kinds_found) > 1:
-        raise VideoFormatError(
-            f"{path} contains images of several kinds ({', '.join(kinds_found)}): "
-            f"select one with a pattern such as {path / ('*' + kinds_found[0])}"
-        )
-    return sorted(files, key=natural_key)
-
-
-def is_image(path: Path) -> bool:
-    """Return whether a path looks like an image of a sequence."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "." and path.is_file()
+def first_of_series(files: Sequence[Path]) -> list[Path]:
+    """Leave out the files of OME-TIFF series whose first file, which opens all, is there."""
+    if sum(map(_is_ome_tiff, files)) < 2:
+        return list(files)
+    there = {*files}
+    followers: set[Path] = set()
+    for file in files:
+        if file not in followers and _is_ome_tiff(file):
+            followers |= {file.with_name(name) for name in _ome_files(file)} - {file}
+    return [file for file in files if file not in followers & there]
 
 
 def no_such_file(path: Path) -> str:
@@ -134,13 +112,16 @@ def _pieces(name: str) -> Iterator[tuple[int, int, str]]:
             yield (0, int(piece), "") if piece.isdecimal() else (1, 0, piece.lower())
 
 
-def _kind(path: Path) -> str:
-    suffix = path.suffix.lower()
-    return {".jpeg": ".jpg", ".tiff": ".tif"}.get(suffix, suffix)
+def _is_ome_tiff(path: Path) -> bool:
+    return path.name.lower().endswith((".ome.tif", ".ome.tiff", ".ome.btf", ".ome.tf8"))
 
 
-def _recordings_hint(folder: Path) -> str:
-    recordings = list_recordings(folder)
-    if not recordings:
-        return ": give a recording or a folder of images"
-    return f": give one of its recordings, e.g. {recordings[0]}"
+def _ome_files(path: Path) -> set[str]:
+    """Return the names of the files that the metadata of an OME-TIFF file lists."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            return {*re.findall(r'FileName="([^"/\\]+)"', tiff.ome_metadata or "")}
+    except Exception:  # noqa: BLE001  # damaged files raise any type of error; reading tells
+        return set()

@@ -18,13 +18,15 @@ import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, VideoFormatError
 from napari_uai.videos.chosen_frames import ChosenFrames
-from napari_uai.videos.folders import IMAGE_SUFFIXES, image_files, no_such_file
+from napari_uai.videos.folders import IMAGE_SUFFIXES, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
 from napari_uai.videos.pixel_types import PackedType
 from napari_uai.videos.raw_shape import UNKNOWN, AxisOrder, FrameRange, RawShape
+from napari_uai.videos.readers.n5 import is_n5
 from napari_uai.videos.readers.raw import shape_in_name
 from napari_uai.videos.readers.zarr_store import is_zarr, is_zipped_zarr
+from napari_uai.videos.sequences import image_sequence
 from napari_uai.videos.sidecars import read_sidecar
 from napari_uai.videos.stored import state_of
 
@@ -65,13 +67,14 @@ FORMATS = (
     Format(
         "tiff",
         "TIFF: BigTIFF, OME, ImageJ, Micro-Manager",
-        (".tif", ".tiff", ".btf", ".tf8", ".ome"),
+        (".tif", ".tiff", ".btf", ".tf8", ".ome", ".lsm", ".stk"),
         "tiff:open_tiff",
         ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
     ),
     Format("npy", "numpy", (".npy",), "npy:open_npy", ((0, b"\x93NUMPY"),)),
     Format("npz", "numpy, several arrays", (".npz",), "npy:open_npz"),
     Format("zarr", "zarr, OME-Zarr, zipped or not", (".zarr", ".ozx"), "zarr_store:open_zarr"),
+    Format("n5", "N5", (".n5",), "n5:open_n5"),
     Format(
         "hdf5",
         "HDF5, mass photometer files",
@@ -98,7 +101,7 @@ FORMATS = (
     Format(
         "bioio",
         "ND2, CZI, LIF, SPE and others, through bioio",
-        (".nd2", ".czi", ".lif", ".spe", ".sif", ".oib", ".oif", ".dv", ".vsi", ".lsm", ".stk"),
+        (".nd2", ".czi", ".lif", ".spe", ".sif", ".oib", ".oif", ".dv", ".vsi"),
         "bioio:open_bioio",
         ((0, b"\xda\xce\xbe\x0a"), (0, b"ZISRAWFILE")),
     ),
@@ -309,7 +312,7 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     trusted = given and shape.trust_shape and path.is_file()
     kind = "raw" if trusted else video_format(path, shape_given=given)
     try:
-        beside = {} if kind == "raw" else _stated_beside(path)
+        beside = _stated_beside(path)
         opened = _BY_NAME[kind].open(path, shape)
         if kind != "raw":
             _agree(path, shape, opened)
@@ -379,7 +382,9 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
         raise VideoFormatError(no_such_file(path))
     suffix = path.suffix.lower()
     if path.is_dir():
-        return "zarr" if suffix == ".zarr" or is_zarr(path) else "images"
+        if suffix == ".zarr" or is_zarr(path):
+            return "zarr"
+        return "n5" if is_n5(path) else "images"
     stated = next((each for each in FORMATS if suffix in each.suffixes), None)
     if stated is not None and stated.name != "raw":
         return stated.name
@@ -452,9 +457,9 @@ def _same_kind(shape: RawShape, opened: Opened) -> bool:
 
 
 def _size_and_change(path: Path) -> tuple[int, int]:
-    if path.is_file() or is_zarr(path):
+    if path.is_file() or is_zarr(path) or is_n5(path):
         return state_of(path)
-    states = [state_of(file) for file in image_files(path)]
+    states = [state_of(file) for file in image_sequence(path).files]
     return sum(size for size, _ in states), max(changed for _, changed in states)
 
 

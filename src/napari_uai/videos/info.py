@@ -16,6 +16,7 @@ VideoFormat: TypeAlias = Literal[
     "npy",
     "npz",
     "zarr",
+    "n5",
     "hdf5",
     "mat",
     "fits",

@@ -14,7 +14,7 @@ from napari_uai.videos.pixel_types import PACKED, PackedType, PixelType, bytes_o
 _FRAMES_LOOKED_AT = 9
 _DOUBTFUL, _CREDIBLE, _MARGIN = 0.35, 0.6, 0.35
 _MOST_HEADER_BYTES = 4096
-_MOST_PIXELS = 2**22
+_LEAST_SIDE, _MOST_PIXELS = 8, 2**22
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,10 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
         The reading to doubt.
     """
     size = path.stat().st_size
-    if given.height * given.width > _MOST_PIXELS:
+    n = (size - given.offset) // given.frame_bytes
+    sides = min(given.height, given.width)
+    judged = sides >= _LEAST_SIDE and given.height * given.width <= _MOST_PIXELS and n > 1
+    if not judged or (isinstance(given.pixels, np.dtype) and given.pixels.kind == "b"):
         return None
     stated = _evidence(path, size, given)
     headers = list(_with_header(size, given))
@@ -136,7 +139,7 @@ def _frames(path: Path, size: int, reading: Reading) -> Floats:
 def _evidence(path: Path, size: int, reading: Reading) -> float:
     """Return the least of the likenesses between frames, rows and columns, -1 to 1."""
     if (size - reading.offset) // reading.frame_bytes < 2:
-        return 1.0  # nothing to compare
+        return 0.0  # nothing to compare
     frames = _frames(path, size, reading)
     alike = [_correlation(frames[0], frame) for frame in frames[1:]]
     mean = frames.mean(axis=0)

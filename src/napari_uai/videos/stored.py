@@ -53,7 +53,7 @@ class StoredFrames(Frames):
         self.parallel = parallel
         self.shape = layout.shape
         self.dtype = native_dtype(np.dtype(dtype))
-        self._name = "stored-" + tokenize(str(self.path), open_array, layout, state_of(path))
+        self._name: str = "stored-" + tokenize(str(self.path), open_array, layout, state_of(path))
         self._start_closed()
 
     def _start_closed(self) -> None:

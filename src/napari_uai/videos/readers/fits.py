@@ -12,6 +12,7 @@ import numpy as np
 from napari_uai.errors import VideoFormatError
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.videos.scale import hertz, positive
@@ -62,8 +63,12 @@ def open_fits(path: Path, shape: RawShape) -> Opened:
             f"{path} is not a complete FITS file ({error}): copy or export it again"
         ) from error
     layout = array_layout(path, sizes, dtype, shape=shape)
+    frames = StoredFrames(
+        path, partial(_section, index=images[name]), dtype, layout, parallel=False
+    )
+    check_frame_axis(path, frames, layout)
     return Opened(
-        StoredFrames(path, partial(_section, index=images[name]), dtype, layout, parallel=False),
+        frames,
         dtype,
         frame_rate_hz=positive(header.get("FRATE")) or hertz(header.get("KCT")),
         warnings=layout.notes,

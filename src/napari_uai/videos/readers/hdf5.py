@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from napari_uai.errors import VideoFormatError
-from napari_uai.videos.axes import array_layout
+from napari_uai.videos.axes import UNNAMED, array_layout
 from napari_uai.videos.cached import cached
 from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.videos.scale import hertz, micrometres, positive
@@ -55,7 +58,7 @@ def open_datasets(path: Path, shape: RawShape, *, matlab: bool) -> Opened:
         _check_storage(path, name, dataset)
         axes = _axes_of(dataset)
         if matlab and axes is None:
-            axes = {3: "TXY", 2: "XY"}.get(dataset.ndim)
+            axes = {3: UNNAMED + "XY", 2: "XY"}.get(dataset.ndim)
         layout = array_layout(path, dataset.shape, dataset.dtype, axes=axes, shape=shape)
         chunks = dataset.chunks
         stated = {**file.attrs, **dataset.parent.attrs, **dataset.attrs}
@@ -72,6 +75,7 @@ def open_datasets(path: Path, shape: RawShape, *, matlab: bool) -> Opened:
             image=name,
             details=details | _texts(stated),
         )
+    check_frame_axis(path, opened.frames, layout)
     if chunks and layout.frame_axis is not None:
         return opened.replaced(cached(opened.frames, chunks[layout.frame_axis]))
     return opened
@@ -86,10 +90,9 @@ def _open(path: Path, *, name: str) -> Any:
 def _dataset(path: Path, file: Any, shape: RawShape) -> str:
     import h5py
 
-    if shape.image is not None and isinstance(file.get(shape.image), h5py.Dataset):
-        return shape.image
-    if shape.image is None and isinstance(file.get(MASS_PHOTOMETER), h5py.Dataset):
-        return MASS_PHOTOMETER
+    named = MASS_PHOTOMETER if shape.image is None else shape.image.strip("/")
+    if _is_inside(file, named) and isinstance(file.get(named), h5py.Dataset):
+        return named
     found: dict[str, int] = {}
 
     def visit(name: str, node: Any) -> bool | None:
@@ -106,12 +109,40 @@ def _dataset(path: Path, file: Any, shape: RawShape) -> str:
     return chosen_name(path, list(found), shape, "dataset")
 
 
+def _is_inside(file: Any, name: str) -> bool:
+    """Return whether no part of a path leads to another file."""
+    import h5py
+
+    steps = name.split("/")
+    links = (file.get("/".join(steps[: i + 1]), getlink=True) for i in range(len(steps)))
+    return all(isinstance(link, h5py.HardLink) for link in links)
+
+
 def _check_storage(path: Path, name: str, dataset: Any) -> None:
     """Refuse data outside the file: a dataset of a stranger must not read other files."""
     if dataset.external or dataset.is_virtual:
         raise VideoFormatError(
             f"{path}: the pixels of {name} are in other files: copy them into one dataset"
         )
+    properties = dataset.id.get_create_plist()
+    filters = [properties.get_filter(i) for i in range(properties.get_nfilters())]
+    missing = [f for f in filters if not _has_filter(f[0])]
+    if missing:
+        number, label = missing[0][0], missing[0][3].decode("utf-8", "replace")
+        raise VideoFormatError(
+            f"{path}: {name} is compressed with filter {number} ({label}), which is not installed: "
+            "pip install hdf5plugin"
+        )
+
+
+def _has_filter(number: int) -> bool:
+    import h5py
+
+    if h5py.h5z.filter_avail(number):
+        return True
+    with suppress(ImportError):  # registers its filters
+        importlib.import_module("hdf5plugin")
+    return bool(h5py.h5z.filter_avail(number))
 
 
 def _axes_of(dataset: Any) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -14,43 +16,70 @@ from napari_uai.errors import VideoFormatError
 from napari_uai.pictures import PictureError, read_image
 from napari_uai.typing import AnyArray
 from napari_uai.videos.cached import cached
-from napari_uai.videos.folders import image_files
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import to_grey
+from napari_uai.videos.image_heads import ImageHead, image_head
 from napari_uai.videos.info import Opened
 from napari_uai.videos.joined import parts
 from napari_uai.videos.mapped import native_dtype, to_native
 from napari_uai.videos.raw_shape import UNKNOWN, RawShape
 from napari_uai.videos.readers.tiff import open_tiff
+from napari_uai.videos.sequences import few, image_sequence, strays_note
 from napari_uai.videos.stored import state_of
+
+_HEADS_AT_MOST = 5000
+"""Of longer sequences, reading finds out which images differ."""
 
 
 def open_images(path: Path, shape: RawShape = UNKNOWN) -> Opened:
     """Open a folder of images, a pattern such as ``frames/*.png``, or one image.
 
-    Images are in natural order (``9.png`` before ``10.png``). TIFF files of several pages are
-    concatenated.
+    Images are in the order of the numbers in their names (``9.png`` before ``10.png``). TIFF files
+    of several pages are concatenated. A few images of another size or kind are left out and said.
 
     Raises
     ------
     VideoFormatError
         If there are no images, or the first cannot be read.
     """
-    files = image_files(path)
+    found = image_sequence(path)
+    files, heads, strays = _alike(found.files)
+    notes = (*found.notes, *([strays_note(path, strays)] if strays else []))
     if files[0].suffix.lower() in {".tif", ".tiff"}:
-        return _open_tiffs(files, shape)
-    first = _grey(files[0])
-    frames = ImageFrames(files, first.shape, first.dtype)
-    return Opened(frames, first.dtype)
+        opened = _open_tiffs(files, heads, shape)
+        return replace(opened, warnings=(*notes, *opened.warnings))
+    first, colours = _grey(files[0])
+    if colours:
+        notes = (*notes, f"{path.name}: colours are converted to grey")
+    return Opened(ImageFrames(files, first.shape, first.dtype), first.dtype, warnings=notes)
 
 
-def _grey(path: Path) -> AnyArray:
-    """Read a PNG or JPEG as a grey image of its own type."""
+def _alike(
+    files: Sequence[Path],
+) -> tuple[Sequence[Path], dict[Path, ImageHead | None], list[Path]]:
+    """Return images of one size and kind, what their heads state, and a few others."""
+    if not 1 < len(files) <= _HEADS_AT_MOST:
+        return files, {}, []
+    heads = {file: image_head(file) for file in files}
+    kinds = {
+        file: None if head is None else (head.rows, head.columns, head.mode)
+        for file, head in heads.items()
+    }
+    counts = Counter(kind for kind in kinds.values() if kind is not None)
+    main, count = counts.most_common(1)[0] if counts else (None, 0)
+    strays = [file for file in files if kinds[file] not in {main, None}]
+    if not few(strays, count):  # reading tells which one differs
+        strays = []
+    return [file for file in files if file not in {*strays}], heads, strays
+
+
+def _grey(path: Path) -> tuple[AnyArray, bool]:
+    """Read a picture as a grey one of its own type; tell whether it has colours."""
     try:
         image = read_image(path)
     except PictureError as error:
         raise VideoFormatError(f"{path} {error.reason}: remove or replace it") from error
-    return image if image.ndim == 2 else to_grey(image)
+    return (image, False) if image.ndim == 2 else (to_grey(image), image.shape[-1] > 2)
 
 
 class ImageFrames(Frames):
@@ -82,7 +111,7 @@ class ImageFrames(Frames):
         files = self.files[start:stop]
         out = np.empty((len(files), *self.shape[1:]), self.dtype)
         for block, file in zip(out, files, strict=True):
-            picture = to_native(_grey(file))
+            picture = to_native(_grey(file)[0])
             if picture.shape != self.shape[1:] or picture.dtype != self.dtype:
                 raise _differs(file, picture.shape, picture.dtype, self.files[0], self)
             block[...] = picture
@@ -100,15 +129,20 @@ class TiffSequenceFrames(Frames):
         Frames in each.
     first
         Frames of the first file.
+    choice
+        What to take of each file.
     """
 
-    def __init__(self, files: Sequence[Path], counts: Sequence[int], first: Frames) -> None:
+    def __init__(
+        self, files: Sequence[Path], counts: Sequence[int], first: Frames, choice: RawShape
+    ) -> None:
         self.files = tuple(file.absolute() for file in files)
+        self.choice = choice
         self.starts = (0, *accumulate(counts))
         self.shape = (self.starts[-1], *first.shape[1:])
         self.dtype = first.dtype
         self._name: str = "tiffs-" + tokenize(
-            [str(file) for file in self.files], [state_of(file) for file in self.files]
+            [str(file) for file in self.files], [state_of(file) for file in self.files], choice
         )
         # Thousands of files cannot be kept open; few can.
         self.keeps_open = len(self.files) <= 32
@@ -138,7 +172,7 @@ class TiffSequenceFrames(Frames):
     def _source(self, k: int) -> Frames:
         if k in self._kept:
             return self._kept[k]
-        source = open_tiff(self.files[k]).frames
+        source = open_tiff(self.files[k], self.choice, check_axes=False).frames
         if source.shape[1:] != self.shape[1:] or source.dtype != self.dtype:
             raise _differs(self.files[k], source.shape[1:], source.dtype, self.files[0], self)
         if source.shape[0] != self.starts[k + 1] - self.starts[k]:
@@ -151,26 +185,41 @@ class TiffSequenceFrames(Frames):
         return source
 
 
-def _open_tiffs(files: Sequence[Path], shape: RawShape) -> Opened:
-    first = open_tiff(files[0], shape)
+def _open_tiffs(
+    files: Sequence[Path], heads: Mapping[Path, ImageHead | None], shape: RawShape
+) -> Opened:
+    choice = replace(shape, frames=None)
+    first = open_tiff(files[0], choice)
     if len(files) == 1:
         return first
-    pages = first.frames.shape[0]
-    size = files[0].stat().st_size
-    # Opening thousands of files takes a minute; files as large as the first have as many pages.
-    counts = [
-        pages
-        if pages == 1 and file.stat().st_size < 1.5 * size
-        else open_tiff(file).frames.shape[0]
-        for file in files
-    ]
-    joined = TiffSequenceFrames(files, counts, first.frames)
-    return Opened(
-        joined if joined.keeps_open else cached(joined, max(counts)),
-        first.stored,
-        pixel_size_um=first.pixel_size_um,
-        frame_rate_hz=first.frame_rate_hz,
+    rows, columns = first.frames.shape[1:]
+    plane = rows * columns * first.frames.dtype.itemsize
+
+    def count(file: Path) -> int:
+        head = heads.get(file) or image_head(file)
+        # One directory may also stand for many frames, which are then not compressed.
+        single = head is not None and head.pages == 1 and file.stat().st_size < 2 * plane
+        return 1 if single else open_tiff(file, choice, check_axes=False).frames.shape[0]
+
+    counts = [first.frames.shape[0], *map(count, files[1:])]
+    joined = TiffSequenceFrames(files, counts, first.frames, choice)
+    return replace(
+        first,
+        frames=joined if joined.keeps_open else cached(joined, max(counts)),
+        offset=0,
+        warnings=(*first.warnings, *_uneven(files, counts)),
     )
+
+
+def _uneven(files: Sequence[Path], counts: Sequence[int]) -> tuple[str, ...]:
+    """Return a note on files that hold more or fewer frames than most; the last may end early."""
+    usual, times = Counter(counts).most_common(1)[0]
+    others = [k for k, count in enumerate(counts) if count != usual]
+    if not others or times < 2 or (counts[-1] < usual and others == [len(counts) - 1]):
+        return ()
+    file, count = files[others[0]], counts[others[0]]
+    more = f", and {len(others) - 1} other files too" if len(others) > 1 else ""
+    return (f"{file.name} holds {count} frames, the others {usual}{more}; all are read",)
 
 
 def _differs(

@@ -9,8 +9,9 @@ import numpy as np
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
-from napari_uai.videos.axes import array_layout
+from napari_uai.videos.axes import UNNAMED, array_layout
 from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.videos.readers.hdf5 import open_datasets
@@ -42,10 +43,11 @@ def open_mat(path: Path, shape: RawShape) -> Opened:
     videos = [name for name, axes in wide.items() if axes >= 3]
     images = videos if len(videos) == 1 else [name for name, axes in wide.items() if axes >= 2]
     name = chosen_name(path, images, shape, "variable")
-    axes = {2: "YX", 3: "YXT"}.get(len(numbers[name]))
+    axes = {2: "YX", 3: "YX" + UNNAMED}.get(len(numbers[name]))
     array = _variable(path, name=name)
     layout = array_layout(path, array.shape, array.dtype, axes=axes, shape=shape)
     frames = StoredFrames(path, partial(_variable, name=name), array.dtype, layout, parallel=True)
+    check_frame_axis(path, frames, layout)
     return Opened(frames, array.dtype, warnings=layout.notes, axes=layout.axes, image=name)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
@@ -20,11 +22,50 @@ from napari_uai.videos.raw_shape import RawShape
 from napari_uai.videos.stored import state_of
 
 _BLOCK = 32
-_GREY = {"gray": "gray", "gray10le": "gray16le", "gray12le": "gray16le", "gray16le": "gray16le"}
+_IDLE_AT_MOST = 8
+_LOSSLESS = {"rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "bmp", "zlib", "v210"}
+_WITHOUT_TIMES = {"avi"}
+"""Formats that state the order of decoding only; FFmpeg guesses when a frame is shown."""
+
+_GREY = {
+    "gray": "u1",
+    "pal8": "u1",
+    "grayf32le": "<f4",
+    "grayf32be": ">f4",
+    **{
+        f"gray{bits}{end}e": f"{mark}u2"
+        for bits in (9, 10, 12, 14, 16)
+        for end, mark in ("l<", "b>")
+    },
+}
+"""Pixel formats of FFmpeg with one value per pixel, which is taken as stored."""
+
+
+@dataclass(frozen=True)
+class MovieIndex:
+    """Where the frames of a movie are.
+
+    Attributes
+    ----------
+    count
+        Number of frames.
+    times
+        Presentation time of each frame, ascending, in units of the stream; None if the movie does
+        not state them, so that its frames have to be counted from the first.
+    keys
+        Frames from which decoding can start, ascending.
+    seek_times
+        Time to seek to for each of them.
+    """
+
+    count: int
+    times: npt.NDArray[np.int64] | None
+    keys: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    seek_times: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def open_movie(path: Path, shape: RawShape) -> Opened:
-    """Open the video stream of a movie; its packets are indexed once, without decoding them.
+    """Open the first video stream of a movie; its packets are indexed once, without decoding.
 
     Raises
     ------
@@ -32,50 +73,39 @@ def open_movie(path: Path, shape: RawShape) -> Opened:
         If it is not a movie, or has no video.
     """
     del shape
+    if path.stat().st_size == 0:
+        raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
     try:
-        with _container(path) as container:
-            stream = container.streams.video[0]
-            rate = stream.average_rate
-            context = stream.codec_context
-            codec, pixels = context.name, str(context.pix_fmt)
-            times, keys = _index(container, stream)
-        frames = MovieFrames(path, times, keys, (context.height, context.width), pixels)
+        frames, codec, rate = _opened(path)
         frames.read(0, 1)
-    except VideoFormatError:
+    except (VideoFormatError, PermissionError):
         raise
     except Exception as error:  # FFmpeg raises many types of errors
         raise VideoFormatError(
-            f"{path} is not a readable movie ({error}): export it again"
+            f"{path} is not a readable movie ({_reason(error)}): export it again"
         ) from error
-    notes = []
-    if codec not in _LOSSLESS:
-        notes.append(f"{path.name}: is compressed with losses ({codec}); contrasts may be wrong")
-    if pixels not in _GREY:
-        notes.append(f"{path.name}: colours ({pixels}) are converted to grey")
+    pixels = frames.pixels
     return Opened(
         cached(frames, _BLOCK),
-        np.dtype(frames.dtype),
-        frame_rate_hz=float(rate) if rate else None,
-        warnings=tuple(notes),
+        np.dtype(_stored(pixels)),
+        frame_rate_hz=rate,
+        warnings=tuple(_notes(path, frames.index, codec, pixels)),
         axes="TYX",
         details={"compression": codec, "pixels": pixels},
     )
 
 
-_LOSSLESS = {"rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "bmp", "zlib", "v210"}
-
-
 class MovieFrames(Frames):
     """Frames of a movie, in the order in which they are shown.
+
+    Each read has a decoder for itself; those that are not in use wait for the frames that follow.
 
     Parameters
     ----------
     path
         The movie.
-    times
-        Presentation time of each frame, ascending, in units of the stream.
-    keys
-        Presentation times of the frames from which decoding can start.
+    index
+        Where its frames are.
     frame_shape
         Rows, columns.
     pixels
@@ -83,21 +113,19 @@ class MovieFrames(Frames):
     """
 
     def __init__(
-        self,
-        path: Path,
-        times: AnyArray,
-        keys: AnyArray,
-        frame_shape: tuple[int, int],
-        pixels: str,
+        self, path: Path, index: MovieIndex, frame_shape: tuple[int, int], pixels: str
     ) -> None:
         self.path = path.absolute()
-        self.times = times
-        self.keys = keys
+        self.index = index
         self.pixels = pixels
-        self.shape = (len(times), *frame_shape)
-        self.dtype = np.dtype(np.uint16 if _GREY.get(pixels) == "gray16le" else np.uint8)
-        self._name = "movie-" + tokenize(str(self.path), state_of(path))
-        self._idle = threading.local()
+        self.shape = (index.count, *frame_shape)
+        self.dtype = np.dtype(_stored(pixels)).newbyteorder("=")
+        self._name: str = "movie-" + tokenize(str(self.path), state_of(path))
+        self._start_closed()
+
+    def _start_closed(self) -> None:
+        self._idle: list[_Decoder] = []
+        self._lock = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -106,11 +134,12 @@ class MovieFrames(Frames):
 
     def __getstate__(self) -> dict[str, Any]:
         """Drop the decoders."""
-        return {key: value for key, value in self.__dict__.items() if key != "_idle"}
+        return {key: v for key, v in self.__dict__.items() if key not in {"_idle", "_lock"}}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         """Open the movie again on the next read."""
-        self.__dict__.update(state, _idle=threading.local())
+        self.__dict__.update(state)
+        self._start_closed()
 
     def read(self, start: int, stop: int) -> AnyArray:
         """Decode some frames, from the key frame before them.
@@ -124,47 +153,212 @@ class MovieFrames(Frames):
         out = np.empty((max(stop - start, 0), *self.shape[1:]), self.dtype)
         if not len(out):
             return out
-        place = {int(time): i for i, time in enumerate(self.times[start:stop])}
         try:
-            for frame in self._decoded(int(self.times[start])):
-                if frame.pts in place:
-                    out[place.pop(frame.pts)] = self._grey(frame)
-                if not place:
-                    return out
+            missing = self._fill(out, start, stop)
         except Exception as error:  # FFmpeg raises many types of errors
             raise VideoFormatError(
-                f"{self.path}: frame {start} cannot be decoded ({error}): export it again"
+                f"{self.path}: frames {start} to {stop - 1} cannot be decoded "
+                f"({_reason(error)}): export it again"
             ) from error
-        raise VideoFormatError(
-            f"{self.path}: frame {start + min(place.values())} is missing: export it again"
-        )
+        if missing:
+            raise VideoFormatError(
+                f"{self.path}: frame {min(missing)} cannot be decoded: export it again"
+            )
+        return out
 
-    def _decoded(self, first: int) -> Iterator[Any]:
-        """Yield frames from a key frame at or before a time."""
-        with _container(self.path) as container:
-            stream = container.streams.video[0]
-            before = self.keys[self.keys <= first]
-            container.seek(int(before[-1]) if len(before) else 0, stream=stream, backward=True)
-            yield from container.decode(stream)
+    def _fill(self, out: AnyArray, start: int, stop: int) -> set[int]:
+        """Decode frames into an array; return those that are missing."""
+        decoder = self._taken(start)
+        missing = set(range(start, stop))
+        if decoder is not None:
+            missing = self._decoded(decoder, out, start, stop)
+        # Behind a key frame that is not as independent as it claims, frames are missing.
+        before = int(np.searchsorted(self.index.keys, start, side="right")) - 1
+        for key in (before, before - 1, -1):
+            if not missing:
+                break
+            decoder = _Decoder(self.path, self.index)
+            if key >= 0:
+                decoder.seek(key)
+            missing = self._decoded(decoder, out, start, stop)
+        return missing
 
-    def _grey(self, frame: Any) -> AnyArray:
-        if self.pixels in _GREY:
-            return np.asarray(frame.to_ndarray(format=_GREY[self.pixels]), self.dtype)
-        return to_grey(frame.to_ndarray(format="rgb24"))
+    def _decoded(self, decoder: _Decoder, out: AnyArray, start: int, stop: int) -> set[int]:
+        missing = set(range(start, stop))
+        for number, frame in decoder.frames():
+            if number in missing:
+                missing.discard(number)
+                out[number - start] = _grey(frame, self.pixels)
+            if not missing or number >= stop:
+                break
+        if missing:
+            decoder.close()
+        else:
+            self._give_back(decoder)
+        return missing
+
+    def _taken(self, start: int) -> _Decoder | None:
+        """Return a waiting decoder from which the way to a frame is short."""
+        key = int(np.searchsorted(self.index.keys, start, side="right")) - 1
+        first = int(self.index.keys[key]) if key >= 0 else 0
+        with self._lock:
+            near = [each for each in self._idle if first <= each.position <= start]
+            if not near:
+                return None
+            best = max(near, key=lambda each: each.position)
+            self._idle.remove(best)
+            return best
+
+    def _give_back(self, decoder: _Decoder) -> None:
+        with self._lock:
+            self._idle.append(decoder)
+            spare = self._idle.pop(0) if len(self._idle) > _IDLE_AT_MOST else None
+        if spare is not None:
+            spare.close()
+
+
+class _Decoder:
+    """An open movie, for one thread at a time.
+
+    Attributes
+    ----------
+    position
+        The next frame that it gives.
+    """
+
+    def __init__(self, path: Path, index: MovieIndex) -> None:
+        self._index = index
+        self._container = _container(path)
+        self._stream = self._container.streams.video[0]
+        self._frames: Iterator[Any] = self._container.decode(self._stream)
+        self.position = 0
+
+    def seek(self, key: int) -> None:
+        """Go to a key frame, which is counted among the key frames."""
+        time = int(self._index.seek_times[key])
+        self._container.seek(time, stream=self._stream, backward=True)
+        self._frames = self._container.decode(self._stream)
+        self.position = int(self._index.keys[key])
+
+    def frames(self) -> Iterator[tuple[int, Any]]:
+        """Yield the frames that follow, with their numbers."""
+        times = self._index.times
+        for frame in self._frames:
+            if times is None:
+                number = self.position
+            else:
+                if frame.pts is None:
+                    continue
+                number = int(np.searchsorted(times, frame.pts))
+                if number == len(times) or times[number] != frame.pts:
+                    continue  # rests of a sequence whose begin was skipped
+            self.position = number + 1
+            yield number, frame
+
+    def close(self) -> None:
+        """Close the movie."""
+        self._container.close()
+
+
+def _opened(path: Path) -> tuple[MovieFrames, str, float | None]:
+    """Return the frames of a movie, its codec and its frame rate."""
+    with _container(path) as container:
+        if not container.streams.video:
+            raise VideoFormatError(f"{path} contains no video: give another file")
+        stream = container.streams.video[0]
+        rate = stream.average_rate
+        context = stream.codec_context
+        codec, pixels = context.name, str(context.pix_fmt)
+        frame_shape = (context.height, context.width)
+        states_times = container.format.name not in _WITHOUT_TIMES
+        index = _index(container, stream)
+    dependent = len(index.keys) < index.count
+    if index.times is None or (dependent and not states_times):
+        shown = _shown(path)
+        if index.times is None or shown != index.times.tolist():
+            index = MovieIndex(len(shown), None)
+    if not index.count:
+        raise VideoFormatError(f"{path} contains no frames: export it again")
+    frames = MovieFrames(path, index, frame_shape, pixels)
+    return frames, codec, float(rate) if rate else None
 
 
 def _container(path: Path) -> Any:
     import av
 
     av.logging.set_level(av.logging.PANIC)
-    return av.open(str(path), mode="r")
+    return av.open(str(path), mode="r", options={"fflags": "+genpts"})
 
 
-def _index(container: Any, stream: Any) -> tuple[AnyArray, AnyArray]:
-    """Return times of all frames in the order in which they are shown, and of key frames."""
-    packets = [p for p in container.demux(stream) if p.pts is not None and p.size]
+def _index(container: Any, stream: Any) -> MovieIndex:
+    """Return where the frames are, by the times of the packets."""
+    packets = [
+        packet for packet in container.demux(stream) if packet.size and not packet.is_discard
+    ]
+    if any(packet.pts is None for packet in packets):
+        return MovieIndex(0, None)
     times = np.array([packet.pts for packet in packets], np.int64)
-    keys = np.array([packet.pts for packet in packets if packet.is_keyframe], np.int64)
-    if not len(times):
-        raise VideoFormatError(f"{container.name} contains no frames: export it again")
-    return np.unique(times), np.unique(keys)
+    order = np.unique(times)
+    keys = [packet for packet in packets if packet.is_keyframe]
+    if len(order) < len(times) or not keys:
+        return MovieIndex(0, None)
+    # Frames before the first key frame cannot be decoded.
+    order = order[order >= min(packet.pts for packet in keys)]
+    keys.sort(key=lambda packet: int(packet.pts))
+    # Some formats seek by the time of decoding, others by that of showing; the earlier serves both.
+    seek = [min(packet.pts, packet.pts if packet.dts is None else packet.dts) for packet in keys]
+    numbers = np.searchsorted(order, [packet.pts for packet in keys])
+    return MovieIndex(len(order), order, numbers.astype(np.int64), np.array(seek, np.int64))
+
+
+def _shown(path: Path) -> list[int | None]:
+    """Return the times of all frames in the order in which they come out of the decoder."""
+    with _container(path) as container:
+        return [frame.pts for frame in container.decode(container.streams.video[0])]
+
+
+def _stored(pixels: str) -> npt.DTypeLike:
+    import av
+
+    if pixels in _GREY:
+        return _GREY[pixels]
+    deep = max(component.bits for component in av.VideoFormat(pixels, 16, 16).components) > 8
+    return "u2" if deep else "u1"
+
+
+def _grey(frame: Any, pixels: str) -> AnyArray:
+    if frame.format.name != pixels:
+        raise ValueError(f"its pixels change from {pixels} to {frame.format.name}")
+    if pixels in _GREY:
+        plane = frame.planes[0]
+        rows = np.frombuffer(plane, np.uint8)[: frame.height * plane.line_size]
+        rows = rows.reshape(frame.height, plane.line_size)
+        stored = np.dtype(_GREY[pixels])
+        return rows[:, : frame.width * stored.itemsize].view(stored)
+    colours = frame.to_ndarray(format="rgb24" if _stored(pixels) == "u1" else "rgb48le")
+    return to_grey(colours)
+
+
+def _notes(path: Path, index: MovieIndex, codec: str, pixels: str) -> Iterator[str]:
+    """Yield what a user has to know about a movie."""
+    if codec not in _LOSSLESS:
+        yield f"{path.name}: is compressed with losses ({codec}); contrasts may be wrong"
+    if pixels == "pal8":
+        yield f"{path.name}: has a colour table; pixels are taken as stored"
+    elif pixels not in _GREY:
+        yield f"{path.name}: colours ({pixels}) are converted to grey"
+    if index.times is None:
+        yield f"{path.name}: states no times of its frames, so that reading far ones takes long"
+    elif len(index.times) > 2:
+        steps = np.diff(index.times)
+        usual = float(np.median(steps))
+        uneven = int(np.sum(np.abs(steps - usual) > max(0.5 * usual, 1)))
+        if uneven:
+            yield (
+                f"{path.name}: {uneven} of {len(steps)} intervals between frames differ from the "
+                "usual one; frames are taken as evenly spaced"
+            )
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)

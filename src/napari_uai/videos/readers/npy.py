@@ -12,6 +12,7 @@ from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.info import Opened
 from napari_uai.videos.mapped import FileFrames
@@ -45,6 +46,7 @@ def open_npy(path: Path, shape: RawShape) -> Opened:
         )
     else:
         frames = StoredFrames(path, _mapped, array.dtype, layout, parallel=True)
+    check_frame_axis(path, frames, layout)
     offset = array.offset if isinstance(frames, FileFrames) else 0
     return Opened(frames, array.dtype, offset, warnings=layout.notes, axes=layout.axes)
 
@@ -64,11 +66,10 @@ def open_npz(path: Path, shape: RawShape) -> Opened:
     except VideoFormatError:
         raise
     except (ValueError, EOFError, OSError, KeyError) as error:
-        raise VideoFormatError(
-            f"{path} is not a complete npz file ({error}): save it again"
-        ) from error
+        raise _incomplete(path, "npz", error) from error
     layout = array_layout(path, array.shape, array.dtype, shape=shape)
     frames = StoredFrames(path, partial(_member, name=name), array.dtype, layout, parallel=True)
+    check_frame_axis(path, frames, layout)
     return Opened(frames, array.dtype, warnings=layout.notes, axes=layout.axes, image=name)
 
 
@@ -83,12 +84,20 @@ def _mapped(path: Path) -> np.memmap[Any, Any]:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except ValueError as error:
+        if "Python objects" not in str(error):
+            raise _incomplete(path, "npy", error) from error
         raise VideoFormatError(
-            f"{path} is not a complete npy file ({error}): save it again"
+            f"{path} contains Python objects: save the frames as an array of integers or floats"
         ) from error
+    except (EOFError, OSError) as error:
+        raise _incomplete(path, "npy", error) from error
     if not isinstance(array, np.memmap):
         raise VideoFormatError(
             f"{path} contains several arrays: save the video as a single npy file"
         )
     return array
+
+
+def _incomplete(path: Path, kind: str, error: Exception) -> VideoFormatError:
+    return VideoFormatError(f"{path} is not a complete {kind} file ({error}): save it again")

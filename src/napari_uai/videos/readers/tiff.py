@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import weakref
@@ -18,6 +19,7 @@ from dask.base import tokenize
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.videos.axes import Layout, array_layout
+from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.info import Opened
 from napari_uai.videos.joined import JoinedFrames, parts
@@ -27,11 +29,13 @@ from napari_uai.videos.scale import hertz, micrometres, positive
 from napari_uai.videos.stored import StoredFrames, state_of
 
 _RESOLUTION_UNITS = {2: 25400.0, 3: 10000.0}  # tag ResolutionUnit: inch, centimetre; in µm
+_SPREAD = {"ome", "mmstack", "ndtiff"}  # series whose pages may be in several files
+_UNHEARD = logging.NullHandler()
 _KEPT_OPEN = 256
 _MAPPED_AT_MOST = 64
 
 
-def open_tiff(path: Path, shape: RawShape = UNKNOWN) -> Opened:
+def open_tiff(path: Path, shape: RawShape = UNKNOWN, *, check_axes: bool = True) -> Opened:
     """Open a TIFF file, and the other files of its OME series.
 
     Contiguous uncompressed pages are read through a memory map, others page by page. Series of
@@ -43,6 +47,8 @@ def open_tiff(path: Path, shape: RawShape = UNKNOWN) -> Opened:
         The file.
     shape
         Choice of a plane, channel or image; ``image`` counts the series of the file.
+    check_axes
+        Whether to doubt which axis is that of the frames, which reads some of them.
 
     Raises
     ------
@@ -57,7 +63,9 @@ def open_tiff(path: Path, shape: RawShape = UNKNOWN) -> Opened:
         layouts = [_checked_layout(path, tiff, one, shape) for one in series]
         first = series[0]
         stored = np.dtype(first.dtype).newbyteorder(tiff.byteorder)
-        frames, offset = _frames_of(path, numbers, series, layouts, stored)
+        frames, offset = _frames_of(path, tiff, numbers, series, layouts, stored)
+        if check_axes:
+            check_frame_axis(path, frames, layouts[0])
         pixel_size, frame_rate = _scale_of(tiff, first)
         return Opened(
             frames,
@@ -106,9 +114,9 @@ class TiffFrames(Frames):
 
     def _start_closed(self) -> None:
         self._series: list[Any] = []
-        self._page_lock: threading.RLock | None = None
-        # Finding a page moves the position in the file, as reading it does: one lock for both.
-        self._lock = threading.RLock()
+        self._opening = threading.Lock()
+        self._finding: Any = None
+        self._all_open = True
 
     @property
     def name(self) -> str:
@@ -117,7 +125,7 @@ class TiffFrames(Frames):
 
     def __getstate__(self) -> dict[str, Any]:
         """Drop the open file."""
-        dropped = {"_series", "_lock", "_page_lock"}
+        dropped = {"_series", "_opening", "_finding", "_all_open"}
         return {key: value for key, value in self.__dict__.items() if key not in dropped}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -151,7 +159,7 @@ class TiffFrames(Frames):
     def _blocks(self, k: int, start: int, stop: int) -> Any:
         """Yield the frames of one series, page by page."""
         layout = self.layouts[k]
-        with self._lock:
+        with self._opening:
             if not self._series:
                 self._open()
             outer = _n_outer_axes(self._series[k])
@@ -167,39 +175,43 @@ class TiffFrames(Frames):
     def _page(self, k: int, index: Sequence[int], sizes: tuple[int, ...]) -> AnyArray:
         series = self._series[k]
         place = int(np.ravel_multi_index(tuple(index), series.shape[: len(index)])) if index else 0
-        with self._lock:
+        # Finding a page moves the position in the file, as reading does: one lock for both.
+        with self._finding:
             page = series.pages[place]
             if page is None:
                 raise ValueError("its file is missing")
-            if self._page_lock is None:
+            if not self._all_open:
                 return np.asarray(page.asarray(maxworkers=1)).reshape(sizes)
-        return np.asarray(page.asarray(maxworkers=1, lock=self._page_lock)).reshape(sizes)
+        return np.asarray(page.asarray(maxworkers=1)).reshape(sizes)
 
     def _open(self) -> None:
         tiff = _tiff_file(self.path)
         weakref.finalize(self, tiff.close)
-        self._series = [tiff.series[number] for number in self.numbers]
-        if not self._series[0].is_multifile:
-            self._page_lock = self._lock
-            return
-        # tifffile closes the other files of an OME series; threads must not reopen them.
-        files = {id(page.parent): page.parent for page in self._series[0].pages if page is not None}
-        if len(files) <= _KEPT_OPEN:
-            for file in files.values():
+        series = [tiff.series[number] for number in self.numbers]
+        files = {id(tiff): tiff}
+        for one in series:
+            files |= {id(file): file for file in _other_files(tiff, one)}
+        self._all_open = len(files) <= _KEPT_OPEN
+        for file in files.values():
+            # Also for tags that tifffile reads late, such as JPEG tables; by default it has none.
+            file.filehandle.set_lock(True)
+            if self._all_open and file is not tiff:  # tifffile closed it
                 file.filehandle.open()
                 weakref.finalize(self, file.close)
-            self._page_lock = self._lock
+        self._finding = tiff.filehandle.lock
+        self._series = series
 
 
 def _frames_of(
     path: Path,
+    tiff: Any,
     numbers: Sequence[int],
     series: Sequence[Any],
     layouts: Sequence[Layout],
     stored: np.dtype[Any],
 ) -> tuple[Frames, int]:
     """Return the frames of some series, and the position of the first one in the file."""
-    mappable = all(map(_mappable, series)) and len(series) <= _MAPPED_AT_MOST
+    mappable = len(series) <= _MAPPED_AT_MOST and all(_mappable(tiff, one) for one in series)
     if not mappable:
         first = layouts[0]
         outer = _n_outer_axes(series[0])
@@ -219,9 +231,17 @@ def _frames_of(
     return (frames[0], offset) if len(frames) == 1 else (JoinedFrames(frames), offset)
 
 
-def _mappable(series: Any) -> bool:
+def _mappable(tiff: Any, series: Any) -> bool:
     """Return whether the bytes of a series in the file are its pixels."""
-    return series.dataoffset is not None and not series.is_multifile
+    return series.dataoffset is not None and not _other_files(tiff, series)
+
+
+def _other_files(tiff: Any, series: Any) -> list[Any]:
+    """Return the other files that hold pages of a series."""
+    if series.kind not in _SPREAD:
+        return []
+    files = {id(page.parent): page.parent for page in series.pages if page is not None}
+    return [file for file in files.values() if file is not tiff]
 
 
 def _mapped(
@@ -261,6 +281,10 @@ def _chosen_series(path: Path, tiff: Any, shape: RawShape) -> tuple[list[int], t
     """Return the numbers of the series to open, joined if there are several, and notes."""
     all_series = _series_of(path, tiff)
     n = len(all_series)
+    if not n:
+        raise VideoFormatError(
+            f"{path} contains no pages: it was not written to the end, export it"
+        )
     if shape.image is not None:
         if not shape.image.isdecimal() or int(shape.image) >= n:
             raise VideoFormatError(
@@ -285,7 +309,7 @@ def _chosen_series(path: Path, tiff: Any, shape: RawShape) -> tuple[list[int], t
 
 def _checked_layout(path: Path, tiff: Any, series: Any, shape: RawShape) -> Layout:
     _check_index(path, tiff, series)
-    if series.is_multifile:
+    if series.kind in _SPREAD:
         missing = sum(page is None for page in series.pages)
         if missing:
             raise VideoFormatError(
@@ -326,6 +350,8 @@ def _details(tiff: Any, series: Any) -> dict[str, str]:
 def _tiff_file(path: Path) -> Any:
     import tifffile
 
+    # Its log repeats what our errors say; whoever sets up logging still gets it.
+    logging.getLogger("tifffile").addHandler(_UNHEARD)
     try:
         return tifffile.TiffFile(path)
     except OSError:
@@ -347,9 +373,8 @@ def _check_index(path: Path, tiff: Any, series: Any) -> None:
     """Raise an error if the chain of pages is broken; tifffile returns those before the break."""
     whole = True
     if series.kind == "shaped":
-        facts: dict[str, Any] = (tiff.shaped_metadata or ({},))[0]
-        stated = facts.get("shape", series.shape)
-        whole = math.prod(stated) == math.prod(series.shape)
+        facts = _shaped_facts(tiff, series)
+        whole = math.prod(facts.get("shape", series.shape)) == math.prod(series.shape)
     elif series.kind in {"uniform", "generic"}:
         tiff.filehandle.seek(tiff.pages.next_page_offset)
         whole = not any(tiff.filehandle.read(tiff.tiff.offsetsize))
@@ -358,6 +383,13 @@ def _check_index(path: Path, tiff: Any, series: Any) -> None:
             f"{path} is truncated: its index ends after {len(tiff.pages)} pages; "
             "copy or export it again"
         )
+
+
+def _shaped_facts(tiff: Any, series: Any) -> Mapping[str, Any]:
+    """Return what tifffile wrote about a series, by name."""
+    shaped = [each for each in tiff.series if each.kind == "shaped"]
+    facts: Sequence[Mapping[str, Any]] = tiff.shaped_metadata or ()
+    return dict(zip(map(id, shaped), facts, strict=False)).get(id(series), {})
 
 
 def _check_whole(path: Path, offset: int, layout: Layout, dtype: np.dtype[Any]) -> None:
@@ -376,7 +408,7 @@ def _scale_of(tiff: Any, series: Any) -> tuple[float | None, float | None]:
         return _ome_scale(tiff)
     if tiff.is_imagej:
         return _imagej_scale(tiff, series)
-    ours: dict[str, Any] = (tiff.shaped_metadata or ({},))[0]
+    ours = _shaped_facts(tiff, series)
     pixel_size = positive(ours.get("pixel_size_um"))
     return pixel_size or _tag_pixel_size(series), positive(ours.get("frame_rate_hz"))
 

@@ -14,6 +14,7 @@ from napari_uai.errors import VideoFormatError
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.cached import cached
 from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.videos.scale import hertz, micrometres, positive
@@ -80,6 +81,7 @@ def open_zarr(path: Path, shape: RawShape) -> Opened:
     stored = StoredFrames(
         path, partial(_array, name=name), array.dtype, layout, parallel=path.is_dir()
     )
+    check_frame_axis(path, stored, layout)
     return Opened(
         cached(stored, chunk),
         np.dtype(array.dtype),
@@ -98,19 +100,29 @@ def is_zarr(folder: Path) -> bool:
 
 
 def is_zipped_zarr(path: Path) -> bool:
-    """Return whether a file is a zip of a zarr array or group."""
-    if not zipfile.is_zipfile(path):
-        return False
+    """Return whether a file is a zip of a zarr array or group, or of the folder that is one."""
+    return zipfile.is_zipfile(path) and _root_in_zip(path) is not None
+
+
+def _root_in_zip(path: Path) -> str | None:
+    """Return the folder of a zarr array or group in a zip file; None if there is none."""
     with zipfile.ZipFile(path) as archive:
-        return any(name in archive.NameToInfo for name in _METADATA)
+        names = archive.NameToInfo
+        top = {name.partition("/")[0] for name in names}
+        for root in ("", *(f"{name}/" for name in top if len(top) == 1)):
+            if any(root + name in names for name in _METADATA):
+                return root.rstrip("/")
+    return None
 
 
 def _opened(path: Path) -> Any:
     import zarr
 
     try:
-        store: Any = zarr.storage.ZipStore(path, mode="r") if path.is_file() else path
-        return zarr.open(store, mode="r")
+        if not path.is_file():
+            return zarr.open(path, mode="r")
+        root = _root_in_zip(path) or ""
+        return zarr.open(zarr.storage.ZipStore(path, mode="r"), mode="r", path=root)
     except Exception as error:  # zarr raises many types of errors
         raise VideoFormatError(
             f"{path} is not a readable zarr store ({error}): copy or export it again"
@@ -160,9 +172,8 @@ def _axes_of(array: Any, multiscales: Mapping[str, Any] | None) -> str | None:
         str(axis.get("name", "") if isinstance(axis, Mapping) else axis)
         for axis in (multiscales or {}).get("axes", [])
     ]
-    names = named or [
-        str(name or "") for name in getattr(array.metadata, "dimension_names", 0) or []
-    ]
+    dimensions: Any = getattr(array.metadata, "dimension_names", None)
+    names = named or [str(name or "") for name in dimensions or []]
     letters = "".join(name[:1].upper() for name in names)
     known = len(letters) == len(array.shape) and len(set(letters)) == len(letters)
     return letters if known and {"Y", "X"} <= {*letters} else None

@@ -158,15 +158,13 @@ def _may_be_recording(path: Path) -> bool:
 
 
 def _is_folder_recording(path: Path) -> bool:
-    """Return whether a folder is a zarr store, or holds a sequence of images and no recordings."""
+    """Return whether a folder is a store, or holds a sequence of images and no recordings."""
     from napari_uai.errors import NapariUaiError
-    from napari_uai.videos.folders import image_files
-    from napari_uai.videos.readers.zarr_store import is_zarr
+    from napari_uai.videos.formats import video_format
+    from napari_uai.videos.sequences import image_sequence
 
-    if path.suffix.lower() == ".zarr" or is_zarr(path):
-        return True
     try:
-        return len(image_files(path)) > 1
+        return video_format(path) != "images" or len(image_sequence(path).files) > 1
     except NapariUaiError:
         return False
 

@@ -1,0 +1,101 @@
+"""Doubt which axis of an array counts the frames, where its file does not name them.
+
+Frames of a recording show the same scene: they stay alike from the first to the last. Slices along
+rows or columns show how one line of the scene changes, and far ones have nothing in common. If it
+is the other way round, the frames lie along another axis than assumed.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.typing import AnyArray, Floats
+from napari_uai.videos.axes import Layout
+from napari_uai.videos.frames import Frames
+
+_LEAST_SIDE = 8
+_BYTES_READ = 32 * 2**20
+_FRAMES_READ = 64
+_PARTS = 8
+_SLICES_PER_PART = 8
+_UNLIKE, _ALIKE = 0.15, 0.3
+
+
+def check_frame_axis(path: Path, frames: Frames, layout: Layout) -> None:
+    """Raise an error if the frames seem to lie along another axis than a guess says.
+
+    Parameters
+    ----------
+    path
+        Their file, for error messages.
+    frames
+        As guessed; some of them are read.
+    layout
+        Meaning of the axes of the stored array. If the file or the caller named the frames, nothing
+        is checked.
+
+    Raises
+    ------
+    VideoFormatError
+        If slices along rows or columns stay alike, and frames do not.
+    """
+    if not layout.guessed or layout.frame_axis is None or min(frames.shape) < _LEAST_SIDE:
+        return
+    block = _sample(frames)
+    if _lasting(block, 0) > _UNLIKE:
+        return
+    likeness, axis = max((_lasting(block, axis), axis) for axis in (1, 2))
+    if likeness < _ALIKE:
+        return
+    order = [layout.frame_axis, layout.axes.index("Y"), layout.axes.index("X")]
+    time = order.pop(axis)
+    letters = [*layout.axes]
+    letters[time] = "T"
+    for place, letter in zip(sorted(order), "YX", strict=True):
+        letters[place] = letter
+    stored = [*layout.axes]
+    stored[layout.frame_axis] = "T"
+    wide = [axis for axis in range(len(stored)) if layout.sizes[axis] > 1]
+    sizes = " x ".join(str(layout.sizes[axis]) for axis in wide)
+    raise VideoFormatError(
+        f"{path} contains an array of {sizes} whose frames seem to lie along the axis of length "
+        f"{layout.sizes[time]}: give axes {''.join(letters[axis] for axis in wide)}, or axes "
+        f"{''.join(stored[axis] for axis in wide)} to read it as stored"
+    )
+
+
+def _sample(frames: Frames) -> Floats:
+    """Return frames from the whole length."""
+    frame_bytes = int(np.prod(frames.shape[1:])) * frames.dtype.itemsize
+    count = int(np.clip(_BYTES_READ // frame_bytes, _LEAST_SIDE, min(_FRAMES_READ, len(frames))))
+    places = np.linspace(0, len(frames) - 1, count).astype(int)
+    block = np.concatenate([frames.read(int(i), int(i) + 1) for i in places])
+    return np.nan_to_num(block.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _lasting(block: AnyArray, axis: int) -> float:
+    """Return the mean correlation of slices along an axis that are far from each other."""
+    slices = np.moveaxis(block, axis, 0)
+    parts = np.array_split(slices, min(_PARTS, len(slices)))
+    pictures = [_structure(part[:_SLICES_PER_PART].mean(axis=0)) for part in parts]
+    far = [
+        float(np.sum(pictures[i] * pictures[j]))
+        for i, j in combinations(range(len(pictures)), 2)
+        if j - i > 1
+    ]
+    return float(np.mean(far))
+
+
+def _structure(picture: Floats) -> Floats:
+    """Return what a picture has beyond the means of its rows and columns, at unit length.
+
+    The brightness of a row or column lasts in slices along any axis: of bleaching, of vignetting.
+    """
+    rest = picture - picture.mean(axis=0) - picture.mean(axis=1, keepdims=True) + picture.mean()
+    length = np.linalg.norm(rest)
+    scale = np.linalg.norm(picture)
+    return np.asarray(rest / length if length > 1e-9 * scale else np.zeros_like(rest))

@@ -1,0 +1,247 @@
+"""Images of a folder as one sequence: their order, and the strays among them."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeAlias
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.videos.folders import (
+    IMAGE_SUFFIXES,
+    RECORDING_SUFFIXES,
+    first_of_series,
+    list_recordings,
+    natural_key,
+)
+
+STRAYS_PER_IMAGE = 0.1
+"""More files that differ than this are not left out: then it is not clear which ones are meant."""
+
+_NAMED = 3
+# A minus behind a letter or digit separates: run-1, 2024-01-05; elsewhere it is a sign: t=-0.5.
+_NUMBER = re.compile(r"((?:(?<![^\W_])-)?\d+(?:\.\d+)?)")
+
+Key: TypeAlias = list[tuple[int, Decimal, int, str]]
+
+
+@dataclass(frozen=True)
+class ImageSequence:
+    """Images that belong together.
+
+    Attributes
+    ----------
+    files
+        In order.
+    notes
+        What was left out or assumed, one line each.
+    """
+
+    files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+
+def image_sequence(path: Path) -> ImageSequence:
+    """Find the images of a sequence.
+
+    Parameters
+    ----------
+    path
+        A folder, a pattern such as ``frames/*.png``, or one image.
+
+    Returns
+    -------
+    ImageSequence
+        In the order of the numbers in their names. Of a folder, a few files of another kind, or
+        without the number that the others have, are left out.
+
+    Raises
+    ------
+    VideoFormatError
+        If there are no images, or a folder holds images or recordings of several kinds.
+    """
+    if path.is_file():
+        return ImageSequence((path,))
+    if not path.is_dir():
+        files = [file for file in map(Path, glob.glob(str(path))) if is_image(file)]  # noqa: PTH207
+        if not files:
+            raise VideoFormatError(f"{path} matches no images ({_KINDS}): check the pattern")
+        return ImageSequence(tuple(sorted_images(files)))
+    entries = sorted(path.iterdir())
+    files = [entry for entry in entries if is_image(entry)]
+    if not files:
+        raise VideoFormatError(f"{path} contains no images ({_KINDS}){_instead(path, entries)}")
+    files, left_out = _of_one_kind(path, files)
+    files, without_number = _of_one_name(files)
+    strays = [*_other_recordings(path, files, entries), *left_out, *without_number]
+    notes = [strays_note(path, strays)] if strays else []
+    files = first_of_series(sorted_images(files))
+    return ImageSequence(tuple(files), (*notes, *_several_numbers(path, files)))
+
+
+def is_image(path: Path) -> bool:
+    """Return whether a path looks like an image of a sequence."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "." and path.is_file()
+
+
+def sorted_images(files: Iterable[Path]) -> list[Path]:
+    """Return files in the order of the numbers in their names, which may be negative or decimal."""
+    files = list(files)
+    signed, counted = _numbers_in(files)
+
+    def key(file: Path) -> tuple[list[tuple[tuple[int, int, str], ...]], Key, str]:
+        template, texts = _split(file)
+        pieces: Key = []
+        for place, piece in enumerate(_NUMBER.split(file.stem)):
+            if place % 2 == 0:
+                if piece:
+                    pieces.append((1, Decimal(0), 0, piece.lower()))
+                continue
+            text = texts[place // 2]
+            where = (template, place // 2)
+            text = text if where in signed else text.lstrip("-")
+            whole, _, rest = text.partition(".")
+            if where in counted:
+                pieces.append((0, Decimal(whole), int(rest or -1), ""))
+            else:
+                pieces.append((0, Decimal(text), 0, ""))
+        return natural_key(file.parent), pieces, file.name
+
+    return sorted(files, key=key)
+
+
+def strays_note(path: Path, strays: Sequence[Path]) -> str:
+    """Return a line on files that are left out."""
+    named = ", ".join(file.name for file in strays[:_NAMED])
+    more = f" and {len(strays) - _NAMED} more" if len(strays) > _NAMED else ""
+    verb = "is" if len(strays) == 1 else "are"
+    return f"{path.name}: {named}{more} {verb} left out, unlike the other files"
+
+
+def few(strays: Sequence[Path], others: int) -> bool:
+    """Return whether so few files differ that they can be left out."""
+    return len(strays) <= STRAYS_PER_IMAGE * others
+
+
+_KINDS = ", ".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
+
+
+def _split(file: Path) -> tuple[str, list[str]]:
+    """Return a name with ``#`` for each number, and the numbers."""
+    pieces = _NUMBER.split(file.stem)
+    return "#".join(pieces[::2]).lower(), pieces[1::2]
+
+
+def _numbers_in(files: Sequence[Path]) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
+    """Return in which places of a name minus is a sign, and in which a point separates counters."""
+    found: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+    for file in files:
+        template, texts = _split(file)
+        for place, text in enumerate(texts):
+            found[template, place].add(text)
+    signed, counted = set(), set()
+    for where, values in found.items():
+        if any(not text.startswith("-") for text in values):
+            signed.add(where)
+        fractions = {text.partition(".")[2] for text in values} - {""}
+        # Decimals of different lengths have no zeros at their end, counters have: 1.9, 1.10.
+        if len({*map(len, fractions)}) > 1 and any(text.endswith("0") for text in fractions):
+            counted.add(where)
+    return signed, counted
+
+
+def _of_one_kind(folder: Path, files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    kinds = Counter(map(_kind, files))
+    main, count = kinds.most_common(1)[0]
+    others = [file for file in files if _kind(file) != main]
+    if not few(others, count):
+        raise VideoFormatError(
+            f"{folder} contains images of several kinds ({', '.join(sorted(kinds))}): "
+            f"select one with a pattern such as {folder / ('*' + min(kinds))}"
+        )
+    return [file for file in files if _kind(file) == main], others
+
+
+def _of_one_name(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the images with the numbers of the most in their names, and others if they are few."""
+    templates = Counter(_split(file)[0] for file in files)
+    main, count = templates.most_common(1)[0]
+    others = [file for file in files if _split(file)[0] != main]
+    if "#" not in main or not few(others, count):
+        return list(files), []
+    others = [file for file in others if not _is_first(file, main, files)]
+    return [file for file in files if file not in {*others}], others
+
+
+def _is_first(file: Path, main: str, files: Sequence[Path]) -> bool:
+    """Return whether a name without number is that of the first part: run, run_X2, run_X3."""
+    if not main.startswith(file.stem.lower()):
+        return False
+    last = [texts[-1] for _, texts in map(_split, files) if texts]
+    return not any(text.strip("0") == "" for text in last)
+
+
+def _other_recordings(folder: Path, files: Sequence[Path], entries: Sequence[Path]) -> list[Path]:
+    """Return recordings beside the images.
+
+    Raises
+    ------
+    VideoFormatError
+        If they are not few.
+    """
+    suffixes = {*RECORDING_SUFFIXES} - {*IMAGE_SUFFIXES}
+    others = [
+        entry for entry in entries if entry.suffix.lower() in suffixes and entry.name[0] != "."
+    ]
+    if not few(others, len(files)):
+        named = ", ".join(entry.name for entry in sorted([*files[:2], *others])[: 2 * _NAMED])
+        raise VideoFormatError(
+            f"{folder} contains recordings of several kinds ({named}): give one of them, or a "
+            f"pattern such as {folder / ('*' + files[0].suffix)}"
+        )
+    return others
+
+
+def _several_numbers(folder: Path, files: Sequence[Path]) -> list[str]:
+    """Return a note if every value of one number in the names occurs with every other one."""
+    names = [_split(file) for file in files]
+    if len(names) < 4 or len({template for template, _ in names}) > 1:
+        return []
+    columns = list(zip(*(texts for _, texts in names), strict=True))
+    varying = [column for column in columns if len({*column}) > 1]
+    sizes = [len({*column}) for column in varying]
+    if len(varying) != 2 or sizes[0] * sizes[1] != len(names):
+        return []
+    note = (
+        f"{folder.name}: two numbers in the names vary ({sizes[0]} x {sizes[1]}); images are read "
+        "in the order of the first, then of the second"
+    )
+    return [note]
+
+
+def _kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    return {".jpeg": ".jpg", ".tiff": ".tif"}.get(suffix, suffix)
+
+
+def _instead(folder: Path, entries: Sequence[Path]) -> str:
+    """Return what to give instead of a folder without images."""
+    inside = [
+        entry.name
+        for entry in entries
+        if entry.is_dir() and entry.name[0] != "." and sum(map(is_image, entry.iterdir())) > 1
+    ]
+    if inside:
+        inside = [path.name for path in sorted(map(Path, inside), key=natural_key)]
+        named = ", ".join(inside[:_NAMED]) + (", ..." if len(inside) > _NAMED else "")
+        there = "its folder" if len(inside) == 1 else "its folders"
+        return f", {there} {named} do: give one of them, e.g. {folder / inside[0]}"
+    recordings = list_recordings(folder)
+    if not recordings:
+        return ": give a recording or a folder of images"
+    return f": give one of its recordings, e.g. {recordings[0]}"
