@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import napari
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import tifffile
 from napari.settings import get_settings
 from PIL import Image
 
+from napari_uai.sample_data import sample_path
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.raw_shape import RawShape
@@ -217,3 +220,36 @@ def test_the_form_states_headers_before_each_frame(viewer, open_widget):
     widget.width_px.setValue(20)
     widget.frame_header.setValue(16)
     assert widget.shape_of_file() == RawShape(24, 20, "<u2", 0, frame_header=16)
+
+
+def test_the_frame_header_of_a_sidecar_is_in_the_form(viewer, open_widget, tmp_path, small, asked):
+    path = tmp_path / "b.bin"
+    path.write_bytes(b"".join(bytes(16) + frame.tobytes() for frame in small))
+    stated = {"height": 24, "width": 20, "dtype": "<u2", "frame_header": 16}
+    path.with_suffix(".json").write_text(json.dumps(stated))
+    widget = open_widget(viewer, RAW_WIDGET)
+    widget.set_path(path)
+    asked.settle(widget)
+    assert widget.shape_of_file() == RawShape(24, 20, "<u2", 0, frame_header=16)
+    widget.open_button.click()
+    np.testing.assert_array_equal(np.asarray(viewer.layers[0].data[7]), small[7])
+
+
+def test_a_doubted_shape_opens_only_if_the_user_insists(viewer, open_widget, tmp_path, asked):
+    frames = np.fromfile(sample_path("landings.bin"), "<u2").reshape(1200, 41, 40)
+    frames.tofile(tmp_path / "b.bin")
+    widget = open_widget(viewer, RAW_WIDGET)
+    widget.set_path(tmp_path / "b.bin")
+    asked.settle(widget)
+    assert widget.trust.isHidden()
+    widget.height_px.setValue(41)
+    widget.width_px.setValue(40)
+    widget.pixel_type.setCurrentIndex(widget.pixel_type.findData(">u2"))
+    asked.settle(widget)
+    assert "do not look like frames" in widget.message.text()
+    assert not widget.open_button.isEnabled()
+    assert not widget.trust.isHidden()
+    widget.trust.setChecked(True)
+    asked.settle(widget)
+    widget.open_button.click()
+    assert viewer.layers[0].data.shape == (1200, 41, 40)

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from napari_uai.typing import AnyArray
     from napari_uai.videos.info import VideoInfo
 
-    Suggestion: TypeAlias = tuple[int, int, int, str, int]
-    """Frames, rows, columns, pixel type, bytes of the header."""
+    Suggestion: TypeAlias = tuple[int, int, int, str, int, int]
+    """Frames, rows, columns, pixel type, bytes before the first frame and before each."""
 
 PIXEL_TYPES = ("<u2", ">u2", "|u1", "<i2", "<u4", "<f4", "<f8", *PACKED)
 _NAMES = {
@@ -207,9 +207,9 @@ class RawRecordingWidget(QWidget):
         self.suggestions.blockSignals(True)
         self.suggestions.clear()
         self.suggestions.addItem(first, None)
-        for n, rows, columns, kind, offset in suggestions:
+        for n, rows, columns, kind, *headers in suggestions:
             text = f"{n} frames of {rows} x {columns} px, {_NAMES.get(kind, kind)}"
-            self.suggestions.addItem(text, (rows, columns, kind, offset))
+            self.suggestions.addItem(text, (rows, columns, kind, *headers))
         self.suggestions.blockSignals(False)
         if suggestions and not self._typed:
             self.suggestions.setCurrentIndex(1)
@@ -218,7 +218,7 @@ class RawRecordingWidget(QWidget):
         suggestion = self.suggestions.itemData(index)
         if suggestion is None:
             return
-        rows, columns, kind, offset = suggestion
+        rows, columns, kind, offset, frame_header = suggestion
         self._applying = True
         try:
             self.height_px.setValue(rows)
@@ -227,6 +227,7 @@ class RawRecordingWidget(QWidget):
                 self.pixel_type.addItem(_NAMES.get(kind, kind), kind)
             self.pixel_type.setCurrentIndex(self.pixel_type.findData(kind))
             self.offset.setValue(offset)
+            self.frame_header.setValue(frame_header)
         finally:
             self._applying = False
 
@@ -344,7 +345,7 @@ def _likely_shapes(path: Path, _monitor: Monitor) -> list[Suggestion]:
 
     if not path.is_file() or not path.stat().st_size:
         return []
-    return _stated_shape(path) or [(*shape, 0) for shape in plausible_shapes(path)]
+    return _stated_shape(path) or [(*shape, 0, 0) for shape in plausible_shapes(path)]
 
 
 def _stated_shape(path: Path) -> list[Suggestion]:
@@ -359,7 +360,7 @@ def _stated_shape(path: Path) -> list[Suggestion]:
         layout = raw_layout(path, sidecar=read_sidecar(path))
     except (NapariUaiError, OSError):
         return []
-    return [(*layout.shape, layout.dtype.str, layout.offset)]
+    return [(*layout.shape, layout.dtype.str, layout.offset, layout.frame_header)]
 
 
 def _write_sidecar(path: Path, shape: RawShape) -> None:
