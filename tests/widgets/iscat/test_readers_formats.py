@@ -10,8 +10,8 @@ import pytest
 import tifffile
 from napari.settings import get_settings
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
-from napari_uai.sample_data import sample_path
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.raw_shape import RawShape
@@ -236,14 +236,16 @@ def test_the_frame_header_of_a_sidecar_is_in_the_form(viewer, open_widget, tmp_p
 
 
 def test_a_doubted_shape_opens_only_if_the_user_insists(viewer, open_widget, tmp_path, asked):
-    frames = np.fromfile(sample_path("landings.bin"), "<u2").reshape(1200, 41, 40)
+    rng = np.random.default_rng(1)
+    speckle = gaussian_filter(rng.normal(size=(72, 80)), 2)
+    frames = rng.poisson(2600 * (1 + speckle), (200, 72, 80)).astype("<u2")
     frames.tofile(tmp_path / "b.bin")
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(tmp_path / "b.bin")
     asked.settle(widget)
     assert widget.trust.isHidden()
-    widget.height_px.setValue(41)
-    widget.width_px.setValue(40)
+    widget.height_px.setValue(72)
+    widget.width_px.setValue(80)
     widget.pixel_type.setCurrentIndex(widget.pixel_type.findData(">u2"))
     asked.settle(widget)
     assert "do not look like frames" in widget.message.text()
@@ -252,4 +254,4 @@ def test_a_doubted_shape_opens_only_if_the_user_insists(viewer, open_widget, tmp
     widget.trust.setChecked(True)
     asked.settle(widget)
     widget.open_button.click()
-    assert viewer.layers[0].data.shape == (1200, 41, 40)
+    assert viewer.layers[0].data.shape == (200, 72, 80)
