@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from napari_uai.errors import printable
 from napari_uai.videos.axes import AXIS_NAMES
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.info import VideoInfo
@@ -62,7 +63,7 @@ def describe(info: VideoInfo) -> dict[str, str]:
         "modified": datetime.fromtimestamp(info.modified_ns / 1e9, UTC).strftime("%F %T UTC"),
         **details,
     }
-    return {_plain(name): _plain(value) for name, value in known.items() if value}
+    return {printable(name): printable(value) for name, value in known.items() if value}
 
 
 def _type(dtype: str) -> str:
@@ -91,9 +92,3 @@ def _bytes(n: float) -> str:
             return f"{n:.3g} {unit}"
         n /= 1000
     raise AssertionError
-
-
-def _plain(text: object) -> str:
-    """Return a text on one line without control characters, which may be those of a terminal."""
-    line = " ".join(str(text).split())
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
