@@ -62,7 +62,7 @@ def write_ours(path, video):
     write_video(video, path, pixel_size_um=0.05, frame_rate_hz=400)
 
 
-SCALED = {"a.bin", "a.tif", "a.ome.tif", "a.zarr", "a.h5", "A.TIF"}
+SCALED = {"a.bin", "a.npy", "a.tif", "a.ome.tif", "a.zarr", "a.h5", "A.TIF"}
 WRITERS = {
     "a.bin": write_ours,
     "a.tif": write_ours,
