@@ -45,7 +45,10 @@ def check_frame_axis(path: Path, frames: Frames, layout: Layout) -> None:
     """
     if not layout.guessed or layout.frame_axis is None or min(frames.shape) < _LEAST_SIDE:
         return
-    block = _sample(frames)
+    # A frame of a chunked store costs as much as its chunk: few are enough for most recordings.
+    if _lasting(_sample(frames, _LEAST_SIDE), 0) > _ALIKE:
+        return
+    block = _sample(frames, _FRAMES_READ)
     if _lasting(block, 0) > _UNLIKE:
         return
     likeness, axis = max((_lasting(block, axis), axis) for axis in (1, 2))
@@ -68,10 +71,10 @@ def check_frame_axis(path: Path, frames: Frames, layout: Layout) -> None:
     )
 
 
-def _sample(frames: Frames) -> Floats:
+def _sample(frames: Frames, at_most: int) -> Floats:
     """Return frames from the whole length."""
     frame_bytes = int(np.prod(frames.shape[1:])) * frames.dtype.itemsize
-    count = int(np.clip(_BYTES_READ // frame_bytes, _LEAST_SIDE, min(_FRAMES_READ, len(frames))))
+    count = int(np.clip(_BYTES_READ // frame_bytes, _LEAST_SIDE, min(at_most, len(frames))))
     places = np.linspace(0, len(frames) - 1, count).astype(int)
     block = np.concatenate([frames.read(int(i), int(i) + 1) for i in places])
     return np.nan_to_num(block.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
