@@ -36,7 +36,7 @@ if tags.has("online"):  # type: ignore[name-defined] # noqa: F821 # given by Sph
         "pandas": ("https://pandas.pydata.org/docs", None),
     }
 
-exclude_patterns = ["_build", "examples"]
+exclude_patterns = ["_build", "examples", "reference/formats.md"]  # the last is included
 templates_path = ["_templates"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 

@@ -28,6 +28,9 @@ from napari_uai.parameters import Parameters
 from napari_uai.simulate.iscat.scenarios import SCENARIOS, scenario
 from napari_uai.simulate.settings import RecordingSettings, TrailSettings
 from napari_uai.trails.analysis.settings import settable_parameters
+from napari_uai.videos.formats import FORMATS
+from napari_uai.videos.movies import MOVIE_SUFFIXES, MovieSettings
+from napari_uai.videos.writers import VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -90,6 +93,7 @@ def write_pages(app: Sphinx, config: Config) -> None:
         "recipes.md": recipes_page(),
         "commands.md": commands_page(),
         "settings.md": settings_page(),
+        "formats.md": formats_table(),
         "modules.md": modules_page(),
         **{
             f"{face}.rst": face_page(face) for face in FACES if face != STAGES_OF and names_of(face)
@@ -275,6 +279,9 @@ def settings_page() -> str:
                 parameter_table(settable_parameters()),
                 "## Trails, preset `reference`",
                 parameter_table(settable_parameters("reference")),
+                "## Movies",
+                "`napari-uai export` to AVI, MP4 and GIF, {func}`napari_uai.videos.write_movie`.",
+                parameter_table(Parameters.of_settings(MovieSettings)),
                 "## Training",
                 "`napari-uai train`; see [](../training.md).",
                 training_table(),
@@ -291,6 +298,19 @@ def settings_page() -> str:
         )
         + "\n"
     )
+
+
+def formats_table() -> str:
+    """Return the table of formats of recordings, which another page includes."""
+    written = {*VIDEO_SUFFIXES, *MOVIE_SUFFIXES}
+    rows = ["| Format | Suffixes | Written |", "| --- | --- | --- |"]
+    for each in FORMATS:
+        alone = () if each.name == "images" else each.suffixes
+        ours = [f"`{suffix}`" for suffix in alone if suffix in written]
+        suffixes = ", ".join(f"`{suffix}`" for suffix in each.suffixes)
+        rows.append(f"| {each.title} | {suffixes} | {', '.join(ours)} |")
+    rows.append("| GIF | | `.gif` |")
+    return "\n".join(rows) + "\n"
 
 
 def training_table() -> str:

@@ -75,6 +75,19 @@ class CancelledError(NapariUaiError):
     """The user cancelled; no file was written under its final name."""
 
 
+def printable(text: object) -> str:
+    r"""Return a text on one line without control characters, which may be those of a terminal.
+
+    Examples
+    --------
+    >>> from napari_uai.errors import printable
+    >>> print(printable("two\nlines, \x1b[31mred"))
+    two lines, ?[31mred
+    """
+    line = " ".join(str(text).split())
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
 _MOST_NAMES = 12
 
 

@@ -1,6 +1,7 @@
 """``napari-uai info``: readable for every format; options that say how a file is read."""
 
 import json
+import os
 import shlex
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_format_type_size_and_scale_are_shown_with_their_origin(info, tmp_path, 
     assert "bytes" in rows["size on disk"]
     assert rows["status line"] == "none found"
     if suffix != ".npy":
-        origin = "its sidecar" if suffix == ".bin" else "the file"
+        origin = "a file beside it" if suffix == ".bin" else "the file"
         assert rows["pixel size"] == f"0.05 µm ({origin})"
         assert rows["frame rate"] == f"400 Hz ({origin})"
         assert rows["duration"] == "0.05 s"
@@ -80,6 +81,17 @@ def test_words_of_a_file_cannot_steer_the_terminal(info, tmp_path):
     rows = info(tmp_path / "a.h5")
     assert rows["camera"] == "[bold]a[/bold]"
     assert "?[31mred" in rows
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_names_of_files_cannot_steer_the_terminal(tmp_path, capsys):
+    path = tmp_path / "a\x1b[31m.npy"
+    assert main(["info", str(path)]) == FAILED
+    np.save(path, np.stack([frames().astype("u1")] * 3, axis=-1))
+    assert main(["info", str(path)]) == 0
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert "a?[31m.npy: the last axis" in said.out
 
 
 def test_the_picture_shows_first_middle_and_last_frame(info, tmp_path):

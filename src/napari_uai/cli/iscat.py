@@ -1,4 +1,4 @@
-"""``napari-uai iscat``: recordings to landings."""
+"""``napari-uai iscat``: landings in recordings."""
 
 from __future__ import annotations
 

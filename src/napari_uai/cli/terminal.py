@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 import typer
 
+from napari_uai.errors import printable
+
 FAILED, CRASHED, INTERRUPTED = 2, 1, 130
 """Exit codes: user error, bug, Ctrl-C."""
 
 
 def say(message: str, code: int) -> int:
     """Print a message on one line of stderr; return the exit code."""
-    typer.echo(f"napari-uai: {' '.join(message.split())}", err=True)
+    typer.echo(f"napari-uai: {printable(message)}", err=True)
     return code
 
 
 def notes(problems: Sequence[str]) -> None:
     """Print problems to stderr, one line each."""
     for problem in problems:
-        typer.echo(f"note: {' '.join(problem.split())}", err=True)
+        typer.echo(f"note: {printable(problem)}", err=True)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import numpy as np
-
+from napari_uai.errors import printable
 from napari_uai.videos.axes import AXIS_NAMES
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.info import VideoInfo
+from napari_uai.videos.pixel_types import PackedType, pixel_type
 
 _KINDS = {"u": "unsigned integers", "i": "signed integers", "f": "floats", "b": "booleans"}
 _ORDERS = {"<": ", little-endian", ">": ", big-endian"}
 _SOURCES = {
     "file": "the file",
     "arguments": "what was given",
-    "sidecar": "its sidecar",
+    "sidecar": "a file beside it",
     "name": "its name",
 }
 
@@ -39,11 +39,10 @@ def describe(info: VideoInfo) -> dict[str, str]:
     >>> info = uai.video_info(uai.sample_path("landings.bin"))
     >>> rows = uai.videos.describe(info)
     >>> rows["format"], rows["video"], rows["pixel size"]
-    ('Headerless camera files', '1200 frames of 41 x 40 px, <u2', '0.0437 µm (its sidecar)')
+    ('Headerless camera files', '1200 frames of 41 x 40 px, <u2', '0.0437 µm (a file beside it)')
     """
     n, rows, columns = info.shape
     title = {each.name: each.title for each in FORMATS}[info.format]
-    kind = np.dtype(info.dtype)
     last = info.first_frame + n - 1
     details = dict(info.details)
     known = {
@@ -51,7 +50,7 @@ def describe(info: VideoInfo) -> dict[str, str]:
         "format": title,
         "size on disk": f"{_bytes(info.file_bytes)} ({info.file_bytes} bytes)",
         "video": f"{n} frames of {rows} x {columns} px, {info.dtype}",
-        "type": f"{_KINDS[kind.kind]} of {8 * kind.itemsize} bits{_ORDERS.get(info.dtype[0], '')}",
+        "type": _type(info.dtype),
         "axes": _axes(info.axes),
         "image": info.image,
         "compression": details.pop("compression", "none" if info.offset else ""),
@@ -64,7 +63,14 @@ def describe(info: VideoInfo) -> dict[str, str]:
         "modified": datetime.fromtimestamp(info.modified_ns / 1e9, UTC).strftime("%F %T UTC"),
         **details,
     }
-    return {_plain(name): _plain(value) for name, value in known.items() if value}
+    return {printable(name): printable(value) for name, value in known.items() if value}
+
+
+def _type(dtype: str) -> str:
+    pixels = pixel_type(dtype)
+    if isinstance(pixels, PackedType):
+        return f"unsigned integers of {pixels.bits} bits, packed"
+    return f"{_KINDS[pixels.kind]} of {8 * pixels.itemsize} bits{_ORDERS.get(dtype[0], '')}"
 
 
 def _stated(info: VideoInfo, name: str, unit: str) -> str:
@@ -86,9 +92,3 @@ def _bytes(n: float) -> str:
             return f"{n:.3g} {unit}"
         n /= 1000
     raise AssertionError
-
-
-def _plain(text: object) -> str:
-    """Return a text on one line without control characters, which may be those of a terminal."""
-    line = " ".join(str(text).split())
-    return "".join(letter if letter.isprintable() else "?" for letter in line)

@@ -322,7 +322,7 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     n, rows, columns = opened.frames.shape
     start, stop, clipped = _chosen(path, n, shape.frames)
     scale = {
-        name: (beside.get(name, getattr(opened, name)), "sidecar" if name in beside else "file")
+        name: (beside.get(name, getattr(opened, name)), _source_of(name, kind, beside))
         for name in ("pixel_size_um", "frame_rate_hz")
     }
     info = VideoInfo(
@@ -412,6 +412,10 @@ def _stated_beside(path: Path) -> Mapping[str, Any]:
         return read_sidecar(path).values
     except VideoFormatError:
         return {}
+
+
+def _source_of(name: str, kind: VideoFormat, beside: Mapping[str, Any]) -> str:
+    return "sidecar" if kind == "raw" or name in beside else "file"
 
 
 def _by_signature(path: Path) -> Format | None:

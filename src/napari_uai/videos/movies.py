@@ -227,7 +227,7 @@ def _codec(kind: str) -> tuple[str, str, dict[str, str]]:
     if kind == "gif":
         return "gif", "gray", {}
     if "libx264" in av.codecs_available:
-        return "libx264", "yuv420p", {"crf": "16"}
+        return "libx264", "yuv420p", {"crf": "16", "preset": "veryfast"}
     return "mpeg4", "yuv420p", {"qscale": "2"}
 
 

@@ -218,7 +218,7 @@ def test_stacks_open_lazily_with_their_scale(viewer, recording, tmp_path, name):
     [layer] = viewer.open(path, plugin="napari-uai")
     assert isinstance(layer.data, Frames)
     np.testing.assert_array_equal(np.asarray(layer.data[17]), recording[17])
-    assert layer.scale[1] == pytest.approx(1.0 if name.endswith("npy") else 0.05)
+    assert layer.scale[1] == pytest.approx(0.05)
 
 
 def test_single_pictures_are_left_to_napari(tmp_path):

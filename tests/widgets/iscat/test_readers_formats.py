@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import napari
 import numpy as np
 import pytest
 import tifffile
 from napari.settings import get_settings
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.frames import Frames
@@ -59,7 +62,7 @@ def write_ours(path, video):
     write_video(video, path, pixel_size_um=0.05, frame_rate_hz=400)
 
 
-SCALED = {"a.bin", "a.tif", "a.ome.tif", "a.zarr", "a.h5", "A.TIF"}
+SCALED = {"a.bin", "a.npy", "a.tif", "a.ome.tif", "a.zarr", "a.h5", "A.TIF"}
 WRITERS = {
     "a.bin": write_ours,
     "a.tif": write_ours,
@@ -152,7 +155,7 @@ def test_plane_and_channel_are_chosen_in_the_dock(viewer, planes, asked, keep_pi
     assert widget.choices.asked == ["Plane", "Channel"]
     assert widget.height_px.isHidden()
     assert widget.remember.isHidden()
-    assert "choose plane and channel" in widget.message.text()
+    assert "Choose plane and channel" in widget.message.text()
     assert not widget.preview.pixmap().isNull()
     viewer.window._qt_window.resize(1280, 800)
     keep_picture(viewer, "choice-of-plane-and-channel")
@@ -217,3 +220,38 @@ def test_the_form_states_headers_before_each_frame(viewer, open_widget):
     widget.width_px.setValue(20)
     widget.frame_header.setValue(16)
     assert widget.shape_of_file() == RawShape(24, 20, "<u2", 0, frame_header=16)
+
+
+def test_the_frame_header_of_a_sidecar_is_in_the_form(viewer, open_widget, tmp_path, small, asked):
+    path = tmp_path / "b.bin"
+    path.write_bytes(b"".join(bytes(16) + frame.tobytes() for frame in small))
+    stated = {"height": 24, "width": 20, "dtype": "<u2", "frame_header": 16}
+    path.with_suffix(".json").write_text(json.dumps(stated))
+    widget = open_widget(viewer, RAW_WIDGET)
+    widget.set_path(path)
+    asked.settle(widget)
+    assert widget.shape_of_file() == RawShape(24, 20, "<u2", 0, frame_header=16)
+    widget.open_button.click()
+    np.testing.assert_array_equal(np.asarray(viewer.layers[0].data[7]), small[7])
+
+
+def test_a_doubted_shape_opens_only_if_the_user_insists(viewer, open_widget, tmp_path, asked):
+    rng = np.random.default_rng(1)
+    speckle = gaussian_filter(rng.normal(size=(72, 80)), 2)
+    frames = rng.poisson(2600 * (1 + speckle), (200, 72, 80)).astype("<u2")
+    frames.tofile(tmp_path / "b.bin")
+    widget = open_widget(viewer, RAW_WIDGET)
+    widget.set_path(tmp_path / "b.bin")
+    asked.settle(widget)
+    assert widget.trust.isHidden()
+    widget.height_px.setValue(72)
+    widget.width_px.setValue(80)
+    widget.pixel_type.setCurrentIndex(widget.pixel_type.findData(">u2"))
+    asked.settle(widget)
+    assert "do not look like frames" in widget.message.text()
+    assert not widget.open_button.isEnabled()
+    assert not widget.trust.isHidden()
+    widget.trust.setChecked(True)
+    asked.settle(widget)
+    widget.open_button.click()
+    assert viewer.layers[0].data.shape == (200, 72, 80)

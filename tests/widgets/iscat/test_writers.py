@@ -17,20 +17,22 @@ from napari_uai.trails.heat.masks import read_mask
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.recording import open_recording
 from napari_uai.widgets.iscat.writers import write_mask, write_places, write_raw
+from napari_uai.widgets.kit.preferences import preferences
 
 RECIPE = "classical"
 
 
-def save(viewer, layer, path, name):
+def save(viewer, layer, path, name, *others):
     """Save as napari's dialog does once a file type was chosen."""
-    titles, writers = _npe2.file_extensions_string_for_layers([layer])
+    layers = [layer, *others]
+    titles, writers = _npe2.file_extensions_string_for_layers(layers)
     [chosen] = [
         writer
         for title, writer in zip(titles.split(";;"), writers, strict=True)
         if title.startswith(f"napari-uai {name} (") and path.suffix in title
     ]
-    viewer.layers.selection = {layer}
-    written, _ = _npe2.write_layers(str(path), [layer], writer=chosen)
+    viewer.layers.selection = set(layers)
+    written, _ = _npe2.write_layers(str(path), layers, writer=chosen)
     assert written == [str(path)]
 
 
@@ -42,6 +44,7 @@ def save(viewer, layer, path, name):
         ("a.npy", "raw video"),
         ("a.zarr", "zarr video"),
         ("a.ome.tif", "TIFF video"),
+        ("a.h5", "HDF5 video"),
     ],
 )
 def test_a_saved_video_opens_again_with_its_scale(viewer, recording, tmp_path, name, kind):
@@ -52,7 +55,7 @@ def test_a_saved_video_opens_again_with_its_scale(viewer, recording, tmp_path, n
     [again] = viewer.open(tmp_path / name, plugin="napari-uai")
     assert isinstance(again.data, Frames)
     np.testing.assert_array_equal(np.asarray(again.data), frames)
-    assert again.scale[1] == pytest.approx(1.0 if name.endswith("npy") else layer.scale[1])
+    assert again.scale[1] == pytest.approx(layer.scale[1])
     save(viewer, layer, tmp_path / name, kind)  # over what is there
 
 
@@ -65,6 +68,32 @@ def test_a_lazy_average_is_saved_with_its_values(viewer, open_widget, run, recor
     save(viewer, average, tmp_path / "average.zarr", "zarr video")
     stored = open_recording(tmp_path / "average.zarr").video
     np.testing.assert_array_equal(np.asarray(stored), np.asarray(average.data))
+
+
+def test_a_movie_shows_the_contrast_limits_of_the_layer(viewer, tmp_path):
+    layer = viewer.add_image(np.full((6, 9, 8), 150.0), contrast_limits=(100, 200))
+    preferences("movies").time = False
+    preferences("movies").step = 2
+    for suffix in (".avi", ".mp4", ".gif"):
+        save(viewer, layer, tmp_path / f"a{suffix}", "movie")
+    shown = np.asarray(open_recording(tmp_path / "a.avi").video)
+    assert shown.shape[0] == 3
+    assert (shown == 128).all()
+
+
+def test_selected_points_are_marked_in_a_movie(viewer, tmp_path):
+    layer = viewer.add_image(
+        np.zeros((40, 30, 32), np.uint8), scale=(1, 0.5, 0.5), translate=(100, 5, 2)
+    )
+    points = viewer.add_points([[120, 10, 8]], scale=(1, 1, 1))
+    preferences("movies").time = False
+    preferences("movies").rate = 10.0
+    save(viewer, layer, tmp_path / "a.avi", "movie", points)
+    shown = np.asarray(open_recording(tmp_path / "a.avi").video)
+    marked = np.flatnonzero(shown.max(axis=(1, 2)))
+    assert (marked[0], marked[-1]) == (15, 25)
+    y, x = np.argwhere(shown[20]).mean(axis=0) / (shown.shape[1] / 30)
+    assert (y, x) == pytest.approx((10.5, 12.5), abs=0.1)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import ChoiceNeededError, NapariUaiError
 from napari_uai.files import whole_file
+from napari_uai.videos.pixel_types import PACKED
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.widgets.iscat.choice_rows import ChoiceRows
 from napari_uai.widgets.kit.forms import add_row, form_layout
@@ -38,10 +39,10 @@ if TYPE_CHECKING:
     from napari_uai.typing import AnyArray
     from napari_uai.videos.info import VideoInfo
 
-    Suggestion: TypeAlias = tuple[int, int, int, str, int]
-    """Frames, rows, columns, pixel type, bytes of the header."""
+    Suggestion: TypeAlias = tuple[int, int, int, str, int, int]
+    """Frames, rows, columns, pixel type, bytes before the first frame and before each."""
 
-PIXEL_TYPES = ("<u2", ">u2", "|u1", "<i2", "<u4", "<f4", "<f8")
+PIXEL_TYPES = ("<u2", ">u2", "|u1", "<i2", "<u4", "<f4", "<f8", *PACKED)
 _NAMES = {
     "<u2": "uint16, little-endian",
     ">u2": "uint16, big-endian",
@@ -50,6 +51,7 @@ _NAMES = {
     "<u4": "uint32, little-endian",
     "<f4": "float32, little-endian",
     "<f8": "float64, little-endian",
+    **{name: f"{each.bits} bits packed, {name}" for name, each in PACKED.items()},
 }
 _PREVIEW_PX = 220
 
@@ -172,7 +174,7 @@ class RawRecordingWidget(QWidget):
         lines = [f"{n} frames of {height} x {width} px", *info.warnings]
         if self.choices.asked:
             names = " and ".join(name.lower() for name in self.choices.asked)
-            lines.append(f"The file has several: choose {names}, then Open.")
+            lines.append(f"Choose {names}, then Open.")
         self._say("\n".join(lines))
 
     def _show_problem(self, message: str) -> None:
@@ -205,9 +207,9 @@ class RawRecordingWidget(QWidget):
         self.suggestions.blockSignals(True)
         self.suggestions.clear()
         self.suggestions.addItem(first, None)
-        for n, rows, columns, kind, offset in suggestions:
+        for n, rows, columns, kind, *headers in suggestions:
             text = f"{n} frames of {rows} x {columns} px, {_NAMES.get(kind, kind)}"
-            self.suggestions.addItem(text, (rows, columns, kind, offset))
+            self.suggestions.addItem(text, (rows, columns, kind, *headers))
         self.suggestions.blockSignals(False)
         if suggestions and not self._typed:
             self.suggestions.setCurrentIndex(1)
@@ -216,7 +218,7 @@ class RawRecordingWidget(QWidget):
         suggestion = self.suggestions.itemData(index)
         if suggestion is None:
             return
-        rows, columns, kind, offset = suggestion
+        rows, columns, kind, offset, frame_header = suggestion
         self._applying = True
         try:
             self.height_px.setValue(rows)
@@ -225,6 +227,7 @@ class RawRecordingWidget(QWidget):
                 self.pixel_type.addItem(_NAMES.get(kind, kind), kind)
             self.pixel_type.setCurrentIndex(self.pixel_type.findData(kind))
             self.offset.setValue(offset)
+            self.frame_header.setValue(frame_header)
         finally:
             self._applying = False
 
@@ -342,7 +345,7 @@ def _likely_shapes(path: Path, _monitor: Monitor) -> list[Suggestion]:
 
     if not path.is_file() or not path.stat().st_size:
         return []
-    return _stated_shape(path) or [(*shape, 0) for shape in plausible_shapes(path)]
+    return _stated_shape(path) or [(*shape, 0, 0) for shape in plausible_shapes(path)]
 
 
 def _stated_shape(path: Path) -> list[Suggestion]:
@@ -357,7 +360,7 @@ def _stated_shape(path: Path) -> list[Suggestion]:
         layout = raw_layout(path, sidecar=read_sidecar(path))
     except (NapariUaiError, OSError):
         return []
-    return [(*layout.shape, layout.dtype.str, layout.offset)]
+    return [(*layout.shape, layout.dtype.str, layout.offset, layout.frame_header)]
 
 
 def _write_sidecar(path: Path, shape: RawShape) -> None:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from napari_uai.monitor import Monitor
     from napari_uai.videos.frames import Video
+    from napari_uai.videos.movies import MovieSettings
     from napari_uai.widgets.iscat.review import Review
 
 RAW, TIFF, ZARR = (".raw", ".bin", ".npy"), (".ome.tif", ".ome.tiff"), (".zarr",)
+HDF5, MOVIE = (".h5", ".hdf5"), (".mp4", ".avi", ".gif")
 """Suffixes of each format; the first one is added to a path without any of them."""
 
 
@@ -38,6 +40,59 @@ def write_tiff(path: str, data: Video, attributes: dict[str, Any]) -> list[str]:
 def write_zarr(path: str, data: Video, attributes: dict[str, Any]) -> list[str]:
     """Write an Image layer as a zarr store; see :func:`write_recording`."""
     return write_recording(path, data, attributes, suffixes=ZARR)
+
+
+def write_hdf5(path: str, data: Video, attributes: dict[str, Any]) -> list[str]:
+    """Write an Image layer as an HDF5 file; see :func:`write_recording`."""
+    return write_recording(path, data, attributes, suffixes=HDF5)
+
+
+def write_movie(path: str, layers: list[tuple[Any, dict[str, Any], str]]) -> list[str]:
+    """Write an Image layer as a movie, in which the points of a Points layer are marked.
+
+    Contrast limits are those of the layer; step, rate and what is drawn those of the preferences.
+
+    Parameters
+    ----------
+    path
+        Path of the file; ``.mp4`` is added if it is no movie.
+    layers
+        Data, attributes and type of the Image layer, and of a Points layer if one is selected.
+
+    Returns
+    -------
+    list of str
+        The path.
+
+    Raises
+    ------
+    BadValueError
+        If the layer is not a grey video.
+    OutputError
+        If the file cannot be written.
+    """
+    from napari_uai.videos.movies import write_movie as write
+    from napari_uai.widgets.kit.layers import KEY
+
+    [(data, attributes, _)] = [layer for layer in layers if layer[2] == "image"]
+    video = _grey_video(data, attributes)
+    path = _with_suffix(path, MOVIE)
+    record = attributes.get("metadata", {}).get(KEY, {})
+    first = int(record.get("first_frame") or 0) + _frames_skipped(attributes)
+    points = next((layer for layer in layers if layer[2] == "points"), None)
+    with _shown_progress(f"saving {Path(path).name}") as monitor:
+        write(
+            video,
+            path,
+            _movie_settings(attributes),
+            landings=None if points is None else _marks(points, attributes, first),
+            origin=(first, 0, 0),
+            pixel_size_um=record.get("pixel_size_um"),
+            frame_rate_hz=record.get("frame_rate_hz"),
+            overwrite=True,  # napari has asked
+            monitor=monitor,
+        )
+    return [path]
 
 
 def write_recording(
@@ -71,17 +126,12 @@ def write_recording(
     from napari_uai.videos.writers import write_video
     from napari_uai.widgets.kit.layers import KEY
 
-    name = attributes.get("name", "the layer")
-    if attributes.get("rgb") or attributes.get("multiscale") or data.ndim not in (2, 3):
-        raise BadValueError(
-            f"{name!r} is not a video (frames, rows, columns): convert it to grey, or add one "
-            "channel or position as a layer"
-        )
+    video = _grey_video(data, attributes)
     path = _with_suffix(path, suffixes)
     record = attributes.get("metadata", {}).get(KEY, {})
     with _shown_progress(f"saving {Path(path).name}") as monitor:
         write_video(
-            data if data.ndim == 3 else data[np.newaxis],
+            video,
             path,
             pixel_size_um=record.get("pixel_size_um"),
             frame_rate_hz=record.get("frame_rate_hz"),
@@ -203,6 +253,73 @@ def _remaining(review: Review, attributes: Mapping[str, Any]) -> pd.DataFrame:
     shown = np.isfinite(review.placed[list(AXES)].to_numpy(float)).all(axis=1)
     kept = table["landing"].isin(attributes["features"]["landing"])
     return table[kept.to_numpy() | ~shown]
+
+
+def _grey_video(data: Video, attributes: Mapping[str, Any]) -> Video:
+    """Return the data of an Image layer as frames, rows, columns.
+
+    Raises
+    ------
+    BadValueError
+        If the layer is not a grey video.
+    """
+    if attributes.get("rgb") or attributes.get("multiscale") or data.ndim not in (2, 3):
+        raise BadValueError(
+            f"{attributes.get('name', 'the layer')!r} is not a video (frames, rows, columns): "
+            "convert it to grey, or add one channel or position as a layer"
+        )
+    return data if data.ndim == 3 else data[np.newaxis]
+
+
+def _movie_settings(attributes: Mapping[str, Any]) -> MovieSettings:
+    from napari_uai.videos.movies import MovieSettings
+    from napari_uai.widgets.kit.preferences import preferences
+
+    wishes = preferences("movies")
+    low, high = attributes.get("contrast_limits") or (None, None)
+    return MovieSettings(
+        low=None if low is None else float(low),
+        high=None if high is None else float(high),
+        step=wishes.step,
+        rate=wishes.rate,
+        scale_bar=wishes.scale_bar,
+        time=wishes.time,
+    )
+
+
+def _frames_skipped(attributes: Mapping[str, Any]) -> int:
+    """Return at which frame of its recording a layer starts, from its place along time."""
+    matrix = _to_world(attributes, 3)
+    return round(float(matrix[0, 3] / matrix[0, 0]))
+
+
+def _marks(
+    points: tuple[Any, Mapping[str, Any], str], attributes: Mapping[str, Any], first: int
+) -> pd.DataFrame:
+    """Return points as landings: frames of the recording, px of the video of another layer."""
+    import pandas as pd
+
+    from napari_uai.widgets.kit.layers import moved_by
+
+    data = np.atleast_2d(np.asarray(points[0], float))
+    data = np.pad(data, ((0, 0), (3 - data.shape[1], 0)))
+    world = moved_by(_to_world(points[1], 3), data)
+    frame, y, x = moved_by(np.linalg.inv(_to_world(attributes, 3)), world).T
+    return pd.DataFrame({"raw_frame": frame + first, "y": y, "x": x})
+
+
+def _to_world(attributes: Mapping[str, Any], ndim: int) -> npt.NDArray[np.float64]:
+    """Return the transform of a layer from its attributes, (ndim + 1, ndim + 1)."""
+    from napari_uai.widgets.kit.layers import scaled_and_moved
+
+    scale = np.asarray(attributes.get("scale", (1.0,) * ndim), float)
+    moved = np.asarray(attributes.get("translate", (0.0,) * ndim), float)
+    lacking = ndim - len(scale)
+    scale, moved = np.pad(scale, (lacking, 0), constant_values=1), np.pad(moved, (lacking, 0))
+    affine = np.eye(ndim + 1)
+    given = np.asarray(attributes.get("affine", affine), float)
+    affine[lacking:, lacking:] = given
+    return np.asarray(affine @ scaled_and_moved(scale, moved))
 
 
 def _with_suffix(path: str, suffixes: tuple[str, ...]) -> str:

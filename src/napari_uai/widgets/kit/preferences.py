@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 PLUGIN = "napari-uai"
-Section: TypeAlias = Literal["recordings", "workflow"]
+Section: TypeAlias = Literal["recordings", "workflow", "movies"]
 
 
 def preferences(section: Section) -> Any:
