@@ -176,14 +176,9 @@ def _is_trails(file: Path) -> bool:
 
 def _names_trails(fields: list[str]) -> bool:
     """Return whether column names include trail, position and time."""
-    from napari_uai.errors import TrailFormatError
-    from napari_uai.trails.io.columns import named_columns
+    from napari_uai.trails.io.text import names_trails
 
-    try:
-        columns = named_columns(fields)
-    except TrailFormatError:
-        return False
-    return bool(columns.keys() & {"time", "frame", "t", "epoch_ms"})
+    return names_trails(fields)
 
 
 def _is_mot(fields: list[str], file: Path) -> bool:

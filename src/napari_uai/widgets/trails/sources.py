@@ -97,6 +97,7 @@ class SourcePanel(QWidget):
         """
         from napari_uai.errors import BadValueError
         from napari_uai.trails.analysis.folder import TrailSource, scene_of_text
+        from napari_uai.trails.io.table_options import TableOptions
 
         path = _path_in(self.path)
         if not path:
@@ -111,7 +112,7 @@ class SourcePanel(QWidget):
             camera=self.camera.currentText() or None,
             keep_extrapolated=self.keep_extrapolated.isChecked(),
             frame_rate_hz=rate_hz,
-            columns=self.columns.text().strip() or None,
+            table=TableOptions(columns=self.columns.text().strip() or None),
             scene=scene_of_text(scene) if scene else None,
         )
         return Path(path), source
