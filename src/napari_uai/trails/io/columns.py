@@ -14,7 +14,8 @@ from napari_uai.trails.io.records import Problem
 from napari_uai.trails.io.sample_table import SampleTable
 from napari_uai.trails.io.sample_times import times_of
 from napari_uai.trails.io.table_options import NOTHING_SAID, TableOptions
-from napari_uai.trails.io.vocabulary import Roles, check_roles, meaning_of, roles_of, words_of
+from napari_uai.trails.io.vocabulary import Roles, check_roles, meaning_of, roles_of
+from napari_uai.typing import Floats
 
 _UNTRACKED = {"-1", str(2**64 - 1), str(2**32 - 1)}
 """Identities of boxes that the tracker has not assigned; -1 also as an unsigned number."""
@@ -117,12 +118,19 @@ def samples_of(
     }
     used |= set(_found_columns(options.conditions, source.table).values())
     _note_unused(source, options, used, notes)
-    others = tuple(
+    others = () if frame["trail"].duplicated().any() else _other_trails(table, used, time)
+    return Samples(frame, str(key), others, source.unit or unit, of_day, tuple(notes))
+
+
+def _other_trails(table: pd.DataFrame, used: set[Any], time: Floats) -> tuple[str, ...]:
+    """Return unused columns that may hold the id of trails: each once at a time, but often."""
+    return tuple(
         str(name)
         for name in table.columns
-        if name != key and words_of(name)[0][-1:] in (["id"], ["no"], ["number"], ["track"])
+        if name not in used
+        and 1 < table[name].nunique() <= len(table) / 2
+        and not pd.DataFrame({"id": table[name].to_numpy(), "time": time}).duplicated().any()
     )
-    return Samples(frame, str(key), others, source.unit or unit, of_day, tuple(notes))
 
 
 def names_of(column: pd.Series[Any]) -> pd.Series[Any]:

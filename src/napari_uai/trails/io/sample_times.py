@@ -58,7 +58,7 @@ def times_of(
             of_day = any("midnight" in note for note in times.notes)
             seconds = times.seconds
             if of_day:
-                seconds, passed = past_midnight(seconds, trail)
+                seconds, passed = past_midnight(seconds)
                 if passed:
                     notes.append("times after midnight counted on the next day")
             return seconds, times.utc_offset_s, of_day

@@ -91,15 +91,21 @@ def seconds_of(
     return _of_texts(column)
 
 
-def past_midnight(seconds: Floats, owner: Any) -> tuple[Floats, bool]:
-    """Add a day to times of day after midnight, of trails that began before it.
+def past_midnight(seconds: Floats) -> tuple[Floats, bool]:
+    """Add a day to times of day after midnight, if a recording goes on over it.
 
-    Returns the times, and whether any has changed.
+    It does if the longest time without samples, an hour at least, is within the day. Returns the
+    times, and whether any has changed.
     """
-    groups = pd.Series(seconds).groupby(owner)
-    low, high = groups.transform("min"), groups.transform("max")
-    later = ((high - low > DAY_S / 2) & (pd.Series(seconds) < DAY_S / 2)).to_numpy()
-    return np.where(later, seconds + DAY_S, seconds), bool(later.any())
+    distinct = np.unique(seconds[np.isfinite(seconds)])
+    if len(distinct) < 2:
+        return seconds, False
+    gaps = np.diff(distinct)
+    longest = int(np.argmax(gaps))
+    over_night = distinct[0] + DAY_S - distinct[-1]
+    if gaps[longest] < 3600 or gaps[longest] <= over_night:
+        return seconds, False
+    return np.where(seconds <= distinct[longest], seconds + DAY_S, seconds), True
 
 
 def is_time_of_day(column: pd.Series[Any]) -> bool:

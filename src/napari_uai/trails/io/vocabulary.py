@@ -34,11 +34,13 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
     "trail": (
         "trail", *_numbers(*_TRACKS), *_TRACKS, *_numbers(*_OBJECTS), "object", "particle",
         *_numbers("particle", "cell", "unique", "u", "o", "p", "t", "v", "g"), "uuid", "identity",
-        "individual", "individual local identifier", "animal", "target", "id", "ids", "identifier",
+        "individual", "individual local identifier", "animal", "target", "spur", "id", "ids",
+        "identifier",
     ),
     "frame": (
-        "frame", *_numbers(*_FRAMES), "fn", "f", *_numbers("f", "video frame"), "time point",
-        "time frame", "time index", "time step", "image", "img", "slice", "tick", "step",
+        "frame", "frames", *_numbers(*_FRAMES), "video frame", "frm", "fn", "fr", "f",
+        *_numbers("f", "video frame"), "time point", "timepoints", "time frame",
+        "time index", "time step", "image", "img", "slice", "tick", "step",
     ),
     "t": ("t",),
     "time": (
@@ -48,15 +50,15 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
         "position t", "pos t", "frame time", "capture time", "ts", "milliseconds", "millis",
         "msec", "microseconds", "usec", "nanoseconds", "nsec", "time of day", "uhrzeit", "zeit",
     ),
-    "date": ("date", "day", "datum"),
+    "date": ("date", "datum"),
     "x": (
-        "x", *_both_ways("x", *_SIDES), "centroid 1", "local x", "x local", "column", "col",
-        "world x", "x world", "global x", "x global", "utm x", "x utm", "utm easting", "utm east",
+        "x", *_both_ways("x", *_SIDES), "p x", "x p", "centroid 1", "local x", "x local", "column",
+        "col",        "world x", "x world", "global x", "x global", "utm x", "x utm", "utm easting", "utm east",
         "easting", "east", "lon", "lng", "long", "longitude", "location long", "gps longitude",
     ),
     "y": (
-        "y", *_both_ways("y", *_SIDES), "centroid 0", "local y", "y local", "row", "world y",
-        "y world", "global y", "y global", "utm y", "y utm", "utm northing", "utm north",
+        "y", *_both_ways("y", *_SIDES), "p y", "y p", "centroid 0", "local y", "y local", "row",
+        "world y",        "y world", "global y", "y global", "utm y", "y utm", "utm northing", "utm north",
         "northing", "north", "lat", "latitude", "location lat", "gps latitude",
     ),
     "left": (
@@ -84,7 +86,7 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
         "class name", "category name", "label name", "cls name", "type name", "class", "label",
         "class label", "kind", "category", "cls", "type", "class type", "species", "klasse", "typ",
         "individual taxon canonical name", "name", *_numbers("class", "category", "cls", "label",
-        "type", "cat", "c"), "v class",
+        "type", "cat", "c"), "v class", "classes", "cat",
     ),
     "confidence": ("confidence", "conf", "score", "probability", "prob", "certainty", "quality"),
     "camera": (*_CAMERAS, *_numbers(*_CAMERAS, "source", "scene", "view"),
@@ -133,7 +135,7 @@ _UNITS: dict[str, tuple[str, float]] = {
 _AMBIGUOUS_UNITS = {"min", "mins", "m", "frame", "frames"}
 """Units only within brackets: ``x_min`` is a corner."""
 
-_BRACKETED = re.compile(r"^(.*?\w.*?)\s*[(\[{<]\s*([^)\]}>]*?)\s*[)\]}>]\s*$")
+_BRACKETED = re.compile(r"^(.*?\w.*?)\s*[(\[{<]\s*([^)\]}>\d]*?)\s*[)\]}>]\s*$")
 _SLASHED = re.compile(r"^(.*\w)\s*/\s*([A-Za-zµμ]+)$")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2,})|(?<=[a-z])(?=[0-9])")
 _WORD = re.compile(r"[^\W_]+")
@@ -195,6 +197,7 @@ def words_of(name: Any) -> tuple[list[str], str]:
     ((['position', 'x'], 'μm'), (['frame', 'no'], ''), (['time'], 'ms'))
     """
     text = unicodedata.normalize("NFKC", str(name)).strip().strip("#%'\"").strip()
+    text = text.replace("BBox", "Bbox")
     unit = ""
     slashed = _SLASHED.match(text)
     if slashed and slashed[2].lower() not in _UNITS:
@@ -260,6 +263,11 @@ class Roles(NamedTuple):
         found = self.candidates.get(role)
         return found[0] if found else None
 
+    def without(self, *roles: str) -> Roles:
+        """Return all but the columns of some roles."""
+        others = {role: names for role, names in self.candidates.items() if role not in roles}
+        return Roles(others, self.meanings)
+
     def has(self, *roles: str) -> bool:
         """Return whether there are columns of all these roles."""
         return all(self.candidates.get(role) for role in roles)
@@ -280,9 +288,14 @@ def roles_of(names: Iterable[Any]) -> Roles:
             candidates.setdefault(meaning.role, []).append(name)
     joined = {"".join(words_of(name)[0]): name for name in meanings}
     _swap_numbered(candidates, joined)
-    sides = {"left", "width", "height"}
-    if sides <= candidates.keys() and "top" not in candidates and "t" in joined:
-        candidates["top"] = [joined["t"]]  # of l, t, w, h
+    _name_items_of_boxes(candidates, joined)
+    sides = {"left", "width", "height"}, {"left", "right", "bottom"}
+    if (
+        any(known <= candidates.keys() for known in sides)
+        and "top" not in candidates
+        and "t" in joined
+    ):
+        candidates["top"] = [joined["t"]]  # of l, t, w, h, or l, t, r, b
         candidates.pop("t", None)
     return Roles(candidates, meanings)
 
@@ -294,6 +307,16 @@ def _swap_numbered(candidates: dict[str, list[Any]], joined: dict[str, Any]) -> 
             candidates[low], candidates[high] = [joined[f"{axis}0"]], [joined[f"{axis}1"]]
     if "centroid2" in joined:
         candidates["y"], candidates["x"] = [joined["centroid1"]], [joined["centroid2"]]
+
+
+def _name_items_of_boxes(candidates: dict[str, list[Any]], joined: dict[str, Any]) -> None:
+    """Items of a list are left, top, right, bottom; those of regionprops (bbox-0) are not."""
+    items = [joined.get(f"bbox{i}") for i in range(4)]
+    if all(name is not None and "-" not in str(name) for name in items):
+        candidates |= {
+            role: [name]
+            for role, name in zip(("left", "top", "right", "bottom"), items, strict=True)
+        }
 
 
 def has_box(roles: Roles) -> bool:

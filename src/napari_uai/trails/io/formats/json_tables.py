@@ -171,9 +171,8 @@ def _keyed(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if isinstance(value, list):
             yield from ({"frame": key, **item} for item in value if isinstance(item, Mapping))
         else:
-            named = roles_of(value).has("trail") or any(
-                meaning_of(n).role == "trail" for n in value
-            )
+            plain = [name for name, item in value.items() if not isinstance(item, (list, Mapping))]
+            named = roles_of(plain).has("trail")
             yield dict(value) if named else {"trail": key, **value}
 
 
