@@ -53,13 +53,14 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
     "date": ("date", "datum"),
     "x": (
         "x", *_both_ways("x", *_SIDES), "p x", "x p", "centroid 1", "local x", "x local", "column",
-        "col",        "world x", "x world", "global x", "x global", "utm x", "x utm", "utm easting", "utm east",
-        "easting", "east", "lon", "lng", "long", "longitude", "location long", "gps longitude",
+        "col", "world x", "x world", "global x", "x global", "utm x", "x utm", "utm easting",
+        "utm east", "easting", "east", "lon", "lng", "long", "longitude", "location long",
+        "gps longitude",
     ),
     "y": (
         "y", *_both_ways("y", *_SIDES), "p y", "y p", "centroid 0", "local y", "y local", "row",
-        "world y",        "y world", "global y", "y global", "utm y", "y utm", "utm northing", "utm north",
-        "northing", "north", "lat", "latitude", "location lat", "gps latitude",
+        "world y", "y world", "global y", "y global", "utm y", "y utm", "utm northing",
+        "utm north", "northing", "north", "lat", "latitude", "location lat", "gps latitude",
     ),
     "left": (
         "left", "x 1", "x min", "min x", "x tl", "tl x", "top left x", "x top left", "upper left x",
