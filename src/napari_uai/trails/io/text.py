@@ -161,6 +161,11 @@ def _unique(names: Sequence[Any]) -> list[Any]:
     return unique
 
 
+def nameless_rows(layout: Layout) -> pd.DataFrame:
+    """Return the rows of a text without names; columns are numbered."""
+    return _table(layout, list(range(layout.width)), "", [])
+
+
 def names_trails(fields: Sequence[str]) -> bool:
     """Return whether names of columns include a trail, a position and a time."""
     roles = roles_of(fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -126,7 +126,7 @@ def is_records(content: Content) -> bool:
         table = _records(content.json)
     except (TypeError, ValueError, AttributeError, KeyError, RecursionError):
         return False
-    return table is not None and len(table) > 0 and _has_samples(table)
+    return table is not None and len(table) > 0 and has_samples(table.columns)
 
 
 def records_table(content: Content) -> SampleTable:
@@ -137,8 +137,9 @@ def records_table(content: Content) -> SampleTable:
     return SampleTable(table)
 
 
-def _has_samples(table: pd.DataFrame) -> bool:
-    roles = roles_of(table.columns)
+def has_samples(names: Iterable[str]) -> bool:
+    """Return whether names of columns include a trail and a position."""
+    roles = roles_of(names)
     return roles.has("trail") and (roles.has("x", "y") or roles.has("left", "top"))
 
 
@@ -178,11 +179,12 @@ def _keyed(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _flat(records: Sequence[Any]) -> pd.DataFrame:
     """Return a table of records; objects in a list get a row each, lists become columns."""
-    rows = [row for record in records if isinstance(record, Mapping) for row in _rows_of(record)]
+    rows = [row for record in records if isinstance(record, Mapping) for row in rows_of(record)]
     return pd.json_normalize(rows)
 
 
-def _rows_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def rows_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the samples of a record: its own, those of its objects, or those of its path."""
     plain: dict[str, Any] = {}
     objects: list[Mapping[str, Any]] = []
     points: list[Any] = []
@@ -202,7 +204,7 @@ def _rows_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             plain[name] = value
     if objects:
         for item in objects:
-            for row in _rows_of(item):
+            for row in rows_of(item):
                 inner = roles_of(row).has("trail")
                 outer = {
                     k: v
