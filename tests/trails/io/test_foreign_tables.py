@@ -169,6 +169,9 @@ def test_ids_are_texts(scene, reading):
     assert ids(large) == [str(name) for name in large.unique()]
     assert ids(large.astype("str").where(scene.index > 0)) == [str(name) for name in large.unique()]
     assert ids(padded) == sorted(set(padded))
+    other = named(scene, frame="frame", x="x", y="y").assign(who=padded)
+    trails = reading(other, scene_size=SIZE, columns="trail=who")
+    assert trails.table["trail"].tolist() == sorted(set(padded))
     assert ids(scene.trail.astype(float)) == [str(name) for name in scene.trail.unique()]
     assert ids(large.astype("uint64") + 2**63)[0] == str(2**62 + 2**63 + 3)
 

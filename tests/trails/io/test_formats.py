@@ -437,3 +437,41 @@ def test_every_format_is_listed_once_with_what_it_needs():
     names = [name for name, _ in formats()]
     assert len(names) == len(set(names)) > 20
     assert all(needs for _, needs in formats())
+
+
+def test_poses_of_deeplabcut_are_trails_of_their_mean_keypoint(scene, reading, is_the_scene):
+    pytest.importorskip("movement")
+    frames = range(scene.frame.max() + 1)
+    columns = {}
+    for name, rows in scene.groupby("trail"):
+        xy = rows.set_index("frame")[["x", "y"]].reindex(frames)
+        for part, shift in (("nose", 2), ("tail", -2)):
+            columns |= {("DLC", f"m{name}", part, axis): xy[axis] + shift for axis in ("x", "y")}
+            columns["DLC", f"m{name}", part, "likelihood"] = 1.0
+    table = pd.DataFrame(columns, index=frames)
+    table.columns.names = ["scorer", "individuals", "bodyparts", "coords"]
+    trails = reading(table.to_csv(), "dlc.csv", scene_size=SIZE)
+    is_the_scene(trails, classes=False, names=False)
+
+
+def test_columns_without_names_are_numbered_from_one(scene, reading, is_the_scene):
+    text = lines(scene.x, scene.y, 7, scene.trail, scene.frame, separator=" ")
+    trails = reading(text, "t.txt", scene_size=SIZE, columns="x=1,y=2,trail=4,frame=5")
+    assert "columns not used: 3" in told(is_the_scene(trails, classes=False))
+
+
+def test_detections_without_ids_are_not_those_of_cameras(scene, reading):
+    box = [scene[k].astype(int) for k in ("left", "top", "width", "height")]
+    with pytest.raises(TrailFormatError, match="without an identity"):
+        reading(lines(scene.frame, -1, *box, 0.9), "det.txt")
+
+
+def test_a_folder_of_kitti_labels_tells_sequences_apart(scene, tmp_path):
+    corners = [scene[k] for k in ("left", "top", "right", "bottom")]
+    rows = lines(scene.frame, scene.trail, scene["class"], 0, 0, -1.57, *corners, 1, 1, 1, 1, 1, 1, 1,
+                 separator=" ")  # fmt: skip
+    for name in ("0000", "0001"):
+        (tmp_path / f"{name}.txt").write_text(rows)
+    trails = open_trails(tmp_path, scene_size=SIZE)
+    assert len(trails) == 24
+    assert trails.classes.to_dict() == {"bus": 8, "car": 8, "pedestrian": 8}

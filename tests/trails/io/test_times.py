@@ -117,3 +117,10 @@ def test_a_table_without_times_says_what_is_assumed(scene, reading):
 def test_a_frame_rate_beside_times_is_said_to_be_idle(scene, reading):
     table = scene[["trail", "x", "y"]].assign(time=scene.seconds)
     assert "frame_rate_hz is not used" in told(reading(table, frame_rate_hz=7))
+
+
+def test_a_year_that_is_none_drops_its_sample_only():
+    texts = STEPS.dt.strftime("%d.%m.%Y %H:%M:%S.%f")
+    texts[2] = "12.06.124 08:00:00"
+    seconds = seconds_of(texts).seconds
+    assert np.isnan(seconds).tolist() == [False, False, True, False, False]

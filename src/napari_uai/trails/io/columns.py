@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.errors import BadValueError, TrailFormatError, nearest
@@ -14,6 +15,7 @@ from napari_uai.trails.io.records import Problem
 from napari_uai.trails.io.sample_table import SampleTable
 from napari_uai.trails.io.sample_times import times_of
 from napari_uai.trails.io.table_options import NOTHING_SAID, TableOptions
+from napari_uai.trails.io.times import numbers_of
 from napari_uai.trails.io.vocabulary import Roles, check_roles, meaning_of, roles_of
 from napari_uai.typing import Floats
 
@@ -144,24 +146,33 @@ def names_of(column: pd.Series[Any]) -> pd.Series[Any]:
     ['3', nan]
     """
     column = column.reset_index(drop=True)
-    if pd.api.types.is_numeric_dtype(column):
-        if pd.api.types.is_float_dtype(column):
-            numbers = column.to_numpy(np.float64, na_value=np.nan)
-            finite = numbers[np.isfinite(numbers)]
-            column = column.replace([np.inf, -np.inf], np.nan)
-            if np.all((finite == np.trunc(finite)) & (np.abs(finite) < 2**53)):
-                column = column.astype("Int64")
-        return column.astype("str").where(column.notna()).astype(object)
-    texts = column.astype("str").str.strip()
-    texts = texts.where(column.notna() & (texts != ""))
-    plain = texts.str.fullmatch(r"[+-]?\d+")
-    if not plain[texts.notna()].all():
+    codes, values = pd.factorize(column)
+    names, places = np.unique(_plain_names(pd.Series(values)), return_inverse=True)
+    if len(places):
+        codes = np.where(codes < 0, -1, places[codes])
+    kinds = pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(names)))
+    return kinds.cat.remove_categories([""]) if "" in names else kinds
+
+
+def _plain_names(values: pd.Series[Any]) -> npt.NDArray[Any]:
+    """Return distinct values as text; empty where there is none."""
+    if pd.api.types.is_float_dtype(values):
+        numbers = values.to_numpy(np.float64, na_value=np.nan)
+        finite = numbers[np.isfinite(numbers)]
+        if np.all((finite == np.trunc(finite)) & (np.abs(finite) < 2**53)):
+            whole = np.where(np.isfinite(numbers), numbers, 0).astype(np.int64).astype(str)
+            return np.where(np.isfinite(numbers), whole, "").astype(object)
+    if pd.api.types.is_numeric_dtype(values):
+        return values.astype("str").to_numpy(object)
+    texts = values.astype("str").str.strip()
+    plain = texts.str.fullmatch(r"[+-]?\d+") | (texts == "")
+    if not plain.all():
         parsed = pd.Series(pd.to_numeric(texts, errors="coerce"), dtype="float64")
-        whole = (parsed % 1 == 0) & (parsed.abs() < 2**53)
+        integral = (parsed % 1 == 0) & (parsed.abs() < 2**53)
         # 5.0 and 5e0 are 5, unless they are words.
-        if whole[texts.notna()].all():
-            texts = texts.where(plain.fillna(value=True), parsed.astype("Int64").astype("str"))
-    return texts.astype(object).where(texts.notna(), np.nan)
+        if integral[texts != ""].all():
+            texts = texts.where(plain, parsed.astype("Int64").astype("str"))
+    return texts.to_numpy(object)
 
 
 def untracked(trail: pd.Series[Any]) -> pd.Series[bool]:
@@ -330,28 +341,38 @@ def _class_column(
     choices = [c for c in roles.candidates.get("class", []) if c not in used]
     if not choices or "class" in explicit:
         return choices[0] if choices else None
-    steady = [column for column in choices if _is_steady(table[column], trail)]
+    names = {column: names_of(table[column]) for column in choices}
+    steady = [column for column in choices if _is_steady(names[column], trail)]
     notes.extend(
         f"column {column!r} is not taken as class: it differs within trails"
         for column in choices
         if column not in steady
     )
-    named = [c for c in steady if not pd.to_numeric(table[c], errors="coerce").notna().any()]
+    named = [column for column in steady if not _numbered(names[column])]
     return (named or steady or [None])[0]
 
 
-def _is_steady(column: pd.Series[Any], trail: pd.Series[Any]) -> bool:
-    pairs = pd.DataFrame({"trail": trail, "class": column.to_numpy()}).dropna()
-    n_pairs, n_trails = len(pairs.drop_duplicates()), max(pairs["trail"].nunique(), 1)
+def _is_steady(names: pd.Series[Any], trail: pd.Series[Any]) -> bool:
+    """Return whether the classes of the samples of most trails are the same."""
+    kinds = names.cat.codes.to_numpy(np.int64)
+    pairs = (trail.cat.codes.to_numpy(np.int64) * (len(names.cat.categories) + 1) + kinds)[
+        (kinds >= 0) & trail.notna().to_numpy()
+    ]
+    n_pairs, n_trails = len(pd.unique(pairs)), max(len(trail.cat.categories), 1)
     return len(pairs) < 3 * n_trails or n_pairs <= max(len(pairs) / 2, n_trails)
+
+
+def _numbered(names: pd.Series[Any]) -> list[str]:
+    """Return the names in order if all are numbers; an empty list otherwise."""
+    kinds = names.cat.categories
+    numbers = numbers_of(pd.Series(kinds))
+    return [] if np.isnan(numbers).any() else [str(kinds[i]) for i in np.argsort(numbers)]
 
 
 def _class_names(column: pd.Series[Any], notes: list[str]) -> pd.Series[Any]:
     """Return classes as text; numbers without a fraction."""
     names = names_of(column)
-    numbers = pd.to_numeric(names, errors="coerce")
-    if len(names) and numbers.notna().sum() > 0 and numbers.notna().sum() == names.notna().sum():
-        kinds = sorted(names.dropna().unique(), key=float)
+    if kinds := _numbered(names):
         listed = ", ".join(kinds[:_NAMED_VALUES]) + (", ..." if len(kinds) > _NAMED_VALUES else "")
         notes.append(f"classes are numbers ({listed}): the file does not name them")
     return names

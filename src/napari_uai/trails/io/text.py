@@ -85,9 +85,13 @@ def text_table(data: bytes, file: str, options: TableOptions = NOTHING_SAID) -> 
         table = _table(layout, names, file, problems)
         return SampleTable(table, frame_rate_hz=layout.frame_rate_hz, problems=tuple(problems))
     if layout.names:
-        table = _table(layout, layout.names, file, problems)
+        table = _table(layout, layout.names, file, problems, options)
         if is_spot_table(table):
             return spot_table(table, layout.above, tuple(problems))
+        return SampleTable(table, frame_rate_hz=layout.frame_rate_hz, problems=tuple(problems))
+    if options.by_meaning:
+        by_number = [str(i + 1) for i in range(layout.width)]
+        table = _table(layout, by_number, file, problems, options)
         return SampleTable(table, frame_rate_hz=layout.frame_rate_hz, problems=tuple(problems))
     table = _table(layout, list(range(layout.width)), file, problems)
     for known in HEADERLESS:
@@ -95,7 +99,7 @@ def text_table(data: bytes, file: str, options: TableOptions = NOTHING_SAID) -> 
             return known.columns_of(table, file, problems)
     raise TrailFormatError(
         f"{layout.width} columns of numbers without names; name them, for example "
-        "columns='frame,trail,x,y' (_ to ignore one)"
+        "columns='frame,trail,x,y' (_ to ignore one) or 'frame=1,trail=2,x=3,y=5'"
     )
 
 
@@ -109,15 +113,22 @@ def _names_in_order(columns: Sequence[str], width: int) -> list[str]:
 
 
 def _table(
-    layout: Layout, names: Sequence[Any], file: str, problems: list[Problem]
+    layout: Layout,
+    names: Sequence[Any],
+    file: str,
+    problems: list[Problem],
+    options: TableOptions = NOTHING_SAID,
 ) -> pd.DataFrame:
     """Parse the rows; rows with too many fields are skipped and reported."""
     unique = _unique(names)
+    chosen = [column for name, column in options.by_meaning.items()
+              if meaning_of(name).role in _AS_TEXT and column in unique]  # fmt: skip
     if layout.names or isinstance(unique[0], str):
         roles = roles_of(unique)
-        texts = [c for role in _AS_TEXT for c in roles.candidates.get(role, [])]
+        known = [c for role in _AS_TEXT for c in roles.candidates.get(role, [])]
+        texts = list(dict.fromkeys([*known, *chosen]))
     else:
-        texts = unique[:3]
+        texts = unique[1:2]
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -18,7 +18,7 @@ _HALF_READ = 0.5
 _BY_SIZE = ((1e17, 1e-9, "ns"), (1e14, 1e-6, "us"), (1e11, 1e-3, "ms"))
 """Seconds since 1970 stay below 1e11 until the year 5138, and ms are above it since 1973."""
 
-_SINCE_1970 = 1e8
+_YEAR_1900 = -2_208_988_800.0
 
 _OFFSET = r"\d{2}(?::?\d{2})?(?::?\d{2}(?:[.,]\d+)?)?\s*([+-])(\d{2}):?(\d{2})?$"
 _CLOCK = r"^\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*$"
@@ -45,9 +45,17 @@ class Times(NamedTuple):
 
 def numbers_of(column: pd.Series[Any]) -> Floats:
     """Return a column as numbers; NaN where it holds none. Decimal commas are understood."""
-    numbers = pd.to_numeric(column, errors="coerce")
-    if not pd.api.types.is_numeric_dtype(column) and numbers.isna().any():
-        texts = column.astype("str")
+    if pd.api.types.is_numeric_dtype(column):
+        return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
+    codes, values = pd.factorize(column)
+    return np.append(_parsed(pd.Series(values)), np.nan)[codes]
+
+
+def _parsed(values: pd.Series[Any]) -> Floats:
+    """Return distinct values as numbers."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.isna().any():
+        texts = values.astype("str")
         commas = texts.str.fullmatch(r"\s*[+-]?\d*,\d+\s*")
         # 1,234 may be a thousand.
         if commas.any() and not texts.str.fullmatch(r"\s*[+-]?\d+,\d{3}\s*")[commas].all():
@@ -176,17 +184,35 @@ def _of_texts(column: pd.Series[Any]) -> Times:
     notes: tuple[str, ...] = ()
     if dates.notna().sum() < n_texts / 2:
         day_first, assumed = _day_first(texts)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # each date is read by itself: there is no one format
-            dates = pd.to_datetime(
-                texts, errors="coerce", utc=True, format="mixed", dayfirst=day_first
-            )
+        dates = _mixed_dates(texts, day_first=day_first)
         if assumed:
             first = "day" if day_first else "month"
             example = texts.dropna().iloc[0]
             text = f"dates such as {example!r} taken as {first} first: time_format says otherwise"
             notes = (text,)
-    return Times(_float_seconds(dates - _epoch()), _offsets(texts), notes)
+    seconds = _float_seconds(dates - _epoch())
+    return Times(np.where(seconds > _YEAR_1900, seconds, np.nan), _offsets(texts), notes)
+
+
+def _mixed_dates(texts: pd.Series[Any], *, day_first: bool) -> pd.Series[Any]:
+    """Return dates of which each is read by itself."""
+
+    def parsed(values: Any) -> Any:
+        return pd.to_datetime(values, errors="coerce", utc=True, format="mixed", dayfirst=day_first)
+
+    def parsed_alone(value: Any) -> Any:
+        try:
+            return parsed(value)
+        except (ValueError, OverflowError):  # a year that pandas cannot represent
+            return pd.NaT
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there is no one format
+        try:
+            dates: pd.Series[Any] = parsed(texts)
+        except (ValueError, OverflowError):
+            dates = pd.to_datetime(texts.map(parsed_alone), errors="coerce", utc=True)
+        return dates
 
 
 def _day_first(texts: pd.Series[Any]) -> tuple[bool, bool]:
@@ -227,4 +253,5 @@ def _float_seconds(durations: pd.Series[Any]) -> Floats:
 
 
 def _epoch() -> pd.Timestamp:
-    return pd.Timestamp(0, tz="UTC")
+    # In s, because years that ns cannot represent occur.
+    return pd.Timestamp("1970-01-01", tz="UTC").as_unit("s")

@@ -23,6 +23,8 @@ def is_aicity(table: pd.DataFrame) -> bool:
     if np.isnan(numbers).mean() > 0.01:
         return False
     whole = (numbers[:, :3] % 1 == 0).all() and (numbers[:, 5:7] > 0).mean() > 0.95
+    # Detections of MOT text have no identity.
+    whole = whole and (numbers[:, 1] >= 0).mean() > 0.95
     pairs = pd.DataFrame(numbers[:, :2]).duplicated().mean()
     triples = pd.DataFrame(numbers[:, :3]).duplicated().mean()
     return bool(whole and pairs > 0.3 and triples < 0.05)

@@ -35,7 +35,7 @@ def tables_in(folder: Path) -> list[Path]:
             if path.suffix.lower() in SUFFIXES
             and path.is_file()
             and not path.name.startswith((".", "_"))
-            and path.stem.lower() not in ("classes", "readme", "data", "licence", "license")
+            and path.stem.lower() not in ("det", "classes", "readme", "data", "licence", "license")
         ]
         if files:
             return sorted(files, key=_natural)
@@ -103,7 +103,9 @@ def joined_tables(
     for i, path in enumerate(files):
         monitor.update(i / len(files), f"{i} of {len(files)} files")
         try:
-            tables.append((path, read(path)))
+            table = read(path)
+            if len(table.table):
+                tables.append((path, table))
         except NapariUaiError as error:
             problems.append((path.name, "", f"{error}: skipped"))
     if not tables:

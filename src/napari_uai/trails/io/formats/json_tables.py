@@ -94,7 +94,7 @@ def _opendatacam_rows(document: Any) -> Iterator[dict[str, Any]]:
 
 def is_coco(content: Content) -> bool:
     """Return whether the JSON holds annotations of videos in the form of COCO."""
-    if '"annotations"' not in content.data[:10_000_000].decode(errors="replace"):
+    if not content.is_json or b'"annotations"' not in content.data:
         return False
     document = content.json
     return isinstance(document, Mapping) and isinstance(document.get("annotations"), list)

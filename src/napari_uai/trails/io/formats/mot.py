@@ -41,6 +41,8 @@ def is_mot(table: pd.DataFrame) -> bool:
     frame, name, *box = (numbers_of(table[i]) for i in range(6))
     tracked = np.isfinite(frame) & np.isfinite(name) & (name >= 0)
     if not tracked.any():
+        tracked = np.isfinite(frame) & (name < 0)  # detections
+    if not tracked.any():
         return table.shape[1] in (9, 10) and bool(np.isfinite(frame).any())
     # Velocities, for example, would be negative.
     return bool((frame[tracked] % 1 == 0).all() and (box[2][tracked] > 0).mean() > 0.9

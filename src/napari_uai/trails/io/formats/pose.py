@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from importlib.util import find_spec
 from typing import Any
 
@@ -52,16 +51,17 @@ def pose_table(content: Content) -> SampleTable:
 
 def _loaded(content: Content) -> Any:
     """Return the dataset of the first program that can have written the file."""
-    from movement.io import load_poses
+    from loguru import logger
+    from movement.io import load_dataset
 
-    logging.getLogger("movement").setLevel(logging.ERROR)
+    logger.disable("movement")  # what fails is said in one line below
     programs = ["DeepLabCut", "SLEAP"]
     if content.path.suffix.lower() == ".slp" or b"tracks" in content.data[:65536]:
         programs.reverse()
     reason = ""
     for program in programs:
         try:
-            return load_poses.from_file(content.path, source_software=program)
+            return load_dataset(content.path, source_software=program)
         except Exception as error:  # noqa: BLE001  # the libraries below raise many
             reason = reason or " ".join(str(error).split())[:100]
     raise TrailFormatError(f"not a file of DeepLabCut or SLEAP that movement reads: {reason}")
