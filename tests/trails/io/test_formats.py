@@ -468,8 +468,8 @@ def test_detections_without_ids_are_not_those_of_cameras(scene, reading):
 
 def test_a_folder_of_kitti_labels_tells_sequences_apart(scene, tmp_path):
     corners = [scene[k] for k in ("left", "top", "right", "bottom")]
-    rows = lines(scene.frame, scene.trail, scene["class"], 0, 0, -1.57, *corners, 1, 1, 1, 1, 1, 1, 1,
-                 separator=" ")  # fmt: skip
+    rest = [1] * 7
+    rows = lines(scene.frame, scene.trail, scene["class"], 0, 0, 0, *corners, *rest, separator=" ")
     for name in ("0000", "0001"):
         (tmp_path / f"{name}.txt").write_text(rows)
     trails = open_trails(tmp_path, scene_size=SIZE)
