@@ -13,6 +13,7 @@ from napari_uai.errors import TrailFormatError
 from napari_uai.trails.io.content import Content
 from napari_uai.trails.io.sample_table import SampleTable
 
+_LARGEST_WORKBOOK = 512 * 2**20
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -53,11 +54,18 @@ def workbook_table(content: Content) -> SampleTable:
         raise TrailFormatError("a workbook that is not .xlsx: export the sheet as csv (UTF-8)")
     _need("openpyxl", "an Excel workbook", content)
     try:
+        with zipfile.ZipFile(io.BytesIO(content.data)) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > _LARGEST_WORKBOOK:
+            raise TrailFormatError(
+                f"a workbook of {unpacked / 2**20:.0f} MiB unpacked; export the sheet as csv (UTF-8)"
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles
             sheets = pd.read_excel(io.BytesIO(content.data), sheet_name=None, engine="openpyxl")
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, OSError, AttributeError,
-            IndexError, SyntaxError) as error:  # fmt: skip
+    except TrailFormatError:
+        raise
+    except Exception as error:  # noqa: BLE001  # openpyxl and the parsers below raise many
         raise TrailFormatError(
             f"not a readable Excel workbook ({_line(error)}); export the sheet as csv (UTF-8)"
         ) from None
