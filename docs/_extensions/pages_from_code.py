@@ -312,7 +312,7 @@ def trail_formats_page() -> str:
     )
     return (
         "# Formats of trails\n\nWhat `napari-uai trails`, {func}`napari_uai.open_trails` and the "
-        "dock open; [](../own-trails.md) says how units and columns are told.\n\n"
+        "dock open; [](../own-trails.md) says how units and columns are recognised.\n\n"
         f"| Input | What is needed |\n| --- | --- |\n{rows}\n## Names of columns\n\n"
         "The preferred ones first; spelling, prefixes and units make no difference.\n\n"
         f"| Column | Names |\n| --- | --- |\n{words}"

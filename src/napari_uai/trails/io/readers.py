@@ -120,7 +120,7 @@ READERS = (
         records_table,
     ),
 )  # fmt: skip
-"""Readers of files that are no text table, in the order in which they are tried."""
+"""Readers of files other than text tables, in the order in which they are tried."""
 
 _HEADERLESS_NEEDS = {
     "MOT text": "6 to 10 columns (also VisDrone), any separator; `--frame-rate`, `--scene`",
@@ -189,5 +189,5 @@ def formats() -> list[tuple[str, str]]:
 
 
 def reader_of(content: Content) -> TableReader | None:
-    """Return the reader of a file that is no text table; None if there is none."""
+    """Return the reader of a file other than a text table; None if not found."""
     return next((reader for reader in READERS if reader.looks_like(content)), None)

@@ -20,8 +20,8 @@ class SampleTable:
     table
         One row per sample.
     columns
-        Names in the table by meaning, as far as the format defines them; all others are told by
-        their names.
+        Names in the table by meaning, as far as the format defines them; all others are recognised
+        by their names.
     defined
         Whether the format defines all columns, so that names are not interpreted.
     ignored

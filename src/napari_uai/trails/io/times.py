@@ -76,7 +76,7 @@ def seconds_of(
         Numbers, or dates or times of day as text or as pandas has them.
     factor
         Seconds per unit, if the name of the column states it. If None, the unit of times since
-        1970 is told by their size, and all others are seconds.
+        1970 follows from their size, and all others are seconds.
     time_format
         Unit, or codes of :meth:`datetime.datetime.strptime`; see :class:`TableOptions`.
 

@@ -11,7 +11,7 @@ from napari_uai.widgets.kit.forms import add_row, form_layout
 if TYPE_CHECKING:
     from napari_uai.trails.io.table_options import TableOptions
 
-POSITIONS = {"told by the values": None, "pixels": False, "fractions of the picture": True}
+POSITIONS = {"automatic": None, "pixels": False, "fractions of the picture": True}
 """Units of positions, and what they mean for the reader."""
 
 BOX_POINTS = ("centre", "bottom", "top", "left", "right", "top-left", "top-right", "bottom-left",
@@ -19,7 +19,7 @@ BOX_POINTS = ("centre", "bottom", "top", "left", "right", "top-left", "top-right
 
 
 class TableForm(QWidget):
-    """Options of tables; empty ones are told by the file.
+    """Options of tables; empty ones are recognised from the file.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class TableForm(QWidget):
         self.columns, self.where, self.time_format = QLineEdit(), QLineEdit(), QLineEdit()
         self.columns.setPlaceholderText("x=cx,y=cy, or all: frame,trail,x,_,y")
         self.where.setPlaceholderText("all, or such as camera=A")
-        self.time_format.setPlaceholderText("as told, or s, ms, us, ns, frame, %d.%m.%Y")
+        self.time_format.setPlaceholderText("automatic, or s, ms, us, ns, frame, %d.%m.%Y")
         self.positions, self.box_point = QComboBox(), QComboBox()
         self.positions.addItems(list(POSITIONS))
         self.box_point.addItems(list(BOX_POINTS))
@@ -43,7 +43,7 @@ class TableForm(QWidget):
         for name, label, tooltip in (
             ("columns", "Columns", "Names of columns by what they mean, or of all in order."),
             ("where", "Rows", "Rows of a table to take: a column and its value."),
-            ("time_format", "Times", "Unit of times, or order of dates, unless told by the file."),
+            ("time_format", "Times", "Unit of times, or order of dates."),
             ("positions", "Positions", "Whether positions are pixels or fractions of the picture."),
             ("box_point", "Box point", "Point of an object's box that is its position."),
         ):
