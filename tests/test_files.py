@@ -89,5 +89,5 @@ def test_several_files_are_replaced_in_order_or_not_at_all(tmp_path, monkeypatch
 def test_a_full_disk_is_named_as_such():
     full = cannot_write(Path("a.bin"), OSError(errno.ENOSPC, "No space left on device"))
     assert str(full) == (
-        "cannot write to a.bin: No space left on device; free disk space, or choose another folder"
+        "cannot write to a.bin: No space left on device; free disk space or choose another folder"
     )

@@ -64,6 +64,15 @@ ROOMS = {
     "scores": "Scores",
     "pictures": "Pictures",
     "analysis": "Whole analyses",
+    "settings": "Settings",
+    "files": "Files",
+    "write_samples": "Sample data",
+    "truth": "Ground truth",
+    "evaluation": "Landings",
+    "matching": "Matching",
+    "metrics": "Metrics",
+    "ranking": "Rankings of trails",
+    "report": "Comparison of recipes",
 }
 """Heading of the names that a room gives; what is in no room comes last."""
 

@@ -1,4 +1,4 @@
-"""Modules that earlier documentation named, and where what they held is now."""
+"""Modules that have moved since earlier documentation named them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MOVED = {
 
 
 class MovedFinder:
-    """The last to be asked for a module: says where one that is not found has gone."""
+    """Import finder that names the new place of modules that have moved."""
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
-        """Raise ModuleNotFoundError for a module that moved; find nothing else."""
+        """Raise ModuleNotFoundError for a module that has moved; never find a module."""
         del path, target
         if fullname in MOVED:
             raise ModuleNotFoundError(
@@ -27,6 +27,7 @@ class MovedFinder:
 
 
 def install() -> None:
-    """Ask :class:`MovedFinder` after all other finders."""
+    """Append :class:`MovedFinder` to the import finders."""
     if not any(isinstance(finder, MovedFinder) for finder in sys.meta_path):
-        sys.meta_path.append(MovedFinder())  # not of importlib.abc, which loads a lot
+        # It does not derive from importlib.abc.MetaPathFinder, whose import is slow.
+        sys.meta_path.append(MovedFinder())

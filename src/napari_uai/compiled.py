@@ -1,4 +1,4 @@
-"""Compiled kernels: one thread, without the GIL, kept on disk, announced when they must be made."""
+"""Compiled kernels: single-threaded, without the GIL, cached on disk; compilation is announced."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Result = TypeVar("Result")
 def kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Compile a function once per machine; it runs in one thread and releases the GIL.
 
-    Arithmetic is done as written, in the order in which it is written; a division by zero gives
-    infinity or NaN, as in numpy. Loops over pixels run over slices of one row: with an index that
-    might be negative (which counts from the end) numba's loops are four times as slow.
+    Floating-point operations keep their order; division by zero gives infinity or NaN, as in numpy.
+    Kernels loop over slices of one row, because indices that may be negative, and then count from
+    the end, make the loops of numba four times slower.
     """
     compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     return cast("Callable[Parameters, Result]", compiled)
 
 
 def reordering_kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Compile as :func:`kernel` does, but let sums be reordered; NaN and infinity stay."""
+    """Compile like :func:`kernel`, but allow reordering of sums; NaN and infinity are preserved."""
     reordering = {"reassoc", "nsz", "contract"}
     options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": reordering}
     compiled = numba.njit(**options)(function)
@@ -39,24 +39,24 @@ class _Announcement(Listener):  # type: ignore[misc]  # numba has no types
     def __init__(self, announce: Callable[[], None]) -> None:
         self.announce = announce
         self.lock = Lock()
-        self.said = False
+        self.announced = False
 
     def on_start(self, event: Event) -> None:  # noqa: ARG002  # numba's signature
-        """Say it once; kernels that come from the cache on disk are no event."""
+        """Announce the first compilation; loading a kernel from the cache is not an event."""
         with self.lock:
-            said, self.said = self.said, True
-        if not said:
+            announced, self.announced = self.announced, True
+        if not announced:
             self.announce()
 
     def on_end(self, event: Event) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
 
 @contextmanager
 def announced_compilation(announce: Callable[[], None]) -> Iterator[None]:
-    """Call a function if, and when, a kernel has to be compiled; at most once.
+    """Call a function at the first compilation of a kernel in a ``with`` block, if there is any.
 
-    A first run on a machine spends half a minute on that, and its user should know why.
+    Compilation takes half a minute in the first run on a machine, and users should know why.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Errors of this package: each message says what is wrong and what to do."""
+"""Errors of this package; each message says what is wrong and what to do."""
 
 import difflib
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ class TooFewFramesError(NapariUaiError, ValueError):
 
 
 class BadValueError(NapariUaiError, ValueError):
-    """A parameter is outside its limits, or data are not suitable for a stage."""
+    """A parameter is outside its limits, or data are not suitable for a function."""
 
 
 class RecipeError(NapariUaiError, ValueError):
@@ -55,9 +55,27 @@ class CancelledError(NapariUaiError):
 _MOST_NAMES = 12
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that is closest, or list the known names if none is close."""
-    names = list(known)
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Suggest the closest of several names, or list them if none is close.
+
+    Parameters
+    ----------
+    name
+        Unknown name.
+    names
+        Names to choose from.
+
+    Returns
+    -------
+    str
+        Second half of an error message.
+
+    Examples
+    --------
+    >>> nearest("polarty", ["polarity", "batch_size"])
+    "did you mean 'polarity'?"
+    """
+    names = list(names)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"

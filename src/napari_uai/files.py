@@ -1,4 +1,4 @@
-"""Files that are either complete or absent: written under another name, then renamed."""
+"""Atomic writing: files are either complete or absent, written under another name and renamed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from napari_uai.errors import OutputError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside the final one; on success it replaces the final one.
+    """Yield a temporary path beside the final one, which it replaces on success.
 
-    On an error or when cancelled, the temporary file is removed and the final path is untouched.
+    On an error or if cancelled, the temporary file is removed and the final path is unchanged.
 
     Parameters
     ----------
@@ -86,17 +86,17 @@ def write_files(files: Mapping[Path, bytes]) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
-    """Return the error for a file or folder that cannot be written: why, and what to do."""
+    """Return the error for a file or folder that cannot be written, with the reason and advice."""
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    advice = "free disk space, or choose another folder" if full else "choose another folder"
+    advice = "free disk space or choose another folder" if full else "choose another folder"
     return OutputError(f"cannot write to {path}: {error.strerror or error}; {advice}")
 
 
 def _replace(partial: Path, path: Path) -> None:
     if partial.is_file() or not path.is_dir():
-        partial.replace(path)  # an error if the path is a folder: its content would be lost
+        partial.replace(path)  # fails if the path is a folder, whose content would be lost
         return
-    # A folder cannot replace another in one step.
+    # A folder cannot replace another one in a single step.
     old = _beside(path, "old")
     path.rename(old)
     partial.rename(path)
@@ -104,7 +104,7 @@ def _replace(partial: Path, path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    with suppress(OSError):  # the error that stopped the writing says more
+    with suppress(OSError):  # the error that stopped the writing is more informative
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

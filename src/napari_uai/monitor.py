@@ -24,17 +24,16 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Monitor:
-    """Two callables that every long function takes: one for progress, one for cancellation.
+    """Progress reporting and cancellation of long functions.
 
-    The same pair serves a progress bar in a dock, one in a terminal, and a test. Long functions
-    call :meth:`update` once per block of frames.
+    Long functions call :meth:`update` once per block of frames or trails.
 
     Parameters
     ----------
     progress
-        Called with the fraction done (0 to 1) and a short message; from any thread.
+        Called with the fraction done (0 to 1) and a short message, from any thread.
     cancelled
-        Returns True once the work should stop; from any thread.
+        Returns whether the work should stop; called from any thread.
 
     Examples
     --------
@@ -48,7 +47,14 @@ class Monitor:
     cancelled: Callable[[], bool] = _never
 
     def update(self, fraction: float, message: str = "") -> None:
-        """Report progress, and stop here if the work is cancelled.
+        """Report progress, or raise an error if the work is cancelled.
+
+        Parameters
+        ----------
+        fraction
+            Fraction done, 0 to 1.
+        message
+            Short message.
 
         Raises
         ------
@@ -60,7 +66,20 @@ class Monitor:
         self.progress(min(max(fraction, 0.0), 1.0), message)
 
     def part(self, start: float, stop: float, label: str = "") -> Monitor:
-        """Return the monitor of a subtask that fills the interval from start to stop."""
+        """Return the monitor of a subtask, whose progress is mapped to the given interval.
+
+        Parameters
+        ----------
+        start, stop
+            Fractions at which the subtask begins and ends.
+        label
+            Prefix of its messages.
+
+        Returns
+        -------
+        Monitor
+            Monitor of the subtask.
+        """
 
         def progress(fraction: float, message: str) -> None:
             self.progress(
@@ -71,19 +90,19 @@ class Monitor:
 
 
 SILENT = Monitor()
-"""Reports nothing and never stops."""
+"""Monitor that reports nothing and is never cancelled."""
 
 
 _active: ContextVar[tuple[Monitor, ...]] = ContextVar("napari_uai_monitors", default=())
-"""Monitors of the work under way, the innermost last."""
+"""Monitors of the current work, the innermost last."""
 
 
 @contextmanager
 def active_monitor(*monitors: Monitor) -> Iterator[None]:
-    """Let monitors stop what runs in the block at its next :func:`raise_if_cancelled`.
+    """Let monitors cancel the work in a ``with`` block at its next :func:`raise_if_cancelled`.
 
-    Frames are lazy: what takes long happens deep inside a chain of stages, when some of them are
-    read, where no monitor is passed.
+    Frames are lazy: long computations happen deep inside a chain of stages when frames are read,
+    where no monitor is passed.
     """
     token = _active.set(_active.get() + monitors)
     try:
@@ -93,12 +112,12 @@ def active_monitor(*monitors: Monitor) -> Iterator[None]:
 
 
 def raise_if_cancelled() -> None:
-    """Stop here if an active monitor is cancelled; do nothing where none is active.
+    """Raise an error if an active monitor is cancelled.
 
     Raises
     ------
     CancelledError
-        If one of them is cancelled.
+        If an active monitor is cancelled.
     """
     for monitor in _active.get():
         if monitor.cancelled():
@@ -108,14 +127,19 @@ def raise_if_cancelled() -> None:
 def in_threads(
     function: Callable[Arguments, Result], *monitors: Monitor
 ) -> Callable[Arguments, Result]:
-    """Return a function that runs in any thread under the monitors that are active here.
+    """Return a function that runs in other threads with the currently active monitors.
 
     Parameters
     ----------
     function
-        Called in a copy of the present context, by several threads at a time if need be.
+        Called in a copy of the current context, possibly by several threads at a time.
     monitors
-        Further monitors that are active there.
+        Additional monitors that are active in these threads.
+
+    Returns
+    -------
+    Callable
+        Function with the same parameters.
     """
     context = copy_context()
     context.run(_active.set, _active.get() + monitors)

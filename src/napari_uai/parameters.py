@@ -1,16 +1,14 @@
-"""Parameters as declared by signatures: types, limits, units, descriptions; and validation."""
+"""Parameters declared in signatures (types, limits, units, descriptions), and their validation."""
 
 from __future__ import annotations
 
 import inspect
 import re
-import tomllib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property, wraps
 from itertools import pairwise
-from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -27,6 +25,7 @@ from typing import (
 from annotated_types import Predicate
 
 from napari_uai.errors import BadValueError, RecipeError, nearest
+from napari_uai.setting_text import split_setting, toml_value
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -45,7 +44,7 @@ def _is_sorted(numbers: tuple[float, ...]) -> bool:
 
 
 Odd = Predicate(_is_odd)
-"""Constraint of a whole number, as in ``Annotated[int, Ge(1), Odd]``."""
+"""Constraint of a whole number: it is odd, as in ``Annotated[int, Ge(1), Odd]``."""
 
 Ascending = Predicate(_is_ascending)
 """Constraint of several numbers: each is larger than the one before."""
@@ -57,31 +56,14 @@ Settings = TypeVar("Settings")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def toml_value(text: str) -> Any:
-    """Parse a value as written in TOML; text that is not valid TOML is returned as it is."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def toml_plain(value: Any) -> Any:
-    """Convert a value to the types of TOML."""
-    if value is None:
-        return "none"
-    if isinstance(value, (list, tuple)):
-        return [toml_plain(v) for v in value]
-    if isinstance(value, Path):
-        return str(value)
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
-
-
 @dataclass(frozen=True)
 class Parameter:
     """A value that the user may set.
 
     Attributes
     ----------
+    name
+        Name in the signature.
     annotation
         The type as written in the signature, with limits and unit.
     type
@@ -97,8 +79,12 @@ class Parameter:
         Whether only odd numbers are accepted.
     ascending
         Whether entries must be in ascending order.
+    unit
+        Unit of the value, empty if it has none.
     choices
-        The values of a ``Literal``, else empty.
+        Values of a ``Literal``; empty for other types.
+    description
+        Description from the docstring, on one line.
     """
 
     name: str
@@ -128,7 +114,7 @@ class Parameter:
             text = "one of " + ", ".join(map(str, self.choices))
         else:
             whole = "an odd whole number" if self.odd else "a whole number"
-            names = {int: whole, float: "a number", bool: "true or false", str: "a text"}
+            names = {int: whole, float: "a number", bool: "true or false", str: "a string"}
             text = names.get(self.type) or _several(self.type, "odd " if self.odd else "")
         each = "each " if get_origin(self.type) is tuple else ""
         if self.minimum is not None:
@@ -149,7 +135,7 @@ def _several(kind: Any, adjective: str = "") -> str:
         return str(kind).replace("typing.", "")
     if get_origin(inner[0]) is tuple:
         return f"pairs of {_several(inner[0]).removeprefix('2 ')}"
-    names = {int: f"{adjective}whole numbers", float: "numbers", str: "texts"}
+    names = {int: f"{adjective}whole numbers", float: "numbers", str: "strings"}
     what = names.get(inner[0], str(inner[0]))
     return what if inner[-1] is Ellipsis else f"{len(inner)} {what}"
 
@@ -196,7 +182,7 @@ class Parameters(Mapping[str, Parameter]):
 
     @classmethod
     def of_settings(cls, settings: Any) -> Parameters:
-        """Read the fields of a dataclass of settings; of an instance, its values are the defaults.
+        """Read the fields of a settings dataclass; the values of an instance are the defaults.
 
         Types, limits and units come from its annotations, descriptions from its docstring.
         """
@@ -247,9 +233,14 @@ class Parameters(Mapping[str, Parameter]):
         Parameters
         ----------
         values
-            Values by parameter name; the others have their defaults.
+            Values by name of the parameter; the others have their defaults.
         label
             Name of the owner in error messages; by default that of the function or class.
+
+        Returns
+        -------
+        dict
+            Values of all parameters.
 
         Raises
         ------
@@ -277,6 +268,11 @@ class Parameters(Mapping[str, Parameter]):
         values
             Keywords; those that are not parameters, such as a monitor, are not checked.
 
+        Returns
+        -------
+        dict
+            Converted keywords.
+
         Raises
         ------
         BadValueError
@@ -298,11 +294,17 @@ class Parameters(Mapping[str, Parameter]):
         Parameters
         ----------
         texts
-            Values as written in TOML; the quotes of a text may be omitted.
+            Values as written in TOML, by name of the parameter; the quotes of strings may be
+            omitted.
         base
-            Values of the other parameters, where they differ from the defaults.
+            Values of other parameters that differ from the defaults.
         label
             As in :meth:`check`.
+
+        Returns
+        -------
+        dict
+            Values of all parameters.
 
         Raises
         ------
@@ -313,7 +315,7 @@ class Parameters(Mapping[str, Parameter]):
         for name, text in texts.items():
             try:
                 values = self.check({**values, name: toml_value(text)}, label=label)
-            except RecipeError as error:  # a text that looks like another TOML value, or an error
+            except RecipeError as error:  # a string that is also a TOML value, or an error
                 try:
                     values = self.check({**values, name: text}, label=label)
                 except RecipeError:
@@ -321,7 +323,7 @@ class Parameters(Mapping[str, Parameter]):
         return self.check(values, label=label)
 
     def _validated(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """Convert values to their types; return them and the name of one that is not accepted."""
+        """Convert values to their types; return them and the name of the first rejected one."""
         from pydantic import ValidationError
 
         for name, value in values.items():
@@ -334,7 +336,7 @@ class Parameters(Mapping[str, Parameter]):
         return {name: getattr(model, name) for name in values}, ""
 
     def _none(self, name: str, value: Any) -> Any:
-        """Convert the word none, because TOML has no null value."""
+        """Convert the string ``none`` to None, because TOML has no null value."""
         is_none = isinstance(value, str) and value.lower() == "none"
         accepted = self[name].optional and "none" not in self[name].choices
         return None if is_none and accepted else value
@@ -388,22 +390,26 @@ def check_settings(settings: Any) -> None:
 
 
 def with_texts(settings: Settings, texts: Iterable[str], *, label: str = "") -> Settings:
-    """Return settings of which some are changed by ``NAME=VALUE`` texts.
+    """Return settings with values replaced by ``NAME=VALUE`` texts.
 
     Parameters
     ----------
     settings
         A dataclass.
     texts
-        Values as TOML writes them; the quotes of a text may be left out.
+        Values are written as in TOML; the quotes of strings may be omitted.
     label
-        What an error calls the settings; the name of their class if empty.
+        Name of the settings in error messages; by default that of their class.
+
+    Returns
+    -------
+    Settings
+        Changed settings, of the same class.
 
     Raises
     ------
     RecipeError
-        If a text is not of that form, a name is unknown (the message suggests the closest match),
-        or a value does not fit.
+        If a text is not of that form, a name is unknown, or a value is not accepted.
 
     Examples
     --------
@@ -412,22 +418,8 @@ def with_texts(settings: Settings, texts: Iterable[str], *, label: str = "") -> 
     2000
     """
     parameters = Parameters.of_settings(settings)
-    chosen = dict(split_setting(text) for text in texts)
+    chosen = {setting.name: setting.value for setting in map(split_setting, texts)}
     return replace(settings, **parameters.read(chosen, label=label))  # type: ignore[type-var]
-
-
-def split_setting(text: str, example: str = "seed=3") -> tuple[str, str]:
-    """Split ``NAME=VALUE``.
-
-    Raises
-    ------
-    RecipeError
-        If it is not of that form.
-    """
-    name, equals, value = (part.strip() for part in text.partition("="))
-    if not (equals and name):
-        raise RecipeError(f"setting {text!r} must be written as NAME=VALUE, for example {example}")
-    return name, value
 
 
 @cache
@@ -441,7 +433,7 @@ def _parameters_of(function: Callable[..., Any]) -> Parameters:
 
 
 def described_parameters(function: Callable[..., Any]) -> dict[str, str]:
-    """Read the Parameters section of a numpydoc docstring: one paragraph of text by name."""
+    """Read the Parameters section of a numpydoc docstring: descriptions by name, on one line."""
     doc = inspect.getdoc(function) or ""
     section = re.search(
         r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-+$|\Z)", doc, re.MULTILINE | re.DOTALL

@@ -1,4 +1,4 @@
-"""Picture files as arrays: PNG, JPEG, TIFF and what else OpenCV reads."""
+"""Image files as arrays: PNG, JPEG, TIFF and other formats that OpenCV reads."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 MAX_BYTES = 256 * 2**20
-"""Larger files are not read: no picture of a scene or of a frame comes near."""
+"""Maximum size of a file; images of scenes and frames are much smaller."""
 
 
 class PictureError(BadValueError):
-    """A file that cannot be read as a picture.
+    """A file cannot be read as an image.
 
     Parameters
     ----------
     path
         The file.
     reason
-        What is wrong, as the end of a sentence that begins with the path.
+        Rest of a sentence that begins with the path, such as ``does not exist``.
     advice
-        What to do.
+        What to do about it.
     """
 
     def __init__(self, path: Path, reason: str, advice: str) -> None:
@@ -36,14 +36,14 @@ class PictureError(BadValueError):
 
 
 def read_picture(path: Path, *, max_pixels: int | None = None) -> npt.NDArray[np.uint8]:
-    """Read a picture in colour.
+    """Read an image in colour.
 
     Parameters
     ----------
     path
         PNG, JPEG, or another format that OpenCV reads.
     max_pixels
-        Larger pictures are refused before they are decoded; None: what OpenCV itself allows.
+        Maximum number of pixels, which is checked before decoding; if None, that of OpenCV.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def read_picture(path: Path, *, max_pixels: int | None = None) -> npt.NDArray[np
     Raises
     ------
     PictureError
-        If the file is missing, is not a readable picture, or is too large.
+        If the file does not exist, is not a readable image, or is too large.
     """
     import cv2
 
@@ -63,7 +63,7 @@ def read_picture(path: Path, *, max_pixels: int | None = None) -> npt.NDArray[np
 
 
 def read_image(path: Path) -> npt.NDArray[Any]:
-    """Read a picture as it is stored.
+    """Read an image without conversion.
 
     Parameters
     ----------
@@ -73,17 +73,17 @@ def read_image(path: Path) -> npt.NDArray[Any]:
     Returns
     -------
     numpy.ndarray
-        Rows, columns of grey pictures; rows, columns, RGB or RGBA of others; in the stored type.
+        Rows, columns of a grey image; rows, columns, RGB or RGBA of others; in the stored type.
 
     Raises
     ------
     PictureError
-        If the file is missing, is not a readable picture, or is too large.
+        If the file does not exist, is not a readable image, or is too large.
     """
     import cv2
 
     image = _decoded(path, cv2.IMREAD_UNCHANGED)
-    if image.ndim == 3 and image.shape[2] > 2:  # OpenCV: blue first
+    if image.ndim == 3 and image.shape[2] > 2:  # OpenCV returns BGR
         order = [2, 1, 0, 3][: image.shape[2]]
         return image[..., order]
     return image
@@ -94,7 +94,7 @@ def _decoded(path: Path, flags: int) -> npt.NDArray[Any]:
 
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise PictureError(path, f"is larger than {MAX_BYTES // 2**20} MiB", "shrink it")
+            raise PictureError(path, f"is larger than {MAX_BYTES // 2**20} MiB", "reduce its size")
         content = np.frombuffer(path.read_bytes(), np.uint8)
     except FileNotFoundError:
         raise PictureError(path, "does not exist", "check the path") from None
@@ -115,11 +115,15 @@ def _check_pixels(path: Path, max_pixels: int) -> None:
 
     try:
         with warnings.catch_warnings(), Image.open(path) as header:
-            warnings.simplefilter("ignore")  # about large pictures, which are refused here
+            warnings.simplefilter("ignore")  # about large images, which are an error below
             width, height = header.size
     except FileNotFoundError:
         raise PictureError(path, "does not exist", "check the path") from None
     except (OSError, Image.DecompressionBombError, ValueError, SyntaxError):
         raise PictureError(path, "is not a readable image", "save it as PNG") from None
     if width * height > max_pixels:
-        raise PictureError(path, f"is too large ({width} x {height} px)", "shrink it")
+        raise PictureError(
+            path,
+            f"is too large ({width} x {height} px)",
+            f"reduce it to at most {max_pixels} pixels",
+        )

@@ -1,4 +1,4 @@
-"""A folder of results appears whole or not at all."""
+"""Folders of results, which appear complete or not at all; checksums and versions."""
 
 from __future__ import annotations
 
@@ -37,32 +37,36 @@ _HASHED_AT_ONCE = 2**22
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as CSV: nine digits, the same bytes for the same numbers on any system."""
+    """Write a table as CSV with nine digits, byte-identical for the same numbers on any system."""
     table.to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
 
 
 @contextmanager
 def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Give a hidden folder whose files take their place in ``folder`` at the end.
+    """Yield a hidden folder whose files are moved to ``folder`` on success.
 
-    Entering it makes the folder and proves that it can be written, before any long work is done.
-    On an error or when cancelled, nothing is left behind.
+    The folder is created first, so that a folder that cannot be written is an error before any long
+    work. On an error or if cancelled, nothing is left behind.
 
     Parameters
     ----------
     folder
-        The final place.
+        Final folder.
     replaces
-        Names that are taken away from it, if they are not made anew: they would tell of an
-        earlier run.
+        Files of an earlier run to remove from it, unless they are replaced.
+
+    Yields
+    ------
+    Path
+        Where to write.
 
     Raises
     ------
     OutputError
-        If the folder cannot be made or written.
+        If the folder cannot be created or written.
     """
     folder = Path(folder)
-    made = _make(folder)
+    created = _make(folder)
     partial = None
     try:
         try:
@@ -71,16 +75,16 @@ def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Ite
             raise cannot_write(folder, error) from error
         yield partial
         _move(partial, folder, replaces)
-        made = []
+        created = []
     finally:
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)
-        for empty in made:
+        for empty in created:
             _remove_if_empty(empty)
 
 
 def checksum_of(path: Path, *, monitor: Monitor = SILENT) -> tuple[int, str]:
-    """Return size in bytes and SHA-256 of a file, or of all files of a folder in order."""
+    """Return size in bytes and SHA-256 of a file, or of all files of a folder in sorted order."""
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     total = sum(file.stat().st_size for file in files)
     digest, done = hashlib.sha256(), 0
@@ -94,18 +98,18 @@ def checksum_of(path: Path, *, monitor: Monitor = SILENT) -> tuple[int, str]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of this package, of Python and of what the numbers depend on."""
-    found = {"napari-uai": "0+unknown", "python": platform.python_version()}
+    """Return the versions of this package, of Python and of packages that affect the numbers."""
+    installed = {"napari-uai": "0+unknown", "python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found | {"system": f"{platform.system()} {platform.machine()}"}
+    return installed | {"system": f"{platform.system()} {platform.machine()}"}
 
 
 def _make(folder: Path) -> list[Path]:
-    """Make a folder; return the folders that did not exist, innermost first."""
+    """Create a folder; return the folders that did not exist, innermost first."""
     missing = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -133,7 +137,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def plain_value(value: Any) -> Any:
-    """Return a value in a type that JSON has."""
+    """Convert a value to a type of JSON."""
     if isinstance(value, np.generic):
         return value.item()
     return str(value)

@@ -1,8 +1,8 @@
 """Sample data: a recording with landings, fluorescence of the same field, and trails of a scene.
 
-In a source tree they are the files of the folder ``sample_data``. An installed package holds
-fluorescence and trails as archives, and simulates the recording, which hardly compresses; both are
-put into a cache folder when they are first asked for.
+In a source tree, they are files in the folder ``sample_data``. An installed package contains
+fluorescence and trails as archives, and simulates the recording, which hardly compresses; each is
+stored in a cache folder when it is first requested.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def sample_names() -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Names that :func:`sample_path` takes.
+        Names that :func:`sample_path` accepts.
 
     Examples
     --------
@@ -46,26 +46,26 @@ def sample_names() -> tuple[str, ...]:
 def sample_path(name: str) -> Path:
     """Return the path of a sample file or folder.
 
-    An installed package unpacks or simulates it on the first call, into the cache folder of the
-    user, or of the environment variable ``NAPARI_UAI_CACHE``.
+    An installed package unpacks or simulates it on the first call, into the user's cache folder or
+    that in the environment variable ``NAPARI_UAI_CACHE``.
 
     Parameters
     ----------
     name
         ``landings.bin``, a recording (1200 frames of 40 x 40 px and a status line) whose five
-        landings are in ``landings_truth.json``; ``fluorescence.bin``, the same field under another
-        camera; ``trails``, the report folder of a tracker with 400 trails and, in ``truth.csv``,
-        12 anomalies; or another of :func:`sample_names`.
+        landings are in ``landings_truth.json``; ``fluorescence.bin``, the same field seen by
+        another camera; ``trails``, the report folder of a tracker with 400 trails, whose 12
+        anomalies are in its ``truth.csv``; or another of :func:`sample_names`.
 
     Returns
     -------
     Path
-        Of a file, or of the folder ``trails``.
+        Path of the file, or of the folder ``trails``.
 
     Raises
     ------
     BadValueError
-        If there is no such sample.
+        If there is no sample of that name.
     OutputError
         If the cache folder cannot be written.
 
@@ -77,7 +77,7 @@ def sample_path(name: str) -> Path:
     """
     sample = next((sample for sample, names in _SAMPLES.items() if name in names), None)
     if sample is None:
-        raise BadValueError(f"there is no sample {name!r}; {nearest(name, sample_names())}")
+        raise BadValueError(f"no sample {name!r}; {nearest(name, sample_names())}")
     package = Path(str(files("napari_uai")))
     source = package.parents[1] / "sample_data"
     if (source / name).exists():
@@ -88,7 +88,7 @@ def sample_path(name: str) -> Path:
 
 
 def _cached(sample: str, archive: Path | None) -> Path:
-    """Return the folder of a sample in the cache; fill it if it is not there."""
+    """Return the folder of a sample in the cache, which is filled if it does not exist."""
     key = _version() if archive is None else hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
     folder = _cache() / f"{sample}-{key}"
     if folder.is_dir():
@@ -101,22 +101,22 @@ def _cached(sample: str, archive: Path | None) -> Path:
             else:
                 _unpack(archive, partial)
     except OutputError:
-        if not folder.is_dir():  # unless another process has just made it
+        if not folder.is_dir():  # otherwise another process has just filled it
             raise
     return folder
 
 
 def _cache() -> Path:
-    given = os.environ.get("NAPARI_UAI_CACHE")
-    if given:
-        return Path(given)
+    folder = os.environ.get("NAPARI_UAI_CACHE")
+    if folder:
+        return Path(folder)
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-uai", appauthor=False)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    with tarfile.open(archive, "r:xz") as tar:  # which checks the sums of all blocks
+    with tarfile.open(archive, "r:xz") as tar:  # xz verifies checksums
         for member in tar:
             content = tar.extractfile(member)
             if content is not None:

@@ -1,4 +1,4 @@
-"""Stages: plain functions that process a recording, with what menus and recipes need to know.
+"""Stages: plain functions that process a recording, with the properties menus and recipes need.
 
 >>> from napari_uai import stage
 >>> from napari_uai.videos import Video
@@ -26,7 +26,7 @@ Menu: TypeAlias = Literal["filter", "register", "measure", "track"]
 """napari's layer menu that contains the widget of a stage."""
 
 Shape: TypeAlias = Literal["circle", "polygon"]
-"""Shape that sets parameters when drawn: ``center, radius_px`` or ``vertices``."""
+"""Shape that sets parameters when drawn: ``center`` and ``radius_px``, or ``vertices``."""
 
 Origin: TypeAlias = Callable[[Any, Mapping[str, Any]], tuple[int, int, int]]
 """Takes the input video and the parameters of a stage; returns frames, rows, columns to add."""
@@ -42,12 +42,20 @@ REGISTERED: dict[str, Stage] = {}
 
 @dataclass(frozen=True)
 class Input:
-    """A video or table that a stage works on.
+    """A video or table that a stage takes as input.
 
     Attributes
     ----------
+    name
+        Name in the signature.
+    kind
+        ``video`` or ``table``.
+    required
+        Whether it has no default.
+    description
+        Description from the docstring, on one line.
     many
-        Whether the function takes any number of them, at least one (``*features``).
+        Whether the function takes one or more of them (``*features``).
     """
 
     name: str
@@ -112,10 +120,9 @@ class Stage:
         )
 
     def inputs_of(self, count: int) -> tuple[Input, ...]:
-        """Return the inputs of a call with the given number of videos and tables.
+        """Return the inputs of a call with a given number of videos and tables.
 
-        An input of which there may be many is repeated: ``feature, feature_2, ...`` for
-        ``*features``, all optional except the first.
+        ``*features`` becomes ``feature, feature_2, ...``, of which all but the first are optional.
         """
         last = self.inputs[-1]
         if not last.many:

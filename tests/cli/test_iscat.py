@@ -221,7 +221,7 @@ def test_folder_of_recordings_goes_on_after_a_bad_one(tmp_path, capsys, one_line
     assert "1 of 2 failed" in capsys.readouterr().err
     (source / "good.bin").unlink()
     assert main(["iscat", str(source), "--out", str(out), *QUICK, *shape]) == 2
-    one_line_error("none of 1 recordings", "problems.csv")
+    one_line_error("1 of 1 recordings failed", "problems.csv")
 
 
 @pytest.mark.slow
@@ -336,5 +336,5 @@ def test_interrupt_cancels_and_leaves_nothing(tmp_path):
     process.send_signal(signal.SIGINT)
     _, text = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert text == "napari-uai: cancelled; no unfinished results were left\n"
+    assert text == "napari-uai: cancelled; no incomplete results were written\n"
     assert list(tmp_path.iterdir()) == []

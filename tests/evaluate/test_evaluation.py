@@ -59,8 +59,8 @@ def test_a_bare_table_gives_all_but_limit_and_position_bound():
     assert result.average_precision == evaluate_landings(FOUND, KNOWN).average_precision
     assert np.isnan(result.detection_limit.contrast_50)
     assert np.isnan(result.errors.position_bound_batch_px)
-    assert "contrast found" not in result.as_text()
-    with pytest.raises(BadValueError, match="max_frames is not given"):
+    assert "detection limit" not in result.as_text()
+    with pytest.raises(BadValueError, match="max_frames is required"):
         evaluate_landings(FOUND, LANDINGS)
 
 

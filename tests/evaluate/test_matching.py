@@ -59,9 +59,9 @@ def test_empty_tables_match_nothing():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (found((1, 1, 1, 1, 1)).drop(columns="score"), "lack the column 'score'; there are"),
-        (found((1, 1, float("nan"), 1, 1)), "no number in column 'x', row 0"),
-        (found((1, 1, "left", 1, 1)), "no number in column 'x', row 0"),
+        (found((1, 1, 1, 1, 1)).drop(columns="score"), "has no column 'score'; its columns: raw"),
+        (found((1, 1, float("nan"), 1, 1)), "row 0: 'x' must be a finite number, got .*nan"),
+        (found((1, 1, "left", 1, 1)), "row 0: 'x' must be a finite number, got 'left'"),
     ],
 )
 def test_tables_without_the_numbers_are_refused(table, message):
@@ -70,7 +70,7 @@ def test_tables_without_the_numbers_are_refused(table, message):
 
 
 def test_limits_must_be_positive():
-    with pytest.raises(BadValueError, match="max_px is 0"):
+    with pytest.raises(BadValueError, match="max_px must be above 0, got 0"):
         taken(found(), truth(), max_px=0)
 
 

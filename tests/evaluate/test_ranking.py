@@ -85,10 +85,10 @@ def test_a_trail_that_the_scores_lack_counts_as_least_anomalous():
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        ({"name": ["a"]}, "table of scores lacks trail"),
-        ({"trail": ["a"]}, "no score to evaluate"),
-        ({"trail": ["a", "a"], "heat": [1, 2]}, "trail a stands twice in the table of scores"),
-        ({"trail": ["x"], "heat": [1]}, "no trail of the truth stands in the scores"),
+        ({"name": ["a"]}, "scores: missing columns: trail"),
+        ({"trail": ["a"]}, "scores: no column to evaluate"),
+        ({"trail": ["a", "a"], "heat": [1, 2]}, "scores: trail a occurs more than once"),
+        ({"trail": ["x"], "heat": [1]}, "scores and truth have no trail in common"),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(scores, message):
@@ -109,8 +109,8 @@ def test_a_file_that_is_no_truth_is_named(tmp_path):
     with pytest.raises(TrailFormatError, match=r"none\.csv does not exist"):
         read_trail_truth(tmp_path / "none.csv")
     (tmp_path / "a.csv").write_text("trail,x\n1,2\n")
-    with pytest.raises(TrailFormatError, match=r"a\.csv lacks the columns anomaly"):
+    with pytest.raises(TrailFormatError, match=r"a\.csv: missing columns: anomaly"):
         read_trail_truth(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("")
-    with pytest.raises(TrailFormatError, match=r"b\.csv is no table"):
+    with pytest.raises(TrailFormatError, match=r"b\.csv cannot be read as a table"):
         read_trail_truth(tmp_path / "b.csv")

@@ -37,19 +37,19 @@ def test_a_truth_of_landings_alone_is_enough(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot read the truth .*: it is not JSON"),
-        ("[]", "is not a truth file: it has no list 'landings'"),
-        ('{"landings": [1]}', "an entry of 'landings' is not an object"),
-        ('{"landings": [{"y": 1}]}', "its landings lack the column 'raw_frame'"),
+        ("{", "truth.json cannot be read: it is not JSON"),
+        ("[]", "is not a truth file: it must contain a list 'landings'"),
+        ('{"landings": [1]}', "each entry of 'landings' must be an object"),
+        ('{"landings": [{"y": 1}]}', "'landings' has no column 'raw_frame'"),
         (
             json.dumps({"landings": [LANDING, LANDING | {"y": None}]}),
-            "its landings hold no number in column 'y', row 1",
+            "'landings', row 1: 'y' must be a finite number",
         ),
         (
             json.dumps({"landings": [LANDING], "settings": {"frames": -1}}),
-            "its setting 'frames' is -1, not a positive number",
+            "the setting 'frames' must be a positive whole number, got -1",
         ),
-        (json.dumps({"landings": [LANDING], "settings": 1}), "'settings' are not an object"),
+        (json.dumps({"landings": [LANDING], "settings": 1}), "'settings' must be an object"),
     ],
 )
 def test_a_bad_file_is_one_clear_error(tmp_path, text, message):

@@ -29,8 +29,8 @@ from napari_uai.simulate.settings import RecordingSettings, TrailSettings
         ({"landing_snr": (-1, 3)}, "landing_snr must be"),
         ({"landing_contrast": 3}, "landing_contrast must be 2 numbers, .*, or none, got 3"),
         ({"status_line": "first row"}, "status_line must be one of none, last row, last column"),
-        ({"take_offs": 30}, "take_offs is 30, but only 24 particles land"),
-        ({"margin_px": 40.0}, "margin_px 40.0 leaves no room in 72 x 72 px"),
+        ({"take_offs": 30}, r"take_offs must be at most landings \(24\), got 30"),
+        ({"margin_px": 40.0}, r"margin_px must be below 35\.5 for 72 x 72 px, got 40"),
     ],
 )
 def test_values_outside_their_limits_are_refused(values, message):
@@ -39,7 +39,7 @@ def test_values_outside_their_limits_are_refused(values, message):
 
 
 def test_a_recording_too_short_for_its_landings_is_refused():
-    with pytest.raises(TooFewFramesError, match="more than 1000 frames"):
+    with pytest.raises(TooFewFramesError, match="frames must be more than 1000 "):
         RecordingSettings(frames=1000)
     assert RecordingSettings(frames=1, landings=0).file_shape == (1, 72, 72)
 
@@ -59,7 +59,7 @@ def test_scenarios_share_all_but_the_background(name):
 
 
 def test_an_unknown_scenario_names_those_that_there_are():
-    with pytest.raises(BadValueError, match=r"choose one of still, drift-0\.05"):
+    with pytest.raises(BadValueError, match=r"choose from still, drift-0\.05"):
         scenario("storm")
 
 

@@ -1,7 +1,7 @@
 """The command line: ``napari-uai iscat recording.bin --out results``, ``napari-uai trails ...``.
 
-Errors that a user can mend are one line on stderr and exit code 2; a cancelled run exits with 130;
-a bug with 1, and with its traceback if ``--debug`` is given.
+User errors are reported on one line of stderr with exit code 2; cancelled runs exit with 130, bugs
+with 1. ``--debug`` shows tracebacks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from napari_uai.errors import CancelledError, NapariUaiError
 
 app = typer.Typer(
     name="napari-uai",
-    help="Find what does not belong: landings in iSCAT recordings, odd trails of a camera.",
+    help="Detect landings in iSCAT recordings, and rank unusual trails of tracked objects.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -39,34 +39,34 @@ app.add_typer(simulate_app, name="simulate")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given:
-        given = ["--help"]
-    debug = "--debug" in given
-    # Without a handler, warnings of the libraries would go to stderr beside our one line.
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    debug = "--debug" in words
+    # Without a handler, warnings of libraries would be printed to stderr.
     logging.getLogger().addHandler(logging.NullHandler())
     if debug:
-        given.remove("--debug")
+        words.remove("--debug")
         logging.basicConfig(level=logging.INFO)
         logging.getLogger("napari_uai").setLevel(logging.DEBUG)
     try:
-        code = app(args=given, prog_name="napari-uai", standalone_mode=False)
+        code = app(args=words, prog_name="napari-uai", standalone_mode=False)
     except (CancelledError, KeyboardInterrupt, typer.Abort):
-        return say("cancelled; no unfinished results were left", INTERRUPTED)
+        return say("cancelled; no incomplete results were written", INTERRUPTED)
     except NapariUaiError as error:
         if debug:
             raise
         return say(str(error), FAILED)
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except BrokenPipeError:  # the reader of the output has stopped, such as head
         sys.stderr.close()
         return 0
     except Exception as error:
-        if hasattr(error, "format_message"):  # typer's own, whose base class varies by version
+        if hasattr(error, "format_message"):  # usage errors; their base class depends on typer
             return say(error.format_message(), FAILED)
         if debug:
             raise
-        what = f"{type(error).__name__}: {error}"
-        return say(f"{what} (a bug; --debug shows where, please report it)", CRASHED)
+        message = f"{type(error).__name__}: {error}"
+        return say(
+            f"{message} (this is a bug; please report it with the output of --debug)", CRASHED
+        )
     return code if isinstance(code, int) else 0
 
 
@@ -79,11 +79,16 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks and log messages.")
+    ] = False,
 ) -> None:
-    del version, debug  # acted on before they come here
+    del version, debug  # handled before this is called
 
 
 if __name__ == "__main__":

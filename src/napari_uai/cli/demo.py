@@ -1,4 +1,4 @@
-"""``napari-uai demo``: both kinds of analysis on the sample data."""
+"""``napari-uai demo``: analysis of the sample data, compared with the ground truth."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DEMO_RECIPES = ("matched", "rescored", "prediction", "handcrafted", "classical")
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("demo"),
 ) -> None:
-    """Find landings and odd trails in the sample data, and compare with the truth."""
+    """Analyse the sample data and compare the results with the truth."""
     _demo_landings(out)
     typer.echo("")
     _demo_trails(out / "trails")
 
 
 def _demo_landings(out: Path) -> None:
-    """Run the recipes on the sample recording."""
+    """Detect landings in the sample recording with several recipes."""
     from napari_uai.evaluate.evaluation import evaluate_landings
     from napari_uai.evaluate.truth import read_truth
     from napari_uai.iscat.fastdvdnet.loading import INSTALL, torch_is_installed
@@ -50,7 +50,7 @@ def _demo_landings(out: Path) -> None:
         typer.echo(f"{name:12} {counts} {seconds:7.1f}")
         compared = compared or f"recipe {name}, landing by landing:\n{comparison(figures)}"
     typer.echo(f"\n{compared}")
-    typer.echo(f"results in {out / DEMO_RECIPES[0]} and so on, picture of each in summary.png")
+    typer.echo(f"results in {out / '<recipe>'}, overview in summary.png")
 
 
 def _demo_trails(out: Path) -> None:
@@ -61,21 +61,21 @@ def _demo_trails(out: Path) -> None:
 
     source = sample_path("trails")
     truth = read_trail_truth(source / "truth.csv").set_index("trail")["anomaly"]
-    odd = truth[truth != ""]
-    typer.echo(f"sample scene {source.name}: {len(truth)} trails, {len(odd)} of them anomalous")
+    anomalies = truth[truth != ""]
+    n = len(anomalies)
+    typer.echo(f"sample scene {source.name}: {len(truth)} trails, {n} of them anomalous")
     with announced_compiling(), progress_bar("trails") as monitor:
-        result = rank_trails(source, out, top=len(odd), monitor=monitor)
-    table = result.scores.set_index("trail").loc[odd.index].sort_values("rank")
-    n_top = int((table["rank"] <= len(odd)).sum())
-    area = roc_auc(
-        result.scores["anomaly"].to_numpy(), result.scores["trail"].isin(odd.index).to_numpy()
-    )
+        result = rank_trails(source, out, top=n, monitor=monitor)
+    scores = result.scores
+    table = scores.set_index("trail").loc[anomalies.index].sort_values("rank")
+    n_top = int((table["rank"] <= n).sum())
+    area = roc_auc(scores["anomaly"].to_numpy(), scores["trail"].isin(anomalies.index).to_numpy())
     typer.echo(
-        f"\n{n_top} of {len(odd)} anomalies are among the top {len(odd)} of the ranking, all among "
+        f"\n{n_top} of {n} anomalies are among the top {n} of the ranking, all among "
         f"the top {table['rank'].max()}; ROC AUC {area:.3f}"
     )
     typer.echo("  rank  anomaly  class        kind of anomaly    trail")
     for trail, row in table.iterrows():
-        share, kind = f"{100 * row['anomaly']:5.1f} %", odd[str(trail)]
-        typer.echo(f"{row['rank']:6}  {share}  {row['class']:12} {kind:18} {trail}")
+        percentage, kind = f"{100 * row['anomaly']:5.1f} %", anomalies[str(trail)]
+        typer.echo(f"{row['rank']:6}  {percentage}  {row['class']:12} {kind:18} {trail}")
     typer.echo(f"results in {out}, pictures in {out / 'tiles.png'} and top_<class>.png")

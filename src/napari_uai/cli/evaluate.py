@@ -1,4 +1,4 @@
-"""``napari-uai evaluate``: results against the truth."""
+"""``napari-uai evaluate``: comparison of results with the ground truth."""
 
 from __future__ import annotations
 
@@ -17,22 +17,29 @@ if TYPE_CHECKING:
 
 def evaluate(
     found: Annotated[
-        Path, typer.Argument(metavar="LANDINGS.csv|SCORES.csv", help="Found landings, or ranks.")
+        Path,
+        typer.Argument(
+            metavar="LANDINGS.csv|SCORES.csv", help="Detected landings, or scores of trails."
+        ),
     ],
     truth: Annotated[
-        Path, typer.Argument(metavar="TRUTH.json|TRUTH.csv", help="True landings, or anomalies.")
+        Path,
+        typer.Argument(
+            metavar="TRUTH.json|TRUTH.csv", help="True landings, or true anomalies of trails."
+        ),
     ],
     max_frames: Annotated[
-        float | None, typer.Option(help="Largest difference in time; half a batch by default.")
+        float | None,
+        typer.Option(help="Largest difference in time, in frames; default half a batch."),
     ] = None,
-    max_px: Annotated[float, typer.Option(help="Largest distance.")] = 2.5,
+    max_px: Annotated[float, typer.Option(help="Largest distance, in px.")] = 2.5,
     same_sign: Annotated[
-        bool, typer.Option("--same-sign", help="The sign of the contrast must be right.")
+        bool, typer.Option("--same-sign", help="Require the sign of the true contrast.")
     ] = False,
 ) -> None:
-    """Compare found landings, or the ranks of trails, with the truth."""
+    """Compare landings, or scores of trails, with the truth."""
     if truth.suffix.lower() == ".csv":
-        _evaluate_ranks(found, truth)
+        _evaluate_trails(found, truth)
         return
     from napari_uai.evaluate.evaluation import evaluate_landings
     from napari_uai.evaluate.truth import read_truth
@@ -47,16 +54,16 @@ def evaluate(
     typer.echo(figures.as_text())
 
 
-def _evaluate_ranks(found: Path, truth: Path) -> None:
+def _evaluate_trails(scores: Path, truth: Path) -> None:
     from napari_uai.evaluate.ranking import evaluate_trail_scores, read_trail_truth
 
-    scores = read_table(found, {"trail": str})
-    figures = evaluate_trail_scores(scores, read_trail_truth(truth))
+    table = read_table(scores, {"trail": str})
+    figures = evaluate_trail_scores(table, read_trail_truth(truth))
     typer.echo(figures.to_string(index=False, float_format="%.3f"))
 
 
 def read_table(path: Path, types: dict[str, type] | None = None) -> pd.DataFrame:
-    """Read a CSV table; a file that cannot be read is an error of one line."""
+    """Read a CSV table; raise an error with a one-line message if that fails."""
     import pandas as pd
 
     try:
@@ -66,20 +73,20 @@ def read_table(path: Path, types: dict[str, type] | None = None) -> pd.DataFrame
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise VideoFormatError(
-            f"{path} cannot be read as a table: {reason}; give a landings.csv or scores.csv"
+            f"{path} cannot be read as a table: {reason}; choose a landings.csv or scores.csv"
         ) from None
 
 
 def comparison(figures: Evaluation) -> str:
-    """Put what was found beside the truth, landing by landing."""
+    """Return a table of true landings and the detections matched to them, for a terminal."""
     lines = ["      frame      y      x  contrast   found: frame      y      x  contrast  score"]
     for _, row in figures.truth.iterrows():
         true = f"{row.raw_frame:11.0f} {row.y:6.1f} {row.x:6.1f}  {row.contrast:8.5f}"
-        found = "   missed"
+        detected = "   missed"
         if row.found_score == row.found_score:  # not NaN
-            found = (
+            detected = (
                 f"{row.found_raw_frame:15.0f} {row.found_y:6.1f} {row.found_x:6.1f}"
                 f"  {row.found_contrast:8.5f} {row.found_score:6.1f}"
             )
-        lines.append(true + found)
+        lines.append(true + detected)
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""``napari-uai iscat`` and ``info``: recordings to landings."""
+"""``napari-uai iscat`` and ``info``: landings in recordings, and descriptions of recordings."""
 
 from __future__ import annotations
 
@@ -20,24 +20,31 @@ if TYPE_CHECKING:
 @with_shape
 def iscat(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A recording, or a folder of recordings.")
+        Path, typer.Argument(metavar="INPUT", help="Recording, or folder of recordings.")
     ],
     out: Out,
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file.")] = "matched",
+    recipe: Annotated[str, typer.Option(help="Recipe: a name or a .toml file.")] = "matched",
     *,
     shape: RawShape,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="STAGE.PARAMETER=VALUE", help="For example dra.batch_size=500."
+            "--set",
+            metavar="STAGE.PARAMETER=VALUE",
+            help="Set a parameter, such as dra.batch_size=500; repeatable.",
         ),
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="dask.distributed scheduler, e.g. tcp://host:8786."),
+        typer.Option(
+            metavar="ADDRESS", help="dask.distributed scheduler, such as tcp://host:8786."
+        ),
     ] = None,
 ) -> int:
-    """Find landings; write tables, a picture and a record of the run."""
+    """Detect landings in a recording, or in all recordings of a folder.
+
+    Writes tables, a summary figure and a record of the run.
+    """
     from napari_uai.iscat.recipes.batch import (
         analyse_folder,
         analyse_recording,
@@ -61,38 +68,39 @@ def iscat(
 
 @with_shape
 def info(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="Recording.")],
     *,
     shape: RawShape,
 ) -> None:
-    """Say what a recording is, and what its status line tells."""
+    """Describe a recording: shape, type, status line."""
     from napari_uai.videos.formats import open_frames
     from napari_uai.videos.frames import lazy_video
     from napari_uai.videos.status_line import find_status_line, read_status_line
     from napari_uai.videos.status_report import status_report
 
-    opened, known = open_frames(source, shape)
-    n, rows, columns = known.shape
+    frames, description = open_frames(source, shape)
+    n, rows, columns = description.shape
+    first, total = description.first_frame, description.file_frames
+    pixel_size, frame_rate = description.pixel_size_um, description.frame_rate_hz
     lines = {
         "file": str(source),
-        "format": f"{known.format} ({known.file_bytes} bytes)",
-        "video": f"{n} frames of {rows} x {columns} px, {known.dtype}",
-        "frames of the file": f"{known.first_frame} to {known.first_frame + n - 1}"
-        f" of {known.file_frames}",
-        "known from": ", ".join(known.source),
-        "pixel size": f"{known.pixel_size_um:g} um" if known.pixel_size_um else "unknown",
-        "frame rate": f"{known.frame_rate_hz:g} Hz" if known.frame_rate_hz else "unknown",
+        "format": f"{description.format} ({description.file_bytes} bytes)",
+        "video": f"{n} frames of {rows} x {columns} px, {description.dtype}",
+        "frames of the file": f"{first} to {first + n - 1} of {total}",
+        "shape from": ", ".join(description.source),
+        "pixel size": f"{pixel_size:g} um" if pixel_size else "unknown",
+        "frame rate": f"{frame_rate:g} Hz" if frame_rate else "unknown",
     }
     for name, text in lines.items():
         typer.echo(f"{name + ':':20}{text}")
-    video = lazy_video(opened)
+    video = lazy_video(frames)
     if find_status_line(video) is None:
         typer.echo("no status line")
     else:
         with progress_bar("status line") as monitor:
             report = status_report(read_status_line(video, monitor=monitor))
         typer.echo(report.text)
-    notes(known.warnings)
+    notes(description.warnings)
 
 
 def _report(outcome: Outcome) -> None:
@@ -111,8 +119,8 @@ def _report_folder(outcomes: Sequence[Outcome], out: Path) -> int:
     if len(failed) == len(outcomes):
         first = failed[0]
         return say(
-            f"none of {len(failed)} recordings could be analysed, the first because: "
-            f"{first.error}; {out / 'problems.csv'} lists all",
+            f"{len(failed)} of {len(outcomes)} recordings failed, the first with: {first.error}; "
+            f"see {out / 'problems.csv'}",
             FAILED,
         )
     for outcome in failed:

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.videos.raw_shape import FrameRange, RawShape
 
-Out = Annotated[Path, typer.Option("--out", help="Folder for the results; made if needed.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 
 Result = TypeVar("Result")
 
 
 def with_shape(command: Callable[..., Result]) -> Callable[..., Result]:
-    """Give a command, in place of its parameter ``shape``, the options of a headerless file."""
-    # RawShape would import numpy, which --help can do without.
+    """Replace the parameter ``shape`` of a command by the options of a headerless file."""
+    # RawShape imports numpy, which would slow down --help.
     options, own = (
         inspect.signature(each, eval_str=True, locals={"RawShape": object}).parameters
         for each in (_shape, command)
@@ -52,11 +52,12 @@ def _shape(
     width: Annotated[int | None, typer.Option(help="Columns of a headerless recording.")] = None,
     dtype: Annotated[
         str | None,
-        typer.Option(help="Pixel type with byte order of a headerless recording: '<u2'."),
+        typer.Option(help="Pixel type of a headerless recording with byte order, such as '<u2'."),
     ] = None,
     offset: Annotated[int | None, typer.Option(help="Bytes before the first frame.")] = None,
     frames: Annotated[
-        str | None, typer.Option(metavar="START:STOP", help="Frames to take, from 0.")
+        str | None,
+        typer.Option(metavar="START:STOP", help="Frames to use, from 0; STOP is excluded."),
     ] = None,
 ) -> RawShape:
     from napari_uai.videos.raw_shape import RawShape
@@ -65,7 +66,7 @@ def _shape(
 
 
 def shape_options(shape: RawShape) -> list[str]:
-    """Return the words of a command line that describe a shape."""
+    """Return the command-line options that describe a shape."""
     start, stop = ("" if end is None else end for end in shape.frames or (None, None))
     options = {**shape.facts, "frames": f"{start}:{stop}" if shape.frames else None}
     return [
@@ -77,7 +78,7 @@ def shape_options(shape: RawShape) -> list[str]:
 
 
 def named_recipe(name: str) -> Recipe:
-    """Load a recipe; print a note if its name is a former one."""
+    """Load a recipe; print a note if its name is deprecated."""
     from napari_uai.iscat.recipes.recipe import load_recipe
 
     with warnings.catch_warnings(record=True) as caught:
@@ -88,13 +89,13 @@ def named_recipe(name: str) -> Recipe:
 
 
 def frame_range(text: str | None) -> FrameRange | None:
-    """Read ``START:STOP``; either may be left out."""
+    """Parse ``START:STOP``, in which either number may be omitted."""
     if text is None:
         return None
     parts = [part.strip() for part in text.split(":")]
     if len(parts) != 2 or not all(part.isdecimal() for part in parts if part):
         raise BadValueError(
-            f"--frames {text!r} is not understood; write START:STOP, such as 1000:90000 or 1000:"
+            f"--frames must be START:STOP, such as 1000:90000 or 1000:, got {text!r}"
         )
     start, stop = (int(part) if part else None for part in parts)
     return start, stop

@@ -1,4 +1,4 @@
-"""Progress in the terminal, and Ctrl-C."""
+"""Progress bars in the terminal, and cancellation by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMPILING = "note: compiling kernels for this machine; the first run takes half 
 
 @contextmanager
 def announced_compiling() -> Iterator[None]:
-    """Tell why a first run on a machine is slow."""
+    """Print a note if kernels are compiled, because the first run on a machine is slow."""
     from napari_uai.compiled import announced_compilation
 
     with announced_compilation(lambda: typer.echo(COMPILING, err=True)):
@@ -27,9 +27,9 @@ def announced_compiling() -> Iterator[None]:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Monitor]:
-    """Give a monitor that draws a bar on a terminal, and that Ctrl-C cancels.
+    """Yield a monitor that shows a progress bar in a terminal and is cancelled by Ctrl-C.
 
-    The first Ctrl-C lets the work stop at the next block of frames, a second one at once.
+    The first Ctrl-C stops the work at the next block of frames, the second immediately.
     """
     stop = threading.Event()
     with _on_interrupt(stop):

@@ -1,4 +1,4 @@
-"""``napari-uai simulate``: recordings and trails with known truth."""
+"""``napari-uai simulate``: recordings and trails with ground truth."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_uai.simulate.settings import RecordingSettings
 
 simulate_app = typer.Typer(
-    help="Make recordings and trails with known truth.", rich_markup_mode=None
+    help="Simulate recordings or trails with ground truth.", rich_markup_mode=None
 )
 
 
@@ -26,16 +26,23 @@ def simulate_iscat(
     out: Out,
     scenario: Annotated[
         str,
-        typer.Option(help="still, drift-0.05, drift-0.2, living, vesicles, membrane or sample."),
+        typer.Option(
+            help="Background: still, drift-0.05, drift-0.2, living, vesicles or membrane; or "
+            "sample, the settings of the sample recording."
+        ),
     ] = "still",
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
     name: Annotated[str, typer.Option(help="Name of the file.")] = "recording.bin",
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="For example frames=20000."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Set a parameter, such as frames=20000; repeatable.",
+        ),
     ] = None,
 ) -> None:
-    """Simulate a recording with known landings."""
+    """Simulate an iSCAT recording with known landings."""
     from napari_uai.simulate.files import write_recording
 
     chosen = _simulation(scenario, seed, settings or ())
@@ -47,13 +54,15 @@ def simulate_iscat(
 @simulate_app.command("trails")
 def simulate_trails_command(
     out: Out,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="For example trails=3000."),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Set a parameter, such as trails=3000; repeatable."
+        ),
     ] = None,
 ) -> None:
-    """Simulate the trails of a scene with known anomalies, as a tracker's report folder."""
+    """Simulate trails with known anomalies, written as the report folder of a tracker."""
     from napari_uai.simulate.settings import TrailSettings
     from napari_uai.simulate.trails.report_folders import simulate_to_folder
 
@@ -72,10 +81,10 @@ def _simulation(scenario: str, seed: int | None, settings: Sequence[str]) -> Rec
     if scenario == "sample":
         base = sample_recording_settings()
     else:
-        known = next((name for name in SCENARIOS if name == scenario), None)
-        if known is None:
-            meant = nearest(scenario, [*SCENARIOS, "sample"])
-            raise BadValueError(f"there is no scenario {scenario!r}; {meant}")
-        base = settings_of(known)
+        name = next((name for name in SCENARIOS if name == scenario), None)
+        if name is None:
+            names = [*SCENARIOS, "sample"]
+            raise BadValueError(f"no scenario {scenario!r}; {nearest(scenario, names)}")
+        base = settings_of(name)
     base = base if seed is None else dataclasses.replace(base, seed=seed)
     return with_texts(base, settings, label="simulation")

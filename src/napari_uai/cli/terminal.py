@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import typer
 
 FAILED, CRASHED, INTERRUPTED = 2, 1, 130
-"""Exit codes: something to mend, a bug, Ctrl-C."""
+"""Exit codes: user error, bug, Ctrl-C."""
 
 
 def say(message: str, code: int) -> int:
-    """Print one line to stderr."""
+    """Print a message on one line of stderr; return the exit code."""
     typer.echo(f"napari-uai: {' '.join(message.split())}", err=True)
     return code
 
 
 def notes(problems: Sequence[str]) -> None:
-    """Print problems on stderr, one line each."""
+    """Print problems to stderr, one line each."""
     for problem in problems:
         typer.echo(f"note: {' '.join(problem.split())}", err=True)

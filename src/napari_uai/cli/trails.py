@@ -1,4 +1,4 @@
-"""``napari-uai trails``: files of a tracker to ranked trails."""
+"""``napari-uai trails``: ranking of the trails of a tracker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_uai.trails.analysis.result import TrailResult
 
 NAMED_CLASSES, NAMED_PROBLEMS = 8, 5
-"""Largest numbers of classes and problems in the terminal; the files list all."""
+"""Maximum numbers of classes and problems printed; the files list all."""
 
 
 def _show_trail_parameters(wanted: bool) -> None:
@@ -43,29 +43,37 @@ def trails(
         ),
     ],
     out: Out,
-    location: Annotated[str | None, typer.Option(help="Location, if there are several.")] = None,
-    camera: Annotated[str | None, typer.Option(help="Camera, if there are several.")] = None,
-    preset: Annotated[str | None, typer.Option(help="default or reference.")] = None,
+    location: Annotated[
+        str | None, typer.Option(help="Location; required if there are several.")
+    ] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="Camera; required if there are several.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Preset: default or reference.")] = None,
     mask: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[CLASS=]MASK.png",
-            help="Region in which trails count, painted over the scene; for one class if named.",
+            help="Picture of the region in which trails count, for all classes or for one.",
         ),
     ] = None,
     top: Annotated[
-        int | None, typer.Option(help="Number of trails of each class in pictures; default 9.")
+        int | None, typer.Option(help="Number of trails per class in pictures; default 9.")
     ] = None,
     like: Annotated[
         Path | None,
         typer.Option(
             metavar="RUN.json",
-            help="Use preset, parameters and masks of an earlier run or of an export from napari.",
+            help="Use the preset, parameters and masks of an earlier run or an export from napari.",
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Parameter to set; see --parameters."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Set a parameter, such as n_directions=16; repeatable; see --parameters.",
+        ),
     ] = None,
     columns: Annotated[
         str | None,
@@ -105,23 +113,28 @@ def trails(
     ] = None,
     drop_extrapolated: Annotated[
         bool,
-        typer.Option("--drop-extrapolated", help="Drop samples that the tracker extrapolated."),
+        typer.Option("--drop-extrapolated", help="Ignore samples that the tracker extrapolated."),
     ] = False,
     parameters: Annotated[
         bool,
         typer.Option(
-            "--parameters", is_eager=True, callback=_show_trail_parameters,
-            help="List the parameters for --set.",
+            "--parameters",
+            is_eager=True,
+            callback=_show_trail_parameters,
+            help="List the parameters for --set and exit.",
         ),
     ] = False,
-) -> None:  # fmt: skip
-    """Rank trails by how little they fit; write scores, heatmaps, pictures and regions."""
+) -> None:
+    """Rank trails by how unusual they are.
+
+    Writes scores, heatmaps, pictures and regions.
+    """
     from napari_uai.trails.analysis.earlier_settings import RunSettings, settings_of_run
     from napari_uai.trails.analysis.folder import TrailSource, rank_trails, scene_of_text
     from napari_uai.trails.io.table_options import TableOptions
 
     del parameters  # handled by its callback
-    how = TrailSource(
+    options = TrailSource(
         location=location,
         camera=camera,
         keep_extrapolated=not drop_extrapolated,
@@ -137,7 +150,7 @@ def trails(
         result = rank_trails(
             source,
             out,
-            source=how,
+            source=options,
             preset=preset or earlier.preset,  # type: ignore[arg-type]  # checked there
             masks={**earlier.masks, **_masks(mask or ())},
             top=earlier.top if top is None else top,
@@ -157,18 +170,18 @@ def _report_trails(result: TrailResult, out: Path) -> None:
     )
     for row in result.scores.head(3).itertuples():
         typer.echo(f"  {row.rank:3}. {100 * float(str(row.anomaly)):.0f} %  {row.trail}")
-    shown = []
+    lines = []
     for row in result.problems.head(NAMED_PROBLEMS).itertuples():
-        where = " ".join(str(part) for part in (row.file, row.trail) if part)
-        shown.append(f"{where}: {row.problem}" if where else str(row.problem))
-    notes(shown)
-    rest = len(result.problems) - len(shown)
-    if rest > 0:
-        notes([f"{rest} more problems: see {out / 'problems.csv'}"])
+        source = " ".join(str(part) for part in (row.file, row.trail) if part)
+        lines.append(f"{source}: {row.problem}" if source else str(row.problem))
+    notes(lines)
+    n_others = len(result.problems) - len(lines)
+    if n_others > 0:
+        notes([f"{n_others} more problems, see {out / 'problems.csv'}"])
 
 
 def _masks(texts: Sequence[str]) -> dict[str, Path]:
-    """Return masks by class, empty for all other classes; class and path may contain ``=``."""
+    """Return masks by class, ``""`` for all other classes; class and path may contain ``=``."""
     masks: dict[str, Path] = {}
     for text in texts:
         parts = text.split("=")
@@ -176,7 +189,7 @@ def _masks(texts: Sequence[str]) -> dict[str, Path]:
         existing = [(kind, path) for kind, path in choices if Path(path).is_file()]
         kind, path = existing[0] if existing else choices[min(1, len(choices) - 1)]
         if kind in masks:
-            whose = f"class {kind}" if kind else "all classes"
-            raise BadValueError(f"--mask must be given once for {whose}")
+            owner = f"class {kind}" if kind else "all classes"
+            raise BadValueError(f"--mask must be given once for {owner}, got {text!r} as well")
         masks[kind] = Path(path)
     return masks

@@ -1,4 +1,4 @@
-"""``napari-uai train``: a network learns the background of a recording."""
+"""``napari-uai train``: training of a network on the background of a recording."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from napari_uai.cli.options import named_recipe, shape_options, with_shape
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import INTERRUPTED, notes, say
 from napari_uai.errors import BadValueError, CancelledError
+from napari_uai.setting_text import split_setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 
 @with_shape
 def train(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A recording.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Recording.")],
     out: Annotated[
-        Path, typer.Option("--out", help="NAME.safetensors; goes on if it was stopped before.")
+        Path,
+        typer.Option("--out", help="NAME.safetensors; a training that was stopped is resumed."),
     ],
     recipe: Annotated[
-        str, typer.Option(help="Recipe whose rolling average is learnt, or a .toml file.")
+        str,
+        typer.Option(help="Recipe that computes the rolling average: a name or a .toml file."),
     ] = "prediction",
     *,
     shape: RawShape,
@@ -37,20 +40,21 @@ def train(
         typer.Option(
             "--set",
             metavar="GROUP.NAME=VALUE",
-            help="For example training.epochs=5, network.channels=8 or dra.batch_size=500.",
+            help="Set a parameter, such as training.epochs=5, network.channels=8 or "
+            "dra.batch_size=500; repeatable.",
         ),
     ] = None,
     start_from: Annotated[
-        Path | None, typer.Option("--start-from", help="Weights to begin with.")
+        Path | None, typer.Option("--start-from", help="Initial weights.")
     ] = None,
     device: Annotated[
-        str, typer.Option(help="Where to train: auto (a GPU if there is one), cpu, cuda or mps.")
+        str, typer.Option(help="Device: auto (a GPU if available), cpu, cuda or mps.")
     ] = "auto",
 ) -> int:
-    """Train a network to predict a recording's background from the recording itself."""
+    """Train a network to predict the background of a recording."""
     from napari_uai.iscat.recipes.training import train_on_recording
 
-    def tell(history: pd.DataFrame) -> None:
+    def show(history: pd.DataFrame) -> None:
         row = history.iloc[-1]
         losses = f"{row.training_loss:.4f} in training, {row.validation_loss:.4f} held out"
         typer.echo(f"epoch {int(row.epoch)}: loss {losses}, {row.seconds:.0f} s", err=True)
@@ -65,24 +69,24 @@ def train(
                 shape=shape,
                 start_from=start_from,
                 device=_device(device),
-                on_epoch=tell,
+                on_epoch=show,
                 monitor=monitor,
             )
     except (CancelledError, KeyboardInterrupt):
         if not out.with_suffix(".csv").exists():
             raise
-        kept = "the same command goes on from the last whole epoch"
+        advice = "the same command resumes after the last complete epoch"
         if out.exists():
-            kept = f"{out} holds the best whole epoch; {kept}"
-        return say(f"stopped; {kept}", INTERRUPTED)
+            advice = f"{out} contains the best complete epoch; {advice}"
+        return say(f"stopped; {advice}", INTERRUPTED)
     best = result.best
     typer.echo(
         f"best epoch {int(best.epoch)} of {len(result.history) - 1}: held-out loss "
-        f"{best.validation_loss:.4f} of the noise's variance, {100 * result.gain:.1f} % below "
-        f"untrained; {result.path}"
+        f"{best.validation_loss:.4f} of the noise variance, {100 * result.gain:.1f} % below "
+        f"that of the initial weights; {result.path}"
     )
     if best.epoch == 0 and start_from is None:
-        notes(["nothing was learnt, the weights are random: give more frames or a smaller batch"])
+        notes(["nothing was learnt, the weights are random; use more frames or a smaller batch"])
     typer.echo("to use it: " + _use_of_weights(source, out, recipe, settings or (), shape))
     return 0
 
@@ -94,7 +98,7 @@ def _use_of_weights(
     settings: Sequence[str],
     shape: RawShape,
 ) -> str:
-    """Return the command that predicts a recording's background by weights trained on it."""
+    """Return the command that predicts the background of a recording with the trained weights."""
     from napari_uai.iscat.recipes.recipe import PREDICTING, PREDICTION, load_recipe
     from napari_uai.iscat.recipes.training import GROUPS
 
@@ -102,7 +106,8 @@ def _use_of_weights(
     chosen = recipe if named.steps_of(PREDICTING) else PREDICTION
     loaded = load_recipe(chosen)
     steps = {step.name for step in loaded.steps}
-    groups = [(setting.partition(".")[0].strip(), setting) for setting in settings]
+    form = "GROUP.NAME=VALUE"
+    groups = [(split_setting(setting, form=form).group, setting) for setting in settings]
     kept = [text for group, text in groups if group in steps and group not in GROUPS]
     kept.append(f"{loaded.steps_of(PREDICTING)[0].name}.weights={weights}")
     words = ["napari-uai", "iscat", str(source), "--out", "results", "--recipe", chosen]
@@ -113,7 +118,6 @@ def _use_of_weights(
 def _device(text: str) -> Device:
     from napari_uai.iscat.fastdvdnet.settings import Device
 
-    for known in get_args(Device):
-        if text == known:
-            return cast("Device", known)
-    raise BadValueError(f"there is no device {text!r}: choose {', '.join(get_args(Device))}")
+    if text not in get_args(Device):
+        raise BadValueError(f"no device {text!r}; choose from {', '.join(get_args(Device))}")
+    return cast("Device", text)

@@ -1,4 +1,4 @@
-"""A list of found landings against the truth, in one record."""
+"""Evaluation of detected landings against the ground truth."""
 
 from __future__ import annotations
 
@@ -29,26 +29,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors of the landings that were found, and the least that is possible.
+    """Errors of the detected landings, and the smallest possible errors.
 
-    A bound is the root mean square, over the same landings, of the Cramer-Rao bounds; ``batch``
-    for one frame of the rolling average, ``whole`` for an estimate from all frames. NaN where the
-    truth lacks what it takes.
+    A bound is the root mean square of the Cramer-Rao bounds of the same landings: ``batch`` for
+    one frame of the rolling average, ``whole`` for an estimate from all frames. Bounds are NaN if
+    the truth does not contain what they require.
 
     Attributes
     ----------
     landings
-        Number of found true landings.
+        Number of true landings that were detected.
     position_px
-        Root mean square error of y and of x (one coordinate, not the distance).
+        Root-mean-square error of a coordinate (y or x, not the distance), in px.
     position_bound_batch_px, position_bound_whole_px
-        Its bounds.
+        Bounds of the position error, in px.
     contrast
-        Root mean square error of the contrast; NaN if none was reported.
+        Root-mean-square error of the contrast; NaN if no contrast was reported.
     contrast_bound_batch, contrast_bound_whole
-        Its bounds.
+        Bounds of the contrast error.
     time_frames
-        Root mean square error of the time.
+        Root-mean-square error of the time, in frames.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> truth = uai.read_truth(uai.sample_path("landings_truth.json"))
+    >>> found = truth.landings.assign(y=truth.landings["y"] + 0.1, score=1.0)
+    >>> errors = uai.evaluate_landings(found, truth).errors
+    >>> print(f"{errors.position_px:.3f} px, bound {errors.position_bound_batch_px:.3f} px")
+    0.071 px, bound 0.215 px
     """
 
     landings: int
@@ -63,21 +72,31 @@ class Errors:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a list of landings is; of one recording, or of several pooled.
+    """Figures of merit of detected landings, of one recording or of several pooled.
 
     Attributes
     ----------
     found
-        The found landings, strongest first, with ``is_true``.
+        Detected landings, highest score first, with the column ``is_true``.
     truth
-        The true landings with ``found_score`` (NaN if missed), ``found_raw_frame``, ``found_y``,
-        ``found_x``, ``found_contrast``, and, where known, the bounds ``contrast_bound_batch``,
+        True landings with ``found_score`` (NaN if missed), ``found_raw_frame``, ``found_y``,
+        ``found_x``, ``found_contrast``, and, if known, the bounds ``contrast_bound_batch``,
         ``contrast_bound_whole``, ``position_bound_batch_px``, ``position_bound_whole_px``.
     average_precision
-        Of the ranked list, 0 to 1; the mean over recordings if several were pooled. NaN if there
-        was nothing to find.
+        Average precision of the ranked list, 0 to 1; the mean over recordings if several were
+        pooled. NaN if there are no true landings.
     n_frames
-        Length of all recordings together; None if unknown.
+        Total number of frames of all recordings; None if unknown.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> truth = uai.read_truth(uai.sample_path("landings_truth.json"))
+    >>> evaluation = uai.evaluate_landings(truth.landings.head(4).assign(score=1.0), truth)
+    >>> print(evaluation.as_text().splitlines()[0])
+    4 found, 1 missed, 0 false
+    >>> evaluation.precision, evaluation.recall
+    (1.0, 0.8)
     """
 
     found: pd.DataFrame
@@ -87,32 +106,32 @@ class Evaluation:
 
     @property
     def precision(self) -> float:
-        """Share of the found landings that are true; NaN if nothing was found."""
+        """Fraction of the detected landings that are true; NaN if none was detected."""
         return float(self.found["is_true"].mean()) if len(self.found) else float("nan")
 
     @property
     def recall(self) -> float:
-        """Share of the true landings that were found; NaN if there was nothing to find."""
+        """Fraction of the true landings that were detected; NaN if there are no true landings."""
         return float(self._hit.mean()) if len(self.truth) else float("nan")
 
     @property
     def n_found(self) -> int:
-        """Number of true landings that were found."""
+        """Number of true landings that were detected."""
         return int(self._hit.sum())
 
     @property
     def n_missed(self) -> int:
-        """Number of true landings that were not."""
+        """Number of true landings that were not detected."""
         return len(self.truth) - self.n_found
 
     @property
     def n_false(self) -> int:
-        """Number of found landings that are not true."""
+        """Number of detected landings that are not true."""
         return len(self.found) - self.n_found
 
     @property
     def detection_limit(self) -> DetectionLimit:
-        """Contrast found with 50 % and 90 % recall; all NaN if the length is unknown."""
+        """Contrast detected with 50 % and 90 % recall; NaN if ``n_frames`` is None."""
         if self.n_frames is None:
             return DetectionLimit(*[float("nan")] * 3)
         return detection_limit(
@@ -125,13 +144,13 @@ class Evaluation:
 
     @property
     def errors(self) -> Errors:
-        """Position, contrast and time against their bounds."""
+        """Errors of position, contrast and time, with their bounds."""
         hits = self.truth[self._hit]
-        apart = [hits[f"found_{axis}"] - hits[axis] for axis in ("y", "x")]
+        differences = [hits[f"found_{axis}"] - hits[axis] for axis in ("y", "x")]
         contrast = (hits["found_contrast"] - hits["contrast"]).to_numpy(np.float64)
         return Errors(
             len(hits),
-            root_mean_square(np.concatenate(apart)),
+            root_mean_square(np.concatenate(differences)),
             _rms_of(hits, "position_bound_batch_px"),
             _rms_of(hits, "position_bound_whole_px"),
             root_mean_square(contrast),
@@ -141,14 +160,12 @@ class Evaluation:
         )
 
     def precision_recall(self) -> pd.DataFrame:
-        """Return precision and recall over the threshold of the score."""
-        found = self.found
-        return precision_recall(
-            found["score"].to_numpy(), found["is_true"].to_numpy(), len(self.truth)
-        )
+        """Return precision and recall at each threshold of the score."""
+        score, is_true = self.found["score"].to_numpy(), self.found["is_true"].to_numpy()
+        return precision_recall(score, is_true, len(self.truth))
 
     def recall_by_snr(self) -> pd.DataFrame:
-        """Return the recall in bins of the signal-to-noise ratio, of all that was reported.
+        """Return the recall of all reported landings in bins of the signal-to-noise ratio.
 
         Raises
         ------
@@ -156,11 +173,11 @@ class Evaluation:
             If the truth has no column ``snr``.
         """
         if "snr" not in self.truth:
-            raise BadValueError("the truth has no column 'snr': simulate the recording anew")
+            raise BadValueError("table of true landings has no column 'snr': add it")
         return recall_by_snr(self.truth["snr"].to_numpy(), self._hit.to_numpy())
 
     def as_text(self) -> str:
-        """Return the figures as a few lines for a terminal."""
+        """Return the figures as lines for a terminal."""
         limit, errors = self.detection_limit, self.errors
         lines = [
             f"{self.n_found} found, {self.n_missed} missed, {self.n_false} false",
@@ -169,7 +186,7 @@ class Evaluation:
         ]
         if self.n_frames is not None:
             low, high = (self._limit_text(c) for c in (limit.contrast_50, limit.contrast_90))
-            lines.append(f"contrast found       {low} (50 % recall), {high} (90 %)")
+            lines.append(f"detection limit      contrast {low} (50 % recall), {high} (90 %)")
             lines.append("                     at one false landing per 10 000 frames")
         if errors.landings:
             lines += self._error_lines(errors)
@@ -196,8 +213,8 @@ class Evaluation:
         lines = []
         for name, value, bound, form, unit in figures:
             if not np.isnan(value):
-                against = "" if np.isnan(bound) else f"; bound of one batch {bound:{form}}{unit}"
-                lines.append(f"{name:20} {value:{form}}{unit}{against}")
+                limit = "" if np.isnan(bound) else f"; bound of one batch {bound:{form}}{unit}"
+                lines.append(f"{name:20} {value:{form}}{unit}{limit}")
         return [*lines, f"{'time error':20} {errors.time_frames:.0f} frames"]
 
 
@@ -209,79 +226,117 @@ def evaluate_landings(
     max_px: float = 2.5,
     same_sign: bool = False,
 ) -> Evaluation:
-    """Compare a ranked list of landings with the truth.
+    """Compare detected landings with the ground truth.
+
+    Detections are matched to true landings one to one, highest score first, each to the nearest
+    landing within ``max_frames`` and ``max_px`` (see
+    :func:`~napari_uai.evaluate.matching.match_landings`).
 
     Parameters
     ----------
     found
-        One row per landing: ``raw_frame``, ``y``, ``x`` (px of the file's frame), ``score``
-        (higher = surer), optionally ``contrast``; any order; may be empty.
+        One row per detected landing, in any order: ``raw_frame``, ``y``, ``x`` (in px of the
+        recording), ``score`` (higher = more confident) and, optionally, ``contrast``, as in
+        ``landings.csv``. May be empty.
     truth
-        The true landings, or only their table; see :class:`~napari_uai.evaluate.truth.Truth`.
-        What a bare table lacks (length, batch, point-spread function) is NaN in the result.
+        True landings, see :func:`~napari_uai.evaluate.truth.read_truth`; or only their table. Of a
+        table, the figures that depend on the length of the recording, the batch or the
+        point-spread function are NaN.
     max_frames
-        Largest difference in time; None: half of the truth's batch; frames.
+        Largest difference in time, in frames; if None, half the batch of the truth.
     max_px
-        Largest distance; px.
+        Largest distance, in px.
     same_sign
-        Whether a landing only counts as found with the right sign of the contrast.
+        Whether the contrast must have the sign of the true contrast.
 
     Returns
     -------
     Evaluation
-        All figures.
+        Precision, recall, average precision, detection limit and errors.
 
     Raises
     ------
     BadValueError
-        If a column is missing or holds anything but numbers, or ``max_frames`` is not known.
+        If a column is missing or contains values that are not finite numbers, a limit is not
+        positive, or ``max_frames`` is None and the batch unknown.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> truth = uai.read_truth(uai.sample_path("landings_truth.json"))
+    >>> found = truth.landings.head(3).assign(score=[9.0, 8.0, 7.0])
+    >>> evaluation = uai.evaluate_landings(found, truth)
+    >>> evaluation.n_found, evaluation.n_missed, evaluation.n_false
+    (3, 2, 0)
+    >>> evaluation.average_precision
+    0.6
     """
-    known = truth if isinstance(truth, Truth) else Truth(truth)
+    truth = truth if isinstance(truth, Truth) else Truth(truth)
     if max_frames is None:
-        if known.batch_size is None:
-            raise BadValueError("max_frames is not given and the truth states no batch: give one")
-        max_frames = known.batch_size / 2
+        if truth.batch_size is None:
+            raise BadValueError("max_frames is required, because the truth has no batch_size")
+        max_frames = truth.batch_size / 2
     ranked = match_landings(
-        found, known.landings, max_frames=max_frames, max_px=max_px, same_sign=same_sign
+        found, truth.landings, max_frames=max_frames, max_px=max_px, same_sign=same_sign
     )
-    table = _with_found(known.landings.reset_index(drop=True), ranked)
+    table = _with_detections(truth.landings.reset_index(drop=True), ranked)
     ranked = ranked.assign(is_true=ranked["true_index"] >= 0).drop(columns="true_index")
     precision = average_precision(ranked["is_true"].to_numpy(), len(table))
-    return Evaluation(ranked, _with_bounds(table, known), precision, known.n_frames)
+    return Evaluation(ranked, _with_bounds(table, truth), precision, truth.n_frames)
 
 
 def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Put several recordings together, for figures that one has too few landings for.
+    """Combine the evaluations of several recordings.
 
-    Average precision is the mean over the recordings; all else is of all landings alike.
+    Average precision is the mean over the recordings; all other figures are those of all landings
+    together.
+
+    Parameters
+    ----------
+    evaluations
+        One per recording; at least one.
+
+    Returns
+    -------
+    Evaluation
+        Evaluation of all recordings.
 
     Raises
     ------
     BadValueError
-        If there is none.
+        If there are no evaluations.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> truth = uai.read_truth(uai.sample_path("landings_truth.json"))
+    >>> each = [uai.evaluate_landings(truth.landings.head(n).assign(score=1.0), truth)
+    ...         for n in (3, 4)]
+    >>> uai.evaluate.pool(each).recall
+    0.7
     """
     if not evaluations:
-        raise BadValueError("there is nothing to pool: give at least one evaluation")
-    found = pd.concat([e.found for e in evaluations], ignore_index=True)
+        raise BadValueError("nothing to pool: pass at least one evaluation")
+    detections = pd.concat([e.found for e in evaluations], ignore_index=True)
     lengths = [e.n_frames for e in evaluations]
     precisions = np.array([e.average_precision for e in evaluations])
-    known = precisions[~np.isnan(precisions)]
+    precisions = precisions[~np.isnan(precisions)]
     return Evaluation(
-        found.sort_values("score", ascending=False, kind="stable", ignore_index=True),
+        detections.sort_values("score", ascending=False, kind="stable", ignore_index=True),
         pd.concat([e.truth for e in evaluations], ignore_index=True),
-        float(known.mean()) if len(known) else float("nan"),
+        float(precisions.mean()) if len(precisions) else float("nan"),
         None if None in lengths else sum(n for n in lengths if n is not None),
     )
 
 
-def _with_found(truth: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
-    taken = ranked["true_index"].to_numpy()
-    hits = ranked[taken >= 0]
+def _with_detections(truth: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
+    matches = ranked["true_index"].to_numpy()
+    hits = ranked[matches >= 0]
     table = truth.copy()
     for column in ("score", "raw_frame", "y", "x", "contrast"):
         values = np.full(len(truth), np.nan)
         if column in ranked:
-            values[taken[taken >= 0]] = pd.to_numeric(hits[column], errors="coerce")
+            values[matches[matches >= 0]] = pd.to_numeric(hits[column], errors="coerce")
         table[f"found_{column}"] = values
     return table
 

@@ -1,8 +1,9 @@
-"""Recipes side by side: a table and a picture."""
+"""Comparison of recipes: a table and a figure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,12 +17,10 @@ from napari_uai.evaluate.metrics import FALSE_RATE_FRAMES
 from napari_uai.files import whole_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from matplotlib.axes import Axes
 
 Results: TypeAlias = Mapping[str, Mapping[str, Sequence[Evaluation]]]
-"""Evaluations of recordings by recipe and scenario."""
+"""Evaluations of recordings, by name of the recipe and name of the scenario."""
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _TEXT_FORMATS = {
@@ -41,27 +40,37 @@ _TEXT_FORMATS = {
 
 
 def comparison_table(results: Results) -> pd.DataFrame:
-    """Put the figures of each recipe in each scenario side by side.
+    """Return the figures of merit of each recipe in each scenario.
 
     Parameters
     ----------
     results
-        Recipe name, then scenario name, then one evaluation per recording (at least one).
+        Evaluations of recordings, by name of the recipe and name of the scenario:
+        ``results[recipe][scenario]`` is a sequence with one evaluation per recording.
 
     Returns
     -------
     pandas.DataFrame
-        One row per scenario and recipe: ``scenario``, ``recipe``, ``recordings``,
-        ``average_precision`` (mean) and its ``standard_error`` (NaN of one recording),
-        ``precision``, ``recall`` and ``false_per_10000_frames`` of what was reported,
-        ``contrast_50``, ``contrast_90`` (see :class:`~napari_uai.evaluate.metrics.DetectionLimit`),
-        ``position_px``, ``contrast_error`` (root mean square) and their Cramer-Rao bounds for one
+        One row per scenario and recipe: ``scenario``, ``recipe``, ``recordings`` (number),
+        ``average_precision`` (mean) and its ``standard_error`` (NaN for one recording);
+        ``precision``, ``recall`` and ``false_per_10000_frames`` of the reported landings;
+        ``contrast_50``, ``contrast_90`` (see :class:`~napari_uai.evaluate.metrics.DetectionLimit`);
+        ``position_px``, ``contrast_error`` (root mean square), and their Cramer-Rao bounds in one
         frame of the rolling average, ``position_bound_px``, ``contrast_bound``.
 
     Raises
     ------
     BadValueError
-        If there is nothing to compare.
+        If there are no evaluations.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> truth = uai.read_truth(uai.sample_path("landings_truth.json"))
+    >>> evaluation = uai.evaluate_landings(truth.landings.head(4).assign(score=1.0), truth)
+    >>> table = uai.evaluate.comparison_table({"matched": {"sample": [evaluation]}})
+    >>> table["recall"].tolist()
+    [0.8]
     """
     rows = [
         {"scenario": scenario, "recipe": recipe, **_figures(evaluations)}
@@ -70,58 +79,119 @@ def comparison_table(results: Results) -> pd.DataFrame:
         if (evaluations := by_scenario.get(scenario))
     ]
     if not rows:
-        raise BadValueError("there is nothing to compare: evaluate at least one recording")
+        raise BadValueError("nothing to compare: pass at least one evaluation")
     return pd.DataFrame(rows)
 
 
 def comparison_text(table: pd.DataFrame) -> str:
-    """Return a table of :func:`comparison_table` as lines for a terminal."""
-    shown = table.copy()
+    """Return a comparison table as lines for a terminal.
+
+    Parameters
+    ----------
+    table
+        Returned by :func:`~napari_uai.evaluate.report.comparison_table`.
+
+    Returns
+    -------
+    str
+        A heading, and one line per row.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> truth = uai.read_truth(uai.sample_path("landings_truth.json"))
+    >>> evaluation = uai.evaluate_landings(truth.landings.assign(score=1.0), truth)
+    >>> table = uai.evaluate.comparison_table({"matched": {"sample": [evaluation]}})
+    >>> uai.evaluate.comparison_text(table).splitlines()[1].split()[:4]
+    ['sample', 'matched', '1', '1.000']
+    """
+    texts = table.copy()
     for column, form in _TEXT_FORMATS.items():
-        shown[column] = [_number(value, form) for value in table[column]]
-    return str(shown.to_string(index=False))
+        texts[column] = [_number(value, form) for value in table[column]]
+    return str(texts.to_string(index=False))
 
 
 def comparison_picture(results: Results) -> Figure:
-    """Draw average precision, recall against signal-to-noise ratio, and precision against recall.
+    """Plot average precision, recall over signal-to-noise ratio, and precision over recall.
 
-    One row of panels per scenario; the first also shows each recording as a dot.
+    There is one row of panels per scenario; dots in its first panel are recordings.
 
     Parameters
     ----------
     results
-        As for :func:`comparison_table`.
+        Evaluations, as in :func:`~napari_uai.evaluate.report.comparison_table`.
 
     Returns
     -------
     matplotlib.figure.Figure
-        On the Agg canvas: needs no screen.
+        Figure on an Agg canvas, which works without a display.
+
+    Raises
+    ------
+    BadValueError
+        If there are no evaluations.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> truth = uai.read_truth(uai.sample_path("landings_truth.json"))
+    >>> evaluation = uai.evaluate_landings(truth.landings.assign(score=1.0), truth)
+    >>> figure = uai.evaluate.comparison_picture({"matched": {"sample": [evaluation]}})
+    >>> len(figure.axes)
+    3
     """
     scenarios = _scenarios(results)
     if not scenarios:
-        raise BadValueError("there is nothing to compare: evaluate at least one recording")
+        raise BadValueError("nothing to compare: pass at least one evaluation")
     figure = Figure(figsize=(11, 0.6 + 2.6 * len(scenarios)), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(scenarios), 3, squeeze=False)
     for row, scenario in zip(panels, scenarios, strict=True):
-        here = {recipe: by[scenario] for recipe, by in results.items() if by.get(scenario)}
-        _draw_average_precision(row[0], here)
-        _draw_recall(row[1], here)
-        _draw_precision(row[2], here)
+        recipes = {recipe: by[scenario] for recipe, by in results.items() if by.get(scenario)}
+        _draw_average_precision(row[0], recipes)
+        _draw_recall(row[1], recipes)
+        _draw_precision(row[2], recipes)
         row[0].set_title(scenario, loc="left", fontweight="bold")
     panels[0, 1].set_title("reported landings", loc="left")
     panels[0, 2].set_title("all recordings pooled", loc="left")
     return figure
 
 
-def write_comparison(results: Results, folder: Path) -> pd.DataFrame:
-    """Write ``comparison.csv`` and ``comparison.png`` into a folder; return the table.
+def write_comparison(results: Results, folder: str | Path) -> pd.DataFrame:
+    """Write the comparison of recipes as ``comparison.csv`` and ``comparison.png``.
+
+    Parameters
+    ----------
+    results
+        Evaluations, as in :func:`~napari_uai.evaluate.report.comparison_table`.
+    folder
+        Folder for the two files; created if it does not exist.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table.
 
     Raises
     ------
+    BadValueError
+        If there are no evaluations.
     OutputError
         If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import napari_uai as uai
+    >>> truth = uai.read_truth(uai.sample_path("landings_truth.json"))
+    >>> evaluation = uai.evaluate_landings(truth.landings.assign(score=1.0), truth)
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> table = uai.evaluate.write_comparison({"matched": {"sample": [evaluation]}}, folder)
+    >>> sorted(path.name for path in folder.iterdir())
+    ['comparison.csv', 'comparison.png']
     """
+    folder = Path(folder)
     table, picture = comparison_table(results), comparison_picture(results)
     with (
         whole_file(folder / "comparison.csv") as table_file,
@@ -133,24 +203,24 @@ def write_comparison(results: Results, folder: Path) -> pd.DataFrame:
 
 
 def _scenarios(results: Results) -> list[str]:
-    """Names in the order in which they first appear."""
+    """Return names in the order of their first occurrence."""
     return list(dict.fromkeys(name for by in results.values() for name, runs in by.items() if runs))
 
 
 def _figures(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
-    together = pool(evaluations)
-    limit, errors = together.detection_limit, together.errors
+    pooled = pool(evaluations)
+    limit, errors = pooled.detection_limit, pooled.errors
     each = np.array([e.average_precision for e in evaluations])
     spread = each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else float("nan")
-    frames = together.n_frames
+    frames = pooled.n_frames
     return {
         "recordings": len(evaluations),
-        "average_precision": together.average_precision,
+        "average_precision": pooled.average_precision,
         "standard_error": spread,
-        "precision": together.precision,
-        "recall": together.recall,
+        "precision": pooled.precision,
+        "recall": pooled.recall,
         "false_per_10000_frames": (
-            together.n_false * FALSE_RATE_FRAMES / frames if frames else float("nan")
+            pooled.n_false * FALSE_RATE_FRAMES / frames if frames else float("nan")
         ),
         "contrast_50": limit.contrast_50,
         "contrast_90": limit.contrast_90,
@@ -165,30 +235,30 @@ def _number(value: float, form: str) -> str:
     return "-" if np.isnan(value) else format(value, form)
 
 
-def _draw_average_precision(panel: Axes, here: Mapping[str, Sequence[Evaluation]]) -> None:
-    for i, evaluations in enumerate(here.values()):
+def _draw_average_precision(panel: Axes, recipes: Mapping[str, Sequence[Evaluation]]) -> None:
+    for i, evaluations in enumerate(recipes.values()):
         each = np.array([e.average_precision for e in evaluations])
         panel.barh(i, np.nanmean(each), color=_colour(i), alpha=0.6)
         panel.plot(each, np.full(len(each), i), "o", color=_colour(i), markersize=4)
-    panel.set(xlim=(0, 1), xlabel="average precision", yticks=range(len(here)))
-    panel.set_yticklabels(list(here))
+    panel.set(xlim=(0, 1), xlabel="average precision", yticks=range(len(recipes)))
+    panel.set_yticklabels(list(recipes))
     panel.invert_yaxis()
 
 
-def _draw_recall(panel: Axes, here: Mapping[str, Sequence[Evaluation]]) -> None:
-    for i, (recipe, evaluations) in enumerate(here.items()):
-        together = pool(evaluations)
-        if "snr" not in together.truth:
+def _draw_recall(panel: Axes, recipes: Mapping[str, Sequence[Evaluation]]) -> None:
+    for i, (recipe, evaluations) in enumerate(recipes.items()):
+        pooled = pool(evaluations)
+        if "snr" not in pooled.truth:
             continue
-        table = together.recall_by_snr().query("landings > 0")
-        ends = np.clip(table[["snr_from", "snr_to"]], together.truth["snr"].min(), None)
-        ends = np.clip(ends, None, together.truth["snr"].max())
+        table = pooled.recall_by_snr().query("landings > 0")
+        ends = np.clip(table[["snr_from", "snr_to"]], pooled.truth["snr"].min(), None)
+        ends = np.clip(ends, None, pooled.truth["snr"].max())
         panel.plot(ends.mean(axis=1), table["recall"], "o-", color=_colour(i), label=recipe)
     panel.set(ylim=(-0.03, 1.03), xlabel="signal-to-noise ratio of one batch", ylabel="recall")
 
 
-def _draw_precision(panel: Axes, here: Mapping[str, Sequence[Evaluation]]) -> None:
-    for i, (recipe, evaluations) in enumerate(here.items()):
+def _draw_precision(panel: Axes, recipes: Mapping[str, Sequence[Evaluation]]) -> None:
+    for i, (recipe, evaluations) in enumerate(recipes.items()):
         table = pool(evaluations).precision_recall()
         panel.plot(table["recall"], table["precision"], color=_colour(i), label=recipe)
     panel.set(xlim=(0, 1.03), ylim=(0, 1.03), xlabel="recall", ylabel="precision")

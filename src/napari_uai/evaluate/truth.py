@@ -1,9 +1,10 @@
-"""What is true of a recording: its landings, and the conditions they were seen under."""
+"""Ground truth of a recording: its landings and the conditions of observation."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from napari_uai.evaluate.matching import TRUE_COLUMNS, check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,24 @@ class Truth:
     Attributes
     ----------
     landings
-        One row per landing or take-off: ``raw_frame``, ``y``, ``x`` (px), ``contrast`` (signed),
-        and, where known, ``snr`` (matched filter, one frame of the rolling average) and ``kind``.
+        One row per landing or take-off: ``raw_frame``, ``y``, ``x`` (in px), ``contrast``
+        (signed), and, if known, ``snr`` (of a matched filter in one frame of the rolling average)
+        and ``kind``.
     n_frames
-        Length of the recording; None if unknown: then there is no detection limit.
+        Number of frames of the recording; if None, there is no detection limit.
     batch_size
-        Batch of the rolling average that ``snr`` refers to; None if unknown.
+        Batch of the rolling average that ``snr`` refers to, in frames; None if unknown.
     sigma_px
-        Width of the core of the point-spread function; None if unknown: then there is no
-        Cramer-Rao bound of the position.
+        Width of the core of the point-spread function, in px; if None, there is no Cramer-Rao
+        bound of the position.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import napari_uai as uai
+    >>> landings = pd.DataFrame({"raw_frame": [100], "y": [8.0], "x": [5.0], "contrast": [-0.01]})
+    >>> uai.evaluate.Truth(landings, n_frames=2000).n_frames
+    2000
     """
 
     landings: pd.DataFrame
@@ -41,15 +50,15 @@ class Truth:
     sigma_px: float | None = None
 
 
-def read_truth(path: Path) -> Truth:
-    """Read a truth file, as ``napari-uai simulate`` writes it beside a recording.
+def read_truth(path: str | Path) -> Truth:
+    """Read the true landings of a recording, as written by ``napari-uai simulate iscat``.
 
     Parameters
     ----------
     path
-        JSON with ``landings``, a list of objects with ``raw_frame``, ``y``, ``x``, ``contrast``
-        and, optionally, ``snr`` and ``kind``; and optionally ``settings`` with ``frames``,
-        ``batch_size`` and ``sigma_px``.
+        JSON file with a list ``landings`` of objects with ``raw_frame``, ``y``, ``x``,
+        ``contrast`` and, optionally, ``snr`` and ``kind``; optionally also an object ``settings``
+        with ``frames``, ``batch_size`` and ``sigma_px``.
 
     Returns
     -------
@@ -59,39 +68,66 @@ def read_truth(path: Path) -> Truth:
     Raises
     ------
     VideoFormatError
-        If the file is missing, is not JSON, or is not such a truth.
+        If the file cannot be read, or is not such a file.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> truth = uai.read_truth(uai.sample_path("landings_truth.json"))
+    >>> len(truth.landings), truth.n_frames, truth.batch_size
+    (5, 1200, 200)
     """
+    path = Path(path)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or f"it is not JSON ({error})"
-        raise VideoFormatError(f"cannot read the truth {path}: {reason}") from error
+        raise VideoFormatError(f"{path} cannot be read: {reason}") from error
     try:
         return truth_of(document)
     except BadValueError as error:
         raise VideoFormatError(
-            f"{path} is not a truth file: {error}; give the file that simulate wrote"
+            f"{path} is not a truth file: {error}; choose a file written by napari-uai simulate"
         ) from error
 
 
 def truth_of(document: Mapping[str, Any]) -> Truth:
-    """Return the truth of a document read from a file or made by the simulation.
+    """Return the truth contained in a document.
+
+    Parameters
+    ----------
+    document
+        Content of a truth file, see :func:`read_truth`; or that returned by
+        :func:`napari_uai.simulate.files.truth_document`.
+
+    Returns
+    -------
+    Truth
+        Landings in order of time.
 
     Raises
     ------
     BadValueError
-        If it has no landings as :func:`read_truth` describes, or settings that make no sense.
+        If the document is not of that form.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> landing = {"raw_frame": 100, "y": 8.0, "x": 5.0, "contrast": -0.01}
+    >>> truth = uai.evaluate.truth_of({"landings": [landing], "settings": {"frames": 2000}})
+    >>> truth.n_frames
+    2000
     """
     if not isinstance(document, dict) or not isinstance(document.get("landings"), list):
-        raise BadValueError("it has no list 'landings'")
+        raise BadValueError("it must contain a list 'landings'")
     rows, settings = document["landings"], document.get("settings", {})
     if not all(isinstance(row, dict) for row in rows):
-        raise BadValueError("an entry of 'landings' is not an object")
+        raise BadValueError("each entry of 'landings' must be an object")
     if not isinstance(settings, dict):
-        raise BadValueError("its 'settings' are not an object")
+        raise BadValueError("'settings' must be an object")
     table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*TRUE_COLUMNS, "snr"])
     numbers = (*TRUE_COLUMNS, *(["snr"] if "snr" in table else []))
-    check_columns(table, numbers, "its landings")
+    check_columns(table, numbers, "'landings'")
     table = table.astype(dict.fromkeys(numbers, np.float64)).astype({"raw_frame": np.int64})
     return Truth(
         table.sort_values("raw_frame", kind="stable", ignore_index=True),
@@ -107,5 +143,6 @@ def _positive(settings: Mapping[str, Any], name: str, *, whole: bool) -> Any:
         return None
     kind = int if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kind) or not value > 0:
-        raise BadValueError(f"its setting {name!r} is {value!r}, not a positive number")
+        wanted = "a positive whole number" if whole else "a positive number"
+        raise BadValueError(f"the setting {name!r} must be {wanted}, got {value!r}")
     return value

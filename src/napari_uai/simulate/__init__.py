@@ -1,1 +1,5 @@
-"""Recordings with known truth."""
+"""Simulated recordings and trails with ground truth."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

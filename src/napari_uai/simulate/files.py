@@ -1,10 +1,11 @@
-"""Simulated recordings as files: raw binary, sidecar, and the truth beside it."""
+"""Simulated recordings as files: headerless binary, sidecar and ground truth."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,28 +16,36 @@ from napari_uai.simulate.iscat.recording import SimulatedFrames, chunk_frames
 from napari_uai.videos.frames import map_chunks
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
     from napari_uai.simulate.settings import RecordingSettings
 
 TRUTH_FORMAT = "napari-uai truth 1"
-"""First entry of a truth file; changes when a reader has to know."""
+"""First entry of a truth file; changes whenever readers need to distinguish versions."""
 
 
 @dataclass(frozen=True)
 class WrittenRecording:
-    """Where a simulated recording stands.
+    """Paths of a simulated recording.
 
     Attributes
     ----------
     video
-        Frames without header, little-endian 16-bit counts.
+        Frames without header; little-endian uint16.
     sidecar
-        JSON with shape and type, by which the recording opens without questions.
+        JSON with shape and type of the frames, which :func:`~napari_uai.videos.open_video` reads.
     truth
-        JSON with the landings and the settings.
+        JSON with landings and settings; see :func:`~napari_uai.evaluate.truth.read_truth`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import napari_uai as uai
+    >>> settings = uai.simulate.RecordingSettings(frames=1200, landings=2, rows=16, columns=16)
+    >>> written = uai.simulate.write_recording(settings, Path(tempfile.mkdtemp()) / "small.bin")
+    >>> written.sidecar.name, written.truth.name
+    ('small.json', 'small_truth.json')
     """
 
     video: Path
@@ -45,32 +54,47 @@ class WrittenRecording:
 
 
 def write_recording(
-    settings: RecordingSettings, path: Path, *, monitor: Monitor = SILENT
+    settings: RecordingSettings, path: str | Path, *, monitor: Monitor = SILENT
 ) -> WrittenRecording:
-    """Simulate a recording of any length into a file, in memory that does not grow with it.
+    """Simulate a recording and write it to a file, chunk by chunk.
+
+    Memory does not depend on the length of the recording.
 
     Parameters
     ----------
     settings
-        What to simulate.
+        Settings of the simulation.
     path
-        File to write, for instance ``recording.bin``; ``recording.json`` (sidecar) and
-        ``recording_truth.json`` are written beside it. Folders are made as needed.
+        File to write, such as ``recording.bin``; ``recording.json`` (sidecar) and
+        ``recording_truth.json`` are written beside it. Missing folders are created.
     monitor
-        Progress and cancelling, once per chunk of frames.
+        Progress and cancellation, once per chunk of frames.
 
     Returns
     -------
     WrittenRecording
-        The three paths. None of them stands there half written.
+        Paths of the three files; each is either complete or absent.
 
     Raises
     ------
     OutputError
-        If the folder or a file cannot be written.
+        If a folder or file cannot be written.
     CancelledError
-        If the monitor says so; nothing is left behind.
+        If cancelled by the monitor; nothing is left behind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import napari_uai as uai
+    >>> settings = uai.simulate.RecordingSettings(frames=1200, landings=2, rows=16, columns=16)
+    >>> written = uai.simulate.write_recording(settings, Path(tempfile.mkdtemp()) / "small.bin")
+    >>> uai.open_video(written.video).shape
+    (1200, 16, 16)
+    >>> len(uai.read_truth(written.truth).landings)
+    2
     """
+    path = Path(path)
     frames = SimulatedFrames(settings)
     written = WrittenRecording(
         path, path.with_suffix(".json"), path.with_name(f"{path.stem}_truth.json")
@@ -86,7 +110,7 @@ def write_recording(
 
 
 def sidecar(settings: RecordingSettings) -> dict[str, Any]:
-    """Return what a reader has to know of the headerless file."""
+    """Return the description of the headerless file that readers need."""
     frames, height, width = settings.file_shape
     return {
         "height": height,
@@ -100,19 +124,30 @@ def sidecar(settings: RecordingSettings) -> dict[str, Any]:
 
 
 def truth_document(settings: RecordingSettings, truth: pd.DataFrame) -> dict[str, Any]:
-    """Return the truth as plain numbers and strings, as it stands in the file.
+    """Return the ground truth of a recording as plain numbers and strings.
 
     Parameters
     ----------
     settings
-        What the recording was made from.
+        Settings of the simulation.
     truth
-        Landings and take-offs of :class:`~napari_uai.simulate.iscat.recording.SimulatedRecording`.
+        Landings and take-offs, as in
+        :class:`~napari_uai.simulate.iscat.recording.SimulatedRecording`.
 
     Returns
     -------
     dict
-        ``format``, ``settings`` and ``landings``, a list with one entry per row of ``truth``.
+        Content of a truth file: ``format``, ``settings`` and ``landings``, a list with one entry
+        per row of ``truth``.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> settings = uai.simulate.RecordingSettings(frames=1200, landings=2, rows=16, columns=16)
+    >>> frames = uai.simulate.SimulatedFrames(settings)
+    >>> document = uai.simulate.truth_document(settings, frames.truth)
+    >>> uai.evaluate.truth_of(document).n_frames
+    1200
     """
     rounded = truth.round({"y": 4, "x": 4, "snr": 4}).to_dict("records")
     return {
@@ -123,7 +158,7 @@ def truth_document(settings: RecordingSettings, truth: pd.DataFrame) -> dict[str
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a truth or a sidecar, whole or not at all."""
+    """Write a truth file or sidecar; it appears complete or not at all."""
     with whole_file(path) as partial:
         text = json.dumps(content, indent=1, default=_plain, allow_nan=False)
         partial.write_text(text + "\n", encoding="utf-8")
@@ -132,4 +167,4 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"{type(value).__name__} does not go into a truth file")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

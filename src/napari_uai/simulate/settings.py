@@ -1,4 +1,4 @@
-"""What simulated recordings and trails depend on, with limits and units."""
+"""Settings of simulated recordings and trails, with limits and units."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Rate: TypeAlias = Annotated[float, Ge(0.1)]
 
 @dataclass(frozen=True)
 class RecordingSettings:
-    """All that a simulated recording depends on.
+    """Settings of a simulated recording.
 
     Parameters
     ----------
     seed
-        Seed of everything random; the same settings give the same bytes.
+        Seed of all random numbers; the same settings give the same bytes.
     frames
-        Length of the recording.
+        Number of frames.
     rows
-        Rows of the image, status line not counted.
+        Rows of the image, excluding the status line.
     columns
-        Columns of the image, status line not counted.
+        Columns of the image, excluding the status line.
     batch_size
-        Batch of the differential rolling average for which signal-to-noise ratios are stated.
-        Nothing lands in the first or last batch.
+        Batch of the differential rolling average that signal-to-noise ratios refer to. There are
+        no landings in the first and last batch.
     electrons
         Mean number of detected electrons per pixel and frame.
     electrons_per_count
@@ -42,80 +42,87 @@ class RecordingSettings:
     dark_counts
         Counts without light.
     read_noise
-        Noise of the camera in the dark.
+        Read noise of the camera.
     illumination_drop
-        By how much the illumination is weaker in the corners than in the centre.
+        Relative decrease of the illumination from the centre to the corners.
     sigma_px
         Width of the core of the point-spread function, and of a grain of speckle.
     ringing
-        0: Gaussian point-spread function; 1: Airy amplitude, first ring -0.13.
+        Shape of the point-spread function, from 0 (Gaussian) to 1 (Airy amplitude, whose first ring
+        reaches -0.13).
     speckle_contrast
-        Standard deviation of the background over its mean.
+        Standard deviation of the background divided by its mean.
     landings
         Number of particles that land.
     landing_snr
-        Range of the matched-filter signal-to-noise ratio of a landing in one frame of the
+        Range of the signal-to-noise ratio of landings, of a matched filter in one frame of the
         rolling average; uniform.
     landing_contrast
-        Range of the size of contrasts, instead of ``landing_snr``; uniform.
+        Range of the absolute contrast, instead of ``landing_snr``; uniform.
     dark_fraction
-        Share of particles of negative contrast.
+        Fraction of particles with negative contrast.
     arrival_frames
-        Frames over which a particle appears or vanishes; 1: from one frame to the next.
+        Frames over which a particle appears or disappears; 1: from one frame to the next.
     take_offs
-        Number of particles that leave again, at least a batch after they landed.
+        Number of particles that leave again, at least one batch after their landing.
     margin_px
-        Least distance of landings from the edge.
+        Smallest distance of landings from the edge.
     drift_px
         Largest distance between two positions of the stage during the recording.
     drift_correlation
         Time scale of the random part of the drift.
     focus_rad
-        Range of the phase between speckle and reference field that the focus causes.
+        Range of the phase between speckle and reference field due to changes of focus.
     focus_correlation
-        Time scale of the focus.
+        Time scale of the changes of focus.
     scatterers
-        Number of faint scatterers that wander (every second one) or fade (the others).
+        Number of weak scatterers, of which half move and half fade.
     scatterer_contrast
-        Range of the size of their contrasts; uniform, either sign.
+        Range of their absolute contrast; uniform, with random sign.
     scatterer_wander_px
-        Range of the distances over which they wander.
+        Range of the distances over which they move.
     scatterer_correlation
-        Time scale of the wandering and fading.
+        Time scale of moving and fading.
     vesicles
-        Number of scatterers that diffuse freely across the field, its edges reflecting them.
+        Number of scatterers that diffuse freely in the field, reflected at its edges.
     vesicle_contrast
-        Range of the size of their contrasts; uniform, either sign.
+        Range of their absolute contrast; uniform, with random sign.
     vesicle_diffusion
-        Their diffusion constant; a vesicle moves by sqrt(2 D t) along either axis in t frames.
+        Their diffusion constant D; a vesicle moves by sqrt(2 D t) along each axis in t frames.
     membrane_rad
-        Standard deviation of the phase by which a membrane that undulates turns the speckle field,
-        each place in its own way.
+        Standard deviation of the local phase of the speckle field due to undulations of a membrane.
     membrane_px
-        Distance over which the membrane moves as one: standard deviation of a Gaussian.
+        Correlation length of the undulations: standard deviation of a Gaussian.
     membrane_correlation
-        Time scale of its undulation.
+        Time scale of the undulations.
     laser_drift
-        Range of the slow relative changes of the laser's power.
+        Range of slow relative changes of the laser power.
     laser_noise
-        Standard deviation of its relative noise from frame to frame.
+        Standard deviation of the relative noise of the laser power from frame to frame.
     line_pattern
         Standard deviation of the relative pattern along rows, and of that along columns.
     line_pattern_correlation
-        Time scale on which the pattern wanders.
+        Time scale of changes of the pattern.
     hot_pixels
-        Number of bad pixels: all too bright and noisy, every second one also jumps between
-        two levels.
+        Number of bad pixels, which are bright and noisy; every second one also switches between two
+        levels.
     hot_pixel_noise
-        Their noise in multiples of the shot noise.
+        Noise of bad pixels, in multiples of the shot noise.
     status_line
-        Where the camera writes its status line: one row below or one column right of the image.
+        Position of the camera's status line: one row below or one column to the right of the image.
     dropped_frames
-        Frames that the camera took and the file lacks; seen in the status line's counter only.
+        Number of frames missing in the file, which only the image counter in the status line shows.
     frame_rate_hz
-        Frames per second.
+        Frame rate.
     pixel_size_um
         Size of a pixel in the sample.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> settings = uai.simulate.RecordingSettings(frames=2000, rows=32, status_line="last row")
+    >>> settings.file_shape
+    (2000, 33, 72)
     """
 
     seed: Annotated[int, Ge(0)] = 0
@@ -168,23 +175,23 @@ class RecordingSettings:
         batches = 3 if self.take_offs else 2
         if self.landings and self.frames <= batches * self.batch_size:
             raise TooFewFramesError(
-                f"{self.frames} frames are too few for landings with batch_size "
-                f"{self.batch_size}: ask for more than {batches * self.batch_size} frames"
+                f"frames must be more than {batches * self.batch_size} with batch_size "
+                f"{self.batch_size}, got {self.frames}; increase frames or reduce batch_size"
             )
         if self.take_offs > self.landings:
             raise BadValueError(
-                f"take_offs is {self.take_offs}, but only {self.landings} particles land: "
-                "lower take_offs or raise landings"
+                f"take_offs must be at most landings ({self.landings}), got {self.take_offs}"
             )
-        if 2 * self.margin_px >= min(self.rows, self.columns) - 1:
+        size = min(self.rows, self.columns)
+        if 2 * self.margin_px >= size - 1:
             raise BadValueError(
-                f"margin_px {self.margin_px} leaves no room in {self.rows} x {self.columns} px: "
-                "lower margin_px"
+                f"margin_px must be below {(size - 1) / 2:g} for {self.rows} x {self.columns} px, "
+                f"got {self.margin_px:g}"
             )
 
     @property
     def file_shape(self) -> tuple[int, int, int]:
-        """Frames, rows, columns of the file, status line included."""
+        """Frames, rows, columns of the file, including the status line."""
         return (
             self.frames,
             self.rows + (self.status_line == "last row"),
@@ -192,7 +199,7 @@ class RecordingSettings:
         )
 
     def sigma_dra(self) -> float:
-        """Shot noise of one pixel of the rolling average: ``sqrt(2 / (batch_size electrons))``."""
+        """Return the shot noise of the rolling average: ``sqrt(2 / (batch_size * electrons))``."""
         return float(np.sqrt(2 / (self.batch_size * self.electrons)))
 
 
@@ -207,7 +214,7 @@ class TrailSettings:
     trails
         Number of trails.
     anomalous_fraction
-        Fraction of anomalous trails; all kinds equally often.
+        Fraction of anomalous trails; all kinds are equally frequent.
     duration_s
         Time within which all trails start.
     rates_hz
@@ -234,6 +241,13 @@ class TrailSettings:
         Range of the number of trails on each rare route, per 1500 trails.
     snapshot_every_s
         Time between snapshots of the camera.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> settings = uai.simulate.TrailSettings(seed=3, trails=200, anomalous_fraction=0.03)
+    >>> settings.duration_s
+    3600.0
     """
 
     seed: Annotated[int, Ge(0)] = 0

@@ -1,7 +1,7 @@
-"""The sample recordings and the sample trails that come with the package.
+"""The sample recordings and sample trails of the package.
 
-``python -m napari_uai.simulate.write_samples FOLDER`` writes both; sample trails that are there
-already must be removed first. :mod:`napari_uai.sample_data` gives their paths.
+``python -m napari_uai.simulate.write_samples FOLDER`` writes all of them; existing sample trails
+must be removed first. :mod:`napari_uai.sample_data` returns their paths.
 """
 
 from __future__ import annotations
@@ -27,11 +27,22 @@ TRAILS_NAME = "trails"
 
 
 def sample_recording_settings() -> RecordingSettings:
-    """Return the settings of the sample recording: small, with clear landings.
+    """Return the settings of the sample recording, which is small and has clear landings.
 
-    1200 frames of 40 x 40 px and a status line below, 3.9 MB; batch 200; five landings whose
-    signal-to-noise ratio in one frame of the rolling average is 9 to 15; slight stage drift, four
-    bad pixels, two frames dropped by the camera. The seed is one whose landings keep apart.
+    It has 1200 frames of 40 x 40 px with a status line below (3.9 MB), five landings whose
+    signal-to-noise ratio in one frame of the rolling average (batch 200) is 9 to 15, slight stage
+    drift, four bad pixels and two dropped frames. With this seed the landings do not overlap.
+
+    Returns
+    -------
+    RecordingSettings
+        Settings for :func:`~napari_uai.simulate.iscat.recording.simulate_recording`.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> uai.simulate.sample_recording_settings().file_shape
+    (1200, 41, 40)
     """
     return RecordingSettings(
         seed=280,
@@ -49,15 +60,15 @@ def sample_recording_settings() -> RecordingSettings:
 
 
 def write_sample_recording(folder: Path) -> WrittenRecording:
-    """Write the sample recording, its sidecar and its truth into a folder."""
+    """Write the sample recording, its sidecar and its ground truth into a folder."""
     return write_recording(sample_recording_settings(), folder / SAMPLE_NAME)
 
 
 def sample_fluorescence() -> SimulatedFluorescence:
     """Simulate the fluorescence of the field of the sample recording.
 
-    55 frames of 24 x 24 px at a twentieth of the frame rate, pixels twice as large, turned by 6
-    degrees; it begins at frame 100. Four of the five particles carry a label.
+    It has 55 frames of 24 x 24 px at 1/20 of the frame rate, with pixels twice as large, rotated
+    by 6 degrees, and begins at frame 100. Four of the five particles are labelled.
     """
     return simulate_fluorescence(
         SimulatedFrames(sample_recording_settings()).truth, FluorescenceSettings(seed=8)
@@ -65,24 +76,35 @@ def sample_fluorescence() -> SimulatedFluorescence:
 
 
 def write_sample_fluorescence(folder: Path) -> Path:
-    """Write the sample fluorescence, its sidecar and its truth into a folder."""
-    iscat, made = sample_recording_settings(), sample_fluorescence()
+    """Write the sample fluorescence, its sidecar and its ground truth into a folder."""
+    iscat, fluorescence = sample_recording_settings(), sample_fluorescence()
     path = write_video(
-        made.video,
+        fluorescence.video,
         folder / FLUORESCENCE_NAME,
         dtype="<u2",
-        pixel_size_um=iscat.pixel_size_um * made.settings.magnification,
-        frame_rate_hz=iscat.frame_rate_hz / made.settings.frames_per_frame,
+        pixel_size_um=iscat.pixel_size_um * fluorescence.settings.magnification,
+        frame_rate_hz=iscat.frame_rate_hz / fluorescence.settings.frames_per_frame,
         overwrite=True,
     )
-    write_json(folder / f"{path.stem}_truth.json", fluorescence_document(made))
+    write_json(folder / f"{path.stem}_truth.json", fluorescence_document(fluorescence))
     return path
 
 
 def sample_trail_settings() -> TrailSettings:
     """Return the settings of the sample trails: twelve minutes, two anomalies of each kind.
 
-    400 trails; a snapshot every minute and a half; slow trackers, which keeps it small.
+    There are 400 trails, and a snapshot every 90 s. Low sampling rates keep the files small.
+
+    Returns
+    -------
+    TrailSettings
+        Settings for :func:`~napari_uai.simulate.trails.simulation.simulate_trails`.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> uai.simulate.sample_trail_settings().trails
+    400
     """
     return TrailSettings(
         seed=7,
@@ -95,7 +117,7 @@ def sample_trail_settings() -> TrailSettings:
 
 
 def write_sample_trails(folder: Path) -> WrittenScene:
-    """Write the sample trails as a report folder, with their truth, into ``folder/trails``."""
+    """Write the sample trails as a report folder with ground truth, ``folder/trails``."""
     return simulate_to_folder(sample_trail_settings(), folder / TRAILS_NAME)
 
 

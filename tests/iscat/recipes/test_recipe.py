@@ -80,8 +80,9 @@ def test_written_recipe_reads_back_the_same(tmp_path):
             r"dra\.batch_size must be a whole number, at least 1 \(frames\), got 0$",
         ),
         ("spots.polarity=grey", "one of bright, dark"),
-        ("batch_size=5", "write STAGE.PARAMETER=VALUE"),
-        ("dra.batch_size", "write STAGE.PARAMETER=VALUE"),
+        ("batch_size=5", "must be written as STAGE.PARAMETER=VALUE"),
+        ("dra.batch_size", "must be written as STAGE.PARAMETER=VALUE"),
+        ("dra.=5", "must be written as STAGE.PARAMETER=VALUE"),
     ],
 )
 def test_setting_that_does_not_fit_says_what_does(setting, message):

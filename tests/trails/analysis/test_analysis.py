@@ -276,8 +276,8 @@ def test_settings_change_what_they_name_in_every_part():
         ("region_threshold=2", "below 1"),
         ("region_threshold", "NAME=VALUE"),
         ("heat_scale=cubic", "one of linear"),
-        ("kind=car", "unknown parameter 'kind'"),
-        ("monitor=1", "unknown parameter 'monitor'"),
+        ("kind=car", "trails has no parameter 'kind'"),
+        ("monitor=1", "trails has no parameter 'monitor'"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(setting, words):

@@ -11,6 +11,7 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_uai.iscat.recipes.catalogue import STAGES
+from napari_uai.parameters import Odd
 from napari_uai.stages import Stage
 from napari_uai.widgets.kit.forms import ParameterForm, label_of
 
@@ -25,6 +26,7 @@ def example(
     region: tuple[int, int, int, int] | None = None,
     name: str = "spot",
     either: int | Literal["auto"] = "auto",
+    size: Annotated[int, Ge(2), Le(120), Odd, Unit("px")] = 5,
 ) -> None:
     """Do nothing.
 
@@ -54,6 +56,7 @@ def test_a_form_begins_with_the_defaults(form):
         "region": None,
         "name": "spot",
         "either": "auto",
+        "size": 5,
     }
 
 
@@ -67,6 +70,7 @@ def test_values_come_back_as_they_were_set(form):
         "region": [0, 4, 1, 5],
         "name": "12",
         "either": 3,
+        "size": 7,
     }
     form.set_values(values)
     assert form.values() == values
@@ -84,6 +88,19 @@ def test_limits_and_unit_of_the_annotation_hold_in_the_editor(form):
     assert 0 < threshold.value() < 1e-12
     threshold.setValue(99)
     assert threshold.value() == 10
+
+
+def test_a_parameter_that_must_be_odd_steps_from_odd_to_odd_number(form):
+    size = form.editors["size"]
+    assert (size.minimum(), size.maximum()) == (3, 119)
+    size.setValue(97)
+    for value in (99, 101, 103):
+        size.stepUp()
+        assert size.value() == value
+    size.stepBy(20)
+    assert size.value() == 119
+    size.stepBy(-200)
+    assert size.value() == 3
 
 
 def test_small_numbers_are_typed_and_shown_as_one_writes_them(form, qtbot):

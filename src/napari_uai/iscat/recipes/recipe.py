@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_uai.errors import RecipeError, nearest
 from napari_uai.iscat.recipes import catalogue
-from napari_uai.parameters import toml_plain, toml_value
+from napari_uai.setting_text import split_setting, toml_plain, toml_value
 from napari_uai.stages import Kind, Stage
 
 if TYPE_CHECKING:
@@ -159,14 +159,9 @@ class Recipe:
         """
         recipe = self
         for setting in settings:
-            target, equals, text = setting.partition("=")
-            name, dot, parameter = target.strip().partition(".")
-            if not (equals and dot):
-                raise RecipeError(
-                    f"invalid setting {setting!r}; write STAGE.PARAMETER=VALUE, for example "
-                    "dra.batch_size=500"
-                )
-            recipe = recipe._with_value(name, parameter, text.strip())
+            recipe = recipe._with_value(
+                *split_setting(setting, form="STAGE.PARAMETER=VALUE", example="dra.batch_size=500")
+            )
         return recipe
 
     def with_values(self, **steps: Mapping[str, Any]) -> Recipe:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from napari_uai.errors import BadValueError, RecipeError
+from napari_uai.errors import RecipeError
 from napari_uai.iscat.fastdvdnet.loading import torch_module
 from napari_uai.iscat.fastdvdnet.settings import Device, NetworkSettings, TrainingSettings
 from napari_uai.iscat.fastdvdnet.stages import background_weights
@@ -19,6 +19,7 @@ from napari_uai.iscat.recipes.recipe import PREDICTION, RECORDING, Recipe, Step,
 from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import with_texts
+from napari_uai.setting_text import split_setting
 from napari_uai.videos.frames import compute_video, frames_of
 from napari_uai.videos.offset import Offset
 from napari_uai.videos.raw_shape import UNKNOWN, RawShape
@@ -187,7 +188,10 @@ class TrainingPlan:
         """
         groups = _grouped(settings)
         if groups[RECIPE]:
-            raise BadValueError(f"{groups[RECIPE][0]} is a setting of a recipe, not of training")
+            raise RecipeError(
+                f"setting {groups[RECIPE][0]!r} belongs to a recipe; choose from "
+                f"{', '.join(f'{group}.NAME=VALUE' for group in GROUPS)}"
+            )
         training = with_texts(TrainingSettings(), groups["training"], label="training")
         torch_module("train", PURPOSE).chosen_device(device)
         begin = None if start_from is None else background_weights(str(start_from))
@@ -267,10 +271,12 @@ def _needed(recipe: Recipe, last: str) -> tuple[Step, ...]:
 def _grouped(settings: Iterable[str]) -> dict[str, list[str]]:
     """Separate settings of the network and of training from those of the recipe."""
     groups: dict[str, list[str]] = {RECIPE: [], **{group: [] for group in GROUPS}}
-    for setting in settings:
-        group, dot, rest = setting.partition(".")
-        has_group = dot and group.strip() in GROUPS
-        groups[group.strip() if has_group else RECIPE].append(rest if has_group else setting)
+    for text in settings:
+        setting = split_setting(text, form="GROUP.NAME=VALUE", example="training.epochs=5")
+        if setting.group in GROUPS:
+            groups[setting.group].append(f"{setting.name}={setting.value}")
+        else:
+            groups[RECIPE].append(text)
     return groups
 
 

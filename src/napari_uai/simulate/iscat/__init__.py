@@ -1,1 +1,1 @@
-"""Simulated recordings."""
+"""Simulated iSCAT and fluorescence recordings."""

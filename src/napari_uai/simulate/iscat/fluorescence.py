@@ -1,13 +1,14 @@
-"""Fluorescence of the same field beside an iSCAT recording: another camera, known where it lies.
+"""Simulated fluorescence of the field of an iSCAT recording, as seen by a second camera.
 
-The particles that carry a label glow from their landing on until they bleach, after a time drawn
-from an exponential distribution. A pixel counts
+Labelled particles fluoresce from their landing until they bleach, after an exponentially
+distributed time. The counts of a pixel are
 
     N(t, r) ~ Poisson(background + photons * PSF(r - r_i)) + camera offset
 
-with a Gaussian point-spread function of unit sum. The second camera is turned, moved and coarser:
-a place (row, column) of it lies at ``shift + magnification * R(rotation) (row, column)`` of the
-first, and its frame t at ``first_frame + frames_per_frame * t``.
+with a Gaussian point-spread function of unit sum. The second camera is rotated, shifted and has
+larger pixels: its position (row, column) corresponds to
+``shift + magnification * R(rotation) (row, column)`` in the iSCAT recording, and its frame t to
+``first_frame + frames_per_frame * t``.
 """
 
 from __future__ import annotations
@@ -29,36 +30,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FluorescenceSettings:
-    """All that a simulated fluorescence recording depends on.
+    """Settings of a simulated fluorescence recording.
 
     Parameters
     ----------
     seed
-        Seed of everything random.
+        Seed of all random numbers.
     frames, rows, columns
-        Of the second camera.
+        Shape of the fluorescence recording.
     frames_per_frame
-        Frames of the iSCAT recording per frame of this one: the ratio of frame rates.
+        Frames of the iSCAT recording per frame of fluorescence: the ratio of the frame rates.
     first_frame
-        Frame of the iSCAT recording at which this one begins.
+        Frame of the iSCAT recording at which fluorescence begins.
     magnification
-        Pixels of the iSCAT recording per pixel of this one.
+        Size of a pixel of fluorescence, in pixels of the iSCAT recording.
     rotation_deg
-        Of this camera against the first, positive from rows towards columns.
+        Rotation relative to the iSCAT camera, positive from rows towards columns.
     shift_rows, shift_columns
-        Place in the iSCAT recording of this one's pixel 0, 0.
+        Position of pixel (0, 0) in the iSCAT recording.
     sigma_px
-        Width of the point-spread function.
+        Standard deviation of the point-spread function.
     photons
-        Of a label per frame.
+        Detected photons of a label per frame.
     background
-        Of a pixel per frame.
+        Detected background photons per pixel and frame.
     offset_counts
-        Of the camera.
+        Offset of the camera.
     labelled_fraction
-        Share of the particles that carry a label.
+        Fraction of particles that carry a label.
     bleaching_frames
-        Mean life of a label.
+        Mean time until a label bleaches.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> uai.simulate.FluorescenceSettings(seed=3, photons=200).frames
+    55
     """
 
     seed: Annotated[int, Ge(0)] = 0
@@ -84,18 +91,26 @@ class FluorescenceSettings:
 
 @dataclass(frozen=True)
 class SimulatedFluorescence:
-    """A fluorescence recording and what is true of it.
+    """A simulated fluorescence recording with ground truth.
 
     Attributes
     ----------
     video
-        uint16, (frames, rows, columns).
+        Frames, rows, columns; uint16.
     truth
         One row per labelled particle: ``landing`` (row in the truth of the iSCAT recording),
-        ``y``, ``x`` (px of this recording), ``first_frame``, ``last_frame`` (of this recording, in
-        which it glows).
+        ``y``, ``x`` (in px of fluorescence), ``first_frame`` and ``last_frame`` (first and last
+        frame of fluorescence in which it is visible).
     settings
-        What it was made from.
+        Settings of the simulation.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> landings = uai.read_truth(uai.sample_path("landings_truth.json")).landings
+    >>> settings = uai.simulate.FluorescenceSettings()
+    >>> uai.simulate.simulate_fluorescence(landings, settings).video.shape
+    (55, 24, 24)
     """
 
     video: npt.NDArray[np.uint16]
@@ -106,28 +121,36 @@ class SimulatedFluorescence:
 def simulate_fluorescence(
     landings: pd.DataFrame, settings: FluorescenceSettings
 ) -> SimulatedFluorescence:
-    """Simulate what a fluorescence camera sees of particles that land.
+    """Simulate the fluorescence of particles that land.
 
     Parameters
     ----------
     landings
-        ``raw_frame``, ``y``, ``x`` of the iSCAT recording, as
-        :class:`~napari_uai.simulate.iscat.recording.SimulatedRecording` has them.
+        Landings in the iSCAT recording: ``raw_frame``, ``y``, ``x`` (in px), as in
+        :class:`~napari_uai.simulate.iscat.recording.SimulatedRecording`.
     settings
-        What to simulate.
+        Settings of the simulation.
 
     Returns
     -------
     SimulatedFluorescence
-        Video and truth.
+        Video, ground truth and settings.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> landings = uai.read_truth(uai.sample_path("landings_truth.json")).landings
+    >>> settings = uai.simulate.FluorescenceSettings(labelled_fraction=0.8)
+    >>> len(uai.simulate.simulate_fluorescence(landings, settings).truth)  # of five landings
+    4
     """
     import pandas as pd
 
     rng = np.random.default_rng(settings.seed)
     n = len(landings)
     labelled = rng.permutation(np.arange(n) < round(n * settings.labelled_fraction))
-    lives = rng.exponential(settings.bleaching_frames, n)
-    places = to_second(landings[["y", "x"]].to_numpy(float), settings)
+    durations = rng.exponential(settings.bleaching_frames, n)
+    positions = to_second(landings[["y", "x"]].to_numpy(float), settings)
     starts = (landings["raw_frame"].to_numpy(float) - settings.first_frame) / (
         settings.frames_per_frame
     )
@@ -136,32 +159,32 @@ def simulate_fluorescence(
     rows: list[dict[str, Any]] = []
     for i in np.flatnonzero(labelled):
         first = max(int(np.ceil(starts[i])), 0)
-        last = min(int(starts[i] + lives[i]), settings.frames - 1)
-        squares = (y - places[i, 0]) ** 2 + (x - places[i, 1]) ** 2
+        last = min(int(starts[i] + durations[i]), settings.frames - 1)
+        squares = (y - positions[i, 0]) ** 2 + (x - positions[i, 1]) ** 2
         spot = np.exp(-squares / (2 * settings.sigma_px**2)) / (2 * np.pi * settings.sigma_px**2)
         expected[first : last + 1] += settings.photons * spot
-        place = {"landing": int(i), "y": places[i, 0], "x": places[i, 1]}
-        rows.append({**place, "first_frame": first, "last_frame": last})
+        particle = {"landing": int(i), "y": positions[i, 0], "x": positions[i, 1]}
+        rows.append({**particle, "first_frame": first, "last_frame": last})
     video = rng.poisson(expected) + settings.offset_counts
     columns = ["landing", "y", "x", "first_frame", "last_frame"]
     truth = pd.DataFrame(rows, columns=columns)
     return SimulatedFluorescence(np.minimum(video, 65535).astype(np.uint16), truth, settings)
 
 
-def to_second(places: Floats, settings: FluorescenceSettings) -> Floats:
-    """Return where places of the iSCAT recording, (n, 2) px, lie in the second one."""
+def to_second(positions: Floats, settings: FluorescenceSettings) -> Floats:
+    """Convert positions (n, 2) in px of the iSCAT recording to px of the fluorescence."""
     angle = np.deg2rad(settings.rotation_deg)
     cosine, sine = np.cos(angle), np.sin(angle)
-    away = places - (settings.shift_rows, settings.shift_columns)
-    back = np.array([[cosine, sine], [-sine, cosine]])
-    return np.asarray(away @ back.T / settings.magnification)
+    shifted = positions - (settings.shift_rows, settings.shift_columns)
+    rotation = np.array([[cosine, sine], [-sine, cosine]])
+    return np.asarray(shifted @ rotation.T / settings.magnification)
 
 
-def fluorescence_document(made: SimulatedFluorescence) -> dict[str, Any]:
-    """Return truth and settings as plain numbers, as they stand in the file."""
-    rows = made.truth.round({"y": 4, "x": 4}).to_dict("records")
+def fluorescence_document(simulated: SimulatedFluorescence) -> dict[str, Any]:
+    """Return truth and settings as plain numbers and strings: the content of a truth file."""
+    rows = simulated.truth.round({"y": 4, "x": 4}).to_dict("records")
     return {
         "format": "napari-uai fluorescence truth 1",
-        "settings": dataclasses.asdict(made.settings),
+        "settings": dataclasses.asdict(simulated.settings),
         "labels": [{str(key): value for key, value in row.items()} for row in rows],
     }

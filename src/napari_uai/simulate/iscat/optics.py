@@ -1,4 +1,4 @@
-"""What a pupil does to light: point-spread function, speckle field, sub-pixel displacement."""
+"""Imaging through a pupil: point-spread function, speckle field, subpixel shifts."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from scipy.special import j1
 from napari_uai.typing import AnyArray
 
 MARGIN_SIGMAS = 12.0
-"""Padding of the periodic grid: what leaves one edge must not come in at the opposite one."""
+"""Padding of the periodic grid, so that nothing wraps around from one edge to the opposite one."""
 
 
 def point_spread_function(distance_px: AnyArray, *, sigma_px: float, ringing: float) -> AnyArray:
-    """Contrast of a particle against the distance from its centre, 1 at the centre.
+    """Return the contrast of a particle at a distance from its centre, relative to the centre.
 
-    Interferometric scattering sees the scattered *amplitude*, which for a clear circular pupil in
-    focus is ``2 J1(v) / v``: a core and rings of alternating sign, the first of -0.13. Its core is
-    that of a Gaussian with ``v = 2 r / sigma``. Aberrations and partial coherence wash the rings
-    out, hence the mixture.
+    Interferometric scattering measures the scattered *amplitude*, which for a clear circular pupil
+    in focus is ``2 J1(v) / v``: a core surrounded by rings of alternating sign, of which the first
+    reaches -0.13. With ``v = 2 r / sigma``, the core is approximately Gaussian. Aberrations and
+    partial coherence weaken the rings, hence the mixture.
 
     Parameters
     ----------
     distance_px
-        Distance from the centre; px; any shape.
+        Distances from the centre, in px; any shape.
     sigma_px
-        Standard deviation of the core; px.
+        Standard deviation of the core, in px.
     ringing
-        0: a Gaussian; 1: the Airy amplitude with all its rings; between: their mixture.
+        0: Gaussian; 1: Airy amplitude with all rings; between: a mixture of both.
 
     Returns
     -------
     numpy.ndarray
-        Relative contrast, same shape.
+        Relative contrast, of the same shape; float64.
     """
     scaled = np.asarray(distance_px, np.float64) / sigma_px
     gaussian = np.exp(-0.5 * scaled**2)
@@ -48,7 +48,7 @@ def point_spread_function(distance_px: AnyArray, *, sigma_px: float, ringing: fl
 def particle_image(
     shape: tuple[int, int], y: float, x: float, *, sigma_px: float, ringing: float
 ) -> AnyArray:
-    """Image of one particle of contrast 1 at (y, x), drawn by the formula; (rows, columns)."""
+    """Return the image (rows, columns) of a particle of contrast 1 at (y, x) px."""
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     distance = np.hypot(rows - y, columns - x)
     return point_spread_function(distance, sigma_px=sigma_px, ringing=ringing)
@@ -56,15 +56,15 @@ def particle_image(
 
 @dataclass(frozen=True)
 class Grid:
-    """A periodic grid, larger than the field, on which images are moved by any part of a pixel.
+    """A periodic grid, larger than the field, for shifts of images by fractions of a pixel.
 
-    An image whose spectrum ends below half a cycle per px is displaced *exactly* by a phase ramp
-    on its spectrum, which is true of everything that came through the pupil.
+    A phase ramp on the spectrum shifts an image *exactly* if its spectrum is zero from half a cycle
+    per px, which is the case for all light that passed the pupil.
 
     Attributes
     ----------
     shape
-        Rows and columns of the field, the grid's first ones.
+        Rows and columns of the field, which are the first ones of the grid.
     size
         Rows and columns of the grid.
     """
@@ -74,25 +74,25 @@ class Grid:
 
     @classmethod
     def around(cls, shape: tuple[int, int], sigma_px: float) -> Grid:
-        """Return the grid for a field and the width of its point-spread function."""
+        """Return the grid for a field and the width of the point-spread function."""
         pad = int(np.ceil(MARGIN_SIGMAS * sigma_px))
         rows, columns = (int(next_fast_len(n + pad)) for n in shape)
         return cls(shape, (rows, columns))
 
     def wave_numbers(self) -> tuple[AnyArray, AnyArray]:
-        """Radians per px along rows (n, 1) and columns (1, m)."""
+        """Return angular wave numbers along y (n, 1) and x (1, m), in radians per px."""
         ky, kx = (2 * np.pi * np.fft.fftfreq(n) for n in self.size)
         return ky[:, None], kx[None, :]
 
     def image(self, spectrum: AnyArray, shift: tuple[float, float]) -> AnyArray:
-        """Complex image (rows, columns) of a spectrum, displaced by (dy, dx) px."""
+        """Return the complex image (rows, columns) of a spectrum, shifted by (dy, dx) px."""
         ky, kx = self.wave_numbers()
         ramp = np.exp(-1j * ky * shift[0]) * np.exp(-1j * kx * shift[1])
         whole = ifft2(spectrum * ramp)
         return np.asarray(whole)[: self.shape[0], : self.shape[1]]
 
     def particle_spectrum(self, *, sigma_px: float, ringing: float) -> AnyArray:
-        """Spectrum of one particle of contrast 1 at (0, 0)."""
+        """Return the spectrum of a particle of contrast 1 at (0, 0)."""
         rows, columns = (np.minimum(np.arange(n), n - np.arange(n)) for n in self.size)
         distance = np.hypot(rows[:, None], columns[None, :])
         return np.asarray(
@@ -100,21 +100,21 @@ class Grid:
         )
 
     def point_ramps(self, y: AnyArray, x: AnyArray) -> tuple[AnyArray, AnyArray]:
-        """Phase ramps of n points at (y, x) px along rows (rows, n) and columns (columns, n)."""
+        """Return phase ramps of n points at (y, x) px along y (rows, n) and x (columns, n)."""
         ky, kx = self.wave_numbers()
         return np.exp(-1j * ky * y), np.exp(-1j * kx.T * x)
 
     def points_spectrum(self, y: AnyArray, x: AnyArray, weight: AnyArray) -> AnyArray:
-        """Spectrum of n points at (y, x) px with the given weights."""
+        """Return the spectrum of n weighted points at (y, x) px."""
         along_rows, along_columns = self.point_ramps(y, x)
         return np.asarray((along_rows * weight) @ along_columns.T)
 
     def speckle_spectrum(self, rng: np.random.Generator, sigma_px: float) -> AnyArray:
-        """Spectrum of a fully developed speckle field of unit mean intensity.
+        """Return the spectrum of a fully developed speckle field of unit mean intensity.
 
-        Independent complex Gaussian amplitudes wherever the pupil lets light through
-        (Goodman, Speckle Phenomena in Optics, 2007); the pupil's edge lies at ``2 / sigma``
-        radians per px, as in :func:`point_spread_function`.
+        Amplitudes inside the pupil are independent complex Gaussians (Goodman, Speckle Phenomena
+        in Optics, 2007). The edge of the pupil is at ``2 / sigma`` radians per px, as in
+        :func:`point_spread_function`.
         """
         ky, kx = self.wave_numbers()
         inside = np.hypot(ky, kx) <= 2 / sigma_px
@@ -124,20 +124,21 @@ class Grid:
 
 
 def reference_field(speckle_contrast: float) -> tuple[float, float]:
-    """Amplitudes of reference and speckle field for a contrast of the summed intensity.
+    """Return the amplitudes of reference and speckle field that give a speckle contrast.
 
-    With reference 1 and a speckle field of mean intensity q, ``I = |1 + sqrt(q) u|^2`` has mean
-    ``1 + q`` and variance ``2 q + q^2``, so that ``contrast^2 = 1 - 1 / (1 + q)^2``.
+    With a reference field of 1 and a speckle field of mean intensity q, the intensity
+    ``I = |1 + sqrt(q) u|^2`` has mean ``1 + q`` and variance ``2 q + q^2``, so that
+    ``contrast^2 = 1 - 1 / (1 + q)^2``.
 
     Parameters
     ----------
     speckle_contrast
-        Standard deviation of the intensity over its mean; 0 to below 1.
+        Standard deviation of the intensity divided by its mean, in [0, 1).
 
     Returns
     -------
     tuple of float
-        Reference and speckle amplitude, for a mean intensity of 1.
+        Amplitudes of the reference and of the speckle field, for a mean intensity of 1.
     """
     mean = 1 / np.sqrt(1 - speckle_contrast**2)
     return float(np.sqrt(1 / mean)), float(np.sqrt((mean - 1) / mean))

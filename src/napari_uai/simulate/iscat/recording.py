@@ -1,15 +1,16 @@
-"""Recordings of particles that land on a surface under an iSCAT microscope, with known truth.
+"""Simulated iSCAT recordings of particles that land on a surface, with ground truth.
 
-The detected electrons of pixel r in frame t are
+The expected number of detected electrons in pixel r of frame t is
 
     N(t, r) = N0 * v(r) * P(t) * (1 + rows(t, y)) * (1 + columns(t, x)) * B(t, r) * (1 + S(t, r))
 
-with N0 the mean number, v the illumination, P the laser's power, ``rows`` and ``columns`` the
-electronics' pattern, B the interference of a constant reference field with a speckle field that
-moves with the stage and whose phase focus and membrane turn, and S the sum of contrast times
-point-spread function over all particles that are present. *Contrast* is thus the relative change
-of intensity at the particle's centre, against the local background: what a differential rolling
-average shows of a landing, noise aside. Shot noise, bad pixels and the camera's rounding follow.
+where N0 is the mean number, v the illumination, P the laser power, and ``rows`` and ``columns`` are
+the pattern of the camera electronics. B is the interference of a constant reference field with a
+speckle field, which moves with the stage and whose phase depends on focus and membrane. S is the
+sum of contrast times point-spread function over all particles present. *Contrast* is therefore the
+change of intensity at the centre of a particle relative to the local background, which, apart from
+noise, is the value that a landing has in the differential rolling average. Shot noise, bad pixels
+and digitization are added.
 """
 
 from __future__ import annotations
@@ -39,37 +40,45 @@ __all__ = [
 ]
 
 BLOCK = 50
-"""Frames between two knots at which the background is computed; linear in between.
+"""Frames between two knots at which the background is computed; it is interpolated in between.
 
-What wanders does so over hundreds of frames: 0.2 px in 6000 frames is 0.002 px per block, where a
-straight line is exact to 1e-7 of the intensity. Each block has its own random numbers, so that any
-frames can be made in any order and on any number of threads.
+The background varies over hundreds of frames: 0.2 px in 6000 frames is 0.002 px per block, for
+which linear interpolation is accurate to 1e-7 of the intensity. Each block has its own random
+numbers, so that blocks can be computed in any order and by any number of threads.
 """
 
 GAUSSIAN_ELECTRONS = 1000.0
-"""From here on shot noise is drawn from a Gaussian: skewness below 0.03, five times faster."""
+"""Number of electrons from which shot noise is Gaussian: skewness below 0.03, 5 times faster."""
 
 _COLUMNS = ["raw_frame", "y", "x", "contrast", "snr", "kind"]
 
 
 @dataclass(frozen=True)
 class SimulatedRecording:
-    """A recording and what is true of it.
+    """A simulated recording with ground truth.
 
     Attributes
     ----------
     video
-        uint16, (frames, rows, columns), status line included.
+        Frames, rows, columns, including the status line; uint16.
     truth
-        One row per landing or take-off, in order of time: ``raw_frame`` (first frame in which the
-        particle is present, or gone), ``y``, ``x`` (px of the video's frame, at that time),
-        ``contrast`` (signed step of the relative intensity: a dark particle that leaves is a
-        positive step), ``snr`` (matched filter, one frame of the rolling average; not negative),
-        ``kind`` (``landing`` or ``takeoff``).
+        One row per landing or take-off, in order of time: ``raw_frame`` (first frame with, or
+        without, the particle), ``y``, ``x`` (position at that time, in px), ``contrast`` (signed
+        step of the relative intensity, which is positive if a dark particle leaves), ``snr``
+        (of a matched filter in one frame of the rolling average; not negative), ``kind``
+        (``landing`` or ``takeoff``).
     settings
-        What it was made from.
+        Settings of the simulation.
     drift_px
-        (frames, 2): y and x position of the stage, px, starting at 0, 0.
+        Positions (y, x) of the stage in px, starting at (0, 0): frames, 2; float64.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> settings = uai.simulate.RecordingSettings(frames=1200, landings=2, rows=16, columns=16)
+    >>> simulated = uai.simulate_recording(settings)
+    >>> simulated.drift_px.shape
+    (1200, 2)
     """
 
     video: npt.NDArray[np.uint16]
@@ -81,19 +90,47 @@ class SimulatedRecording:
 def simulate_recording(
     settings: RecordingSettings, *, monitor: Monitor = SILENT
 ) -> SimulatedRecording:
-    """Simulate a recording in memory.
+    """Simulate an iSCAT recording in memory.
+
+    A reference field interferes with a speckle field [2]_ and with the field scattered by particles
+    [1]_. The recording contains shot noise, laser noise, bad pixels and, depending on the settings,
+    stage drift, changes of focus, diffusing vesicles or an undulating membrane.
+    :func:`~napari_uai.simulate.files.write_recording` writes recordings larger than memory.
 
     Parameters
     ----------
     settings
-        What to simulate.
+        Settings of the simulation; :func:`~napari_uai.simulate.iscat.scenarios.scenario` returns
+        those of named scenarios.
     monitor
-        Progress and cancelling, once per chunk of frames.
+        Progress and cancellation, once per chunk of frames.
 
     Returns
     -------
     SimulatedRecording
-        Video, truth, settings and the path of the stage.
+        Video, ground truth, settings and stage drift.
+
+    Raises
+    ------
+    CancelledError
+        If cancelled by the monitor.
+
+    References
+    ----------
+    .. [1] R. W. Taylor, V. Sandoghdar, "Interferometric Scattering Microscopy: Seeing Single
+       Nanoparticles and Molecules via Rayleigh Scattering", Nano Lett. 19, 4827-4835 (2019).
+       https://doi.org/10.1021/acs.nanolett.9b01822
+    .. [2] J. W. Goodman, "Speckle Phenomena in Optics", Roberts and Company, 2007.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> settings = uai.simulate.RecordingSettings(frames=1200, landings=2, rows=16, columns=16)
+    >>> simulated = uai.simulate_recording(settings)
+    >>> simulated.video.shape, simulated.video.dtype
+    ((1200, 16, 16), dtype('uint16'))
+    >>> len(simulated.truth)
+    2
     """
     frames = SimulatedFrames(settings)
     video = np.empty(frames.shape, np.uint16)
@@ -110,31 +147,41 @@ def simulate_recording(
 
 
 def chunk_frames(shape: tuple[int, int, int]) -> int:
-    """Return a chunk of whole blocks that suits the memory."""
+    """Return the number of frames of a chunk: whole blocks that fit in memory."""
     return max(BLOCK, frames_per_chunk(shape) // BLOCK * BLOCK)
 
 
 class SimulatedFrames(Frames):
-    """The frames of a simulated recording, made when they are read.
+    """Frames of a simulated recording, computed when they are read.
 
     Parameters
     ----------
     settings
-        What to simulate.
+        Settings of the simulation.
 
     Attributes
     ----------
     truth
-        See :class:`SimulatedRecording`.
+        Landings and take-offs, as in
+        :class:`~napari_uai.simulate.iscat.recording.SimulatedRecording`.
     shift
-        Position of the stage at each knot, (knots, 2), y and x, px.
+        Positions (y, x) of the stage every 50 frames, in px: knots, 2; float64.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> frames = uai.simulate.SimulatedFrames(uai.simulate.RecordingSettings(frames=100_000))
+    >>> frames.shape
+    (100000, 72, 72)
+    >>> frames[50_000:50_010].shape
+    (10, 72, 72)
     """
 
     def __init__(self, settings: RecordingSettings) -> None:
         self.settings = settings
         self.shape = settings.file_shape
         self.dtype = np.dtype(np.uint16)
-        # a stream each, so that a change of the camera leaves the landings where they are
+        # One stream each, so that other settings of the camera do not move the landings.
         streams = np.random.SeedSequence(settings.seed, spawn_key=(0,)).spawn(4)
         background, camera, particles, life = (np.random.default_rng(stream) for stream in streams)
         self._draw_membrane(life)
@@ -145,28 +192,40 @@ class SimulatedFrames(Frames):
 
     @property
     def name(self) -> str:
-        """All settings."""
+        """Name that contains all settings."""
         return f"simulated-{json.dumps(dataclasses.asdict(self.settings), sort_keys=True)}"
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.uint16]:
-        """Make frames ``start`` to ``stop - 1``."""
+        """Return frames ``start`` to ``stop - 1``."""
         out = np.empty((max(stop - start, 0), *self.shape[1:]), np.uint16)
-        for block in range(start // BLOCK, -(-stop // BLOCK)):
-            first, last = max(start, block * BLOCK), min(stop, (block + 1) * BLOCK)
-            made = self._block(block)
-            out[first - start : last - start] = made[first - block * BLOCK : last - block * BLOCK]
+        for i in range(start // BLOCK, -(-stop // BLOCK)):
+            first, last = max(start, i * BLOCK), min(stop, (i + 1) * BLOCK)
+            block = self._block(i)
+            out[first - start : last - start] = block[first - i * BLOCK : last - i * BLOCK]
         return out
 
     def background(self, frame: float) -> AnyArray:
-        """Return the expected relative intensity (rows, columns) without particles, mean near 1."""
+        """Return the relative intensity (rows, columns) without particles and noise, mean near 1.
+
+        Parameters
+        ----------
+        frame
+            Time, in frames.
+
+        Returns
+        -------
+        numpy.ndarray
+            Rows, columns; float64.
+        """
         knot = frame / BLOCK
         low = min(int(knot), len(self.shift) - 2)
-        at = np.array([low + 1 - knot, knot - low])
-        shift, phase = at @ self.shift[low : low + 2], float(at @ self.phase[low : low + 2])
-        membrane = np.tensordot(at, self._membrane[low : low + 2], 1)
+        weights = np.array([low + 1 - knot, knot - low])
+        shift = weights @ self.shift[low : low + 2]
+        phase = float(weights @ self.phase[low : low + 2])
+        membrane = np.tensordot(weights, self._membrane[low : low + 2], 1)
         return self._background_at(shift, phase, membrane)
 
-    # what is drawn once -------------------------------------------------------------------------
+    # Random numbers that are drawn once ---------------------------------------------------------
 
     def _draw_background(self, rng: np.random.Generator) -> None:
         s = self.settings
@@ -197,7 +256,7 @@ class SimulatedFrames(Frames):
         self._scatterer_contrast = size * fade
 
     def _draw_membrane(self, rng: np.random.Generator) -> None:
-        """Draw how the membrane undulates at the nodes of a coarse grid; (knots, nodes, nodes)."""
+        """Draw the phase of the membrane at the nodes of a coarse grid: knots, nodes, nodes."""
         s = self.settings
         knots = -(-s.frames // BLOCK) + 1
         if s.membrane_rad == 0:
@@ -212,18 +271,18 @@ class SimulatedFrames(Frames):
         self._membrane = s.membrane_rad * paths.reshape(knots, *nodes)
 
     def _add_vesicles(self, rng: np.random.Generator) -> None:
-        """Let scatterers diffuse, and put them beside those that wander and fade."""
+        """Add diffusing scatterers to those that move slowly or fade."""
         s = self.settings
         n, knots = s.vesicles, len(self.shift)
         size = rng.uniform(*s.vesicle_contrast, n) * rng.choice([-1.0, 1.0], n)
         step = np.sqrt(2 * s.vesicle_diffusion * BLOCK)
-        places = []
+        positions = []
         for length in (s.rows - 1, s.columns - 1):
             walk = np.cumsum(step * rng.standard_normal((knots, n)), axis=0)
             unfolded = rng.uniform(0, length, n) + walk
-            places.append(length - np.abs(unfolded % (2 * length) - length))
-        self._scatterer_y = np.concatenate([self._scatterer_y, places[0]], axis=1)
-        self._scatterer_x = np.concatenate([self._scatterer_x, places[1]], axis=1)
+            positions.append(length - np.abs(unfolded % (2 * length) - length))
+        self._scatterer_y = np.concatenate([self._scatterer_y, positions[0]], axis=1)
+        self._scatterer_x = np.concatenate([self._scatterer_x, positions[1]], axis=1)
         still = np.broadcast_to(self._scatterer_contrast, (knots, s.scatterers))
         all_sizes = [still, np.broadcast_to(size, (knots, n))]
         self._scatterer_contrast = np.concatenate(all_sizes, axis=1)
@@ -256,13 +315,13 @@ class SimulatedFrames(Frames):
         leaves = rng.permutation(np.arange(n) < s.take_offs)
         last = s.frames - s.batch_size - np.where(leaves, s.batch_size, 0)
         self._lands = rng.integers(s.batch_size, np.maximum(last, s.batch_size) + 1, n)
-        soonest = self._lands + s.batch_size
-        takes_off = rng.integers(soonest, np.maximum(s.frames - s.batch_size, soonest) + 1, n)
+        earliest = self._lands + s.batch_size
+        takes_off = rng.integers(earliest, np.maximum(s.frames - s.batch_size, earliest) + 1, n)
         self._leaves = np.where(leaves, takes_off, np.iinfo(np.int64).max // 2)
         y = rng.uniform(s.margin_px, s.rows - 1 - s.margin_px, n)
         x = rng.uniform(s.margin_px, s.columns - 1 - s.margin_px, n)
-        here = self._stage_at(self._lands)
-        self._y, self._x = y - here[:, 0], x - here[:, 1]
+        stage = self._stage_at(self._lands)
+        self._y, self._x = y - stage[:, 0], x - stage[:, 1]
         low, high = s.landing_contrast or s.landing_snr
         size = rng.uniform(low, high, n)
         if s.landing_contrast is None:
@@ -275,11 +334,11 @@ class SimulatedFrames(Frames):
 
     def _truth_table(self, leaving: AnyArray) -> pd.DataFrame:
         n = len(self._lands)
-        who = np.concatenate([np.arange(n), leaving])
+        particle = np.concatenate([np.arange(n), leaving])
         frame = np.concatenate([self._lands, self._leaves[leaving]])
         sign = np.concatenate([np.ones(n), -np.ones(len(leaving))])
-        y, x = (np.stack([self._y, self._x], axis=1)[who] + self._stage_at(frame)).T
-        contrast = sign * self._contrast[who]
+        y, x = (np.stack([self._y, self._x], axis=1)[particle] + self._stage_at(frame)).T
+        contrast = sign * self._contrast[particle]
         unit = np.array([self._unit_snr(*place) for place in zip(frame, y, x, strict=True)])
         kind = np.where(sign > 0, "landing", "takeoff")
         columns = [frame.astype(np.int64), y, x, contrast, np.abs(contrast) * unit, kind]
@@ -291,13 +350,13 @@ class SimulatedFrames(Frames):
         return np.stack([np.interp(frame, knots, self.shift[:, i]) for i in range(2)], axis=1)
 
     def _unit_snr(self, frame: float, y: float, x: float) -> float:
-        """Matched-filter signal-to-noise ratio of contrast 1: sqrt(sum of h^2 / variance)."""
+        """Return the signal-to-noise ratio of contrast 1: ``sqrt(sum(h^2 / variance))``."""
         s = self.settings
         image = particle_image((s.rows, s.columns), y, x, sigma_px=s.sigma_px, ringing=s.ringing)
         electrons = s.electrons * self.illumination * self.background(frame)
         return float(np.sqrt(s.batch_size / 2 * np.sum(electrons * image**2)))
 
-    # what is made for each block ----------------------------------------------------------------
+    # Computed for each block --------------------------------------------------------------------
 
     def _background_at(self, shift: AnyArray, phase: float, membrane: AnyArray) -> AnyArray:
         reference, speckle = self._amplitudes
@@ -329,7 +388,7 @@ class SimulatedFrames(Frames):
         return counts if s.status_line == "none" else self._with_status_line(counts, times)
 
     def _low_rank(self, block: int, times: AnyArray) -> tuple[AnyArray, AnyArray]:
-        """Weights (n, k) and images (k, pixels) whose product is the expected electrons."""
+        """Return weights (n, k) and images (k, pixels); their product is the expected signal."""
         s = self.settings
         presence = self._presence(times)
         steady = np.ptp(presence, axis=0) == 0
@@ -352,20 +411,20 @@ class SimulatedFrames(Frames):
                 (s.rows, s.columns), *place, sigma_px=s.sigma_px, ringing=s.ringing
             )
             images.append(self._contrast[i] * image * self.background(middle))
-        toward = (times / BLOCK - block)[:, None]
-        weights = np.concatenate([1 - toward, toward, presence[:, ~steady]], axis=1)
+        fraction = (times / BLOCK - block)[:, None]
+        weights = np.concatenate([1 - fraction, fraction, presence[:, ~steady]], axis=1)
         scale = s.electrons * self.illumination
         stacked = np.stack([(scale * image).ravel() for image in images])
         return weights.astype(np.float32), stacked.astype(np.float32)
 
     def _settled_spectrum(self, contrast: AnyArray) -> AnyArray:
-        """Spectrum of the particles that neither come nor go meanwhile."""
-        there = np.flatnonzero(contrast)
-        along_rows, along_columns = (ramp[:, there] for ramp in self._ramps)
-        return np.asarray((along_rows * contrast[there]) @ along_columns.T)
+        """Return the spectrum of the particles that neither arrive nor leave in a block."""
+        present = np.flatnonzero(contrast)
+        along_rows, along_columns = (ramp[:, present] for ramp in self._ramps)
+        return np.asarray((along_rows * contrast[present]) @ along_columns.T)
 
     def _presence(self, times: AnyArray) -> AnyArray:
-        """How much of each particle is there, 0 to 1; (times, particles)."""
+        """Return the fraction of each particle that has arrived: times, particles."""
         ramp = self.settings.arrival_frames
         arrived = np.clip((times[:, None] - self._lands + 1) / ramp, 0, 1)
         left = np.clip((times[:, None] - self._leaves + 1) / ramp, 0, 1)

@@ -1,4 +1,4 @@
-"""The line of numbers that a Photonfocus camera writes into its own image."""
+"""The status line that a Photonfocus camera writes into its images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_uai.typing import AnyArray, Ints
 
 PREAMBLE = 0x55AA00FF
-"""Bytes FF 00 AA 55, lowest first."""
+"""Bytes FF 00 AA 55, little-endian."""
 
 CLOCK_HZ = 80e6
 TAPS = 2
@@ -26,25 +26,25 @@ def status_lines(
     frame_rate_hz: float,
     shape: tuple[int, int],
 ) -> npt.NDArray[np.uint16]:
-    """Write the status line of each frame, one byte per px, lowest byte of each field first.
+    """Return the status line of each frame: one byte per pixel, little-endian fields.
 
     Parameters
     ----------
     image_count
-        The camera's counter of each frame.
+        Image counter of the camera in each frame.
     image_mean
-        Mean of each image; counts.
+        Mean of each image, in counts.
     length
-        Pixels of the line; fields that do not fit are left out, what remains is zero.
+        Length of the line, in pixels; fields that do not fit are omitted, other pixels are zero.
     frame_rate_hz
-        Frames per second, which sets the camera's clock.
+        Frame rate, which determines time stamps and exposure.
     shape
         Rows and columns of the image.
 
     Returns
     -------
     numpy.ndarray
-        uint16, (frames, length).
+        Frames, pixels of the line; uint16.
     """
     lines = np.zeros((len(image_count), length), np.uint16)
     exposure_s = 0.9 / frame_rate_hz

@@ -1,1 +1,1 @@
-"""Simulated scenes."""
+"""Simulated trails of a street scene."""

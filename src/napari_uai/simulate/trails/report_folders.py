@@ -53,6 +53,15 @@ class WrittenScene:
         trails, times (in s since 1970) are those of the anomalous part.
     settings
         JSON with all settings of the simulation.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import napari_uai as uai
+    >>> settings = uai.simulate.TrailSettings(trails=20, duration_s=60)
+    >>> written = uai.simulate.simulate_to_folder(settings, tempfile.mkdtemp())
+    >>> written.locations.name, written.truth.name, written.settings.name
+    ('locations', 'truth.csv', 'simulation.json')
     """
 
     locations: Path
@@ -62,7 +71,7 @@ class WrittenScene:
 
 def simulate_to_folder(
     settings: TrailSettings,
-    folder: Path,
+    folder: str | Path,
     *,
     location: str = "site",
     camera: str = "gate",
@@ -78,22 +87,34 @@ def simulate_to_folder(
         Folder for ``locations``, ``truth.csv`` and ``simulation.json``; created if it does not
         exist.
     location, camera
-        Names of folders.
+        Names of the location and of the camera, which become names of folders.
     monitor
         Progress and cancellation.
 
     Returns
     -------
     WrittenScene
-        Paths of what was written.
+        Paths of the written files.
 
     Raises
     ------
+    BadValueError
+        If a name is not valid for a folder.
     OutputError
         If ``locations`` exists, or the files cannot be written.
     CancelledError
         If cancelled by the monitor; nothing is left behind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import napari_uai as uai
+    >>> settings = uai.simulate.TrailSettings(trails=20, duration_s=60)
+    >>> written = uai.simulate.simulate_to_folder(settings, tempfile.mkdtemp())
+    >>> len(uai.open_trails(written.locations))
+    20
     """
+    folder = Path(folder)
     _check_free(folder)
     simulated = simulate_trails(settings, monitor=monitor.part(0, 0.2))
     return write_report_folder(
@@ -104,7 +125,7 @@ def simulate_to_folder(
 @checked
 def write_report_folder(
     simulated: SimulatedTrails,
-    folder: Path,
+    folder: str | Path,
     *,
     location: str = "site",
     camera: str = "gate",
@@ -113,8 +134,8 @@ def write_report_folder(
 ) -> WrittenScene:
     """Write simulated trails as an scv2 report folder, with the ground truth.
 
-    Objects, camera and configuration are compressed JSON, metadata of pictures plain JSON.
-    Snapshots show the objects by their outlines.
+    Records of objects, camera and configuration are compressed JSON; metadata of pictures are plain
+    JSON. Snapshots show the outlines of the objects.
 
     Parameters
     ----------
@@ -124,16 +145,16 @@ def write_report_folder(
         Folder for ``locations``, ``truth.csv`` and ``simulation.json``; created if it does not
         exist.
     location, camera
-        Names of folders.
+        Names of the location and of the camera, which become names of folders.
     record_samples
-        Longer objects are split into a chain of records.
+        Maximum number of samples of a record; objects with more are split into a chain of records.
     monitor
         Progress and cancellation, once per block of records or pictures.
 
     Returns
     -------
     WrittenScene
-        Paths of what was written. ``locations`` appears as a whole or not at all.
+        Paths of the written files; ``locations`` appears complete or not at all.
 
     Raises
     ------
@@ -143,10 +164,20 @@ def write_report_folder(
         If ``locations`` exists, or the files cannot be written.
     CancelledError
         If cancelled by the monitor; nothing is left behind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import napari_uai as uai
+    >>> simulated = uai.simulate_trails(uai.simulate.TrailSettings(trails=20, duration_s=60))
+    >>> written = uai.simulate.write_report_folder(simulated, tempfile.mkdtemp(), camera="north")
+    >>> [path.name for path in (written.locations / "site").iterdir()]
+    ['north']
     """
+    folder = Path(folder)
     for name in (location, camera):
         if not name or name.startswith(".") or any(c in name for c in '/\\:*?"<>|'):
-            raise BadValueError(f"{name!r} is not a valid folder name: use letters and digits")
+            raise BadValueError(f"{name!r} is not a valid folder name; use letters and digits")
     _check_free(folder)
     written = WrittenScene(folder / "locations", folder / "truth.csv", folder / "simulation.json")
     with results_folder(folder) as stage:
@@ -307,13 +338,13 @@ def _write_picture(report: Path, kind: str, moment: float, picture: Picture) -> 
     path = report / "images" / kind / f"{epoch}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
     bgr: Picture = np.ascontiguousarray(picture[..., ::-1])
-    done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not done:
+    encoded, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not encoded:
         raise OutputError(f"{path.name} cannot be encoded: install OpenCV with JPEG support")
     path.write_bytes(data.tobytes())
-    facts = {"_id": epoch, "epoch_ms": epoch, "datetime_isoformat": _iso(epoch)}
-    facts |= {"frame_width": picture.shape[1], "frame_height": picture.shape[0]}
-    _write_json(report / "metadata" / kind / f"{epoch}.json", facts)
+    metadata = {"_id": epoch, "epoch_ms": epoch, "datetime_isoformat": _iso(epoch)}
+    metadata |= {"frame_width": picture.shape[1], "frame_height": picture.shape[0]}
+    _write_json(report / "metadata" / kind / f"{epoch}.json", metadata)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
@@ -336,4 +367,4 @@ def _iso(epoch_ms: int) -> str:
 
 def _check_free(folder: Path) -> None:
     if (folder / "locations").exists():
-        raise OutputError(f"{folder / 'locations'} exists; choose another folder, or remove it")
+        raise OutputError(f"{folder / 'locations'} exists; choose another folder or remove it")

@@ -94,5 +94,5 @@ def place_near(path: Floats, point: Floats) -> float:
 
 
 def route_shares(rng: np.random.Generator, n: int) -> Floats:
-    """Return fractions of routes: a few carry much traffic, many carry little, none is unused."""
+    """Return fractions of routes: few with much traffic, many with little, none without."""
     return np.asarray(rng.permutation(1 / np.arange(2, n + 2)) * rng.uniform(0.8, 1.25, n))

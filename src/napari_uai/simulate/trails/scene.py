@@ -1,8 +1,7 @@
 """A simulated scene: a roundabout, streets, pavements, a park, a car park, and their routes.
 
-Positions are (y, x) in px of the camera's picture, y down; 10 px are about one metre. Traffic
-keeps to the right. Every seed gives another place: angles of streets and popularity of routes
-differ.
+Positions are (y, x) in px of the camera image, with y pointing down; 10 px are about one metre.
+Traffic drives on the right. Angles of streets and popularity of routes depend on the seed.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class SimulatedTrails:
     Attributes
     ----------
     trails
-        Trails as of a tracker, including hulls. Their scene has no picture; see
+        Trails as returned by a tracker, including hulls. Their scene has no picture; see
         :func:`napari_uai.simulate.trails.scene_picture.background_picture`.
     truth
         One row per trail, in the same order: ``trail`` (name), ``class``, ``route``, ``anomaly``
@@ -47,6 +47,13 @@ class SimulatedTrails:
         Streets and routes.
     settings
         Settings of the simulation.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> simulated = uai.simulate_trails(uai.simulate.TrailSettings(trails=20, duration_s=60))
+    >>> len(simulated.truth), simulated.outlines.shape[1:]
+    (20, (8, 2))
     """
 
     trails: Trails
@@ -63,15 +70,15 @@ def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> Si
     Cars, bicycles, pedestrians and buses follow the routes of a scene in their lanes, at speeds
     that vary between objects and along the path. They slow down in curves, wait at crossings, rest
     on the square and stop at bus stops; some swerve, stop elsewhere or walk back; some routes are
-    rare. Positions of the tracker jitter, its sampling rates differ, some trails start late or end
-    early, and some gaps are extrapolated. Kinds of anomalies:
+    rare. Positions have errors, sampling rates differ, some trails start late or end early, and
+    some gaps are extrapolated. Kinds of anomalies:
 
-    - ``reversed``: a lane is used in the wrong direction,
+    - ``reversed``: driving in the wrong direction,
     - ``off-route``: a detour through places that no object of the class visits,
-    - ``loitering``: at an ordinary place, with ordinary movements, but far longer than others,
-    - ``late turn``: past the place where others turn, then over to their route, or back,
-    - ``shortcut``: straight from one route to another, or cutting a bend,
-    - ``wrong class``: on a route of another class, where the object's own class does not go.
+    - ``loitering``: staying at an ordinary place much longer than others,
+    - ``late turn``: turning, or turning back, after the place where others turn,
+    - ``shortcut``: moving straight from one route to another, or cutting a corner,
+    - ``wrong class``: using a route of another class that the object's own class does not use.
 
     Parameters
     ----------
@@ -92,8 +99,9 @@ def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> Si
 
     Examples
     --------
-    >>> from napari_uai.simulate.settings import TrailSettings
-    >>> simulated = simulate_trails(TrailSettings(trails=50, anomalous_fraction=0.04))
+    >>> import napari_uai as uai
+    >>> settings = uai.simulate.TrailSettings(trails=50, anomalous_fraction=0.04)
+    >>> simulated = uai.simulate_trails(settings)
     >>> len(simulated.trails), int((simulated.truth["anomaly"] != "").sum())
     (50, 2)
     """
@@ -162,8 +170,8 @@ def _timetable(
         speed = np.minimum(speed, own * np.clip(near, 0.15, None))
     when = np.concatenate([[0.0], np.cumsum(np.diff(at) * 2 / (speed[1:] + speed[:-1]))])
     places, sways = at, []
-    for wanted, seconds, sway in sorted(journey.halts):
-        place = min(wanted, float(at[-1]))
+    for halt, seconds, sway in sorted(journey.halts):
+        place = min(halt, float(at[-1]))
         start = float(np.interp(place, places, when))
         after = places > place
         when = np.concatenate([when[~after], [start, start + seconds], when[after] + seconds])

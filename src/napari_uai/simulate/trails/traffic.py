@@ -1,4 +1,4 @@
-"""Journeys in a simulated scene: ordinary ones, and anomalies that an observer would notice."""
+"""Journeys of simulated objects: ordinary ones, and anomalies that an observer would notice."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def journeys_of(
     Returns
     -------
     list of Journey
-        One per trail; all kinds of anomalies equally often.
+        One per trail; all kinds of anomalies are equally frequent.
 
     Raises
     ------
@@ -222,7 +222,7 @@ class _Oddities:
                 journey = variety(kind)
                 if journey is not None:
                     return replace(journey, anomaly=anomaly)
-        raise BadValueError(f"anomaly {anomaly!r} is impossible in this scene: choose another seed")
+        raise BadValueError(f"anomaly {anomaly!r} is impossible in this scene; choose another seed")
 
     @staticmethod
     def _classes(anomaly: AnomalyKind, turns_back: bool) -> tuple[ObjectClass, ...]:

@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from napari_uai.errors import RecipeError, nearest
-from napari_uai.parameters import Parameter, Parameters, split_setting
+from napari_uai.parameters import Parameter, Parameters
+from napari_uai.setting_text import split_setting
 from napari_uai.trails.analysis.result import Preset
 from napari_uai.trails.heat.regions import ordinary_regions
 from napari_uai.trails.parameters import (
@@ -94,6 +95,9 @@ _DIFFERENT: dict[tuple[Preset, str], dict[str, Any]] = {
 }
 """Defaults of a preset that differ from those of the functions."""
 
+LABEL = "trails"
+"""Name of the settings in error messages."""
+
 _SET_BY_ANALYSIS = ("kind", "threshold")
 """Parameters that the analysis sets itself: the class; the threshold of masks, applied before."""
 
@@ -137,7 +141,8 @@ def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[
     Raises
     ------
     RecipeError
-        If a parameter is unknown (the message suggests the closest match) or a value does not fit.
+        If a parameter is unknown (the message suggests the closest match) or a value is not
+        accepted.
 
     Examples
     --------
@@ -149,15 +154,15 @@ def checked_settings(preset: Preset, settings: Iterable[str]) -> dict[str, dict[
     settable = settable_parameters(preset)
     texts: dict[str, str] = {}
     for setting in settings:
-        name, text = split_setting(setting, example="n_directions=16")
+        _, name, text = split_setting(setting, example="n_directions=16")
         if name not in settable:
-            raise RecipeError(f"unknown parameter {name!r}; {nearest(name, settable)}")
+            raise RecipeError(f"{LABEL} has no parameter {name!r}; {nearest(name, settable)}")
         texts[name] = text
     checked = {}
     for part, parameters in parts.items():
         own = _DIFFERENT.get((preset, part), {})
         some = {name: text for name, text in texts.items() if name in parameters}
-        values = parameters.read(some, base=own, label="parameter")
+        values = parameters.read(some, base=own, label=LABEL)
         checked[part] = {n: v for n, v in values.items() if _settable(parameters[n])}
     return checked
 

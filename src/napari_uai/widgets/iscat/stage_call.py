@@ -437,7 +437,7 @@ def recipe_entry(stage: Stage, parameters: Mapping[str, Any]) -> str:
     import tomli_w
 
     from napari_uai.iscat.recipes.run import ROLLING_AVERAGE
-    from napari_uai.parameters import toml_plain
+    from napari_uai.setting_text import toml_plain
 
     name = ROLLING_AVERAGE if stage.name == "differential_rolling_average" else stage.name
     entry = {

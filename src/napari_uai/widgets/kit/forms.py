@@ -98,7 +98,7 @@ class ParameterForm(QWidget):
 
 
 class IntEditor(QSpinBox):
-    """Editor of an integer."""
+    """Editor of an integer; steps from odd to odd number if only those are accepted."""
 
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
@@ -106,8 +106,13 @@ class IntEditor(QSpinBox):
         high = _LARGEST_INT if parameter.maximum is None else math.floor(parameter.maximum)
         low += parameter.open_minimum and low == parameter.minimum
         high -= parameter.open_maximum and high == parameter.maximum
+        if parameter.odd:
+            low, high = low + (low % 2 == 0), high - (high % 2 == 0)
         self.setRange(max(low, -_LARGEST_INT), min(high, _LARGEST_INT))
         _style_number(self, parameter)
+        if parameter.odd:
+            self.setStepType(QSpinBox.StepType.DefaultStepType)
+            self.setSingleStep(2)
 
     def set_value(self, value: int) -> None:
         """Show a value."""
