@@ -28,6 +28,8 @@ from napari_uai.parameters import Parameters
 from napari_uai.simulate.iscat.scenarios import SCENARIOS, scenario
 from napari_uai.simulate.settings import RecordingSettings, TrailSettings
 from napari_uai.trails.analysis.settings import settable_parameters
+from napari_uai.trails.io.readers import formats
+from napari_uai.trails.io.vocabulary import VOCABULARY
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.movies import MOVIE_SUFFIXES, MovieSettings
 from napari_uai.videos.writers import VIDEO_SUFFIXES
@@ -95,6 +97,7 @@ def write_pages(app: Sphinx, config: Config) -> None:
         "settings.md": settings_page(),
         "formats.md": formats_table(),
         "modules.md": modules_page(),
+        "trail_formats.md": trail_formats_page(),
         **{
             f"{face}.rst": face_page(face) for face in FACES if face != STAGES_OF and names_of(face)
         },
@@ -327,6 +330,22 @@ def parameter_table(parameters: Mapping[str, Parameter]) -> str:
         cells = (f"`{parameter.name}`", default, parameter.accepts, markdown(parameter.description))
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)
+
+
+def trail_formats_page() -> str:
+    """Return the table of formats of trails, from their readers."""
+    rows = "".join(f"| {name} | {needs} |\n" for name, needs in formats())
+    words = "".join(
+        f"| `{role}` | {', '.join(names[:10])}{', ...' if len(names) > 10 else ''} |\n"
+        for role, names in VOCABULARY.items()
+    )
+    return (
+        "# Formats of trails\n\nWhat `napari-uai trails`, {func}`napari_uai.open_trails` and the "
+        "dock open; [](../own-trails.md) says how units and columns are recognised.\n\n"
+        f"| Input | What is needed |\n| --- | --- |\n{rows}\n## Names of columns\n\n"
+        "The preferred ones first; spelling, prefixes and units make no difference.\n\n"
+        f"| Column | Names |\n| --- | --- |\n{words}"
+    )
 
 
 # Modules

@@ -236,3 +236,38 @@ def test_bad_simulation_is_one_line_and_exit_2(setting, words, tmp_path, one_lin
     out = tmp_path / "out"
     assert main(["simulate", "trails", "--out", str(out), "--set", setting]) == 2
     one_line_error(words)
+
+
+def test_a_table_of_another_program_is_read_with_options(tmp_path, capsys):
+    table = pd.read_csv(write_lanes(tmp_path / "lanes.csv"))
+    table["t"] = pd.Timestamp("2024-06-12") + pd.to_timedelta(
+        table["t"] + 8000 * table["trail"], "s"
+    )
+    ours = table.rename(columns={"trail": "who", "t": "moment", "x": "cx", "y": "cy"})
+    ours["moment"] = ours["moment"].dt.strftime("%d~%m~%Y %H:%M:%S")
+    theirs = ours.assign(cam="B", cx=ours["cy"])
+    pd.concat([ours.assign(cam="A"), theirs]).to_csv(tmp_path / "both.csv", index=False)
+    out = tmp_path / "out"
+    options = ["--columns", "trail=who,time=moment,x=cx,y=cy", "--scene", "320x180"]
+    options += ["--time-format", "%d~%m~%Y %H:%M:%S", "--pixels"]
+    assert main(["trails", str(tmp_path / "both.csv"), "--out", str(out), *options]) == 2
+    assert "--camera A" in " ".join(capsys.readouterr().err.split())
+    options += ["--where", "cam=A"]
+    assert main(["trails", str(tmp_path / "both.csv"), "--out", str(out), *options]) == 0
+    record = json.loads((out / "run.json").read_text())["input"]
+    assert record["columns"] == "trail=who,time=moment,x=cx,y=cy"
+    assert record["where"] == {"cam": "A"}
+    assert record["normalized"] is False
+    assert record["trails"] == 20
+    assert pd.read_csv(out / "scores.csv")["ends_at"].str.startswith("2024-06-1").all()
+
+
+def test_the_point_of_a_box_is_an_option(tmp_path):
+    table = pd.read_csv(write_lanes(tmp_path / "lanes.csv"))
+    boxes = table.assign(x1=table.x - 4, y1=table.y - 5, x2=table.x + 4, y2=table.y + 5)
+    boxes.drop(columns=["x", "y"]).to_csv(tmp_path / "boxes.csv", index=False)
+    run = ["trails", str(tmp_path / "boxes.csv"), "--scene", "320x180", "--out"]
+    assert main([*run, str(tmp_path / "a"), "--box-point", "bottom"]) == 0
+    record = json.loads((tmp_path / "a" / "run.json").read_text())["input"]
+    assert record["box_point"] == "bottom"
+    assert main([*run, str(tmp_path / "b"), "--box-point", "middle"]) == 2

@@ -39,7 +39,7 @@ def trails(
         Path,
         typer.Argument(
             metavar="INPUT",
-            help="Report folder (locations/...), JSON export, csv or MOT text; may be compressed.",
+            help="Report folder (locations/...), or table of a tracker: csv, MOT text, JSON, ...",
         ),
     ],
     out: Out,
@@ -78,9 +78,32 @@ def trails(
     columns: Annotated[
         str | None,
         typer.Option(
-            metavar="NAMES", help="Names of the columns of numeric text, such as frame,trail,x,_,y."
+            metavar="NAMES",
+            help="Columns of a table: x=cx,y=cy,trail=tid, or all in order: frame,trail,x,_,y.",
         ),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN=VALUE", help="Rows of a table to take, such as camera=A."),
+    ] = None,
+    time_format: Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help="Times of a table: s, ms, us, ns, frame, or %d.%m.%Y."),
+    ] = None,
+    normalized: Annotated[
+        bool | None,
+        typer.Option(
+            "--normalized/--pixels",
+            help="Positions are fractions of the picture, or pixels; by default from the values.",
+        ),
+    ] = None,
+    box_point: Annotated[
+        str,
+        typer.Option(
+            metavar="POINT",
+            help="Position of an object in its box: centre, bottom, top-left, ...",
+        ),
+    ] = "centre",
     frame_rate: Annotated[
         float | None, typer.Option(metavar="HZ", help="Frame rate of files with frame numbers.")
     ] = None,
@@ -108,6 +131,7 @@ def trails(
     """
     from napari_uai.trails.analysis.earlier_settings import RunSettings, settings_of_run
     from napari_uai.trails.analysis.folder import TrailSource, rank_trails, scene_of_text
+    from napari_uai.trails.io.table_options import TableOptions
 
     del parameters  # handled by its callback
     options = TrailSource(
@@ -115,7 +139,7 @@ def trails(
         camera=camera,
         keep_extrapolated=not drop_extrapolated,
         frame_rate_hz=frame_rate,
-        columns=columns,
+        table=TableOptions(columns, where, time_format, normalized, box_point),  # type: ignore[arg-type]  # checked there
         scene=scene_of_text(scene) if scene else None,
     )
     earlier = settings_of_run(like) if like else RunSettings()

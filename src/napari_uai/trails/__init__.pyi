@@ -12,6 +12,7 @@ from .heat.regions import ordinary_regions, regions_geojson
 from .heat.scaling import rescale
 from .io.convert import frame_of_trails, tracks_of_trails, trails_of_frame, trails_of_tracks
 from .io.reading import open_trails
+from .io.table_options import TableOptions
 from .io.writing import write_trails
 from .pictures.canvas import write_picture
 from .pictures.heatmap import heatmap_picture
@@ -29,6 +30,7 @@ from .table import Scene, Trails, trails_of
 
 __all__ = [
     "Scene",
+    "TableOptions",
     "TrailResult",
     "TrailSource",
     "Trails",

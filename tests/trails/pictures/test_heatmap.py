@@ -195,6 +195,19 @@ def test_time_of_day_only_where_times_count_from_1970():
     assert when(trails, 0) == "21:13:59"
 
 
+def test_the_date_is_shown_where_trails_take_more_than_a_day():
+    trails = trails_at(Scene(64, 48), n=2, start=SINCE_1970)
+    trails.table["start"] -= [0, 90_000]
+    assert when(trails, 0) == "2023-11-14 22:13:59"
+
+
+def test_times_of_day_without_a_date_are_shown_as_such():
+    trails = trails_at(Scene(64, 48), n=1)
+    trails.table["time_of_day"] = True
+    trails.table["end"] = 86_400 + 3_661.5
+    assert when(trails, 0) == "01:01:01"
+
+
 def test_picture_comes_back_from_its_file(tmp_path):
     picture = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
     write_picture(picture, tmp_path / "p.png")

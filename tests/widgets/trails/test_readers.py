@@ -151,3 +151,63 @@ def test_an_unwritable_path_is_reported(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write to"):
         write_tracks(str(tmp_path / "file" / "t.csv"), np.zeros((2, 4)), {})
+
+
+TRAILS = [(i, f, 20 + 3 * f + i, 10 + 2 * i) for i in (1, 2) for f in range(1, 9)]
+
+
+def rows(form, separator="\n", head=""):
+    return head + separator.join(form.format(i=i, f=f, x=x, y=y) for i, f, x, y in TRAILS) + "\n"
+
+
+POINTS = [{"id": i, "frame": f, "x": x, "y": y} for i, f, x, y in TRAILS]
+PATHS = [
+    {"id": f"a{i}", "label": "car", "camera": "gate", "data": {"path_data": [
+        [[x / 100, y / 100], f] for j, f, x, y in TRAILS if j == i]}}
+    for i in (1, 2)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("mot_tracks.txt", rows("{f} {i} {x} {y} 4 4 -1 -1 -1 -1 ")),
+        ("0001.txt", rows("{f} {i} Car 0 0 -1 {x} {y} {x}9 {y}9 1 1 1 1 1 1 1")),
+        ("annotations.txt", rows('{i} {x} {y} {x}9 {y}9 {f} 0 0 0 "Biker"')),
+        ("jps.txt", rows("{i} {f} {x} {y} 1", head="# framerate: 16\n# id frame x/m y/m z/m\n")),
+        ("my_tracks.csv", rows("{i},{f},{x},{y},{x}9,{y}9", head="tid,frameNo,x1,y1,x2,y2\n")),
+        ("tracks.tsv", rows("{i}|{f}|{x}|{y}", head="sep=|\ntrack|image_id|cx|cy\n")),
+        ("records.json", json.dumps(POINTS)),
+        ("lines.jsonl", "\n".join(map(json.dumps, POINTS))),
+        ("events.json", json.dumps(PATHS)),
+        ("tracks.gpx", "<gpx>" + "".join(
+            f"<trk><name>{i}</name><trkseg>" + "".join(
+                f'<trkpt lat="{y / 100}" lon="{x / 100}"/>' for j, f, x, y in TRAILS if j == i)
+            + "</trkseg></trk>" for i in (1, 2)) + "</gpx>"),
+        ("tracks.xml", '<Tracks frameInterval="0.2" timeUnits="sec">' + "".join(
+            "<particle>" + "".join(
+                f'<detection t="{f}" x="{x}" y="{y}"/>' for j, f, x, y in TRAILS if j == i)
+            + "</particle>" for i in (1, 2)) + "</Tracks>"),
+    ],
+)  # fmt: skip
+def test_tables_of_other_programs_open_when_dropped(viewer, tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    layers = viewer.open(path, plugin="napari-uai")
+    assert [type(layer) for layer in layers] == [Image, Tracks]
+    assert len(np.unique(layers[1].data[:, 0])) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("matrix.txt", "1 0 0 0 0 1\n0 1 0 0 0 1\n"),
+        ("readme.txt", "what this is\nand more\n"),
+        ("package.json", '[{"name": "a", "x": 1}]'),
+        ("feed.xml", "<rss><item/></rss>"),
+        ("settings.json", "{}"),
+    ],
+)
+def test_texts_that_hold_no_trails_are_left_to_other_readers(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert trail_reader(str(tmp_path / name)) is None

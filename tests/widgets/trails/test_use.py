@@ -134,6 +134,33 @@ def test_reading_options_are_applied_and_recorded(
     assert len(notifications) == 2
 
 
+def test_a_table_of_another_program_is_read_as_the_form_says(
+    trail_dock, few, settled, tmp_path, notifications
+):
+    table = pd.DataFrame({"who": few.owner, "moment": few.time * 1000, "a": few.x, "b": few.y})
+    shifted = table.assign(a=few.y, b=few.x, cam="B")
+    path = tmp_path / "both.csv"
+    pd.concat([table.assign(cam="A"), shifted]).to_csv(path, index=False)
+    form = trail_dock.sources.table
+    form.columns.setText("trail=who,time=moment,x=a,why=b")
+    trail_dock.open(path)
+    assert "unknown name 'why'" in notifications[-1]
+    form.columns.setText("trail=who,time=moment,x=a,y=b")
+    form.where.setText("cam=A")
+    form.time_format.setText("ms")
+    form.positions.setCurrentText("pixels")
+    trail_dock.sources.scene.setText("1300x800")
+    trail_dock.open(path)
+    settled(trail_dock)
+    trails = trail_dock.source.trails
+    assert len(trails) == len(few)
+    np.testing.assert_allclose(trails.x, few.x, rtol=1e-5)
+    np.testing.assert_allclose(np.ptp(trails.time), np.ptp(few.time), rtol=1e-5)
+    options = trail_dock.source.options
+    assert (options["where"], options["time_format"]) == ({"cam": "A"}, "ms")
+    assert options["normalized"] is False
+
+
 def test_a_missing_file_and_an_unwritable_folder_are_reported_once(
     ranked, few, settled, tmp_path, notifications
 ):

@@ -18,6 +18,7 @@ from napari_uai.trails.analysis.result import TOP, Preset, TrailResult
 from napari_uai.trails.analysis.settings import SettingsLike, checked_settings, setting_texts
 from napari_uai.trails.heat.masks import MaskLike
 from napari_uai.trails.io.reading import open_trails
+from napari_uai.trails.io.table_options import NOTHING_SAID, TableOptions
 from napari_uai.trails.parameters import TopTrails
 from napari_uai.trails.table import Trails
 
@@ -28,22 +29,26 @@ class TrailSource:
 
     Parameters
     ----------
-    location, camera, keep_extrapolated, frame_rate_hz, columns
+    location, camera, keep_extrapolated, frame_rate_hz
         As for :func:`~napari_uai.trails.open_trails`.
+    table
+        How to read a table of samples.
     scene
         Width and height of the camera's picture in px, or the path of a picture of the scene.
 
     Examples
     --------
-    >>> TrailSource(frame_rate_hz=25.0, scene=(1280, 720)).record
-    {'frame_rate_hz': 25.0, 'scene_given': (1280, 720)}
+    >>> from napari_uai.trails import TableOptions, TrailSource
+    >>> table = TableOptions(columns="x=cx,y=cy")
+    >>> TrailSource(frame_rate_hz=25.0, table=table, scene=(1280, 720)).record
+    {'frame_rate_hz': 25.0, 'columns': 'x=cx,y=cy', 'scene_given': (1280, 720)}
     """
 
     location: str | None = None
     camera: str | None = None
     keep_extrapolated: bool = True
     frame_rate_hz: float | None = None
-    columns: str | None = None
+    table: TableOptions = NOTHING_SAID
     scene: tuple[int, int] | Path | None = None
 
     def open(self, path: str | Path, *, monitor: Monitor = SILENT) -> Trails:
@@ -74,7 +79,11 @@ class TrailSource:
             camera=self.camera,
             keep_extrapolated=self.keep_extrapolated,
             frame_rate_hz=self.frame_rate_hz,
-            columns=self.columns,
+            columns=self.table.columns,
+            where=self.table.where,
+            time_format=self.table.time_format,
+            normalized=self.table.normalized,
+            box_point=self.table.box_point,
             scene_size=size,
             monitor=monitor,
         )
@@ -91,7 +100,7 @@ class TrailSource:
             "camera": self.camera,
             "keep_extrapolated": None if self.keep_extrapolated else False,
             "frame_rate_hz": self.frame_rate_hz,
-            "columns": self.columns,
+            **self.table.record,
             "scene_given": scene,
         }
         return {name: value for name, value in options.items() if value is not None}

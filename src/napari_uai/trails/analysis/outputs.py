@@ -27,6 +27,7 @@ from napari_uai.trails.analysis.result import OTHERS, RECORD, RECORD_FORMAT
 from napari_uai.trails.heat.regions import regions_geojson
 from napari_uai.trails.pictures.canvas import write_picture
 from napari_uai.trails.pictures.heatmap import heatmap_picture
+from napari_uai.trails.pictures.labels import takes_days, when
 from napari_uai.trails.pictures.tiles import moments, tile_sheet
 from napari_uai.trails.pictures.top import top_picture
 from napari_uai.trails.table import join_problems, problem_table
@@ -107,7 +108,7 @@ def write_trail_files(
             names.append(_mask_name(kind, stems))
             inside = mask.inside.astype(np.uint8) * 255
             write_picture(np.repeat(inside[..., None], 3, axis=2), folder / names[-1])
-        write_table(_with_whole_times(result.scores), folder / "scores.csv")
+        write_table(_with_whole_times(_with_dates(result)), folder / "scores.csv")
         regions = regions_geojson(
             result.regions, result.trails.scene, threshold=result.region_threshold
         )
@@ -312,6 +313,14 @@ def _top(result: TrailResult, kind: str, path: Path) -> None:
         outlines=result.mask_outlines(kind),
     )
     write_picture(picture, path)
+
+
+def _with_dates(result: TrailResult) -> pd.DataFrame:
+    """Return the scores, with date and time at which trails end if they take more than a day."""
+    if not takes_days(result.trails):
+        return result.scores
+    ends = [when(result.trails, int(row)) for row in result.rows]
+    return result.scores.assign(ends_at=ends)
 
 
 def _with_whole_times(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,319 +1,408 @@
-"""Tables of samples: names of columns, units, and samples that cannot be used."""
+"""Tables of samples: which columns and rows are used, and what they become."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from napari_uai.errors import BadValueError, TrailFormatError
-from napari_uai.trails.io.records import Problem, assumed_size, nothing_usable
-from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, problem_table, trails_of
+from napari_uai.errors import BadValueError, TrailFormatError, nearest
+from napari_uai.trails.io.positions import positions_of
+from napari_uai.trails.io.records import Problem
+from napari_uai.trails.io.sample_table import SampleTable
+from napari_uai.trails.io.sample_times import times_of
+from napari_uai.trails.io.table_options import NOTHING_SAID, TableOptions
+from napari_uai.trails.io.times import numbers_of
+from napari_uai.trails.io.vocabulary import Roles, check_roles, meaning_of, roles_of
 from napari_uai.typing import Floats
 
-BoxPoint: TypeAlias = Literal["centre", "foot"]
-"""Point of an object's box that is its position: its centre, or the middle of its lower side."""
+_UNTRACKED = {"-1", str(2**64 - 1), str(2**32 - 1)}
+"""Identities of boxes that the tracker has not assigned; -1 also as an unsigned number."""
 
-COLUMN_NAMES = {
-    "trail": ("trail", "track_id", "trail_id", "track", "object_id", "object", "id", "particle"),
-    "frame": ("frame", "frame_id", "frame_number"),
-    "t": ("t",),
-    "time": ("time", "time_s", "t_s", "seconds", "timestamp", "datetime"),
-    "epoch_ms": ("epoch_ms", "time_ms", "t_ms"),
-    "x": ("x", "x_px"),
-    "y": ("y", "y_px"),
-    "left": ("left", "bb_left", "xmin"),
-    "top": ("top", "bb_top", "ymin"),
-    "width": ("width", "bb_width", "w"),
-    "height": ("height", "bb_height", "h"),
-    "class": ("class", "label", "kind", "category"),
-}
-"""Accepted names of each column, in upper or lower case, preferred name first."""
-
-_LARGEST_MAP = 32
-_MAP_SIDE = 640
+_NAMED_VALUES = 8
 
 
-def named_columns(names: Iterable[Any]) -> dict[str, Any]:
-    """Identify the columns of a table by their names.
+class Samples(NamedTuple):
+    """Samples of trails, not yet in pixels of a scene.
 
     Parameters
     ----------
-    names
-        Names of the columns.
+    frame
+        ``trail``, ``time`` (in s), ``y``, ``x``, and if known ``class`` and ``utc_offset_s``.
+    trail_column
+        Name of the column of trails.
+    others
+        Names of other columns that hold numbers of things, for the advice of an error.
+    unit
+        Unit of positions: ``px``, ``m``, ``deg``, ``fraction``, or empty if unknown.
+    of_day
+        Whether times are times of day.
+    notes
+        What was assumed, one line each.
+    """
 
-    Returns
-    -------
-    dict
-        Name in the table by canonical name (``trail``, ``frame``, ``x``, ...).
+    frame: pd.DataFrame
+    trail_column: str
+    others: tuple[str, ...]
+    unit: str
+    of_day: bool
+    notes: tuple[str, ...]
+
+
+def samples_of(
+    source: SampleTable,
+    *,
+    options: TableOptions = NOTHING_SAID,
+    frame_rate_hz: float | None = None,
+    camera: str | None = None,
+    keep_extrapolated: bool = True,
+    file: str = "",
+    problems: list[Problem] | None = None,
+) -> Samples:
+    """Return the samples of a table.
+
+    Parameters
+    ----------
+    source
+        Table as read from a file.
+    options
+        What the caller says about the table.
+    frame_rate_hz
+        Frames per second; if None, as stated by the file, or 1.
+    camera
+        Camera to take, if there are several.
+    keep_extrapolated
+        Whether to keep samples marked as extrapolated.
+    file
+        Name of the file, for problems.
+    problems
+        List of problems; extended by rows that are dropped.
 
     Raises
     ------
     TrailFormatError
-        If there is no column of trails or positions.
+        If there is no column of trails or positions, or there are several cameras.
+    BadValueError
+        If an option names a column or value that the table does not have.
+    """
+    problems = [] if problems is None else problems
+    if options.in_order:
+        source = replace(source, table=_named_in_order(source.table, options.in_order))
+    table = source.table
+    roles = _roles(source, options)
+    table = _chosen_rows(table, roles, options, camera)
+    table = _seen_rows(table, roles, keep_extrapolated, (file, source.noun), problems)
+    explicit = {**source.columns, **_found_columns(options.by_meaning, table)}
+    if options.in_order:
+        explicit |= {meaning_of(n).role: n for n in options.in_order if meaning_of(n).role}
+    check_roles(roles, source.table.columns)
+    notes: list[str] = []
+    used: set[Any] = set()
+    key = _trail_column(table, roles, explicit, notes)
+    trail = names_of(table[key])
+    used.add(key)
+    y, x, unit = positions_of(table, roles, explicit, options, used, notes)
+    time, offset, of_day = times_of(
+        table, roles, trail, options, (frame_rate_hz, source.frame_rate_hz), used, notes
+    )
+    frame = pd.DataFrame({"trail": trail, "time": time, "y": y, "x": x})
+    kind = _class_column(table, roles, trail, explicit, used, notes)
+    if kind is not None:
+        frame["class"] = _class_names(table[kind], notes)
+        used.add(kind)
+    if offset is not None:
+        frame["utc_offset_s"] = offset
+    used |= {
+        c for role in ("camera", "lost", "extrapolated") for c in roles.candidates.get(role, [])
+    }
+    used |= set(_found_columns(options.conditions, source.table).values())
+    _note_unused(source, options, used, notes)
+    others = () if frame["trail"].duplicated().any() else _other_trails(table, used, time)
+    return Samples(frame, str(key), others, source.unit or unit, of_day, tuple(notes))
+
+
+def _other_trails(table: pd.DataFrame, used: set[Any], time: Floats) -> tuple[str, ...]:
+    """Return unused columns that may hold the id of trails: each once at a time, but often."""
+    return tuple(
+        str(name)
+        for name in table.columns
+        if name not in used
+        and 1 < table[name].nunique() <= len(table) / 2
+        and not pd.DataFrame({"id": table[name].to_numpy(), "time": time}).duplicated().any()
+    )
+
+
+def names_of(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return names of trails: texts as they are, numbers without a fraction as whole numbers.
 
     Examples
     --------
-    >>> named_columns(["ID", "t", "x", "y"])
-    {'trail': 'ID', 't': 't', 'x': 'x', 'y': 'y'}
+    >>> names_of(pd.Series(["007", "8", None])).tolist()
+    ['007', '8', nan]
+    >>> names_of(pd.Series([3.0, None])).tolist()
+    ['3', nan]
     """
-    theirs = list(names)
-    plain = [str(name).strip().lower().replace(" ", "_").replace("-", "_") for name in theirs]
-    columns = {
-        ours: theirs[plain.index(alias)]
-        for ours, aliases in COLUMN_NAMES.items()
-        for alias in reversed(aliases)
-        if alias in plain
-    }
-    has_box = {"left", "top", "width", "height"} <= set(columns)
-    if "trail" not in columns or not ({"x", "y"} <= set(columns) or has_box):
-        listed = ", ".join(" ".join(str(name).split()) for name in theirs[:12])[:200]
-        raise TrailFormatError(
-            "columns trail (or id, track), and x and y (or left, top, width, height) are required; "
-            f"frame (or t, time) and class (or label) are optional; got {listed}"
-        )
-    return columns
-
-
-def plain_samples(
-    table: pd.DataFrame, *, frame_rate_hz: float | None, box_point: BoxPoint = "centre"
-) -> pd.DataFrame:
-    """Return ``trail``, ``time`` (in s), ``y``, ``x`` and, if known, ``class`` of a table.
-
-    Parameters
-    ----------
-    table
-        Columns named as in :data:`COLUMN_NAMES`. ``frame``, and ``t`` if all are integers, are
-        frame numbers; ``time`` is in s, or a date and time; without any of these, samples are
-        consecutive frames.
-    frame_rate_hz
-        Frames per second; 1 if None.
-    box_point
-        Point of an object's box that is its position.
-    """
-    columns = named_columns(table.columns)
-    if {"x", "y"} <= set(columns):
-        x, y = _numbers(table[columns["x"]]), _numbers(table[columns["y"]])
-    else:
-        left, top, width, height = (
-            _numbers(table[columns[name]]) for name in ("left", "top", "width", "height")
-        )
-        x = left + width / 2
-        y = top + (height if box_point == "foot" else height / 2)
-    trail = _names(table[columns["trail"]])
-    samples = pd.DataFrame(
-        {"trail": trail, "time": _seconds(table, columns, trail, frame_rate_hz), "y": y, "x": x}
-    )
-    if "class" in columns:
-        samples["class"] = table[columns["class"]].to_numpy()
-    return samples
-
-
-def trails_of_samples(
-    samples: pd.DataFrame,
-    *,
-    file: str,
-    scene_size: tuple[int, int] | None,
-    normalized: bool | None,
-    problems: list[Problem],
-    **fields: Any,
-) -> Trails:
-    """Return trails of all usable samples; dropped samples are listed in the problems.
-
-    Parameters
-    ----------
-    samples
-        ``trail``, ``time`` (in s), ``y``, ``x``, and optionally ``class``.
-    file
-        Name of their file, for the problems.
-    scene_size
-        Width and height of the picture, in px. If None, derived from the positions: positions in
-        pixels define the size of the picture by their maxima; other positions (negative, or
-        fractional and all below 32) are taken as a map, which is shifted and scaled to 640 px.
-    normalized
-        Whether positions are fractions (0 to 1) of the picture; if None, whether all are between
-        0 and 1.
-    problems
-        List of problems; extended.
-    **fields
-        Further fields of :class:`Trails`, except its problems.
-
-    Raises
-    ------
-    TrailFormatError
-        If no trail has two usable samples.
-    """
-    samples = _complete(samples, file, problems)
-    if samples.empty:
-        raise nothing_usable(problems)
-    y, x = samples["y"].to_numpy(np.float64), samples["x"].to_numpy(np.float64)
-    y, x, (width, height) = _in_scene(y, x, scene_size, normalized, file, problems)
-    inside = (x >= -0.5) & (y >= -0.5) & (x < width - 0.5) & (y < height - 0.5)
-    samples = samples.assign(y=y, x=x)
-    if not inside.all():
-        _note_dropped(
-            samples[~inside], f"outside the picture ({width} x {height} px)", file, problems
-        )
-        samples = samples[inside]
-    twice = samples.duplicated(["trail", "time"])
-    if twice.any():
-        text = "at the time of another sample of the trail (duplicate id?)"
-        _note_dropped(samples[twice], text, file, problems)
-        samples = samples[~twice]
-    if samples.empty:
-        raise nothing_usable(problems)
-    trails = trails_of(
-        samples.drop(columns="class", errors="ignore"), Scene(width, height), **fields
-    )
-    if "class" in samples:
-        trails = _with_commonest_class(trails, samples)
-    single = trails.n_samples < 2
-    problems += [
-        (file, name, "only one usable sample: dropped") for name in trails.table["trail"][single]
-    ]
-    if single.all():
-        raise nothing_usable(problems)
-    if single.any():
-        trails = trails.select(~single)
-    return replace(trails, problems=problem_table(problems))
-
-
-def _names(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return names of trails; integers that were read as floats become integers again."""
     column = column.reset_index(drop=True)
-    if pd.api.types.is_float_dtype(column):
-        numbers = column.to_numpy(np.float64)
+    codes, values = pd.factorize(column)
+    names, places = np.unique(_plain_names(pd.Series(values)), return_inverse=True)
+    if len(places):
+        codes = np.where(codes < 0, -1, places[codes])
+    kinds = pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(names)))
+    return kinds.cat.remove_categories([""]) if "" in names else kinds
+
+
+def _plain_names(values: pd.Series[Any]) -> npt.NDArray[Any]:
+    """Return distinct values as text; empty where there is none."""
+    if pd.api.types.is_float_dtype(values):
+        numbers = values.to_numpy(np.float64, na_value=np.nan)
         finite = numbers[np.isfinite(numbers)]
         if np.all((finite == np.trunc(finite)) & (np.abs(finite) < 2**53)):
-            return column.replace([np.inf, -np.inf], np.nan).astype("Int64")
+            whole = np.where(np.isfinite(numbers), numbers, 0).astype(np.int64).astype(str)
+            return np.where(np.isfinite(numbers), whole, "").astype(object)
+    if pd.api.types.is_numeric_dtype(values):
+        return values.astype("str").to_numpy(object)
+    texts = values.astype("str").str.strip()
+    plain = texts.str.fullmatch(r"[+-]?\d+") | (texts == "")
+    if not plain.all():
+        parsed = pd.Series(pd.to_numeric(texts, errors="coerce"), dtype="float64")
+        integral = (parsed % 1 == 0) & (parsed.abs() < 2**53)
+        # 5.0 and 5e0 are 5, unless they are words.
+        if integral[texts != ""].all():
+            texts = texts.where(plain, parsed.astype("Int64").astype("str"))
+    return texts.to_numpy(object)
+
+
+def untracked(trail: pd.Series[Any]) -> pd.Series[bool]:
+    """Return which names mean that an object is not tracked: -1."""
+    return trail.isin(_UNTRACKED)
+
+
+def _roles(source: SampleTable, options: TableOptions) -> Roles:
+    """Return the columns by meaning, those that the format or the caller define first."""
+    names = list(source.table.columns)
+    roles = Roles({}, {}) if source.defined else roles_of(names)
+    given = {**source.columns, **_found_columns(options.by_meaning, source.table)}
+    stated = {meaning_of(name).role for name in given}
+    candidates = {role: list(columns) for role, columns in roles.candidates.items()}
+    meanings = dict(roles.meanings)
+    for name, column in given.items():
+        meaning = meaning_of(name)
+        unit = meanings.get(column, meaning_of(column))
+        taken = [c for c in candidates.get(meaning.role, []) if c != column]
+        for others in candidates.values():
+            if column in others:
+                others.remove(column)
+        candidates[meaning.role] = [column, *taken]
+        kind, factor = (unit.kind, unit.factor) if unit.kind else (meaning.kind, meaning.factor)
+        meanings[column] = meaning._replace(kind=kind, factor=factor)
+        if meaning.role == "t":
+            candidates.pop("frame", None)
+        if meaning.role in ("frame", "t") and not {"time", "date"} & stated:
+            candidates.pop("time", None)
+    return Roles({role: found for role, found in candidates.items() if found}, meanings)
+
+
+def _found_columns(wanted: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
+    """Return the columns of a table that the caller names, by what he says that they mean."""
+    found: dict[str, Any] = {}
+    plain = {str(name).strip().casefold(): name for name in reversed(list(table.columns))}
+    for name, column in wanted.items():
+        if column in table.columns:
+            found[name] = column
+        elif str(column).strip().casefold() in plain:
+            found[name] = plain[str(column).strip().casefold()]
+        elif str(column).strip().isdecimal() and 1 <= int(column) <= len(table.columns):
+            found[name] = table.columns[int(column) - 1]
+    return found
+
+
+def _named_in_order(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Return a table with the columns named in order."""
+    width = table.shape[1]
+    if len(names) > width:
+        raise BadValueError(f"columns has {len(names)} names, but the table has {width} columns")
+    full = [*names, *["_"] * (width - len(names))]
+    return table.set_axis(
+        [n.lower() if n.strip("_") else f"_{i}" for i, n in enumerate(full)], axis=1
+    )
+
+
+def check_columns(options: TableOptions, table: pd.DataFrame) -> None:
+    """Raise BadValueError if an option names a column that the table does not have."""
+    found = _found_columns(options.by_meaning, table)
+    for name, column in options.by_meaning.items():
+        if name not in found:
+            names = [str(each) for each in table.columns]
+            raise BadValueError(
+                f"columns: {name}={column}: no such column; {nearest(str(column), names)}"
+            )
+
+
+def _chosen_rows(
+    table: pd.DataFrame, roles: Roles, options: TableOptions, camera: str | None
+) -> pd.DataFrame:
+    """Return the rows that the caller wants, of one camera."""
+    check_columns(options, table)
+    conditions = dict(options.conditions)
+    by_camera = roles.first("camera")
+    if camera is not None:
+        if by_camera is None:
+            raise BadValueError(f"camera: the table has no column of cameras, got {camera!r}")
+        conditions[str(by_camera)] = camera
+    for name, value in conditions.items():
+        column = _condition_column(name, table, roles)
+        values = names_of(table[column])
+        keep = (values == value).to_numpy()
+        if not keep.any():
+            listed = ", ".join(str(v) for v in values.dropna().unique()[:_NAMED_VALUES])
+            raise BadValueError(f"where: no row has {column} = {value}; it holds {listed}")
+        table = table[keep]
+        if column == by_camera:
+            by_camera = None
+    if by_camera is not None:
+        _refuse_several_cameras(table, by_camera, roles)
+    return table.reset_index(drop=True)
+
+
+def _condition_column(name: str, table: pd.DataFrame, roles: Roles) -> Any:
+    found = _found_columns({name: name}, table)
+    column = found.get(name, roles.first(meaning_of(name).role))
+    if column is None:
+        names = [str(each) for each in table.columns]
+        raise BadValueError(f"where: no column {name!r}; {nearest(name, names)}")
     return column
 
 
-def _numbers(column: pd.Series[Any]) -> Floats:
-    numbers = pd.to_numeric(column, errors="coerce")
-    return np.asarray(numbers.to_numpy(np.float64, na_value=np.nan))
-
-
-def _seconds(
-    table: pd.DataFrame,
-    columns: dict[str, Any],
-    trail: pd.Series[Any],
-    frame_rate_hz: float | None,
-) -> Floats:
-    rate = frame_rate_hz or 1.0
-    if "epoch_ms" in columns:
-        return _numbers(table[columns["epoch_ms"]]) / 1000
-    if "time" in columns:
-        return _clock(table[columns["time"]])
-    if "frame" in columns:
-        return _numbers(table[columns["frame"]]) / rate
-    if "t" in columns:
-        t = _numbers(table[columns["t"]])
-        whole = np.all(t[np.isfinite(t)] % 1 == 0)
-        return t / rate if whole else t
-    return trail.groupby(trail).cumcount().to_numpy(np.float64) / rate
-
-
-def _clock(column: pd.Series[Any]) -> Floats:
-    """Return seconds, from numbers or dates and times (ISO 8601; UTC without a time zone)."""
-    numbers = (
-        np.full(len(column), np.nan)
-        if pd.api.types.is_datetime64_any_dtype(column)
-        else _numbers(column)
+def _refuse_several_cameras(table: pd.DataFrame, column: Any, roles: Roles) -> None:
+    values = names_of(table[column])
+    counts = values.value_counts()
+    key = roles.first("trail")
+    # What differs between the samples of a trail is no camera.
+    if len(counts) < 2 or (key is not None and len(counts) > table[key].nunique()):
+        return
+    listed = ", ".join(f"{name} ({n} rows)" for name, n in counts.head(_NAMED_VALUES).items())
+    first = counts.index[0]
+    raise TrailFormatError(
+        f"{len(counts)} cameras in column {column!r}: {listed}; choose one, for example "
+        f"camera={first!r} or where='{column}={first}' (--camera {first})"
     )
-    if np.isfinite(numbers).any() or not len(numbers):
-        return numbers
-    dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
-    seconds = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-    return np.asarray(seconds.to_numpy(np.float64))
 
 
-def _complete(samples: pd.DataFrame, file: str, problems: list[Problem]) -> pd.DataFrame:
-    """Drop samples without a trail, a finite time or a finite position."""
-    lacks = {
-        "trail": samples["trail"].isna().to_numpy(),
-        "time": ~np.isfinite(samples["time"].to_numpy(np.float64)),
-        "position": ~(
-            np.isfinite(samples["y"].to_numpy(np.float64))
-            & np.isfinite(samples["x"].to_numpy(np.float64))
-        ),
-    }
-    keep = np.ones(len(samples), bool)
-    for what, bad in lacks.items():
-        if (bad & keep).any():
-            text = f"without a valid {what}"
-            _note_dropped(samples[bad & keep], text, file, problems)
-        keep &= ~bad
-    return samples if keep.all() else samples[keep]
-
-
-def _note_dropped(dropped: pd.DataFrame, reason: str, file: str, problems: list[Problem]) -> None:
-    """Add to the problems how many samples of each trail are dropped."""
-    counts = dropped["trail"].astype(str).where(dropped["trail"].notna(), "").value_counts()
-    for name, n in counts.sort_index().items():
-        problems.append((file, str(name), f"{n} samples {reason}: dropped"))
-
-
-def _in_scene(
-    y: Floats,
-    x: Floats,
-    scene_size: tuple[int, int] | None,
-    normalized: bool | None,
-    file: str,
+def _seen_rows(
+    table: pd.DataFrame,
+    roles: Roles,
+    keep_extrapolated: bool,
+    named: tuple[str, str],
     problems: list[Problem],
-) -> tuple[Floats, Floats, tuple[int, int]]:
-    """Return positions in px, and the size of the picture."""
-    low, high = min(x.min(), y.min()), max(x.max(), y.max())
-    fractional = bool(np.mean((x % 1 != 0) | (y % 1 != 0)) > 0.5)
-    if normalized is None and fractional and low >= 0 and high <= 1:
-        normalized = True
-        problems.append(
-            (file, "", "all positions between 0 and 1: interpreted as fractions of the picture")
-        )
-    if normalized:
-        width, height = scene_size or assumed_size(file, problems)
-        return y * (height - 1), x * (width - 1), (width, height)
-    if scene_size is not None:
-        return y, x, scene_size
-    extent = max(np.ptp(x), np.ptp(y))
-    if low < -0.5 or (fractional and high < _LARGEST_MAP):
-        scale = (_MAP_SIDE - 1) / extent if extent > 0 else 1.0
-        text = (
-            f"scene_size unknown and positions not in pixels: shifted by x {-x.min():.4g}, "
-            f"y {-y.min():.4g} and scaled by {scale:.4g} to {_MAP_SIDE} px"
-        )
-        problems.append((file, "", text))
-        y, x = (y - y.min()) * scale, (x - x.min()) * scale
-    else:
-        text = "scene_size unknown: derived from the largest positions"
-        problems.append((file, "", text))
-    if max(x.max(), y.max()) > 100_000:
-        raise BadValueError(
-            f"positions up to {max(x.max(), y.max()):.4g}: scene_size (width and height in px) "
-            "is required"
-        )
-    # The last pixel contains the largest position.
-    return y, x, (max(math.floor(x.max() + 0.5) + 1, 2), max(math.floor(y.max() + 0.5) + 1, 2))
+) -> pd.DataFrame:
+    """Drop rows marked as lost, and as extrapolated if wanted."""
+    file, noun = named
+    for role, wanted in (("lost", True), ("extrapolated", not keep_extrapolated)):
+        column = roles.first(role)
+        if column is None or not wanted:
+            continue
+        marked = table[column].astype("str").str.lower().isin(("1", "true", "1.0", "yes"))
+        if marked.any():
+            text = f"{marked.sum()} {noun} marked as {role}, {share(marked.sum(), len(table))}"
+            problems.append((file, "", f"{text}: dropped"))
+            table = table[~marked.to_numpy()]
+    return table.reset_index(drop=True)
 
 
-def _with_commonest_class(trails: Trails, samples: pd.DataFrame) -> Trails:
-    """Assign to each trail the most frequent class of its samples; the first of several."""
-    owner, _ = pd.factorize(samples["trail"])
-    kind, kinds = pd.factorize(samples["class"])
-    classified = kind >= 0
-    table = trails.table.copy()
-    if classified.any():
-        pair, counts = np.unique(
-            owner[classified] * len(kinds) + kind[classified], return_counts=True
-        )
-        order = np.lexsort((pair, -counts, pair // len(kinds)))
-        rows, first = np.unique(pair[order] // len(kinds), return_index=True)
-        best = pair[order][first] % len(kinds)
-        classes = np.full(len(table), UNCLASSIFIED, object)
-        classes[rows] = [str(kinds[k]).strip() or UNCLASSIFIED for k in best]
-        table["class"] = pd.Series(classes, dtype=str)
-    return replace(trails, table=table)
+def _trail_column(
+    table: pd.DataFrame, roles: Roles, explicit: dict[str, Any], notes: list[str]
+) -> Any:
+    """Return the column of trails; not one that has another value in each row."""
+    choices = roles.candidates["trail"]
+    if "trail" in explicit or len(choices) == 1:
+        return choices[0]
+    for column in choices:
+        if table[column].nunique() < max(table[column].notna().sum(), 2):
+            if column != choices[0]:
+                notes.append(
+                    f"trails taken from column {column!r}: {choices[0]!r} differs in each row"
+                )
+            return column
+    return choices[0]
+
+
+def _class_column(
+    table: pd.DataFrame,
+    roles: Roles,
+    trail: pd.Series[Any],
+    explicit: dict[str, Any],
+    used: set[Any],
+    notes: list[str],
+) -> Any | None:
+    """Return the column of classes: names before numbers; not one that differs in each sample."""
+    choices = [c for c in roles.candidates.get("class", []) if c not in used]
+    if not choices or "class" in explicit:
+        return choices[0] if choices else None
+    names = {column: names_of(table[column]) for column in choices}
+    steady = [column for column in choices if _is_steady(names[column], trail)]
+    notes.extend(
+        f"column {column!r} is not taken as class: it differs within trails"
+        for column in choices
+        if column not in steady
+    )
+    named = [column for column in steady if not _numbered(names[column])]
+    return (named or steady or [None])[0]
+
+
+def _is_steady(names: pd.Series[Any], trail: pd.Series[Any]) -> bool:
+    """Return whether the classes of the samples of most trails are the same."""
+    kinds = names.cat.codes.to_numpy(np.int64)
+    pairs = (trail.cat.codes.to_numpy(np.int64) * (len(names.cat.categories) + 1) + kinds)[
+        (kinds >= 0) & trail.notna().to_numpy()
+    ]
+    n_pairs, n_trails = len(pd.unique(pairs)), max(len(trail.cat.categories), 1)
+    return len(pairs) < 3 * n_trails or n_pairs <= max(len(pairs) / 2, n_trails)
+
+
+def _numbered(names: pd.Series[Any]) -> list[str]:
+    """Return the names in order if all are numbers; an empty list otherwise."""
+    kinds = names.cat.categories
+    numbers = numbers_of(pd.Series(kinds))
+    return [] if np.isnan(numbers).any() else [str(kinds[i]) for i in np.argsort(numbers)]
+
+
+def _class_names(column: pd.Series[Any], notes: list[str]) -> pd.Series[Any]:
+    """Return classes as text; numbers without a fraction."""
+    names = names_of(column)
+    if kinds := _numbered(names):
+        listed = ", ".join(kinds[:_NAMED_VALUES]) + (", ..." if len(kinds) > _NAMED_VALUES else "")
+        notes.append(f"classes are numbers ({listed}): the file does not name them")
+    return names
+
+
+def _note_unused(
+    source: SampleTable, options: TableOptions, used: set[Any], notes: list[str]
+) -> None:
+    unused = [
+        " ".join(str(name).split())
+        for name in source.table.columns
+        if name not in used
+        and name not in source.ignored
+        and not str(name).startswith(("_", "Unnamed:"))
+        and not (options.in_order and meaning_of(name).role == "")
+    ]
+    if unused:
+        more = f" and {len(unused) - 12} more" if len(unused) > 12 else ""
+        notes.append(f"columns not used: {', '.join(unused[:12])}{more}")
+
+
+def share(n: int, total: int) -> str:
+    """Return a share as ``NN %``, not rounded to 0 or 100 %.
+
+    Examples
+    --------
+    >>> share(1, 8), share(3, 39203), share(8, 8)
+    ('12 %', '0.008 %', '100 %')
+    """
+    percent = 100 * n / max(total, 1)
+    if percent in (0, 100) or 1 <= percent <= 99:
+        return f"{percent:.0f} %"
+    return f"{percent:.1g} %" if percent < 1 else f"{percent:.5g} %"

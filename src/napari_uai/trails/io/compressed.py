@@ -32,7 +32,9 @@ _ZIP_ERRORS = (
     struct.error,
     lzma.LZMAError,
 )
-_READABLE = (".json", ".csv", ".txt", ".gz", ".tsv")
+_READABLE = (".json", ".csv", ".txt", ".gz", ".tsv", ".jsonl", ".ndjson", ".geojson", ".gpx",
+             ".xml", ".npy", ".parquet", ".feather")  # fmt: skip
+_WORKBOOKS = (b"xl/workbook", b"opendocument.spreadsheet")
 
 
 def read_decompressed(path: str | Path, *, limit: int = FILE_LIMIT) -> bytes:
@@ -62,7 +64,7 @@ def read_decompressed(path: str | Path, *, limit: int = FILE_LIMIT) -> bytes:
         raise TrailFormatError(f"cannot be read: {error.strerror or error}") from None
     if len(data) > limit:
         raise _too_much(limit)
-    if data.startswith((_ZIP, _EMPTY_ZIP)):
+    if data.startswith((_ZIP, _EMPTY_ZIP)) and not _is_workbook(data):
         data = _only_member(data, limit)
     if data.startswith(_GZIP):
         data = _gunzipped(data, limit)
@@ -107,6 +109,11 @@ def _only_member(data: bytes, limit: int) -> bytes:
     if len(content) > limit:
         raise _too_much(limit)
     return content
+
+
+def _is_workbook(data: bytes) -> bool:
+    """Return whether a zip file is a workbook of a spreadsheet program."""
+    return any(name in data[:8192] or name in data[-65536:] for name in _WORKBOOKS)
 
 
 def _holds_trails(member: zipfile.ZipInfo) -> bool:

@@ -10,8 +10,9 @@ import pandas as pd
 
 from napari_uai.errors import BadValueError
 from napari_uai.parameters import checked
-from napari_uai.trails.io.columns import BoxPoint, plain_samples, trails_of_samples
-from napari_uai.trails.io.records import Problem
+from napari_uai.trails.io.assembling import trails_of_table
+from napari_uai.trails.io.sample_table import SampleTable
+from napari_uai.trails.io.table_options import BoxPoint, ColumnsLike, TableOptions, WhereLike
 from napari_uai.trails.parameters import FrameRate, SceneSize
 from napari_uai.trails.table import Trails
 from napari_uai.typing import Floats
@@ -109,6 +110,9 @@ def trails_of_frame(
     *,
     frame_rate_hz: FrameRate | None = None,
     scene_size: SceneSize | None = None,
+    columns: ColumnsLike | None = None,
+    where: WhereLike | None = None,
+    time_format: str | None = None,
     normalized: bool | None = None,
     box_point: BoxPoint = "centre",
     **fields: Any,
@@ -120,16 +124,14 @@ def trails_of_frame(
     table
         One row per sample, with columns named as in a csv file: ``trail``, ``time`` (in s) or
         ``frame``, ``y``, ``x`` (in px), and optionally ``class``. See
-        :data:`~napari_uai.trails.io.columns.COLUMN_NAMES`.
+        :data:`~napari_uai.trails.io.vocabulary.VOCABULARY`. Levels of the index that have a name
+        count as columns.
     frame_rate_hz
         Frames per second; 1 if None.
     scene_size
         Width and height of the picture, in px; if None, derived from the positions.
-    normalized
-        Whether positions are fractions (0 to 1) of the picture; if None, whether all are between
-        0 and 1.
-    box_point
-        Point of an object's box that is its position.
+    columns, where, time_format, normalized, box_point
+        As for :func:`~napari_uai.trails.open_trails`.
     **fields
         Further fields of :class:`Trails`, such as ``source``.
 
@@ -155,18 +157,22 @@ def trails_of_frame(
     >>> trails.table[["trail", "class", "start", "end"]].values.tolist()
     [['a', 'car', 0.0, 0.5]]
     """
-    problems: list[Problem] = []
-    samples = plain_samples(
-        table.reset_index(drop=True), frame_rate_hz=frame_rate_hz, box_point=box_point
-    )
-    return trails_of_samples(
-        samples,
-        file="",
+    options = TableOptions(columns, where, time_format, normalized, box_point)
+    return trails_of_table(
+        SampleTable(_with_index(table)),
+        options=options,
+        frame_rate_hz=frame_rate_hz,
         scene_size=scene_size,
-        normalized=normalized,
-        problems=problems,
         **fields,
     )
+
+
+def _with_index(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the named levels of its index as columns, unless it has them."""
+    levels = [name for name in table.index.names if name is not None]
+    if not levels or any(name in table.columns for name in levels):
+        return table.reset_index(drop=True)
+    return table.reset_index(level=levels).reset_index(drop=True)
 
 
 def frame_of_trails(trails: Trails) -> pd.DataFrame:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, TrailFormatError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
-from napari_uai.trails.io.columns import BoxPoint
+from napari_uai.trails.io.assembling import trails_of_table
 from napari_uai.trails.io.compressed import read_decompressed
+from napari_uai.trails.io.content import Content
 from napari_uai.trails.io.exports import read_export
+from napari_uai.trails.io.formats.folders import (
+    is_yolo,
+    joined_tables,
+    sequence_facts,
+    tables_in,
+    yolo_table,
+)
+from napari_uai.trails.io.readers import reader_of
+from napari_uai.trails.io.sample_table import SampleTable
 from napari_uai.trails.io.scv2 import choose_report, list_reports, read_report
-from napari_uai.trails.io.text import read_text
+from napari_uai.trails.io.table_options import BoxPoint, ColumnsLike, TableOptions, WhereLike
+from napari_uai.trails.io.text import text_table
 from napari_uai.trails.parameters import FrameRate, SceneSize
 from napari_uai.trails.table import Trails
 
@@ -24,7 +37,9 @@ def open_trails(
     camera: str | None = None,
     keep_extrapolated: bool = True,
     frame_rate_hz: FrameRate | None = None,
-    columns: str | None = None,
+    columns: ColumnsLike | None = None,
+    where: WhereLike | None = None,
+    time_format: str | None = None,
     scene_size: SceneSize | None = None,
     normalized: bool | None = None,
     box_point: BoxPoint = "centre",
@@ -33,33 +48,41 @@ def open_trails(
     """Open the trails of one camera.
 
     Supported formats: report folders of the scv2 tracker; exports of a tracker as a single JSON
-    file; csv with named columns; MOT text; other numeric text, with ``columns``. Files may be
-    compressed (gz, or zip with a single file).
+    file; text, JSON, XML, npy, Parquet and Excel tables of many programs; folders of tables. The
+    page :doc:`/own-trails` lists them. Files may be compressed (gz, or zip with a single file).
 
     Parameters
     ----------
     path
         File, or folder: the one that contains ``locations``, ``locations`` itself, one location,
-        one camera, or its report folder.
+        one camera, or its report folder; or a folder of tables.
     location, camera
-        Location and camera to open, if there are several; for report folders only.
+        Location and camera to open, if there are several. Locations are those of report folders,
+        cameras also those in a column of a table.
     keep_extrapolated
-        Whether to keep samples in which the object was not detected but extrapolated; for report
-        folders and exports.
+        Whether to keep samples in which the object was not detected but extrapolated, if the file
+        marks them.
     frame_rate_hz
         Frames per second of files with frame numbers, samples per second of files without times;
-        1 if None.
+        as stated in the file, or 1, if None.
     columns
-        Names of the columns of a text file in order, such as ``"frame,trail,x,_,y"``; ``_``
-        columns are ignored.
+        Names of the columns of a table, either of all in order, such as ``"frame,trail,x,_,y"``
+        (``_`` columns are ignored), or by meaning, such as ``"x=cx,y=cy,trail=tid"`` or a
+        dictionary; if None, as named in the file.
+    where
+        Rows of a table to take, such as ``"camera=A"`` or a dictionary.
+    time_format
+        Format of the times of a table: ``"s"``, ``"ms"``, ``"us"``, ``"ns"``, ``"frame"``, or codes
+        of :meth:`datetime.datetime.strptime`; if None, the unit of numbers since 1970 follows from their size,
+        and dates by their order.
     scene_size
         Width and height of the camera's picture, in px. If None, as recorded in the file;
         otherwise 640 x 360 for fractions of the picture, or derived from positions in pixels.
     normalized
-        Whether positions in a text file are fractions (0 to 1) of the picture; if None, whether
-        all are between 0 and 1.
+        Whether positions in a table are fractions (0 to 1) of the picture; if None, whether all
+        but a few are between 0 and 1.
     box_point
-        Point of an object's box that is its position, in a text file of boxes.
+        Point of an object's box that is its position, in a table of boxes.
     monitor
         Progress and cancellation.
 
@@ -91,42 +114,19 @@ def open_trails(
     (2, 0.04)
     """
     path = Path(path)
-    foot = None if box_point == "centre" else box_point
+    options = TableOptions(columns, where, time_format, normalized, box_point)
+    how = _How(options, frame_rate_hz, scene_size, camera, keep_extrapolated, monitor)
     try:
         if path.is_dir():
-            _refuse(columns=columns, normalized=normalized, box_point=foot)
-            report = choose_report(list_reports(path), location=location, camera=camera)
-            return read_report(
-                report.folder,
-                keep_extrapolated=keep_extrapolated,
-                frame_rate_hz=frame_rate_hz,
-                scene_size=scene_size,
-                monitor=monitor,
-            )
+            return _folder(path, how, location=location)
         if not path.exists():
             raise TrailFormatError("no such file or folder")
-        _refuse(location=location, camera=camera)
-        data = read_decompressed(path)
-        if columns is None and data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
-            _refuse(normalized=normalized, box_point=foot)
-            return read_export(
-                data,
-                path,
-                keep_extrapolated=keep_extrapolated,
-                frame_rate_hz=frame_rate_hz,
-                scene_size=scene_size,
-                monitor=monitor,
-            )
-        return read_text(
-            data,
-            path,
-            columns=columns,
-            frame_rate_hz=frame_rate_hz,
-            scene_size=scene_size,
-            normalized=normalized,
-            box_point=box_point,
-            monitor=monitor,
-        )
+        _refuse("report folders", location=location)
+        content = Content(read_decompressed(path), path)
+        table = None if options.in_order else _table_of_format(content)
+        if table is None and content.is_json and not options.in_order:
+            return _export(content, how)
+        return _trails(table or text_table(content.data, path.name, options), path, how)
     except CancelledError:
         raise
     except NapariUaiError as error:
@@ -137,9 +137,97 @@ def open_trails(
         raise TrailFormatError(f"{path}: does not fit into memory") from None
 
 
-def _refuse(**options: object) -> None:
+class _How(NamedTuple):
+    """Options of :func:`open_trails`."""
+
+    table: TableOptions
+    frame_rate_hz: float | None
+    scene_size: tuple[int, int] | None
+    camera: str | None
+    keep_extrapolated: bool
+    monitor: Monitor
+
+
+def _folder(path: Path, how: _How, *, location: str | None) -> Trails:
+    """Return the trails of a report folder, or of the tables in a folder."""
+    reports = list_reports(path)
+    files = [] if reports else tables_in(path)
+    if not files:
+        _refuse("tables", **how.table.record)
+        report = choose_report(reports, location=location, camera=how.camera)
+        return read_report(
+            report.folder,
+            keep_extrapolated=how.keep_extrapolated,
+            frame_rate_hz=how.frame_rate_hz,
+            scene_size=how.scene_size,
+            monitor=how.monitor,
+        )
+    _refuse("report folders", location=location)
+    part = how.monitor.part(0.0, 0.6)
+    if is_yolo(files):
+        return _trails(yolo_table(files, part), path, how)
+    return _trails(
+        joined_tables(files, lambda file: _table(file, how.table), path, part), path, how
+    )
+
+
+def _table(path: Path, options: TableOptions) -> SampleTable:
+    """Return the table of samples in a file."""
+    content = Content(read_decompressed(path), path)
+    table = None if options.in_order else _table_of_format(content)
+    if table is None and content.is_json and not options.in_order:
+        raise TrailFormatError("JSON without a table of samples")
+    return table or text_table(content.data, path.name, options)
+
+
+def _table_of_format(content: Content) -> SampleTable | None:
+    """Return the table of a file in a format of its own; None if it is text or an export."""
+    if content.is_json and ('"xy_center"' in content.head or '"tracking"' in content.head):
+        return None
+    reader = reader_of(content)
+    if reader is None and content.is_xml:
+        raise TrailFormatError("XML that is not of TrackMate, GPX or CVAT; export it as csv")
+    return None if reader is None else reader.read(content)
+
+
+def _trails(table: SampleTable, path: Path, how: _How) -> Trails:
+    """Return the trails of a table."""
+    how.monitor.update(0.6, f"{len(table.table)} rows")
+    rate_hz, size = sequence_facts(path)
+    if table.noun == "boxes" and (rate_hz or size):
+        table = replace(
+            table,
+            frame_rate_hz=table.frame_rate_hz or rate_hz,
+            scene_size=table.scene_size or size,
+        )
+    return trails_of_table(
+        table,
+        options=how.table,
+        frame_rate_hz=how.frame_rate_hz,
+        scene_size=how.scene_size,
+        camera=how.camera,
+        keep_extrapolated=how.keep_extrapolated,
+        file=path.name,
+        source=path,
+    )
+
+
+def _export(content: Content, how: _How) -> Trails:
+    """Return the trails of an export of a tracker."""
+    _refuse("tables", **how.table.record)
+    _refuse("report folders and tables", camera=how.camera)
+    return read_export(
+        content.data,
+        content.path,
+        keep_extrapolated=how.keep_extrapolated,
+        frame_rate_hz=how.frame_rate_hz,
+        scene_size=how.scene_size,
+        monitor=how.monitor,
+    )
+
+
+def _refuse(kind: str, **options: object) -> None:
     """Raise BadValueError for options that would be ignored."""
     for name, value in options.items():
         if value is not None:
-            kind = "report folders" if name in ("location", "camera") else "text files"
             raise BadValueError(f"{name} applies to {kind} only, got {value!r}")

@@ -286,7 +286,7 @@ def nothing_usable(problems: Sequence[Problem]) -> TrailFormatError:
 
 
 def _line(problem: Problem) -> str:
-    return ": ".join(part for part in problem if part)
+    return ": ".join(part[:200] for part in problem if part)
 
 
 def _assembled(

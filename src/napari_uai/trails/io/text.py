@@ -1,199 +1,134 @@
-"""Trails in text: csv with named columns, MOT text, plain columns of numbers."""
+"""Trails in text: named columns, or rows of numbers in one of the known orders."""
 
 from __future__ import annotations
 
 import io
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from napari_uai.errors import BadValueError, TrailFormatError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.trails.io.columns import COLUMN_NAMES, BoxPoint, plain_samples, trails_of_samples
+from napari_uai.trails.io.assembling import trails_of_table
+from napari_uai.trails.io.formats.headerless import HEADERLESS
+from napari_uai.trails.io.formats.trackmate import is_spot_table, spot_table
 from napari_uai.trails.io.records import Problem
+from napari_uai.trails.io.sample_table import SampleTable
+from napari_uai.trails.io.table_options import NOTHING_SAID, BoxPoint, ColumnsLike, TableOptions
+from napari_uai.trails.io.text_layout import BLANKS, Layout, layout_of
+from napari_uai.trails.io.vocabulary import meaning_of, roles_of
 from napari_uai.trails.table import Trails
 
-MOT_CLASSES = (
-    "pedestrian",
-    "person on vehicle",
-    "car",
-    "bicycle",
-    "motorbike",
-    "non motorized vehicle",
-    "static person",
-    "distractor",
-    "occluder",
-    "occluder on the ground",
-    "occluder full",
-    "reflection",
-)
-"""Classes 1 to 12 of MOT ground truth (Milan et al. 2016, doi:10.48550/arXiv.1603.00831)."""
-
-_MOT = ("frame", "trail", "left", "top", "width", "height", "confidence")
-_HEAD_BYTES = 65536
+_AS_TEXT = ("trail", "class", "camera", "date")
+"""Columns that are read as they are: leading zeros and 64-bit numbers stay."""
 
 
 def read_text(
     data: bytes,
     path: Path,
     *,
-    columns: str | None = None,
+    columns: ColumnsLike | None = None,
     frame_rate_hz: float | None = None,
     scene_size: tuple[int, int] | None = None,
     normalized: bool | None = None,
     box_point: BoxPoint = "centre",
     monitor: Monitor = SILENT,
 ) -> Trails:
-    """Read trails from a text table.
-
-    - With a header line: ``trail`` (or ``id``, ``track``, ``track_id``), ``frame`` (or ``t``, or
-      ``time`` in s or as date and time), ``x`` and ``y`` (or ``left``, ``top``, ``width``,
-      ``height``), ``class`` (or ``label``), in any order and case.
-    - Nine or ten comma-separated columns of numbers: MOT text, one box per line. Boxes without an
-      identity (-1), and those marked as ignored in ground truth, are dropped.
-    - Other numbers: the columns are named by ``columns``.
-
-    Parameters
-    ----------
-    data
-        Text in UTF-8 or UTF-16, separated by commas, semicolons, tabs or blanks.
-    path
-        Its file.
-    columns
-        Names of the columns in order, such as ``"frame,trail,x,_,y"``; ``_`` and all further
-        columns are ignored. If None, the names are in the file.
-    frame_rate_hz
-        Frames per second; 1 if None.
-    scene_size
-        Width and height of the picture, in px; if None, derived from the positions.
-    normalized
-        Whether positions are fractions (0 to 1) of the picture; if None, whether all are between
-        0 and 1.
-    box_point
-        Point of an object's box that is its position.
-    monitor
-        Progress and cancellation.
-
-    Raises
-    ------
-    TrailFormatError
-        If the data is not text, its columns are unknown, or no trail is usable.
-    BadValueError
-        If ``columns`` contains an unknown name.
-    """
+    """Read trails from a text table; see :func:`~napari_uai.trails.open_trails`."""
+    options = TableOptions(columns=columns, normalized=normalized, box_point=box_point)
     monitor.update(0.0, "reading text")
-    layout = _layout(data, columns)
-    problems: list[Problem] = []
-    table = _table(layout, path.name, problems)
-    monitor.update(0.6, f"{len(table)} rows")
-    if layout.mot:
-        table = _mot(table, path.name, problems)
-    samples = plain_samples(table, frame_rate_hz=frame_rate_hz, box_point=box_point)
-    del table
-    monitor.update(0.8, "sorting samples by trail")
-    return trails_of_samples(
-        samples,
-        file=path.name,
+    table = text_table(data, path.name, options)
+    monitor.update(0.6, f"{len(table.table)} rows")
+    return trails_of_table(
+        table,
+        options=options,
+        frame_rate_hz=frame_rate_hz,
         scene_size=scene_size,
-        normalized=normalized,
-        problems=problems,
+        file=path.name,
         source=path,
     )
 
 
-class _Layout(NamedTuple):
-    """Layout of a text table."""
+def text_table(data: bytes, file: str, options: TableOptions = NOTHING_SAID) -> SampleTable:
+    """Return the table of samples in a text.
 
-    text: bytes
-    separator: str
-    decimal: str
-    names: list[str] | None
-    """None if they are in the first line."""
-    skipped: int
-    """Number of lines before the table."""
-    mot: bool
+    - With a header line: names as in :data:`~napari_uai.trails.io.vocabulary.VOCABULARY`, in any
+      order, case and spelling. The names may be in a comment above the rows.
+    - Rows of numbers in an order that is known: MOT text, KITTI, SDD, AI City, VisDrone.
+    - Other rows: the columns are named by the options.
 
+    Parameters
+    ----------
+    data
+        Text in UTF-8, UTF-16 or Windows-1252, separated by commas, semicolons, tabs, bars or
+        blanks.
+    file
+        Name of the file, for problems.
+    options
+        Names of the columns, if they are not in the file.
 
-def _layout(data: bytes, columns: str | None) -> _Layout:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        data = data.decode("utf-16", errors="replace").encode()
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    if b"\0" in data[:_HEAD_BYTES]:
-        raise TrailFormatError("not a text, JSON, gz or zip file")
-    head = data[:_HEAD_BYTES].decode(errors="replace").splitlines()
-    skipped = 0
-    while skipped < len(head) and (
-        not head[skipped].strip() or head[skipped].lstrip().startswith(("#", "%"))
-    ):
-        skipped += 1
-    if skipped == len(head):
-        raise TrailFormatError("empty file")
-    first = head[skipped]
-    separator = next((mark for mark in (";", "\t", ",") if mark in first), r"\s+")
-    rows = head[skipped + 1 : skipped + 50]
-    decimal = "," if separator == ";" and any("," in row for row in rows) else "."
-    fields = _fields(first, separator)
-    named = not all(_is_number(field, decimal) for field in fields)
-    if named and columns is None and not _names_any(fields) and rows:
-        # This may be a header, or a corrupt first row of numbers.
-        second = _fields(rows[0], separator)
-        named = not (len(second) in (9, 10) and all(_is_number(f, decimal) for f in second))
-        fields = fields if named else second
-    if columns is not None:
-        return _Layout(
-            data, separator, decimal, _chosen_columns(columns, fields), skipped + named, mot=False
-        )
-    if named:
-        return _Layout(data, separator, decimal, None, skipped, mot=False)
-    if separator == "," and len(fields) in (9, 10):
-        names = [*_MOT, "kind", "visibility", "z"][: len(fields)]
-        return _Layout(data, separator, decimal, names, skipped, mot=True)
+    Raises
+    ------
+    TrailFormatError
+        If the data is not text, or its columns are unknown.
+    BadValueError
+        If there are more names than columns.
+    """
+    layout = layout_of(data)
+    problems: list[Problem] = [(file, "", note) for note in layout.notes]
+    if options.in_order is not None:
+        names = _names_in_order(options.in_order, layout.width)
+        table = _table(layout, names, file, problems)
+        return SampleTable(table, frame_rate_hz=layout.frame_rate_hz, problems=tuple(problems))
+    if layout.names:
+        table = _table(layout, layout.names, file, problems, options)
+        if is_spot_table(table):
+            return spot_table(table, layout.above, tuple(problems))
+        return SampleTable(table, frame_rate_hz=layout.frame_rate_hz, problems=tuple(problems))
+    if options.by_meaning:
+        by_number = [str(i + 1) for i in range(layout.width)]
+        table = _table(layout, by_number, file, problems, options)
+        return SampleTable(table, frame_rate_hz=layout.frame_rate_hz, problems=tuple(problems))
+    table = _table(layout, list(range(layout.width)), file, problems)
+    for known in HEADERLESS:
+        if known.looks_like(table):
+            return known.columns_of(table, file, problems)
     raise TrailFormatError(
-        f"{len(fields)} columns of numbers without names; name them, for example "
-        "columns='frame,trail,x,y' (_ to ignore one)"
+        f"{layout.width} columns of numbers without names; name them, for example "
+        "columns='frame,trail,x,y' (_ to ignore one) or 'frame=1,trail=2,x=3,y=5'"
     )
 
 
-def _fields(line: str, separator: str) -> list[str]:
-    return line.split() if separator == r"\s+" else line.split(separator)
-
-
-def _names_any(fields: list[str]) -> bool:
-    """Return whether any field is the name of a known column."""
-    known = {alias for aliases in COLUMN_NAMES.values() for alias in aliases}
-    return any(field.strip().strip('"').lower() in known for field in fields)
-
-
-def _is_number(field: str, decimal: str) -> bool:
-    try:
-        float(field.strip().strip('"').replace(decimal, ".") or "nan")
-    except ValueError:
-        return False
-    return True
-
-
-def _chosen_columns(columns: str, fields: list[str]) -> list[str]:
+def _names_in_order(columns: Sequence[str], width: int) -> list[str]:
     """Return names of all columns of the file; ignored columns have unique names."""
-    names = [name.strip().lower() for name in columns.split(",")]
-    known = {alias for aliases in COLUMN_NAMES.values() for alias in aliases}
-    unknown = [name for name in names if name not in known and name.strip("_")]
-    if unknown:
-        raise BadValueError(
-            f"columns: unknown name {unknown[0]!r}; choose from {', '.join(COLUMN_NAMES)}, and _"
-        )
-    if len(names) > len(fields):
-        raise BadValueError(
-            f"columns has {len(names)} names, but the file has {len(fields)} columns"
-        )
-    names += ["_"] * (len(fields) - len(names))
+    names = [name.strip().lower() for name in columns]
+    if len(names) > width:
+        raise BadValueError(f"columns has {len(names)} names, but the file has {width} columns")
+    names += ["_"] * (width - len(names))
     return [name if name.strip("_") else f"_{i}" for i, name in enumerate(names)]
 
 
-def _table(layout: _Layout, file: str, problems: list[Problem]) -> pd.DataFrame:
+def _table(
+    layout: Layout,
+    names: Sequence[Any],
+    file: str,
+    problems: list[Problem],
+    options: TableOptions = NOTHING_SAID,
+) -> pd.DataFrame:
     """Parse the rows; rows with too many fields are skipped and reported."""
+    unique = _unique(names)
+    chosen = [column for name, column in options.by_meaning.items()
+              if meaning_of(name).role in _AS_TEXT and column in unique]  # fmt: skip
+    if layout.names or isinstance(unique[0], str):
+        roles = roles_of(unique)
+        known = [c for role in _AS_TEXT for c in roles.candidates.get(role, [])]
+        texts = list(dict.fromkeys([*known, *chosen]))
+    else:
+        texts = unique[1:2]
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -201,11 +136,12 @@ def _table(layout: _Layout, file: str, problems: list[Problem]) -> pd.DataFrame:
                 io.BytesIO(layout.text),
                 sep=layout.separator,
                 decimal=layout.decimal,
-                names=layout.names,
-                header=0 if layout.names is None else None,
+                names=unique,
+                header=None,
                 skiprows=layout.skipped,
-                skipinitialspace=True,
+                skipinitialspace=layout.separator != BLANKS,
                 index_col=False,
+                dtype=dict.fromkeys(texts, "str"),
                 on_bad_lines="warn",
                 low_memory=False,
                 encoding_errors="replace",
@@ -227,18 +163,25 @@ def _table(layout: _Layout, file: str, problems: list[Problem]) -> pd.DataFrame:
     return table
 
 
-def _mot(table: pd.DataFrame, file: str, problems: list[Problem]) -> pd.DataFrame:
-    """Drop boxes without identity; of nine columns, the 7th and 8th are a flag and a class."""
-    nobody = pd.to_numeric(table["trail"], errors="coerce") < 0
-    if nobody.any():
-        problems.append((file, "", f"{nobody.sum()} boxes without an identity (-1): dropped"))
-        table = table[~nobody]
-    if "z" in table:
-        return table.drop(columns=["kind"])
-    ignored = pd.to_numeric(table["confidence"], errors="coerce") == 0
-    if ignored.any():
-        problems.append((file, "", f"{ignored.sum()} boxes marked as ignored: dropped"))
-        table = table[~ignored]
-    kinds = pd.to_numeric(table["kind"], errors="coerce")
-    names = dict(enumerate(MOT_CLASSES, start=1))
-    return table.assign(kind=kinds.map(names))
+def _unique(names: Sequence[Any]) -> list[Any]:
+    """Return names of which none is empty or occurs twice."""
+    unique: list[Any] = []
+    for i, name in enumerate(names):
+        plain = name if name != "" else f"Unnamed: {i}"
+        unique.append(plain if plain not in unique else f"{plain}.{i}")
+    return unique
+
+
+def nameless_rows(layout: Layout) -> pd.DataFrame:
+    """Return the rows of a text without names; columns are numbered."""
+    return _table(layout, list(range(layout.width)), "", [])
+
+
+def names_trails(fields: Sequence[str]) -> bool:
+    """Return whether names of columns include a trail, a position and a time."""
+    roles = roles_of(fields)
+    return (
+        roles.has("trail")
+        and (roles.has("x", "y") or roles.has("left", "top"))
+        and any(roles.has(role) for role in ("time", "frame", "t", "date"))
+    ) and any(meaning_of(field).role == "trail" for field in fields)

@@ -21,6 +21,8 @@ from napari_uai.trails.pictures.canvas import (
 from napari_uai.trails.table import Trails
 from napari_uai.typing import Bools, Floats
 
+DAY_S = 86_400
+
 SINCE_1970_S = 1e8
 """Times above this value count from 1970 and are shown as time of day."""
 
@@ -34,16 +36,26 @@ def when(trails: Trails, row: int) -> str:
     """Format the end of a trail: time of day if its times count from 1970, otherwise seconds.
 
     The time of day is that of the camera if the tracker recorded its time zone (column
-    ``utc_offset_s``), otherwise UTC.
+    ``utc_offset_s``), otherwise UTC. If the trails take more than a day, the date precedes it.
+    Times of day without a date (column ``time_of_day``) are shown as such.
     """
     end = float(trails.table["end"].iloc[row])
+    if "time_of_day" in trails.table:
+        return f"{datetime.fromtimestamp(end % DAY_S, UTC):%H:%M:%S}"
     if end < SINCE_1970_S:
         return f"{end:.1f} s"
     offset = 0.0
     if "utc_offset_s" in trails.table:
         utc_offset = float(trails.table["utc_offset_s"].iloc[row])
         offset = utc_offset if np.isfinite(utc_offset) else 0.0
-    return f"{datetime.fromtimestamp(end, UTC) + timedelta(seconds=offset):%H:%M:%S}"
+    form = "%Y-%m-%d %H:%M:%S" if takes_days(trails) else "%H:%M:%S"
+    return f"{datetime.fromtimestamp(end, UTC) + timedelta(seconds=offset):{form}}"
+
+
+def takes_days(trails: Trails) -> bool:
+    """Return whether times count from 1970 and take more than a day."""
+    start, end = trails.table["start"].min(), trails.table["end"].max()
+    return bool(start >= SINCE_1970_S and end - start > DAY_S)
 
 
 def place_labels(

@@ -468,4 +468,6 @@ def _warn_of_problems(problems: pd.DataFrame) -> None:
     if len(problems):
         others = len(problems) - 1
         more = f" (and {others} more, listed by Export)" if others else ""
-        show_warning(f"some input was skipped: {problems['problem'].iloc[0]}{more}")
+        first = str(problems["problem"].iloc[0])
+        skipped = any(word in first for word in ("dropped", "skipped", "ignored", "not "))
+        show_warning(f"{'some input was skipped: ' if skipped else ''}{first}{more}")

@@ -1,4 +1,4 @@
-"""Readers and a writer of trails: report folders, CSV, MOT text, JSON exports."""
+"""Readers and a writer of trails: report folders, and tables of many programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from napari_uai.typing import Floats
     from napari_uai.widgets.kit.layers import LayerTuple, Reader, ReaderPath
 
-_HEAD_BYTES = 4096
+_HEAD_BYTES = 16384
 _REPORT_DEPTH = 4
 _MAX_FOLDERS = 300
 _MAX_ENTRIES = 100
@@ -163,36 +163,9 @@ def _is_trails(file: Path) -> bool:
     """Return whether the head of a file has column names or boxes of trails, or is an export."""
     if not file.is_file() or file.stat().st_size == 0:
         return False
-    head = _head(file)
-    if head.lstrip()[:1] == b"{":
-        return b'"tracking"' in head or b'"xy_center"' in head or b'"first_epoch_ms"' in head
-    lines = [line for line in head.decode("utf-8", "replace").splitlines() if line.strip()]
-    if not lines or "\0" in lines[0]:
-        return False
-    separator = next((mark for mark in (";", "\t", ",") if mark in lines[0]), None)
-    fields = [field.strip().strip('"').lower() for field in lines[0].split(separator)]
-    return _names_trails(fields) or _is_mot(fields, file)
+    from napari_uai.trails.io.recognition import looks_like_trails
 
-
-def _names_trails(fields: list[str]) -> bool:
-    """Return whether column names include trail, position and time."""
-    from napari_uai.errors import TrailFormatError
-    from napari_uai.trails.io.columns import named_columns
-
-    try:
-        columns = named_columns(fields)
-    except TrailFormatError:
-        return False
-    return bool(columns.keys() & {"time", "frame", "t", "epoch_ms"})
-
-
-def _is_mot(fields: list[str], file: Path) -> bool:
-    """Return whether a line without column names is a box in the format of the MOT challenge."""
-    try:
-        [float(field) for field in fields]
-    except ValueError:
-        return False
-    return len(fields) in (9, 10) and file.suffix.lower() in (".txt", ".csv")
+    return looks_like_trails(_head(file), file)
 
 
 def _head(file: Path) -> bytes:
@@ -210,6 +183,8 @@ def _head(file: Path) -> bytes:
                 names = [
                     n for n in archive.namelist() if n.lower().endswith((".json", ".csv", ".txt"))
                 ]
+                if "xl/workbook.xml" in archive.namelist():
+                    return file.read_bytes()[:_HEAD_BYTES]
                 if len(names) != 1:
                     return b""
                 with archive.open(names[0]) as inside:

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.layer_choice import NONE, identity, layer_of
+from napari_uai.widgets.trails.table_form import TableForm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     from napari_uai.trails.analysis.folder import TrailSource
     from napari_uai.trails.io.scv2 import Report
 
-FILES = "Trails (*.csv *.txt *.json *.gz *.zip);;All files (*)"
+FILES = (
+    "Trails (*.csv *.tsv *.txt *.json *.jsonl *.geojson *.gpx *.xml *.npy *.parquet *.xlsx *.h5 "
+    "*.slp *.gz *.zip);;All files (*)"
+)
 
 
 class SourcePanel(QWidget):
@@ -57,10 +61,10 @@ class SourcePanel(QWidget):
         self._viewer = viewer
         self._reports: list[Report] = []
         self.path = QLineEdit()
-        self.path.setPlaceholderText("report folder, or CSV, MOT or JSON file")
+        self.path.setPlaceholderText("folder, or table of a tracker: CSV, MOT, JSON, ...")
         self.location, self.camera = QComboBox(), QComboBox()
-        self.columns = QLineEdit()
-        self.columns.setPlaceholderText("for files without a header: frame,trail,x,y")
+        self.table = TableForm()
+        self.columns = self.table.columns
         self.frame_rate = QLineEdit()
         self.frame_rate.setPlaceholderText("Hz, for files with frame numbers (default 1)")
         self.scene = QLineEdit()
@@ -71,8 +75,8 @@ class SourcePanel(QWidget):
         self.tracks, self.image = QComboBox(), QComboBox()
         self.use_button = QPushButton("Use layer")
         for name in (
-            "path", "location", "camera", "columns", "frame_rate", "scene", "keep_extrapolated",
-            "open_button", "tracks", "image", "use_button",
+            "path", "location", "camera", "frame_rate", "scene", "keep_extrapolated", "open_button",
+            "tracks", "image", "use_button",
         ):  # fmt: skip
             getattr(self, name).setObjectName(name)
         self._lay_out()
@@ -111,7 +115,7 @@ class SourcePanel(QWidget):
             camera=self.camera.currentText() or None,
             keep_extrapolated=self.keep_extrapolated.isChecked(),
             frame_rate_hz=rate_hz,
-            columns=self.columns.text().strip() or None,
+            table=self.table.options(),
             scene=scene_of_text(scene) if scene else None,
         )
         return Path(path), source
@@ -196,7 +200,9 @@ class SourcePanel(QWidget):
         buttons.addWidget(self.open_button, 1)
         files = QWidget()
         self._rows = rows = form_layout(files)
-        formats = "Report folder of the scv2 tracker, or a CSV, MOT or JSON file."
+        formats = (
+            "Report folder of the scv2 tracker, table of another tracker, or folder of tables."
+        )
         add_row(rows, "Path", self.path, formats)
         add_row(rows, "Location", self.location, "Location within the report folder.")
         add_row(rows, "Camera", self.camera, "Camera at this location.")
@@ -209,9 +215,9 @@ class SourcePanel(QWidget):
         options = QWidget()
         rows = form_layout(options)
         rows.addRow(self.keep_extrapolated)
-        add_row(rows, "Columns", self.columns, "Columns of a text file without a header.")
         add_row(rows, "Frame rate", self.frame_rate, "Frames per second.")
         add_row(rows, "Scene", self.scene, "Size of the camera image, or an image of the scene.")
+        rows.addRow(self.table)
         folded = QCollapsible("Reading options", expandedIcon="▾", collapsedIcon="▸")
         folded.addWidget(options)
         return folded

@@ -1,0 +1,39 @@
+"""npy: tracks of napari, or a table with named fields."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+
+from napari_uai.errors import TrailFormatError
+from napari_uai.trails.io.content import Content
+from napari_uai.trails.io.sample_table import SampleTable
+
+
+def is_npy(content: Content) -> bool:
+    """Return whether a file is npy."""
+    return content.data.startswith(b"\x93NUMPY")
+
+
+def npy_table(content: Content) -> SampleTable:
+    """Return tracks of napari (identity, t, y, x; or identity, t, z, y, x), or named fields."""
+    try:
+        array = np.load(io.BytesIO(content.data), allow_pickle=False)
+    except Exception as error:  # noqa: BLE001  # numpy parses the header as Python
+        reason = " ".join(str(error).split())[:80]
+        raise TrailFormatError(f"not a readable npy file: {reason}") from None
+    if array.dtype.names:
+        return SampleTable(pd.DataFrame(array))
+    if array.ndim != 2 or array.shape[1] not in (4, 5) or array.dtype.kind not in "iuf":
+        raise TrailFormatError(
+            "npy of trails must have four columns (identity, t, y, x) as napari's tracks, got "
+            f"shape {array.shape} of {array.dtype}"
+        )
+    names = ["trail", "t", *("z", "y", "x")[5 - array.shape[1] :]]
+    return SampleTable(
+        pd.DataFrame(array, columns=names),
+        columns={name: name for name in ("trail", "t", "y", "x")},
+        defined=True,
+    )

@@ -1,0 +1,91 @@
+"""Parquet files and Excel workbooks, read by pandas with pyarrow and openpyxl."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from importlib.util import find_spec
+
+import pandas as pd
+
+from napari_uai.errors import TrailFormatError
+from napari_uai.trails.io.content import Content
+from napari_uai.trails.io.sample_table import SampleTable
+
+_LARGEST_WORKBOOK = 512 * 2**20
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def is_parquet(content: Content) -> bool:
+    """Return whether a file is Parquet."""
+    return content.data.startswith(b"PAR1")
+
+
+def is_feather(content: Content) -> bool:
+    """Return whether a file is Arrow or Feather."""
+    return content.data.startswith((b"ARROW1", b"FEA1"))
+
+
+def is_workbook(content: Content) -> bool:
+    """Return whether a file is a workbook of a spreadsheet program."""
+    if content.data.startswith(_OLD_WORKBOOK):
+        return True
+    return content.data.startswith(b"PK") and any(
+        name in content.data[:8192] or name in content.data[-65536:]
+        for name in (b"xl/workbook", b"opendocument.spreadsheet")
+    )
+
+
+def parquet_table(content: Content) -> SampleTable:
+    """Return the table of a Parquet or Feather file."""
+    _need("pyarrow", "a Parquet file", content)
+    read = pd.read_parquet if is_parquet(content) else pd.read_feather
+    try:
+        table = read(io.BytesIO(content.data))
+    except Exception as error:  # noqa: BLE001  # pyarrow raises many
+        raise TrailFormatError(f"not a readable Parquet file: {_line(error)}") from None
+    return SampleTable(table.reset_index() if table.index.name else table)
+
+
+def workbook_table(content: Content) -> SampleTable:
+    """Return the first sheet of an Excel workbook that holds rows."""
+    if not content.data.startswith(b"PK") or b"xl/workbook" not in content.data:
+        raise TrailFormatError("a workbook that is not .xlsx: export the sheet as csv (UTF-8)")
+    _need("openpyxl", "an Excel workbook", content)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content.data)) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > _LARGEST_WORKBOOK:
+            raise TrailFormatError(
+                f"a workbook of {unpacked / 2**20:.0f} MiB unpacked; export the sheet as csv (UTF-8)"
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles
+            sheets = pd.read_excel(io.BytesIO(content.data), sheet_name=None, engine="openpyxl")
+    except TrailFormatError:
+        raise
+    except Exception as error:  # noqa: BLE001  # openpyxl and the parsers below raise many
+        raise TrailFormatError(
+            f"not a readable Excel workbook ({_line(error)}); export the sheet as csv (UTF-8)"
+        ) from None
+    filled = {name: sheet for name, sheet in sheets.items() if len(sheet)}
+    if not filled:
+        raise TrailFormatError("the workbook has no rows; export the sheet as csv (UTF-8)")
+    name, table = next(iter(filled.items()))
+    text = f"sheet {name!r} of {len(filled)} with rows"
+    problems = ((content.file, "", text),) if len(filled) > 1 else ()
+    return SampleTable(table, problems=problems)
+
+
+def _need(package: str, what: str, content: Content) -> None:
+    del content
+    if find_spec(package) is None:
+        raise TrailFormatError(
+            f'{what} needs {package}: pip install "napari-uai[tables]", or export it as csv (UTF-8)'
+        )
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())[:100]
+    return text or type(error).__name__
