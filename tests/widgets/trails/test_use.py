@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
 
 from napari_uai.iscat.measure.linking import link_spots
 from napari_uai.trails.io.writing import write_trails
@@ -44,7 +43,7 @@ def test_strokes_of_the_mouse_and_undo_by_key_change_the_ranks(viewer, ranked, c
     QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=places[0])
     for place in places[1:]:
         QTest.mouseMove(canvas, place)
-        QApplication.processEvents()
+        qtbot.wait(10)  # vispy drops moves that follow each other at once
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=places[-1])
     # napari hands on the events of the mouse when it finds the time: the dock may still be idle.
     qtbot.waitUntil(lambda: ranked.result.n_masked_out > 0, timeout=60_000)
