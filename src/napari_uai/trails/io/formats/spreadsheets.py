@@ -48,18 +48,21 @@ def parquet_table(content: Content) -> SampleTable:
     return SampleTable(table.reset_index() if table.index.name else table)
 
 
+def _check_size(content: Content) -> None:
+    with zipfile.ZipFile(io.BytesIO(content.data)) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > _LARGEST_WORKBOOK:
+        size = f"{unpacked / 2**20:.0f} MiB unpacked"
+        raise TrailFormatError(f"a workbook of {size}; export the sheet as csv (UTF-8)")
+
+
 def workbook_table(content: Content) -> SampleTable:
     """Return the first sheet of an Excel workbook that holds rows."""
     if not content.data.startswith(b"PK") or b"xl/workbook" not in content.data:
         raise TrailFormatError("a workbook that is not .xlsx: export the sheet as csv (UTF-8)")
     _need("openpyxl", "an Excel workbook", content)
     try:
-        with zipfile.ZipFile(io.BytesIO(content.data)) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > _LARGEST_WORKBOOK:
-            raise TrailFormatError(
-                f"a workbook of {unpacked / 2**20:.0f} MiB unpacked; export the sheet as csv (UTF-8)"
-            )
+        _check_size(content)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles
             sheets = pd.read_excel(io.BytesIO(content.data), sheet_name=None, engine="openpyxl")
