@@ -3,11 +3,15 @@
 import difflib
 from collections.abc import Iterable
 
+MESSAGE_LENGTH = 500
+"""Longest message, in characters."""
+
 
 class NapariUaiError(Exception):
     """Base class of all errors that a user can resolve.
 
-    The command line prints them on one line and exits with code 2.
+    The command line prints them on one line and exits with code 2. Messages contain names and texts
+    from files, so that they are limited to one line of printable characters.
 
     Examples
     --------
@@ -18,6 +22,9 @@ class NapariUaiError(Exception):
     ...     print("missing.tif" in str(error))
     True
     """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class VideoFormatError(NapariUaiError, ValueError):
@@ -50,6 +57,31 @@ class OutputError(NapariUaiError, OSError):
 
 class CancelledError(NapariUaiError):
     """The user cancelled; no file was written under its final name."""
+
+
+def one_line(text: object, length: int = MESSAGE_LENGTH) -> str:
+    """Return a text as one line of printable characters, shortened in the middle if it is long.
+
+    Parameters
+    ----------
+    text
+        Anything; its text may come from a file, and contain codes that control a terminal.
+    length
+        Most characters.
+    """
+    plain = str(text)
+    if len(plain) > 4 * length:
+        plain = f"{plain[: 2 * length]} {plain[-2 * length :]}"
+    if not plain.isprintable():
+        plain = "".join(c if c.isprintable() else _escaped(c) for c in " ".join(plain.split()))
+    if len(plain) <= length:
+        return plain
+    half = (length - 5) // 2
+    return f"{plain[:half]} ... {plain[-half:]}"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 _MOST_NAMES = 12

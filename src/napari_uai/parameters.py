@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import tomllib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -27,6 +26,7 @@ from typing import (
 from annotated_types import Predicate
 
 from napari_uai.errors import BadValueError, RecipeError, nearest
+from napari_uai.untrusted import parse_toml
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -60,8 +60,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def toml_value(text: str) -> Any:
     """Parse a value as written in TOML; text that is not valid TOML is returned as it is."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}", "value", error=BadValueError)["value"]
+    except BadValueError:
         return text
 
 

@@ -15,8 +15,9 @@ from typing import cast
 import dask.array as da
 import numpy.typing as npt
 
-from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.errors import BadValueError, VideoFormatError, one_line
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import check_frame, check_regular, check_video, refusing
 from napari_uai.videos.folders import IMAGE_SUFFIXES, image_files, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
@@ -54,7 +55,12 @@ class Format:
         """Open a file or folder of this format."""
         module, _, function = self.reader.partition(":")
         reader = import_module(f"napari_uai.videos.readers.{module}")
-        return cast("Opened", getattr(reader, function)(path, shape))
+        with refusing(path, self.title.partition(":")[0]):
+            opened = cast("Opened", getattr(reader, function)(path, shape))
+            _, rows, columns = opened.frames.shape
+            check_video(path, opened.frames.shape)
+            check_frame(path, rows, columns, opened.frames.dtype.itemsize)
+            return opened
 
 
 FORMATS = (
@@ -302,17 +308,16 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     ((200, 41, 40), 200)
     """
     path = Path(path)
+    check_regular(path)
     given = shape.height is not None and shape.width is not None
     trusted = given and shape.trust_shape and path.is_file()
-    kind = "raw" if trusted else video_format(path, shape_given=given)
-    try:
+    with refusing(path, "a recording"):
+        kind = "raw" if trusted else video_format(path, shape_given=given)
         sidecar = read_sidecar(path, strict=kind == "raw") if path.is_file() else {}
         opened = _BY_NAME[kind].open(path, shape)
         if kind != "raw":
             _agree(path, shape, opened)
         size, changed = _size_and_change(path)
-    except PermissionError as error:
-        raise VideoFormatError(f"{path} cannot be read: permission denied") from error
     n, rows, columns = opened.frames.shape
     start, stop, clipped = _chosen(path, n, shape.frames)
     info = VideoInfo(
@@ -328,10 +333,10 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
         pixel_size_um=sidecar.get("pixel_size_um", opened.pixel_size_um),
         frame_rate_hz=sidecar.get("frame_rate_hz", opened.frame_rate_hz),
         source=opened.source,
-        warnings=(*opened.warnings, *clipped),
+        warnings=(*map(one_line, opened.warnings), *clipped),
         axes=opened.axes,
-        image=opened.image,
-        details=opened.details,
+        image=one_line(opened.image),
+        details={one_line(key): one_line(text) for key, text in opened.details.items()},
     )
     if (start, stop) == (0, n):
         return opened.frames, info
