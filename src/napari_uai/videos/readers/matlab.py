@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import check_unpacked, mapped_file
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.choose import chosen_name
 from napari_uai.videos.info import Opened
@@ -32,7 +34,8 @@ def open_mat(path: Path, shape: RawShape) -> Opened:
     from scipy.io import whosmat
 
     try:
-        listed = whosmat(str(path))
+        with mapped_file(path) as content:
+            listed = whosmat(content)
     except Exception as error:  # scipy raises many types of errors
         raise VideoFormatError(
             f"{path} is not a complete MATLAB file ({error}): save it again"
@@ -43,6 +46,7 @@ def open_mat(path: Path, shape: RawShape) -> Opened:
     images = videos if len(videos) == 1 else [name for name, axes in wide.items() if axes >= 2]
     name = chosen_name(path, images, shape, "variable")
     axes = {2: "YX", 3: "YXT"}.get(len(numbers[name]))
+    check_unpacked(path, math.prod(numbers[name]))
     array = _variable(path, name=name)
     layout = array_layout(path, array.shape, array.dtype, axes=axes, shape=shape)
     frames = StoredFrames(path, partial(_variable, name=name), array.dtype, layout, parallel=True)
@@ -63,7 +67,8 @@ def _variable(path: Path, *, name: str) -> AnyArray:
     from scipy.io import loadmat
 
     try:
-        return np.asarray(loadmat(str(path), variable_names=[name])[name])
+        with mapped_file(path) as content:
+            return np.asarray(loadmat(content, variable_names=[name])[name])
     except Exception as error:  # scipy raises many types of errors
         raise VideoFormatError(
             f"{path}: variable {name} cannot be read ({error}): save it again"

@@ -12,6 +12,7 @@ from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import check_frame
 from napari_uai.videos.cached import cached
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import to_grey
@@ -38,6 +39,7 @@ def open_movie(path: Path, shape: RawShape) -> Opened:
             rate = stream.average_rate
             context = stream.codec_context
             codec, pixels = context.name, str(context.pix_fmt)
+            check_frame(path, context.height, context.width, 4)
             times, keys = _index(container, stream)
         frames = MovieFrames(path, times, keys, (context.height, context.width), pixels)
         frames.read(0, 1)

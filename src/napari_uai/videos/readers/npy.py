@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import check_npz
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.choose import chosen_name
 from napari_uai.videos.frames import Frames
@@ -58,6 +59,7 @@ def open_npz(path: Path, shape: RawShape) -> Opened:
         If it is not such a file, or has several arrays and none was chosen.
     """
     try:
+        check_npz(path)
         with np.load(path, allow_pickle=False) as archive:
             name = chosen_name(path, list(archive.files), shape, "array")
             array = archive[name]

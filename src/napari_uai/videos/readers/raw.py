@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.untrusted import read_json, refusing
 from napari_uai.videos.info import Opened
 from napari_uai.videos.mapped import FileFrames
 from napari_uai.videos.raw_guess import CREDIBLE, NAMED_AT_MOST, likeness_of, scored_shapes
@@ -155,13 +155,8 @@ def _sidecar(path: Path) -> dict[str, Any]:
     for sidecar in sidecar_paths(path):
         if sidecar == path or not sidecar.is_file():
             continue
-        try:
-            values = json.loads(sidecar.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise VideoFormatError(
-                f"{sidecar}, a sidecar of {path.name}, is not valid JSON ({error}): "
-                "correct or remove it"
-            ) from error
+        with refusing(sidecar, f"the sidecar of {path.name}"):
+            values = read_json(sidecar, error=VideoFormatError)
         if isinstance(values, dict) and any(key in values for key in SIDECAR_KEYS):
             return {
                 key: _checked(sidecar, key, values[key])
@@ -287,7 +282,7 @@ def _checked(where: Path, key: str, value: Any) -> Any:
             raise VideoFormatError(f"{where}: {key} must be a positive number, got {value!r}")
         return float(value)
     least = 0 if key == "offset" else 1
-    if not (number and value == int(value) and value >= least):
+    if not (number and least <= value < 2**63 and value == int(value)):
         raise VideoFormatError(f"{where}: {key} must be an integer >= {least}, got {value!r}")
     return int(value)
 

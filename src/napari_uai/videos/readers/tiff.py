@@ -17,6 +17,7 @@ from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import check_tiff_pages
 from napari_uai.videos.axes import Layout, array_layout
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.info import Opened
@@ -51,6 +52,7 @@ def open_tiff(path: Path, shape: RawShape = UNKNOWN) -> Opened:
     """
     if path.stat().st_size == 0:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
+    check_tiff_pages(path)
     with _tiff_file(path) as tiff:
         numbers, notes = _chosen_series(path, tiff, shape)
         series = [tiff.series[number] for number in numbers]
@@ -338,9 +340,12 @@ def _tiff_file(path: Path) -> Any:
 
 def _series_of(path: Path, tiff: Any) -> Any:
     try:
-        return tiff.series
+        series = tiff.series
     except Exception as error:  # damaged tags raise any type of error
         raise VideoFormatError(f"{path} is a damaged TIFF file ({error}): export it") from error
+    if not series:
+        raise VideoFormatError(f"{path} is a TIFF file without pages: export it again")
+    return series
 
 
 def _check_index(path: Path, tiff: Any, series: Any) -> None:
