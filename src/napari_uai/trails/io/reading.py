@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, TrailFormatError
+from napari_uai.errors import (
+    BadValueError,
+    CancelledError,
+    NapariUaiError,
+    TrailFormatError,
+    one_line,
+)
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.trails.io.columns import BoxPoint
@@ -104,7 +110,7 @@ def open_trails(
                 monitor=monitor,
             )
         if not path.exists():
-            raise TrailFormatError("no such file or folder")
+            raise TrailFormatError("no such file or folder")  # noqa: TRY301
         _refuse(location=location, camera=camera)
         data = read_decompressed(path)
         if columns is None and data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
@@ -135,6 +141,9 @@ def open_trails(
         raise TrailFormatError(f"{path}: cannot be read: {error.strerror or error}") from None
     except MemoryError:
         raise TrailFormatError(f"{path}: does not fit into memory") from None
+    except Exception as error:  # damaged tables raise many types of errors
+        reason = f"{type(error).__name__}: {one_line(error, 160)}"
+        raise TrailFormatError(f"{path}: cannot be read as trails ({reason})") from error
 
 
 def _refuse(**options: object) -> None:

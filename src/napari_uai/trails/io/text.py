@@ -11,10 +11,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from napari_uai.errors import BadValueError, TrailFormatError
+from napari_uai.limits import COLUMNS
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.io.columns import COLUMN_NAMES, BoxPoint, plain_samples, trails_of_samples
 from napari_uai.trails.io.records import Problem
 from napari_uai.trails.table import Trails
+from napari_uai.untrusted import check_header
 
 MOT_CLASSES = (
     "pedestrian",
@@ -121,6 +123,7 @@ def _layout(data: bytes, columns: str | None) -> _Layout:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         data = data.decode("utf-16", errors="replace").encode()
     data = data.removeprefix(b"\xef\xbb\xbf")
+    check_header(data, "the table", error=TrailFormatError)
     if b"\0" in data[:_HEAD_BYTES]:
         raise TrailFormatError("not a text, JSON, gz or zip file")
     head = data[:_HEAD_BYTES].decode(errors="replace").splitlines()
@@ -136,6 +139,7 @@ def _layout(data: bytes, columns: str | None) -> _Layout:
     rows = head[skipped + 1 : skipped + 50]
     decimal = "," if separator == ";" and any("," in row for row in rows) else "."
     fields = _fields(first, separator)
+    COLUMNS.check("the table", len(fields), "has", error=TrailFormatError)
     named = not all(_is_number(field, decimal) for field in fields)
     if named and columns is None and not _names_any(fields) and rows:
         # This may be a header, or a corrupt first row of numbers.
