@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from napari_uai.errors import BadValueError, VideoFormatError
 from napari_uai.evaluate.matching import TRUE_COLUMNS, check_columns
+from napari_uai.untrusted import read_json, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,12 +62,12 @@ def read_truth(path: Path) -> Truth:
         If the file is missing, is not JSON, or is not such a truth.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or f"it is not JSON ({error})"
-        raise VideoFormatError(f"cannot read the truth {path}: {reason}") from error
+        document = read_json(path, error=VideoFormatError)
+    except OSError as error:
+        raise VideoFormatError(f"cannot read the truth {path}: {error.strerror}") from error
     try:
-        return truth_of(document)
+        with refusing(path, "a truth file"):
+            return truth_of(document)
     except BadValueError as error:
         raise VideoFormatError(
             f"{path} is not a truth file: {error}; give the file that simulate wrote"
