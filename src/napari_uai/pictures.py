@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, one_line
 from napari_uai.limits import FRAME_BYTES
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ def _check_pixels(path: Path, max_pixels: int | None = None) -> None:
     except PermissionError as error:
         reason = f"cannot be read ({error.strerror})"
         raise PictureError(path, reason, "check the file and its permissions") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(path, f"is too large ({one_line(error)})", "shrink it") from error
     except Exception as error:  # damaged headers raise many types of errors
         raise PictureError(path, "is not a readable image", "save it as PNG") from error
     if too_long:

@@ -26,6 +26,7 @@ MEMORY = 2**30
 
 _INPUTS_PER_WORKER = 400
 _HARMFUL_SHARE = 0.05
+_PREPARING = 300.0  # seconds
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CODE = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect"}
 _CHANGES = {
@@ -127,7 +128,8 @@ def _run_worker(plan: Plan, numbers: Sequence[int]) -> Iterator[Result]:
     os.close(sending)
     done, begun, started, pending = 0, False, time.monotonic(), b""
     while True:
-        wait = plan.seconds - (time.monotonic() - started)
+        limit = plan.seconds if begun else _PREPARING
+        wait = limit - (time.monotonic() - started)
         ready = select.select([receiving], [], [], max(wait, 0))[0]
         data = os.read(receiving, 2**16) if ready else None
         if data:
