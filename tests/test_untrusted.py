@@ -8,6 +8,7 @@ import pickle
 import re
 import struct
 import sys
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from scipy.io import savemat
 
 from napari_uai import load_recipe
 from napari_uai.errors import (
@@ -43,6 +45,7 @@ from napari_uai.untrusted import (
     refusing,
 )
 from napari_uai.videos import open_frames
+from napari_uai.videos.embedded import check_mat5, stated_samples
 
 PIXELS = np.arange(2 * 6 * 8, dtype="<u2").reshape(2, 6, 8)
 
@@ -398,6 +401,59 @@ def test_weights_do_not_ask_for_memory_that_their_file_does_not_hold(tmp_path):
         file["a/loop"] = file["a"]
     assert "groups in groups" in refusal(weights.load_weights, tmp_path / "b.h5")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 2**30 / 1024
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jp2"])
+def test_the_size_of_an_embedded_picture_is_read_from_its_header(suffix):
+    data = cv2.imencode(suffix, np.zeros((300, 400, 3), np.uint8))[1].tobytes()
+    assert stated_samples(data) == 300 * 400 * (4 if suffix == ".png" else 3)  # room for alpha
+    assert stated_samples(data[:10]) == 0
+
+
+def test_the_size_of_a_lerc_picture_is_read_from_its_header():
+    imagecodecs = pytest.importorskip("imagecodecs")
+    assert stated_samples(imagecodecs.lerc_encode(np.zeros((30, 40), np.uint16))) == 1200
+
+
+def test_a_picture_in_a_tiff_page_may_not_state_another_size(tmp_path):
+    pytest.importorskip("imagecodecs")
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PIXELS, compression="lerc")
+    data = path.read_bytes()
+    with tifffile.TiffFile(path) as tiff:
+        place = tiff.pages[0].dataoffsets[0]
+    depth = place + 22
+    assert data[depth : depth + 4] == struct.pack("<I", 1)
+    path.write_bytes(data[:depth] + struct.pack("<I", 2**29) + data[depth + 4 :])
+    frames = open_frames(path)[0]
+    assert "NAPARI_UAI_MAX_FRAME_BYTES" in refusal(frames.read, 0, 1)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", [0, 8, 19, 255, 2**16 - 1])
+def test_mat_arrays_of_unknown_types_do_not_crash(packed, kind, tmp_path):
+    path = tmp_path / "a.mat"
+    video = np.moveaxis(PIXELS, 0, 2)
+    for value in (video, video * 1.0, video + 2j, "text", {"a": 1}, [1, "b"]):
+        savemat(path, {"video": video, "other": value}, do_compression=packed)
+        check_mat5(path)
+    savemat(path, {"video": video})
+    data = path.read_bytes()
+    tag = data.index(struct.pack("<II", 4, PIXELS.nbytes))
+    data = data[:tag] + struct.pack("<I", kind) + data[tag + 4 :]
+    if packed:
+        body = zlib.compress(data[128:])
+        data = data[:128] + struct.pack("<II", 15, len(body)) + body
+    path.write_bytes(data)
+    assert "unknown type" in refusal(open_frames, path)
+
+
+@pytest.mark.parametrize("unit", ['\\"', '"', "'", '"""', "#", "9", "a.", "[", "{a=", "a = '"])
+def test_long_texts_that_are_no_toml_take_no_time(unit):
+    start = time.monotonic()
+    with pytest.raises(RecipeError):
+        parse_toml("a = " + unit * (10**6 // len(unit)), "a.toml", error=RecipeError)
+    assert time.monotonic() - start < 5
 
 
 # no code, nothing outside ---------------------------------------------------------------------

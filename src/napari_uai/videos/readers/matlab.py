@@ -13,6 +13,7 @@ from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_unpacked, mapped_file
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.choose import chosen_name
+from napari_uai.videos.embedded import check_mat5
 from napari_uai.videos.info import Opened
 from napari_uai.videos.raw_shape import RawShape
 from napari_uai.videos.readers.hdf5 import open_datasets
@@ -33,6 +34,7 @@ def open_mat(path: Path, shape: RawShape) -> Opened:
         return open_datasets(path, shape, matlab=True)
     from scipy.io import whosmat
 
+    check_mat5(path)
     try:
         with mapped_file(path) as content:
             listed = whosmat(content)

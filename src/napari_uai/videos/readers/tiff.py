@@ -19,6 +19,7 @@ from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_tiff_pages
 from napari_uai.videos.axes import Layout, array_layout
+from napari_uai.videos.embedded import check_segments
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.info import Opened
 from napari_uai.videos.joined import JoinedFrames, parts
@@ -173,6 +174,7 @@ class TiffFrames(Frames):
             page = series.pages[place]
             if page is None:
                 raise ValueError("its file is missing")
+            check_segments(page)
             if self._page_lock is None:
                 return np.asarray(page.asarray(maxworkers=1)).reshape(sizes)
         return np.asarray(page.asarray(maxworkers=1, lock=self._page_lock)).reshape(sizes)
