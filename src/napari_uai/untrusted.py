@@ -270,12 +270,14 @@ def _check_depth(document: Any, path: str | Path, error: ErrorType) -> None:
     raise error(f"{path} is nested too deeply{DEPTH.advice}")
 
 
+# Texts and comments. One that is not closed goes to the end of the line or file: no place is searched
+# twice.
 _TOML_TEXT = re.compile(
-    r'"""(?:[^\\]|\\.)*?"""'
-    r"|'''.*?'''"
-    r'|"(?:[^"\\\n]|\\.)*"'
-    r"|'[^'\n]*'"
-    r"|#[^\n]*",
+    r'"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?'
+    r"|'''(?:[^']|'(?!''))*+(?:''')?"
+    r'|"(?:[^"\\\n]|\\.)*+"?'
+    r"|'[^'\n]*+'?"
+    r"|#[^\n]*+",
     re.DOTALL,
 )
 
@@ -288,7 +290,7 @@ def _check_toml_depth(text: str, path: str | Path, error: ErrorType) -> None:
         depth = depth + 1 if mark[0] in "[{" else max(depth - 1, 0)
         if depth > most:
             raise error(f"{path} is nested too deeply{DEPTH.advice}")
-    dotted = re.compile(rf"(?:[\w-]+[ \t]*\.[ \t]*){{{most}}}")
+    dotted = re.compile(rf"(?<![\w-])(?:[\w-]+[ \t]*\.[ \t]*){{{most}}}")
     for line in bare.splitlines():
         if line.count(".") > most and dotted.search(line):
             raise error(f"{path} is nested too deeply{DEPTH.advice}")
