@@ -246,8 +246,10 @@ def _needs_little(target: tuple[Seed, Path]) -> bool:
     before = resident("VmRSS")
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (soft + 8 * MEMORY, hard))
-    outcome = outcome_of(target[0].kind, target[1])[0]
-    return outcome in ("fine", "refused") and resident("VmHWM") - before < MEMORY
+    outcome, text = outcome_of(target[0].kind, target[1])
+    # FFmpeg says so of sizes above its own limit, without asking for memory.
+    refused = outcome in ("fine", "refused") or "[Errno 12]" in text
+    return refused and resident("VmHWM") - before < MEMORY
 
 
 def _listed(folder: Path) -> list[str]:
