@@ -270,8 +270,8 @@ def _check_depth(document: Any, path: str | Path, error: ErrorType) -> None:
     raise error(f"{path} is nested too deeply{DEPTH.advice}")
 
 
-# Texts and comments. One that is not closed goes to the end of the line or file: no place is searched
-# twice.
+# Texts and comments. One that is not closed goes to the end of the line or file, so that the search
+# takes linear time.
 _TOML_TEXT = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?'
     r"|'''(?:[^']|'(?!''))*+(?:''')?"
