@@ -3,11 +3,15 @@
 import difflib
 from collections.abc import Iterable, Mapping
 
+MESSAGE_LENGTH = 500
+"""Longest message, in characters."""
+
 
 class NapariUaiError(Exception):
     """Base class of all errors that a user can resolve.
 
-    The command line prints them on one line and exits with code 2.
+    The command line prints them on one line and exits with code 2. Messages contain names and texts
+    from files, so that they are limited to one line of printable characters.
 
     Examples
     --------
@@ -18,6 +22,9 @@ class NapariUaiError(Exception):
     ...     print("missing.tif" in str(error))
     True
     """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class VideoFormatError(NapariUaiError, ValueError):
@@ -75,17 +82,29 @@ class CancelledError(NapariUaiError):
     """The user cancelled; no file was written under its final name."""
 
 
-def printable(text: object) -> str:
-    r"""Return a text on one line without control characters, which may be those of a terminal.
+def one_line(text: object, length: int = MESSAGE_LENGTH) -> str:
+    """Return a text as one line of printable characters, shortened in the middle if it is long.
 
-    Examples
-    --------
-    >>> from napari_uai.errors import printable
-    >>> print(printable("two\nlines, \x1b[31mred"))
-    two lines, ?[31mred
+    Parameters
+    ----------
+    text
+        Anything; its text may come from a file, and contain codes that control a terminal.
+    length
+        Most characters.
     """
-    line = " ".join(str(text).split())
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
+    plain = str(text)
+    if len(plain) > 4 * length:
+        plain = f"{plain[: 2 * length]} {plain[-2 * length :]}"
+    if not plain.isprintable():
+        plain = "".join(c if c.isprintable() else _escaped(c) for c in " ".join(plain.split()))
+    if len(plain) <= length:
+        return plain
+    half = (length - 5) // 2
+    return f"{plain[:half]} ... {plain[-half:]}"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 _MOST_NAMES = 12

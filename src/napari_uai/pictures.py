@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, one_line
+from napari_uai.limits import FRAME_BYTES
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,7 +44,8 @@ def read_picture(path: Path, *, max_pixels: int | None = None) -> npt.NDArray[np
     path
         PNG, JPEG, or another format that OpenCV reads.
     max_pixels
-        Maximum number of pixels, which is checked before decoding; if None, that of OpenCV.
+        Maximum number of pixels, which is checked before decoding; if None, those that need more
+        memory than :data:`napari_uai.limits.FRAME_BYTES` are refused.
 
     Returns
     -------
@@ -57,8 +59,7 @@ def read_picture(path: Path, *, max_pixels: int | None = None) -> npt.NDArray[np
     """
     import cv2
 
-    if max_pixels is not None:
-        _check_pixels(path, max_pixels)
+    _check_pixels(path, max_pixels)
     return np.asarray(cv2.cvtColor(_decoded(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -82,6 +83,7 @@ def read_image(path: Path) -> npt.NDArray[Any]:
     """
     import cv2
 
+    _check_pixels(path)
     image = _decoded(path, cv2.IMREAD_UNCHANGED)
     if image.ndim == 3 and image.shape[2] > 2:  # OpenCV returns BGR
         order = [2, 1, 0, 3][: image.shape[2]]
@@ -93,8 +95,6 @@ def _decoded(path: Path, flags: int) -> npt.NDArray[Any]:
     import cv2
 
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise PictureError(path, f"is larger than {MAX_BYTES // 2**20} MiB", "reduce its size")
         content = np.frombuffer(path.read_bytes(), np.uint8)
     except FileNotFoundError:
         raise PictureError(path, "does not exist", "check the path") from None
@@ -110,20 +110,35 @@ def _decoded(path: Path, flags: int) -> npt.NDArray[Any]:
     return np.asarray(image)
 
 
-def _check_pixels(path: Path, max_pixels: int) -> None:
+def _check_pixels(path: Path, max_pixels: int | None = None) -> None:
+    """Raise an error if a picture is too large, from its header."""
     from PIL import Image
 
+    if path.exists() and not path.is_file():
+        raise PictureError(path, "is not a file", "give that of a picture")
     try:
+        too_long = path.stat().st_size > MAX_BYTES
         with warnings.catch_warnings(), Image.open(path) as header:
             warnings.simplefilter("ignore")  # about large images, which are an error below
             width, height = header.size
+            n_bytes = width * height * _BYTES_PER_PIXEL.get(header.mode, 4)
     except FileNotFoundError:
         raise PictureError(path, "does not exist", "check the path") from None
-    except (OSError, Image.DecompressionBombError, ValueError, SyntaxError):
-        raise PictureError(path, "is not a readable image", "save it as PNG") from None
-    if width * height > max_pixels:
-        raise PictureError(
-            path,
-            f"is too large ({width} x {height} px)",
-            f"reduce it to at most {max_pixels} pixels",
-        )
+    except PermissionError as error:
+        reason = f"cannot be read ({error.strerror})"
+        raise PictureError(path, reason, "check the file and its permissions") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(path, f"is too large ({one_line(error)})", "reduce its size") from error
+    except Exception as error:  # damaged headers raise many types of errors
+        raise PictureError(path, "is not a readable image", "save it as PNG") from error
+    if too_long:
+        raise PictureError(path, f"is larger than {MAX_BYTES // 2**20} MiB", "reduce its size")
+    too_many = max_pixels is not None and width * height > max_pixels
+    if too_many or n_bytes > FRAME_BYTES.value:
+        advice = f"reduce it to at most {max_pixels} pixels"
+        if not too_many:
+            advice = f"reduce its size, or raise {FRAME_BYTES.variable}"
+        raise PictureError(path, f"is too large ({width} x {height} px)", advice)
+
+
+_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 4, "I;16": 2, "I;16B": 2, "I": 4, "F": 4, "RGB": 4}

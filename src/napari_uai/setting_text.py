@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from napari_uai.errors import RecipeError
+from napari_uai.untrusted import parse_toml
 
 
 class SettingText(NamedTuple):
@@ -67,8 +67,8 @@ def split_setting(text: str, *, form: str = "NAME=VALUE", example: str = "seed=3
 def toml_value(text: str) -> Any:
     """Parse a value as written in TOML; text that is not valid TOML is returned as a string."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}", "value", error=RecipeError)["value"]
+    except RecipeError:
         return text
 
 

@@ -37,7 +37,7 @@ def test_a_truth_of_landings_alone_is_enough(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "truth.json cannot be read: it is not JSON"),
+        ("{", "is not valid JSON"),
         ("[]", "is not a truth file: it must contain a list 'landings'"),
         ('{"landings": [1]}', "each entry of 'landings' must be an object"),
         ('{"landings": [{"y": 1}]}', "'landings' has no column 'raw_frame'"),
@@ -65,5 +65,5 @@ def test_a_missing_or_binary_file_is_named(tmp_path):
     with pytest.raises(VideoFormatError, match="No such file"):
         read_truth(tmp_path / "none.json")
     (tmp_path / "video.bin").write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(VideoFormatError, match="not JSON"):
+    with pytest.raises(VideoFormatError, match="is not valid JSON"):
         read_truth(tmp_path / "video.bin")

@@ -13,7 +13,7 @@ import typer
 
 from napari_uai.cli.options import with_shape
 from napari_uai.cli.progress import progress_bar
-from napari_uai.errors import printable
+from napari_uai.errors import one_line
 
 if TYPE_CHECKING:
     from napari_uai.videos.frames import Frames
@@ -47,7 +47,7 @@ def _describe_recording(source: Path, shape: RawShape, picture: Path | None) -> 
     rows = describe(known)
     rows["status line"] = _status(frames)
     if picture is not None:
-        rows["picture"] = printable(write_thumbnails(frames, picture))
+        rows["picture"] = one_line(write_thumbnails(frames, picture))
     _print(rows, known.warnings)
 
 
@@ -68,7 +68,7 @@ def _print(rows: Mapping[str, str], problems: Sequence[str]) -> None:
     for name, text in rows.items():
         typer.echo(_folded(f"{name + ':':{wide}}", text))
     for problem in problems:
-        typer.echo(_folded(f"{'note:':{wide}}", printable(problem)))
+        typer.echo(_folded(f"{'note:':{wide}}", one_line(problem)))
 
 
 def _folded(name: str, text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from napari_uai.errors import printable
+from napari_uai.errors import one_line
 
 FAILED, CRASHED, INTERRUPTED = 2, 1, 130
 """Exit codes: user error, bug, Ctrl-C."""
@@ -14,11 +14,11 @@ FAILED, CRASHED, INTERRUPTED = 2, 1, 130
 
 def say(message: str, code: int) -> int:
     """Print a message on one line of stderr; return the exit code."""
-    typer.echo(f"napari-uai: {printable(message)}", err=True)
+    typer.echo(f"napari-uai: {one_line(message)}", err=True)
     return code
 
 
 def notes(problems: Sequence[str]) -> None:
     """Print problems to stderr, one line each."""
     for problem in problems:
-        typer.echo(f"note: {printable(problem)}", err=True)
+        typer.echo(f"note: {one_line(problem)}", err=True)

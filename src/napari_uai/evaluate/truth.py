@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import pandas as pd
 
 from napari_uai.errors import BadValueError, VideoFormatError
 from napari_uai.evaluate.matching import TRUE_COLUMNS, check_columns
+from napari_uai.untrusted import read_json, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,12 +79,12 @@ def read_truth(path: str | Path) -> Truth:
     """
     path = Path(path)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or f"it is not JSON ({error})"
-        raise VideoFormatError(f"{path} cannot be read: {reason}") from error
+        document = read_json(path, error=VideoFormatError)
+    except OSError as error:
+        raise VideoFormatError(f"{path} cannot be read: {error.strerror}") from error
     try:
-        return truth_of(document)
+        with refusing(path, "a truth file"):
+            return truth_of(document)
     except BadValueError as error:
         raise VideoFormatError(
             f"{path} is not a truth file: {error}; choose a file written by napari-uai simulate"

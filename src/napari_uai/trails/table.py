@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, one_line
 from napari_uai.typing import Floats, Floats32, Ints
 
 Groups: TypeAlias = npt.NDArray[np.object_]
@@ -283,4 +283,5 @@ def join_problems(*tables: pd.DataFrame) -> pd.DataFrame:
 
 def problem_table(problems: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
     """Return a table of problems, each given as (file, trail, problem)."""
-    return pd.DataFrame(list(problems), columns=list(PROBLEM_COLUMNS), dtype=object)
+    lines = [tuple(map(one_line, problem)) for problem in problems]
+    return pd.DataFrame(lines, columns=list(PROBLEM_COLUMNS), dtype=object)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_uai.errors import ChoiceNeededError, VideoFormatError
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import check_frame, check_video
 from napari_uai.videos.grey import to_grey
 from napari_uai.videos.mapped import to_native
 from napari_uai.videos.raw_shape import UNKNOWN, RawShape
@@ -150,6 +151,7 @@ def array_layout(
     sizes = tuple(int(size) for size in sizes)
     if np.dtype(dtype).kind not in "uifb":
         raise VideoFormatError(f"{path} contains {dtype} values: save it as integers or floats")
+    check_video(path, sizes)
     if 0 in sizes:
         raise VideoFormatError(f"{path} contains no pixels, its shape is {sizes}: save it again")
     notes: list[str] = []
@@ -158,7 +160,9 @@ def array_layout(
     elif axes is None:
         axes = _guessed(path, sizes, notes)
     axes, sizes_of = _with_frames(axes, sizes), dict(zip(axes, sizes, strict=True))
-    if not {"Y", "X"} <= sizes_of.keys():
+    if {"Y", "X"} <= sizes_of.keys():
+        check_frame(path, sizes_of["Y"], sizes_of["X"], np.dtype(dtype).itemsize)
+    else:
         raise ChoiceNeededError(
             f"{path} has axes {axes} of {_product(sizes)}: name them, e.g. axes TYX",
             _suggested_axes(sizes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from napari_uai.errors import printable
+from napari_uai.errors import one_line
 from napari_uai.videos.axes import AXIS_NAMES
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.info import VideoInfo
@@ -63,7 +63,7 @@ def describe(info: VideoInfo) -> dict[str, str]:
         "modified": datetime.fromtimestamp(info.modified_ns / 1e9, UTC).strftime("%F %T UTC"),
         **details,
     }
-    return {printable(name): printable(value) for name, value in known.items() if value}
+    return {one_line(name): one_line(value) for name, value in known.items() if value}
 
 
 def _type(dtype: str) -> str:

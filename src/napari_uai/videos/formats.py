@@ -16,7 +16,8 @@ from typing import Any, cast
 import dask.array as da
 import numpy.typing as npt
 
-from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.errors import BadValueError, VideoFormatError, one_line
+from napari_uai.untrusted import check_frame, check_regular, check_video, refusing
 from napari_uai.videos.folders import IMAGE_SUFFIXES, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
@@ -59,7 +60,12 @@ class Format:
         """Open a file or folder of this format."""
         module, _, function = self.reader.partition(":")
         reader = import_module(f"napari_uai.videos.readers.{module}")
-        return cast("Opened", getattr(reader, function)(path, shape))
+        with refusing(path, self.title.partition(":")[0]):
+            opened = cast("Opened", getattr(reader, function)(path, shape))
+            _, rows, columns = opened.frames.shape
+            check_video(path, opened.frames.shape)
+            check_frame(path, rows, columns, opened.frames.dtype.itemsize)
+            return opened
 
 
 FORMATS = (
@@ -308,17 +314,16 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     ((200, 41, 40), 200)
     """
     path = Path(path)
+    check_regular(path)
     given = shape.height is not None and shape.width is not None
     trusted = given and shape.trust_shape and path.is_file()
-    kind = "raw" if trusted else video_format(path, shape_given=given)
-    try:
+    with refusing(path, "a recording"):
+        kind = "raw" if trusted else video_format(path, shape_given=given)
         beside = _stated_beside(path)
         opened = _BY_NAME[kind].open(path, shape)
         if kind != "raw":
             _agree(path, shape, opened)
         size, changed = _size_and_change(path)
-    except PermissionError as error:
-        raise VideoFormatError(f"{path} cannot be read: permission denied") from error
     n, rows, columns = opened.frames.shape
     start, stop, clipped = _chosen(path, n, shape.frames)
     scale = {
@@ -338,10 +343,10 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
         pixel_size_um=scale["pixel_size_um"][0],
         frame_rate_hz=scale["frame_rate_hz"][0],
         source=opened.source,
-        warnings=(*opened.warnings, *clipped),
+        warnings=(*map(one_line, opened.warnings), *clipped),
         axes=opened.axes,
-        image=opened.image,
-        details=opened.details,
+        image=one_line(opened.image),
+        details={one_line(key): one_line(text) for key, text in opened.details.items()},
         scale_source={name: source for name, (value, source) in scale.items() if value},
     )
     if (start, stop) == (0, n):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.untrusted import read_json, read_text
 from napari_uai.videos.pixel_types import pixel_type
 
 SIDECAR_KEYS = (
@@ -127,7 +127,7 @@ def checked(where: Path, key: str, value: Any) -> Any:
             raise VideoFormatError(f"{where}: {key} must be a positive number, got {value!r}")
         return float(value)
     least = 0 if key in _AT_LEAST_ZERO else 1
-    if not (number and np.isfinite(value) and value == int(value) and value >= least):
+    if not (number and least <= value < 2**63 and value == int(value)):
         raise VideoFormatError(f"{where}: {key} must be an integer >= {least}, got {value!r}")
     return int(value)
 
@@ -142,16 +142,14 @@ def _candidates(path: Path) -> Iterator[Path]:
 def _stated(candidate: Path, path: Path, *, strict: bool) -> dict[str, Any]:
     """Return the contents of a candidate; empty if they are no table of names and values."""
     try:
-        text = candidate.read_text(encoding="utf-8")
         if candidate.suffix == ".dat":
-            return dict(_lines(text))
-        values = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
+            return dict(_lines(read_text(candidate, error=VideoFormatError)))
+        values = read_json(candidate, error=VideoFormatError)
+    except (OSError, VideoFormatError) as error:
         if not strict:
             return {}
         raise VideoFormatError(
-            f"{candidate}, a sidecar of {path.name}, is not valid JSON ({error}): "
-            "correct or remove it"
+            f"{error} (a sidecar of {path.name}): correct or remove it"
         ) from error
     return values if isinstance(values, dict) else {}
 

@@ -67,7 +67,7 @@ def test_what_is_no_record_is_told(trails, left, tmp_path):
     path = tmp_path / "run.json"
     for text in ("nonsense", "[]", '{"format": "another"}'):
         path.write_text(text)
-        with pytest.raises(BadValueError, match=r"is not the run\.json"):
+        with pytest.raises(BadValueError, match=r"is not (the run\.json|valid JSON)"):
             settings_of_run(path)
     write_trail_results(analyse_trails(trails, masks={"": left}), tmp_path)
     (tmp_path / "mask.png").unlink()

@@ -14,6 +14,7 @@ from scipy.signal import fftconvolve
 from napari_uai.errors import BadValueError
 from napari_uai.pictures import read_image
 from napari_uai.typing import Floats
+from napari_uai.untrusted import read_npy
 
 RADIUS_SIGMAS = 4.7
 """Half size of the image in standard deviations; includes the first ring of an Airy pattern."""
@@ -110,7 +111,7 @@ def read_psf(path: str | Path) -> PointSpreadFunction:
             f"{path}: file not found; give 'fitted', 'gaussian' or the path of an image"
         )
     try:
-        image = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read_image(path)
+        image = read_npy(path, error=BadValueError) if path.suffix == ".npy" else read_image(path)
         return PointSpreadFunction(image)
     except (ValueError, OSError) as error:
         raise BadValueError(f"{path}: not a point-spread function: {error}") from error

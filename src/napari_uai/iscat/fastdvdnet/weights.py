@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
@@ -26,6 +25,8 @@ from napari_uai.files import write_files
 from napari_uai.iscat.fastdvdnet.network import FastDVDnet
 from napari_uai.iscat.fastdvdnet.settings import REFERENCE, NetworkSettings
 from napari_uai.iscat.fastdvdnet.training_files import writable_target
+from napari_uai.limits import DEPTH
+from napari_uai.untrusted import check_chunk, check_unpacked, parse_json, read_whole, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -137,22 +138,24 @@ def load_weights(path: str | Path) -> Weights:
             ".safetensors where it was created"
         )
     description = _described(source)
-    try:
+    with refusing(source, "a safetensors file", error=WeightsError):
         tensors = load_tensors(data)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise WeightsError(
-            f"{source}: corrupt or not a safetensors file ({error}); download it again"
-        ) from error
     if digest != description.get("sha256"):
         raise WeightsError(
             f"{source} does not match {_description(source).name} (the checksum differs); download "
             "both files again"
         )
-    network = FastDVDnet(_settings(description, source))
-    _check_shapes(tensors, network.state_dict(), source)
+    settings = _settings(description, source)
+    if settings.frames > _MOST_FRAMES:
+        raise WeightsError(f"{source}: windows of {settings.frames} frames; download both again")
+    with torch.device("meta"):  # settings of a stranger may ask for any number of channels
+        _check_shapes(tensors, FastDVDnet(settings).state_dict(), source)
+    network = FastDVDnet(settings)
     network.load_state_dict(tensors)
     return Weights(network.eval(), description.get("trained", {}), digest)
 
+
+_MOST_FRAMES = 1001
 
 # description ----------------------------------------------------------------------------------
 
@@ -163,7 +166,7 @@ def _description(weights: Path) -> Path:
 
 def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        data = read_whole(path, error=WeightsError)
     except OSError as error:
         raise WeightsError(
             f"{path}: cannot be read ({error.strerror or error}); give the path of trained weights"
@@ -179,10 +182,7 @@ def _described(source: Path) -> dict[str, Any]:
         raise WeightsError(
             f"{path} is missing: weights need their description beside them; copy both files"
         )
-    try:
-        description = json.loads(_read(path))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise WeightsError(f"{path}: not valid JSON ({error}); download it again") from error
+    description = parse_json(_read(path), path, error=WeightsError)
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise WeightsError(f"{path}: does not describe weights of napari-uai ({FORMAT!r})")
     return description
@@ -229,13 +229,11 @@ def _keras_weights(source: Path) -> Weights:
     """
     import h5py
 
-    try:
-        with h5py.File(source, "r") as file:
-            layers = _keras_layers(file)
-    except OSError as error:
-        raise WeightsError(
-            f"{source}: corrupt or not an HDF5 file ({error}); download it again"
-        ) from error
+    with (
+        refusing(source, "an HDF5 file of Keras", error=WeightsError),
+        h5py.File(source, "r") as file,
+    ):
+        layers = _keras_layers(file)
     network = FastDVDnet(REFERENCE)
     blocks = [*network.first, network.second]
     convs = [m for b in blocks for m in b.modules() if isinstance(m, nn.Conv2d) and m.groups == 1]
@@ -278,11 +276,20 @@ def _keras_layers(file: Any) -> dict[str, list[tuple[str, list[npt.NDArray[np.fl
 def _datasets(group: Any, path: str = "") -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
     import h5py
 
-    for name, item in group.items():
+    source = Path(group.file.filename)
+    DEPTH.check(source, path.count("/"), "has groups in groups, at", error=WeightsError)
+    for name in group:
         inner = f"{path}/{name}"
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise WeightsError(f"{source}: {inner} is a link; download it again")
+        item = group[name]
         if isinstance(item, h5py.Group):
             yield from _datasets(item, inner)
-        else:
+        elif item.external or item.is_virtual:
+            raise WeightsError(f"{source}: {inner} is in another file; download it again")
+        elif item.dtype.kind in "uif":
+            check_unpacked(source, 4 * float(item.size), error=WeightsError)
+            check_chunk(source, item.chunks or (), item.dtype.itemsize, error=WeightsError)
             yield inner, np.asarray(item[()], np.float32)
 
 

@@ -22,7 +22,6 @@ A recipe is a TOML file::
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -33,6 +32,7 @@ from napari_uai.errors import RecipeError, nearest
 from napari_uai.iscat.recipes import catalogue
 from napari_uai.setting_text import split_setting, toml_plain, toml_value
 from napari_uai.stages import Kind, Stage
+from napari_uai.untrusted import parse_toml, read_text, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -349,13 +349,11 @@ def load_recipe(recipe: str | Path) -> Recipe:
             f"no recipe {text!r}; {nearest(text, recipe_names())} "
             "(your own recipes are files that end in .toml)"
         )
-    try:
-        source = Path(recipe).read_text("utf-8")
-    except FileNotFoundError:
-        raise RecipeError(f"recipe file {text} not found; check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"recipe file {text} cannot be read: {error}") from None
-    return parse_recipe(source, name=Path(recipe).stem)
+    path = Path(recipe)
+    with refusing(text, "a recipe", error=RecipeError):
+        if not path.exists():
+            raise RecipeError(f"recipe file {text} not found; check the path")
+        return parse_recipe(read_text(path, error=RecipeError), name=path.stem)
 
 
 def parse_recipe(text: str, *, name: str) -> Recipe:
@@ -373,10 +371,7 @@ def parse_recipe(text: str, *, name: str) -> Recipe:
     RecipeError
         If the text is not a valid recipe.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"recipe {name} is not valid TOML: {error}") from None
+    document = parse_toml(text, f"recipe {name}", error=RecipeError)
     _only(document, ("description", "stage", "outputs"), f"recipe {name}")
     entries = document.get("stage")
     if not (isinstance(entries, list) and entries and all(isinstance(e, dict) for e in entries)):

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
-from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
@@ -30,6 +29,7 @@ from napari_uai.files import write_files
 from napari_uai.iscat.rescore.event_patches import COURSES, FIGURES, IMAGES, REACH, SIDE, EventViews
 from napari_uai.monitor import raise_if_cancelled
 from napari_uai.typing import Floats32
+from napari_uai.untrusted import parse_json, read_whole, refusing
 
 FORMAT = "napari-uai step rescoring 1"
 """First entry of a description; changes with the format."""
@@ -178,20 +178,11 @@ _ENDINGS = ("safetensors", "json")
 
 
 def _checked(data: bytes, text: bytes, source: str) -> EventNetwork:
-    try:
-        description = json.loads(text)
-    except ValueError as error:
-        raise WeightsError(
-            f"{source}: its description is not valid JSON ({error}); download both files again"
-        ) from None
+    description = parse_json(text, f"the description of {source}", error=WeightsError)
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise WeightsError(f"{source}: not weights for rescoring steps ({FORMAT!r})")
-    try:
+    with refusing(source, "a safetensors file", error=WeightsError):
         arrays = {name: array.astype(np.float32) for name, array in load_arrays(data).items()}
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise WeightsError(
-            f"{source}: corrupt or not a safetensors file ({error}); download it again"
-        ) from error
     digest = hashlib.sha256(data).hexdigest()
     if digest != description.get("sha256"):
         raise WeightsError(
@@ -207,7 +198,7 @@ def _checked(data: bytes, text: bytes, source: str) -> EventNetwork:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_whole(path, error=WeightsError)
     except OSError as error:
         raise WeightsError(
             f"{path}: cannot be read ({error.strerror or error}); give 'packaged' or the path of "

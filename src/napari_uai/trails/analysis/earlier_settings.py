@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from napari_uai.trails.analysis.result import (
     TOP,
 )
 from napari_uai.trails.analysis.settings import checked_settings, setting_text
+from napari_uai.untrusted import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,11 +60,9 @@ def settings_of_run(path: str | Path) -> RunSettings:
     if path.is_dir():
         path = path / RECORD
     try:
-        record = json.loads(path.read_text("utf-8"))
+        record = read_json(path, error=BadValueError)
     except OSError as error:
         raise BadValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    except ValueError:
-        record = None
     if not isinstance(record, dict) or record.get("format") != RECORD_FORMAT:
         raise BadValueError(f"{path} is not the {RECORD} of a trail analysis")
     try:

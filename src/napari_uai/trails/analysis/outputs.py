@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_uai.errors import BadValueError
 from napari_uai.files import cannot_write
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import (
@@ -31,6 +32,7 @@ from napari_uai.trails.pictures.labels import takes_days, when
 from napari_uai.trails.pictures.tiles import moments, tile_sheet
 from napari_uai.trails.pictures.top import top_picture
 from napari_uai.trails.table import join_problems, problem_table
+from napari_uai.untrusted import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +163,7 @@ def files_of_earlier_run(folder: Path) -> tuple[str, ...]:
     Other files with similar names belong to the user.
     """
     try:
-        record = json.loads((folder / RECORD).read_text("utf-8"))
+        record = read_json(folder / RECORD, error=BadValueError)
         if record.get("format") != RECORD_FORMAT:
             return ()
         names = [str(name) for name in record["files"]]

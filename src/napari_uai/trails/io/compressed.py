@@ -12,6 +12,8 @@ import zlib
 from pathlib import Path
 
 from napari_uai.errors import TrailFormatError
+from napari_uai.limits import UNPACKED_BYTES
+from napari_uai.untrusted import is_device, unpacked_limit
 
 RECORD_LIMIT = 256 * 2**20
 """Largest record of one object, in bytes: 20 000 samples with outlines take less than 40 MB."""
@@ -56,6 +58,8 @@ def read_decompressed(path: str | Path, *, limit: int = FILE_LIMIT) -> bytes:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # a third of Path.open's time
             status = os.fstat(file.fileno())
+            if is_device(status.st_mode):
+                raise TrailFormatError("is a device, not a file")
             if status.st_size > limit:
                 raise _too_much(limit)
             # Pipes have no size and may never end.
@@ -64,6 +68,7 @@ def read_decompressed(path: str | Path, *, limit: int = FILE_LIMIT) -> bytes:
         raise TrailFormatError(f"cannot be read: {error.strerror or error}") from None
     if len(data) > limit:
         raise _too_much(limit)
+    limit = min(limit, unpacked_limit(len(data)))
     if data.startswith((_ZIP, _EMPTY_ZIP)) and not _is_workbook(data):
         data = _only_member(data, limit)
     if data.startswith(_GZIP):
@@ -124,4 +129,7 @@ def _holds_trails(member: zipfile.ZipInfo) -> bool:
 
 def _too_much(limit: int) -> TrailFormatError:
     size = f"{limit / 2**20:.0f} MiB" if limit >= 2**20 else f"{limit} bytes"
-    return TrailFormatError(f"larger than {size} after decompression: not read")
+    return TrailFormatError(
+        f"larger than {size} after decompression: not read; if you trust it, unpack it, or raise "
+        f"{UNPACKED_BYTES.variable}"
+    )

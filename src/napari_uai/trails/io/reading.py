@@ -6,7 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, TrailFormatError
+from napari_uai.errors import (
+    BadValueError,
+    CancelledError,
+    NapariUaiError,
+    TrailFormatError,
+    one_line,
+)
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.trails.io.assembling import trails_of_table
@@ -120,7 +126,7 @@ def open_trails(
         if path.is_dir():
             return _folder(path, how, location=location)
         if not path.exists():
-            raise TrailFormatError("no such file or folder")
+            raise TrailFormatError("no such file or folder")  # noqa: TRY301
         _refuse("report folders", location=location)
         content = Content(read_decompressed(path), path)
         table = None if options.in_order else _table_of_format(content)
@@ -135,6 +141,9 @@ def open_trails(
         raise TrailFormatError(f"{path}: cannot be read: {error.strerror or error}") from None
     except MemoryError:
         raise TrailFormatError(f"{path}: does not fit into memory") from None
+    except Exception as error:  # damaged tables raise many types of errors
+        reason = f"{type(error).__name__}: {one_line(error, 160)}"
+        raise TrailFormatError(f"{path}: cannot be read as trails ({reason})") from error
 
 
 class _How(NamedTuple):

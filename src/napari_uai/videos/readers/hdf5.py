@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_uai.errors import VideoFormatError
+from napari_uai.untrusted import check_chunk
 from napari_uai.videos.axes import UNNAMED, array_layout
 from napari_uai.videos.cached import cached
 from napari_uai.videos.choose import chosen_name, images_among
@@ -115,7 +116,8 @@ def _is_inside(file: Any, name: str) -> bool:
 
 def _check_storage(path: Path, name: str, dataset: Any) -> None:
     """Refuse data outside the file: a dataset of a stranger must not read other files."""
-    if dataset.external or dataset.is_virtual:
+    check_chunk(path, dataset.chunks or (), dataset.dtype.itemsize)
+    if dataset.external or dataset.is_virtual or Path(dataset.file.filename) != path:
         raise VideoFormatError(
             f"{path}: the pixels of {name} are in other files: copy them into one dataset"
         )

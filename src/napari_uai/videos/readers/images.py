@@ -15,6 +15,7 @@ from dask.base import tokenize
 from napari_uai.errors import VideoFormatError
 from napari_uai.pictures import PictureError, read_image
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import refusing
 from napari_uai.videos.cached import cached
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import to_grey
@@ -173,7 +174,8 @@ class TiffSequenceFrames(Frames):
     def _source(self, k: int) -> Frames:
         if k in self._kept:
             return self._kept[k]
-        source = open_tiff(self.files[k], self.choice, check_axes=False).frames
+        with refusing(self.files[k], "a TIFF file"):
+            source = open_tiff(self.files[k], self.choice, check_axes=False).frames
         if source.shape[1:] != self.shape[1:] or source.dtype != self.dtype:
             raise _differs(self.files[k], source.shape[1:], source.dtype, self.files[0], self)
         if source.shape[0] != self.starts[k + 1] - self.starts[k]:

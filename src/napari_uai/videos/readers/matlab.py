@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import check_unpacked, mapped_file
 from napari_uai.videos.axes import UNNAMED, array_layout
 from napari_uai.videos.choose import chosen_name, images_among
+from napari_uai.videos.embedded import check_mat5
 from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
 from napari_uai.videos.raw_shape import RawShape
@@ -32,8 +35,10 @@ def open_mat(path: Path, shape: RawShape) -> Opened:
         return open_datasets(path, shape, matlab=True)
     from scipy.io import whosmat
 
+    check_mat5(path)
     try:
-        listed = whosmat(str(path))
+        with mapped_file(path) as content:
+            listed = whosmat(content)
     except Exception as error:  # scipy raises many types of errors
         raise VideoFormatError(
             f"{path} is not a complete MATLAB file ({error}): save it again"
@@ -41,6 +46,7 @@ def open_mat(path: Path, shape: RawShape) -> Opened:
     numbers = {name: sizes for name, sizes, kind in listed if kind not in _NO_NUMBERS}
     name = chosen_name(path, images_among(numbers), shape, "variable")
     axes = {2: "YX", 3: "YX" + UNNAMED}.get(len(numbers[name]))
+    check_unpacked(path, math.prod(numbers[name]))
     array = _variable(path, name=name)
     layout = array_layout(path, array.shape, array.dtype, axes=axes, shape=shape)
     frames = StoredFrames(
@@ -64,7 +70,8 @@ def _variable(path: Path, *, name: str) -> AnyArray:
     from scipy.io import loadmat
 
     try:
-        return np.asarray(loadmat(str(path), variable_names=[name])[name])
+        with mapped_file(path) as content:
+            return np.asarray(loadmat(content, variable_names=[name])[name])
     except Exception as error:  # scipy raises many types of errors
         raise VideoFormatError(
             f"{path}: variable {name} cannot be read ({error}): save it again"

@@ -14,6 +14,7 @@ from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import check_frame
 from napari_uai.videos.cached import cached
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import to_grey
@@ -270,6 +271,7 @@ def _opened(path: Path) -> tuple[MovieFrames, str, float | None]:
         context = stream.codec_context
         codec, pixels = context.name, str(context.pix_fmt)
         frame_shape = (context.height, context.width)
+        check_frame(path, *frame_shape, 4)
         states_times = container.format.name not in _WITHOUT_TIMES
         index = _index(container, stream)
     dependent = len(index.keys) < index.count

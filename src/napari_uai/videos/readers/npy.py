@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import check_npz
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.choose import chosen_name, images_among
 from napari_uai.videos.frame_axis import check_frame_axis
@@ -65,6 +66,7 @@ def open_npz(path: Path, shape: RawShape) -> Opened:
         If it is not such a file, or has several arrays and none was chosen.
     """
     try:
+        check_npz(path)
         members = _members(path)
         arrays = {name: member.shape for name, member in members.items()}
         name = chosen_name(path, images_among(arrays), shape, "array")

@@ -19,7 +19,9 @@ from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import check_tiff_pages
 from napari_uai.videos.axes import Layout, array_layout
+from napari_uai.videos.embedded import check_segments
 from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.info import Opened
@@ -58,6 +60,7 @@ def open_tiff(path: Path, shape: RawShape = UNKNOWN, *, check_axes: bool = True)
     """
     if path.stat().st_size == 0:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
+    check_tiff_pages(path)
     with _tiff_file(path) as tiff:
         numbers, notes = _chosen_series(path, tiff, shape)
         series = [tiff.series[number] for number in numbers]
@@ -186,6 +189,7 @@ class TiffFrames(Frames):
             page = series.pages[place]
             if page is None:
                 raise ValueError("its file is missing")
+            check_segments(page)
             if not self._all_open:
                 return np.asarray(page.asarray(maxworkers=1)).reshape(sizes)
         return np.asarray(page.asarray(maxworkers=1)).reshape(sizes)
@@ -379,9 +383,12 @@ def _tiff_file(path: Path) -> Any:
 
 def _series_of(path: Path, tiff: Any) -> Any:
     try:
-        return tiff.series
+        series = tiff.series
     except Exception as error:  # damaged tags raise any type of error
         raise VideoFormatError(f"{path} is a damaged TIFF file ({error}): export it") from error
+    if not series:
+        raise VideoFormatError(f"{path} is a TIFF file without pages: export it again")
+    return series
 
 
 def _check_index(path: Path, tiff: Any, series: Any) -> None:

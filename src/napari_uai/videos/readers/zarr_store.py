@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_uai.errors import VideoFormatError
+from napari_uai.untrusted import check_archive, check_chunk, check_links
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.cached import cached
 from napari_uai.videos.choose import chosen_name, images_among
@@ -63,6 +64,10 @@ def open_zarr(path: Path, shape: RawShape) -> Opened:
     VideoFormatError
         If it is not one of these, or has several images and none was chosen.
     """
+    if path.is_dir():
+        check_links(path)
+    else:
+        check_archive(path)
     group = _opened(path)
     attributes: dict[str, Any] = dict(group.attrs)
     name, multiscales = "", None
@@ -72,6 +77,7 @@ def open_zarr(path: Path, shape: RawShape) -> Opened:
         array = group[name]
         attributes |= dict(array.attrs)
     _check_codecs(path, array)
+    check_chunk(path, array.chunks, array.dtype.itemsize)
     layout = array_layout(
         path, array.shape, array.dtype, axes=_axes_of(array, multiscales), shape=shape
     )

@@ -1,0 +1,265 @@
+"""Valid tables of trails, recipes, settings, weights and records."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fuzzing.seeds import seed
+
+
+def _rows() -> list[tuple[int, int, float, float]]:
+    return [(t, f, 10.0 * t + f, 5.0 * t + 2 * f) for t in range(1, 5) for f in range(8)]
+
+
+def _csv_text() -> str:
+    lines = "\n".join(f"{t},{f},{x},{y},car" for t, f, x, y in _rows())
+    return f"trail,frame,x,y,class\n{lines}\n"
+
+
+@seed("trails", "a.csv")
+def _csv(path: Path) -> None:
+    path.write_text(_csv_text())
+
+
+@seed("trails", "a.txt")
+def _mot(path: Path) -> None:
+    path.write_text("\n".join(f"{f},{t},{x},{y},9,9,1,-1,-1,-1" for t, f, x, y in _rows()))
+
+
+@seed("trails", "a.csv")
+def _csv_times(path: Path) -> None:
+    lines = "\n".join(f"{t};2024-05-01 10:00:{f:02};{x};{y}" for t, f, x, y in _rows())
+    path.write_text(f"id;time;x;y\n{lines}\n")
+
+
+@seed("trails", "a.csv.gz")
+def _csv_gz(path: Path) -> None:
+    path.write_bytes(gzip.compress(_csv_text().encode(), mtime=0))
+
+
+@seed("trails", "a.zip")
+def _csv_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("a.csv"), _csv_text())
+
+
+def _record(trail: int) -> dict[str, Any]:
+    xy = [[x / 640, y / 360] for t, _, x, y in _rows() if t == trail]
+    return {
+        "_id": f"object{trail}",
+        "bdb_classifier": {"topclass_dict": {"car": 0.9, "bus": 0.1}},
+        "first_epoch_ms": 1.7e12,
+        "final_epoch_ms": 1.7e12 + 8000,
+        "final_datetime_isoformat": "2024-05-01T10:00:08+02:00",
+        "ancestor_id": 0,
+        "descendant_id": None,
+        "tracking": {
+            "xy_center": xy,
+            "hull": [[[0.1, 0.1], [0.2, 0.1], [0.2, 0.2]]] * len(xy),
+            "track_status": [1] * len(xy),
+            "frame_width": 640,
+            "frame_height": 360,
+        },
+    }
+
+
+@seed("trails", "a.json")
+def _export(path: Path) -> None:
+    path.write_text(json.dumps({f"object{t}": _record(t) for t in range(1, 5)}))
+
+
+@seed("trails", "locations")
+def _report(path: Path) -> None:
+    import cv2
+
+    report = path / "site" / "camera" / "report"
+    objects = report / "metadata" / "objects" / "2024-05-01" / "10"
+    objects.mkdir(parents=True)
+    for t in range(1, 4):
+        (objects / f"object{t}.json").write_text(json.dumps(_record(t)))
+    packed = gzip.compress(json.dumps(_record(4)).encode(), mtime=0)
+    (objects / "object4.json.gz").write_bytes(packed)
+    for name in ("backgrounds", "objects"):
+        pictures = report / "images" / name / "2024-05-01" / "10"
+        pictures.mkdir(parents=True)
+        cv2.imwrite(str(pictures / "object1.jpg"), np.full((36, 64, 3), 90, np.uint8))
+
+
+@seed("trails", "a.npy")
+def _tracks_npy(path: Path) -> None:
+    np.save(path, np.array(_rows()))
+
+
+@seed("trails", "a.parquet")
+def _parquet(path: Path) -> None:
+    import pandas as pd
+
+    pd.DataFrame(_rows(), columns=["trail", "frame", "x", "y"]).to_parquet(path)
+
+
+@seed("trails", "a.xlsx")
+def _xlsx(path: Path) -> None:
+    import pandas as pd
+
+    pd.DataFrame(_rows(), columns=["trail", "frame", "x", "y"]).to_excel(path, index=False)
+
+
+@seed("trails", "a.xml")
+def _trackmate(path: Path) -> None:
+    particles = "".join(
+        '<particle nSpots="8">'
+        + "".join(
+            f'<detection t="{f}" x="{x}" y="{y}" z="0.0"/>' for t, f, x, y in _rows() if t == k
+        )
+        + "</particle>"
+        for k in range(1, 5)
+    )
+    head = 'spaceUnits="px" frameInterval="1.0" timeUnits="s" nTracks="4"'
+    path.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<Tracks {head}>{particles}</Tracks>')
+
+
+@seed("trails", "a.geojson")
+def _geojson(path: Path) -> None:
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"id": k},
+            "geometry": {
+                "type": "LineString",
+                "coordinates": [[x, y] for t, _, x, y in _rows() if t == k],
+            },
+        }
+        for k in range(1, 5)
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+
+
+@seed("trails", "a.jsonl")
+def _json_lines(path: Path) -> None:
+    path.write_text(
+        "\n".join(json.dumps({"trail": t, "frame": f, "x": x, "y": y}) for t, f, x, y in _rows())
+    )
+
+
+@seed("trails", "labels")
+def _label_folder(path: Path) -> None:
+    path.mkdir()
+    for frame in range(8):
+        lines = [f"0 0.{t}5 0.{frame}5 0.1 0.1 {t}" for t in range(1, 5)]
+        (path / f"video_{frame + 1}.txt").write_text("\n".join(lines))
+
+
+# recipes, settings, weights, records ------------------------------------------------------------
+
+
+@seed("recipe", "a.toml")
+def _recipe(path: Path) -> None:
+    from importlib.resources import files
+
+    text = (files("napari_uai.iscat.recipes") / "matched.toml").read_text("utf-8")
+    path.write_text(text)
+
+
+@seed("settings", "a.txt")
+def _settings(path: Path) -> None:
+    path.write_text("dra.batch_size=200")
+
+
+@seed("settings", "a.txt")
+def _settings_list(path: Path) -> None:
+    path.write_text("localizations.batch_size=[1, 2.5, 'a', {x = 1}]")
+
+
+def _packaged(room: str, name: str, path: Path) -> None:
+    from importlib.resources import files
+
+    for suffix in (".safetensors", ".json"):
+        source = files(f"napari_uai.iscat.{room}") / f"{name}{suffix}"
+        path.with_suffix(suffix).write_bytes(source.read_bytes())
+
+
+@seed("rescoring", "a.safetensors")
+def _rescoring(path: Path) -> None:
+    _packaged("rescore.weights", "rescoring", path)
+
+
+@seed("weights", "a.safetensors")
+def _weights(path: Path) -> None:
+    from napari_uai.iscat.fastdvdnet.network import FastDVDnet
+    from napari_uai.iscat.fastdvdnet.settings import NetworkSettings
+    from napari_uai.iscat.fastdvdnet.weights import save_weights
+
+    save_weights(FastDVDnet(NetworkSettings(spread=2, channels=2)), path)
+
+
+@seed("weights", "a.h5")
+def _keras(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for i in range(3):
+            file[f"model_weights/conv2d_{i}/conv2d_{i}/kernel:0"] = np.ones((3, 3, 4, 4), "f4")
+            layer = f"model_weights/batch_normalization_{i}/batch_normalization_{i}"
+            for part in ("gamma", "beta", "moving_mean", "moving_variance"):
+                file[f"{layer}/{part}:0"] = np.ones(4, "f4")
+
+
+@seed("training", "a.unfinished.safetensors")
+def _training(path: Path) -> None:
+    from safetensors.numpy import save
+
+    state = {
+        "training": {"epochs": 3},
+        "network": {"frames": 5},
+        "video": {},
+        "history": {"validation_loss": [1.0, 0.5], "training_loss": [1.0, 0.5]},
+    }
+    path.write_bytes(save({"w": np.ones(3, np.float32)}, {"state": json.dumps(state)}))
+
+
+@seed("truth", "a.json")
+def _truth(path: Path) -> None:
+    rows = [{"raw_frame": 9 * i, "y": 5.0, "x": 6.5, "contrast": -0.01, "snr": 3} for i in range(4)]
+    settings = {"frames": 100, "batch_size": 10, "sigma_px": 1.5}
+    path.write_text(json.dumps({"landings": rows, "settings": settings}))
+
+
+@seed("trail truth", "a.csv")
+def _trail_truth(path: Path) -> None:
+    path.write_text("trail,anomaly\n" + "\n".join(f"object{t},normal" for t in range(5)))
+
+
+@seed("run", "run.json")
+def _run(path: Path) -> None:
+    import cv2
+
+    from napari_uai.trails.analysis.result import RECORD_FORMAT
+
+    cv2.imwrite(str(path.with_name("mask.png")), np.full((36, 64), 255, np.uint8))
+    record = {
+        "format": RECORD_FORMAT,
+        "preset": "default",
+        "parameters": {"heat": {"brush_px": 5}},
+        "masks": {"car": {"file": "mask.png"}},
+        "n_top": 10,
+        "files": ["scores.csv", "run.json"],
+    }
+    path.write_text(json.dumps(record))
+
+
+@seed("psf", "a.npy")
+def _psf(path: Path) -> None:
+    np.save(path, np.ones((7, 7)))
+
+
+@seed("picture", "a.png")
+def _mask(path: Path) -> None:
+    import cv2
+
+    cv2.imwrite(str(path), np.full((36, 64), 255, np.uint8))
