@@ -8,7 +8,9 @@ from collections import Counter
 from typing import NamedTuple
 
 from napari_uai.errors import TrailFormatError
+from napari_uai.limits import COLUMNS
 from napari_uai.trails.io.vocabulary import meaning_of
+from napari_uai.untrusted import check_header
 
 BLANKS = r"\s+"
 """Separator of columns between blanks."""
@@ -62,9 +64,10 @@ def layout_of(data: bytes) -> Layout:
     Raises
     ------
     TrailFormatError
-        If the data is not text, or empty.
+        If the data is not text, is empty, or has too many columns.
     """
     text, notes = decoded(data)
+    check_header(text, "the table", error=TrailFormatError)
     head = text[:_HEAD_BYTES].decode(errors="replace").splitlines()
     comments: list[str] = []
     skipped, mark = 0, ""
@@ -83,6 +86,7 @@ def layout_of(data: bytes) -> Layout:
     separator = mark or _separator(rows)
     decimal = _decimal(rows[1:] or rows, separator)
     fields = fields_of(rows[0], separator)
+    COLUMNS.check("the table", len(fields), "has", error=TrailFormatError)
     names: list[str] = []
     above: list[list[str]] = []
     if is_header(fields, decimal) and not _is_broken_row(fields, rows[1:], separator, decimal):

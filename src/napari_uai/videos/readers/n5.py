@@ -6,7 +6,6 @@ The format: https://github.com/saalfeldlab/n5#file-system-specification.
 from __future__ import annotations
 
 import bz2
-import json
 import lzma
 import math
 import os
@@ -23,6 +22,7 @@ import numpy.typing as npt
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
+from napari_uai.untrusted import read_json
 from napari_uai.videos.axes import array_layout
 from napari_uai.videos.cached import cached
 from napari_uai.videos.choose import chosen_name, images_among
@@ -243,8 +243,8 @@ def _opened(path: Path, *, name: str) -> N5Array:
 
 def _attributes(folder: Path) -> dict[str, Any]:
     try:
-        stated = json.loads((folder / "attributes.json").read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        stated = read_json(folder / "attributes.json", error=VideoFormatError)
+    except (OSError, VideoFormatError):
         return {}
     return stated if isinstance(stated, dict) else {}
 

@@ -11,6 +11,7 @@ from napari_uai.errors import TrailFormatError
 from napari_uai.trails.io.content import Content
 from napari_uai.trails.io.sample_table import SampleTable
 from napari_uai.trails.io.vocabulary import meaning_of
+from napari_uai.untrusted import check_xml
 
 _PROBE = 4096
 
@@ -148,8 +149,7 @@ def _interval(text: str | None, unit: str | None) -> float | None:
 
 
 def _root(content: Content) -> ET.Element:
-    if b"<!DOCTYPE" in content.data[:65536] or b"<!ENTITY" in content.data:
-        raise TrailFormatError("XML with a document type or entities is not read; remove them")
+    check_xml(content.data, "the file", error=TrailFormatError)
     try:
         return ET.fromstring(content.data)  # noqa: S314  # entities are refused above
     except (ET.ParseError, ValueError, LookupError) as error:
