@@ -79,7 +79,7 @@ def open_trails(
         Rows of a table to take, such as ``"camera=A"`` or a dictionary.
     time_format
         Format of the times of a table: ``"s"``, ``"ms"``, ``"us"``, ``"ns"``, ``"frame"``, or codes
-        of :meth:`datetime.datetime.strptime`; if None, the unit of numbers since 1970 follows
+        of ``datetime.strptime``; if None, the unit of numbers since 1970 follows
         from their size, and the format of dates from their order.
     scene_size
         Width and height of the camera's picture, in px. If None, as recorded in the file;

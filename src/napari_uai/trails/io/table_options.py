@@ -47,7 +47,7 @@ class TableOptions:
         Rows to take, such as ``"camera=A"``; several conditions are separated by commas.
     time_format
         Format of times: ``"s"``, ``"ms"``, ``"us"``, ``"ns"``, ``"frame"``, or codes of
-        :meth:`datetime.datetime.strptime` such as ``"%d.%m.%Y %H:%M:%S"``. None to recognise it.
+        ``datetime.strptime`` such as ``"%d.%m.%Y %H:%M:%S"``. None to recognise it.
     normalized
         Whether positions are fractions (0 to 1) of the picture; if None, whether all but a few are
         between 0 and 1.
