@@ -151,3 +151,24 @@ def test_a_run_records_how_the_file_was_read(tmp_path):
     assert reading["format"] == "tiff"
     assert reading["axes"] == "TCYX"
     assert reading["given"] == {"channel": 1}
+
+
+def test_a_table_of_trails_is_described(tmp_path, info):
+    path = tmp_path / "walks.csv"
+    kinds = {"01": "car", "02": "bus"}
+    rows = [f"{id},{kinds[id]},{t},{10 * t + 5},20,?" for id in kinds for t in range(4)]
+    path.write_text("\n".join(["track_id,class,time,x,y,lane", *rows]) + "\n", "utf-8")
+    facts = info(path)
+    assert facts["trails"] == "2, of 4 to 4 samples"
+    assert facts["classes"] == "car 1, bus 1"
+    assert facts["time"] == "0 to 3 s (3 s)"
+    assert facts["positions"] == "x 5 to 35, y 20 to 20 px"
+    assert "lane" in facts["note"]
+    assert main(["info", str(path), "--picture", str(tmp_path / "a.png")]) == FAILED
+
+
+def test_what_is_neither_recording_nor_trails_is_one_line(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("nothing here\n", "utf-8")
+    assert main(["info", str(tmp_path / "notes.txt")]) == FAILED
+    assert main(["info", str(tmp_path)]) == FAILED
+    assert capsys.readouterr().err.count("\n") == 2

@@ -16,16 +16,22 @@ from napari_uai.cli.progress import progress_bar
 from napari_uai.errors import one_line
 
 if TYPE_CHECKING:
+    from napari_uai.trails.table import Trails
     from napari_uai.videos.frames import Frames
     from napari_uai.videos.raw_shape import RawShape
 
 _NARROWEST, _BROADEST = 60, 110
+_NAMED_PROBLEMS = 12
 
 
 @with_shape
 def info(
     source: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A recording: file, folder of images or store.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A recording (file, folder of images or store), or trails (table or folder).",
+        ),
     ],
     *,
     shape: RawShape,
@@ -34,8 +40,45 @@ def info(
         typer.Option(metavar="FILE.png", help="Write the first, middle and last frame as PNG."),
     ] = None,
 ) -> None:
-    """Describe a recording: how it is read, what was assumed, what its status line tells."""
-    _describe_recording(source, shape, picture)
+    """Describe a recording or trails: how they are read, what was assumed or left out."""
+    from napari_uai.errors import TrailFormatError, VideoFormatError
+    from napari_uai.trails.io.reading import open_trails
+
+    try:
+        _describe_recording(source, shape, picture)
+    except VideoFormatError as no_recording:
+        if not _may_be_trails(source):
+            raise
+        try:
+            trails = open_trails(source)
+        except TrailFormatError:
+            if source.is_dir():  # more likely one of pictures or recordings
+                raise no_recording from None
+            raise
+        _describe_trails(source, trails, picture)
+
+
+def _may_be_trails(source: Path) -> bool:
+    """Return whether a path is not one of a recording by its name."""
+    from napari_uai.videos.folders import IMAGE_SUFFIXES, RECORDING_SUFFIXES
+
+    shown = source.suffix.lower() in {*RECORDING_SUFFIXES, *IMAGE_SUFFIXES} - {".npy"}
+    return source.exists() and not shown
+
+
+def _describe_trails(source: Path, trails: Trails, picture: Path | None) -> None:
+    from napari_uai.errors import BadValueError
+    from napari_uai.trails.io.description import describe_trails
+
+    if picture is not None:
+        raise BadValueError("--picture is of recordings: omit it for trails")
+    problems = [
+        f"{' '.join(filter(None, (str(row.file), str(row.trail))))}: {row.problem}"
+        for row in trails.problems.itertuples()
+    ]
+    _print({"file": one_line(source), **describe_trails(trails)}, problems[:_NAMED_PROBLEMS])
+    if len(problems) > _NAMED_PROBLEMS:
+        typer.echo(f"{len(problems) - _NAMED_PROBLEMS} more problems")
 
 
 def _describe_recording(source: Path, shape: RawShape, picture: Path | None) -> None:

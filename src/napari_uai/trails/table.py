@@ -26,6 +26,9 @@ UNCLASSIFIED = "unclassified"
 TRAIL_COLUMNS = ("trail", "class", "start", "end", "n_samples")
 PROBLEM_COLUMNS = ("file", "trail", "problem")
 
+SINCE_1970_S = 1e8
+"""Times above this value count from 1970 and are shown as time of day."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:

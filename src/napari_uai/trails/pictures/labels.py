@@ -18,13 +18,10 @@ from napari_uai.trails.pictures.canvas import (
     rank_colour,
     readable_on,
 )
-from napari_uai.trails.table import Trails
+from napari_uai.trails.table import SINCE_1970_S, Trails
 from napari_uai.typing import Bools, Floats
 
 DAY_S = 86_400
-
-SINCE_1970_S = 1e8
-"""Times above this value count from 1970 and are shown as time of day."""
 
 
 def percent(anomaly: float) -> str:

@@ -108,7 +108,7 @@ class ViewOptions(QWidget):
         self._time_label.setText(f"<b>Time</b>: {first} to {last}")
 
     def _time_text(self, step: int) -> str:
-        from napari_uai.trails.pictures.labels import SINCE_1970_S
+        from napari_uai.trails.table import SINCE_1970_S
 
         seconds = self._start_s + (self._end_s - self._start_s) * step / STEPS
         if seconds < SINCE_1970_S:
