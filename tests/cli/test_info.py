@@ -156,7 +156,7 @@ def test_a_run_records_how_the_file_was_read(tmp_path):
 def test_a_table_of_trails_is_described(tmp_path, info):
     path = tmp_path / "walks.csv"
     kinds = {"01": "car", "02": "bus"}
-    rows = [f"{id},{kinds[id]},{t},{10 * t + 5},20,?" for id in kinds for t in range(4)]
+    rows = [f"{name},{kinds[name]},{t},{10 * t + 5},20,?" for name in kinds for t in range(4)]
     path.write_text("\n".join(["track_id,class,time,x,y,lane", *rows]) + "\n", "utf-8")
     facts = info(path)
     assert facts["trails"] == "2, of 4 to 4 samples"
