@@ -28,7 +28,9 @@ def trails():
     return trails_of(samples, Scene(640, 360), hulls=hulls)
 
 
-@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".json", ".json.gz", ".zip"])
+@pytest.mark.parametrize(
+    "ending", [".csv", ".csv.gz", ".json", ".json.gz", ".zip", ".geojson", ".parquet"]
+)
 def test_trails_that_were_written_are_read_again(tmp_path, trails, ending):
     path = write_trails(trails, tmp_path / "new" / f"trails{ending}")
     again = open_trails(path, scene_size=(640, 360))
@@ -81,3 +83,19 @@ def test_a_stop_leaves_no_file(tmp_path, trails):
     with pytest.raises(CancelledError):
         write_trails(trails, tmp_path / "t.json", monitor=Monitor(cancelled=lambda: True))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_geojson_is_a_line_per_trail(tmp_path, trails):
+    document = json.loads(write_trails(trails, tmp_path / "trails.geojson").read_text())
+    first = document["features"][0]
+    assert first["properties"]["trail"] == "20231181552009"
+    assert first["properties"]["times"] == trails.time[:5].tolist()
+    np.testing.assert_allclose(
+        first["geometry"]["coordinates"], np.column_stack([trails.x, trails.y])[:5], atol=1e-3
+    )
+
+
+def test_parquet_keeps_types(tmp_path, trails):
+    table = pd.read_parquet(write_trails(trails, tmp_path / "trails.parquet"))
+    np.testing.assert_array_equal(table["x"], trails.x)
+    np.testing.assert_array_equal(table["time"], trails.time)

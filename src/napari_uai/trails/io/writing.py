@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,15 @@ _EXACT_INTEGER = 2**53
 def write_trails(
     trails: Trails, path: str | Path, *, overwrite: bool = False, monitor: Monitor = SILENT
 ) -> Path:
-    """Write trails to a csv or JSON file, depending on the extension.
+    """Write trails to a file, in the format of its extension.
 
     - ``.csv``, ``.csv.gz``: one row per sample: ``trail, class, time, y, x``, in s and px. All
       times are kept; the size of the scene is not, and must be given when the file is opened.
     - ``.json``, ``.json.gz``, ``.zip``: one object per trail, as exported by trackers: positions
       as fractions of the picture (6 digits), class, last hull, size of the picture, first and last
       time. When the file is opened, samples are spaced evenly in time.
+    - ``.geojson``: a line for each trail, with its name, class and times, in px (y down).
+    - ``.parquet``: the columns of csv, with their types; needs pyarrow (extra ``tables``).
 
     Parameters
     ----------
@@ -67,11 +71,12 @@ def write_trails(
     """
     path = Path(path)
     name = path.name.lower()
-    if not name.endswith((".csv", ".csv.gz", ".json", ".json.gz", ".zip")):
-        raise OutputError(f"{path}: the extension must be .csv, .csv.gz, .json, .json.gz or .zip")
+    as_bytes = next((write for ending, write in _WRITERS.items() if name.endswith(ending)), None)
+    if as_bytes is None:
+        *others, last = _WRITERS
+        raise OutputError(f"{path}: the extension must be {', '.join(others)} or {last}")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; choose another name, or overwrite it")
-    as_bytes = _csv if name.endswith((".csv", ".csv.gz")) else _json
     content = as_bytes(trails, monitor)
     with whole_file(path) as partial:
         _store(content, partial, path)
@@ -134,6 +139,53 @@ def _csv(trails: Trails, monitor: Monitor) -> bytes:
 
 def _json(trails: Trails, monitor: Monitor) -> bytes:
     return json.dumps(export_of_trails(trails, monitor=monitor)).encode()
+
+
+def _geojson(trails: Trails, monitor: Monitor) -> bytes:
+    xy = np.column_stack([trails.x, trails.y]).astype(np.float64).round(3)
+    features: list[dict[str, Any]] = []
+    for row, (name, kind) in enumerate(
+        zip(trails.table["trail"], trails.table["class"], strict=True)
+    ):
+        if row % _TRAILS_PER_UPDATE == 0:
+            monitor.update(row / len(trails), f"{row} of {len(trails)} trails")
+        samples = trails.trail(row)
+        features.append(
+            {
+                "type": "Feature",
+                "properties": {
+                    "trail": name,
+                    "class": kind,
+                    "times": trails.time[samples].tolist(),
+                },
+                "geometry": {"type": "LineString", "coordinates": xy[samples].tolist()},
+            }
+        )
+    # Without a reference system, small numbers would be taken for degrees.
+    pixels = {"type": "name", "properties": {"name": "pixels of the picture, y down"}}
+    document = {"type": "FeatureCollection", "crs": pixels, "features": features}
+    return json.dumps(document).encode()
+
+
+def _parquet(trails: Trails, monitor: Monitor) -> bytes:
+    monitor.update(0.0, f"{len(trails.time)} samples")
+    content = io.BytesIO()
+    try:
+        frame_of_trails(trails).to_parquet(content, index=False)
+    except ImportError:
+        raise OutputError('Parquet needs pyarrow: pip install "napari-uai[tables]"') from None
+    return content.getvalue()
+
+
+_WRITERS: dict[str, Callable[[Trails, Monitor], bytes]] = {
+    ".csv": _csv,
+    ".csv.gz": _csv,
+    ".json": _json,
+    ".json.gz": _json,
+    ".zip": _json,
+    ".geojson": _geojson,
+    ".parquet": _parquet,
+}
 
 
 def _store(content: bytes, partial: Path, path: Path) -> None:
