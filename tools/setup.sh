@@ -28,4 +28,4 @@ install() {
     "$bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$@"
 }
 install --upgrade pip # older ones know no --group
-install --editable ".[napari,torch,svm,cluster,$qt]" --group dev
+install --editable ".[napari,torch,svm,tables,cluster,$qt]" --group dev
