@@ -5,6 +5,8 @@ The recording is left out: what comes with the package simulates it, see napari_
 
 from __future__ import annotations
 
+import gzip
+import io
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,10 @@ PACKED = {
     "fluorescence": ("fluorescence.bin", "fluorescence.bin.json", "fluorescence_truth.json"),
     "trails": ("trails",),
 }
+
+
+GUNZIPPED = ".gunzipped"
+"""Ending of files that :mod:`napari_uai.sample_data` compresses again when it unpacks them."""
 
 
 class SampleHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -45,7 +51,9 @@ def pack(paths: list[Path], archive: Path) -> None:
         for path in paths:
             for file in sorted([path] if path.is_file() else path.rglob("*")):
                 if file.is_file():
-                    member = tarfile.TarInfo(file.relative_to(path.parent).as_posix())
-                    member.size = file.stat().st_size
-                    with file.open("rb") as content:
-                        tar.addfile(member, content)
+                    name, content = file.relative_to(path.parent).as_posix(), file.read_bytes()
+                    if file.suffix == ".gz":  # many small ones pack better together
+                        name, content = name + GUNZIPPED, gzip.decompress(content)
+                    member = tarfile.TarInfo(name)
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))

@@ -7,6 +7,7 @@ stored in a cache folder when it is first requested.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import tarfile
@@ -24,6 +25,9 @@ _SAMPLES = {
     "trails": ("trails",),
 }
 """Files and folders of each sample."""
+
+_GUNZIPPED = ".gunzipped"
+"""Ending of files that tools/pack_samples.py stores without their own compression."""
 
 
 def sample_names() -> tuple[str, ...]:
@@ -120,9 +124,12 @@ def _unpack(archive: Path, folder: Path) -> None:
         for member in tar:
             content = tar.extractfile(member)
             if content is not None:
-                target = folder / member.name
+                target = folder / member.name.removesuffix(_GUNZIPPED)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content.read())
+                data = content.read()
+                if member.name.endswith(_GUNZIPPED):
+                    data = gzip.compress(data, mtime=0)
+                target.write_bytes(data)
 
 
 def _simulate(folder: Path) -> None:
