@@ -68,17 +68,19 @@ def settings_of_run(path: str | Path) -> RunSettings:
     try:
         preset = record["preset"]
         if preset not in PRESETS:
-            raise BadValueError(f"{path}: unknown preset {preset!r}, of another version")
+            raise BadValueError(  # noqa: TRY301
+                f"{path}: unknown preset {preset!r}, of another version"
+            )
         return RunSettings(
             preset,
             _changed(preset, record["parameters"]),
             _masks(path, record["masks"]),
             int(record["n_top"]),
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, BadValueError):
-            raise
-        raise BadValueError(f"{path}: settings are missing ({error})") from None
+    except BadValueError:
+        raise
+    except Exception as error:  # a record that was edited raises many types of errors
+        raise BadValueError(f"{path}: settings are missing ({error})") from error
 
 
 def _changed(preset: Preset, parameters: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
