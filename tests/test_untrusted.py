@@ -1,5 +1,6 @@
 """Files from strangers: limits hold before anything is allocated, and each names what raises it."""
 
+import contextlib
 import gzip
 import io
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 import cv2
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import zarr
@@ -247,6 +249,24 @@ def test_a_small_zip_file_does_not_unpack_to_a_large_table(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.csv", b"1,1,1,1\n" * (2**26 // 8))
     assert UNPACKED_BYTES.variable in refusal(open_trails, path)
+
+
+@pytest.mark.parametrize("place", ["A1048576", "XFD1", "A9999999999"])
+def test_a_cell_far_from_the_others_does_not_fill_a_sheet(place, tmp_path):
+    pytest.importorskip("openpyxl")
+    path, changed = tmp_path / "a.xlsx", tmp_path / "b.xlsx"
+    rows = [(1, frame, frame, 2 * frame) for frame in range(9)]
+    pd.DataFrame(rows, columns=["trail", "frame", "x", "y"]).to_excel(path, index=False)
+    assert len(open_trails(path)) == 1
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            row = re.sub("[A-Z]", "", place).encode()
+            text = old.read(name).replace(b'<row r="10"', b'<row r="%s"' % row)
+            new.writestr(name, re.sub(rb'r="D10"', b'r="%s"' % place.encode(), text))
+    start = time.monotonic()
+    with contextlib.suppress(NapariUaiError):
+        open_trails(changed)
+    assert time.monotonic() - start < 10
 
 
 def test_an_npz_array_is_refused_before_it_is_unpacked(tmp_path):

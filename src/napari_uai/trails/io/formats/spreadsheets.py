@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 import zipfile
 from importlib.util import find_spec
@@ -54,6 +55,36 @@ def _check_size(content: Content) -> None:
     if unpacked > _LARGEST_WORKBOOK:
         size = f"{unpacked / 2**20:.0f} MiB unpacked"
         raise TrailFormatError(f"a workbook of {size}; export the sheet as csv (UTF-8)")
+    _check_cells(content)
+
+
+def _check_cells(content: Content) -> None:
+    """Raise an error if the cells of a sheet are far apart: all between them are filled in."""
+    with zipfile.ZipFile(io.BytesIO(content.data)) as archive:
+        for name in archive.namelist():
+            if not name.startswith("xl/worksheets/") or not name.endswith(".xml"):
+                continue
+            sheet = archive.read(name)
+            rows = {match[1] for match in _ROW.finditer(sheet)}
+            columns = {match[1] for match in _CELL.finditer(sheet)}
+            last_row = max(map(float, rows), default=0.0)
+            last_column = max((_column_number(letters) for letters in columns), default=1.0)
+            if 8 * last_row * last_column > unpacked_limit(len(content.data)):
+                raise TrailFormatError(
+                    f"a sheet of up to {last_row:g} x {last_column:g} cells{UNPACKED_BYTES.advice}"
+                )
+
+
+def _column_number(letters: bytes) -> float:
+    """Return 1 for A, 26 for Z, 27 for AA."""
+    number = 0.0
+    for letter in letters.upper()[:9]:
+        number = 26 * number + letter - 64
+    return number
+
+
+_ROW = re.compile(rb"""\br\s*=\s*["'][A-Za-z]*\s*(\d+)""")
+_CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]+)""")
 
 
 def workbook_table(content: Content) -> SampleTable:
