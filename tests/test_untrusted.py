@@ -269,6 +269,23 @@ def test_a_cell_far_from_the_others_does_not_fill_a_sheet(place, tmp_path):
     assert time.monotonic() - start < 10
 
 
+def test_a_small_parquet_file_does_not_state_a_large_table(tmp_path):
+    pq, pa = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow")
+    ones = pa.chunked_array([pa.array(np.ones(10**6))] * 4)
+    pq.write_table(
+        pa.table({"trail": ones, "frame": ones, "x": ones, "y": ones}), tmp_path / "a.parquet"
+    )
+    assert (tmp_path / "a.parquet").stat().st_size < 2**20
+    assert UNPACKED_BYTES.variable in refusal(open_trails, tmp_path / "a.parquet")
+
+
+def test_a_table_in_npy_is_as_long_as_it_states(tmp_path):
+    with (tmp_path / "a.npy").open("wb") as file:
+        header = {"descr": "<f8", "fortran_order": False, "shape": (10**12, 4)}
+        np.lib.format.write_array_header_1_0(file, header)
+    assert "shorter than it states" in refusal(open_trails, tmp_path / "a.npy")
+
+
 def test_an_npz_array_is_refused_before_it_is_unpacked(tmp_path):
     path = tmp_path / "a.npz"
     head = io.BytesIO()

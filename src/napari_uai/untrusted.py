@@ -7,6 +7,7 @@ thousand brackets. The functions here are called wherever a file is opened; they
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import mmap
@@ -226,6 +227,8 @@ def check_xml(data: bytes, path: str | Path, *, error: ErrorType) -> None:
     Entities are declared in the document type: they make a short file long, or stand for other
     files. No format of recordings or trails needs them.
     """
+    if b"\0" in data[:200]:  # UTF-16 or UTF-32
+        data = data.replace(b"\0", b"")
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise error(f"{path} declares entities (DOCTYPE), which are not read: remove them")
     depth = 0
@@ -335,19 +338,35 @@ def check_archive(path: Path, *, error: ErrorType = VideoFormatError) -> None:
             raise error(f"{path} contains {member.filename!r}, outside the archive: pack it again")
 
 
-def check_npz(path: Path, *, error: ErrorType = VideoFormatError) -> None:
-    """Raise an error if arrays of an npz file are far larger than the file, or than they state."""
+def check_npy(data: bytes, path: str | Path, *, error: ErrorType) -> None:
+    """Raise an error if an npy file in memory is shorter than the array that it states.
+
+    Raises
+    ------
+    ValueError
+        If it is not such a file.
+    """
+    shape, dtype = _npy_header(io.BytesIO(data))
+    if math.prod(shape) * dtype.itemsize > len(data):
+        raise error(f"{path} is shorter than it states: save it again")
+
+
+def _npy_header(file: Any) -> tuple[tuple[int, ...], Any]:
     from numpy.lib import format as npy
 
+    first = npy.read_magic(file)[0] == 1
+    shape, _, dtype = (npy.read_array_header_1_0 if first else npy.read_array_header_2_0)(file)
+    return shape, dtype
+
+
+def check_npz(path: Path, *, error: ErrorType = VideoFormatError) -> None:
+    """Raise an error if arrays of an npz file are far larger than the file, or than they state."""
     check_archive(path, error=error)
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             check_unpacked(path, member.file_size, error=error)
             with archive.open(member) as file:
-                if npy.read_magic(file)[0] == 1:
-                    shape, _, dtype = npy.read_array_header_1_0(file)
-                else:
-                    shape, _, dtype = npy.read_array_header_2_0(file)
+                shape, dtype = _npy_header(file)
             if math.prod(shape) * dtype.itemsize > member.file_size:
                 raise error(f"{path}: {member.filename} is shorter than it states: save it again")
 

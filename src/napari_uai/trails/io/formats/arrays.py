@@ -10,6 +10,7 @@ import pandas as pd
 from napari_uai.errors import TrailFormatError
 from napari_uai.trails.io.content import Content
 from napari_uai.trails.io.sample_table import SampleTable
+from napari_uai.untrusted import check_npy
 
 
 def is_npy(content: Content) -> bool:
@@ -20,7 +21,10 @@ def is_npy(content: Content) -> bool:
 def npy_table(content: Content) -> SampleTable:
     """Return tracks of napari (identity, t, y, x; or identity, t, z, y, x), or named fields."""
     try:
+        check_npy(content.data, "the table", error=TrailFormatError)
         array = np.load(io.BytesIO(content.data), allow_pickle=False)
+    except TrailFormatError:
+        raise
     except Exception as error:  # noqa: BLE001  # numpy parses the header as Python
         reason = " ".join(str(error).split())[:80]
         raise TrailFormatError(f"not a readable npy file: {reason}") from None

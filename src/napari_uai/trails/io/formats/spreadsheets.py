@@ -11,8 +11,10 @@ from importlib.util import find_spec
 import pandas as pd
 
 from napari_uai.errors import TrailFormatError
+from napari_uai.limits import UNPACKED_BYTES
 from napari_uai.trails.io.content import Content
 from napari_uai.trails.io.sample_table import SampleTable
+from napari_uai.untrusted import unpacked_limit
 
 _LARGEST_WORKBOOK = 512 * 2**20
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -43,16 +45,29 @@ def parquet_table(content: Content) -> SampleTable:
     _need("pyarrow", "a Parquet file", content)
     read = pd.read_parquet if is_parquet(content) else pd.read_feather
     try:
+        _check_rows(content)
         table = read(io.BytesIO(content.data))
+    except TrailFormatError:
+        raise
     except Exception as error:  # noqa: BLE001  # pyarrow raises many
         raise TrailFormatError(f"not a readable Parquet file: {_line(error)}") from None
     return SampleTable(table.reset_index() if table.index.name else table)
 
 
+def _check_rows(content: Content) -> None:
+    """Raise an error if a small file states many rows: columns of equal values pack to nothing."""
+    from pyarrow import parquet
+
+    if is_parquet(content):
+        facts = parquet.ParquetFile(io.BytesIO(content.data)).metadata
+        if 8 * facts.num_rows * facts.num_columns > unpacked_limit(len(content.data)):
+            raise TrailFormatError(f"{facts.num_rows} rows in a small file{UNPACKED_BYTES.advice}")
+
+
 def _check_size(content: Content) -> None:
     with zipfile.ZipFile(io.BytesIO(content.data)) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
-    if unpacked > _LARGEST_WORKBOOK:
+    if unpacked > min(_LARGEST_WORKBOOK, unpacked_limit(len(content.data))):
         size = f"{unpacked / 2**20:.0f} MiB unpacked"
         raise TrailFormatError(f"a workbook of {size}; export the sheet as csv (UTF-8)")
     _check_cells(content)
