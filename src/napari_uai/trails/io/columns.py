@@ -280,7 +280,7 @@ def _refuse_several_cameras(table: pd.DataFrame, column: Any, roles: Roles) -> N
     values = names_of(table[column])
     counts = values.value_counts()
     key = roles.first("trail")
-    # What differs between the samples of a trail is no camera.
+    # A column that varies within a trail does not name the camera.
     if len(counts) < 2 or (key is not None and len(counts) > table[key].nunique()):
         return
     listed = ", ".join(f"{name} ({n} rows)" for name, n in counts.head(_NAMED_VALUES).items())

@@ -207,7 +207,7 @@ def _mixed_dates(texts: pd.Series[Any], *, day_first: bool) -> pd.Series[Any]:
             return pd.NaT
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # there is no one format
+        warnings.simplefilter("ignore")  # about values in several formats
         try:
             dates: pd.Series[Any] = parsed(texts)
         except (ValueError, OverflowError):

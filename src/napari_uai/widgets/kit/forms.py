@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-import tomllib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qtpy.QtCore import QEvent, QLocale, QObject, QSize, Qt, Signal
@@ -203,6 +202,9 @@ class TextEditor(QLineEdit):
 
     def value(self) -> Any:
         """Return the value as parsed by TOML, or the text itself if it is not TOML."""
+        from napari_uai.errors import RecipeError
+        from napari_uai.untrusted import parse_toml
+
         text = self.text().strip()
         if not text and self._optional:
             return None
@@ -210,8 +212,8 @@ class TextEditor(QLineEdit):
             return text
         for candidate in (text, f"[{text}]"):
             try:
-                return tomllib.loads(f"value = {candidate}")["value"]
-            except tomllib.TOMLDecodeError:
+                return parse_toml(f"value = {candidate}", "value", error=RecipeError)["value"]
+            except RecipeError:
                 continue
         return text
 

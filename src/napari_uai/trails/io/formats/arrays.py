@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pandas as pd
 
-from napari_uai.errors import TrailFormatError
+from napari_uai.errors import TrailFormatError, one_line
 from napari_uai.trails.io.content import Content
 from napari_uai.trails.io.sample_table import SampleTable
 from napari_uai.untrusted import check_npy
@@ -26,8 +26,7 @@ def npy_table(content: Content) -> SampleTable:
     except TrailFormatError:
         raise
     except Exception as error:  # noqa: BLE001  # numpy parses the header as Python
-        reason = " ".join(str(error).split())[:80]
-        raise TrailFormatError(f"not a readable npy file: {reason}") from None
+        raise TrailFormatError(f"not a readable npy file: {one_line(error, 80)}") from None
     if array.dtype.names:
         return SampleTable(pd.DataFrame(array))
     if array.ndim != 2 or array.shape[1] not in (4, 5) or array.dtype.kind not in "iuf":

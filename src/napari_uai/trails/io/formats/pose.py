@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_uai.errors import TrailFormatError
+from napari_uai.errors import TrailFormatError, one_line
 from napari_uai.trails.io.content import Content
 from napari_uai.trails.io.sample_table import SampleTable
 
@@ -63,5 +63,5 @@ def _loaded(content: Content) -> Any:
         try:
             return load_dataset(content.path, source_software=program)
         except Exception as error:  # noqa: BLE001  # the libraries below raise many
-            reason = reason or " ".join(str(error).split())[:100]
+            reason = reason or one_line(error, 100)
     raise TrailFormatError(f"not a file of DeepLabCut or SLEAP that movement reads: {reason}")

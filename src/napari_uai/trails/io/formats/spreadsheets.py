@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import pandas as pd
 
-from napari_uai.errors import TrailFormatError
+from napari_uai.errors import TrailFormatError, one_line
 from napari_uai.limits import UNPACKED_BYTES
 from napari_uai.trails.io.content import Content
 from napari_uai.trails.io.sample_table import SampleTable
@@ -136,5 +136,4 @@ def _need(package: str, what: str, content: Content) -> None:
 
 
 def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())[:100]
-    return text or type(error).__name__
+    return one_line(error, 100) or type(error).__name__
