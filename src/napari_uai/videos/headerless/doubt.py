@@ -82,7 +82,7 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
     headers = list(_with_header(size, given))
     if stated >= _CREDIBLE:
         # A header that is not left out rolls all frames alike: only a seam in them shows it.
-        seam = _seam(path, size, given)
+        seam = _seam(path, size, given) if headers else 0.0
         return next((h for h in headers if seam > 0.5 and _seam(path, size, h) < seam / 2), None)
     others = [*_others(given), *headers, *_with_frame_headers(path, size, given)]
     scored = [(_evidence(path, size, other), i) for i, other in enumerate(others)]
