@@ -35,6 +35,13 @@ _PACKAGES = (
 )
 _HASHED_AT_ONCE = 2**22
 
+REPORT_FILE, METHODS_FILE = "report.html", "methods.txt"
+"""Files of ``napari-uai report``, which the next run into the same folder makes untrue."""
+
+REPORT_GENERATOR = "napari-uai report"
+"""Named in the head of such a page."""
+_REPORT_HEAD_BYTES = 2**16
+
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as CSV with nine digits, byte-identical for the same numbers on any system."""
@@ -53,7 +60,8 @@ def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Ite
     folder
         Final folder.
     replaces
-        Files of an earlier run to remove from it, unless they are replaced.
+        Files of an earlier run to remove from it, unless they are replaced. A report of that run is
+        removed, too.
 
     Yields
     ------
@@ -74,7 +82,7 @@ def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Ite
         except OSError as error:
             raise cannot_write(folder, error) from error
         yield partial
-        _move(partial, folder, replaces)
+        _move(partial, folder, (*replaces, *_earlier_report(folder)))
         created = []
     finally:
         if partial is not None:
@@ -127,6 +135,20 @@ def _move(partial: Path, folder: Path, replaces: tuple[str, ...]) -> None:
             (partial / name).replace(folder / name)
     except OSError as error:
         raise cannot_write(folder, error) from error
+
+
+def _earlier_report(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files of an earlier report in a folder, empty if there is none.
+
+    Files of that name which are not of this package belong to the user.
+    """
+    try:
+        with (folder / REPORT_FILE).open("rb") as file:
+            head = file.read(_REPORT_HEAD_BYTES)
+    except OSError:
+        return ()
+    own = f'content="{REPORT_GENERATOR}"'.encode() in head
+    return (REPORT_FILE, METHODS_FILE) if own else ()
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -42,8 +42,8 @@ def _checksum(weights: str) -> str:
     "Rescore steps",
     menu="measure",
     checksum=_checksum,
-    methods="Each candidate was scored again by a small neural network, from images and time courses of "
-    "its surroundings",
+    methods="Each candidate was scored again by a small neural network, from images and time "
+    "courses of its surroundings",
 )
 def rescore_steps(
     events: pd.DataFrame,

@@ -220,8 +220,8 @@ def detect_steps(
 @stage(
     "Accept events",
     menu="measure",
-    methods="Candidates were accepted down to the score at which the expected number of false ones, "
-    "estimated from this recording itself, reached the accepted number",
+    methods="Candidates were accepted down to the score at which the expected number of false "
+    "ones, estimated from this recording itself, reached the accepted number",
 )
 def accept_events(
     events: pd.DataFrame,
