@@ -41,14 +41,18 @@ def folder_page(folder: Path, places: Sequence[Path], others: Sequence[Path]) ->
     every = [read_landing_results(place, place.relative_to(folder).as_posix()) for place in places]
     groups = in_the_same_way(every)
     methods = landing_methods(groups)
-    overview = [sections.key_figures(every), _overview(every), *_pooled(groups)]
+    overview = [
+        sections.key_figures(every),
+        _overview(every),
+        tag("div", _pooled(groups), class_="figures"),
+    ]
     return Page(
         f"Landings in {counted(len(every), 'recording')}",
         f"Results in {one_line(folder.resolve().name, 120)}",
         (
             ("Recordings", joined(overview)),
             ("Problems", _problems(folder, every, others)),
-            ("Limits", joined(sections.limits(group[0].record) for group in groups)),
+            ("Limits", sections.limits(group[0].record for group in groups)),
             ("Methods", methods.html()),
             ("Each recording", joined(_one(n, each) for n, each in enumerate(every))),
             ("Parameters", joined(_parameters(group, len(groups)) for group in groups)),
@@ -105,22 +109,26 @@ def _pooled(groups: Sequence[Sequence[LandingResults]]) -> Iterable[Markup]:
 def _problems(folder: Path, every: Sequence[LandingResults], others: Sequence[Path]) -> Markup:
     lines = []
     if (folder / PROBLEMS).exists():
-        listed = read_table(folder / PROBLEMS, needed=("recording", "failed", "problem"))
+        failures = read_table(folder / PROBLEMS, needed=("recording", "failed", "problem"))
         lines += [
             f"{recording} failed: {problem}"
-            for recording, failed, problem in listed.itertuples(index=False)
+            for recording, failed, problem in failures.itertuples(index=False)
             if failed == "yes"
         ]
     lines += [f"{each.name}: {text}" for each in every for text in each.record.problems]
-    lines += [
-        f"{place.relative_to(folder)} holds a ranking of trails, which has a report of its own"
+    beside = [
+        tag(
+            "p",
+            f"{one_line(place.relative_to(folder), 200)} is a ranking of trails, not reported here.",
+        )
         for place in others
     ]
     if not lines:
-        return tag("p", "The runs reported no problems.")
+        return joined([tag("p", "The runs reported no problems."), beside])
     shown = [tag("li", one_line(line)) for line in lines[: sections.MOST_PROBLEMS]]
     more = len(lines) - len(shown)
-    return tag("ul", shown, tag("li", f"and {more} more") if more else None, class_="notes")
+    listed = tag("ul", shown, tag("li", f"and {more} more") if more else None, class_="notes")
+    return joined([listed, beside])
 
 
 def _one(n: int, results: LandingResults) -> Markup:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,13 +148,15 @@ def problems(record: LandingRecord) -> Markup:
     return tag("ul", shown, tag("li", f"and {more} more") if more else None, class_="notes")
 
 
-def limits(record: LandingRecord) -> Markup:
-    """Return what the stages of the recipe cannot know, as their docstrings say."""
-    items = [_accepted(record)] if record.stages_of("accept_events") else []
-    for stage in record.stages:
-        known = known_stage(stage.use)
-        texts = cautions(known.function) if known else ()
-        items += [f"{plain_text(text)} ({stage.use})" for text in texts]
+def limits(records: Iterable[LandingRecord]) -> Markup:
+    """Return what the stages of the recipes cannot know, as their docstrings say."""
+    items: list[str] = []
+    for record in records:
+        items += [_accepted(record)] if record.stages_of("accept_events") else []
+        for stage in record.stages:
+            known = known_stage(stage.use)
+            texts = cautions(known.function) if known else ()
+            items += [f"{plain_text(text)} ({stage.use})" for text in texts]
     unique = list(dict.fromkeys(items))
     if not unique:
         return tag("p", "The stages of this recipe state no limits.")
@@ -241,9 +243,9 @@ def versions_table(recorded: Mapping[str, str]) -> Markup:
 def _accepted(record: LandingRecord) -> str:
     accepted = record.stages_of("accept_events")[0].parameters.get("false_landings")
     return (
-        f"{printed_value(accepted)} expected false landings per recording were accepted: some of "
-        "the landings may be false, the weakest most likely; expected false in the table is the "
-        "number of events at least as strong that noise alone would give in this recording."
+        f"The threshold admits {printed_value(accepted)} expected false landings per recording: "
+        "some of the landings may be false, the weakest most likely. Expected false in the table is the "
+        "number of events at least as strong that noise alone would give in the recording."
     )
 
 

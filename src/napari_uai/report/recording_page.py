@@ -28,7 +28,7 @@ def recording_page(folder: Path) -> Page:
             ),
             ("Problems", sections.problems(record)),
             ("Landings", sections.landings(results)),
-            ("Limits", sections.limits(record)),
+            ("Limits", sections.limits([record])),
             ("Methods", methods.html()),
             ("Parameters", sections.parameters(record)),
             ("Origin", sections.provenance(folder, record)),

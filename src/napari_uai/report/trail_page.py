@@ -49,22 +49,33 @@ MOST_CLASSES = 12
 _SCORES = ("heat", "worst_window", "direction", "nearest", "companion", "dwell", "speed")
 _PARTS = {
     "default": (
-        ("Trails were painted into heatmaps of their class",
-         "napari_uai.trails.heat.painted_width:choose_painted_width"),
-        ("each was compared with the most similar ones after resampling along its path",
-         "napari_uai.trails.scores.resampling:resample_along_arc"),
-        ("and with companions, which accompany it stretch by stretch",
-         "napari_uai.trails.scores.companions:find_companions"),
-        ("the scores were put on a common scale and combined, without labels, into one anomaly",
-         "napari_uai.trails.scores.combine_scores:combine"),
-        ("and the stretch in which a trail departs most from the others was determined",
-         "napari_uai.trails.scores.explanations:departing_stretches"),
+        (
+            "The trails of each class were painted into a heatmap, with a painted width that, "
+            "unless stated, maximises the leave-one-out likelihood",
+            "napari_uai.trails.heat.painted_width:choose_painted_width",
+        ),
+        (
+            "Each trail was compared with the most similar ones of its class, resampled along "
+            "their paths, and with companions, which accompany it stretch by stretch",
+            "napari_uai.trails.scores.companions:find_companions",
+        ),
+        (
+            "The scores of a trail were put on a common scale and combined, without labels, into "
+            "one anomaly",
+            "napari_uai.trails.scores.combine_scores:combine",
+        ),
+        (
+            "The stretch in which a trail departs most from the others was determined",
+            "napari_uai.trails.scores.explanations:departing_stretches",
+        ),
     ),
     "reference": (
-        ("The anomaly of a trail is one minus the mean heat along it in a heatmap of its class",
-         "napari_uai.trails.scores.reference:reference_scores"),
+        (
+            "The anomaly of a trail is one minus the mean heat along it in a heatmap of its class",
+            "napari_uai.trails.scores.reference:reference_scores",
+        ),
     ),
-}  # fmt: skip
+}
 """What each preset does, and the functions whose docstrings cite the sources."""
 
 _SCORING = {
@@ -104,7 +115,7 @@ def trail_page(folder: Path) -> Page:
     )
     listed = read_table(folder / "problems.csv", needed=("file", "trail", "problem"))
     methods = trail_methods(record)
-    name = one_line(record.input.get("name", "trails"), 120)
+    name = _scene_name(record)
     version = one_line(record.versions.get(DISTRIBUTION, ""), 40)
     return Page(
         f"Unusual trails in {name}",
@@ -128,8 +139,8 @@ def trail_methods(record: TrailRecord) -> Methods:
     sources = Bibliography()
     version = one_line(record.versions.get(DISTRIBUTION, "of unknown version"), 40)
     software = f"{DISTRIBUTION} {version}{sources.mark([software_citation(version)])}"
-    done = "; ".join(
-        f"{said}{sources.mark(references(_function(path)))}"
+    done = " ".join(
+        f"{said}{sources.mark(references(_function(path)))}."
         for said, path in _PARTS.get(record.preset, ())
     )
     classes = ", ".join(
@@ -144,9 +155,9 @@ def trail_methods(record: TrailRecord) -> Methods:
         for part, values in record.parameters.items()
     )
     first = (
-        f"{counted(trails, 'trail')} ({classes}) of {one_line(record.input.get('name', ''), 120)} "
+        f"{counted(trails, 'trail')} ({classes}) of {_scene_name(record)} "
         f"were ranked by how little they fit the ordinary traffic of the scene with {software}, "
-        f"preset {one_line(record.preset, 40)}. {done}. Parameters were: {values}."
+        f"preset {one_line(record.preset, 40)}. {done} Parameters were: {values}."
     )
     masked = record.found.get("masked_out", 0)
     second = (
@@ -159,6 +170,12 @@ def trail_methods(record: TrailRecord) -> Methods:
         f"{versions_text(record.versions)}"
     )
     return Methods((first, second[:1].upper() + second[1:]), sources.references)
+
+
+def _scene_name(record: TrailRecord) -> str:
+    """Return location and camera, or the name of the file."""
+    places = [record.input[key] for key in ("location", "camera") if record.input.get(key)]
+    return one_line(", ".join(map(str, places)) or record.input.get("name", "a scene"), 120)
 
 
 def _function(path: str) -> Any:
