@@ -53,15 +53,13 @@ class Chart:
     def at_x(self, value: float) -> float:
         """Return where a value is along x, in px."""
         left, right, _, _ = self.margins
-        low, high = self.x
-        return round(left + (value - low) / (high - low) * (self.width - left - right), 1)
+        return round(left + _share(value, *self.x) * (self.width - left - right), 1)
 
     def at_y(self, value: float) -> float:
         """Return where a value is along y, in px."""
         _, _, top, bottom = self.margins
-        low, high = self.y
-        share = (value - low) / (high - low)
-        return round(self.height - bottom - share * (self.height - top - bottom), 1)
+        height = self.height - top - bottom
+        return round(self.height - bottom - _share(value, *self.y) * height, 1)
 
     def points(
         self, x: Floats, y: Floats, kinds: Sequence[str], titles: Sequence[str], *, size: float = 4
@@ -117,7 +115,9 @@ class Chart:
 
     def label(self, x: float, y: float, text: str) -> None:
         """Write a text to the upper right of a position."""
-        self.parts.append(tag("text", text, x=self.at_x(x) + 6, y=self.at_y(y) - 5, class_="small"))
+        if math.isfinite(x) and math.isfinite(y):
+            place = {"x": self.at_x(x) + 6, "y": self.at_y(y) - 5}
+            self.parts.append(tag("text", text, **place, class_="small"))
 
     def legend(self, lines: Sequence[tuple[str, str]]) -> None:
         """Name the kinds of lines above the axes."""
@@ -178,6 +178,11 @@ class Chart:
                 "text", with_power(self.y_label, y_power), x=14, y=middle[1], text_anchor="middle",
                 transform=f"rotate(-90 14 {middle[1]:g})",
             )  # fmt: skip
+
+
+def _share(value: float, low: float, high: float) -> float:
+    """Return how far a value is along an axis; what is far outside stays near."""
+    return min(max((value - low) / (high - low), -1.0), 2.0)
 
 
 def ticks(low: float, high: float, n: int) -> tuple[int, list[float]]:

@@ -117,10 +117,7 @@ def _problems(folder: Path, every: Sequence[LandingResults], others: Sequence[Pa
         ]
     lines += [f"{each.name}: {text}" for each in every for text in each.record.problems]
     beside = [
-        tag(
-            "p",
-            f"{one_line(place.relative_to(folder), 200)} is a ranking of trails, not reported here.",
-        )
+        tag("p", f"{_name(folder, place)} is a ranking of trails, which is not reported here.")
         for place in others
     ]
     if not lines:
@@ -129,6 +126,10 @@ def _problems(folder: Path, every: Sequence[LandingResults], others: Sequence[Pa
     more = len(lines) - len(shown)
     listed = tag("ul", shown, tag("li", f"and {more} more") if more else None, class_="notes")
     return joined([listed, beside])
+
+
+def _name(folder: Path, place: Path) -> str:
+    return one_line(place.relative_to(folder).as_posix(), 200)
 
 
 def _one(n: int, results: LandingResults) -> Markup:

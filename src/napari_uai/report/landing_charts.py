@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_uai.report.records import LandingResults
+    from napari_uai.typing import Floats
 
 MOST_MARKS = 2000
 """Landings marked in a chart, the first of the table."""
@@ -54,9 +55,9 @@ def trace_charts(results: LandingResults) -> Markup | None:
 
 def histogram(landings: pd.DataFrame, whose: str = "") -> Markup:
     """Return the histogram of contrasts, both signs stacked."""
-    largest = float(np.nanmax(np.abs(landings["contrast"])))
+    largest = _largest(landings["contrast"])
     bins = int(np.clip(2 * np.sqrt(len(landings)), 6, 40))
-    counts = contrast_histogram(landings, bins=bins, largest=largest * 1.0001 or 1.0)
+    counts = contrast_histogram(landings, bins=bins, largest=largest * 1.0001)
     bright, total = (counts[name].to_numpy(float) for name in ("bright", "all"))
     low, high = (counts[name].to_numpy(float) for name in ("low", "high"))
     n_bright, n_dark = int(counts["bright"].sum()), int(counts["dark"].sum())
@@ -100,7 +101,7 @@ def _map(results: LandingResults, shown: pd.DataFrame) -> Markup:
 def _over_time(results: LandingResults, shown: pd.DataFrame) -> Markup:
     recording = results.record.input
     errors = shown["contrast_error"] if "contrast_error" in shown else 0 * shown["contrast"]
-    limit = 1.12 * float(np.nanmax(np.abs(shown["contrast"]) + errors.fillna(0)))
+    limit = 1.12 * _largest(np.abs(shown["contrast"]) + errors.fillna(0))
     chart = Chart(
         f"Contrast of {counted(len(shown), 'landing')} over the frames of the recording; values "
         "are in the table.",
@@ -123,7 +124,7 @@ def _over_time(results: LandingResults, shown: pd.DataFrame) -> Markup:
 
 def _drift(drift: pd.DataFrame) -> Markup:
     frames, y, x = (drift[name].to_numpy(float) for name in ("raw_frame", "y_px", "x_px"))
-    distance = float(np.nanmax(np.hypot(y - y[0], x - x[0])))
+    distance = _largest(np.hypot(y - y[0], x - x[0]))
     chart = Chart(
         f"Position of the stage over time, up to {number(distance, 2)} px from the beginning.",
         (float(frames[0]), float(frames[-1])),
@@ -135,7 +136,7 @@ def _drift(drift: pd.DataFrame) -> Markup:
     chart.line(frames, y, "first")
     chart.line(frames, x, "second")
     chart.legend([("first", "rows"), ("second", "columns")])
-    errors = [float(np.nanmedian(drift[c])) for c in ("y_error_px", "x_error_px") if c in drift]
+    errors = [drift[c].median() for c in ("y_error_px", "x_error_px") if c in drift]
     note = f"; standard error about {number(max(errors), 2)} px" if errors else ""
     return figure(chart.svg(), f"Drift of the stage along rows and columns{note}.")
 
@@ -161,6 +162,13 @@ def _trace(trace: pd.DataFrame, landing: pd.Series, batch: int) -> Markup:
     unit = f" (axis in {power_of_ten(power)})" if power else ""
     about = f"{name}, frame {number(peak)}: {_contrast(landing)}{unit}"
     return figure(chart.svg(), about)
+
+
+def _largest(values: Floats | pd.Series) -> float:
+    """Return the largest absolute value, 1 if there is none."""
+    finite = np.abs(np.asarray(values, float))
+    finite = finite[np.isfinite(finite)]
+    return float(finite.max()) or 1.0 if finite.size else 1.0
 
 
 def _contrast(landing: pd.Series) -> str:

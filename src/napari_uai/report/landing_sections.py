@@ -42,6 +42,7 @@ _FILES = (
     "landings.csv", "localizations.csv", "traces.csv", "candidates.csv", "drift.csv",
     "recipe.toml", "summary.png", "run.json",
 )  # fmt: skip
+_LONGEST_S = 1e9
 _READING = {
     "format": "format",
     "dtype": "pixel type in the file",
@@ -68,7 +69,7 @@ def recording_facts(record: LandingRecord) -> Markup:
     """Return what is known of the recording, and how it was read."""
     recording = record.input
     frames, rows, columns = recording.shape
-    rate, pixel = recording.frame_rate_hz, recording.pixel_size_um
+    rate, pixel = recording.rate, recording.pixel_nm
     duration = f" ({number(frames / rate, 4)} s)" if rate else ""
     given = recording.reading.get("given")
     pairs: list[tuple[str, Any]] = [
@@ -77,7 +78,7 @@ def recording_facts(record: LandingRecord) -> Markup:
         ("First frame", f"{recording.first_frame} of the file" if recording.first_frame else ""),
         ("Frame", f"{rows} rows × {columns} columns, {recording.dtype}"),
         ("Frame rate", f"{number(rate)} per second" if rate else "not known"),
-        ("Pixel size", f"{number(1000 * pixel)} nm" if pixel else "not known"),
+        ("Pixel size", f"{number(pixel)} nm" if pixel else "not known"),
         ("Size of the file", amount(recording.bytes, "bytes") if recording.bytes else ""),
         ("Read as", _reading(recording.reading)),
         ("Stated when it was opened", _pairs(given) if isinstance(given, dict) else ""),
@@ -114,7 +115,7 @@ def landings(results: LandingResults, *, charts: bool = True) -> Markup:
 def landing_table(results: LandingResults) -> Markup:
     """Return the first landings with their errors."""
     shown, n = results.landings.head(N_ROWS), len(results.landings)
-    rate, first = results.record.input.frame_rate_hz, results.record.input.first_frame
+    rate, first = results.record.input.rate, results.record.input.first_frame
     power = common_power(shown["contrast"])
     decimals = max(exponent_of(rate) + 1, 0) if rate else 0
     header = ["landing", "frame of the file"]
@@ -125,7 +126,7 @@ def landing_table(results: LandingResults) -> Markup:
     rows = []
     for _, row in shown.iterrows():
         cells = [number(row["landing"]), _with_error(row, "raw_frame", "frame_error")]
-        cells += [f"{(row['raw_frame'] - first) / rate:.{decimals}f}"] if rate else []
+        cells += [_seconds(row["raw_frame"] - first, rate, decimals)] if rate else []
         cells += [_with_error(row, "y", "y_error"), _with_error(row, "x", "x_error")]
         cells += [_with_error(row, "contrast", "contrast_error", power), number(row["score"], 3)]
         cells += [_cell(row[column]) for column in extra]
@@ -244,8 +245,8 @@ def _accepted(record: LandingRecord) -> str:
     accepted = record.stages_of("accept_events")[0].parameters.get("false_landings")
     return (
         f"The threshold admits {printed_value(accepted)} expected false landings per recording: "
-        "some of the landings may be false, the weakest most likely. Expected false in the table is the "
-        "number of events at least as strong that noise alone would give in the recording."
+        "some of the landings may be false, the weakest most likely. Expected false in the table "
+        "is the number of events at least as strong that noise alone would give in the recording."
     )
 
 
@@ -324,6 +325,11 @@ def _pairs(values: Mapping[str, Any]) -> str:
 
 def _with_error(row: pd.Series, name: str, error: str, power: int = 0) -> str:
     return with_error(row[name], row.get(error, np.nan), power=power)
+
+
+def _seconds(frames: float, rate: float, decimals: int) -> str:
+    seconds = frames / rate
+    return f"{seconds:.{decimals}f}" if abs(seconds) < _LONGEST_S else number(seconds)
 
 
 def _cell(value: Any) -> str:

@@ -127,7 +127,7 @@ def printed_value(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, (int, float)):
+    if isinstance(value, float):
         return number(value, 6)
     if isinstance(value, (list, tuple)):
         some = [printed_value(each) for each in value[:_MOST_VALUES]]
@@ -158,15 +158,15 @@ def _landings(group: Sequence[LandingResults], sources: Bibliography) -> tuple[s
 def _recordings(group: Sequence[LandingResults]) -> str:
     inputs = [results.record.input for results in group]
     shapes = sorted({each.shape for each in inputs})
-    rates = sorted({each.frame_rate_hz for each in inputs if each.frame_rate_hz})
-    pixels = sorted({each.pixel_size_um for each in inputs if each.pixel_size_um})
+    rates = sorted({each.rate for each in inputs if each.rate})
+    pixels = sorted({each.pixel_nm for each in inputs if each.pixel_nm})
     frames, rows, columns = shapes[0]
     size = f"{counted(frames, 'frame')} of {rows} × {columns} px"
     if len(shapes) > 1:
         size = f"{number(shapes[0][0])} to {counted(shapes[-1][0], 'frame')}"
     facts = [size]
     facts += [f"{' or '.join(number(rate) for rate in rates)} frames per second"] if rates else []
-    facts += [f"{' or '.join(number(1000 * p) for p in pixels)} nm per px"] if pixels else []
+    facts += [f"{' or '.join(number(each) for each in pixels)} nm per px"] if pixels else []
     if len(group) == 1:
         return f"the recording {one_line(inputs[0].name, 120)} ({', '.join(facts)})"
     return f"{len(group)} recordings ({', '.join(facts)})"

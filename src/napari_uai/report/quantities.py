@@ -30,7 +30,7 @@ def with_error(value: float, error: float, *, power: int = 0) -> str:
     value, error = value / 10.0**power, error / 10.0**power
     if not math.isfinite(value):
         return NOTHING
-    if not (math.isfinite(error) and error > 0):
+    if not (math.isfinite(error) and error > 0) or exponent_of(value) > _MOST_DECIMALS:
         return number(value)
     decimals = min(max(1 - exponent_of(error), 0), _MOST_DECIMALS)
     return f"{value:.{decimals}f} ± {error:.{decimals}f}".replace("-", "−")
@@ -48,13 +48,13 @@ def number(value: float, digits: int = 4) -> str:
         return NOTHING
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value)}".replace("-", "−")
-    power = exponent_of(value)
-    if -4 < power < digits + 2:
-        text = f"{value:.{max(digits - 1 - power, 0)}f}"
+    mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+    if -4 < int(power) < digits + 2:
+        text = f"{value:.{max(digits - 1 - int(power), 0)}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
-        mantissa = f"{value / 10.0**power:.{digits - 1}f}"
-        text = f"{mantissa.rstrip('0').rstrip('.')} × {power_of_ten(power)}"
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        text = f"{mantissa} × {power_of_ten(int(power))}"
     return text.replace("-", "−", 1) if text.startswith("-") else text
 
 
@@ -84,7 +84,7 @@ def common_power(values: Iterable[float]) -> int:
 
 def exponent_of(value: float) -> int:
     """Return the power of ten of the first digit."""
-    return math.floor(math.log10(abs(value))) if value else 0
+    return int(f"{value:e}".partition("e")[2]) if value else 0
 
 
 def counted(n: int, singular: str, plural: str = "") -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import cv2
 import msgspec
@@ -28,22 +29,38 @@ N_TRACES = 12
 
 _TEXTS = ("kind", "trail", "class", "ends_at", "recording", "failed", "problem")
 _QUALITY = 88
+_MOST_FRAMES = 10**9
+_LARGEST = 1e100  # beyond it and its inverse, arithmetic on numbers of a table overflows
 _PNG = b"\x89PNG\r\n\x1a\n"
+
+
+Size: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
 class Input(msgspec.Struct, frozen=True):
     """The recording in ``run.json``."""
 
     name: str
-    shape: tuple[int, int, int]
+    shape: tuple[Size, Size, Size]
     dtype: str = ""
-    first_frame: int = 0
-    bytes: int | None = None
+    first_frame: Count = 0
+    bytes: Count | None = None
     sha256: str | None = None
     pixel_size_um: float | None = None
     frame_rate_hz: float | None = None
     reading: dict[str, Any] = {}
     history: list[str] = []
+
+    @property
+    def rate(self) -> float | None:
+        """Frames per second, None if not known."""
+        return _if_positive(self.frame_rate_hz)
+
+    @property
+    def pixel_nm(self) -> float | None:
+        """Size of a pixel, None if not known."""
+        return _if_positive(1000 * (self.pixel_size_um or 0.0))
 
 
 class RecipeName(msgspec.Struct, frozen=True):
@@ -60,8 +77,8 @@ class StageRecord(msgspec.Struct, frozen=True):
     use: str
     parameters: dict[str, Any]
     input: list[str] = []
-    rows: int | None = None
-    frames: int | None = None
+    rows: Count | None = None
+    frames: Count | None = None
     seconds: float = 0.0
     weights_sha256: str | None = None
 
@@ -74,7 +91,7 @@ class LandingRecord(msgspec.Struct, frozen=True):
     recipe: RecipeName
     stages: list[StageRecord]
     outputs: dict[str, str]
-    found: dict[str, int]
+    found: dict[str, Count]
     seconds: float = 0.0
     problems: list[str] = []
     versions: dict[str, str] = {}
@@ -88,7 +105,7 @@ class LandingRecord(msgspec.Struct, frozen=True):
         """Frames per batch of the rolling average, None if the recipe has none."""
         for stage in self.stages:
             size = stage.parameters.get("batch_size")
-            if isinstance(size, int) and size > 0:
+            if isinstance(size, int) and 0 < size < _MOST_FRAMES:
                 return size
         return None
 
@@ -231,7 +248,7 @@ def read_table(
     known = {*needed, *optional}
     texts = dict.fromkeys(known.intersection(_TEXTS), str)
     with refusing(path, "a table of results", error=BadValueError):
-        check_regular(path, error=BadValueError)
+        _check_own(path)
         FILE_BYTES.check(path, path.stat().st_size, "has", error=BadValueError)
         with path.open("rb") as file:
             check_header(file.read(64 * HEADER_BYTES.value), path, error=BadValueError)
@@ -241,9 +258,11 @@ def read_table(
         raise BadValueError(f"{path} has no column {missing[0]}: {again}")
     for column in table.columns.difference(list(texts)):
         try:
-            table[column] = pd.to_numeric(table[column]).astype(np.float64)
+            values = pd.to_numeric(table[column]).astype(np.float64)
         except (TypeError, ValueError):
             raise BadValueError(f"{path}: column {column} is not numbers: {again}") from None
+        values = values.where(values.abs() < _LARGEST)
+        table[column] = values.mask(values.abs() < 1 / _LARGEST, 0.0)
     for column in texts:
         if column in table.columns:
             table[column] = table[column].fillna("")
@@ -261,6 +280,7 @@ def read_photo(path: Path) -> bytes | None:
     if not path.exists():
         return None
     with refusing(path, "a picture", error=BadValueError):
+        _check_own(path)
         colours = cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2BGR)
         packed = cv2.imencode(".jpg", colours, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1]
     return packed.tobytes()
@@ -277,6 +297,7 @@ def read_png(path: Path) -> bytes | None:
     if not path.exists():
         return None
     with refusing(path, "a picture", error=BadValueError):
+        _check_own(path)
         read_picture(path)  # a browser would decode it without limits
         content = read_whole(path, error=BadValueError)
     if len(content) > MAX_BYTES or not content.startswith(_PNG):
@@ -284,7 +305,19 @@ def read_png(path: Path) -> bytes | None:
     return content
 
 
+def _check_own(path: Path) -> None:
+    """Raise an error for pipes, and for links: what they lead to would be shown on the page."""
+    check_regular(path, error=BadValueError)
+    if path.is_symlink():
+        raise BadValueError(f"{path} is a link: copy that file here")
+
+
+def _if_positive(value: float | None) -> float | None:
+    return value if value is not None and 0 < value < math.inf else None
+
+
 def _document(path: Path) -> dict[str, Any]:
+    _check_own(path)
     try:
         document = read_json(path, error=BadValueError)
     except OSError as error:

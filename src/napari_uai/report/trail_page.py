@@ -50,18 +50,24 @@ _SCORES = ("heat", "worst_window", "direction", "nearest", "companion", "dwell",
 _PARTS = {
     "default": (
         (
-            "The trails of each class were painted into a heatmap, with a painted width that, "
-            "unless stated, maximises the leave-one-out likelihood",
+            (
+                "The trails of each class were painted into a heatmap, with a painted width that, "
+                "unless stated, maximises the leave-one-out likelihood"
+            ),
             "napari_uai.trails.heat.painted_width:choose_painted_width",
         ),
         (
-            "Each trail was compared with the most similar ones of its class, resampled along "
-            "their paths, and with companions, which accompany it stretch by stretch",
+            (
+                "Each trail was compared with the most similar ones of its class, resampled along "
+                "their paths, and with companions, which accompany it stretch by stretch"
+            ),
             "napari_uai.trails.scores.companions:find_companions",
         ),
         (
-            "The scores of a trail were put on a common scale and combined, without labels, into "
-            "one anomaly",
+            (
+                "The scores of a trail were put on a common scale and combined, without labels, "
+                "into one anomaly"
+            ),
             "napari_uai.trails.scores.combine_scores:combine",
         ),
         (
