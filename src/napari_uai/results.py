@@ -91,6 +91,16 @@ def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Ite
             _remove_if_empty(empty)
 
 
+def is_report(path: Path) -> bool:
+    """Return whether a file is a page that ``napari-uai report`` wrote."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_REPORT_HEAD_BYTES)
+    except OSError:
+        return False
+    return f'content="{REPORT_GENERATOR}"'.encode() in head
+
+
 def checksum_of(path: Path, *, monitor: Monitor = SILENT) -> tuple[int, str]:
     """Return size in bytes and SHA-256 of a file, or of all files of a folder in sorted order."""
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
@@ -138,17 +148,8 @@ def _move(partial: Path, folder: Path, replaces: tuple[str, ...]) -> None:
 
 
 def _earlier_report(folder: Path) -> tuple[str, ...]:
-    """Return the names of the files of an earlier report in a folder, empty if there is none.
-
-    Files of that name which are not of this package belong to the user.
-    """
-    try:
-        with (folder / REPORT_FILE).open("rb") as file:
-            head = file.read(_REPORT_HEAD_BYTES)
-    except OSError:
-        return ()
-    own = f'content="{REPORT_GENERATOR}"'.encode() in head
-    return (REPORT_FILE, METHODS_FILE) if own else ()
+    """Return the names of the files of an earlier report in a folder; others are the user's."""
+    return (REPORT_FILE, METHODS_FILE) if is_report(folder / REPORT_FILE) else ()
 
 
 def _remove_if_empty(folder: Path) -> None:

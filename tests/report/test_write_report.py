@@ -223,7 +223,7 @@ def test_trails_have_a_page_of_their_own(trail_results, tmp_path, parse, printed
     rows = next(t for t in whole.section("Trails").all("table")).rows()
     assert [row[1] for row in rows[1:]] == scores["trail"].tolist()
     for row, anomaly in zip(rows[1:], scores["anomaly"], strict=True):
-        assert printed(row[4]) == [pytest.approx(anomaly, rel=6e-3)]
+        assert printed(row[4]) == [pytest.approx(anomaly, abs=6e-4)]
     assert len(whole.section("Trails").all("img")) == 3  # tiles, heatmap and top of one class
     text = whole.by_id("methods-text").text
     assert text.startswith("12 trails (<b>car</b>: 12)")
@@ -269,10 +269,23 @@ def test_files_of_that_name_that_belong_to_the_user_stay(results):
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing(results, tmp_path):
-    (tmp_path / "taken.html").mkdir()
-    with pytest.raises(OutputError, match=r"taken\.html"):
-        uai.write_report(results, tmp_path / "taken.html")
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(OutputError, match=r"taken"):
+        uai.write_report(results, tmp_path / "taken" / "page.html")
     assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize("name", ["report.html", "methods.txt"])
+def test_files_of_the_user_are_not_replaced(results, name):
+    (results / name).write_text("mine")
+    with pytest.raises(BadValueError, match=f"{name} exists and is not part of an earlier report"):
+        uai.write_report(results)
+    assert (results / name).read_text() == "mine"
+    (results / name).unlink()
+    uai.write_report(results)
+    (results / "methods.txt").write_text("edited")
+    uai.write_report(results)
+    assert (results / "methods.txt").read_text("utf-8") != "edited"
 
 
 def test_the_page_must_be_html(results):

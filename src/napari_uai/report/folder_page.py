@@ -152,4 +152,5 @@ def _parameters(group: Sequence[LandingResults], n_groups: int) -> Markup:
         names = ", ".join(one_line(results.name, 120) for results in group[:20])
         more = f" and {len(group) - 20} more" if len(group) > 20 else NOTHING[:0]
         parts.append(tag("h3", f"{names}{more}"))
-    return joined([*parts, sections.parameters(group[0].record)])
+    record = group[0].record
+    return joined([*parts, sections.parameters(record), sections.versions_table(record.versions)])

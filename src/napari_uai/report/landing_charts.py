@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 MOST_MARKS = 2000
 """Landings marked in a chart, the first of the table."""
 
-N_NUMBERED = 40
-"""Landings whose number is written beside their mark."""
+MOST_NUMBERED = 40
+"""Landings whose number is written beside their mark, unless there are more."""
 
 _PLOT_PX = (400, 400)
 KEY = "Round marks are brighter than the background, square ones darker."
@@ -92,9 +92,8 @@ def _map(results: LandingResults, shown: pd.DataFrame) -> Markup:
         margins=margins,
     )
     x, y = _columns(shown, "x", "y")
-    chart.points(x, y, _kinds(shown), _titles(shown))
-    for row in shown.head(N_NUMBERED).itertuples():
-        chart.label(float(row.x), float(row.y), number(float(row.landing)))  # type: ignore[arg-type]
+    chart.points(x, y, _kinds(shown), _titles(shown), size=_mark_px(shown))
+    _number_marks(chart, shown, "x", "y")
     return figure(chart.svg(), f"Where: positions in the full frame. {KEY}{_left_out(results)}")
 
 
@@ -115,9 +114,8 @@ def _over_time(results: LandingResults, shown: pd.DataFrame) -> Markup:
     x, y = _columns(shown, "raw_frame", "contrast")
     if "contrast_error" in shown:
         chart.error_bars(x, y, errors.to_numpy(float))
-    chart.points(x, y, _kinds(shown), _titles(shown))
-    for row in shown.head(N_NUMBERED).itertuples():
-        chart.label(float(row.raw_frame), float(row.contrast), number(float(row.landing)))  # type: ignore[arg-type]
+    chart.points(x, y, _kinds(shown), _titles(shown), size=_mark_px(shown))
+    _number_marks(chart, shown, "raw_frame", "contrast")
     caption = "When, and how strong; bars are one standard error." if len(errors) else "When."
     return figure(chart.svg(), f"{caption}{_left_out(results)}")
 
@@ -183,6 +181,17 @@ def _columns(table: pd.DataFrame, *names: str) -> list[np.ndarray]:
 
 def _kinds(table: pd.DataFrame) -> list[str]:
     return ["bright" if contrast > 0 else "dark" for contrast in table["contrast"]]
+
+
+def _mark_px(table: pd.DataFrame) -> float:
+    """Return the size of marks, smaller where many would cover each other."""
+    return float(np.clip(40 / np.sqrt(max(len(table), 1)), 1.5, 4))
+
+
+def _number_marks(chart: Chart, table: pd.DataFrame, x: str, y: str) -> None:
+    if len(table) <= MOST_NUMBERED:
+        for at_x, at_y, landing in table[[x, y, "landing"]].to_numpy(float).tolist():
+            chart.label(at_x, at_y, number(landing))
 
 
 def _titles(table: pd.DataFrame) -> list[str]:

@@ -205,7 +205,7 @@ def parameters(record: LandingRecord) -> Markup:
 
 
 def provenance(folder: Path, record: LandingRecord) -> Markup:
-    """Return checksums of the input and of the files of the run, and versions."""
+    """Return checksums of the input and of the files of the run, and how long it took."""
     checksums = [(f"{record.input.name} (input)", record.input.bytes, record.input.sha256)]
     checksums += [
         (f"weights of {stage.name}", None, stage.weights_sha256)
@@ -218,7 +218,6 @@ def provenance(folder: Path, record: LandingRecord) -> Markup:
     return joined(
         [
             checksum_table(checksums),
-            versions_table(record.versions),
             tag("p", f"The analysis took {number(record.seconds, 3)} s.", class_="quiet"),
         ]
     )

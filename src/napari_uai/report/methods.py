@@ -16,7 +16,7 @@ import numpy as np
 from napari_uai.errors import one_line
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.report.markup import Markup, cited, tag
-from napari_uai.report.quantities import common_power, counted, number, power_of_ten
+from napari_uai.report.quantities import common_power, counted, fixed, number, power_of_ten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -230,12 +230,12 @@ def _errors(landings: pd.DataFrame) -> str:
     if "contrast" not in medians:
         return "."
     power = common_power([medians["contrast"]])
-    error = f"{number(medians['contrast'] / 10.0**power, 2)}"
+    error = fixed(medians["contrast"] / 10.0**power, 1 if power else 3)
     error += f" × {power_of_ten(power)}" if power else ""
     text = f", its median standard error {error}"
     if {"y", "x"} <= medians.keys():
         text += (
-            f"; positions had median standard errors of {number(medians['y'], 2)} px (y) and "
-            f"{number(medians['x'], 2)} px (x)"
+            f"; positions had median standard errors of {fixed(medians['y'], 2)} px (y) and "
+            f"{fixed(medians['x'], 2)} px (x)"
         )
     return f"{text}."

@@ -58,6 +58,17 @@ def number(value: float, digits: int = 4) -> str:
     return text.replace("-", "−", 1) if text.startswith("-") else text
 
 
+def fixed(value: float, decimals: int) -> str:
+    """Return a number with so many decimals, as in a column of scores.
+
+    Examples
+    --------
+    >>> fixed(0.5, 2), fixed(float("nan"), 2)
+    ('0.50', '–')
+    """
+    return f"{value:.{decimals}f}".replace("-", "−") if math.isfinite(value) else NOTHING
+
+
 def power_of_ten(power: int) -> str:
     """Return a power of ten in print.
 
@@ -79,7 +90,7 @@ def common_power(values: Iterable[float]) -> int:
     """
     largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
     power = exponent_of(largest) if largest else 0
-    return power if power < -1 or power > 3 else 0
+    return power if power < -1 or power > 5 else 0
 
 
 def exponent_of(value: float) -> int:

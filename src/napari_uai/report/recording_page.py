@@ -31,7 +31,12 @@ def recording_page(folder: Path) -> Page:
             ("Limits", sections.limits([record])),
             ("Methods", methods.html()),
             ("Parameters", sections.parameters(record)),
-            ("Origin", sections.provenance(folder, record)),
+            (
+                "Origin",
+                joined(
+                    [sections.provenance(folder, record), sections.versions_table(record.versions)]
+                ),
+            ),
         ),
         methods.text,
     )

@@ -227,7 +227,7 @@ def read_record(path: Path, kind: type[Record]) -> Record:
     """
     try:
         return msgspec.convert(_document(path), kind)
-    except (msgspec.ValidationError, OverflowError) as error:
+    except (msgspec.ValidationError, OverflowError, UnicodeError) as error:
         reason = one_line(error, 160)
         raise BadValueError(f"{path} is damaged ({reason}): run the analysis again") from None
 

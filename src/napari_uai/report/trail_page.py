@@ -33,7 +33,7 @@ from napari_uai.report.methods import (
     versions_text,
     written,
 )
-from napari_uai.report.quantities import NOTHING, counted, number
+from napari_uai.report.quantities import NOTHING, counted, fixed, number
 from napari_uai.report.records import read_photo, read_record, read_table
 from napari_uai.results import checksum_of
 from napari_uai.trails.analysis.outputs import files_of_earlier_run
@@ -267,8 +267,8 @@ def _table(scores: Any) -> Markup:
     rows = [
         [
             number(row["rank"]), one_line(row["trail"], 60), one_line(row["class"], 60),
-            number(row["n_samples"]), number(row["anomaly"], 3), number(row["p_value"], 2),
-            *(number(row[name], 2) for name in columns),
+            number(row["n_samples"]), fixed(row["anomaly"], 3), number(row["p_value"], 2),
+            *(fixed(row[name], 2) for name in columns),
         ]
         for _, row in scores.head(N_ROWS).iterrows()
     ]  # fmt: skip

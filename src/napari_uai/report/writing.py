@@ -8,7 +8,7 @@ from napari_uai.errors import BadValueError
 from napari_uai.files import write_files
 from napari_uai.report.markup import Page
 from napari_uai.report.records import find_results
-from napari_uai.results import METHODS_FILE, REPORT_FILE
+from napari_uai.results import METHODS_FILE, REPORT_FILE, is_report
 
 
 def write_report(results: str | Path, out: str | Path | None = None) -> dict[str, Path]:
@@ -32,8 +32,8 @@ def write_report(results: str | Path, out: str | Path | None = None) -> dict[str
     Raises
     ------
     BadValueError
-        If there are no results in the folder, a file of theirs is damaged, or ``out`` does not end
-        in ``.html``.
+        If there are no results in the folder, a file of theirs is damaged, ``out`` does not end in
+        ``.html``, or one of the two files exists and is not part of an earlier report.
     OutputError
         If the files cannot be written; earlier ones are then left as they are.
 
@@ -48,10 +48,23 @@ def write_report(results: str | Path, out: str | Path | None = None) -> dict[str
     target = folder / REPORT_FILE if out is None else Path(out)
     if target.suffix.lower() not in {".html", ".htm"}:
         raise BadValueError(f"{target} must end in .html")
-    content = _page(folder)
     beside = target.with_name(METHODS_FILE)
+    _check_free(target, beside)
+    content = _page(folder)
     write_files({beside: content.methods.encode(), target: content.html().encode()})
     return {target.name: target, beside.name: beside}
+
+
+def _check_free(page: Path, methods: Path) -> None:
+    """Raise an error if a file would be replaced that no earlier report wrote."""
+    if is_report(page):
+        return
+    for path in (page, methods):
+        if path.exists():
+            raise BadValueError(
+                f"{path} exists and is not part of an earlier report: rename it, or choose a page "
+                "in another folder with --out"
+            )
 
 
 def _page(folder: Path) -> Page:
