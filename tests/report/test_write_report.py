@@ -12,6 +12,7 @@ import pytest
 
 import napari_uai as uai
 from napari_uai.errors import BadValueError, OutputError
+from napari_uai.report import folder_page
 
 NASTY = '"><script>alert(1)</script>\u202e\ud800'
 
@@ -203,6 +204,18 @@ def test_a_folder_has_one_page_with_every_recording(recording_results, tmp_path,
     assert "Landings were detected in 2 recordings" in text
     assert text.count("Landings were detected in") == 2  # two ways of analysis
     assert not (tmp_path / "all" / "c" / "report.html").exists()
+
+
+def test_pages_about_very_many_recordings_show_pictures_of_some(
+    recording_results, tmp_path, parse, monkeypatch
+):
+    monkeypatch.setattr(folder_page, "N_WITH_PICTURES", 2)
+    for name in "abc":
+        shutil.copytree(recording_results, tmp_path / "all" / name)
+    each = report_of(tmp_path / "all", parse).section("Each recording")
+    assert [bool(part.all("img")) for part in each.all("details")] == [True, True, False]
+    assert all(part.all("table") for part in each.all("details"))
+    assert "Pictures of the first 2 recordings are shown" in each.text
 
 
 def test_folders_that_are_being_written_are_left_out(recording_results, tmp_path, parse):

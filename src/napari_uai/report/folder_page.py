@@ -20,8 +20,8 @@ from napari_uai.report.records import LandingResults, read_landing_results, read
 if TYPE_CHECKING:
     from napari_uai.report.records import LandingRecord
 
-N_WITH_CHARTS = 40
-"""Recordings shown with charts, the first ones; the others with their picture and table."""
+N_WITH_PICTURES = 100
+"""Recordings shown with pictures, the first ones; a page with thousands would not open."""
 
 PROBLEMS = "problems.csv"
 
@@ -54,7 +54,7 @@ def folder_page(folder: Path, places: Sequence[Path], others: Sequence[Path]) ->
             ("Problems", _problems(folder, every, others)),
             ("Limits", sections.limits(group[0].record for group in groups)),
             ("Methods", methods.html()),
-            ("Each recording", joined(_one(n, each) for n, each in enumerate(every))),
+            ("Each recording", joined([_left_out(every), *map(_one, range(len(every)), every)])),
             ("Parameters", joined(_parameters(group, len(groups)) for group in groups)),
         ),
         methods.text,
@@ -132,6 +132,13 @@ def _name(folder: Path, place: Path) -> str:
     return one_line(place.relative_to(folder).as_posix(), 200)
 
 
+def _left_out(every: Sequence[LandingResults]) -> Markup | None:
+    if len(every) <= N_WITH_PICTURES:
+        return None
+    shown = f"Pictures of the first {N_WITH_PICTURES} recordings are shown"
+    return tag("p", f"{shown}; summary.png in the folder of each has its own.", class_="quiet")
+
+
 def _one(n: int, results: LandingResults) -> Markup:
     record = results.record
     name = tag(
@@ -140,7 +147,7 @@ def _one(n: int, results: LandingResults) -> Markup:
     content = [
         sections.recording_facts(record),
         sections.problems(record),
-        sections.landings(results, charts=n < N_WITH_CHARTS),
+        sections.landings(results, pictures=n < N_WITH_PICTURES),
         sections.provenance(results.folder, record),
     ]
     return tag("details", name, content, id=f"recording-{n}")

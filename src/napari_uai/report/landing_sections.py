@@ -89,27 +89,18 @@ def recording_facts(record: LandingRecord) -> Markup:
     return joined([tag("p", one_line(record.recipe.description, 1000)), facts(pairs)])
 
 
-def landings(results: LandingResults, *, charts: bool = True) -> Markup:
+def landings(results: LandingResults, *, pictures: bool = True) -> Markup:
     """Return pictures and table of the landings of a recording."""
-    summary = read_png(results.folder / "summary.png")
-    parts: list[Markup | None] = [_check_of_rows(results)]
-    if not len(results.landings):
-        parts.append(tag("p", "No landings were found."))
-    elif charts:
-        parts.append(landing_charts(results))
-    if summary is not None:
-        seen = "the landings, their contrast over time, and images and traces of the first ones"
-        described = (
-            f"Summary of the run: mean image of {one_line(results.record.input.name)} with {seen}."
-        )
-        parts.append(
-            figure(
-                picture(summary, described), "Summary picture of the run (summary.png).", wide=True
-            )
-        )
-    if len(results.landings):
-        parts += [trace_charts(results) if charts else None, landing_table(results)]
-    return joined(parts)
+    some = len(results.landings) > 0
+    return joined(
+        [
+            _check_of_rows(results),
+            landing_charts(results) if some and pictures else None,
+            _summary(results) if pictures else None,
+            trace_charts(results) if some and pictures else None,
+            landing_table(results) if some else tag("p", "No landings were found."),
+        ]
+    )
 
 
 def landing_table(results: LandingResults) -> Markup:
@@ -247,6 +238,16 @@ def _accepted(record: LandingRecord) -> str:
         "some of the landings may be false, the weakest most likely. Expected false in the table "
         "is the number of events at least as strong that noise alone would give in the recording."
     )
+
+
+def _summary(results: LandingResults) -> Markup | None:
+    content = read_png(results.folder / "summary.png")
+    if content is None:
+        return None
+    seen = "the landings, their contrast over time, and images and traces of the first ones"
+    name = one_line(results.record.input.name)
+    shown = picture(content, f"Summary of the run: mean image of {name} with {seen}.")
+    return figure(shown, "Summary picture of the run (summary.png).", wide=True)
 
 
 def _check_of_rows(results: LandingResults) -> Markup | None:
