@@ -40,6 +40,7 @@ SLOW = frozenset(
         "napari_uai.iscat.rescore_steps",
         "napari_uai.rank_trails",
         "napari_uai.run_recipe",
+        "napari_uai.write_report",
         "napari_uai.write_results",
         "napari_uai.write_trail_results",
     }

@@ -75,7 +75,7 @@ ROOMS = {
     "matching": "Matching",
     "metrics": "Metrics",
     "ranking": "Rankings of trails",
-    "report": "Comparison of recipes",
+    "report": "Reports",
 }
 """Heading of the names that a room gives; what is in no room comes last."""
 

@@ -8,6 +8,7 @@ from .iscat.recipes.outputs import write_results
 from .iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from .iscat.recipes.run import RunResult, run_recipe
 from .monitor import Monitor
+from .report.writing import write_report
 from .sample_data import sample_path
 from .simulate.iscat.recording import simulate_recording
 from .simulate.trails.simulation import simulate_trails
@@ -57,6 +58,7 @@ __all__ = [
     "trails",
     "video_info",
     "videos",
+    "write_report",
     "write_results",
     "write_trail_results",
     "write_trails",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -24,6 +23,7 @@ from typing import (
 
 from annotated_types import Predicate
 
+from napari_uai.docstrings import described_parameters
 from napari_uai.errors import BadValueError, RecipeError, nearest
 from napari_uai.setting_text import split_setting, toml_value
 
@@ -430,24 +430,6 @@ def _settings_of(kind: type) -> Parameters:
 @cache
 def _parameters_of(function: Callable[..., Any]) -> Parameters:
     return Parameters.of(function)
-
-
-def described_parameters(function: Callable[..., Any]) -> dict[str, str]:
-    """Read the Parameters section of a numpydoc docstring: descriptions by name, on one line."""
-    doc = inspect.getdoc(function) or ""
-    section = re.search(
-        r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-+$|\Z)", doc, re.MULTILINE | re.DOTALL
-    )
-    texts: dict[str, str] = {}
-    names: list[str] = []
-    for line in (section.group(1) if section else "").splitlines():
-        if line and not line.startswith(" "):
-            names = [name.strip(" *") for name in line.partition(":")[0].split(",")]
-            texts.update(dict.fromkeys(names, ""))
-        else:
-            for name in names:
-                texts[name] = f"{texts[name]} {line.strip()}".strip()
-    return texts
 
 
 def _parameter(name: str, hint: Any, default: Any, description: str) -> Parameter:

@@ -35,6 +35,13 @@ _PACKAGES = (
 )
 _HASHED_AT_ONCE = 2**22
 
+REPORT_FILE, METHODS_FILE = "report.html", "methods.txt"
+"""Files of ``napari-uai report``, which the next run into the same folder makes untrue."""
+
+REPORT_GENERATOR = "napari-uai report"
+"""Named in the head of such a page."""
+_REPORT_HEAD_BYTES = 2**16
+
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as CSV with nine digits, byte-identical for the same numbers on any system."""
@@ -53,7 +60,8 @@ def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Ite
     folder
         Final folder.
     replaces
-        Files of an earlier run to remove from it, unless they are replaced.
+        Files of an earlier run to remove from it, unless they are replaced. A report of that run is
+        removed, too.
 
     Yields
     ------
@@ -74,13 +82,23 @@ def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Ite
         except OSError as error:
             raise cannot_write(folder, error) from error
         yield partial
-        _move(partial, folder, replaces)
+        _move(partial, folder, (*replaces, *_earlier_report(folder)))
         created = []
     finally:
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)
         for empty in created:
             _remove_if_empty(empty)
+
+
+def is_report(path: Path) -> bool:
+    """Return whether a file is a page that ``napari-uai report`` wrote."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_REPORT_HEAD_BYTES)
+    except OSError:
+        return False
+    return f'content="{REPORT_GENERATOR}"'.encode() in head
 
 
 def checksum_of(path: Path, *, monitor: Monitor = SILENT) -> tuple[int, str]:
@@ -127,6 +145,11 @@ def _move(partial: Path, folder: Path, replaces: tuple[str, ...]) -> None:
             (partial / name).replace(folder / name)
     except OSError as error:
         raise cannot_write(folder, error) from error
+
+
+def _earlier_report(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files of an earlier report in a folder; others are the user's."""
+    return (REPORT_FILE, METHODS_FILE) if is_report(folder / REPORT_FILE) else ()
 
 
 def _remove_if_empty(folder: Path) -> None:

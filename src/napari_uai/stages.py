@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_type_hints
 
-from napari_uai.parameters import Parameters, checked, described_parameters
+from napari_uai.docstrings import described_parameters, references
+from napari_uai.parameters import Parameters, checked
 
 Kind: TypeAlias = Literal["video", "table"]
 
@@ -88,6 +89,8 @@ class Stage:
         without the stage.
     drawn
         Shape in a viewer from which parameters can be taken.
+    methods
+        What the stage did, as the methods section of a paper says it, without its parameters.
     """
 
     function: Callable[..., Any]
@@ -98,6 +101,7 @@ class Stage:
     frame_by_frame: bool = False
     selects: bool = False
     drawn: Shape | None = None
+    methods: str = ""
 
     @property
     def name(self) -> str:
@@ -154,6 +158,11 @@ class Stage:
         """First line of the docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
+    @cached_property
+    def references(self) -> tuple[str, ...]:
+        """Citations in the docstring."""
+        return references(self.function)
+
     def check(self, values: Mapping[str, Any], *, label: str = "") -> dict[str, Any]:
         """Check values of the parameters: see :meth:`napari_uai.parameters.Parameters.check`."""
         return self.parameters.check(values, label=label)
@@ -183,6 +192,7 @@ def stage(
     frame_by_frame: bool = False,
     selects: bool = False,
     drawn: Shape | None = None,
+    methods: str = "",
 ) -> Callable[[Function], Function]:
     """Make a function a stage: a widget, a step of recipes, an option of the command line.
 
@@ -190,7 +200,7 @@ def stage(
 
     Parameters
     ----------
-    title, menu, origin, checksum, frame_by_frame, selects, drawn
+    title, menu, origin, checksum, frame_by_frame, selects, drawn, methods
         As in :class:`Stage`, which becomes the attribute ``stage`` of the function.
 
     Returns
@@ -221,7 +231,7 @@ def stage(
     def decorate(function: Function) -> Function:
         decorated = cast("Any", checked(function))
         decorated.stage = Stage(
-            decorated, title, menu, origin, checksum, frame_by_frame, selects, drawn
+            decorated, title, menu, origin, checksum, frame_by_frame, selects, drawn, methods
         )
         REGISTERED[function.__name__] = decorated.stage
         return cast("Function", decorated)

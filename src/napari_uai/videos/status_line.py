@@ -129,7 +129,11 @@ def find_status_line(video: Video) -> StatusLine | None:
     return None
 
 
-@stage("Read status line", menu="measure")
+@stage(
+    "Read status line",
+    menu="measure",
+    methods="The status line that the camera writes into each frame was decoded",
+)
 def read_status_line(video: Video, *, monitor: Monitor = SILENT) -> pd.DataFrame:
     """Decode the status line of every frame.
 
@@ -221,7 +225,12 @@ def _origin(video: Video, parameters: Mapping[str, Any]) -> tuple[int, int, int]
     return (0, *status_line_origin(video, **parameters))
 
 
-@stage("Remove status line", menu="filter", origin=_origin)
+@stage(
+    "Remove status line",
+    menu="filter",
+    origin=_origin,
+    methods="The status line of the camera, where there was one, was cropped",
+)
 def remove_status_line(video: Video, *, edges: Edges = "line") -> Video:
     """Crop the status line; a video without one is returned unchanged.
 

@@ -31,7 +31,11 @@ DEAD = 1e-3
 _OPENCV_SORTS = (np.uint8, np.uint16, np.float32)
 
 
-@stage("Median filter", menu="filter")
+@stage(
+    "Median filter",
+    menu="filter",
+    methods="Each pixel was replaced by the median of the square around it",
+)
 def median_filter(video: Video, *, size: Annotated[int, Ge(1), Odd, Unit("px")] = 3) -> Video:
     """Replace each pixel by the median of the square around it.
 
@@ -113,7 +117,12 @@ def find_bad_pixels(
     return _find(frames, threshold, max_frames)
 
 
-@stage("Repair bad pixels", menu="filter")
+@stage(
+    "Repair bad pixels",
+    menu="filter",
+    methods="Pixels whose variance in time far exceeded that of their neighbours were replaced by "
+    "the median of the good pixels around them",
+)
 def bad_pixel_repair(
     video: Video,
     *,

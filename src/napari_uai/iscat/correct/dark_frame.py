@@ -21,7 +21,11 @@ from napari_uai.videos.frames import (
 )
 
 
-@stage("Subtract dark frame", menu="filter")
+@stage(
+    "Subtract dark frame",
+    menu="filter",
+    methods="The mean of a recording without light was subtracted",
+)
 def dark_frame_subtraction(video: Video, dark: Video) -> Video:
     """Subtract the mean of a recording made without light.
 

@@ -21,7 +21,11 @@ from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_
 from napari_uai.videos.sampling import spread_frames
 
 
-@stage("Gaussian filter", menu="filter")
+@stage(
+    "Gaussian filter",
+    menu="filter",
+    methods="Each frame was smoothed with a Gaussian",
+)
 def gaussian_filter(video: Video, *, sigma_px: SigmaPx = 1.0) -> Video:
     """Smooth each frame with a Gaussian.
 
@@ -56,7 +60,11 @@ def gaussian_filter(video: Video, *, sigma_px: SigmaPx = 1.0) -> Video:
     return per_frame(video, partial(_smooth, sigma_px=sigma_px), label="gaussian")
 
 
-@stage("Difference of Gaussians", menu="filter")
+@stage(
+    "Difference of Gaussians",
+    menu="filter",
+    methods="Each frame was filtered with a difference of two Gaussians",
+)
 def difference_of_gaussians(
     video: Video, *, sigma_low: SigmaPx = 1.7, sigma_high: SigmaPx = 1.8
 ) -> Video:
@@ -104,7 +112,11 @@ def difference_of_gaussians(
     return per_frame(video, function, label="difference-of-gaussians")
 
 
-@stage("Flat field", menu="filter")
+@stage(
+    "Flat field",
+    menu="filter",
+    methods="Each frame was divided by its own smooth part",
+)
 def flat_field(video: Video, *, sigma_px: SigmaPx = 10.0) -> Video:
     """Divide each frame by its own smooth part and subtract 1.
 
@@ -137,7 +149,11 @@ def flat_field(video: Video, *, sigma_px: SigmaPx = 10.0) -> Video:
     return per_frame(video, partial(_flatten, sigma_px=sigma_px), label="flat-field")
 
 
-@stage("Divide by temporal median", menu="filter")
+@stage(
+    "Divide by temporal median",
+    menu="filter",
+    methods="Each frame was divided by the median over time",
+)
 def temporal_median(
     video: Video, *, max_frames: Annotated[int, Ge(1), Unit("frames")] = 1000
 ) -> Video:

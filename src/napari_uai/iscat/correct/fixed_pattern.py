@@ -27,7 +27,11 @@ FixedPattern: TypeAlias = Literal["none", "median", "clipped_mean"]
 """As PatternMethod, or no correction."""
 
 
-@stage("Fixed-pattern correction", menu="filter")
+@stage(
+    "Fixed-pattern correction",
+    menu="filter",
+    methods="The offsets of rows and columns (fixed-pattern noise) were subtracted from each frame",
+)
 def fixed_pattern_correction(
     video: Video,
     *,

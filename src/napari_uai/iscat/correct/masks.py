@@ -133,7 +133,12 @@ def apply_mask(video: Video, mask: Mask, *, fill: Fill = "median") -> Video:
     return per_frame(video, partial(_fill_outside, inside=inside, fill=fill), label="mask")
 
 
-@stage("Circular mask", menu="filter", drawn="circle")
+@stage(
+    "Circular mask",
+    menu="filter",
+    drawn="circle",
+    methods="Pixels outside a circle were replaced",
+)
 def circular_mask(
     video: Video,
     *,
@@ -179,7 +184,12 @@ def circular_mask(
     return apply_mask(video, mask, fill=fill)
 
 
-@stage("Polygonal mask", menu="filter", drawn="polygon")
+@stage(
+    "Polygonal mask",
+    menu="filter",
+    drawn="polygon",
+    methods="Pixels outside a polygon were replaced",
+)
 def polygonal_mask(
     video: Video,
     *,

@@ -21,7 +21,11 @@ BatchSizes: TypeAlias = Annotated[tuple[BatchSize, ...], MinLen(1)]
 """Batch sizes to compare."""
 
 
-@stage("Noise floor", menu="measure")
+@stage(
+    "Noise floor",
+    menu="measure",
+    methods="The noise of differential rolling averages was measured for several batch sizes",
+)
 def noise_floor(
     video: Video,
     *,

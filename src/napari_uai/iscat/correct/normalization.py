@@ -33,7 +33,11 @@ SAMPLE_PIXELS = 4_000_000
 """Approximate number of pixels from which percentiles between 0 and 100 are estimated."""
 
 
-@stage("Normalise the recording", menu="filter")
+@stage(
+    "Normalise the recording",
+    menu="filter",
+    methods="The pixels of the whole recording were scaled to one range",
+)
 def global_normalization(
     video: Video,
     *,
@@ -92,7 +96,11 @@ def global_normalization(
     return video_like(ScaledFrames(frames, percentiles, limits, (minimum, maximum)), video)
 
 
-@stage("Normalise each frame", menu="filter")
+@stage(
+    "Normalise each frame",
+    menu="filter",
+    methods="The pixels of each frame were scaled by the range or the maximum of that frame",
+)
 def frame_normalization(video: Video, *, by: Literal["range", "maximum"] = "range") -> Video:
     """Scale each frame by its own range or maximum.
 

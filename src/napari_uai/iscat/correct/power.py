@@ -29,7 +29,12 @@ Region: TypeAlias = Annotated[tuple[int, int, int, int], Unit("px")]
 """Part of the field: first row, last row + 1, first column, last column + 1."""
 
 
-@stage("Power normalisation", menu="filter")
+@stage(
+    "Power normalisation",
+    menu="filter",
+    methods="Each frame was divided by its power (the sum of its pixels, or of those in a region) "
+    "and multiplied by the mean power of the recording",
+)
 def power_normalization(video: Video, *, region: Region | None = None) -> Video:
     """Divide each frame by its power, the sum of its pixels, and multiply by the mean power.
 

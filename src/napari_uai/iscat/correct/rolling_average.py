@@ -28,7 +28,13 @@ from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 from napari_uai.videos.offset import middle_of_batch, second_batch
 
 
-@stage("Differential rolling average", menu="filter", origin=second_batch)
+@stage(
+    "Differential rolling average",
+    menu="filter",
+    origin=second_batch,
+    methods="The differential rolling average was computed (the mean of each batch of frames minus "
+    "that of the batch before, divided by the latter)",
+)
 def differential_rolling_average(
     video: Video,
     *,
@@ -93,7 +99,12 @@ def differential_rolling_average(
     return video_like(DifferentialFrames(sums, batch_size, fixed_pattern, axes), video)
 
 
-@stage("Rolling mean", menu="filter", origin=middle_of_batch)
+@stage(
+    "Rolling mean",
+    menu="filter",
+    origin=middle_of_batch,
+    methods="The rolling mean of consecutive frames was computed",
+)
 def rolling_mean(video: Video, *, batch_size: BatchSize = 500) -> Video:
     """Average each run of consecutive frames.
 

@@ -57,7 +57,12 @@ READING_SHARE = 0.4
 """Share of the time of the drift measurement that reading frames takes."""
 
 
-@stage("Correct stage drift", menu="register")
+@stage(
+    "Correct stage drift",
+    menu="register",
+    methods="The effect of stage drift was removed by regressing each frame of the rolling "
+    "average on the spatial derivatives of the mean image",
+)
 def stage_drift_correction(
     video: Video,
     reference: Video,
@@ -121,7 +126,12 @@ def stage_drift_correction(
     return video_like(frames_of(corrected), video)
 
 
-@stage("Measure stage drift", menu="register")
+@stage(
+    "Measure stage drift",
+    menu="register",
+    methods="Stage drift was measured by regressing the means of bins of frames on the spatial "
+    "derivatives of the mean image of their segment",
+)
 def measure_stage_drift(
     video: Video,
     *,

@@ -26,7 +26,12 @@ from napari_uai.videos.sampling import robust_deviation, spread_frames
 NOISE_FRAMES = 64
 
 
-@stage("Detect spots", menu="measure", frame_by_frame=True)
+@stage(
+    "Detect spots",
+    menu="measure",
+    frame_by_frame=True,
+    methods="Spots were detected in each frame as local extrema of the response of a blob filter",
+)
 def detect_spots(
     video: Video,
     *,

@@ -30,7 +30,13 @@ def _checksum(weights: str) -> str:
     return background_weights(weights).sha256
 
 
-@stage("Predict background (network)", menu="filter", checksum=_checksum)
+@stage(
+    "Predict background (network)",
+    menu="filter",
+    checksum=_checksum,
+    methods="A convolutional network (FastDVDnet) predicted the background of each frame from its "
+    "neighbours in time",
+)
 def predict_background(
     video: Video,
     *,

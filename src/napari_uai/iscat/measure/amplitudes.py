@@ -25,7 +25,13 @@ NOISE_FRAMES = 64
 NOISE_PLACES = 20
 
 
-@stage("Contrast traces", menu="measure")
+@stage(
+    "Contrast traces",
+    menu="measure",
+    methods="The contrast at the position of each landing was followed frame by frame as the "
+    "amplitude of a Gaussian of the width of the point-spread function, fitted together "
+    "with a constant background",
+)
 def contrast_traces(
     landings: pd.DataFrame,
     video: Video,

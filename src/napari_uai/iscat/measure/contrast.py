@@ -21,7 +21,12 @@ SMOOTHING = 0.05
 """Window of the Savitzky-Golay filter as a fraction of the length of the trace."""
 
 
-@stage("Measure contrasts", menu="measure")
+@stage(
+    "Measure contrasts",
+    menu="measure",
+    methods="For comparison, three contrasts were read from each smoothed trace: its extremum, "
+    "the intersection of lines through its two flanks, and the prominence of the extremum",
+)
 def measure_contrasts(
     landings: pd.DataFrame, traces: pd.DataFrame, *, batch_size: BatchSize = 500
 ) -> pd.DataFrame:
@@ -54,6 +59,10 @@ def measure_contrasts(
     ------
     BadValueError
         If a column is missing, or ``batch_size`` is less than 1.
+
+    Warnings
+    --------
+    Noise biases ``peak_contrast`` to larger values.
 
     References
     ----------
@@ -91,7 +100,11 @@ def measure_contrasts(
     return out
 
 
-@stage("Contrast histogram", menu="measure")
+@stage(
+    "Contrast histogram",
+    menu="measure",
+    methods="Landings were counted by the absolute value of their contrast",
+)
 def contrast_histogram(
     landings: pd.DataFrame,
     *,

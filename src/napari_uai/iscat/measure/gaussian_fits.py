@@ -34,7 +34,13 @@ FITS_AT_ONCE = 512
 """Fits between checks for cancellation; they take some hundredths of a second."""
 
 
-@stage("Fit spots", menu="measure", frame_by_frame=True)
+@stage(
+    "Fit spots",
+    menu="measure",
+    frame_by_frame=True,
+    methods="An elliptical Gaussian on a constant background was fitted to the surroundings of "
+    "each spot by least squares",
+)
 def fit_spots(
     table: pd.DataFrame,
     video: Video,
@@ -81,8 +87,8 @@ def fit_spots(
 
     References
     ----------
-    Marquardt, J. Soc. Ind. Appl. Math. 11, 431 (1963), doi:10.1137/0111030; on the precision of
-    such fits: Thompson et al., Biophys. J. 82, 2775 (2002), doi:10.1016/S0006-3495(02)75618-X;
+    Marquardt, J. Soc. Ind. Appl. Math. 11, 431 (1963), doi:10.1137/0111030; Thompson et al.,
+    Biophys. J. 82, 2775 (2002), doi:10.1016/S0006-3495(02)75618-X;
     Mortensen et al., Nat. Methods 7, 377 (2010), doi:10.1038/nmeth.1447.
 
     Examples

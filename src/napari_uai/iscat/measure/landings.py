@@ -37,7 +37,12 @@ NEAR = 2 * np.sqrt(2)
 """Distance, in sigma, within which two simultaneous events are the same."""
 
 
-@stage("Landings from tracks", menu="track")
+@stage(
+    "Landings from tracks",
+    menu="track",
+    methods="Time and contrast of each landing were determined by a least-squares fit of a "
+    "triangle, two batches wide, to the contrast at the centre of its track",
+)
 def landings_from_tracks(
     table: pd.DataFrame,
     video: Video,
@@ -82,6 +87,16 @@ def landings_from_tracks(
     ------
     BadValueError
         If a column is missing, a parameter is outside its limits, or a spot is outside the video.
+
+    Warnings
+    --------
+    The number of landings that are due to chance is not estimated.
+
+    Standard errors assume white noise: they exclude fluctuations of the background and errors of
+    the point-spread function.
+
+    Particles are assumed to appear within a few frames and to stay at one place for at least a
+    batch.
 
     Examples
     --------
@@ -137,7 +152,11 @@ def landings_from_tracks(
     return combine_places(events, spots, batch_size=batch_size, sigma_px=sigma, own_error_px=0.3)
 
 
-@stage("Assign spots to landings", menu="track")
+@stage(
+    "Assign spots to landings",
+    menu="track",
+    methods="Each spot was assigned to the nearest landing of its sign in place and time",
+)
 def assign_spots(
     table: pd.DataFrame, landings: pd.DataFrame, *, batch_size: BatchSize = 500
 ) -> pd.DataFrame:

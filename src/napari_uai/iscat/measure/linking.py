@@ -21,7 +21,12 @@ from napari_uai.stages import stage
 FRAMES_PER_REPORT = 500
 
 
-@stage("Link spots", menu="track")
+@stage(
+    "Link spots",
+    menu="track",
+    methods="Spots of consecutive frames were linked to tracks so that the sum of squared "
+    "displacements was smallest",
+)
 def link_spots(
     table: pd.DataFrame,
     *,

@@ -20,7 +20,12 @@ OPPOSITE = "opposite sign"
 FAR = "far from the landing"
 
 
-@stage("Localise landings", menu="measure")
+@stage(
+    "Localise landings",
+    menu="measure",
+    methods="A Gaussian was fitted to each landing in frames of the rolling average in which its "
+    "contrast exceeded half of its peak",
+)
 def localize_landings(
     events: pd.DataFrame,
     video: Video,
@@ -103,7 +108,13 @@ def localize_landings(
     return fits
 
 
-@stage("Summarise landings", menu="track")
+@stage(
+    "Summarise landings",
+    menu="track",
+    methods="Contrast, time and score of each landing were those of its event; its position was "
+    "that of the event or, where that had no error, the average with the fits, weighted "
+    "by inverse variances",
+)
 def summarize_landings(
     events: pd.DataFrame,
     localizations: pd.DataFrame,

@@ -19,7 +19,12 @@ Overlap = Annotated[float, Ge(0), Lt(1)]
 """Fraction by which discs of radius sqrt(2) sigma may overlap before two spots are a pair."""
 
 
-@stage("Leave out crowded frames", menu="track", selects=True)
+@stage(
+    "Leave out crowded frames",
+    menu="track",
+    selects=True,
+    methods="All spots of frames with suspiciously many were removed",
+)
 def outlier_frames(
     table: pd.DataFrame, *, max_spots: Annotated[int, Ge(0), Unit("spots")] = 20
 ) -> pd.DataFrame:
@@ -55,7 +60,13 @@ def outlier_frames(
     return _keep(table, (per_frame <= max_spots).to_numpy(bool))
 
 
-@stage("Leave out close spots", menu="track", frame_by_frame=True, selects=True)
+@stage(
+    "Leave out close spots",
+    menu="track",
+    frame_by_frame=True,
+    selects=True,
+    methods="Pairs of spots too close to be measured separately were removed",
+)
 def dense_spots(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
     """Remove both of two spots of a frame that are too close to be measured separately.
 
@@ -90,7 +101,13 @@ def dense_spots(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
     return _keep(table, keep)
 
 
-@stage("Remove side lobes", menu="track", frame_by_frame=True, selects=True)
+@stage(
+    "Remove side lobes",
+    menu="track",
+    frame_by_frame=True,
+    selects=True,
+    methods="Of spots close to each other only the strongest was kept",
+)
 def remove_side_lobes(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.DataFrame:
     """Keep the strongest spot of each neighbourhood, removing the rings around particles.
 
@@ -133,7 +150,13 @@ def remove_side_lobes(table: pd.DataFrame, *, overlap: Overlap = 0.0) -> pd.Data
     return _keep(table, _greedy(order, starts, np.ascontiguousarray(both[:, 1])))
 
 
-@stage("Keep round spots", menu="track", frame_by_frame=True, selects=True)
+@stage(
+    "Keep round spots",
+    menu="track",
+    frame_by_frame=True,
+    selects=True,
+    methods="Spots whose fitted Gaussian was not round were removed",
+)
 def symmetric_spots(
     table: pd.DataFrame,
     *,
@@ -174,7 +197,13 @@ def symmetric_spots(
     return _keep(table, (ratio >= min_ratio) | (keep_unfitted & np.isnan(ratio)))
 
 
-@stage("Leave out spots near the edge", menu="track", frame_by_frame=True, selects=True)
+@stage(
+    "Leave out spots near the edge",
+    menu="track",
+    frame_by_frame=True,
+    selects=True,
+    methods="Spots near the edges of the frame were removed",
+)
 def inner_spots(
     table: pd.DataFrame, video: Video, *, margin_px: Annotated[float, Ge(0), Unit("px")] = 5.0
 ) -> pd.DataFrame:

@@ -38,7 +38,13 @@ def _checksum(weights: str) -> str:
     return load_event_network(weights).sha256
 
 
-@stage("Rescore steps", menu="measure", checksum=_checksum)
+@stage(
+    "Rescore steps",
+    menu="measure",
+    checksum=_checksum,
+    methods="Each candidate was scored again by a small neural network, from images and time "
+    "courses of its surroundings",
+)
 def rescore_steps(
     events: pd.DataFrame,
     video: Video,
@@ -79,10 +85,14 @@ def rescore_steps(
     WeightsError
         If the weights cannot be used.
 
+    Warnings
+    --------
+    The network was trained on simulated recordings only: on a background unlike all of them, its
+    scores and the expected number of false landings are a guess.
+
     References
     ----------
-    On the expected number of false events: Saerens, Latinne & Decaestecker, Neural Comput. 14, 21
-    (2002), doi:10.1162/089976602753284446.
+    Saerens, Latinne & Decaestecker, Neural Comput. 14, 21 (2002), doi:10.1162/089976602753284446.
 
     Examples
     --------

@@ -99,6 +99,16 @@ def reference_scores(
         If a parameter is outside its limits, the limits of heat are not in ascending order, or the
         mask is empty.
 
+    Warnings
+    --------
+    The anomaly is not a probability: it ranks the trails of one scene. Where nothing unusual
+    happened, some trail is still the first.
+
+    Each trail is judged alone, by how unlike the others of its class it is: what is frequent is
+    ordinary, whether or not it is allowed. Some dozens of trails per class are the minimum.
+
+    A tracker that swaps two objects makes trails that are like no other.
+
     Examples
     --------
     >>> import numpy as np

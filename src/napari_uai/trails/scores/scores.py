@@ -208,6 +208,16 @@ def score_trails(
     BadValueError
         If a parameter is outside its limits, or a position or time is not finite.
 
+    Warnings
+    --------
+    The anomaly is not a probability: it ranks the trails of one scene. Where nothing unusual
+    happened, some trail is still the first.
+
+    Each trail is judged alone, by how unlike the others of its class it is: what is frequent is
+    ordinary, whether or not it is allowed. Some dozens of trails per class are the minimum.
+
+    A tracker that swaps two objects makes trails that are like no other.
+
     Examples
     --------
     >>> import numpy as np

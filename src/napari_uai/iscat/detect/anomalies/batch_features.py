@@ -22,7 +22,12 @@ from napari_uai.videos.offset import second_batch
 from napari_uai.videos.sampling import spread_frames
 
 
-@stage("Mean of a batch", menu="filter", origin=second_batch)
+@stage(
+    "Mean of a batch",
+    menu="filter",
+    origin=second_batch,
+    methods="The mean of one of the two batches of the rolling average served as a feature",
+)
 def batch_mean(
     video: Video, *, batch_size: BatchSize = 500, batch: Batch = "first", centered: bool = False
 ) -> Video:
@@ -67,7 +72,13 @@ def batch_mean(
     return video_like(_in_step(means, batch_size, batch), video)
 
 
-@stage("Standard deviation of a batch", menu="filter", origin=second_batch)
+@stage(
+    "Standard deviation of a batch",
+    menu="filter",
+    origin=second_batch,
+    methods="The standard deviation in time within one of the two batches of the rolling average "
+    "served as a feature",
+)
 def batch_deviation(video: Video, *, batch_size: BatchSize = 500, batch: Batch = "first") -> Video:
     """Compute the standard deviation of pixels within one of the two batches of a rolling average.
 
@@ -107,7 +118,12 @@ def batch_deviation(video: Video, *, batch_size: BatchSize = 500, batch: Batch =
     return video_like(CombinedFrames(shifted, _deviation, "batch-deviation"), video)
 
 
-@stage("Difference of two batches", menu="filter", origin=second_batch)
+@stage(
+    "Difference of two batches",
+    menu="filter",
+    origin=second_batch,
+    methods="The difference of the means of consecutive batches served as a feature",
+)
 def batch_difference(
     video: Video, *, batch_size: BatchSize = 500, sign: Sign = "absolute"
 ) -> Video:

@@ -47,7 +47,11 @@ SigmaFrames: TypeAlias = Annotated[float, Gt(0), Unit("frames")]
 REFERENCE_FRAMES = 64
 
 
-@stage("Residual of a prediction", menu="filter")
+@stage(
+    "Residual of a prediction",
+    menu="filter",
+    methods="The prediction was subtracted from each frame",
+)
 def residual(video: Video, predicted: Video, *, sign: Sign = "signed") -> Video:
     """Subtract its prediction from each frame.
 
@@ -82,7 +86,12 @@ def residual(video: Video, predicted: Video, *, sign: Sign = "signed") -> Video:
     return video_like(CombinedFrames(sources, partial(_difference, sign=sign), "residual"), video)
 
 
-@stage("Difference of Gaussians in space and time", menu="filter")
+@stage(
+    "Difference of Gaussians in space and time",
+    menu="filter",
+    methods="The video was filtered with a difference of two Gaussians in space, then with one in "
+    "time",
+)
 def difference_of_gaussians_3d(
     video: Video,
     *,
@@ -147,7 +156,12 @@ def difference_of_gaussians_3d(
     return video_like(cached(filtered, frames_per_chunk(filtered.shape)), video)
 
 
-@stage("Minimum threshold map", menu="filter")
+@stage(
+    "Minimum threshold map",
+    menu="filter",
+    methods="Pixels above the minimum between the two modes of the histogram of their frame were "
+    "marked",
+)
 def minimum_threshold_map(video: Video) -> Video:
     """Mark the pixels of each frame above the minimum between the two modes of its histogram.
 
@@ -180,7 +194,11 @@ def minimum_threshold_map(video: Video) -> Video:
     return per_frame(video, _minimum_maps, label="minimum-threshold")
 
 
-@stage("Niblack threshold map", menu="filter")
+@stage(
+    "Niblack threshold map",
+    menu="filter",
+    methods="The local threshold of Niblack was computed for each pixel",
+)
 def niblack_threshold_map(
     video: Video, *, window_px: Annotated[int, Ge(3), Odd, Unit("px")] = 3, k: float = 2.0
 ) -> Video:

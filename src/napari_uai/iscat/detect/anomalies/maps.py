@@ -48,7 +48,12 @@ SVM_PIXELS = 3000
 THRESHOLD_FRAMES = 100
 
 
-@stage("Anomaly scores", menu="filter")
+@stage(
+    "Anomaly scores",
+    menu="filter",
+    methods="Each pixel was scored by how unlike those of all others its features were, without "
+    "labels",
+)
 def anomaly_scores(
     *features: Video,
     method: Method = "forest",
@@ -134,7 +139,11 @@ def anomaly_scores(
     return video_like(AnomalyFrames(FeatureStack(sources, window, stride), settings), features[0])
 
 
-@stage("Anomaly mask", menu="filter")
+@stage(
+    "Anomaly mask",
+    menu="filter",
+    methods="Pixels whose anomaly score exceeded a threshold were marked",
+)
 def anomaly_mask(
     scores: Video,
     control: Video | None = None,

@@ -26,7 +26,11 @@ from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk,
 Localizer: TypeAlias = Literal["radial_symmetry", "extremum", "difference_of_gaussians"]
 
 
-@stage("Spots from a mask", menu="measure")
+@stage(
+    "Spots from a mask",
+    menu="measure",
+    methods="Each group of connected marked pixels became one spot",
+)
 def spots_from_mask(
     mask: Video,
     scores: Video,
@@ -104,7 +108,11 @@ def spots_from_mask(
     )
 
 
-@stage("Locate spots", menu="measure")
+@stage(
+    "Locate spots",
+    menu="measure",
+    methods="The position of each spot was refined within a window around it",
+)
 def locate_spots(
     table: pd.DataFrame,
     video: Video,

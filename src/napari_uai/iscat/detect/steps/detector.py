@@ -83,7 +83,14 @@ EVENT_COLUMNS = (
 )
 
 
-@stage("Detect steps", menu="measure")
+@stage(
+    "Detect steps",
+    menu="measure",
+    methods="Particles that land or leave were detected as steps in time at one place: bins of "
+    "frames were correlated with the point-spread function, whitened with the temporal "
+    "covariance of the background that was estimated from the recording itself, and "
+    "decomposed into steps by matching pursuit",
+)
 def detect_steps(
     video: Video,
     *,
@@ -143,6 +150,24 @@ def detect_steps(
         If a parameter is outside its limits, pixels are NaN or infinite, or the video does not
         change.
 
+    Warnings
+    --------
+    Landings within half a batch of either end of the recording, and within ``border_px`` of the
+    edge of the field, are not reported.
+
+    Particles are assumed to appear within a few frames and to stay: one that leaves again within a
+    fraction of a batch is detected weakly or not at all, and one that moves is not a single
+    landing.
+
+    One point-spread function describes the whole field.
+
+    A background that itself makes steps (a jump of focus, a blinking particle) can pass for
+    landings.
+
+    Standard errors are those due to noise with the covariance of the background. They exclude
+    errors of the point-spread function, slow change at that very place, and selection: weak events
+    that are reported are, on average, overestimated.
+
     References
     ----------
     Mallat & Zhang, IEEE Trans. Signal Process. 41, 3397 (1993), doi:10.1109/78.258082; Johnstone,
@@ -192,7 +217,12 @@ def detect_steps(
     return events.loc[:, list(EVENT_COLUMNS)]
 
 
-@stage("Accept events", menu="measure")
+@stage(
+    "Accept events",
+    menu="measure",
+    methods="Candidates were accepted down to the score at which the expected number of false "
+    "ones, estimated from this recording itself, reached the accepted number",
+)
 def accept_events(
     events: pd.DataFrame,
     *,
@@ -219,6 +249,11 @@ def accept_events(
     ------
     BadValueError
         If ``false_landings`` is not positive, or a column is missing.
+
+    Warnings
+    --------
+    The expected number of false landings is an estimate, right to within a factor of a few, and
+    more reliable for a long recording than for a short one.
 
     Examples
     --------
