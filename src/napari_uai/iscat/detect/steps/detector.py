@@ -33,16 +33,18 @@ from annotated_types import Ge, Gt, Unit
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.correct.moving_background import DriftOrder
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
+from napari_uai.iscat.detect.radial_curve import RadialCurve
 from napari_uai.iscat.detect.steps.background import (
+    PSF_FROM,
     STILL,
     matched_filter,
-    measured_psf,
     prepared,
     starting_psf,
 )
 from napari_uai.iscat.detect.steps.false_alarms import expected_false, favour_common_sign
+from napari_uai.iscat.detect.steps.joint_fit import JointFit, Measured
 from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
-from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH, counted_once, recording_parts
+from napari_uai.iscat.detect.steps.parts import counted_once, recording_parts
 from napari_uai.iscat.detect.steps.pursuit import Pursuit, Step
 from napari_uai.iscat.parameters import BatchSize, Polarity, SigmaPx
 from napari_uai.iscat.tables import require_columns
@@ -78,6 +80,9 @@ EVENT_COLUMNS = (
     "y_error",
     "x_error",
     "frame_error",
+    "frame_before",
+    "frame_after",
+    "other_times",
     "kind",
     "expected_false",
 )
@@ -137,7 +142,9 @@ def detect_steps(
     pandas.DataFrame
         ``frame`` (first frame with the particle, or without it), ``y, x`` (px), ``contrast``
         (relative, signed; of a departure that of the step), ``score`` (standard deviations), the
-        standard errors ``contrast_error, y_error, x_error, frame_error``, ``kind`` (``landing``, or
+        standard errors ``contrast_error, y_error, x_error, frame_error``; the landing is between
+        ``frame - frame_before`` and ``frame + frame_after`` with a probability of 68 %, and farther
+        than half a batch from ``frame`` with that of ``other_times``; ``kind`` (``landing``, or
         ``takeoff`` if the step reverses an earlier one at that position), ``expected_false``
         (number of events with at least that score that noise alone would produce in this
         recording).
@@ -285,6 +292,8 @@ class _Finder:
         """Return events with bin, y, x, contrast, score and errors, in the part's coordinates."""
         background, relative = prepared(images, self.drift_order)
         psf, model = self.psf, np.zeros_like(relative)
+        image = RadialCurve.expected(self.sigma_px) if self.fit_psf else psf
+        joint = JointFit(relative, background, image)
         bad = background.weights == 0
         for turn in range(PASSES):
             ask = monitor.part(turn / (PASSES + 1), (turn + 1) / (PASSES + 1)).update
@@ -311,11 +320,16 @@ class _Finder:
             steps = pursuit.run(stop=PURSUE_TO if last else MODEL_FROM, again=AGAIN_FROM)
             if not last:
                 if self.fit_psf:
-                    psf = measured_psf(psf, steps, residual, background.weights, gain)
+                    psf = _learnt_psf(
+                        joint, [s for s in steps if abs(s.statistic) >= PSF_FROM], psf, gain
+                    )
                 model = _model(steps, psf, gain, relative.shape)
         weighing = monitor.part(PASSES / (PASSES + 1), 1.0, "scores")
-        scores = self._weigh(steps, filtered, temporal, white, psf, weighing)
-        return _table(steps, scores, pursuit, gain)
+        if not steps:
+            return _table(np.empty(0), None)
+        scores, noise = self._weigh(steps, filtered, temporal, white, psf, weighing)
+        measured = joint.measure(*_starts(steps, psf, gain), scores >= REAL_FROM, noise)
+        return _table(scores, measured)
 
     def _weigh(
         self,
@@ -325,10 +339,8 @@ class _Finder:
         white: float,
         psf: PointSpreadFunction,
         monitor: Monitor,
-    ) -> Floats:
+    ) -> tuple[Floats, SlowNoise]:
         """Score each event against slow changes at its position."""
-        if not steps:
-            return np.empty(0)
         n_bins = len(filtered)
         noise = SlowNoise.over(temporal, white, monitor=monitor.part(0.0, 0.5))
         near = SAME_PLACE_SIGMAS * self.sigma_px
@@ -345,7 +357,27 @@ class _Finder:
             noise = noise.learnt_from(filtered[:, grid] - gone)
             monitor.update(0.7 + 0.2 * turn)
             scores = _scores(steps, series, noise)
-        return scores
+        return scores, noise
+
+
+def _starts(
+    steps: list[Step], psf: PointSpreadFunction, gain: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Places, times (bins) and contrasts of steps, from which they are measured."""
+    places = np.array([(s.y, s.x) for s in steps]).reshape(-1, 2)
+    times = np.array([s.k + 1 + s.fraction for s in steps])
+    return places, times, np.array([s.height / gain[s.pixel] * psf.peak for s in steps])
+
+
+def _learnt_psf(
+    joint: JointFit, strong: list[Step], psf: PointSpreadFunction, gain: Floats
+) -> PointSpreadFunction:
+    """Learn the image of a point from the strong events."""
+    if strong:
+        joint.learn(*_starts(strong, psf, gain))
+    assert isinstance(joint.image, RadialCurve)
+    offsets = np.arange(-psf.radius, psf.radius + 1)
+    return PointSpreadFunction(joint.image.at(np.hypot(offsets[:, None], offsets)))
 
 
 def _field(statistics: StepStatistics, filtered: Floats) -> npt.NDArray[np.float32]:
@@ -413,45 +445,23 @@ def _scores(steps: list[Step], series: Floats, noise: SlowNoise) -> Floats:
     return np.minimum(scores, [abs(s.statistic) for s in steps])
 
 
-def _table(steps: list[Step], scores: Floats, pursuit: Pursuit, gain: Floats) -> pd.DataFrame:
-    psf = pursuit.psf
-    rows = []
-    for step, score in zip(steps, scores, strict=True):
-        bin_, bin_error = _time_of(step, pursuit)
-        strength = abs(step.statistic)
-        contrast = step.height / gain[step.pixel] * psf.peak
-        row_error, column_error = (1 / (strength * norm) for norm in psf.gradient_norm)
-        error = abs(contrast) / strength
-        rows.append(
-            (bin_, step.y, step.x, contrast, score, error, row_error, column_error, bin_error)
-        )
-    names = ["bin", "y", "x", "contrast", "score"]
-    names += ["contrast_error", "y_error", "x_error", "frame_error"]
-    return pd.DataFrame(np.array(rows).reshape(-1, len(names)), columns=names)
-
-
-def _time_of(step: Step, pursuit: Pursuit) -> tuple[float, float]:
-    """Median and standard deviation of the time (in bins) over all possible times.
-
-    The likelihood of a time is exp(statistic^2 / 2), maximised over the height; for weak events,
-    whose likelihood has several peaks, the median is closer to the truth than the highest peak.
-    """
-    pursuit.add(step, 1)
-    course = np.asarray(pursuit.field[step.pixel], np.float64)
-    pursuit.add(step, -1)
-    k = min(step.k + round(step.fraction), len(course) - 1)
-    low, high = max(k - BINS_PER_BATCH, 0), min(k + BINS_PER_BATCH + 1, len(course))
-    signed = course[low:high] * np.sign(step.statistic)
-    log_likelihood = np.where(signed > 0, signed**2, 0) / 2
-    share = np.exp(log_likelihood - log_likelihood.max())
-    share /= share.sum()
-    places = np.arange(low, high)
-    below = np.cumsum(share)
-    j = int(np.searchsorted(below, 0.5))
-    inside = (0.5 - (below[j] - share[j])) / share[j]
-    mean = float(share @ places)
-    deviation = float(np.sqrt(share @ (places - mean) ** 2 + 1 / 12))
-    return 1 + float(places[j]) + inside - 0.5, deviation
+def _table(scores: Floats, measured: Measured | None) -> pd.DataFrame:
+    """Return events as a table; ``bin`` and what begins with ``frame`` are in bins."""
+    names = ["bin", "y", "x", "contrast", "score", "contrast_error", "y_error", "x_error"]
+    names += ["frame_error", "frame_before", "frame_after", "other_times"]
+    if measured is None:
+        return pd.DataFrame(np.empty((0, len(names))), columns=names)
+    times = np.array([(t.time, t.error, t.before, t.after, t.elsewhere) for t in measured.times])
+    columns = [
+        times[:, 0],
+        *measured.places.T,
+        measured.contrasts,
+        scores,
+        measured.contrast_errors,
+        *measured.place_errors.T,
+        *times[:, 1:].T,
+    ]
+    return pd.DataFrame(dict(zip(names, columns, strict=True)))
 
 
 def _kinds(events: pd.DataFrame, batch_size: int) -> list[str]:

@@ -65,8 +65,10 @@ class StepStatistics:
 
     Attributes
     ----------
+    temporal
+        The covariance, (bins, bins).
     precision
-        Inverse covariance with the constant projected out, (bins, bins).
+        Its inverse with the constant projected out, (bins, bins).
     weights
         Row k maps a time course to the statistic of step k, of unit variance under noise.
     covariance
@@ -77,6 +79,7 @@ class StepStatistics:
         Of the covariance restricted to time courses of zero mean, up to a constant.
     """
 
+    temporal: Floats
     precision: Floats
     weights: Floats
     covariance: Floats
@@ -95,7 +98,9 @@ class StepStatistics:
         response = np.sqrt(np.diag(covariance))
         root = np.diag(np.linalg.cholesky(temporal))
         log_determinant = float(2 * np.log(root).sum() + np.log(ones.sum()))
-        return cls(precision, half / response[:, None], covariance, response, log_determinant)
+        return cls(
+            temporal, precision, half / response[:, None], covariance, response, log_determinant
+        )
 
     def between(self, k: int, fraction: float) -> tuple[Floats, float]:
         """Return how all statistics respond to a step of height 1 within bin k + 1, and its own g.
@@ -207,3 +212,32 @@ class SlowNoise:
         assert total is not None
         evidence = 2 * (total - logsumexp(without, axis=0))
         return np.maximum(evidence, 0), height
+
+    def step_spread(self, series: Floats, courses: Floats) -> Floats:
+        """Return how much larger the error of a step's height is than under the common noise.
+
+        Parameters
+        ----------
+        series
+            Time courses, (bins, places).
+        courses
+            The step at each place, (places, bins).
+
+        Returns
+        -------
+        ndarray
+            (places); 1 where nothing but the common noise is likely. The variance is that within
+            the models plus that of the height between them.
+        """
+        likelihood = self.log_prior[:, None] + self.log_likelihood(series)
+        heights, variances = np.zeros_like(likelihood), np.zeros_like(likelihood)
+        for i, model in enumerate(self.models):
+            weighted = courses @ model.precision
+            information = np.einsum("pt,pt->p", weighted, courses)
+            heights[i] = np.einsum("pt,tp->p", weighted, series) / information
+            variances[i] = 1 / information
+            likelihood[i] += heights[i] ** 2 * information / 2 - np.log(information) / 2
+        share = np.exp(likelihood - logsumexp(likelihood, axis=0))
+        mean = np.sum(share * heights, axis=0)
+        variance = np.sum(share * (variances + (heights - mean) ** 2), axis=0)
+        return np.asarray(np.sqrt(np.maximum(variance / variances[0], 1.0)))

@@ -60,7 +60,8 @@ class Part:
             bin=events["bin"] + self.bins[0],
         )
         events["frame"] = np.rint(events["bin"] * size).astype(np.int64)
-        events["frame_error"] *= size
+        for name in ("frame_error", "frame_before", "frame_after"):
+            events[name] *= size
         keep = np.ones(len(events), bool)
         for name, (low, high) in (
             ("bin", self.own_bins),

@@ -1,0 +1,120 @@
+"""When an event happened: the probability of every time, from its whole time course."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics
+from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH
+from napari_uai.typing import Floats
+
+PER_BIN = 8
+"""Times per bin at which the likelihood is computed."""
+
+INTERVAL = (0.16, 0.84)
+"""Probabilities below both ends of the interval of times that is stated."""
+
+
+@dataclass(frozen=True)
+class EventTime:
+    """Time of an event, in bins from the start of the first.
+
+    Attributes
+    ----------
+    time
+        Median within half a batch of the likeliest time.
+    error
+        Standard deviation there.
+    before, after
+        Distance from ``time`` to the ends of the interval that holds 68 % of the probability of all
+        times of the segment.
+    elsewhere
+        Probability that the event happened farther than half a batch from the likeliest time.
+    """
+
+    time: float
+    error: float
+    before: float
+    after: float
+    elsewhere: float
+
+
+def step_course(time: float, n_bins: int) -> Floats:
+    """Return the share of each bin in which a particle that lands at ``time`` is present."""
+    return np.asarray(np.clip(np.arange(1, n_bins + 1) - time, 0.0, 1.0))
+
+
+def signed_statistics(course: Floats, statistics: StepStatistics) -> tuple[Floats, Floats]:
+    """Return times (bins) and the statistic of a step at each, :data:`PER_BIN` per bin.
+
+    Parameters
+    ----------
+    course
+        Time course of unit noise, (bins).
+    statistics
+        The test for steps between bins; a step within a bin mixes the two around it.
+    """
+    whole = (statistics.weights @ course) * statistics.response
+    own, next_ = np.diag(statistics.covariance), np.diag(statistics.covariance, 1)
+    f = np.arange(PER_BIN) / PER_BIN
+    mixed = (1 - f) * whole[:-1, None] + f * whole[1:, None]
+    variance = (1 - f) ** 2 * own[:-1, None] + f**2 * own[1:, None]
+    variance += 2 * f * (1 - f) * next_[:, None]
+    times = 1.0 + np.arange(len(whole) - 1)[:, None] + f
+    return times.ravel(), (mixed / np.sqrt(variance)).ravel()
+
+
+def likeliest_time(
+    course: Floats, statistics: StepStatistics, sign: float, *, near: float, within: float
+) -> float:
+    """Return the time near another at which a step of the given sign is strongest."""
+    times, values = signed_statistics(course, statistics)
+    close = np.abs(times - near) <= within
+    if not close.any():
+        return near
+    return float(times[close][np.argmax(sign * values[close])])
+
+
+def event_time(
+    course: Floats, statistics: StepStatistics, noise: SlowNoise, sign: float
+) -> EventTime:
+    """Weigh all times of an event against each other.
+
+    With a flat prior of the height, the likelihood of a time is ``exp(statistic^2 / 2)``; places
+    that also change slowly are compared under all models of the background, between bins.
+
+    Parameters
+    ----------
+    course
+        Time course at the place of the event, of unit noise, without all other events.
+    statistics, noise
+        The common background, and what else may happen at one place.
+    sign
+        Of the event.
+    """
+    times, values = signed_statistics(course, statistics)
+    evidence, _ = noise.step_evidence(course[:, None])
+    whole = times.reshape(-1, PER_BIN)[:, 0]
+    slower = evidence[: len(whole), 0] / 2 - values.reshape(-1, PER_BIN)[:, 0] ** 2 / 2
+    log_share = values**2 / 2 + np.interp(times, whole, slower)
+    log_share = np.where(sign * values > 0, log_share, -np.inf)
+    if not np.isfinite(log_share).any():
+        log_share = np.zeros_like(values)
+    share = np.exp(log_share - log_share.max())
+    share /= share.sum()
+    close = np.abs(times - times[np.argmax(share)]) <= BINS_PER_BATCH / 2
+    here = np.where(close, share, 0.0)
+    time = _quantile(times, here / here.sum(), 0.5)
+    error = float(np.sqrt((here @ (times - time) ** 2) / here.sum() + 1 / (12 * PER_BIN**2)))
+    low, high = (_quantile(times, share, at) for at in INTERVAL)
+    return EventTime(
+        time, error, max(time - low, 0.0), max(high - time, 0.0), float(1 - here.sum())
+    )
+
+
+def _quantile(times: Floats, share: Floats, at: float) -> float:
+    """Return the time below which a given share of the probability lies."""
+    edges = np.append(times, 2 * times[-1] - times[-2]) - 0.5 / PER_BIN
+    return float(np.interp(at, np.append(0.0, np.cumsum(share)), edges))
