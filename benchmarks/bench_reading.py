@@ -15,6 +15,7 @@ import gc
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -89,9 +90,8 @@ def ours(path: Path, video: np.ndarray) -> None:
 
 
 def trails(folder: Path) -> None:
-    """Read a table of trails."""
-    path = folder / "trails.csv"
-    n = 200_000
+    """Read tables of trails of several formats; pandas reads and sorts them."""
+    n = 2_000_000
     table = pd.DataFrame(
         {
             "trail": np.repeat(np.arange(n // 100), 100),
@@ -101,11 +101,26 @@ def trails(folder: Path) -> None:
             "y": np.random.default_rng(1).uniform(0, 720, n).round(2),
         }
     )
-    table.to_csv(path, index=False)
-    mine, theirs = best(
-        lambda: uai.open_trails(path), lambda: pd.read_csv(path).sort_values(["trail", "time"])
-    )
-    print(f"{'trails csv':22}{'pandas':10}{'':15}{mine:8.1f}{theirs:8.1f}{mine / theirs:7.2f}")
+    mot = pd.DataFrame({"frame": (10 * table["time"]).astype(int) + 1, "id": table["trail"] + 1})
+    mot = mot.join(table[["x", "y"]]).assign(width=30, height=20, confidence=1, a=-1, b=-1, c=-1)
+    few = table.head(n // 10)
+    by_trail = ["trail", "time"]
+    table.to_csv(folder / "trails.csv", index=False)
+    mot.sort_values(["frame", "id"]).to_csv(folder / "mot.txt", index=False, header=False)
+    table.to_parquet(folder / "trails.parquet", index=False)
+    few.to_json(folder / "trails.jsonl", orient="records", lines=True)
+    cases: dict[str, Callable[[Path], object]] = {
+        "trails.csv": lambda path: pd.read_csv(path).sort_values(by_trail),
+        "mot.txt": lambda path: pd.read_csv(path, header=None).sort_values([1, 0]),
+        "trails.parquet": lambda path: pd.read_parquet(path).sort_values(by_trail),
+        "trails.jsonl": lambda path: pd.read_json(path, lines=True).sort_values(by_trail),
+    }
+    for name, theirs in cases.items():
+        path = folder / name
+        mine, other = best(partial(uai.open_trails, path), partial(theirs, path))
+        print(
+            f"{name:22}{'pandas':10}{'':15}{mine:8.1f}{other:8.1f}{mine / other:7.2f}", flush=True
+        )
 
 
 def best(*calls: Callable[[], object]) -> list[float]:

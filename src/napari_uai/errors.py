@@ -107,6 +107,19 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, in the singular or plural.
+
+    Examples
+    --------
+    >>> counted(1, "sample"), counted(2, "box"), counted(0, "class")
+    ('1 sample', '2 boxes', '0 classes')
+    """
+    if n == 1:
+        return f"1 {noun}"
+    return f"{n} {noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{n} {noun}s"
+
+
 _MOST_NAMES = 12
 
 

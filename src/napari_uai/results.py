@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_uai.csv_cells import disarmed
 from napari_uai.files import cannot_write
 from napari_uai.monitor import SILENT, Monitor
 
@@ -44,8 +45,11 @@ _REPORT_HEAD_BYTES = 2**16
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as CSV with nine digits, byte-identical for the same numbers on any system."""
-    table.to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
+    """Write a table as CSV with nine digits, byte-identical for the same numbers on any system.
+
+    Texts that a spreadsheet would take for formulas are disarmed.
+    """
+    disarmed(table).to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
 
 
 @contextmanager

@@ -271,3 +271,42 @@ def test_the_point_of_a_box_is_an_option(tmp_path):
     record = json.loads((tmp_path / "a" / "run.json").read_text())["input"]
     assert record["box_point"] == "bottom"
     assert main([*run, str(tmp_path / "b"), "--box-point", "middle"]) == 2
+
+
+def test_names_from_a_file_neither_control_the_terminal_nor_run_in_a_spreadsheet(tmp_path, capsys):
+    table = pd.read_csv(write_lanes(tmp_path / "lanes.csv"))
+    table["class"] = "=1+1\x1b[31m"
+    table["trail"] = "@\x1b]0;title\x07" + table["trail"].astype(str)
+    table.loc[[3, 40], "x"] = np.nan
+    table.to_csv(tmp_path / "names.csv", index=False)
+    out = tmp_path / "out"
+    run = ["trails", str(tmp_path / "names.csv"), "--out", str(out), "--scene", "320x180"]
+    assert main([*run, "--frame-rate", "1"]) == 0
+    printed = "".join(capsys.readouterr())
+    assert all(line.isprintable() for line in printed.splitlines())
+    assert r"\x1b[31m" in printed
+    scores = pd.read_csv(out / "scores.csv")
+    assert scores["class"].unique().tolist() == ["'=1+1\x1b[31m"]
+    assert scores["trail"].str.startswith("'@").all()
+    assert not pd.read_csv(out / "problems.csv")["trail"].astype(str).str.startswith("@").any()
+
+
+@pytest.mark.parametrize("name", ["t.txt", "t.csv.gz", "t.geojson"])
+def test_trails_as_read_are_written_in_another_format(name, tmp_path, capsys):
+    source, again = write_lanes(tmp_path / "lanes.csv"), tmp_path / name
+    run = ["trails", "--scene", "320x180", "--frame-rate", "5"]
+    assert main([*run, source, "--out", str(tmp_path / "a"), "--export", str(again)]) == 0
+    assert f"trails written to {again}" in capsys.readouterr().out
+    assert main([*run, str(again), "--out", str(tmp_path / "b")]) == 0
+    one, two = (pd.read_csv(tmp_path / x / "scores.csv") for x in "ab")
+    assert set(one["n_samples"]) == set(two["n_samples"]) == {30}
+    assert len(one) == len(two) == 20
+
+
+def test_a_file_that_cannot_be_exported_is_refused_before_the_work(tmp_path, one_line_error):
+    run = ["trails", write_lanes(tmp_path / "lanes.csv"), "--out", str(tmp_path / "out")]
+    assert main([*run, "--export", str(tmp_path / "lanes.csv")]) == 2
+    one_line_error("lanes.csv exists")
+    assert main([*run, "--export", str(tmp_path / "lanes.doc")]) == 2
+    one_line_error("the extension must be .csv")
+    assert not (tmp_path / "out").exists()

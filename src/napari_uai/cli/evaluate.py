@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_uai.csv_cells import rearmed
 from napari_uai.errors import VideoFormatError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def read_table(path: Path, types: dict[str, type] | None = None) -> pd.DataFrame
     import pandas as pd
 
     try:
-        return pd.read_csv(path, dtype=types)
+        return rearmed(pd.read_csv(path, dtype=types))
     except FileNotFoundError:
         raise VideoFormatError(f"{path} does not exist; check the path") from None
     except (OSError, ValueError) as error:

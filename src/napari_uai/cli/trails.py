@@ -12,7 +12,7 @@ import typer
 from napari_uai.cli.options import Out
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, counted, one_line
 
 if TYPE_CHECKING:
     from napari_uai.trails.analysis.result import TrailResult
@@ -111,6 +111,14 @@ def trails(
         str | None,
         typer.Option(metavar="WxH|PICTURE", help="Size or picture of the scene."),
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write the trails as read: .csv, .txt (MOT), .json, .geojson or .parquet; "
+            "csv, txt and json also with .gz.",
+        ),
+    ] = None,
     drop_extrapolated: Annotated[
         bool,
         typer.Option("--drop-extrapolated", help="Ignore samples that the tracker extrapolated."),
@@ -132,6 +140,7 @@ def trails(
     from napari_uai.trails.analysis.earlier_settings import RunSettings, settings_of_run
     from napari_uai.trails.analysis.folder import TrailSource, rank_trails, scene_of_text
     from napari_uai.trails.io.table_options import TableOptions
+    from napari_uai.trails.io.writing import check_trail_file, write_trails
 
     del parameters  # handled by its callback
     options = TrailSource(
@@ -142,6 +151,8 @@ def trails(
         table=TableOptions(columns, where, time_format, normalized, box_point),  # type: ignore[arg-type]  # checked there
         scene=scene_of_text(scene) if scene else None,
     )
+    if export is not None:
+        check_trail_file(export)
     earlier = settings_of_run(like) if like else RunSettings()
     if preset not in (None, earlier.preset):
         # Settings are relative to the defaults of their preset.
@@ -158,18 +169,20 @@ def trails(
             monitor=monitor,
         )
     _report_trails(result, out)
+    if export is not None:
+        typer.echo(
+            f"trails written to {write_trails(result.trails, export, frame_rate_hz=frame_rate)}"
+        )
 
 
 def _report_trails(result: TrailResult, out: Path) -> None:
     classes = result.trails.classes
-    kinds = ", ".join(f"{n} {kind}" for kind, n in list(classes.items())[:NAMED_CLASSES])
-    more = len(classes) - NAMED_CLASSES
-    typer.echo(
-        f"{len(result.trails)} trails ({kinds}{f', {more} more classes' if more > 0 else ''}) "
-        f"ranked in {out}"
-    )
+    kinds = [f"{n} {one_line(kind)}" for kind, n in list(classes.items())[:NAMED_CLASSES]]
+    if len(classes) > NAMED_CLASSES:
+        kinds.append(counted(len(classes) - NAMED_CLASSES, "more class"))
+    typer.echo(f"{counted(len(result.trails), 'trail')} ({', '.join(kinds)}) ranked in {out}")
     for row in result.scores.head(3).itertuples():
-        typer.echo(f"  {row.rank:3}. {100 * float(str(row.anomaly)):.0f} %  {row.trail}")
+        typer.echo(f"  {row.rank:3}. {100 * float(str(row.anomaly)):.0f} %  {one_line(row.trail)}")
     lines = []
     for row in result.problems.head(NAMED_PROBLEMS).itertuples():
         source = " ".join(str(part) for part in (row.file, row.trail) if part)
@@ -177,7 +190,7 @@ def _report_trails(result: TrailResult, out: Path) -> None:
     notes(lines)
     n_others = len(result.problems) - len(lines)
     if n_others > 0:
-        notes([f"{n_others} more problems, see {out / 'problems.csv'}"])
+        notes([f"{counted(n_others, 'more problem')}, see {out / 'problems.csv'}"])
 
 
 def _masks(texts: Sequence[str]) -> dict[str, Path]:

@@ -24,7 +24,7 @@ def test_a_sample_far_from_all_others_does_not_make_the_scene(table, reading, ax
     trails = reading(table)
     assert (trails.scene.width, trails.scene.height) == (whole.scene.width, whole.scene.height)
     assert len(trails.x) == len(whole.x) - 1
-    assert "1 samples" in told(trails)
+    assert "1 sample " in told(trails)
 
 
 @pytest.mark.parametrize("value", [-3, -0.7, -40])
@@ -33,7 +33,7 @@ def test_a_sample_below_zero_does_not_change_the_unit(table, reading, value):
     table.loc[20, "x"] = value
     trails = reading(table)
     assert (trails.scene.width, trails.scene.height) == (whole.scene.width, whole.scene.height)
-    assert "1 samples" in told(trails)
+    assert "1 sample " in told(trails)
 
 
 @pytest.mark.parametrize("value", [1.012, 25, -0.01, -8])
@@ -91,6 +91,6 @@ def test_a_trail_that_goes_where_no_other_does_is_kept(table, reading, scene):
 
 def test_few_samples_are_all_taken():
     x, y = np.array([0.0, 9000.0, 5.0]), np.array([1.0, 2.0, 3.0])
-    extent = in_scene(y, x, np.array([0, 0, 0]), scene_size=None, normalized=None, unit="")
+    extent = in_scene(y, x, np.zeros(3, np.int32), scene_size=None, normalized=None, unit="")
     assert extent.size == (9001, 4)
-    assert not extent.far.any()
+    assert extent.far is None

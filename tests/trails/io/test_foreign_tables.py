@@ -107,7 +107,7 @@ def test_centres_with_sides_and_lengths_of_bodies_are_positions(scene, reading, 
 
 def test_columns_not_used_are_named_in_one_note(scene, reading):
     table = named(scene, id="trail", frame="frame", x="x", y="y").assign(speed=1.0, note="a")
-    assert told(reading(table, scene_size=SIZE)) == "columns not used: speed, note"
+    assert told(reading(table, scene_size=SIZE, frame_rate_hz=1)) == "columns not used: speed, note"
 
 
 def test_columns_are_named_by_what_they_mean(scene, reading, is_the_scene):
@@ -169,6 +169,8 @@ def test_ids_are_texts(scene, reading):
     assert ids(large) == [str(name) for name in large.unique()]
     assert ids(large.astype("str").where(scene.index > 0)) == [str(name) for name in large.unique()]
     assert ids(padded) == sorted(set(padded))
+    parts = [f"1_{name}" for name in scene.trail]
+    assert ids(parts) == list(dict.fromkeys(parts))
     other = named(scene, frame="frame", x="x", y="y").assign(who=padded)
     trails = reading(other, scene_size=SIZE, columns="trail=who")
     assert trails.table["trail"].tolist() == sorted(set(padded))
@@ -210,16 +212,6 @@ def test_any_encoding_of_a_spreadsheet_is_read(scene, reading, encoding):
 def test_the_line_that_names_the_separator_is_obeyed(scene, reading, is_the_scene, line):
     table = scene[["trail", "frame", "x", "y", "class"]]
     is_the_scene(reading(f"{line}\r\n" + table.to_csv(index=False, sep=";"), scene_size=SIZE))
-
-
-def test_names_and_frame_rate_may_be_in_comments(scene, reading, is_the_scene):
-    rows = scene[["trail", "frame", "x", "y"]].assign(z=1.76)
-    rows[["x", "y"]] /= 100
-    text = "# framerate: 5.00\n# geometry: geo.xml\n# id frame x/m y/m z/m\n"
-    trails = reading(text + rows.to_csv(index=False, header=False, sep=" "), "jps.txt")
-    is_the_scene(trails, seconds=0.2, classes=False, pixels=False)
-    assert "frame rate 5 Hz" in told(trails)
-    assert "not in pixels but in m" in told(trails)
 
 
 def test_packed_tables_are_the_same(scene, reading, is_the_scene):
@@ -264,3 +256,48 @@ def test_a_scene_that_does_not_fit_is_refused_with_the_remedy(scene, reading):
     with pytest.raises(TrailFormatError, match="leave out scene_size"):
         reading(table, scene_size=SIZE)
     assert len(reading(table)) == 12
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["x_percent y_percent", "x% y%", "x_pct y_pct", "X (%) Y (%)", "cx_percent cy_percent"],
+)
+def test_percent_of_the_picture_are_known_by_their_names(scene, reading, is_the_scene, header):
+    table = named(scene, id="trail", frame="frame", label="class")
+    for name, axis, last in zip(header.replace(" (", "(").split(), "xy", (319, 179), strict=True):
+        table[name] = 100 * scene[axis] / last
+    is_the_scene(reading(table, scene_size=SIZE))
+
+
+def test_positions_from_0_to_100_raise_a_doubt_that_can_be_answered(scene, reading, is_the_scene):
+    table = named(scene, id="trail", frame="frame", label="class")
+    low, high = scene[["x", "y"]].min(), scene[["x", "y"]].max()
+    wide = 97 * (scene[["x", "y"]] - low) / (high - low)
+    table = table.assign(x=wide["x"].round(3), y=wide["y"].round(3))
+    for size in (SIZE, None):
+        trails = reading(table, scene_size=size)
+        assert "if they are percent of the picture, say so with columns='x_percent" in told(trails)
+    said = reading(table, scene_size=SIZE, columns="x_percent=x,y_percent=y")
+    np.testing.assert_allclose(said.x.max(), 0.97 * 319, atol=0.01)
+    assert "percent" not in told(said)
+    px = reading(table.assign(x=scene["x"], y=scene["y"]), scene_size=SIZE)
+    assert "percent" not in told(px)
+
+
+def test_tables_of_several_recordings_name_the_column_that_tells_them_apart(
+    scene, reading, is_the_scene
+):
+    table = named(scene, id="trail", frame="frame", x="x", y="y", label="class").assign(speed=1.5)
+    both = pd.concat([table.assign(well="B2"), table.assign(well="C4", x=scene.y, y=scene.x)])
+    with pytest.raises(TrailFormatError, match=r"column 'well' \(B2, C4\).*where='well=B2'"):
+        reading(both, scene_size=SIZE)
+    is_the_scene(reading(both, scene_size=SIZE, where="well=B2"))
+
+
+def test_headers_among_the_rows_are_dropped_and_said(scene, reading):
+    first, second = scene[scene.frame < 60], scene[scene.frame >= 60]
+    columns = ["trail", "frame", "x", "y", "class"]
+    text = "".join(part[columns].to_csv(index=False) for part in (first, second))
+    trails = reading(text, scene_size=SIZE)
+    assert len(trails.x) == len(scene)
+    assert "1 line repeats the header: dropped" in told(trails)

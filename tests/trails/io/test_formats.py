@@ -45,11 +45,6 @@ def test_mot_text_of_any_width_and_separator(boxes, reading, is_the_scene, separ
     is_the_scene(reading(text, "mot.txt", scene_size=SIZE), classes=False)
 
 
-def test_mot_text_of_boxmot_ends_in_a_blank(boxes, reading, is_the_scene):
-    text = lines(*boxes, -1, -1, -1, -1, separator=" ", end=" ")
-    is_the_scene(reading(text, "mot.txt", scene_size=SIZE), classes=False)
-
-
 @pytest.mark.parametrize("columns", [8, 9, 10])
 def test_the_eighth_column_of_mot_text_is_a_class(scene, boxes, reading, is_the_scene, columns):
     kinds = scene.loc[boxes[0].index, "class"].map(NUMBERS)
@@ -93,7 +88,7 @@ def test_kitti_tracking_labels(scene, reading, is_the_scene, score):
     rows = lines(scene.frame, scene.trail, kinds, 0, 0, -1.57, *corners, 1.5, 1.6, 3.9, 1, 2, 20, 0,
                  *score, separator=" ")  # fmt: skip
     trails = is_the_scene(reading(f"{text}\n{rows}", "0000.txt", scene_size=SIZE))
-    assert "1 boxes of class DontCare: dropped" in told(trails)
+    assert "1 box of class DontCare: dropped" in told(trails)
 
 
 def test_sdd_annotations(scene, reading, is_the_scene):
@@ -137,7 +132,7 @@ def test_spots_of_trackmate(scene, reading, is_the_scene, unit):
     options = {"scene_size": SIZE} if unit == "pixel" else {}
     trails = reading(text, **options)
     is_the_scene(trails, seconds=0.2, classes=False, pixels=unit == "pixel")
-    assert "1 spots without a valid trail" in told(trails)
+    assert "1 spot without a valid trail" in told(trails)
 
 
 def test_tracks_of_trackmate(scene, reading, is_the_scene):
@@ -475,3 +470,17 @@ def test_a_folder_of_kitti_labels_tells_sequences_apart(scene, tmp_path):
     trails = open_trails(tmp_path, scene_size=SIZE)
     assert len(trails) == 24
     assert trails.classes.to_dict() == {"bus": 8, "car": 8, "pedestrian": 8}
+
+
+def test_spots_of_several_positions_of_trackmate_are_refused(scene, reading):
+    rows = lines(scene.frame, 0, scene.trail, 5, scene.x, scene.y, 0, scene.frame / 5, scene.frame)
+    one = HEADER.format(unit="pixel") + rows
+    assert len(reading(one, "a.csv", scene_size=SIZE)) == 12
+    with pytest.raises(TrailFormatError, match=r"2 positions one below the other.*export each"):
+        reading(one + one, "a.csv")
+    first, *rest = one.splitlines()
+    lines_of = [f"{first},image", *(f"{row}," for row in rest[:3])]
+    lines_of += [f"{row},{image}" for image in ("p1.tif", "p2.tif") for row in rest[3:]]
+    with pytest.raises(TrailFormatError, match=r"column 'image' \(p1\.tif, p2\.tif\) tells them"):
+        reading("\n".join(lines_of) + "\n", "a.csv")
+    assert len(reading("\n".join(lines_of) + "\n", "a.csv", where="image=p2.tif")) == 12

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_uai.iscat.measure.linking import link_spots
+from napari_uai.trails.io.table_options import TableOptions
 from napari_uai.trails.io.writing import write_trails
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.trails.drawn_layers import REGIONS
@@ -157,6 +160,37 @@ def test_a_table_of_another_program_is_read_as_the_form_says(
     options = trail_dock.source.options
     assert (options["where"], options["time_format"]) == ({"cam": "A"}, "ms")
     assert options["normalized"] is False
+
+
+def test_boxes_in_percent_without_names_are_read_as_the_form_says(
+    trail_dock, few, settled, tmp_path
+):
+    left, top = (80 * positions / positions.max() for positions in (few.x, few.y))
+    boxes = pd.DataFrame(
+        {"f": (100 * few.time).round(), "id": few.owner, "l": left, "t": top, "w": 2, "h": 4}
+    )
+    boxes.to_csv(tmp_path / "boxes.csv", index=False)
+    form = trail_dock.sources.table
+    form.columns.setText("frame=f,trail=id,left_percent=l,top_percent=t,width=w,height=h")
+    form.box_point.setCurrentText("bottom-right")
+    trail_dock.sources.scene.setText("1400x900")
+    trail_dock.open(tmp_path / "boxes.csv")
+    settled(trail_dock)
+    trails = trail_dock.source.trails
+    assert trail_dock.source.options["box_point"] == "bottom-right"
+    np.testing.assert_allclose(trails.x.max(), (left.max() + 2) / 100 * 1399, rtol=1e-5)
+    np.testing.assert_allclose(trails.y.max(), (top.max() + 4) / 100 * 899, rtol=1e-5)
+
+
+def test_every_option_of_tables_is_in_the_form(trail_dock):
+    form = trail_dock.sources.table
+    assert form.options() == TableOptions()
+    form.columns.setText("frame,trail,x,_,y")
+    form.where.setText("camera=A")
+    form.time_format.setText("frame")
+    form.positions.setCurrentText("fractions of the picture")
+    form.box_point.setCurrentText("top")
+    assert set(form.options().record) == {field.name for field in dataclasses.fields(TableOptions)}
 
 
 def test_a_missing_file_and_an_unwritable_folder_are_reported_once(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, counted
 from napari_uai.files import cannot_write
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import (
@@ -255,7 +255,7 @@ def _tiles(result: TrailResult, folder: Path, monitor: Monitor) -> pd.DataFrame:
     monitor.update(0.0, "snapshots")
     shown = moments(result.trails, rows)
     top = result.scores.head(result.n_top)
-    title = f"{len(shown)} most anomalous of {_number_of(len(result.trails), 'trail')}, by time"
+    title = f"{len(shown)} most anomalous of {counted(len(result.trails), 'trail')}, by time"
     sheet = tile_sheet(
         result.trails,
         shown,
@@ -285,7 +285,7 @@ def _write_class(
         result.trails.scene,
         heat.counts,
         heat.shade,
-        title=f"{heat.kind}: ordinary traffic of {_number_of(heat.n_trails, 'trail')}, outlined",
+        title=f"{heat.kind}: ordinary traffic of {counted(heat.n_trails, 'trail')}, outlined",
         outlines=[o for r in result.regions if r.kind == heat.kind for o in r.outlines],
     )
     write_picture(picture, folder / names[0])
@@ -311,7 +311,7 @@ def _top(result: TrailResult, kind: str, path: Path) -> None:
         result.rows[places].tolist(),
         result.scores["anomaly"].iloc[places].tolist(),
         stretches=result.stretches_at(places),
-        title=f"{kind}: {len(places)} most anomalous of {_number_of(len(of_kind), 'trail')}",
+        title=f"{kind}: {len(places)} most anomalous of {counted(len(of_kind), 'trail')}",
         outlines=result.mask_outlines(kind),
     )
     write_picture(picture, path)
@@ -336,10 +336,6 @@ def _with_whole_times(table: pd.DataFrame) -> pd.DataFrame:
 
 def _mask_name(kind: str, stems: dict[str, str]) -> str:
     return f"mask_{stems[kind]}.png" if kind else "mask.png"
-
-
-def _number_of(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _stem(kind: str) -> str:

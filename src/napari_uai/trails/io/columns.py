@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -9,20 +10,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_uai.errors import BadValueError, TrailFormatError, nearest
+from napari_uai.errors import BadValueError, TrailFormatError, counted, nearest
+from napari_uai.trails.io.grouping import grouped, n_pairs
 from napari_uai.trails.io.positions import positions_of
 from napari_uai.trails.io.records import Problem
 from napari_uai.trails.io.sample_table import SampleTable
 from napari_uai.trails.io.sample_times import times_of
 from napari_uai.trails.io.table_options import NOTHING_SAID, TableOptions
-from napari_uai.trails.io.times import numbers_of
+from napari_uai.trails.io.times import coded
 from napari_uai.trails.io.vocabulary import Roles, check_roles, meaning_of, roles_of
-from napari_uai.typing import Floats
+from napari_uai.typing import Bools, Floats
 
 _UNTRACKED = {"-1", str(2**64 - 1), str(2**32 - 1)}
 """Identities of boxes that the tracker has not assigned; -1 also as an unsigned number."""
 
 _NAMED_VALUES = 8
+_MOST_PARTS = 1000
+_DIGITS = re.compile(r"[+-]?\d+")
 
 
 class Samples(NamedTuple):
@@ -30,10 +34,20 @@ class Samples(NamedTuple):
 
     Parameters
     ----------
-    frame
-        ``trail``, ``time`` (in s), ``y``, ``x``, and if known ``class`` and ``utc_offset_s``.
+    trail
+        Name of the trail of each sample.
+    time
+        Time of each sample, in s.
+    y, x
+        Position of each sample.
+    kind
+        Class of each sample; None if the table has none.
+    utc_offset_s
+        Offset of local time from UTC, in s; None if no time states it.
     trail_column
         Name of the column of trails.
+    table, unused
+        The rows that the samples are of, and the columns that were not used.
     others
         Names of other columns that hold numbers of things, for the advice of an error.
     unit
@@ -44,8 +58,15 @@ class Samples(NamedTuple):
         What was assumed, one line each.
     """
 
-    frame: pd.DataFrame
+    trail: pd.Categorical
+    time: Floats
+    y: Floats
+    x: Floats
+    kind: pd.Categorical | None
+    utc_offset_s: Floats | None
     trail_column: str
+    table: pd.DataFrame
+    unused: tuple[Any, ...]
     others: tuple[str, ...]
     unit: str
     of_day: bool
@@ -108,20 +129,20 @@ def samples_of(
     time, offset, of_day = times_of(
         table, roles, trail, options, (frame_rate_hz, source.frame_rate_hz), used, notes
     )
-    frame = pd.DataFrame({"trail": trail, "time": time, "y": y, "x": x})
-    kind = _class_column(table, roles, trail, explicit, used, notes)
-    if kind is not None:
-        frame["class"] = _class_names(table[kind], notes)
-        used.add(kind)
-    if offset is not None:
-        frame["utc_offset_s"] = offset
+    column, kind = _class_column(table, roles, trail, explicit, used, notes)
+    used |= {column} - {None}
     used |= {
         c for role in ("camera", "lost", "extrapolated") for c in roles.candidates.get(role, [])
     }
     used |= set(_found_columns(options.conditions, source.table).values())
     _note_unused(source, options, used, notes)
-    others = () if frame["trail"].duplicated().any() else _other_trails(table, used, time)
-    return Samples(frame, str(key), others, source.unit or unit, of_day, tuple(notes))
+    once = len(trail.categories) >= np.count_nonzero(trail.codes >= 0)
+    others = _other_trails(table, used, time) if once else ()
+    unused = tuple(name for name in table.columns if name not in used)
+    return Samples(
+        trail, time, y, x, kind, offset, str(key), table, unused, others, source.unit or unit,
+        of_day, tuple(notes),
+    )  # fmt: skip
 
 
 def _other_trails(table: pd.DataFrame, used: set[Any], time: Floats) -> tuple[str, ...]:
@@ -135,7 +156,23 @@ def _other_trails(table: pd.DataFrame, used: set[Any], time: Floats) -> tuple[st
     )
 
 
-def names_of(column: pd.Series[Any]) -> pd.Series[Any]:
+def column_that_tells_apart(samples: Samples) -> tuple[str, list[str]] | None:
+    """Return a column, and its values, by which no trail has two samples at a time; None if none.
+
+    Tables of several recordings, or of several points of each object, have such a column.
+    """
+    keys = pd.DataFrame({"trail": samples.trail.codes, "time": samples.time})
+    for name in samples.unused:
+        column = samples.table[name]
+        if not 1 < column.nunique() <= min(_MOST_PARTS, len(column) / 2):
+            continue
+        values = names_of(column)
+        if not keys.assign(part=values.codes).duplicated().any():
+            return str(name), grouped(values).names.tolist()
+    return None
+
+
+def names_of(column: pd.Series[Any]) -> pd.Categorical:
     """Return names of trails: texts as they are, numbers without a fraction as whole numbers.
 
     Examples
@@ -145,13 +182,16 @@ def names_of(column: pd.Series[Any]) -> pd.Series[Any]:
     >>> names_of(pd.Series([3.0, None])).tolist()
     ['3', nan]
     """
-    column = column.reset_index(drop=True)
-    codes, values = pd.factorize(column)
-    names, places = np.unique(_plain_names(pd.Series(values)), return_inverse=True)
-    if len(places):
-        codes = np.where(codes < 0, -1, places[codes])
-    kinds = pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(names)))
-    return kinds.cat.remove_categories([""]) if "" in names else kinds
+    codes, values = coded(column)
+    texts = _plain_names(pd.Series(values))
+    if pd.api.types.is_integer_dtype(values):
+        return pd.Categorical.from_codes(codes, categories=pd.Index(texts), validate=False)
+    names, places = np.unique(texts, return_inverse=True)
+    if len(names) and names[0] == "":
+        names, places = names[1:], places - 1
+    if not np.array_equal(places, np.arange(len(texts))):
+        codes = np.append(places, -1).astype(np.int32)[codes]
+    return pd.Categorical.from_codes(codes, categories=pd.Index(names), validate=False)
 
 
 def _plain_names(values: pd.Series[Any]) -> npt.NDArray[Any]:
@@ -164,20 +204,30 @@ def _plain_names(values: pd.Series[Any]) -> npt.NDArray[Any]:
             return np.where(np.isfinite(numbers), whole, "").astype(object)
     if pd.api.types.is_numeric_dtype(values):
         return values.astype("str").to_numpy(object)
-    texts = values.astype("str").str.strip()
-    plain = texts.str.fullmatch(r"[+-]?\d+") | (texts == "")
-    if not plain.all():
-        parsed = pd.Series(pd.to_numeric(texts, errors="coerce"), dtype="float64")
-        integral = (parsed % 1 == 0) & (parsed.abs() < 2**53)
-        # 5.0 and 5e0 are 5, unless they are words.
-        if integral[texts != ""].all():
-            texts = texts.where(plain, parsed.astype("Int64").astype("str"))
-    return texts.to_numpy(object)
+    # Python's loop over distinct values takes less than the detours of pandas.
+    texts = [str(value).strip() for value in values.tolist()]
+    wholes = [_whole_number(text) for text in texts]
+    if None not in wholes:
+        texts = [whole or "" for whole in wholes]
+    return np.array(texts, object)
 
 
-def untracked(trail: pd.Series[Any]) -> pd.Series[bool]:
+def _whole_number(text: str) -> str | None:
+    """Return a text as it is if it is a whole number or empty, 5.0 and 5e0 as 5, else None."""
+    if not text or _DIGITS.fullmatch(text):
+        return text
+    if "_" in text:  # 1_2 is 12 for Python
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return str(int(number)) if number % 1 == 0 and abs(number) < 2**53 else None
+
+
+def untracked(names: npt.NDArray[np.object_]) -> Bools:
     """Return which names mean that an object is not tracked: -1."""
-    return trail.isin(_UNTRACKED)
+    return np.array([name in _UNTRACKED for name in names], bool)
 
 
 def _roles(source: SampleTable, options: TableOptions) -> Roles:
@@ -223,7 +273,8 @@ def _named_in_order(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Return a table with the columns named in order."""
     width = table.shape[1]
     if len(names) > width:
-        raise BadValueError(f"columns has {len(names)} names, but the table has {width} columns")
+        given, there = counted(len(names), "name"), counted(width, "column")
+        raise BadValueError(f"columns has {given}, but the table has {there}")
     full = [*names, *["_"] * (width - len(names))]
     return table.set_axis(
         [n.lower() if n.strip("_") else f"_{i}" for i, n in enumerate(full)], axis=1
@@ -255,9 +306,9 @@ def _chosen_rows(
     for name, value in conditions.items():
         column = _condition_column(name, table, roles)
         values = names_of(table[column])
-        keep = (values == value).to_numpy()
+        keep = np.asarray(values == value)
         if not keep.any():
-            listed = ", ".join(str(v) for v in values.dropna().unique()[:_NAMED_VALUES])
+            listed = ", ".join(grouped(values).names[:_NAMED_VALUES])
             raise BadValueError(f"where: no row has {column} = {value}; it holds {listed}")
         table = table[keep]
         if column == by_camera:
@@ -277,13 +328,15 @@ def _condition_column(name: str, table: pd.DataFrame, roles: Roles) -> Any:
 
 
 def _refuse_several_cameras(table: pd.DataFrame, column: Any, roles: Roles) -> None:
-    values = names_of(table[column])
-    counts = values.value_counts()
+    counts = pd.Series(names_of(table[column])).value_counts()
+    counts = counts[counts > 0]
     key = roles.first("trail")
     # A column that varies within a trail does not name the camera.
     if len(counts) < 2 or (key is not None and len(counts) > table[key].nunique()):
         return
-    listed = ", ".join(f"{name} ({n} rows)" for name, n in counts.head(_NAMED_VALUES).items())
+    listed = ", ".join(
+        f"{name} ({counted(n, 'row')})" for name, n in counts.head(_NAMED_VALUES).items()
+    )
     first = counts.index[0]
     raise TrailFormatError(
         f"{len(counts)} cameras in column {column!r}: {listed}; choose one, for example "
@@ -306,7 +359,9 @@ def _seen_rows(
             continue
         marked = table[column].astype("str").str.lower().isin(("1", "true", "1.0", "yes"))
         if marked.any():
-            text = f"{marked.sum()} {noun} marked as {role}, {share(marked.sum(), len(table))}"
+            text = (
+                f"{counted(marked.sum(), noun)} marked as {role}, {share(marked.sum(), len(table))}"
+            )
             problems.append((file, "", f"{text}: dropped"))
             table = table[~marked.to_numpy()]
     return table.reset_index(drop=True)
@@ -332,15 +387,17 @@ def _trail_column(
 def _class_column(
     table: pd.DataFrame,
     roles: Roles,
-    trail: pd.Series[Any],
+    trail: pd.Categorical,
     explicit: dict[str, Any],
     used: set[Any],
     notes: list[str],
-) -> Any | None:
+) -> tuple[Any, pd.Categorical | None]:
     """Return the column of classes: names before numbers; not one that differs in each sample."""
     choices = [c for c in roles.candidates.get("class", []) if c not in used]
-    if not choices or "class" in explicit:
-        return choices[0] if choices else None
+    if not choices:
+        return None, None
+    if "class" in explicit:
+        return choices[0], _class_names(names_of(table[choices[0]]), notes)
     names = {column: names_of(table[column]) for column in choices}
     steady = [column for column in choices if _is_steady(names[column], trail)]
     notes.extend(
@@ -348,30 +405,38 @@ def _class_column(
         for column in choices
         if column not in steady
     )
+    if not steady:
+        return None, None
     named = [column for column in steady if not _numbered(names[column])]
-    return (named or steady or [None])[0]
+    best = (named or steady)[0]
+    return best, _class_names(names[best], notes)
 
 
-def _is_steady(names: pd.Series[Any], trail: pd.Series[Any]) -> bool:
+def _is_steady(names: pd.Categorical, trail: pd.Categorical) -> bool:
     """Return whether the classes of the samples of most trails are the same."""
-    kinds = names.cat.codes.to_numpy(np.int64)
-    pairs = (trail.cat.codes.to_numpy(np.int64) * (len(names.cat.categories) + 1) + kinds)[
-        (kinds >= 0) & trail.notna().to_numpy()
-    ]
-    n_pairs, n_trails = len(pd.unique(pairs)), max(len(trail.cat.categories), 1)
-    return len(pairs) < 3 * n_trails or n_pairs <= max(len(pairs) / 2, n_trails)
+    if len(names.categories) < 2:
+        return True
+    kind, owner = (np.asarray(each.codes, np.int32) for each in (names, trail))
+    n = int(np.count_nonzero((kind >= 0) & (owner >= 0)))
+    n_trails = max(len(trail.categories), 1)
+    if n < 3 * n_trails:
+        return True
+    return n_pairs(owner, kind, n_trails, len(names.categories)) <= max(n / 2, n_trails)
 
 
-def _numbered(names: pd.Series[Any]) -> list[str]:
+def _numbered(names: pd.Categorical) -> list[str]:
     """Return the names in order if all are numbers; an empty list otherwise."""
-    kinds = names.cat.categories
-    numbers = numbers_of(pd.Series(kinds))
-    return [] if np.isnan(numbers).any() else [str(kinds[i]) for i in np.argsort(numbers)]
+    kinds = names.categories.tolist()
+    if any("_" in kind for kind in kinds):  # 1_2 is 12 for Python
+        return []
+    try:
+        return sorted(kinds, key=float)
+    except ValueError:
+        return []
 
 
-def _class_names(column: pd.Series[Any], notes: list[str]) -> pd.Series[Any]:
-    """Return classes as text; numbers without a fraction."""
-    names = names_of(column)
+def _class_names(names: pd.Categorical, notes: list[str]) -> pd.Categorical:
+    """Return classes; note that they are numbers."""
     if kinds := _numbered(names):
         listed = ", ".join(kinds[:_NAMED_VALUES]) + (", ..." if len(kinds) > _NAMED_VALUES else "")
         notes.append(f"classes are numbers ({listed}): the file does not name them")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from napari_uai.errors import TrailFormatError
-from napari_uai.trails.io.json_arrays import parse_json
+from napari_uai.trails.io.json_arrays import parse_json, parse_json_lines
 from napari_uai.trails.io.text_layout import decoded
 
 _HEAD_BYTES = 65536
@@ -24,10 +24,16 @@ class Content:
         Bytes, decompressed.
     path
         The file.
+
+    Attributes
+    ----------
+    memo
+        What a reader has parsed to recognise the file, kept until it reads it.
     """
 
     data: bytes
     path: Path
+    memo: dict[str, Any] = field(default_factory=dict, init=False)
 
     @property
     def file(self) -> str:
@@ -62,14 +68,4 @@ class Content:
         try:
             return parse_json(text)
         except TrailFormatError:
-            return _json_lines(text)
-
-
-def _json_lines(text: bytes) -> list[Any] | None:
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < 2:
-        return None
-    try:
-        return [parse_json(line) for line in lines]
-    except TrailFormatError:
-        return None
+            return parse_json_lines(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from napari_uai.errors import one_line
+from napari_uai.errors import counted, one_line
 from napari_uai.trails.table import SINCE_1970_S, Trails
 
 _CLASSES_NAMED = 12
@@ -26,13 +26,13 @@ def describe_trails(trails: Trails) -> dict[str, str]:
     counts = trails.table["class"].value_counts()
     classes = [f"{one_line(kind)} {n}" for kind, n in counts.head(_CLASSES_NAMED).items()]
     if len(counts) > _CLASSES_NAMED:
-        classes.append(f"{len(counts) - _CLASSES_NAMED} other classes")
+        classes.append(counted(len(counts) - _CLASSES_NAMED, "other class"))
     samples = trails.n_samples
     low_x, high_x = trails.x.min(), trails.x.max()
     low_y, high_y = trails.y.min(), trails.y.max()
     return {
         "format": "trails",
-        "trails": f"{len(trails)}, of {samples.min()} to {samples.max()} samples",
+        "trails": f"{len(trails)}, of {samples.min()} to {counted(samples.max(), 'sample')}",
         "samples": str(len(trails.x)),
         "classes": ", ".join(classes),
         "time": _span(trails),

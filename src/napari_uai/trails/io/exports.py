@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_uai.errors import TrailFormatError
+from napari_uai.errors import TrailFormatError, counted
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.io.json_arrays import parse_export
 from napari_uai.trails.io.records import (
@@ -68,7 +68,7 @@ def read_export(
     objects: dict[str, ObjectRecord] = {}
     for i, (name, value) in enumerate(items):
         if i % _OBJECTS_PER_UPDATE == 0:
-            monitor.update(0.3 + 0.7 * i / len(items), f"{i} of {len(items)} objects")
+            monitor.update(0.3 + 0.7 * i / len(items), f"{i} of {counted(len(items), 'object')}")
         record = object_record(
             value,
             name=name,

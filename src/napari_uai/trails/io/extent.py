@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_uai.errors import BadValueError
+from napari_uai.trails.io.position_facts import PositionFacts, facts_of, near_extremes
 from napari_uai.trails.io.records import DEFAULT_SCENE_SIZE
-from napari_uai.typing import Bools, Floats, Ints
+from napari_uai.typing import Bools, Floats, Ints32
 
 _LARGEST_MAP = 32
 _MAP_SIDE = 640
@@ -20,6 +21,7 @@ _ENOUGH = 20
 """Number of samples from which on a single one is few."""
 
 _OFFSET = 2.0
+_PERCENT = 100
 _LARGEST_SIDE = 100_000
 
 
@@ -33,7 +35,7 @@ class Extent(NamedTuple):
     size
         Width and height of the scene, in px.
     far
-        Samples that are far from all others and do not count for the extent.
+        Samples that are far from all others and do not count for the extent; None if none is.
     notes
         What was assumed.
     """
@@ -41,14 +43,14 @@ class Extent(NamedTuple):
     y: Floats
     x: Floats
     size: tuple[int, int]
-    far: Bools
+    far: Bools | None
     notes: tuple[str, ...]
 
 
 def in_scene(
     y: Floats,
     x: Floats,
-    owner: Ints,
+    owner: Ints32,
     *,
     scene_size: tuple[int, int] | None,
     normalized: bool | None,
@@ -80,9 +82,8 @@ def in_scene(
     BadValueError
         If the positions fit no picture.
     """
-    none = np.zeros(len(x), bool)
-    fractional = bool(np.mean((x % 1 != 0) | (y % 1 != 0)) > 0.5)
-    outside = (x < 0) | (x > 1) | (y < 0) | (y > 1)
+    facts = facts_of(y, x)
+    fractional = facts.n_fractional > len(x) / 2
     notes: list[str] = []
     if normalized is None and unit == "fraction":
         normalized = True
@@ -90,31 +91,35 @@ def in_scene(
         normalized is None
         and fractional
         and unit not in ("px", "m", "deg")
-        and outside.sum() <= _few(len(x))
+        and facts.n_beyond_1 <= _few(len(x))
     ):
         normalized = True
-        which = "almost all" if outside.any() else "all"
+        which = "almost all" if facts.n_beyond_1 else "all"
         notes.append(f"{which} positions between 0 and 1: interpreted as fractions of the picture")
     if normalized:
         if scene_size is None:
             notes.append(_assumed_size())
         width, height = scene_size or DEFAULT_SCENE_SIZE
-        return Extent(y * (height - 1), x * (width - 1), (width, height), none, tuple(notes))
+        return Extent(y * (height - 1), x * (width - 1), (width, height), None, tuple(notes))
     if scene_size is not None:
-        notes += _doubts(y, x, scene_size, unit, fractional=fractional)
-        return Extent(y, x, scene_size, none, tuple(notes))
+        notes += _doubts(facts, scene_size, unit, fractional=fractional)
+        if min(scene_size) > _PERCENT:
+            notes += _may_be_percent(facts, len(x), unit, fractional=fractional)
+        return Extent(y, x, scene_size, None, tuple(notes))
+    notes += _may_be_percent(facts, len(x), unit, fractional=fractional)
     far = far_samples(y, x, owner)
-    near_x, near_y = (x[~far], y[~far]) if far.any() else (x, y)
-    shown = _as_map(near_y, near_x, unit, fractional=fractional)
+    if far is not None:
+        facts = facts_of(y[~far], x[~far])
+    shown = _as_map(facts, len(x), unit, fractional=fractional)
     if shown is None:
         # The picture begins at 0; what is below is outside.
-        top_x, top_y = near_x.max(), near_y.max()
+        top_x, top_y = facts.high_x, facts.high_y
         notes.append("scene_size unknown: derived from the largest positions")
     else:
         shift_x, shift_y, scale, text = shown
         notes.append(text)
         y, x = (y - shift_y) * scale, (x - shift_x) * scale
-        top_x, top_y = x[~far].max(), y[~far].max()
+        top_x, top_y = (facts.high_x - shift_x) * scale, (facts.high_y - shift_y) * scale
     if max(top_x, top_y) > _LARGEST_SIDE:
         raise BadValueError(
             f"positions up to {max(top_x, top_y):.4g}: scene_size (width and height in px) "
@@ -125,8 +130,8 @@ def in_scene(
     return Extent(y, x, size, far, tuple(notes))
 
 
-def far_samples(y: Floats, x: Floats, owner: Ints) -> Bools:
-    """Return which samples are far from all others: jumps of a tracker.
+def far_samples(y: Floats, x: Floats, owner: Ints32) -> Bools | None:
+    """Return which samples are far from all others, if any: jumps of a tracker.
 
     A sample is far if it is the only one of its trail outside the extent of nearly all samples by
     more than half of that extent, or if it is outside by more than five times the extent.
@@ -138,14 +143,15 @@ def far_samples(y: Floats, x: Floats, owner: Ints) -> Bools:
     owner
         Number of the trail of each sample.
     """
-    far = np.zeros(len(x), bool)
     k = _few(len(x))
     if not k:
-        return far
+        return None
+    far = np.zeros(len(x), bool)
     for values in (x, y):
-        low, high = np.partition(values, (k, len(values) - 1 - k))[[k, len(values) - 1 - k]]
+        low, high = near_extremes(values, k)
         span = high - low
-        if span <= 0:
+        reach = max(low - values.min(), values.max() - high)
+        if span <= 0 or reach <= span / 2:
             continue
         beyond = np.maximum(low - values, values - high)
         far |= beyond > 5 * span
@@ -155,7 +161,7 @@ def far_samples(y: Floats, x: Floats, owner: Ints) -> Bools:
             step = np.where(same, np.hypot(np.diff(x), np.diff(y)), np.inf)
             before, after = np.r_[np.inf, step], np.r_[step, np.inf]
             far |= jumps & (np.minimum(before, after) > span / 2)
-    return far
+    return far if far.any() else None
 
 
 def _few(n: int) -> int:
@@ -164,16 +170,15 @@ def _few(n: int) -> int:
 
 
 def _as_map(
-    y: Floats, x: Floats, unit: str, *, fractional: bool
+    facts: PositionFacts, n: int, unit: str, *, fractional: bool
 ) -> tuple[float, float, float, str] | None:
     """Return shift in x and y, scale and a note of positions on a map; None if they are pixels."""
-    extent = max(np.ptp(x), np.ptp(y))
-    below = (x < -0.5) | (y < -0.5)
-    low, high = max(min(x.min(), y.min()), 0), max(x.max(), y.max())
-    negative = below.sum() > _few(len(x))
+    low_x, high_x, low_y, high_y = facts[:4]
+    extent = max(high_x - low_x, high_y - low_y)
+    low, high = max(min(low_x, low_y), 0), max(high_x, high_y)
+    negative = facts.n_negative > _few(n)
     offset = extent > 0 and (
-        low > _OFFSET * extent
-        or (high > _LARGEST_SIDE and max(x.min(), y.min()) > _OFFSET * extent)
+        low > _OFFSET * extent or (high > _LARGEST_SIDE and max(low_x, low_y) > _OFFSET * extent)
     )
     small = fractional and high < _LARGEST_MAP
     if unit == "px" and not offset and not negative:
@@ -183,27 +188,41 @@ def _as_map(
     scale = (_MAP_SIDE - 1) / extent if extent > 0 else 1.0
     of = f" but in {unit}" if unit in ("m", "deg") else ""
     text = (
-        f"scene_size unknown and positions not in pixels{of}: shifted by x {-x.min():.4g}, "
-        f"y {-y.min():.4g} and scaled by {scale:.4g} to {_MAP_SIDE} px"
+        f"scene_size unknown and positions not in pixels{of}: shifted by x {-low_x:.9g}, "
+        f"y {-low_y:.9g} and scaled by {scale:.4g} to {_MAP_SIDE} px"
     )
-    return float(x.min()), float(y.min()), float(scale), text
+    return low_x, low_y, scale, text
 
 
 def _doubts(
-    y: Floats, x: Floats, size: tuple[int, int], unit: str, *, fractional: bool
+    facts: PositionFacts, size: tuple[int, int], unit: str, *, fractional: bool
 ) -> list[str]:
     """Return why positions may be in another unit than pixels of the scene."""
     width, height = size
-    reach = max(np.ptp(x) / width, np.ptp(y) / height)
+    low_x, high_x, low_y, high_y = facts[:4]
+    reach = max((high_x - low_x) / width, (high_y - low_y) / height)
     if unit in ("m", "deg"):
         return [f"positions are in {unit}, the scene is in px: leave out scene_size to scale them"]
-    if fractional and reach < 0.1 and max(x.max(), y.max()) < _LARGEST_MAP:
+    if fractional and reach < 0.1 and max(high_x, high_y) < _LARGEST_MAP:
         text = (
-            f"positions reach x {x.max():.4g}, y {y.max():.4g} only, in a scene of {width} x "
+            f"positions reach x {high_x:.4g}, y {high_y:.4g} only, in a scene of {width} x "
             f"{height} px: in another unit? leave out scene_size to scale them"
         )
         return [text]
     return []
+
+
+def _may_be_percent(facts: PositionFacts, n: int, unit: str, *, fractional: bool) -> list[str]:
+    """Return a doubt about positions that reach from 0 to 100 in both directions."""
+    if unit or not fractional or facts.n_beyond_100 > _few(n):
+        return []
+    if min(facts.high_x, facts.high_y) < _PERCENT / 2 or n < _ENOUGH:
+        return []
+    text = (
+        "positions between 0 and 100: if they are percent of the picture, say so with "
+        "columns='x_percent=NAME,y_percent=NAME'"
+    )
+    return [text]
 
 
 def _assumed_size() -> str:

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, TypedDict
 
 import msgspec
@@ -44,6 +45,7 @@ class Record(TypedDict, total=False):
 
 _RECORD = msgspec.json.Decoder(Record)
 _EXPORT = msgspec.json.Decoder(dict[str, Record] | list[Record])
+_ANY = msgspec.json.Decoder()
 _NUMBERS = msgspec.json.Decoder(list[float])
 _REFUSED = (msgspec.MsgspecError, ValueError, RecursionError)
 _KEY = re.compile(rb'"(\w+)"')
@@ -133,12 +135,33 @@ def parse_json(data: bytes, repeated: list[str] | None = None) -> Any:
                 repeated.append(key)
         return values
 
+    data = _without_mark(data)
+    if repeated is None:
+        with suppress(*_REFUSED):
+            return _ANY.decode(data)
     try:
-        return json.loads(
-            _without_mark(data), object_pairs_hook=None if repeated is None else unique
-        )
+        return json.loads(data, object_pairs_hook=None if repeated is None else unique)
     except (ValueError, RecursionError) as error:
         raise TrailFormatError(f"invalid or truncated JSON ({_reason(error)})") from None
+
+
+def parse_json_lines(data: bytes) -> list[Any] | None:
+    """Parse JSON of which each line is a document; None if one is not, or there is only one.
+
+    Parameters
+    ----------
+    data
+        Text in UTF-8.
+    """
+    try:
+        documents = _ANY.decode_lines(data)
+    except _REFUSED:
+        lines = [line for line in data.splitlines() if line.strip()]
+        try:
+            documents = [parse_json(line) for line in lines] if len(lines) > 1 else []
+        except TrailFormatError:
+            return None
+    return documents if len(documents) > 1 else None
 
 
 def pairs(value: Any) -> Floats:

@@ -27,6 +27,21 @@ def positions_of(
     notes: list[str],
 ) -> tuple[Floats, Floats, str]:
     """Return y and x of the samples, and their unit."""
+    y, x, unit = _in_stated_unit(table, roles, explicit, options, used, notes)
+    if unit == "percent":
+        return y / 100, x / 100, "fraction"
+    return y, x, unit
+
+
+def _in_stated_unit(
+    table: pd.DataFrame,
+    roles: Roles,
+    explicit: dict[str, Any],
+    options: TableOptions,
+    used: set[Any],
+    notes: list[str],
+) -> tuple[Floats, Floats, str]:
+    """Return y and x as they are in the table, and their unit."""
     given = {meaning_of(name).role for name in explicit}
     corner = _is_corner(table, roles, given)
     if roles.has("x", "y") and has_box(roles) and not {"x", "y"} & given:

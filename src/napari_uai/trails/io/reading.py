@@ -11,6 +11,7 @@ from napari_uai.errors import (
     CancelledError,
     NapariUaiError,
     TrailFormatError,
+    counted,
     one_line,
 )
 from napari_uai.monitor import SILENT, Monitor
@@ -128,11 +129,9 @@ def open_trails(
         if not path.exists():
             raise TrailFormatError("no such file or folder")  # noqa: TRY301
         _refuse("report folders", location=location)
-        content = Content(read_decompressed(path), path)
-        table = None if options.in_order else _table_of_format(content)
-        if table is None and content.is_json and not options.in_order:
-            return _export(content, how)
-        return _trails(table or text_table(content.data, path.name, options), path, how)
+        read = _table_or_export(path, options)
+        # The bytes of the file are gone by now: they are as many as those of its table.
+        return _export(read, how) if isinstance(read, Content) else _trails(read, path, how)
     except CancelledError:
         raise
     except NapariUaiError as error:
@@ -182,10 +181,20 @@ def _folder(path: Path, how: _How, *, location: str | None) -> Trails:
 
 def _table(path: Path, options: TableOptions) -> SampleTable:
     """Return the table of samples in a file."""
-    content = Content(read_decompressed(path), path)
-    table = None if options.in_order else _table_of_format(content)
-    if table is None and content.is_json and not options.in_order:
+    read = _table_or_export(path, options)
+    if isinstance(read, Content):
         raise TrailFormatError("JSON without a table of samples")
+    return read
+
+
+def _table_or_export(path: Path, options: TableOptions) -> SampleTable | Content:
+    """Return the table of samples in a file, or the content of a JSON file that is none."""
+    content = Content(read_decompressed(path), path)
+    if options.in_order:
+        return text_table(content.data, path.name, options)
+    table = _table_of_format(content)
+    if table is None and content.is_json:
+        return content
     return table or text_table(content.data, path.name, options)
 
 
@@ -201,9 +210,9 @@ def _table_of_format(content: Content) -> SampleTable | None:
 
 def _trails(table: SampleTable, path: Path, how: _How) -> Trails:
     """Return the trails of a table."""
-    how.monitor.update(0.6, f"{len(table.table)} rows")
+    how.monitor.update(0.6, counted(len(table.table), "row"))
     rate_hz, size = sequence_facts(path)
-    if table.noun == "boxes" and (rate_hz or size):
+    if table.noun == "box" and (rate_hz or size):
         table = replace(
             table,
             frame_rate_hz=table.frame_rate_hz or rate_hz,

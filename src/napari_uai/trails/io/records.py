@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from napari_uai.errors import TrailFormatError
+from napari_uai.errors import TrailFormatError, counted
 from napari_uai.trails.io.json_arrays import in_full, last_pairs, pairs
 from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, offsets_of, problem_table
 from napari_uai.typing import Bools, Floats, Floats32, Ints
@@ -251,7 +251,11 @@ def trails_of_records(
         dropped = np.bincount(owner[bad & keep], minlength=len(records))
         if reason != "extrapolated":
             problems += [
-                (records[i].file, records[i].name, f"{n} of {lengths[i]} samples {reason}: dropped")
+                (
+                    records[i].file,
+                    records[i].name,
+                    f"{n} of {counted(lengths[i], 'sample')} {reason}: dropped",
+                )
                 for i, n in enumerate(dropped.tolist())
                 if n
             ]
@@ -281,7 +285,9 @@ def assumed_size(file: str, problems: list[Problem]) -> tuple[int, int]:
 
 def nothing_usable(problems: Sequence[Problem]) -> TrailFormatError:
     """Return the error for an input without any usable trail, with the first problem."""
-    first = f"; first of {len(problems)} problems: {_line(problems[0])}" if problems else ""
+    first = (
+        f"; first of {counted(len(problems), 'problem')}: {_line(problems[0])}" if problems else ""
+    )
     return TrailFormatError(f"no usable trail{first}")
 
 

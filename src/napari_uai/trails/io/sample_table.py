@@ -35,7 +35,7 @@ class SampleTable:
     unit
         ``px``, ``m`` or ``deg``, if the format defines it.
     noun
-        What a row is called: samples, boxes.
+        What a row is called: sample, box, spot.
     problems
         What was found while the file was read.
     """
@@ -48,5 +48,5 @@ class SampleTable:
     scene_size: tuple[int, int] | None = None
     normalized: bool | None = None
     unit: str = ""
-    noun: str = "samples"
+    noun: str = "sample"
     problems: tuple[Problem, ...] = ()

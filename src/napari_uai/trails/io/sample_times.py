@@ -18,11 +18,18 @@ from napari_uai.trails.io.times import (
 from napari_uai.trails.io.vocabulary import Roles
 from napari_uai.typing import Floats
 
+_FRAME_NUMBERS = (
+    "no frame rate: times are frame numbers, 1 s per frame; give frame_rate_hz (--frame-rate)"
+)
+
+_COMPARED = 200_000
+"""About how many samples, those of whole trails, are compared to choose times or frames."""
+
 
 def times_of(
     table: pd.DataFrame,
     roles: Roles,
-    trail: pd.Series[Any],
+    trail: pd.Categorical,
     options: TableOptions,
     rates_hz: tuple[float | None, float | None],
     used: set[Any],
@@ -63,18 +70,25 @@ def times_of(
                     notes.append("times after midnight counted on the next day")
             return seconds, times.utc_offset_s, of_day
         notes.append(f"column {time!r} repeats within trails: times are those of {frame!r}")
+    unknown = wanted_hz is None and stated_hz is None
     if frame is not None:
         used.add(frame)
-        return _frames_of(table[frame], notes) / rate, None, False
+        numbers = _frames_of(table[frame], notes)
+        if unknown:
+            notes.append(_FRAME_NUMBERS)
+        return numbers / rate, None, False
     if t is not None:
         used.add(t)
         numbers = numbers_of(table[t])
         whole = np.all(numbers[np.isfinite(numbers)] % 1 == 0)
         if roles.meanings[t].kind == "s":
             return numbers * roles.meanings[t].factor, None, False
+        if whole and unknown:
+            notes.append(_FRAME_NUMBERS)
         return (numbers / rate if whole else numbers), None, False
     notes.append(f"no column of times: samples are {1 / rate:g} s apart, in the order of the rows")
-    return trail.groupby(trail).cumcount().to_numpy(np.float64) / rate, None, False
+    order = pd.Series(trail.codes).groupby(trail.codes).cumcount()
+    return order.to_numpy(np.float64) / rate, None, False
 
 
 def _frames_of(column: pd.Series[Any], notes: list[str]) -> Floats:
@@ -88,10 +102,14 @@ def _frames_of(column: pd.Series[Any], notes: list[str]) -> Floats:
     return np.asarray(pd.to_numeric(digits, errors="coerce").to_numpy(np.float64))
 
 
-def _tells_more(seconds: Floats, frame: pd.Series[Any], trail: pd.Series[Any]) -> bool:
+def _tells_more(seconds: Floats, frame: pd.Series[Any], trail: pd.Categorical) -> bool:
     """Return whether times differ within trails where frames do."""
     if not np.isfinite(seconds).any():
         return False
-    repeated = pd.DataFrame({"trail": trail, "time": seconds}).duplicated().mean()
-    by_frame = pd.DataFrame({"trail": trail, "frame": frame.to_numpy()}).duplicated().mean()
+    owner, n_trails = trail.codes, max(len(trail.categories), 1)
+    if len(owner) > _COMPARED:
+        some = owner < max(n_trails * _COMPARED // len(owner), 1)
+        owner, seconds, frame = owner[some], seconds[some], frame[some]
+    repeated = pd.DataFrame({"trail": owner, "time": seconds}).duplicated().mean()
+    by_frame = pd.DataFrame({"trail": owner, "frame": frame.to_numpy()}).duplicated().mean()
     return bool(repeated <= by_frame + 0.02)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from napari_uai.errors import TrailFormatError
+from napari_uai.errors import TrailFormatError, counted
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.pictures import PictureError, read_picture
 from napari_uai.trails.io.compressed import RECORD_LIMIT, read_decompressed
@@ -222,7 +222,7 @@ def _read_objects(
                     else:
                         objects[record.name] = record
                 done = min((i + 1) * _FILES_PER_BLOCK, len(files))
-                monitor.update(done / len(files), f"{done} of {len(files)} objects")
+                monitor.update(done / len(files), f"{done} of {counted(len(files), 'object')}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from napari_uai.errors import BadValueError, TrailFormatError
+from napari_uai.errors import BadValueError, TrailFormatError, counted
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.io.assembling import trails_of_table
 from napari_uai.trails.io.formats.headerless import HEADERLESS
@@ -19,12 +16,10 @@ from napari_uai.trails.io.formats.trackmate import is_spot_table, spot_table
 from napari_uai.trails.io.records import Problem
 from napari_uai.trails.io.sample_table import SampleTable
 from napari_uai.trails.io.table_options import NOTHING_SAID, BoxPoint, ColumnsLike, TableOptions
-from napari_uai.trails.io.text_layout import BLANKS, Layout, layout_of
+from napari_uai.trails.io.text_layout import Layout, layout_of
+from napari_uai.trails.io.text_rows import rows_of_text
 from napari_uai.trails.io.vocabulary import meaning_of, roles_of
 from napari_uai.trails.table import Trails
-
-_AS_TEXT = ("trail", "class", "camera", "date")
-"""Columns that are read as they are: leading zeros and 64-bit numbers stay."""
 
 
 def read_text(
@@ -42,7 +37,7 @@ def read_text(
     options = TableOptions(columns=columns, normalized=normalized, box_point=box_point)
     monitor.update(0.0, "reading text")
     table = text_table(data, path.name, options)
-    monitor.update(0.6, f"{len(table.table)} rows")
+    monitor.update(0.6, counted(len(table.table), "row"))
     return trails_of_table(
         table,
         options=options,
@@ -82,23 +77,24 @@ def text_table(data: bytes, file: str, options: TableOptions = NOTHING_SAID) -> 
     problems: list[Problem] = [(file, "", note) for note in layout.notes]
     if options.in_order is not None:
         names = _names_in_order(options.in_order, layout.width)
-        table = _table(layout, names, file, problems)
+        table = rows_of_text(layout, names, file, problems)
         return SampleTable(table, frame_rate_hz=layout.frame_rate_hz, problems=tuple(problems))
     if layout.names:
-        table = _table(layout, layout.names, file, problems, options)
+        table = rows_of_text(layout, layout.names, file, problems, options)
+        table = _without_headers(table, file, problems)
         if is_spot_table(table):
             return spot_table(table, layout.above, tuple(problems))
         return SampleTable(table, frame_rate_hz=layout.frame_rate_hz, problems=tuple(problems))
     if options.by_meaning:
         by_number = [str(i + 1) for i in range(layout.width)]
-        table = _table(layout, by_number, file, problems, options)
+        table = rows_of_text(layout, by_number, file, problems, options)
         return SampleTable(table, frame_rate_hz=layout.frame_rate_hz, problems=tuple(problems))
-    table = _table(layout, list(range(layout.width)), file, problems)
+    table = rows_of_text(layout, list(range(layout.width)), file, problems)
     for known in HEADERLESS:
         if known.looks_like(table):
             return known.columns_of(table, file, problems)
     raise TrailFormatError(
-        f"{layout.width} columns of numbers without names; name them, for example "
+        f"{counted(layout.width, 'column')} of numbers without names; name them, for example "
         "columns='frame,trail,x,y' (_ to ignore one) or 'frame=1,trail=2,x=3,y=5'"
     )
 
@@ -107,74 +103,35 @@ def _names_in_order(columns: Sequence[str], width: int) -> list[str]:
     """Return names of all columns of the file; ignored columns have unique names."""
     names = [name.strip().lower() for name in columns]
     if len(names) > width:
-        raise BadValueError(f"columns has {len(names)} names, but the file has {width} columns")
+        given, there = counted(len(names), "name"), counted(width, "column")
+        raise BadValueError(f"columns has {given}, but the file has {there}")
     names += ["_"] * (width - len(names))
     return [name if name.strip("_") else f"_{i}" for i, name in enumerate(names)]
 
 
-def _table(
-    layout: Layout,
-    names: Sequence[Any],
-    file: str,
-    problems: list[Problem],
-    options: TableOptions = NOTHING_SAID,
-) -> pd.DataFrame:
-    """Parse the rows; rows with too many fields are skipped and reported."""
-    unique = _unique(names)
-    chosen = [column for name, column in options.by_meaning.items()
-              if meaning_of(name).role in _AS_TEXT and column in unique]  # fmt: skip
-    if layout.names or isinstance(unique[0], str):
-        roles = roles_of(unique)
-        known = [c for role in _AS_TEXT for c in roles.candidates.get(role, [])]
-        texts = list(dict.fromkeys([*known, *chosen]))
-    else:
-        texts = unique[1:2]
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            table = pd.read_csv(
-                io.BytesIO(layout.text),
-                sep=layout.separator,
-                decimal=layout.decimal,
-                names=unique,
-                header=None,
-                skiprows=layout.skipped,
-                skipinitialspace=layout.separator != BLANKS,
-                index_col=False,
-                dtype=dict.fromkeys(texts, "str"),
-                on_bad_lines="warn",
-                low_memory=False,
-                encoding_errors="replace",
-            )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
-        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else "corrupt"
-        raise TrailFormatError(f"not a text table: {reason}") from None
-    lines = [
-        int(number)
-        for warning in caught
-        if issubclass(warning.category, pd.errors.ParserWarning)
-        for number in re.findall(r"[Ll]ine (\d+)", str(warning.message))
-    ]
-    if lines:
-        text = f"{len(lines)} lines with too many columns, the first is line {lines[0]}: skipped"
-        problems.append((file, "", text))
-    if table.empty:
-        raise TrailFormatError("no rows below the header")
-    return table
-
-
-def _unique(names: Sequence[Any]) -> list[Any]:
-    """Return names of which none is empty or occurs twice."""
-    unique: list[Any] = []
-    for i, name in enumerate(names):
-        plain = name if name != "" else f"Unnamed: {i}"
-        unique.append(plain if plain not in unique else f"{plain}.{i}")
-    return unique
+def _without_headers(table: pd.DataFrame, file: str, problems: list[Problem]) -> pd.DataFrame:
+    """Drop header lines among the rows: of files that were joined one below the other."""
+    column = roles_of(table.columns).first("trail")
+    if column is None or pd.api.types.is_numeric_dtype(table[column]):
+        return table
+    header = np.asarray(table[column].astype("str") == str(column))
+    n = int(np.count_nonzero(header))
+    if not n:
+        return table
+    if is_spot_table(table):
+        raise TrailFormatError(
+            f"spots of {n + 1} positions one below the other, whose tracks are numbered from 0 in "
+            "each: export each alone, and open one of them or their folder"
+        )
+    verb = "repeats" if n == 1 else "repeat"
+    text = f"{counted(n, 'line')} {verb} the header: dropped; equal ids are taken as one trail"
+    problems.append((file, "", text))
+    return table[~header]
 
 
 def nameless_rows(layout: Layout) -> pd.DataFrame:
     """Return the rows of a text without names; columns are numbered."""
-    return _table(layout, list(range(layout.width)), "", [])
+    return rows_of_text(layout, list(range(layout.width)), "", [])
 
 
 def names_trails(fields: Sequence[str]) -> bool:

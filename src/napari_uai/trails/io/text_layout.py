@@ -37,8 +37,8 @@ class Layout(NamedTuple):
         Names of the columns; empty if there are none.
     above
         Fields of further lines of the header.
-    skipped
-        Number of lines before the first row.
+    skipped, start
+        Number of lines before the first row, and of their bytes.
     width
         Number of columns.
     frame_rate_hz
@@ -53,6 +53,7 @@ class Layout(NamedTuple):
     names: list[str]
     above: list[list[str]]
     skipped: int
+    start: int
     width: int
     frame_rate_hz: float | None
     notes: tuple[str, ...]
@@ -68,7 +69,8 @@ def layout_of(data: bytes) -> Layout:
     """
     text, notes = decoded(data)
     check_header(text, "the table", error=TrailFormatError)
-    head = text[:_HEAD_BYTES].decode(errors="replace").splitlines()
+    lines = text[:_HEAD_BYTES].decode(errors="replace").splitlines(keepends=True)
+    head = [line.rstrip("\r\n") for line in lines]
     comments: list[str] = []
     skipped, mark = 0, ""
     while skipped < len(head):
@@ -104,7 +106,8 @@ def layout_of(data: bytes) -> Layout:
     rate = rates[0] if rates and rates[0] > 0 else None
     if rate is not None:
         notes = (*notes, f"frame rate {rate:g} Hz, from a comment of the file")
-    return Layout(text, separator, decimal, names, above, skipped, len(fields), rate, notes)
+    start = len("".join(lines[:skipped]).encode())
+    return Layout(text, separator, decimal, names, above, skipped, start, len(fields), rate, notes)
 
 
 def decoded(data: bytes) -> tuple[bytes, tuple[str, ...]]:
@@ -128,6 +131,8 @@ def decoded(data: bytes) -> tuple[bytes, tuple[str, ...]]:
                 text = "without a byte-order mark: read as UTF-16"
                 return data.decode(f"utf-16-{order}", errors="replace").encode(), (text,)
         raise TrailFormatError("not a text, JSON, gz or zip file")
+    if data.isascii():
+        return data, ()
     try:
         data.decode()
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.errors import BadValueError
@@ -17,6 +18,9 @@ _HALF_READ = 0.5
 
 _BY_SIZE = ((1e17, 1e-9, "ns"), (1e14, 1e-6, "us"), (1e11, 1e-3, "ms"))
 """Seconds since 1970 stay below 1e11 until the year 5138, and ms are above it since 1973."""
+
+_LOOKED_AT = 100_000
+"""Number of times, evenly spread, of which the size tells the unit."""
 
 _YEAR_1900 = -2_208_988_800.0
 
@@ -47,8 +51,34 @@ def numbers_of(column: pd.Series[Any]) -> Floats:
     """Return a column as numbers; NaN where it holds none. Decimal commas are understood."""
     if pd.api.types.is_numeric_dtype(column):
         return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
-    codes, values = pd.factorize(column)
-    return np.append(_parsed(pd.Series(values)), np.nan)[codes]
+    codes, values = coded(column)
+    return np.asarray(np.append(_parsed(pd.Series(values)), np.nan)[codes])
+
+
+def coded(column: pd.Series[Any]) -> tuple[npt.NDArray[np.integer[Any]], Any]:
+    """Return the distinct values of a column that occur, and the place of each; -1 for none.
+
+    Most columns repeat a value row after row, so that a hundredth of them has to be looked up.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy()
+        categories = column.cat.categories
+        occurs = np.zeros(len(categories) + 1, bool)
+        occurs[codes] = True
+        if occurs[:-1].all():
+            return codes, categories
+        place = np.append(np.cumsum(occurs[:-1]) - 1, -1).astype(np.int32)
+        return place[codes], categories[occurs[:-1]]
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+        values = column.to_numpy()
+        starts = np.flatnonzero(values[1:] != values[:-1]) + 1
+        if len(starts) < len(values) / 8:
+            starts = np.append(0, starts)[: len(values)]
+            few, distinct = pd.factorize(values[starts])
+            lengths = np.diff(np.append(starts, len(values)))
+            return np.repeat(few.astype(np.int32), lengths), distinct
+        return pd.factorize(values)
+    return pd.factorize(column)
 
 
 def _parsed(values: pd.Series[Any]) -> Floats:
@@ -120,7 +150,7 @@ def is_time_of_day(column: pd.Series[Any]) -> bool:
     """Return whether a column holds times of day without a date."""
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return False
-    texts = column.dropna().astype("str").head(200)
+    texts = column.dropna().head(200).astype("str")
     return bool(len(texts)) and bool(texts.str.match(_CLOCK).mean() > _HALF_READ)
 
 
@@ -134,7 +164,8 @@ def _of_numbers(numbers: Floats, factor: float | None) -> Times:
     if factor is not None and factor != 1.0:
         # A factor of 0.001 is rounded; 1000 is not.
         return Times(numbers / round(1 / factor) if factor < 1 else numbers * factor, None, ())
-    finite = np.abs(numbers[np.isfinite(numbers)])
+    some = numbers[:: max(len(numbers) // _LOOKED_AT, 1)]
+    finite = np.abs(some[np.isfinite(some)])
     typical = float(np.median(finite)) if len(finite) else 0.0
     for least, unit, name in _BY_SIZE:
         if typical >= least:

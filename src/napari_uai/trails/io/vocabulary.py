@@ -129,6 +129,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("deg", "degree", "degrees"), ("deg", 1.0)),
     **dict.fromkeys(("norm", "normalized", "normalised", "rel", "relative", "fraction"),
                     ("fraction", 1.0)),
+    **dict.fromkeys(("%", "percent", "pct", "percentage"), ("percent", 1.0)),
     **dict.fromkeys(("frame", "frames"), ("frame", 1.0)),
 }  # fmt: skip
 """Kind of each unit, and the factor of units of time."""
@@ -139,6 +140,9 @@ _AMBIGUOUS_UNITS = {"min", "mins", "m", "frame", "frames"}
 _BRACKETED = re.compile(r"^(.*?\w.*?)\s*[(\[{<]\s*([^)\]}>\d]*?)\s*[)\]}>]\s*$")
 _SLASHED = re.compile(r"^(.*\w)\s*/\s*([A-Za-zµμ]+)$")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2,})|(?<=[a-z])(?=[0-9])")
+_LONGEST_NAME = 200
+"""Characters of a name that are looked at: time grows faster than their number."""
+
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -152,7 +156,8 @@ class Meaning(NamedTuple):
     rank
         Place among the names of the role, 0 for the preferred name.
     kind
-        Kind of the unit in the name: ``s``, ``px``, ``m``, ``deg``, ``fraction``, or empty.
+        Kind of the unit in the name: ``s``, ``px``, ``m``, ``deg``, ``fraction``, ``percent``, or
+        empty.
     factor
         Seconds per unit of time.
     """
@@ -197,9 +202,9 @@ def words_of(name: Any) -> tuple[list[str], str]:
     >>> words_of("Position X (µm)"), words_of("frameNo"), words_of("time_ms")
     ((['position', 'x'], 'μm'), (['frame', 'no'], ''), (['time'], 'ms'))
     """
-    text = unicodedata.normalize("NFKC", str(name)).strip().strip("#%'\"").strip()
-    text = text.replace("BBox", "Bbox")
-    unit = ""
+    whole = unicodedata.normalize("NFKC", str(name)[:_LONGEST_NAME]).strip()
+    text = whole.strip("#%'\"").strip().replace("BBox", "Bbox")
+    unit = "%" if whole.endswith("%") else ""
     slashed = _SLASHED.match(text)
     if slashed and slashed[2].lower() not in _UNITS:
         slashed = None

@@ -7,15 +7,20 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_uai.errors import OutputError
+from napari_uai.csv_cells import disarmed
+from napari_uai.errors import OutputError, counted
 from napari_uai.files import whole_file
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import checked
 from napari_uai.trails.io.convert import frame_of_trails
+from napari_uai.trails.io.formats.mot import mot_text
+from napari_uai.trails.parameters import FrameRate
 from napari_uai.trails.table import UNCLASSIFIED, Trails
 from napari_uai.typing import Floats32
 
@@ -23,13 +28,25 @@ _TRAILS_PER_UPDATE = 256
 _EXACT_INTEGER = 2**53
 
 
+@checked
 def write_trails(
-    trails: Trails, path: str | Path, *, overwrite: bool = False, monitor: Monitor = SILENT
+    trails: Trails,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    frame_rate_hz: FrameRate | None = None,
+    monitor: Monitor = SILENT,
 ) -> Path:
     """Write trails to a file, in the format of its extension.
 
     - ``.csv``, ``.csv.gz``: one row per sample: ``trail, class, time, y, x``, in s and px. All
       times are kept; the size of the scene is not, and must be given when the file is opened.
+      Texts that a spreadsheet would take for formulas get an apostrophe in front, which
+      :func:`~napari_uai.trails.open_trails` drops.
+    - ``.txt``: MOT text: frame, id, and a box of 1 px around the position. Frames count from 1 if
+      there is one before it, or times count from 1970. Trails whose names are not whole numbers
+      get their number in the table, from 1. If all classes are those of MOT ground truth, they are
+      written as there.
     - ``.json``, ``.json.gz``, ``.zip``: one object per trail, as exported by trackers: positions
       as fractions of the picture (6 digits), class, last hull, size of the picture, first and last
       time. When the file is opened, samples are spaced evenly in time.
@@ -44,6 +61,9 @@ def write_trails(
         File to write.
     overwrite
         Whether to replace an existing file.
+    frame_rate_hz
+        Frames per second of MOT text; if None, the lowest at which times are whole frames. Other
+        formats have times.
     monitor
         Progress and cancellation; no file remains after a cancellation.
 
@@ -56,6 +76,9 @@ def write_trails(
     ------
     OutputError
         If the file exists, cannot be written, or has another extension.
+    BadValueError
+        If a trail has two samples in a frame of MOT text, or its frame rate is not given and times
+        are not evenly spaced.
 
     Examples
     --------
@@ -70,17 +93,28 @@ def write_trails(
     ((64, 48), [0.0, 60.0])
     """
     path = Path(path)
+    as_bytes = _writer_of(path, overwrite=overwrite)
+    content = mot_text(trails, frame_rate_hz) if as_bytes is None else as_bytes(trails, monitor)
+    with whole_file(path) as partial:
+        _store(content, partial, path)
+    return path
+
+
+def check_trail_file(path: str | Path, *, overwrite: bool = False) -> None:
+    """Raise OutputError if :func:`write_trails` would refuse the name of a file."""
+    _writer_of(Path(path), overwrite=overwrite)
+
+
+def _writer_of(path: Path, *, overwrite: bool) -> Callable[[Trails, Monitor], bytes] | None:
+    """Return the writer of a file by its extension; None for MOT text."""
     name = path.name.lower()
-    as_bytes = next((write for ending, write in _WRITERS.items() if name.endswith(ending)), None)
-    if as_bytes is None:
+    ending = next((ending for ending in _WRITERS if name.endswith(ending)), None)
+    if ending is None:
         *others, last = _WRITERS
         raise OutputError(f"{path}: the extension must be {', '.join(others)} or {last}")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; choose another name, or overwrite it")
-    content = as_bytes(trails, monitor)
-    with whole_file(path) as partial:
-        _store(content, partial, path)
-    return path
+    return _WRITERS[ending]
 
 
 def export_of_trails(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, dict[str, Any]]:
@@ -109,7 +143,7 @@ def export_of_trails(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, 
     export: dict[str, dict[str, Any]] = {}
     for row, name in enumerate(names):
         if row % _TRAILS_PER_UPDATE == 0:
-            monitor.update(row / len(names), f"{row} of {len(names)} trails")
+            monitor.update(row / len(names), f"{row} of {counted(len(names), 'trail')}")
         samples = trails.trail(row)
         tracking: dict[str, Any] = {
             "frame_width": width,
@@ -133,8 +167,10 @@ def export_of_trails(trails: Trails, *, monitor: Monitor = SILENT) -> dict[str, 
 
 
 def _csv(trails: Trails, monitor: Monitor) -> bytes:
-    monitor.update(0.0, f"{len(trails.time)} samples")
-    return frame_of_trails(trails).to_csv(index=False).encode()
+    monitor.update(0.0, counted(len(trails.time), "sample"))
+    # Few trails have many samples: their names are disarmed once each.
+    safe = replace(trails, table=disarmed(trails.table))
+    return frame_of_trails(safe).to_csv(index=False, lineterminator="\n").encode()
 
 
 def _json(trails: Trails, monitor: Monitor) -> bytes:
@@ -148,7 +184,7 @@ def _geojson(trails: Trails, monitor: Monitor) -> bytes:
         zip(trails.table["trail"], trails.table["class"], strict=True)
     ):
         if row % _TRAILS_PER_UPDATE == 0:
-            monitor.update(row / len(trails), f"{row} of {len(trails)} trails")
+            monitor.update(row / len(trails), f"{row} of {counted(len(trails), 'trail')}")
         samples = trails.trail(row)
         features.append(
             {
@@ -168,7 +204,7 @@ def _geojson(trails: Trails, monitor: Monitor) -> bytes:
 
 
 def _parquet(trails: Trails, monitor: Monitor) -> bytes:
-    monitor.update(0.0, f"{len(trails.time)} samples")
+    monitor.update(0.0, counted(len(trails.time), "sample"))
     content = io.BytesIO()
     try:
         frame_of_trails(trails).to_parquet(content, index=False)
@@ -177,9 +213,11 @@ def _parquet(trails: Trails, monitor: Monitor) -> bytes:
     return content.getvalue()
 
 
-_WRITERS: dict[str, Callable[[Trails, Monitor], bytes]] = {
+_WRITERS: dict[str, Callable[[Trails, Monitor], bytes] | None] = {
     ".csv": _csv,
     ".csv.gz": _csv,
+    ".txt": None,
+    ".txt.gz": None,
     ".json": _json,
     ".json.gz": _json,
     ".zip": _json,

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, counted
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.trails.heat.footprints import heatmap_grid
@@ -183,12 +183,16 @@ def rank_by_reference(trails: Trails, *, monitor: Monitor = SILENT, **parameters
     scored = np.flatnonzero(np.isfinite(reference.anomaly))
     if not len(scored):
         raise BadValueError(
-            f"no class has {least} trails, as preset reference requires: choose another preset or "
-            "a lower min_trails"
+            f"no class has {counted(least, 'trail')}, as preset reference requires: choose another "
+            "preset or a lower min_trails"
         )
     counts = trails.classes
     problems = [
-        ("", "", f"class {kind} has {n} trails, fewer than min_trails ({least}): not scored")
+        (
+            "",
+            "",
+            f"class {kind} has {counted(n, 'trail')}, fewer than min_trails ({least}): not scored",
+        )
         for kind, n in counts[counts < least].items()
     ]
     scores = score_trails(trails.select(scored), monitor=monitor.part(0.4, 1.0))

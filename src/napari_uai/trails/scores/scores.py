@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from napari_uai.errors import counted
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.trails.heat.along_trails import mean_over_trails, worst_window
@@ -377,8 +378,7 @@ def comparison_groups(trails: Trails, min_trails: int) -> tuple[Groups, list[tup
 
 
 def _few(kind: str, n: int, others: str) -> str:
-    trails = "1 trail" if n == 1 else f"{n} trails"
-    return f"class {kind} has only {trails}: also compared with {others}"
+    return f"class {kind} has only {counted(n, 'trail')}: also compared with {others}"
 
 
 def _members(groups: Groups) -> list[Bools]:

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_uai.csv_cells import disarmed
 from napari_uai.errors import OutputError
 from napari_uai.files import whole_file
 
@@ -66,7 +67,7 @@ class TableView(QWidget):
             If the file cannot be written.
         """
         with whole_file(Path(path)) as partial:
-            self.table.to_csv(partial, index=False)
+            disarmed(self.table).to_csv(partial, index=False)
 
     def _lay_out(self) -> None:
         self.view.setModel(self._sorted)

@@ -82,6 +82,7 @@ def write_tracks(path: str, data: Floats, attributes: dict[str, Any]) -> list[st
     import numpy as np
     import pandas as pd
 
+    from napari_uai.csv_cells import disarmed
     from napari_uai.files import whole_file
     from napari_uai.trails.io.writing import write_trails
     from napari_uai.trails.table import Trails
@@ -102,7 +103,7 @@ def write_tracks(path: str, data: Floats, attributes: dict[str, Any]) -> list[st
         if name not in (*names, "track_id"):
             table[name] = features[name]
     with whole_file(Path(path)) as partial:
-        table.to_csv(partial, index=False)
+        disarmed(table).to_csv(partial, index=False)
     return [path]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 
+from napari_uai.trails.io.table_options import BOX_POINTS
 from napari_uai.widgets.kit.forms import add_row, form_layout
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
 POSITIONS = {"automatic": None, "pixels": False, "fractions of the picture": True}
 """Units of positions, and what they mean for the reader."""
-
-BOX_POINTS = ("centre", "bottom", "top", "left", "right", "top-left", "top-right", "bottom-left",
-              "bottom-right")  # fmt: skip
 
 
 class TableForm(QWidget):
@@ -37,7 +35,7 @@ class TableForm(QWidget):
         self.time_format.setPlaceholderText("automatic, or s, ms, us, ns, frame, %d.%m.%Y")
         self.positions, self.box_point = QComboBox(), QComboBox()
         self.positions.addItems(list(POSITIONS))
-        self.box_point.addItems(list(BOX_POINTS))
+        self.box_point.addItems([point for point in BOX_POINTS if point != "foot"])  # bottom
         rows = form_layout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         for name, label, tooltip in (

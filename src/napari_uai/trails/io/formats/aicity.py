@@ -11,6 +11,9 @@ from napari_uai.trails.io.times import numbers_of
 
 _COLUMNS = {"camera": 0, "trail": 1, "frame": 2, "left": 3, "top": 4, "width": 5, "height": 6}
 
+_LOOKED_AT = 50_000
+"""Number of rows that tell the order of columns."""
+
 
 def is_aicity(table: pd.DataFrame) -> bool:
     """Return whether rows are camera, id, frame, left, top, width, height, and two more.
@@ -19,7 +22,8 @@ def is_aicity(table: pd.DataFrame) -> bool:
     """
     if table.shape[1] not in (7, 8, 9):
         return False
-    numbers = np.column_stack([numbers_of(table[i]) for i in range(7)])
+    head = table.head(_LOOKED_AT)
+    numbers = np.column_stack([numbers_of(head[i]) for i in range(7)])
     if np.isnan(numbers).mean() > 0.01:
         return False
     whole = (numbers[:, :3] % 1 == 0).all() and (numbers[:, 5:7] > 0).mean() > 0.95
@@ -40,6 +44,6 @@ def aicity_table(table: pd.DataFrame, file: str, problems: list[Problem]) -> Sam
         columns=columns,
         defined=True,
         unit="px",
-        noun="boxes",
+        noun="box",
         problems=tuple(problems),
     )

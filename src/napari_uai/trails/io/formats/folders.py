@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from napari_uai.errors import NapariUaiError, TrailFormatError
+from napari_uai.errors import NapariUaiError, TrailFormatError, counted
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.io.columns import names_of
 from napari_uai.trails.io.records import Problem
@@ -59,7 +59,7 @@ def yolo_table(files: Sequence[Path], monitor: Monitor = SILENT) -> SampleTable:
     without = 0
     for i, path in enumerate(files):
         if i % 256 == 0:
-            monitor.update(i / len(files), f"{i} of {len(files)} files")
+            monitor.update(i / len(files), f"{i} of {counted(len(files), 'file')}")
         frame = int(_FRAME.search(path.stem)[1])  # type: ignore[index]  # checked by is_yolo
         for row in _rows(path):
             # Without a confidence, the sixth number is the id if it is whole.
@@ -76,13 +76,13 @@ def yolo_table(files: Sequence[Path], monitor: Monitor = SILENT) -> SampleTable:
         )
     problems: tuple[Problem, ...] = ()
     if without:
-        problems = (("", "", f"{without} boxes without an id: dropped"),)
+        problems = (("", "", f"{counted(without, 'box')} without an id: dropped"),)
     return SampleTable(
         table[table["trail"].notna()],
         columns={n: n for n in ("frame", "trail", "class", "center x", "center y")},
         ignored=("width", "height"),
         normalized=True,
-        noun="boxes",
+        noun="box",
         problems=problems,
     )
 
@@ -101,7 +101,7 @@ def joined_tables(
     tables: list[tuple[Path, SampleTable]] = []
     problems: list[Problem] = []
     for i, path in enumerate(files):
-        monitor.update(i / len(files), f"{i} of {len(files)} files")
+        monitor.update(i / len(files), f"{i} of {counted(len(files), 'file')}")
         try:
             table = read(path)
             if len(table.table):
@@ -160,7 +160,7 @@ def _with_names(source: SampleTable, stem: str) -> pd.DataFrame:
     column = source.columns.get("trail", roles_of(table.columns).first("trail"))
     if column is None:
         return table
-    names = names_of(table[column])
+    names = pd.Series(names_of(table[column]))
     untracked = names.isna() | (names == "-1")
     full = (stem + "/" + names.astype("str")).where(~untracked, names)
     full.index = table.index

@@ -117,13 +117,13 @@ def coco_table(content: Content) -> SampleTable:
     size = sizes.pop() if len(sizes) == 1 else None
     known = size is not None and all(isinstance(s, int) and s > 1 for s in size)
     ignored = ("id", "area", "iscrowd", "segmentation", "ignore")
-    return SampleTable(table, ignored=ignored, scene_size=size if known else None, noun="boxes")
+    return SampleTable(table, ignored=ignored, scene_size=size if known else None, noun="box")
 
 
 def is_records(content: Content) -> bool:
     """Return whether the JSON is a table: records, columns, or lines."""
     try:
-        table = _records(content.json)
+        table = content.memo["records"] = _records(content.json)
     except (TypeError, ValueError, AttributeError, KeyError, RecursionError):
         return False
     return table is not None and len(table) > 0 and has_samples(table.columns)
@@ -131,7 +131,7 @@ def is_records(content: Content) -> bool:
 
 def records_table(content: Content) -> SampleTable:
     """Return a table of samples in JSON: one object per sample, per frame, or per trail."""
-    table = _records(content.json)
+    table = content.memo.get("records", None)
     if table is None:
         raise TrailFormatError("JSON without records")
     return SampleTable(table)
@@ -179,8 +179,26 @@ def _keyed(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _flat(records: Sequence[Any]) -> pd.DataFrame:
     """Return a table of records; objects in a list get a row each, lists become columns."""
+    if records and (columns := _columns_of_flat(records)):
+        return pd.DataFrame(columns)
     rows = [row for record in records if isinstance(record, Mapping) for row in rows_of(record)]
     return pd.json_normalize(rows)
+
+
+def _columns_of_flat(records: Sequence[Any]) -> dict[str, list[Any]] | None:
+    """Return the columns of records of the same names without inner lists; None for others."""
+    first = records[0]
+    if not isinstance(first, dict) or not all(type(r) is dict for r in records):
+        return None
+    if any(len(record) != len(first) for record in records):
+        return None
+    try:
+        columns = {name: [record[name] for record in records] for name in first}
+    except KeyError:
+        return None
+    if any({list, dict} & set(map(type, column)) for column in columns.values()):
+        return None
+    return columns
 
 
 def rows_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

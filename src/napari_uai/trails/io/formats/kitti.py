@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from napari_uai.errors import counted
 from napari_uai.trails.io.records import Problem
 from napari_uai.trails.io.sample_table import SampleTable
 from napari_uai.trails.io.times import numbers_of
@@ -25,7 +26,7 @@ def kitti_table(table: pd.DataFrame, file: str, problems: list[Problem]) -> Samp
     """Return the boxes; regions that are labelled *DontCare* are dropped."""
     ignored = table[2].astype("str").str.lower() == "dontcare"
     if ignored.any():
-        problems.append((file, "", f"{ignored.sum()} boxes of class DontCare: dropped"))
+        problems.append((file, "", f"{counted(ignored.sum(), 'box')} of class DontCare: dropped"))
         table = table[~ignored]
     table = table.assign(**{"2": table[2]})
     return SampleTable(
@@ -33,6 +34,6 @@ def kitti_table(table: pd.DataFrame, file: str, problems: list[Problem]) -> Samp
         columns=_COLUMNS,
         defined=True,
         unit="px",
-        noun="boxes",
+        noun="box",
         problems=tuple(problems),
     )

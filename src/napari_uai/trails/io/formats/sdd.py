@@ -30,6 +30,6 @@ def sdd_table(table: pd.DataFrame, file: str, problems: list[Problem]) -> Sample
         defined=True,
         ignored=(7,),
         unit="px",
-        noun="boxes",
+        noun="box",
         problems=tuple(problems),
     )

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import pandas as pd
 
-from napari_uai.errors import TrailFormatError, one_line
+from napari_uai.errors import TrailFormatError, counted, one_line
 from napari_uai.limits import UNPACKED_BYTES
 from napari_uai.trails.io.content import Content
 from napari_uai.trails.io.sample_table import SampleTable
@@ -43,10 +43,8 @@ def is_workbook(content: Content) -> bool:
 def parquet_table(content: Content) -> SampleTable:
     """Return the table of a Parquet or Feather file."""
     _need("pyarrow", "a Parquet file", content)
-    read = pd.read_parquet if is_parquet(content) else pd.read_feather
     try:
-        _check_rows(content)
-        table = read(io.BytesIO(content.data))
+        table = _parquet(content) if is_parquet(content) else pd.read_feather(_file(content))
     except TrailFormatError:
         raise
     except Exception as error:  # noqa: BLE001  # pyarrow raises many
@@ -54,14 +52,29 @@ def parquet_table(content: Content) -> SampleTable:
     return SampleTable(table.reset_index() if table.index.name else table)
 
 
-def _check_rows(content: Content) -> None:
-    """Raise an error if a small file states many rows: columns of equal values pack to nothing."""
+def _file(content: Content) -> io.BytesIO:
+    return io.BytesIO(content.data)
+
+
+def _parquet(content: Content) -> pd.DataFrame:
+    """Return the table of a Parquet file; columns of texts are categorical."""
+    import pyarrow as pa
     from pyarrow import parquet
 
-    if is_parquet(content):
-        facts = parquet.ParquetFile(io.BytesIO(content.data)).metadata
-        if 8 * facts.num_rows * facts.num_columns > unpacked_limit(len(content.data)):
-            raise TrailFormatError(f"{facts.num_rows} rows in a small file{UNPACKED_BYTES.advice}")
+    file = parquet.ParquetFile(_file(content))
+    facts = file.metadata
+    # Columns of equal values pack to nothing.
+    if 8 * facts.num_rows * facts.num_columns > unpacked_limit(len(content.data)):
+        raise TrailFormatError(
+            f"{counted(facts.num_rows, 'row')} in a small file{UNPACKED_BYTES.advice}"
+        )
+    texts = [
+        field.name
+        for field in file.schema_arrow
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+    ]
+    table: pd.DataFrame = pd.read_parquet(_file(content), read_dictionary=texts)
+    return table
 
 
 def _check_size(content: Content) -> None:

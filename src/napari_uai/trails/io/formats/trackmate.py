@@ -36,6 +36,6 @@ def spot_table(
         defined=True,
         ignored=tuple(str(name) for name in table.columns),
         unit=unit,
-        noun="spots",
+        noun="spot",
         problems=problems,
     )

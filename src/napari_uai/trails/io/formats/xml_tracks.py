@@ -87,7 +87,7 @@ def cvat_table(content: Content) -> SampleTable:
         columns={"trail": "trail", "class": "class", "frame": "frame"},
         ignored=("outside", "occluded", "keyframe", "z_order"),
         scene_size=(width, height) if min(width, height) > 1 else None,
-        noun="boxes",
+        noun="box",
     )
 
 
@@ -134,7 +134,7 @@ def _spots(
         defined=True,
         frame_rate_hz=1 / interval if interval else None,
         unit=meaning_of(f"x ({space})").kind,
-        noun="spots",
+        noun="spot",
     )
 
 
