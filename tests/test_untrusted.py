@@ -1,6 +1,5 @@
 """Files from strangers: limits hold before anything is allocated, and each names what raises it."""
 
-import contextlib
 import gzip
 import io
 import json
@@ -39,6 +38,7 @@ from napari_uai.parameters import toml_value
 from napari_uai.pictures import PictureError, read_image
 from napari_uai.trails import open_trails
 from napari_uai.untrusted import (
+    bytes_of_picture,
     check_links,
     check_xml,
     parse_json,
@@ -47,7 +47,7 @@ from napari_uai.untrusted import (
     refusing,
 )
 from napari_uai.videos import open_frames
-from napari_uai.videos.layout.embedded import check_mat5, stated_samples
+from napari_uai.videos.layout.embedded import check_mat5
 
 PIXELS = np.arange(2 * 6 * 8, dtype="<u2").reshape(2, 6, 8)
 
@@ -251,22 +251,20 @@ def test_a_small_zip_file_does_not_unpack_to_a_large_table(tmp_path):
     assert UNPACKED_BYTES.variable in refusal(open_trails, path)
 
 
-@pytest.mark.parametrize("place", ["A1048576", "XFD1", "A9999999999"])
-def test_a_cell_far_from_the_others_does_not_fill_a_sheet(place, tmp_path):
+@pytest.mark.parametrize("place", ["A1048576", "XFD1048576", "A9999999999"])
+def test_a_cell_far_from_the_others_does_not_fill_a_sheet(place, tmp_path, monkeypatch):
     pytest.importorskip("openpyxl")
     path, changed = tmp_path / "a.xlsx", tmp_path / "b.xlsx"
     rows = [(1, frame, frame, 2 * frame) for frame in range(9)]
     pd.DataFrame(rows, columns=["trail", "frame", "x", "y"]).to_excel(path, index=False)
+    monkeypatch.setenv(UNPACKED_BYTES.variable, str(2**20))
     assert len(open_trails(path)) == 1
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(changed, "w") as new:
         for name in old.namelist():
             row = re.sub("[A-Z]", "", place).encode()
             text = old.read(name).replace(b'<row r="10"', b'<row r="%s"' % row)
             new.writestr(name, re.sub(rb'r="D10"', b'r="%s"' % place.encode(), text))
-    start = time.monotonic()
-    with contextlib.suppress(NapariUaiError):
-        open_trails(changed)
-    assert time.monotonic() - start < 10
+    assert UNPACKED_BYTES.variable in refusal(open_trails, changed)
 
 
 def test_a_small_parquet_file_does_not_state_a_large_table(tmp_path):
@@ -440,16 +438,37 @@ def test_weights_do_not_ask_for_memory_that_their_file_does_not_hold(tmp_path):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 2**30 / 1024
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jp2"])
-def test_the_size_of_an_embedded_picture_is_read_from_its_header(suffix):
-    data = cv2.imencode(suffix, np.zeros((300, 400, 3), np.uint8))[1].tobytes()
-    assert stated_samples(data) == 300 * 400 * (4 if suffix == ".png" else 3)  # room for alpha
-    assert stated_samples(data[:10]) == 0
-
-
-def test_the_size_of_a_lerc_picture_is_read_from_its_header():
+@pytest.mark.parametrize("shape", [(31, 47), (31, 47, 3), (31, 47, 4), (256, 8), (8, 3000, 3)])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+@pytest.mark.parametrize(
+    "codec", ["png", "jpeg", "jpeg2k", "jpegxl", "jpegxr", "webp", "lerc", "lossy webp"]
+)
+def test_the_size_of_a_picture_is_read_from_its_header(codec, dtype, shape):
     imagecodecs = pytest.importorskip("imagecodecs")
-    assert stated_samples(imagecodecs.lerc_encode(np.zeros((30, 40), np.uint16))) == 1200
+    pixels = (np.random.default_rng(1).random(shape) * 250).astype(dtype)
+    lossy, name = codec.startswith("lossy"), codec.rpartition(" ")[2]
+    options = {"level": 80, "lossless": False} if lossy else {}
+    try:
+        data = bytes(getattr(imagecodecs, f"{name}_encode")(pixels, **options))
+    except (ValueError, TypeError, RuntimeError):
+        pytest.skip(f"{name} has no such pixels")
+    decoded = getattr(imagecodecs, f"{name}_decode")(data)
+    assert decoded.nbytes <= bytes_of_picture(data) <= 16 * pixels.size
+    for n in (0, 3, 10, 13, 25):
+        assert bytes_of_picture(data[:n]) >= 0
+
+
+def test_a_comment_of_a_jpeg_does_not_hide_its_size():
+    data = cv2.imencode(".jpg", np.zeros((300, 400, 3), np.uint8))[1].tobytes()
+    small = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    comment = b"\xff\xfe" + struct.pack(">H", 60_002) + small.ljust(60_000)
+    assert bytes_of_picture(data[:2] + comment + data[2:]) == 300 * 400 * 3
+
+
+def test_an_animation_is_no_picture_of_a_page():
+    imagecodecs = pytest.importorskip("imagecodecs")
+    with pytest.raises(VideoFormatError, match="animation"):
+        bytes_of_picture(imagecodecs.jpegxl_encode(np.zeros((5, 30, 40, 3), np.uint8)))
 
 
 def test_a_picture_in_a_tiff_page_may_not_state_another_size(tmp_path):
@@ -487,10 +506,10 @@ def test_mat_arrays_of_unknown_types_do_not_crash(packed, kind, tmp_path):
 
 @pytest.mark.parametrize("unit", ['\\"', '"', "'", '"""', "#", "9", "a.", "[", "{a=", "a = '"])
 def test_long_texts_that_are_no_toml_take_no_time(unit):
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(RecipeError):
         parse_toml("a = " + unit * (10**6 // len(unit)), "a.toml", error=RecipeError)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 # no code, nothing outside ---------------------------------------------------------------------

@@ -22,7 +22,7 @@ from pathlib import Path
 from fuzzing.bombs import CANARY, write_bombs
 from fuzzing.openings import HARMS, OUTCOMES
 from fuzzing.seeds import write_seeds
-from fuzzing.workers import Plan, Result, run_inputs, write_input
+from fuzzing.workers import Plan, Result, prepare, run_inputs, write_input
 
 _IMPORTED = (
     "astropy.io.fits", "av", "cv2", "h5py", "imagecodecs", "napari_uai.cli.app", "numcodecs",
@@ -30,6 +30,8 @@ _IMPORTED = (
     "napari_uai.trails.analysis.earlier_settings", "napari_uai.evaluate.ranking", "openpyxl",
     "napari_uai.evaluate.truth", "napari_uai.iscat.fastdvdnet.training_files", "pyarrow.parquet",
     "napari_uai.iscat.rescore.event_network", "scipy.io", "tifffile", "zarr", "scipy.signal",
+    "napari_uai.widgets.iscat.readers", "napari_uai.widgets.trails.readers", "pyarrow.feather",
+    "napari_uai.trails.analysis.folder", "matplotlib.pyplot", "matplotlib.backends.backend_agg",
 )  # fmt: skip
 
 
@@ -45,6 +47,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=options.folder))
     try:
         plan = _plan(folder, options)
+        prepare(plan)
         if options.only is not None:
             return _repeat(plan, options.only)
         numbers = range(options.first, options.first + options.inputs)

@@ -113,7 +113,7 @@ COLUMNS = Limit("COLUMNS", 10_000, "columns")
 """Columns of a table."""
 
 HEADER_BYTES = Limit("HEADER_BYTES", 65_536, "bytes")
-"""Length of the first line of a table."""
+"""Length of the first line of a table, of any line of a table of results, and of a tag of XML."""
 
 FRAME_BYTES = Limit("FRAME_BYTES", 2**29, "bytes")
 """Size of a frame or picture in memory."""
@@ -126,6 +126,9 @@ FRAMES = Limit("FRAMES", 10**8, "frames")
 
 PIXELS = Limit("PIXELS", 10**14, "pixels")
 """Pixels of all frames of a recording."""
+
+SECONDS = Limit("SECONDS", 15, "seconds")
+"""Time to open a file of up to 1.5 MiB; for larger ones it grows with their size."""
 
 LIMITS = (
     DOCUMENT_BYTES,
@@ -141,6 +144,7 @@ LIMITS = (
     CHUNK_BYTES,
     FRAMES,
     PIXELS,
+    SECONDS,
 )
 """All limits."""
 

@@ -55,8 +55,8 @@ def mutate(folder: Path, target: str, rng: Random) -> str:
 
 
 def _restructure(path: Path, rng: Random) -> None:
-    """Remove a file, or put a folder, a link or a copy of another in its place."""
-    how = rng.randrange(5)
+    """Remove a file, or put a folder, a link, a pipe or a copy of another in its place."""
+    how = rng.randrange(6)
     content = path.read_bytes() if path.stat().st_size < 2**24 else b""
     path.unlink()
     if how == 0:
@@ -67,6 +67,8 @@ def _restructure(path: Path, rng: Random) -> None:
         path.symlink_to(path)
     elif how == 3:
         path.with_name(path.name + ".copy").write_bytes(content)
+    elif how == 4:
+        os.mkfifo(path)
 
 
 def _renamed(folder: Path, target: str, rng: Random) -> str:
@@ -171,6 +173,17 @@ def _grow(data: bytes, rng: Random) -> bytes:
     return data + rng.choice((bytes(1), bytes(5000), rng.randbytes(100), b"\n" * 3))
 
 
+def _other_digits(data: bytes, rng: Random) -> bytes:
+    """Change a number in a text within other bytes, such as a description; sizes stay."""
+    numbers = list(re.finditer(rb"\d+", data[:20_000])) or list(re.finditer(rb"\d+", data))
+    if not numbers:
+        return data
+    found = rng.choice(numbers)
+    digits = rng.choice((b"9", b"0", b"1", b"-9"))
+    changed = (digits * len(found[0]))[: len(found[0])]
+    return data[: found.start()] + changed + data[found.end() :]
+
+
 _Mutation = Callable[[bytes, Random], bytes]
 _BYTES: tuple[_Mutation, ...] = (
     _flip_bits,
@@ -183,6 +196,8 @@ _BYTES: tuple[_Mutation, ...] = (
     _huge_integer,
     _zero_span,
     _grow,
+    _other_digits,
+    _other_digits,
 )
 
 

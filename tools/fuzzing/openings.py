@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from napari_uai.errors import NapariUaiError
 
-HARMS = ("traceback", "hang", "memory", "crash", "written", "code", "message")
+HARMS = ("traceback", "hang", "memory", "crash", "written", "unfinished", "code", "message")
 OUTCOMES = ("fine", "refused", *HARMS)
 LONGEST_MESSAGE = 500
 _NO_ROOM = re.compile(
@@ -27,12 +28,32 @@ class BadMessageError(Exception):
     """Text from a file that would break a terminal."""
 
 
-def outcome_of(kind: str, path: Path) -> tuple[str, str]:
-    """Open a file as the command line does; return the outcome and its text."""
+def outcome_of(kind: str, path: Path, out: Path) -> tuple[str, str]:
+    """Open a file as the command line does; return the outcome and its text.
+
+    Parameters
+    ----------
+    kind
+        Of the seed.
+    path
+        The file or folder.
+    out
+        Folder of results, which does not exist; only commands write there.
+    """
+    outcome, text = _outcome(kind, path, out)
+    if outcome in ("fine", "refused") and (unfinished := _unfinished(out, outcome)):
+        return "unfinished", f"{unfinished} after {outcome} {text}"
+    return outcome, text
+
+
+def _outcome(kind: str, path: Path, out: Path) -> tuple[str, str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _OPENINGS[kind](path)
+            if kind in COMMANDS:
+                _run_command(COMMANDS[kind](path, out))
+            else:
+                _OPENINGS[kind](path)
     except NapariUaiError as error:
         text = str(error)
         if _lacked_memory(error):
@@ -47,6 +68,25 @@ def outcome_of(kind: str, path: Path) -> tuple[str, str]:
         lines = "".join(traceback.format_exception(error, limit=-6))
         return kind, f"{type(error).__name__}: {str(error)[:200]}\n{lines[-3000:]}"
     return "fine", ""
+
+
+def _unfinished(out: Path, outcome: str) -> str:
+    """Return what is wrong with a folder of results: all files are there and complete, or none."""
+    files = [file for file in out.rglob("*") if file.is_file()] if out.exists() else []
+    if hidden := [file.name for file in files if file.name.startswith(".")]:
+        return f"{hidden[0]} left"
+    if outcome == "refused":
+        names = {file.name for file in files} - {"problems.csv"}  # of folders
+        return f"{min(names)} written" if names else ""
+    for file in files:
+        if not file.stat().st_size:
+            return f"{file.name} is empty"
+        if file.suffix in {".json", ".geojson"}:
+            try:
+                json.loads(file.read_text("utf-8"))
+            except ValueError:
+                return f"{file.name} is not JSON"
+    return "" if not files or (out / "run.json") in files else "no run.json"
 
 
 def _is_message(text: str) -> bool:
@@ -119,10 +159,9 @@ def _recipe(path: Path) -> None:
 def _settings(path: Path) -> None:
     from napari_uai.iscat.recipes.recipe import load_recipe
 
-    try:
-        text = path.read_bytes().decode("utf-8", "surrogateescape")
-    except OSError:
+    if not path.is_file():
         return
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
     load_recipe("matched").with_settings([text])
 
 
@@ -177,19 +216,75 @@ def _picture(path: Path) -> None:
     read_image(path)
 
 
-def _command(*arguments: str) -> Callable[[Path], None]:
+def _window(path: Path) -> None:
+    """Ask the readers of the window whether a file is theirs, as a drop does, and make layers."""
+    from napari_uai.widgets.iscat.readers import raw_layers, recording_reader, table_reader
+    from napari_uai.widgets.trails.readers import trail_layers, trail_reader
+
+    is_recording = recording_reader(str(path)) is not None
+    table_reader(str(path))
+    if trail_reader(str(path)) is not None:
+        trail_layers(path)
+    elif is_recording:
+        raw_layers(path)
+
+
+def _run_command(arguments: Sequence[str]) -> None:
     """Run the command line; exit code 1 is a bug."""
+    from napari_uai.cli.app import main
 
-    def run(path: Path) -> None:
-        from napari_uai.cli.app import main
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(["--debug", *arguments])
+    if code not in (0, 2):
+        raise AssertionError(f"exit code {code}: {err.getvalue()}")
+    printed = out.getvalue() + err.getvalue()
+    if not printed.replace("\n", "").isprintable():
+        raise BadMessageError(f"printed: {printed!r}")
+    if code == 2:
+        raise NapariUaiError(err.getvalue().strip())
 
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = main(["--debug", *arguments, "--", str(path)])
-        if code not in (0, 2):
-            raise AssertionError(f"exit code {code}: {err.getvalue()}")
 
-    return run
+def _text_of(path: Path) -> str:
+    """Return a word of a command line, which has no zero bytes."""
+    if not path.is_file():
+        return ""
+    try:
+        return path.read_bytes().decode("utf-8", "surrogateescape").replace("\0", "")
+    except OSError:
+        return ""
+
+
+_SHORT_RECIPE = ("--recipe", "classical", "--set", "dra.batch_size=5")
+
+COMMANDS: dict[str, Callable[[Path, Path], list[str]]] = {
+    "info": lambda path, _: ["info", "--", str(path)],
+    "iscat": lambda path, out: ["iscat", *_SHORT_RECIPE, "--out", str(out), "--", str(path)],
+    "iscat recipe": lambda path, out: [
+        "iscat",
+        *("--recipe", str(path), "--out", str(out), "--", str(path.parent / "r.bin")),
+    ],
+    "trails command": lambda path, out: ["trails", "--out", str(out), "--", str(path)],
+    "like": lambda path, out: [
+        "trails",
+        *("--like", str(path), "--out", str(out), "--", str(path.parent / "t.csv")),
+    ],
+    "set": lambda path, out: [
+        "trails",
+        *("--set", _text_of(path), "--out", str(out), "--", str(path.parent / "t.csv")),
+    ],
+    "mask": lambda path, out: [
+        "trails",
+        *("--mask", str(path), "--out", str(out), "--", str(path.parent / "t.csv")),
+    ],
+    "evaluate": lambda path, _: ["evaluate", "--", str(path), str(path.parent / "truth.json")],
+    "evaluate trails": lambda path, _: [
+        "evaluate",
+        "--",
+        str(path),
+        str(path.parent / "truth.csv"),
+    ],
+}
 
 
 _OPENINGS: dict[str, Callable[[Path], None]] = {
@@ -206,7 +301,7 @@ _OPENINGS: dict[str, Callable[[Path], None]] = {
     "run": _run,
     "psf": _psf,
     "picture": _picture,
-    "info": _command("info"),
+    "window": _window,
 }
 
 

@@ -51,7 +51,7 @@ def seed(kind: Kind, target: str) -> Callable[[Callable[[Path], Any]], Callable[
 
 def write_seeds(folder: Path) -> Iterator[Seed]:
     """Write all seeds, each into a folder of its own."""
-    from fuzzing import table_seeds, video_seeds  # noqa: F401
+    from fuzzing import command_seeds, table_seeds, video_seeds  # noqa: F401
 
     for name, kind, target, write in _WRITERS:
         own = folder / name

@@ -124,6 +124,66 @@ def _trackmate(path: Path) -> None:
     path.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<Tracks {head}>{particles}</Tracks>')
 
 
+@seed("trails", "a.xml")
+def _trackmate_model(path: Path) -> None:
+    spots = "".join(
+        f'<Spot ID="{100 * t + f}" FRAME="{f}" POSITION_X="{x}" POSITION_Y="{y}" POSITION_T="{f}"/>'
+        for t, f, x, y in _rows()
+    )
+    tracks = "".join(
+        f'<Track TRACK_ID="{k}">'
+        + "".join(
+            f'<Edge SPOT_SOURCE_ID="{100 * k + f}" SPOT_TARGET_ID="{100 * k + f + 1}"/>'
+            for f in range(7)
+        )
+        + "</Track>"
+        for k in range(1, 5)
+    )
+    path.write_text(
+        '<?xml version="1.0"?><TrackMate version="7"><Model spatialunits="pixel" timeunits="sec">'
+        f"<AllSpots><SpotsInFrame>{spots}</SpotsInFrame></AllSpots><AllTracks>{tracks}</AllTracks>"
+        '</Model><Settings><ImageData timeinterval="0.5"/></Settings></TrackMate>'
+    )
+
+
+@seed("trails", "a.gpx")
+def _gpx(path: Path) -> None:
+    tracks = "".join(
+        f"<trk><name>{k}</name><trkseg>"
+        + "".join(
+            f'<trkpt lat="{48 + y / 1e4}" lon="{11 + x / 1e4}">'
+            f"<time>2024-05-01T10:00:{f:02}Z</time></trkpt>"
+            for t, f, x, y in _rows()
+            if t == k
+        )
+        + "</trkseg></trk>"
+        for k in range(1, 5)
+    )
+    path.write_text(f'<?xml version="1.0"?><gpx version="1.1">{tracks}</gpx>')
+
+
+@seed("trails", "a.feather")
+def _feather(path: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame(_rows(), columns=["trail", "frame", "x", "y"])
+    frame["class"] = pd.Categorical(["car"] * len(frame))
+    frame.to_feather(path)
+
+
+@seed("trails", "a.npy")
+def _fields_npy(path: Path) -> None:
+    fields = [("trail", "i4"), ("frame", "i4"), ("x", "f8"), ("y", "f8")]
+    np.save(path, np.array(_rows(), fields))
+
+
+@seed("trails", "tables")
+def _table_folder(path: Path) -> None:
+    path.mkdir()
+    for name in ("a", "b"):
+        (path / f"{name}.csv").write_text(_csv_text())
+
+
 @seed("trails", "a.geojson")
 def _geojson(path: Path) -> None:
     features = [
@@ -239,18 +299,10 @@ def _trail_truth(path: Path) -> None:
 def _run(path: Path) -> None:
     import cv2
 
-    from napari_uai.trails.analysis.result import RECORD_FORMAT
+    from fuzzing.command_seeds import record_of_run
 
     cv2.imwrite(str(path.with_name("mask.png")), np.full((36, 64), 255, np.uint8))
-    record = {
-        "format": RECORD_FORMAT,
-        "preset": "default",
-        "parameters": {"heat": {"brush_px": 5}},
-        "masks": {"car": {"file": "mask.png"}},
-        "n_top": 10,
-        "files": ["scores.csv", "run.json"],
-    }
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(record_of_run()))
 
 
 @seed("psf", "a.npy")

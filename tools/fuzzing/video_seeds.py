@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
+import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +39,20 @@ def _raw_named(path: Path) -> None:
 @seed("video given", "a.raw")
 def _raw_given(path: Path) -> None:
     pixels().tofile(path)
+
+
+@seed("video", "a.raw")
+def _raw_pylablib(path: Path) -> None:
+    pixels().tofile(path)
+    lines = "cam/data_dimensions\t(12, 16)\nsave/frame/dtype\t'<u2'\ncam/exposure\t0.01\n"
+    path.with_name("a_settings.dat").write_text(lines)
+
+
+@seed("video", "a.raw")
+def _raw_micro_manager(path: Path) -> None:
+    pixels().tofile(path)
+    summary = {"Width": 16, "Height": 12, "PixelType": "GRAY16", "Interval_ms": 2.5}
+    path.with_name("a_metadata.txt").write_text(json.dumps({"Summary": summary}))
 
 
 def _tiff(path: Path, array: Any = None, **options: Any) -> None:
@@ -100,6 +119,14 @@ for _name in ("zlib", "lzw", "zstd", "packbits", "lzma", "png", "deflate", "jpeg
         continue  # colours only
     _compressed(_name)
 _compressed("jpeg", "u1")
+_compressed("jpegxr")
+
+
+@seed("video", "a.tif")
+def _tiff_webp(path: Path) -> None:
+    _tiff(path, np.stack([pixels("u1")] * 3, -1), compression="webp", photometric="rgb")
+
+
 _compressed("jpeg2000")
 _compressed("lerc")
 
@@ -163,6 +190,42 @@ def _ome_zarr(path: Path) -> None:
     axes = [{"name": n, "type": "space", "unit": "micrometer"} for n in "tyx"]
     levels = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
     group.attrs["ome"] = {"version": "0.5", "multiscales": [levels]}
+
+
+def _n5(compression: str, pack: Callable[[bytes], bytes]) -> None:
+    def write(path: Path) -> None:
+        facts = {"dimensions": [16, 12, 6], "blockSize": [16, 12, 2], "dataType": "uint16"}
+        facts |= {"compression": {"type": compression}, "axes": ["x", "y", "t"]}
+        facts |= {"resolution": [0.04, 0.04, 0.1], "units": ["um", "um", "s"]}
+        for i, block in enumerate(pixels(">u2").reshape(3, 2, 12, 16)):
+            file = path / "0" / "0" / str(i)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(struct.pack(">HHIII", 0, 3, 16, 12, 2) + pack(block.tobytes()))
+        (path / "attributes.json").write_text(json.dumps(facts))
+
+    write.__name__ = f"n5_{compression}"
+    seed("video", "a.n5")(write)
+
+
+_n5("raw", bytes)
+_n5("gzip", lambda data: gzip.compress(data, mtime=0))
+_n5("bzip2", bz2.compress)
+_n5("xz", lzma.compress)
+
+
+@seed("video", "a.n5")
+def _n5_zstd(path: Path) -> None:
+    from numcodecs import Zstd
+
+    path.mkdir()
+    facts = {"dimensions": [16, 12], "blockSize": [16, 12], "dataType": "uint16"}
+    (path / "s0" / "0").mkdir(parents=True)
+    (path / "attributes.json").write_text('{"n5": "4.0.0", "downsamplingFactors": [[1, 1]]}')
+    (path / "s0" / "attributes.json").write_text(
+        json.dumps(facts | {"compression": {"type": "zstd"}})
+    )
+    packed = bytes(Zstd().encode(pixels(">u2")[0].tobytes()))
+    (path / "s0" / "0" / "0").write_bytes(struct.pack(">HHII", 0, 2, 16, 12) + packed)
 
 
 def _h5(path: Path, **options: Any) -> None:

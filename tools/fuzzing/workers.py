@@ -18,15 +18,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuzzing.mutations import mutate
-from fuzzing.openings import outcome_of
+from fuzzing.openings import COMMANDS, outcome_of
 from fuzzing.seeds import Seed
 
 MEMORY = 2**30
 """Bytes that an input may take beyond the data asked for."""
 
-_INPUTS_PER_WORKER = 400
+_TWO_PATHS = {"os.rename", "os.symlink", "os.link"}
+_INPUTS_PER_WORKER = 1000
 _HARMFUL_SHARE = 0.05
+_COMMAND_SHARE = 0.02
+"""Whole analyses, which take thirty times longer than opening a file."""
+
 _PREPARING = 300.0  # seconds
+_TICK = 0.5
+_WAITING = 6
+"""How many times longer than it may compute a process may wait."""
+
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CODE = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect"}
 _CHANGES = {
@@ -78,8 +86,14 @@ class Plan:
         rng = random.Random(number)
         if number < len(self.seeds):  # each of them once as it is
             return self.seeds[number], rng
-        harmful = rng.random() < _HARMFUL_SHARE
-        among = [each for each in self.seeds if each.harmful == harmful]
+        where = rng.random()
+        harmful = where < _HARMFUL_SHARE
+        slow = _HARMFUL_SHARE <= where < _HARMFUL_SHARE + _COMMAND_SHARE
+        among = [
+            each
+            for each in self.seeds
+            if each.harmful == harmful and (harmful or (each.kind in COMMANDS) == slow)
+        ]
         return rng.choice(among or self.seeds), rng
 
 
@@ -111,6 +125,22 @@ def run_inputs(plan: Plan, numbers: Sequence[int]) -> Iterator[Result]:
         left = left[done:]
 
 
+def prepare(plan: Plan) -> None:
+    """Let napari write its settings, and a process of its own compile kernels for all others."""
+    out = plan.work_folder / "out"
+    for each in plan.seeds:
+        if each.name == "npy":
+            outcome_of("window", plan.seeds_folder / each.name / each.target, out)
+    pid = os.fork()
+    if pid == 0:
+        for each in plan.seeds:
+            if each.kind in {"iscat", "trails command"} and not each.harmful:
+                outcome_of(each.kind, plan.seeds_folder / each.name / each.target, out)
+                _cleared(out)
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
 def _run_worker(plan: Plan, numbers: Sequence[int]) -> Iterator[Result]:
     """Yield results; return how many inputs are done."""
     receiving, sending = os.pipe()
@@ -126,17 +156,18 @@ def _run_worker(plan: Plan, numbers: Sequence[int]) -> Iterator[Result]:
         finally:
             os._exit(0)
     os.close(sending)
-    done, begun, started, pending = 0, False, time.monotonic(), b""
+    done, begun, pending = 0, False, b""
+    started = time.monotonic(), 0.0
     while True:
-        limit = plan.seconds if begun else _PREPARING
-        wait = limit - (time.monotonic() - started)
-        ready = select.select([receiving], [], [], max(wait, 0))[0]
+        ready = select.select([receiving], [], [], _TICK)[0]
         data = os.read(receiving, 2**16) if ready else None
+        if data is None and not _is_late(pid, plan.seconds if begun else _PREPARING, started):
+            continue
         if data:
             pending += data
             *lines, pending = pending.split(b"\n")
             for line in lines:
-                started = time.monotonic()
+                started = time.monotonic(), _processor_time(pid)
                 begun = line == b"begin"
                 if not begun:
                     number, seed, outcome, seconds, text = line.decode().split("\t", 4)
@@ -160,6 +191,21 @@ def _run_worker(plan: Plan, numbers: Sequence[int]) -> Iterator[Result]:
         return done
 
 
+def _is_late(pid: int, seconds: float, started: tuple[float, float]) -> bool:
+    """Return whether a process has computed for too long, or waits for ever."""
+    computed = _processor_time(pid) - started[1]
+    return computed > seconds or time.monotonic() - started[0] > _WAITING * seconds
+
+
+def _processor_time(pid: int) -> float:
+    """Return the time that a process has computed, in s; other processes do not count."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _work(plan: Plan, numbers: Sequence[int], sending: int, log: Path) -> None:
     """Open inputs one after the other, in the child."""
     log.unlink(missing_ok=True)
@@ -171,7 +217,8 @@ def _work(plan: Plan, numbers: Sequence[int], sending: int, log: Path) -> None:
     home.mkdir(exist_ok=True)
     os.chdir(home)
     changes: list[str] = []
-    sys.addaudithook(lambda event, arguments: _audit(event, arguments, changes))
+    out = plan.work_folder / "out"
+    sys.addaudithook(lambda event, arguments: _audit(event, arguments, changes, str(out)))
     for number in numbers:
         folder = plan.work_folder / "input"
         _cleared(folder)
@@ -181,13 +228,15 @@ def _work(plan: Plan, numbers: Sequence[int], sending: int, log: Path) -> None:
         _limit_memory()
         changes.clear()
         changes.append("")  # from now on they are noted
-        began = time.monotonic()
-        outcome, text = outcome_of(_kind(target[0], number), target[1])
+        began = time.process_time()
+        outcome, text = outcome_of(_kind(target[0], number), target[1], out)
         noted = [change for change in changes if change]
         changes.clear()
-        if outcome == "memory" and _needs_little(target):
+        _cleared(out)
+        if outcome == "memory" and _needs_little(target, out):
             outcome = "refused"
-        seconds = time.monotonic() - began
+        _cleared(out)
+        seconds = time.process_time() - began
         resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         if plan.canary.exists() or any(change.startswith("code") for change in noted):
             shutil.rmtree(plan.canary, ignore_errors=True)
@@ -201,23 +250,43 @@ def _work(plan: Plan, numbers: Sequence[int], sending: int, log: Path) -> None:
 
 
 def _kind(chosen: Seed, number: int) -> str:
-    """Return how an input is opened: some recordings by the command line itself."""
-    return "info" if chosen.kind == "video" and number % 10 == 3 else chosen.kind
+    """Return how an input is opened: some by the command line itself, or by the window."""
+    others = {"video": {3: "info", 13: "window", 23: "iscat"}, "trails": {3: "window", 13: "info"}}
+    return others.get(chosen.kind, {}).get(number % 30, chosen.kind)
 
 
-def _audit(event: str, arguments: tuple[object, ...], changes: list[str]) -> None:
+def _audit(event: str, arguments: tuple[object, ...], changes: list[str], out: str) -> None:
+    """Note what an input changes outside the folder of results."""
     if not changes:
         return
-    if event == "open":
-        path, _, flags = (*arguments, None, None, None)[:3]
-        writing = isinstance(flags, int) and flags & _WRITING
-        # numba tries whether its cache can be written when a kernel is imported.
-        if writing and str(path) != "/dev/null" and "__pycache__" not in str(path):
-            changes.append(f"open {path!r}")
-    elif event in _CODE:
+    if event in _CODE:
         changes.append(f"code {event} {arguments!r:.200}")
-    elif event in _CHANGES and "__pycache__" not in str(arguments):
-        changes.append(f"{event} {arguments!r:.200}")
+        return
+    flags = arguments[2] if event == "open" and len(arguments) > 2 else 0
+    writing = isinstance(flags, int) and flags & _WRITING
+    if event not in _CHANGES and not writing:
+        return
+    paths = arguments[: 2 if event in _TWO_PATHS else 1]
+    folder = arguments[-1] if event in {"os.remove", "os.rmdir"} else -1
+    places = [_place(path, folder) for path in paths]
+    if not all(map(_is_allowed, places, [out] * len(places))):
+        changes.append(f"{event} {places!r:.300}")
+
+
+def _is_allowed(place: str, out: str) -> bool:
+    """Return whether an input may change a file."""
+    # numba tries whether its cache can be written when a kernel is imported.
+    return place == "/dev/null" or "__pycache__" in place or f"{place}/".startswith(f"{out}/")
+
+
+def _place(path: object, folder: object) -> str:
+    """Return the absolute path of what is changed; folders are removed relative to their number."""
+    if isinstance(path, int):
+        return str(Path(f"/proc/self/fd/{path}").readlink())
+    text = os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else str(path)
+    if isinstance(folder, int) and folder >= 0:
+        text = f"{Path(f'/proc/self/fd/{folder}').readlink()}/{text}"
+    return os.path.realpath(text)
 
 
 def _limit_memory() -> None:
@@ -231,7 +300,7 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (kilobytes * 1024 + MEMORY, infinite))
 
 
-def _needs_little(target: tuple[Seed, Path]) -> bool:
+def _needs_little(target: tuple[Seed, Path], out: Path) -> bool:
     """Return whether an input takes less than the limit if memory is only reserved, not used.
 
     Libraries reserve what a file states, read until it ends, and give back what was not used.
@@ -246,9 +315,10 @@ def _needs_little(target: tuple[Seed, Path]) -> bool:
     before = resident("VmRSS")
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (soft + 8 * MEMORY, hard))
-    outcome, text = outcome_of(target[0].kind, target[1])
+    outcome, text = outcome_of(target[0].kind, target[1], out)
     # FFmpeg says so of sizes above its own limit, without asking for memory.
-    refused = outcome in ("fine", "refused") or "[Errno 12]" in text
+    own_limit = "[Errno 12]" in text or "Cannot allocate memory" in text
+    refused = outcome in ("fine", "refused") or own_limit
     return refused and resident("VmHWM") - before < MEMORY
 
 

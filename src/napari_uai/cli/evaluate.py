@@ -9,6 +9,7 @@ import typer
 
 from napari_uai.csv_cells import rearmed
 from napari_uai.errors import VideoFormatError
+from napari_uai.untrusted import read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,18 +65,8 @@ def _evaluate_trails(scores: Path, truth: Path) -> None:
 
 
 def read_table(path: Path, types: dict[str, type] | None = None) -> pd.DataFrame:
-    """Read a CSV table; raise an error with a one-line message if that fails."""
-    import pandas as pd
-
-    try:
-        return rearmed(pd.read_csv(path, dtype=types))
-    except FileNotFoundError:
-        raise VideoFormatError(f"{path} does not exist; check the path") from None
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise VideoFormatError(
-            f"{path} cannot be read as a table: {reason}; choose a landings.csv or scores.csv"
-        ) from None
+    """Read landings.csv or scores.csv; raise an error with a one-line message if that fails."""
+    return rearmed(read_csv(path, types=types, error=VideoFormatError))
 
 
 def comparison(figures: Evaluation) -> str:

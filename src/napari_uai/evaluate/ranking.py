@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from napari_uai.errors import BadValueError, TrailFormatError
+from napari_uai.errors import BadValueError, TrailFormatError, one_line
 from napari_uai.typing import AnyArray, Bools
+from napari_uai.untrusted import read_csv
 
 ALL_KINDS = "all"
 """Name of the row in which all kinds of anomalies are counted together."""
@@ -172,7 +174,7 @@ def evaluate_trail_scores(
     anomaly = truth["anomaly"].fillna("").astype(str).to_numpy()
     rows = []
     for score in chosen:
-        value = values[score].to_numpy(np.float64)
+        value = _numbers(values[score])
         for kind in (ALL_KINDS, *sorted(set(anomaly) - {""})):
             anomalous = anomaly != "" if kind == ALL_KINDS else anomaly == kind
             compared = anomalous | (anomaly == "")
@@ -215,19 +217,23 @@ def read_trail_truth(path: str | Path) -> pd.DataFrame:
     >>> len(truth), int((truth["anomaly"] != "").sum())
     (400, 12)
     """
-    try:
-        truth = pd.read_csv(path, dtype={"trail": str, "anomaly": str}, keep_default_na=True)
-    except FileNotFoundError:
-        raise TrailFormatError(f"{path} does not exist; check the path") from None
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrailFormatError(f"{path} cannot be read as a table: {reason}") from error
+    truth = read_csv(path, types={"trail": str, "anomaly": str}, error=TrailFormatError)
     if missing := {"trail", "anomaly"} - set(truth.columns):
         raise TrailFormatError(
             f"{path}: missing columns: {', '.join(sorted(missing))}; "
             "choose a truth.csv written by napari-uai simulate"
         )
     return truth.assign(anomaly=truth["anomaly"].fillna(""))
+
+
+def _numbers(column: pd.Series[Any]) -> AnyArray:
+    """Return scores as numbers; NaN where there is none."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    if (wrong := column[numbers.isna() & column.notna()]).size:
+        raise BadValueError(
+            f"scores: {column.name} must contain numbers, got {one_line(wrong.iloc[0], 40)!r}"
+        )
+    return numbers.to_numpy(np.float64)
 
 
 def _checked(score: AnyArray, is_anomalous: AnyArray) -> tuple[AnyArray, Bools]:

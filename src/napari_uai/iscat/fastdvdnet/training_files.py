@@ -16,6 +16,7 @@ from typing import Any
 from napari_uai.errors import BadValueError, OutputError, WeightsError
 from napari_uai.files import cannot_write
 from napari_uai.iscat.fastdvdnet.settings import NetworkSettings, TrainingSettings
+from napari_uai.untrusted import check_regular
 
 SUFFIX = ".safetensors"
 """Suffix of files of weights."""
@@ -87,6 +88,7 @@ def read_state(out: Path) -> dict[str, Any] | None:
     """
     path = state_path(out)
     try:
+        check_regular(path, error=WeightsError)
         with path.open("rb") as file:
             length = min(int.from_bytes(file.read(8), "little"), path.stat().st_size)
             state = json.loads(json.loads(file.read(length))["__metadata__"][STATE])

@@ -16,7 +16,7 @@ from napari_uai.trails.analysis.result import (
     TOP,
 )
 from napari_uai.trails.analysis.settings import checked_settings, setting_text
-from napari_uai.untrusted import read_json
+from napari_uai.untrusted import inside, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +98,7 @@ def _changed(preset: Preset, parameters: Mapping[str, Mapping[str, Any]]) -> tup
 def _masks(path: Path, records: Mapping[str, Mapping[str, Any]]) -> dict[str, Path]:
     masks = {}
     for whose, record in records.items():
-        mask = path.parent / str(record["file"])
+        mask = inside(path.parent, record["file"], source=path, error=BadValueError)
         if not mask.is_file():
             raise BadValueError(f"mask {mask} not found; restore it next to {path.name}")
         masks[EVERY_CLASS if whose == OTHERS else whose] = mask

@@ -34,6 +34,7 @@ from napari_uai.trails.io.table_options import BoxPoint, ColumnsLike, TableOptio
 from napari_uai.trails.io.text import text_table
 from napari_uai.trails.parameters import FrameRate, SceneSize
 from napari_uai.trails.table import Trails
+from napari_uai.untrusted import time_limited
 
 
 @checked
@@ -129,9 +130,8 @@ def open_trails(
         if not path.exists():
             raise TrailFormatError("no such file or folder")  # noqa: TRY301
         _refuse("report folders", location=location)
-        read = _table_or_export(path, options)
-        # The bytes of the file are gone by now: they are as many as those of its table.
-        return _export(read, how) if isinstance(read, Content) else _trails(read, path, how)
+        with time_limited(path, error=TrailFormatError):
+            return _file(path, how)
     except CancelledError:
         raise
     except NapariUaiError as error:
@@ -154,6 +154,13 @@ class _How(NamedTuple):
     camera: str | None
     keep_extrapolated: bool
     monitor: Monitor
+
+
+def _file(path: Path, how: _How) -> Trails:
+    """Return the trails in a file."""
+    read = _table_or_export(path, how.table)
+    # The bytes of the file are gone by now: they are as many as those of its table.
+    return _export(read, how) if isinstance(read, Content) else _trails(read, path, how)
 
 
 def _folder(path: Path, how: _How, *, location: str | None) -> Trails:
@@ -181,7 +188,8 @@ def _folder(path: Path, how: _How, *, location: str | None) -> Trails:
 
 def _table(path: Path, options: TableOptions) -> SampleTable:
     """Return the table of samples in a file."""
-    read = _table_or_export(path, options)
+    with time_limited(path, error=TrailFormatError):
+        read = _table_or_export(path, options)
     if isinstance(read, Content):
         raise TrailFormatError("JSON without a table of samples")
     return read

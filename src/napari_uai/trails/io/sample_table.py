@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from napari_uai.errors import TrailFormatError
+from napari_uai.limits import COLUMNS
 from napari_uai.trails.io.records import Problem
 
 
@@ -50,3 +52,7 @@ class SampleTable:
     unit: str = ""
     noun: str = "sample"
     problems: tuple[Problem, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise an error if there are too many columns, whose names take long to interpret."""
+        COLUMNS.check("the table", self.table.shape[1], "has", error=TrailFormatError)

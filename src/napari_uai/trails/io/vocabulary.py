@@ -144,6 +144,7 @@ _LONGEST_NAME = 200
 """Characters of a name that are looked at: time grows faster than their number."""
 
 _WORD = re.compile(r"[^\W_]+")
+_LONGEST_NAME = 200
 
 
 class Meaning(NamedTuple):
@@ -197,12 +198,17 @@ def meaning_of(name: Any) -> Meaning:
 def words_of(name: Any) -> tuple[list[str], str]:
     """Return the words of the name of a column, in lower case, and its unit.
 
+    Names of more than 200 characters have none: matching takes time that grows with the square of
+    their length.
+
     Examples
     --------
     >>> words_of("Position X (µm)"), words_of("frameNo"), words_of("time_ms")
     ((['position', 'x'], 'μm'), (['frame', 'no'], ''), (['time'], 'ms'))
     """
-    whole = unicodedata.normalize("NFKC", str(name)[:_LONGEST_NAME]).strip()
+    if len(str(name)) > _LONGEST_NAME:
+        return [], ""
+    whole = unicodedata.normalize("NFKC", str(name)).strip()
     text = whole.strip("#%'\"").strip().replace("BBox", "Bbox")
     unit = "%" if whole.endswith("%") else ""
     slashed = _SLASHED.match(text)

@@ -24,6 +24,9 @@ from napari_uai.typing import Bools, Floats
 DAY_S = 86_400
 
 
+_YEAR_9000_S = 221_845_132_800.0
+
+
 def percent(anomaly: float) -> str:
     """Format an anomaly from 0 to 1 as ``NN %``."""
     return f"{100 * anomaly:.0f} %"
@@ -39,7 +42,7 @@ def when(trails: Trails, row: int) -> str:
     end = float(trails.table["end"].iloc[row])
     if "time_of_day" in trails.table:
         return f"{datetime.fromtimestamp(end % DAY_S, UTC):%H:%M:%S}"
-    if end < SINCE_1970_S:
+    if not SINCE_1970_S <= end < _YEAR_9000_S:
         return f"{end:.1f} s"
     offset = 0.0
     if "utc_offset_s" in trails.table:

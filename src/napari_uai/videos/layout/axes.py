@@ -157,7 +157,7 @@ def array_layout(
     notes: list[str] = []
     if options.axes is not None:
         axes = _named_by_caller(path, sizes, options.axes)
-    elif axes is None:
+    elif axes is None or not axes.isalpha():  # a file may state any characters
         axes = _guessed(path, sizes, notes)
     axes, sizes_of = _with_frames(axes, sizes), dict(zip(axes, sizes, strict=True))
     if {"Y", "X"} <= sizes_of.keys():

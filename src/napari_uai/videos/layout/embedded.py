@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -11,18 +11,31 @@ from typing import Any
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.limits import FRAME_BYTES
+from napari_uai.untrusted import (
+    bytes_of_picture,
+    check_chunk,
+    check_ome,
+    check_page_index,
+    check_regular,
+    inside,
+)
 
 _HEAD_BYTES = 4096
-_SELF_DESCRIBED = {6, 7, 33003, 33005, 34712, 34887, 34933}
-"""TIFF compressions with a header of their own: JPEG, JPEG 2000, LERC, PNG."""
-
-_JPEG_SIZE = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]..(.)(..)(..)(.)", re.DOTALL)
+_SELF_DESCRIBED = frozenset(
+    {
+        *(6, 7, 33007, 34892),  # JPEG
+        *(33003, 33004, 33005, 34712),  # JPEG 2000
+        *(22610, 34934, 50002, 52546),  # JPEG XR, JPEG XL
+        *(34887, 34927, 50001, 34933),  # LERC, WebP, PNG
+    }
+)
+"""TIFF compressions whose data have a header with a size of their own."""
 
 
 def check_segments(page: Any) -> None:
-    """Raise an error if a segment of a TIFF page holds a picture much larger than a frame.
+    """Raise an error if a tile of a TIFF page, or a picture in it, is too large to be decoded.
 
-    Decoders allocate what the picture states, whatever the page states.
+    Decoders allocate what the tile or picture states, whatever the page states.
 
     Parameters
     ----------
@@ -30,46 +43,54 @@ def check_segments(page: Any) -> None:
         Of tifffile; its file is open, and no other thread reads from it.
     """
     keyframe = page.keyframe
+    file = page.parent.filehandle
+    if keyframe.is_tiled:
+        samples = keyframe.samplesperpixel if keyframe.planarconfig == 1 else 1
+        sides = (keyframe.tiledepth, keyframe.tilelength, keyframe.tilewidth, samples)
+        check_chunk(file.path, sides, keyframe.dtype.itemsize)
     if int(keyframe.compression) not in _SELF_DESCRIBED:
         return
-    file = page.parent.filehandle
     for offset, n_bytes in zip(page.dataoffsets, page.databytecounts, strict=False):
         file.seek(offset)
-        samples = stated_samples(file.read(min(n_bytes, _HEAD_BYTES)))
-        FRAME_BYTES.check(file.path, samples * keyframe.dtype.itemsize, "has pictures of")
+        stated = bytes_of_picture(file.read(min(n_bytes, file.size)))
+        FRAME_BYTES.check(file.path, stated, "has pictures of")
 
 
-def stated_samples(data: bytes) -> int:
-    """Return how many samples a PNG, JPEG, JPEG 2000 or LERC picture states; 0 if unknown.
+def check_other_files(path: Path, tiff: Any) -> None:
+    """Raise an error if a TIFF file names pages in files elsewhere, or more than memory holds.
 
-    Examples
-    --------
-    >>> import cv2
-    >>> import numpy as np
-    >>> from napari_uai.videos.layout.embedded import stated_samples
-    >>> stated_samples(cv2.imencode(".jpg", np.zeros((30, 40, 3), np.uint8))[1].tobytes())
-    3600
+    Parameters
+    ----------
+    path
+        The file.
+    tiff
+        As opened by tifffile; its series are not read yet.
     """
-    try:
-        if data.startswith(b"\x89PNG"):
-            columns, rows = struct.unpack_from(">II", data, 16)
-            return int(columns * rows * 4)  # room for alpha
-        if data.startswith(b"Lerc2 "):
-            version = struct.unpack_from("<i", data, 6)[0]
-            place = 10 if version < 3 else 14
-            rows, columns, depth = struct.unpack_from("<III", data, place)
-            return int(rows * columns * (depth if version >= 4 else 1))
-        if data.startswith(b"\xff\xd8") and (found := _JPEG_SIZE.search(data)):
-            rows, columns = (int.from_bytes(found[i], "big") for i in (2, 3))
-            return rows * columns * found[4][0]
-        place = data.find(b"\xff\x4f\xff\x51")
-        if place >= 0:
-            right, bottom, left, top = struct.unpack_from(">IIII", data, place + 8)
-            parts = struct.unpack_from(">H", data, place + 40)[0]
-            return int(max(right - left, 0) * max(bottom - top, 0) * parts)
-    except struct.error:  # the decoder says it better
-        return 0
-    return 0
+    if tiff.is_ome:
+        check_ome(path, tiff.ome_metadata or "")
+    if "_MMStack" in path.name:
+        for other in path.parent.glob("*_MMStack*.tif"):
+            check_regular(other)
+    if tiff.is_ndtiff:
+        _check_ndtiff(path)
+
+
+def _check_ndtiff(path: Path) -> None:
+    from tifffile import read_ndtiff_index
+
+    index = path.parent / "NDTiff.index"
+    check_regular(index)
+    if not index.is_file():
+        return
+    most: dict[str, int] = {}
+    names = set()
+    for axes, name, *_ in read_ndtiff_index(index):
+        names.add(name)
+        for axis, place in axes.items():
+            most[axis] = max(most.get(axis, 0), place) if isinstance(place, int) else 0
+    check_page_index(path, math.prod(place + 1 for place in most.values()))
+    for name in names:
+        check_regular(inside(path.parent, name, source=path, error=VideoFormatError))
 
 
 def check_mat5(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_uai.errors import VideoFormatError
-from napari_uai.untrusted import check_chunk
+from napari_uai.untrusted import check_chunk, check_pieces
 from napari_uai.videos.info import Opened
 from napari_uai.videos.layout.axes import UNNAMED, array_layout
 from napari_uai.videos.layout.choose import chosen_name, images_among
@@ -62,6 +62,7 @@ def open_datasets(path: Path, options: ReadOptions, *, matlab: bool) -> Opened:
             axes = {3: UNNAMED + "XY", 2: "XY"}.get(dataset.ndim)
         layout = array_layout(path, dataset.shape, dataset.dtype, axes=axes, options=options)
         chunks = dataset.chunks
+        check_pieces(path, dataset.shape, chunks or dataset.shape, layout.axes)
         stated = {**file.attrs, **dataset.parent.attrs, **dataset.attrs}
         details = {"dataset": name}
         if dataset.compression:

@@ -26,6 +26,11 @@ from napari_uai.videos.sources.stored import state_of
 _BLOCK = 32
 _IDLE_AT_MOST = 8
 _LOSSLESS = {"rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "bmp", "zlib", "v210"}
+_FORMATS = (
+    "avi,mov,mp4,matroska,webm,mpeg,mpegvideo,mpegts,asf,flv,ogg,nut,dv,m4v,h264,hevc,ivf,wtv,mjpeg"
+)
+"""Of FFmpeg: containers of movies."""
+
 _WITHOUT_TIMES = {"avi"}
 """Formats that state the order of decoding only; FFmpeg guesses when a frame is shown."""
 
@@ -306,7 +311,13 @@ def _container(path: Path) -> Any:
     import av
 
     av.logging.set_level(av.logging.PANIC)
-    return av.open(str(path), mode="r", options={"fflags": "+genpts"})
+    options = {
+        "fflags": "+genpts",
+        # Playlists, which may have any name, would open other files and addresses.
+        "format_whitelist": _FORMATS,
+        "protocol_whitelist": "file",
+    }
+    return av.open(str(path.absolute()), mode="r", options=options)
 
 
 def _index(container: Any, stream: Any) -> MovieIndex:

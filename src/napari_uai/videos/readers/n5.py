@@ -21,7 +21,13 @@ import numpy.typing as npt
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
-from napari_uai.untrusted import check_links, read_json
+from napari_uai.untrusted import (
+    check_chunk,
+    check_links,
+    check_pieces,
+    check_regular,
+    read_json,
+)
 from napari_uai.videos.info import Opened
 from napari_uai.videos.layout.axes import array_layout
 from napari_uai.videos.layout.choose import chosen_name, images_among
@@ -36,7 +42,6 @@ _TYPES = frozenset(
 )
 _DEEPEST = 8
 _MOST_AXES = 16
-_MOST_BLOCK_BYTES = 2**31
 
 
 def open_n5(path: Path, options: ReadOptions) -> Opened:
@@ -60,9 +65,11 @@ def open_n5(path: Path, options: ReadOptions) -> Opened:
     name = "" if "" in found else chosen_name(path, images_among(arrays), options, "dataset")
     array = N5Array(path / name, found[name])
     stated = _attributes(path) | _attributes((path / name).parent) | found[name]
+    check_chunk(path, array.block, array.dtype.itemsize)
     layout = array_layout(
         path, array.shape, array.dtype, axes=_axes_of(stated, array), options=options
     )
+    check_pieces(path, array.shape, array.block, layout.axes)
     files = list(files_in(path))
     stored = StoredFrames(
         path,
@@ -173,6 +180,7 @@ class N5Array:
     def _read(self, place: tuple[int, ...]) -> AnyArray | None:
         """Read a block; None if it was never written, so that it is zero."""
         path = self.folder.joinpath(*map(str, place[::-1]))
+        check_regular(path)
         try:
             content = path.read_bytes()
         except FileNotFoundError:
@@ -182,8 +190,6 @@ class N5Array:
         if mode > 1 or n_axes != len(self.shape) or any(map(_above, sizes, self.block)):
             raise ValueError(f"{path.name} is not a block of this dataset")
         n_bytes = math.prod(sizes) * self.dtype.itemsize
-        if n_bytes > _MOST_BLOCK_BYTES:
-            raise ValueError(f"a block of {n_bytes} bytes is too large")
         packed = content[4 + 4 * n_axes + 4 * mode :]
         unpacked = _UNPACK[self.compression](packed, n_bytes)
         return np.frombuffer(unpacked, self.dtype, math.prod(sizes)).reshape(sizes)

@@ -23,7 +23,7 @@ from napari_uai.untrusted import check_tiff_pages
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.info import Opened
 from napari_uai.videos.layout.axes import Layout, array_layout
-from napari_uai.videos.layout.embedded import check_segments
+from napari_uai.videos.layout.embedded import check_other_files, check_segments
 from napari_uai.videos.layout.frame_axis import check_frame_axis
 from napari_uai.videos.mapped import FileFrames, native_dtype
 from napari_uai.videos.read_options import UNKNOWN, ReadOptions
@@ -270,7 +270,10 @@ def _mapped(
 
 def _whole(path: Path, *, number: int) -> AnyArray:
     with tiff_file(path) as tiff:
-        pixels: AnyArray = tiff.series[number].asarray(maxworkers=1)
+        series = tiff.series[number]
+        for page in series.pages:
+            check_segments(page)
+        pixels: AnyArray = series.asarray(maxworkers=1)
         return pixels
 
 
@@ -391,13 +394,19 @@ def tiff_file(path: Path) -> Any:
     # Its log repeats what our errors say; whoever sets up logging still gets it.
     logging.getLogger("tifffile").addHandler(_UNHEARD)
     try:
-        return tifffile.TiffFile(path)
+        tiff = tifffile.TiffFile(path)
     except OSError:
         raise
     except Exception as error:  # not only TiffFileError
         raise VideoFormatError(
             f"{path} is not a complete TIFF file ({error}): export it"
         ) from error
+    try:
+        check_other_files(path, tiff)
+    except BaseException:
+        tiff.close()
+        raise
+    return tiff
 
 
 def _series_of(path: Path, tiff: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_uai.errors import VideoFormatError
-from napari_uai.untrusted import check_archive, check_chunk, check_links
+from napari_uai.untrusted import check_archive, check_chunk, check_links, check_pieces
 from napari_uai.videos.info import Opened
 from napari_uai.videos.layout.axes import array_layout
 from napari_uai.videos.layout.choose import chosen_name, images_among
@@ -85,6 +85,7 @@ def open_zarr(path: Path, options: ReadOptions) -> Opened:
     layout = array_layout(
         path, array.shape, array.dtype, axes=_axes_of(array, multiscales), options=options
     )
+    check_pieces(path, array.shape, array.chunks, layout.axes)
     pixel_size, frame_rate = _scale_of(attributes, multiscales, layout.axes)
     chunks = getattr(array, "shards", None) or array.chunks
     chunk = 1 if layout.frame_axis is None else chunks[layout.frame_axis]

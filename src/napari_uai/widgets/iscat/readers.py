@@ -172,24 +172,32 @@ def _is_folder_recording(path: Path) -> bool:
 def _is_npy_picture(path: Path) -> bool:
     import numpy as np
 
+    from napari_uai.errors import NapariUaiError
+    from napari_uai.untrusted import refusing
+
     try:
-        return bool(np.load(path, mmap_mode="r", allow_pickle=False).ndim < 3)
-    except (ValueError, EOFError, AttributeError):
+        with refusing(path, "an npy file"):
+            return bool(np.load(path, mmap_mode="r", allow_pickle=False).ndim < 3)
+    except NapariUaiError:
         return False
 
 
 def _is_tiff_picture(path: Path) -> bool:
     import tifffile
 
+    from napari_uai.errors import NapariUaiError
+    from napari_uai.untrusted import check_tiff_pages, refusing
+
     try:
-        with tifffile.TiffFile(path) as file:
+        with refusing(path, "a TIFF file"), tifffile.TiffFile(path) as file:
             page = file.pages.first
             # Counting the pages is slow; the size of the file tells whether there are several.
             one_page = page.size * page.dtype.itemsize
             if path.stat().st_size > max(2 * one_page, _LARGE_BYTES):
                 return False
+            check_tiff_pages(path)
             return len(file.pages) < 2
-    except Exception:  # noqa: BLE001  # damaged tags raise many types of errors
+    except NapariUaiError:
         return False
 
 
@@ -221,15 +229,20 @@ def _ask_in_dock(path: str) -> bool:
 
 
 def _read_tables(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
-    import pandas as pd
+    from pandas.api.types import is_numeric_dtype
 
+    from napari_uai.errors import VideoFormatError
+    from napari_uai.untrusted import read_csv
     from napari_uai.widgets.kit.layers import points_layer
     from napari_uai.widgets.kit.palette import LANDING_RINGS, LOCALIZATION_RINGS
 
     layers: list[LayerTuple | tuple[None]] = []
     for one in map(Path, path if isinstance(path, list) else [path]):
-        table = pd.read_csv(one)
+        table = read_csv(one, error=VideoFormatError)
         frame = next(column for column in _FRAME_COLUMNS if column in table.columns)
+        for column in {*_POSITION_COLUMNS, *_FRAME_COLUMNS} & {*table.columns}:
+            if not is_numeric_dtype(table[column]):
+                raise VideoFormatError(f"{one}: {column} must contain numbers: export it again")
         colour = LOCALIZATION_RINGS if "localizations" in one.stem else LANDING_RINGS
         place = _place_of_recording(one)
         placed = table.assign(frame=table[frame])  # raw_frame counts frames of the recording

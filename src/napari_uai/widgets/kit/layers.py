@@ -368,10 +368,10 @@ def ring_sizes(features: pd.DataFrame) -> Floats | float:
 
 def sample_truth(path: Path, place: Place) -> LayerTuple:
     """Return the true landings of a simulated recording as a layer."""
-    import json
-
     import pandas as pd
 
-    truth = pd.DataFrame(json.loads(path.read_text("utf-8"))["landings"])
+    from napari_uai.untrusted import read_json
+
+    truth = pd.DataFrame(read_json(path, error=BadValueError)["landings"])
     table = truth.assign(frame=truth["raw_frame"])
     return points_layer(table, place, name=f"{place.name}: true landings", colour=TRUTH_RINGS)

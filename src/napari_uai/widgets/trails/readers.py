@@ -171,26 +171,28 @@ def _is_trails(file: Path) -> bool:
 
 def _head(file: Path) -> bytes:
     """Return the first bytes of a file, decompressed."""
-    import gzip
     import zipfile
     import zlib
 
+    from napari_uai.errors import NapariUaiError, TrailFormatError
+    from napari_uai.untrusted import GZIP, check_archive, refusing
+
     try:
-        if file.suffix.lower() == ".gz":
-            with gzip.open(file) as packed:
-                return packed.read(_HEAD_BYTES)
-        if file.suffix.lower() == ".zip":
-            with zipfile.ZipFile(file) as archive:
-                names = [
-                    n for n in archive.namelist() if n.lower().endswith((".json", ".csv", ".txt"))
-                ]
-                if "xl/workbook.xml" in archive.namelist():
-                    return file.read_bytes()[:_HEAD_BYTES]
+        with refusing(file, "a table", error=TrailFormatError), file.open("rb") as plain:
+            head = plain.read(_HEAD_BYTES)
+            if head.startswith(GZIP):
+                return zlib.decompressobj(wbits=31).decompress(head, _HEAD_BYTES)
+            if file.suffix.lower() != ".zip":
+                return head
+            check_archive(file, error=TrailFormatError)
+            with zipfile.ZipFile(plain) as archive:
+                members = archive.namelist()
+                if "xl/workbook.xml" in members:
+                    return head
+                names = [n for n in members if n.lower().endswith((".json", ".csv", ".txt"))]
                 if len(names) != 1:
                     return b""
                 with archive.open(names[0]) as inside:
                     return inside.read(_HEAD_BYTES)
-        with file.open("rb") as plain:
-            return plain.read(_HEAD_BYTES)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError):
+    except NapariUaiError:
         return b""

@@ -7,14 +7,15 @@ import re
 import warnings
 import zipfile
 from importlib.util import find_spec
+from typing import Any
 
 import pandas as pd
 
-from napari_uai.errors import TrailFormatError, counted, one_line
-from napari_uai.limits import UNPACKED_BYTES
+from napari_uai.errors import TrailFormatError, one_line
+from napari_uai.limits import UNPACKED_BYTES, amount
 from napari_uai.trails.io.content import Content
 from napari_uai.trails.io.sample_table import SampleTable
-from napari_uai.untrusted import unpacked_limit
+from napari_uai.untrusted import arrow_bytes, parquet_bytes, unpacked_limit
 
 _LARGEST_WORKBOOK = 512 * 2**20
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -44,6 +45,7 @@ def parquet_table(content: Content) -> SampleTable:
     """Return the table of a Parquet or Feather file."""
     _need("pyarrow", "a Parquet file", content)
     try:
+        _check_columns(content)
         table = _parquet(content) if is_parquet(content) else pd.read_feather(_file(content))
     except TrailFormatError:
         raise
@@ -61,20 +63,53 @@ def _parquet(content: Content) -> pd.DataFrame:
     import pyarrow as pa
     from pyarrow import parquet
 
-    file = parquet.ParquetFile(_file(content))
-    facts = file.metadata
-    # Columns of equal values pack to nothing.
-    if 8 * facts.num_rows * facts.num_columns > unpacked_limit(len(content.data)):
-        raise TrailFormatError(
-            f"{counted(facts.num_rows, 'row')} in a small file{UNPACKED_BYTES.advice}"
-        )
     texts = [
         field.name
-        for field in file.schema_arrow
+        for field in parquet.ParquetFile(_file(content)).schema_arrow
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
     ]
     table: pd.DataFrame = pd.read_parquet(_file(content), read_dictionary=texts)
     return table
+
+
+def _check_columns(content: Content) -> None:
+    """Raise an error if a small file states a large table."""
+    from pyarrow import feather, parquet
+
+    data = content.data
+    if is_parquet(content):
+        facts = parquet.ParquetFile(io.BytesIO(data)).metadata
+        _check_unpacked(content, parquet_bytes(data, facts))
+        names = [facts.schema.column(i) for i in range(facts.num_columns)]
+        texts = [each.path for each in names if each.physical_type == "BYTE_ARRAY"]
+        table = parquet.read_table(io.BytesIO(data), columns=texts, read_dictionary=texts)
+    else:
+        if data.startswith(b"ARROW1"):
+            _check_unpacked(content, arrow_bytes(data))
+        table = feather.read_table(io.BytesIO(data))
+        _check_unpacked(content, 8 * table.num_rows * table.num_columns)
+    _check_unpacked(content, sum(map(_bytes_of_texts, table.columns)))
+
+
+def _bytes_of_texts(column: Any) -> int:
+    """Return how many bytes the texts of a column take once each row has its own."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    texts = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
+    total = 0
+    for chunk in column.chunks:
+        if pa.types.is_dictionary(chunk.type) and chunk.type.value_type in texts:
+            lengths = compute.binary_length(chunk.dictionary).cast("int64")
+            total += compute.sum(lengths.take(chunk.indices)).as_py() or 0
+    return total
+
+
+def _check_unpacked(content: Content, n_bytes: int) -> None:
+    if n_bytes > unpacked_limit(len(content.data)):
+        raise TrailFormatError(
+            f"a table of {amount(n_bytes, 'bytes')} in a small file{UNPACKED_BYTES.advice}"
+        )
 
 
 def _check_size(content: Content) -> None:

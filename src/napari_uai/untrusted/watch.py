@@ -1,0 +1,167 @@
+"""A limit of the time that opening a file takes, whichever library opens it.
+
+Size limits bound what a single call into compiled code can take. Loops in Python around such
+calls, ours or those of a library, are interrupted from another thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from napari_uai.errors import VideoFormatError
+from napari_uai.limits import SECONDS, ErrorType
+
+_TICK = 0.5
+_SECONDS_PER_BYTE = 10 / 2**20
+"""A workbook, the slowest of all formats, takes about 5 s per MiB."""
+
+_LONGEST = 30
+"""Large files have at most so many times the limit."""
+
+
+@contextmanager
+def time_limited(
+    path: str | Path, *, n_bytes: int | None = None, error: ErrorType = VideoFormatError
+) -> Iterator[None]:
+    """Interrupt the ``with`` block when it has computed for too long for a file of that size.
+
+    Waiting for a disk or another program, imports and the compilation of kernels are not counted.
+    Compiled code is interrupted only when it returns to Python. Blocks within the block of another
+    file of the same thread have the limit of that one.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    n_bytes
+        Size of what is read; if None, that of the file or folder.
+    error
+        Type of the error.
+
+    Raises
+    ------
+    NapariUaiError
+        Of the given type, when the time is up.
+    """
+    if getattr(_local, "watched", False):
+        yield
+        return
+    watch = _Watch(path, n_bytes)
+    _local.watched = True
+    try:
+        try:
+            watch.start()
+            yield
+        finally:
+            watch.stop()
+    except _TimeUpError:
+        raise error(f"{path} takes too long to open{SECONDS.advice}") from None
+    finally:
+        _local.watched = False
+
+
+_local = threading.local()
+
+
+class _TimeUpError(BaseException):
+    """Not an Exception, which libraries catch."""
+
+
+class _Watch:
+    """Measures the work of the thread that makes it, and interrupts it."""
+
+    def __init__(self, path: str | Path, n_bytes: int | None) -> None:
+        self._path = path
+        self._n_bytes = n_bytes
+        self._seconds = SECONDS.value
+        self._target = threading.get_ident()
+        self._over = threading.Event()
+        self._firing = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="napari-uai watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """From now on, nothing is interrupted."""
+        while True:
+            try:
+                with self._firing:
+                    self._over.set()
+                _interrupt(self._target, None)
+            except _TimeUpError:
+                continue
+            return
+
+    def _run(self) -> None:
+        spent, last = 0.0, _clocks()
+        while not self._over.wait(_TICK):
+            now = _clocks()
+            # Of a thread that waits, other threads may use the processor.
+            worked = min(a - b for a, b in zip(now, last, strict=True))
+            last = now
+            if _is_preparing(sys._current_frames().get(self._target)):  # noqa: SLF001
+                continue
+            spent += worked
+            if spent > self._seconds and spent > self._allowed(spent):
+                with self._firing:
+                    if not self._over.is_set():
+                        _interrupt(self._target, _TimeUpError)
+
+    def _allowed(self, spent: float) -> float:
+        """Return the seconds for a file of this size; a folder is measured when it is needed."""
+        enough = spent / _SECONDS_PER_BYTE
+        size = self._n_bytes if self._n_bytes is not None else _size(self._path, enough)
+        return min(max(1.0, size * _SECONDS_PER_BYTE / max(SECONDS.default, 1)), _LONGEST) * (
+            self._seconds
+        )
+
+
+def _clocks() -> tuple[float, float]:
+    return time.monotonic(), time.process_time()
+
+
+def _interrupt(thread: int, error: type[BaseException] | None) -> None:
+    """Raise an error in a thread at its next step in Python; None takes it back."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread), None if error is None else ctypes.py_object(error)
+    )
+
+
+def _is_preparing(frame: FrameType | None) -> bool:
+    """Return whether a thread imports a module or compiles a kernel, which files do not cause."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith("<frozen importlib") or f"{os.sep}numba{os.sep}" in file:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _size(path: str | Path, enough: float) -> float:
+    """Return the size of a file, or of the files in a folder up to what is enough, in bytes."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # may be a text
+    except (OSError, ValueError):
+        return 0.0
+    if not stat.S_ISDIR(status.st_mode):
+        return float(status.st_size)
+    total = 0.0
+    for root, _, files in os.walk(path):
+        for name in files:
+            try:
+                total += os.stat(os.path.join(root, name)).st_size  # noqa: PTH116, PTH118
+            except OSError:
+                continue
+            if total > enough:
+                return total
+    return total
