@@ -70,7 +70,7 @@ def test_wrong_shapes_are_refused_and_the_right_one_is_named(tmp_path, kind, wro
 def test_a_header_that_was_not_stated_is_named(tmp_path, header):
     video = recording()
     (tmp_path / "a.raw").write_bytes(b"CAM" + bytes(header - 3) + video.tobytes())
-    with pytest.raises(VideoFormatError, match=f"offset {header}"):
+    with pytest.raises(VideoFormatError, match=f"offset={header}"):
         opens(tmp_path / "a.raw", height=video.shape[1], width=video.shape[2], dtype="<u2")
 
 
@@ -80,7 +80,7 @@ def test_bytes_between_frames_are_named(tmp_path, header):
     stamped = [i.to_bytes(8, "little") * (header // 8) + f.tobytes() for i, f in enumerate(video)]
     (tmp_path / "a.raw").write_bytes(b"".join(stamped))
     shape = {"height": video.shape[1], "width": video.shape[2], "dtype": "<u2"}
-    with pytest.raises(VideoFormatError, match=f"frame_header {header}"):
+    with pytest.raises(VideoFormatError, match=f"frame_header={header}"):
         opens(tmp_path / "a.raw", **shape)
     opened = open_video(tmp_path / "a.raw", **shape, frame_header=header)
     np.testing.assert_array_equal(opened.compute(), video)

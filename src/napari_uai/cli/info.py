@@ -52,7 +52,8 @@ def info(
         try:
             trails = open_trails(source)
         except TrailFormatError:
-            if source.is_dir():  # more likely one of pictures or recordings
+            # A folder is more likely one of pictures, an array one of frames.
+            if source.is_dir() or source.suffix.lower() in _recording_suffixes():
                 raise no_recording from None
             raise
         _describe_trails(source, trails, picture)
@@ -60,10 +61,13 @@ def info(
 
 def _may_be_trails(source: Path) -> bool:
     """Return whether a path is not one of a recording by its name."""
+    return source.exists() and source.suffix.lower() not in _recording_suffixes() - {".npy"}
+
+
+def _recording_suffixes() -> set[str]:
     from napari_uai.videos.folders import IMAGE_SUFFIXES, RECORDING_SUFFIXES
 
-    shown = source.suffix.lower() in {*RECORDING_SUFFIXES, *IMAGE_SUFFIXES} - {".npy"}
-    return source.exists() and not shown
+    return {*RECORDING_SUFFIXES, *IMAGE_SUFFIXES}
 
 
 def _describe_trails(source: Path, trails: Trails, picture: Path | None) -> None:

@@ -17,6 +17,7 @@ import dask.array as da
 import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, VideoFormatError, one_line
+from napari_uai.option_names import option
 from napari_uai.untrusted import check_frame, check_regular, check_video, refusing
 from napari_uai.videos.folders import IMAGE_SUFFIXES, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
@@ -405,7 +406,8 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
     known = ", ".join(ending for each in FORMATS for ending in each.suffixes[:2])
     raise VideoFormatError(
         f"{path} is not of a supported format ({known}): "
-        "give height, width and dtype if it is a headerless recording"
+        f"give {option('height')}, {option('width')} and {option('dtype')} if it is a headerless "
+        "recording"
     )
 
 
@@ -437,9 +439,9 @@ def _agree(path: Path, shape: RawShape, opened: Opened) -> None:
     """Raise an error if arguments contradict a file that has a header."""
     _, rows, columns = opened.frames.shape
     if shape.offset:
-        raise VideoFormatError(f"{path} has a header: omit offset")
+        raise VideoFormatError(f"{path} has a header: omit {option('offset')}")
     if shape.axis_order != "height-width":
-        raise VideoFormatError(f"{path} has a header: omit axis_order")
+        raise VideoFormatError(f"{path} has a header: omit {option('axis_order')}")
     for what, mine, theirs in (
         ("height", shape.height, rows),
         ("width", shape.width, columns),
@@ -449,7 +451,7 @@ def _agree(path: Path, shape: RawShape, opened: Opened) -> None:
         if mine is None or mine == theirs or (what == "dtype" and _same_kind(shape, opened)):
             continue
         raise VideoFormatError(
-            f"{path} has {what} {theirs}, not {mine}: omit {what} to open it as it is"
+            f"{path} has {what} {theirs}, not {mine}: omit {option(what)} to open it as it is"
         )
 
 

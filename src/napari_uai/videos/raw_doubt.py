@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_uai.option_names import option
 from napari_uai.typing import Floats
 from napari_uai.videos.pixel_types import PACKED, PackedType, PixelType, bytes_of, pixels_in
 
@@ -45,9 +46,9 @@ class Reading:
     def __str__(self) -> str:
         text = f"{self.height} x {self.width} {self.pixels.str!r}"
         if self.offset:
-            text += f", offset {self.offset}"
+            text += f", {option('offset', self.offset)}"
         if self.frame_header:
-            text += f", frame_header {self.frame_header}"
+            text += f", {option('frame_header', self.frame_header)}"
         return text
 
 
@@ -56,8 +57,8 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
 
     In a recording, frames far apart resemble each other, and so do neighbouring rows and
     neighbouring columns of their mean. A reading is doubted only if it lacks this and another one
-    has it: the other byte order or type, exchanged sides, a header before the file or before each
-    frame.
+    has it: the other byte order or type, exchanged sides, one more row (a status line), a header
+    before the file or before each frame.
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
         # A header that is not left out rolls all frames alike: only a seam in them shows it.
         seam = _seam(path, size, given)
         return next((h for h in headers if seam > 0.5 and _seam(path, size, h) < seam / 2), None)
-    others = [*_others(given), *headers, *_with_frame_headers(path, size, given)]
+    others = [*_others(given), *_with_line(size, given), *headers]
+    others += _with_frame_headers(path, size, given)
     scored = [(_evidence(path, size, other), i) for i, other in enumerate(others)]
     best, i = max(scored, default=(0.0, -1))
     doubtful = stated < _DOUBTFUL and best > max(_CREDIBLE, stated + _MARGIN)
@@ -94,6 +96,13 @@ def _others(given: Reading) -> Iterator[Reading]:
     for pixels in (*types, *PACKED.values()):
         if pixels != given.pixels:
             yield replace(given, pixels=pixels)
+
+
+def _with_line(size: int, given: Reading) -> Iterator[Reading]:
+    """Yield the reading with one more row, which cameras add for their status line."""
+    taller = replace(given, height=given.height + 1)
+    if (size - given.offset) % taller.frame_bytes == 0:
+        yield taller
 
 
 def _with_header(size: int, given: Reading) -> Iterator[Reading]:
@@ -137,10 +146,17 @@ def _frames(path: Path, size: int, reading: Reading) -> Floats:
 
 
 def _evidence(path: Path, size: int, reading: Reading) -> float:
-    """Return the least of the likenesses between frames, rows and columns, -1 to 1."""
+    """Return the least of the likenesses between frames, rows and columns, -1 to 1.
+
+    The first or the last row, which may be a status line, is left out if that is more favourable.
+    """
     if (size - reading.offset) // reading.frame_bytes < 2:
         return 0.0  # nothing to compare
     frames = _frames(path, size, reading)
+    return max(map(_consistency, (frames, frames[:, :-1], frames[:, 1:])))
+
+
+def _consistency(frames: Floats) -> float:
     alike = [_correlation(frames[0], frame) for frame in frames[1:]]
     mean = frames.mean(axis=0)
     rows = _correlation(mean[:-1], mean[1:])

@@ -54,7 +54,7 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path, name, monkeypatch):
 @pytest.mark.usefixtures("library")
 def test_a_channel_is_read_with_its_scale(tmp_path):
     (tmp_path / "a.nd2").write_bytes(b"nd2")
-    with pytest.raises(VideoFormatError, match=r"choose channel \(0 to 1\)"):
+    with pytest.raises(VideoFormatError, match=r"choose a channel \(0 to 1\)"):
         open_video(tmp_path / "a.nd2")
     opened = open_video(tmp_path / "a.nd2", channel=1)
     np.testing.assert_array_equal(opened.compute(), counts()[:, 1, 0])

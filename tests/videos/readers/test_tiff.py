@@ -155,7 +155,7 @@ def test_a_channel_is_chosen(tmp_path):
     path = tmp_path / "a.ome.tif"
     video = counts(6).reshape(3, 2, 20, 24)
     tifffile.imwrite(path, video, metadata={"axes": "TCYX"})
-    with pytest.raises(VideoFormatError, match=r"choose channel \(0 to 1\)"):
+    with pytest.raises(VideoFormatError, match=r"choose a channel \(0 to 1\)"):
         open_video(path)
     np.testing.assert_array_equal(open_video(path, channel=1).compute(), video[:, 1])
     with pytest.raises(VideoFormatError, match="no channel 2: its channels are 0 to 1"):
