@@ -24,7 +24,7 @@ from astropy.io import fits
 from scipy.ndimage import gaussian_filter
 
 import napari_uai as uai
-from napari_uai.videos import RawShape, open_frames
+from napari_uai.videos import ReadOptions, open_frames
 
 ROUNDS = 5
 BLOCK = 200
@@ -63,7 +63,7 @@ def recording(shape: tuple[int, int, int]) -> np.ndarray:
 
 def ours(path: Path, shape: tuple[int, int, int]) -> None:
     """Open a recording and read all its frames."""
-    raw = RawShape(*shape[1:], "<u2") if path.suffix == ".bin" else RawShape()
+    raw = ReadOptions(*shape[1:], "<u2") if path.suffix == ".bin" else ReadOptions()
     frames, _ = open_frames(path, raw)
     for start in range(0, len(frames), BLOCK):
         block = frames.read(start, start + BLOCK)

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_uai.iscat.correct.rolling_average import differential_rolling_average
 from napari_uai.videos import Frames, Video, frames_of, lazy_video
-from napari_uai.videos.limits import robust_limits
+from napari_uai.videos.contrast import robust_limits
 from napari_uai.widgets.iscat.stage_call import sums_behind
 
 

@@ -27,7 +27,7 @@ from napari_uai.iscat.fastdvdnet.weights import Weights
 from napari_uai.iscat.recipes import catalogue
 from napari_uai.simulate.iscat.recording import SimulatedFrames
 from napari_uai.simulate.settings import RecordingSettings
-from napari_uai.videos import RawShape, open_frames
+from napari_uai.videos import ReadOptions, open_frames
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import ArrayFrames, DaskFrames, Frames, frames_of
 
@@ -55,7 +55,7 @@ def opened(folder, kind):
             video.tofile(folder / "a.bin")
             layout = {"height": HEIGHT, "width": WIDTH, "dtype": "<u2"}
             (folder / "a.json").write_text(json.dumps(layout))
-            part = RawShape(frames=(2, 20) if kind == "part" else None)
+            part = ReadOptions(frames=(2, 20) if kind == "part" else None)
             return open_frames(folder / "a.bin", part)[0]
         case "npy":
             np.save(folder / "a.npy", video)

@@ -47,7 +47,7 @@ from napari_uai.untrusted import (
     refusing,
 )
 from napari_uai.videos import open_frames
-from napari_uai.videos.embedded import check_mat5, stated_samples
+from napari_uai.videos.layout.embedded import check_mat5, stated_samples
 
 PIXELS = np.arange(2 * 6 * 8, dtype="<u2").reshape(2, 6, 8)
 
@@ -549,10 +549,10 @@ def test_hdf5_links_to_other_files_are_not_followed(tmp_path):
         file["video"] = PIXELS
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["other"] = h5py.ExternalLink("secret.h5", "/video")
-    from napari_uai.videos import RawShape
+    from napari_uai.videos import ReadOptions
 
     refusal(open_frames, tmp_path / "a.h5")
-    assert "no dataset" in refusal(open_frames, tmp_path / "a.h5", RawShape(image="other"))
+    assert "no dataset" in refusal(open_frames, tmp_path / "a.h5", ReadOptions(image="other"))
 
 
 def test_a_picture_that_is_no_file_is_refused(tmp_path):

@@ -31,8 +31,8 @@ from napari_uai.trails.analysis.settings import settable_parameters
 from napari_uai.trails.io.readers import formats
 from napari_uai.trails.io.vocabulary import VOCABULARY
 from napari_uai.videos.formats import FORMATS
-from napari_uai.videos.movies import MOVIE_SUFFIXES, MovieSettings
-from napari_uai.videos.writers import VIDEO_SUFFIXES
+from napari_uai.videos.writing.movies import MOVIE_SUFFIXES, MovieSettings
+from napari_uai.videos.writing.writers import VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

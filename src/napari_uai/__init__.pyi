@@ -21,7 +21,7 @@ from .trails.io.writing import write_trails
 from .trails.table import Trails
 from .videos.formats import open_video, video_info
 from .videos.recording import Recording, open_recording
-from .videos.writers import write_video
+from .videos.writing.writers import write_video
 
 __all__ = [
     "Monitor",

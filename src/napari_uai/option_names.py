@@ -42,12 +42,12 @@ def option(name: str, value: object = None) -> str:
     return dashed if value is None or value is True else f"{dashed} {shlex.quote(str(value))}"
 
 
-def options(values: Mapping[str, object]) -> str:
+def option_list(values: Mapping[str, object]) -> str:
     """Return several options with their values, as the caller would write them.
 
     Examples
     --------
-    >>> options({"plane": 0, "channel": 1})
+    >>> option_list({"plane": 0, "channel": 1})
     'plane=0, channel=1'
     """
     separator = " " if _on_command_line.get() else ", "

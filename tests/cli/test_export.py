@@ -7,7 +7,7 @@ from napari_uai.cli.app import main
 from napari_uai.cli.terminal import FAILED
 from napari_uai.sample_data import sample_path
 from napari_uai.videos import open_video, video_info
-from napari_uai.videos.writers import VIDEO_SUFFIXES
+from napari_uai.videos.writing.writers import VIDEO_SUFFIXES
 
 SAMPLE = str(sample_path("landings.bin"))
 

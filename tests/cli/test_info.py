@@ -10,10 +10,10 @@ import tifffile
 from PIL import Image
 
 from napari_uai.cli.app import main
-from napari_uai.cli.options import shape_options
+from napari_uai.cli.options import words_of
 from napari_uai.cli.terminal import FAILED
 from napari_uai.sample_data import sample_path
-from napari_uai.videos import RawShape, write_video
+from napari_uai.videos import ReadOptions, write_video
 
 
 @pytest.fixture
@@ -121,9 +121,9 @@ def test_axes_and_image_are_chosen_by_options(info, tmp_path):
 
 
 SHAPES = [
-    RawShape(41, 40, "<u2", 12, (5, None), frame_header=16, trust_shape=True),
-    RawShape(axes="TZCYX", plane=1, channel=0, image="a video"),
-    RawShape(),
+    ReadOptions(41, 40, "<u2", 12, (5, None), frame_header=16, trust_shape=True),
+    ReadOptions(axes="TZCYX", plane=1, channel=0, image="a video"),
+    ReadOptions(),
 ]
 
 
@@ -132,9 +132,9 @@ def test_written_options_say_the_same_shape(shape, monkeypatch):
     seen = []
     monkeypatch.setattr(
         "napari_uai.cli.info._describe_recording",
-        lambda _source, shape, _picture: seen.append(shape),
+        lambda _source, options, _picture: seen.append(options),
     )
-    words = shlex.split(shlex.join(shape_options(shape)))
+    words = shlex.split(shlex.join(words_of(shape)))
     assert main(["info", "a.bin", *words]) == 0
     assert seen == [shape]
 

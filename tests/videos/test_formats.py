@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_uai.errors import BadValueError, VideoFormatError
-from napari_uai.videos import RawShape, open_frames, open_video, video_info
+from napari_uai.videos import ReadOptions, open_frames, open_video, video_info
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_info_tells_what_the_video_is(npy):
 
 
 def test_any_index_of_a_chosen_range_counts_from_its_first_frame(npy):
-    frames, _ = open_frames(npy, RawShape(frames=(1, 2)))
+    frames, _ = open_frames(npy, ReadOptions(frames=(1, 2)))
     assert frames.read(0, 1)[0, 0, 0] == 12
     assert frames.read(0, 9).shape == (1, 3, 4)
 

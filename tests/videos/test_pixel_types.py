@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_uai.errors import BadValueError
-from napari_uai.videos import RawShape, VideoInfo, open_frames, open_video
+from napari_uai.videos import ReadOptions, VideoInfo, open_frames, open_video
 from napari_uai.videos.pixel_types import PACKED, bytes_of, pixel_type, pixels_in
 
 
@@ -52,7 +52,7 @@ def test_a_packed_recording_opens(tmp_path, name):
     opened = open_video(path, height=6, width=10, dtype=name, offset=4, frames=(1, None))
     assert opened.dtype == np.uint16
     np.testing.assert_array_equal(opened.compute(), video[1:])
-    info: VideoInfo = open_frames(path, RawShape(6, 10, name, 4))[1]
+    info: VideoInfo = open_frames(path, ReadOptions(6, 10, name, 4))[1]
     assert (info.dtype, info.shape) == (name, (5, 6, 10))
 
 

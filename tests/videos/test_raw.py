@@ -17,9 +17,16 @@ from napari_uai.errors import BadValueError, VideoFormatError
 from napari_uai.sample_data import sample_path
 from napari_uai.simulate.iscat.recording import SimulatedFrames
 from napari_uai.simulate.iscat.scenarios import scenario
-from napari_uai.videos import RawShape, VideoWarning, frames_of, open_frames, open_video, video_info
+from napari_uai.videos import (
+    ReadOptions,
+    VideoWarning,
+    frames_of,
+    open_frames,
+    open_video,
+    video_info,
+)
+from napari_uai.videos.headerless.guess import plausible_shapes
 from napari_uai.videos.mapped import FileFrames
-from napari_uai.videos.raw_guess import plausible_shapes
 from napari_uai.videos.readers.raw import shape_in_name
 
 TYPES = [
@@ -71,7 +78,7 @@ def test_frames_of_native_type_are_views_of_the_file(tmp_path):
     video = speckle_recording()
     video.tofile(tmp_path / "a.bin")
     frames, _ = open_frames(
-        tmp_path / "a.bin", RawShape(height=36, width=48, dtype="<u2", frames=(5, None))
+        tmp_path / "a.bin", ReadOptions(height=36, width=48, dtype="<u2", frames=(5, None))
     )
     block = frames.read(10, 20)
     assert block.base is not None
@@ -272,7 +279,7 @@ def test_the_true_shape_of_a_simulation_is_the_first_of_any_type(tmp_path, name,
 def test_noise_offers_shapes_that_fit_the_file_exactly(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (100, 64, 64), np.uint8)
     noise.tofile(tmp_path / "a.bin")
-    shapes = plausible_shapes(tmp_path / "a.bin", RawShape(dtype="u1"))
+    shapes = plausible_shapes(tmp_path / "a.bin", ReadOptions(dtype="u1"))
     assert 0 < len(shapes) <= 5
     assert all(n * h * w == noise.size for n, h, w, _ in shapes)
 
@@ -319,7 +326,7 @@ def test_impossible_arguments_are_refused(tmp_path, argument):
 def test_a_pickled_source_reads_the_same(tmp_path):
     video = speckle_recording()
     video.tofile(tmp_path / "a.bin")
-    frames, _ = open_frames(tmp_path / "a.bin", RawShape(height=36, width=48, dtype="<u2"))
+    frames, _ = open_frames(tmp_path / "a.bin", ReadOptions(height=36, width=48, dtype="<u2"))
     frames.read(0, 1)
     copy = pickle.loads(pickle.dumps(frames))
     assert copy.name == frames.name
@@ -347,7 +354,7 @@ def test_a_file_cut_while_open_is_an_error_not_a_crash(tmp_path):
     path = tmp_path / "a.bin"
     video = speckle_recording()
     video.tofile(path)
-    frames, _ = open_frames(path, RawShape(height=36, width=48, dtype="<u2"))
+    frames, _ = open_frames(path, ReadOptions(height=36, width=48, dtype="<u2"))
     frames.read(0, 1)
     path.write_bytes(video[:10].tobytes())
     with pytest.raises(VideoFormatError, match="has become shorter"):
@@ -366,7 +373,7 @@ def test_views_stay_valid_while_the_map_gives_pages_back(tmp_path, monkeypatch):
 def test_many_threads_read_the_same_as_one(tmp_path):
     video = speckle_recording(200)
     video.tofile(tmp_path / "a.bin")
-    frames, _ = open_frames(tmp_path / "a.bin", RawShape(height=36, width=48, dtype="<u2"))
+    frames, _ = open_frames(tmp_path / "a.bin", ReadOptions(height=36, width=48, dtype="<u2"))
     with ThreadPoolExecutor(8) as pool:
         blocks = list(pool.map(lambda i: frames.read(i, i + 3).copy(), range(0, 198, 3)))
     np.testing.assert_array_equal(np.concatenate(blocks), video[:198])

@@ -74,9 +74,9 @@ def _video(path: Path) -> None:
 
 def _given_video(path: Path) -> None:
     from napari_uai.videos.formats import open_frames
-    from napari_uai.videos.raw_shape import RawShape
+    from napari_uai.videos.read_options import ReadOptions
 
-    _read(*open_frames(path, RawShape(height=12, width=16, dtype="<u2")))
+    _read(*open_frames(path, ReadOptions(height=12, width=16, dtype="<u2")))
 
 
 def _read(frames: Any, info: Any) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_uai.cli.evaluate import read_table
-from napari_uai.cli.options import named_recipe, with_shape
+from napari_uai.cli.options import named_recipe, with_read_options
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
 from napari_uai.errors import BadValueError, nearest
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_uai.monitor import Monitor
     from napari_uai.videos.frames import Video
-    from napari_uai.videos.raw_shape import RawShape
+    from napari_uai.videos.read_options import ReadOptions
     from napari_uai.videos.recording import Recording
 
 
@@ -39,7 +39,7 @@ class PixelSettings:
     dtype: str | None = None
 
 
-@with_shape
+@with_read_options
 def export(
     source: Annotated[
         Path, typer.Argument(metavar="FILE", help="A recording: file, folder of images or store.")
@@ -53,7 +53,7 @@ def export(
         ),
     ],
     *,
-    shape: RawShape,
+    options: ReadOptions,
     recipe: Annotated[
         str | None, typer.Option(help="Recipe of which a step is exported; name or .toml file.")
     ] = None,
@@ -80,7 +80,7 @@ def export(
     """Write a recording, or a step of a recipe, as a file of another format or as a movie."""
     from napari_uai.videos.recording import read_recording
 
-    recording = read_recording(source, shape)
+    recording = read_recording(source, options)
     with announced_compiling(), progress_bar(out.name) as monitor:
         part = _Part(recording, recording.video)
         steps, own = _by_kind(settings or (), has_recipe=recipe is not None)
@@ -131,8 +131,8 @@ def _by_kind(settings: Sequence[str], *, has_recipe: bool) -> tuple[list[str], l
 def _write(
     part: _Part, out: Path, settings: Sequence[str], *, overwrite: bool, monitor: Monitor
 ) -> Path:
-    from napari_uai.videos.movies import MOVIE_SUFFIXES, MovieSettings, write_movie
-    from napari_uai.videos.writers import VIDEO_SUFFIXES, write_video
+    from napari_uai.videos.writing.movies import MOVIE_SUFFIXES, MovieSettings, write_movie
+    from napari_uai.videos.writing.writers import VIDEO_SUFFIXES, write_video
 
     pixel_size, rate = part.recording.pixel_size_um, part.recording.frame_rate_hz
     suffix = out.suffix.lower()

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import with_shape
+from napari_uai.cli.options import with_read_options
 from napari_uai.cli.progress import progress_bar
 from napari_uai.errors import one_line
 
 if TYPE_CHECKING:
     from napari_uai.trails.table import Trails
     from napari_uai.videos.frames import Frames
-    from napari_uai.videos.raw_shape import RawShape
+    from napari_uai.videos.read_options import ReadOptions
 
 _NARROWEST, _BROADEST = 60, 110
 _NAMED_PROBLEMS = 12
 
 
-@with_shape
+@with_read_options
 def info(
     source: Annotated[
         Path,
@@ -34,7 +34,7 @@ def info(
         ),
     ],
     *,
-    shape: RawShape,
+    options: ReadOptions,
     picture: Annotated[
         Path | None,
         typer.Option(metavar="FILE.png", help="Write the first, middle and last frame as PNG."),
@@ -45,7 +45,7 @@ def info(
     from napari_uai.trails.io.reading import open_trails
 
     try:
-        _describe_recording(source, shape, picture)
+        _describe_recording(source, options, picture)
     except VideoFormatError as no_recording:
         if not _may_be_trails(source):
             raise
@@ -85,12 +85,12 @@ def _describe_trails(source: Path, trails: Trails, picture: Path | None) -> None
         typer.echo(f"{len(problems) - _NAMED_PROBLEMS} more problems")
 
 
-def _describe_recording(source: Path, shape: RawShape, picture: Path | None) -> None:
+def _describe_recording(source: Path, options: ReadOptions, picture: Path | None) -> None:
     from napari_uai.videos.description import describe
     from napari_uai.videos.formats import open_frames
-    from napari_uai.videos.thumbnails import write_thumbnails
+    from napari_uai.videos.writing.thumbnails import write_thumbnails
 
-    frames, known = open_frames(source, shape)
+    frames, known = open_frames(source, options)
     rows = describe(known)
     rows["status line"] = _status(frames)
     if picture is not None:

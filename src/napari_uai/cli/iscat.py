@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Out, named_recipe, with_shape
+from napari_uai.cli.options import Out, named_recipe, with_read_options
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import FAILED, notes, say
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.batch import Outcome
-    from napari_uai.videos.raw_shape import RawShape
+    from napari_uai.videos.read_options import ReadOptions
 
 
-@with_shape
+@with_read_options
 def iscat(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="Recording, or folder of recordings.")
@@ -25,7 +25,7 @@ def iscat(
     out: Out,
     recipe: Annotated[str, typer.Option(help="Recipe: a name or a .toml file.")] = "matched",
     *,
-    shape: RawShape,
+    options: ReadOptions,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,12 +55,12 @@ def iscat(
     if is_folder_of_recordings(source):
         with announced_compiling(), progress_bar("recordings") as monitor:
             outcomes = analyse_folder(
-                source, out, chosen, shape=shape, scheduler=scheduler, monitor=monitor
+                source, out, chosen, options=options, scheduler=scheduler, monitor=monitor
             )
         return _report_folder(outcomes, out)
     with announced_compiling(), progress_bar(source.name) as monitor:
         outcome = analyse_recording(
-            source, out, chosen, shape=shape, scheduler=scheduler, monitor=monitor
+            source, out, chosen, options=options, scheduler=scheduler, monitor=monitor
         )
     _report(outcome)
     return 0

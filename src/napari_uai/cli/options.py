@@ -16,30 +16,30 @@ from napari_uai.errors import BadValueError
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.recipe import Recipe
-    from napari_uai.videos.raw_shape import FrameRange, RawShape
+    from napari_uai.videos.read_options import FrameRange, ReadOptions
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 
 Result = TypeVar("Result")
 
 
-def with_shape(command: Callable[..., Result]) -> Callable[..., Result]:
-    """Replace the parameter ``shape`` of a command by the options of a headerless file."""
-    # RawShape imports numpy, which would slow down --help.
-    options, own = (
-        inspect.signature(each, eval_str=True, locals={"RawShape": object}).parameters
-        for each in (_shape, command)
+def with_read_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Replace the parameter ``options`` of a command by the options of reading a recording."""
+    # ReadOptions imports numpy, which would slow down --help.
+    names, own = (
+        inspect.signature(each, eval_str=True, locals={"ReadOptions": object}).parameters
+        for each in (_read_options, command)
     )
 
     @wraps(command)
     def with_options(**values: Any) -> Result:
-        shape = _shape(**{name: values.pop(name) for name in options})
-        return command(**values, shape=shape)
+        given = _read_options(**{name: values.pop(name) for name in names})
+        return command(**values, options=given)
 
     parameters = [
         each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for name, parameter in own.items()
-        for each in (options.values() if name == "shape" else (parameter,))
+        for each in (names.values() if name == "options" else (parameter,))
     ]
     signature = inspect.Signature(parameters)
     with_options.__signature__ = signature  # type: ignore[attr-defined]
@@ -47,7 +47,7 @@ def with_shape(command: Callable[..., Result]) -> Callable[..., Result]:
     return with_options
 
 
-def _shape(
+def _read_options(
     height: Annotated[int | None, typer.Option(help="Rows of a headerless recording.")] = None,
     width: Annotated[int | None, typer.Option(help="Columns of a headerless recording.")] = None,
     dtype: Annotated[
@@ -82,10 +82,10 @@ def _shape(
         bool,
         typer.Option("--trust-shape", help="Open even if the pixels contradict the given shape."),
     ] = False,
-) -> RawShape:
-    from napari_uai.videos.raw_shape import RawShape
+) -> ReadOptions:
+    from napari_uai.videos.read_options import ReadOptions
 
-    return RawShape(
+    return ReadOptions(
         height,
         width,
         dtype,
@@ -100,21 +100,21 @@ def _shape(
     )
 
 
-def shape_options(shape: RawShape) -> list[str]:
-    """Return the command-line options that describe a shape."""
-    start, stop = ("" if end is None else end for end in shape.frames or (None, None))
-    options = {
-        **shape.facts,
-        "frames": f"{start}:{stop}" if shape.frames else None,
-        **{name: getattr(shape, name) for name in ("axes", "plane", "channel", "image")},
+def words_of(options: ReadOptions) -> list[str]:
+    """Return the words of a command line that state the options."""
+    start, stop = ("" if end is None else end for end in options.frames or (None, None))
+    stated = {
+        **options.facts,
+        "frames": f"{start}:{stop}" if options.frames else None,
+        **{name: getattr(options, name) for name in ("axes", "plane", "channel", "image")},
     }
     words = [
         word
-        for name, value in options.items()
+        for name, value in stated.items()
         if value is not None
         for word in (f"--{name.replace('_', '-')}", str(value))
     ]
-    return [*words, "--trust-shape"] if shape.trust_shape else words
+    return [*words, "--trust-shape"] if options.trust_shape else words
 
 
 def named_recipe(name: str) -> Recipe:

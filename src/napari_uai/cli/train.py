@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from napari_uai.cli.options import named_recipe, shape_options, with_shape
+from napari_uai.cli.options import named_recipe, with_read_options, words_of
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import INTERRUPTED, notes, say
 from napari_uai.errors import BadValueError, CancelledError
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_uai.iscat.fastdvdnet.settings import Device
-    from napari_uai.videos.raw_shape import RawShape
+    from napari_uai.videos.read_options import ReadOptions
 
 
-@with_shape
+@with_read_options
 def train(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Recording.")],
     out: Annotated[
@@ -34,7 +34,7 @@ def train(
         typer.Option(help="Recipe that computes the rolling average: a name or a .toml file."),
     ] = "prediction",
     *,
-    shape: RawShape,
+    options: ReadOptions,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,7 +66,7 @@ def train(
                 out,
                 recipe=recipe,
                 settings=settings or (),
-                shape=shape,
+                options=options,
                 start_from=start_from,
                 device=_device(device),
                 on_epoch=show,
@@ -87,7 +87,7 @@ def train(
     )
     if best.epoch == 0 and start_from is None:
         notes(["nothing was learnt, the weights are random; use more frames or a smaller batch"])
-    typer.echo("to use it: " + _use_of_weights(source, out, recipe, settings or (), shape))
+    typer.echo("to use it: " + _use_of_weights(source, out, recipe, settings or (), options))
     return 0
 
 
@@ -96,7 +96,7 @@ def _use_of_weights(
     weights: Path,
     recipe: str,
     settings: Sequence[str],
-    shape: RawShape,
+    options: ReadOptions,
 ) -> str:
     """Return the command that predicts the background of a recording with the trained weights."""
     from napari_uai.iscat.recipes.recipe import PREDICTING, PREDICTION, load_recipe
@@ -111,7 +111,7 @@ def _use_of_weights(
     kept = [text for group, text in groups if group in steps and group not in GROUPS]
     kept.append(f"{loaded.steps_of(PREDICTING)[0].name}.weights={weights}")
     words = ["napari-uai", "iscat", str(source), "--out", "results", "--recipe", chosen]
-    words += shape_options(shape)
+    words += words_of(options)
     return shlex.join(words + [word for text in kept for word in ("--set", text)])
 
 

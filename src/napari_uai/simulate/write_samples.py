@@ -19,7 +19,7 @@ from napari_uai.simulate.iscat.fluorescence import (
 from napari_uai.simulate.iscat.recording import SimulatedFrames
 from napari_uai.simulate.settings import RecordingSettings, TrailSettings
 from napari_uai.simulate.trails.report_folders import WrittenScene, simulate_to_folder
-from napari_uai.videos.writers import write_video
+from napari_uai.videos.writing.writers import write_video
 
 SAMPLE_NAME = "landings.bin"
 FLUORESCENCE_NAME = "fluorescence.bin"

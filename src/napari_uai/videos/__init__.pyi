@@ -3,8 +3,7 @@ from .folders import list_recordings
 from .formats import open_frames, open_video, video_format, video_info
 from .frames import Frames, Video, compute_video, frames_of, lazy_video, per_frame
 from .info import VideoInfo, VideoWarning
-from .movies import MovieSettings, write_movie
-from .raw_shape import RawShape
+from .read_options import ReadOptions
 from .recording import Recording, open_recording
 from .status_line import (
     StatusLine,
@@ -14,13 +13,14 @@ from .status_line import (
     status_line_origin,
 )
 from .status_report import StatusReport, status_report
-from .thumbnails import write_thumbnails
-from .writers import write_video
+from .writing.movies import MovieSettings, write_movie
+from .writing.thumbnails import write_thumbnails
+from .writing.writers import write_video
 
 __all__ = [
     "Frames",
     "MovieSettings",
-    "RawShape",
+    "ReadOptions",
     "Recording",
     "StatusLine",
     "StatusReport",

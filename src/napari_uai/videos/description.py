@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from napari_uai.errors import one_line
-from napari_uai.videos.axes import AXIS_NAMES
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.info import VideoInfo
+from napari_uai.videos.layout.axes import AXIS_NAMES
 from napari_uai.videos.pixel_types import PackedType, pixel_type
 
 _KINDS = {"u": "unsigned integers", "i": "signed integers", "f": "floats", "b": "booleans"}

@@ -11,26 +11,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import dask.array as da
-import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, VideoFormatError, one_line
 from napari_uai.option_names import option
 from napari_uai.untrusted import check_frame, check_regular, check_video, refusing
 from napari_uai.videos.folders import IMAGE_SUFFIXES, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
+from napari_uai.videos.headerless.sidecars import read_sidecar
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
-from napari_uai.videos.joined import ChosenFrames
+from napari_uai.videos.layout.sequences import image_sequence
 from napari_uai.videos.pixel_types import PackedType
-from napari_uai.videos.raw_shape import UNKNOWN, AxisOrder, FrameRange, RawShape
+from napari_uai.videos.read_options import UNKNOWN, FrameRange, ReadKeywords, ReadOptions
 from napari_uai.videos.readers.n5 import is_n5
 from napari_uai.videos.readers.raw import shape_in_name
 from napari_uai.videos.readers.zarr_store import is_zarr, is_zipped_zarr
-from napari_uai.videos.sequences import image_sequence
-from napari_uai.videos.sidecars import read_sidecar
-from napari_uai.videos.stored import state_of
+from napari_uai.videos.sources.joined import ChosenFrames
+from napari_uai.videos.sources.stored import state_of
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,12 @@ class Format:
     reader: str
     signatures: tuple[tuple[int, bytes], ...] = ()
 
-    def open(self, path: Path, shape: RawShape) -> Opened:
+    def open(self, path: Path, options: ReadOptions) -> Opened:
         """Open a file or folder of this format."""
         module, _, function = self.reader.partition(":")
         reader = import_module(f"napari_uai.videos.readers.{module}")
         with refusing(path, self.title.partition(":")[0]):
-            opened = cast("Opened", getattr(reader, function)(path, shape))
+            opened = cast("Opened", getattr(reader, function)(path, options))
             _, rows, columns = opened.frames.shape
             check_video(path, opened.frames.shape)
             check_frame(path, rows, columns, opened.frames.dtype.itemsize)
@@ -119,51 +118,17 @@ _BY_NAME = {each.name: each for each in FORMATS}
 _HEAD_BYTES = 1024
 
 
-def open_video(
-    path: str | Path,
-    *,
-    height: int | None = None,
-    width: int | None = None,
-    dtype: npt.DTypeLike | None = None,
-    offset: int | None = None,
-    frames: FrameRange | None = None,
-    axis_order: AxisOrder = "height-width",
-    frame_header: int | None = None,
-    axes: str | None = None,
-    plane: int | None = None,
-    channel: int | None = None,
-    image: str | None = None,
-    trust_shape: bool = False,
-) -> da.Array:
+def open_video(path: str | Path, **options: Unpack[ReadKeywords]) -> da.Array:
     """Open a recording as a lazy video.
 
     Parameters
     ----------
     path
         File, folder of images, zarr store, or a pattern such as ``frames/*.png``.
-    height, width
-        Rows and columns of a headerless file; checked against the file for other formats.
-    dtype
-        Pixel type with byte order of a headerless file, e.g. ``"<u2"``; checked against the file
-        for other formats.
-    offset
-        Bytes before the first frame of a headerless file.
-    frames
-        Frames to take, as ``(start, stop)``; None at either end means all.
-    axis_order
-        ``"width-height"`` reads headerless files as PiSCAT does, with ``width`` rows of
-        ``height`` pixels.
-    frame_header
-        Bytes before each frame of a headerless file.
-    axes
-        A letter for each axis of a stored array, e.g. ``"TZYX"``: time, depth, channel (C), rows,
-        columns, colours (S); needed only if the file does not name them.
-    plane, channel
-        Plane and channel to take from a file of several.
-    image
-        Name or number of the image (array, dataset, series) to take from a file of several.
-    trust_shape
-        Whether to open a headerless file whose pixels contradict the given shape.
+    **options
+        What the file does not state, and what to take of it: ``height``, ``width``, ``dtype``,
+        ``offset``, ``frames``, ``axis_order``, ``frame_header``, ``axes``, ``plane``, ``channel``,
+        ``image``, ``trust_shape``, as for :class:`~napari_uai.videos.ReadOptions`.
 
     Returns
     -------
@@ -185,7 +150,7 @@ def open_video(
     Notes
     -----
     The shape of a headerless file is taken from the arguments, then from its sidecar (see
-    :func:`~napari_uai.videos.sidecars.read_sidecar`), then from a name such as
+    :func:`~napari_uai.videos.headerless.sidecars.read_sidecar`), then from a name such as
     ``type_uint16_shape(1000, 70, 72).raw``.
 
     Examples
@@ -198,50 +163,18 @@ def open_video(
     array([[ 6,  7,  8],
            [ 9, 10, 11]], dtype=uint16)
     """
-    video, info = open_frames(
-        path,
-        RawShape(
-            height,
-            width,
-            dtype,
-            offset,
-            frames,
-            axis_order,
-            frame_header,
-            axes,
-            plane,
-            channel,
-            image,
-            trust_shape,
-        ),
-    )
+    video, info = open_frames(path, ReadOptions(**options))
     for message in info.warnings:
         warnings.warn(message, VideoWarning, stacklevel=2)
     return lazy_video(video)
 
 
-def video_info(
-    path: str | Path,
-    *,
-    height: int | None = None,
-    width: int | None = None,
-    dtype: npt.DTypeLike | None = None,
-    offset: int | None = None,
-    frames: FrameRange | None = None,
-    axis_order: AxisOrder = "height-width",
-    frame_header: int | None = None,
-    axes: str | None = None,
-    plane: int | None = None,
-    channel: int | None = None,
-    image: str | None = None,
-    trust_shape: bool = False,
-) -> VideoInfo:
+def video_info(path: str | Path, **options: Unpack[ReadKeywords]) -> VideoInfo:
     """Describe the video that :func:`open_video` opens, without reading pixels or warning.
 
     Parameters
     ----------
-    path, height, width, dtype, offset, frames, axis_order, frame_header, axes, plane, channel, \
-image, trust_shape
+    path, **options
         As for :func:`open_video`.
 
     Returns
@@ -263,34 +196,18 @@ image, trust_shape
     >>> info.shape, info.dtype, info.frame_rate_hz
     ((1200, 41, 40), '<u2', 400.0)
     """
-    return open_frames(
-        path,
-        RawShape(
-            height,
-            width,
-            dtype,
-            offset,
-            frames,
-            axis_order,
-            frame_header,
-            axes,
-            plane,
-            channel,
-            image,
-            trust_shape,
-        ),
-    )[1]
+    return open_frames(path, ReadOptions(**options))[1]
 
 
-def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, VideoInfo]:
+def open_frames(path: str | Path, options: ReadOptions = UNKNOWN) -> tuple[Frames, VideoInfo]:
     """Open a recording as :class:`Frames`, with its description; see :func:`open_video`.
 
     Parameters
     ----------
     path
         File, folder of images, zarr store, or a pattern such as ``frames/*.png``.
-    shape
-        Known shape of a headerless file, and the frames to take.
+    options
+        What the file does not state, and what to take of it.
 
     Returns
     -------
@@ -310,23 +227,23 @@ def open_frames(path: str | Path, shape: RawShape = UNKNOWN) -> tuple[Frames, Vi
     --------
     >>> import napari_uai as uai
     >>> path = uai.sample_path("landings.bin")
-    >>> frames, info = uai.videos.open_frames(path, uai.videos.RawShape(frames=(200, 400)))
+    >>> frames, info = uai.videos.open_frames(path, uai.videos.ReadOptions(frames=(200, 400)))
     >>> frames.shape, info.first_frame
     ((200, 41, 40), 200)
     """
     path = Path(path)
     check_regular(path)
-    given = shape.height is not None and shape.width is not None
-    trusted = given and shape.trust_shape and path.is_file()
+    given = options.height is not None and options.width is not None
+    trusted = given and options.trust_shape and path.is_file()
     with refusing(path, "a recording"):
         kind = "raw" if trusted else video_format(path, shape_given=given)
         beside = _stated_beside(path)
-        opened = _BY_NAME[kind].open(path, shape)
+        opened = _BY_NAME[kind].open(path, options)
         if kind != "raw":
-            _agree(path, shape, opened)
+            _agree(path, options, opened)
         size, changed = _size_and_change(path)
     n, rows, columns = opened.frames.shape
-    start, stop, clipped = _chosen(path, n, shape.frames)
+    start, stop, clipped = _chosen(path, n, options.frames)
     scale = {
         name: (beside.get(name, getattr(opened, name)), _source_of(name, kind, beside))
         for name in ("pixel_size_um", "frame_rate_hz")
@@ -435,29 +352,29 @@ def _by_signature(path: Path) -> Format | None:
     return None
 
 
-def _agree(path: Path, shape: RawShape, opened: Opened) -> None:
+def _agree(path: Path, options: ReadOptions, opened: Opened) -> None:
     """Raise an error if arguments contradict a file that has a header."""
     _, rows, columns = opened.frames.shape
-    if shape.offset:
+    if options.offset:
         raise VideoFormatError(f"{path} has a header: omit {option('offset')}")
-    if shape.axis_order != "height-width":
+    if options.axis_order != "height-width":
         raise VideoFormatError(f"{path} has a header: omit {option('axis_order')}")
     for what, mine, theirs in (
-        ("height", shape.height, rows),
-        ("width", shape.width, columns),
-        ("dtype", shape.pixels, opened.stored),
+        ("height", options.height, rows),
+        ("width", options.width, columns),
+        ("dtype", options.pixels, opened.stored),
     ):
         # A type without byte order, such as 'uint16', matches either.
-        if mine is None or mine == theirs or (what == "dtype" and _same_kind(shape, opened)):
+        if mine is None or mine == theirs or (what == "dtype" and _same_kind(options, opened)):
             continue
         raise VideoFormatError(
             f"{path} has {what} {theirs}, not {mine}: omit {option(what)} to open it as it is"
         )
 
 
-def _same_kind(shape: RawShape, opened: Opened) -> bool:
+def _same_kind(options: ReadOptions, opened: Opened) -> bool:
     """Return whether two types are equal up to byte order."""
-    pixels = shape.pixels
+    pixels = options.pixels
     if isinstance(pixels, PackedType) or isinstance(opened.stored, PackedType):
         return pixels == opened.stored
     return pixels is not None and pixels.newbyteorder("=") == opened.stored.newbyteorder("=")

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 from napari_uai.videos.formats import open_frames
 from napari_uai.videos.frames import Video, lazy_video
 from napari_uai.videos.info import VideoInfo
-from napari_uai.videos.raw_shape import UNKNOWN, AxisOrder, FrameRange, RawShape
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
+from napari_uai.videos.read_options import UNKNOWN, ReadKeywords, ReadOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,30 +61,14 @@ class Recording:
         return self.source.name if self.source else "recording"
 
 
-def open_recording(
-    path: str | Path,
-    *,
-    height: int | None = None,
-    width: int | None = None,
-    dtype: npt.DTypeLike | None = None,
-    offset: int | None = None,
-    frames: FrameRange | None = None,
-    axis_order: AxisOrder = "height-width",
-    frame_header: int | None = None,
-    axes: str | None = None,
-    plane: int | None = None,
-    channel: int | None = None,
-    image: str | None = None,
-    trust_shape: bool = False,
-) -> Recording:
+def open_recording(path: str | Path, **options: Unpack[ReadKeywords]) -> Recording:
     """Open a file as a recording; pixels are read on demand.
 
     Warnings of :func:`napari_uai.open_video` are listed in :attr:`Recording.problems` instead.
 
     Parameters
     ----------
-    path, height, width, dtype, offset, frames, axis_order, frame_header, axes, plane, channel, \
-image, trust_shape
+    path, **options
         As for :func:`napari_uai.open_video`.
 
     Returns
@@ -109,31 +90,15 @@ image, trust_shape
     >>> recording.video.shape, recording.first_frame, recording.pixel_size_um
     ((1000, 41, 40), 200, 0.0437)
     """
-    return read_recording(
-        path,
-        RawShape(
-            height,
-            width,
-            dtype,
-            offset,
-            frames,
-            axis_order,
-            frame_header,
-            axes,
-            plane,
-            channel,
-            image,
-            trust_shape,
-        ),
-    )
+    return read_recording(path, ReadOptions(**options))
 
 
-def read_recording(path: str | Path, shape: RawShape = UNKNOWN) -> Recording:
-    """Open a file of the given shape as a recording.
+def read_recording(path: str | Path, options: ReadOptions = UNKNOWN) -> Recording:
+    """Open a file as a recording, read as the options say.
 
     Errors are those of :func:`napari_uai.videos.open_frames`.
     """
-    video, info = open_frames(path, shape)
+    video, info = open_frames(path, options)
     return Recording(
         lazy_video(video),
         source=Path(path),
@@ -142,14 +107,14 @@ def read_recording(path: str | Path, shape: RawShape = UNKNOWN) -> Recording:
         first_frame=info.first_frame,
         history=(f"opened {Path(path).name}",),
         problems=info.warnings,
-        reading=_reading(info, shape),
+        reading=_reading(info, options),
     )
 
 
-def _reading(info: VideoInfo, shape: RawShape) -> dict[str, Any]:
+def _reading(info: VideoInfo, options: ReadOptions) -> dict[str, Any]:
     """Return how a file was read, as plain values; what is unknown is left out."""
-    stated = {each.name: getattr(shape, each.name) for each in fields(shape)}
-    stated["dtype"] = None if shape.dtype is None else str(shape.facts["dtype"])
+    stated = {each.name: getattr(options, each.name) for each in fields(options)}
+    stated["dtype"] = None if options.dtype is None else str(options.facts["dtype"])
     given = {name: value for name, value in stated.items() if value != getattr(UNKNOWN, name)}
     facts = {
         "format": info.format,

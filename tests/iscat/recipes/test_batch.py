@@ -16,11 +16,11 @@ from napari_uai.iscat.recipes.batch import (
     is_folder_of_recordings,
 )
 from napari_uai.monitor import Monitor
-from napari_uai.videos.raw_shape import RawShape
+from napari_uai.videos.read_options import ReadOptions
 
 pytestmark = pytest.mark.usefixtures("toys")
 
-SHAPE = RawShape(height=12, width=10, dtype="<f4")
+SHAPE = ReadOptions(height=12, width=10, dtype="<f4")
 
 
 @pytest.fixture
@@ -36,14 +36,14 @@ def folder(steps_video, tmp_path):
 
 def test_one_recording_ends_in_a_folder_of_results(folder, tmp_path):
     out = tmp_path / "out"
-    outcome = analyse_recording(folder / "run10.bin", out, "toy", shape=SHAPE)
+    outcome = analyse_recording(folder / "run10.bin", out, "toy", options=SHAPE)
     assert (outcome.n_landings, outcome.n_localizations) == (2, 6)
     assert (out / "landings.csv").read_text().splitlines()[1].startswith("1,17,20,3,6,9,9,")
 
 
 def test_range_of_frames_keeps_frames_of_the_file(folder, tmp_path):
-    shape = RawShape(height=12, width=10, dtype="<f4", frames=(5, None))
-    analyse_recording(folder / "run10.bin", tmp_path / "out", "toy", shape=shape)
+    shape = ReadOptions(height=12, width=10, dtype="<f4", frames=(5, None))
+    analyse_recording(folder / "run10.bin", tmp_path / "out", "toy", options=shape)
     row = (tmp_path / "out" / "landings.csv").read_text().splitlines()[1]
     assert row.startswith("1,12,20,3,6,9,")
 
@@ -51,7 +51,7 @@ def test_range_of_frames_keeps_frames_of_the_file(folder, tmp_path):
 @pytest.mark.slow
 def test_bad_recording_is_listed_and_does_not_stop_the_others(folder, tmp_path):
     out = tmp_path / "out"
-    outcomes = analyse_folder(folder, out, "toy", shape=SHAPE)
+    outcomes = analyse_folder(folder, out, "toy", options=SHAPE)
     assert [o.source.name for o in outcomes] == ["run2.bin", "run10.bin", "bad.bin"]
     assert [bool(o.error) for o in outcomes] == [False, False, True]
     assert sorted(p.name for p in out.iterdir()) == ["problems.csv", "run10", "run2"]
@@ -70,7 +70,7 @@ def test_bug_in_one_recording_does_not_stop_the_others(folder, tmp_path, monkeyp
 
     original = batch.read_recording
     monkeypatch.setattr(batch, "read_recording", broken)
-    outcomes = analyse_folder(folder, tmp_path / "out", "toy", shape=SHAPE)
+    outcomes = analyse_folder(folder, tmp_path / "out", "toy", options=SHAPE)
     assert outcomes[0].error == "unexpected KeyError: 'oh'"
     assert not outcomes[1].error
 
@@ -78,7 +78,7 @@ def test_bug_in_one_recording_does_not_stop_the_others(folder, tmp_path, monkeyp
 @pytest.mark.slow
 def test_recordings_that_share_a_stem_get_folders_of_their_own(folder, tmp_path):
     (folder / "run2.raw").write_bytes((folder / "run2.bin").read_bytes())
-    outcomes = analyse_folder(folder, tmp_path / "out", "toy", shape=SHAPE)
+    outcomes = analyse_folder(folder, tmp_path / "out", "toy", options=SHAPE)
     names = [o.folder.name for o in outcomes if not o.error]
     assert sorted(names) == ["run10", "run2.bin", "run2.raw"]
 
@@ -86,7 +86,7 @@ def test_recordings_that_share_a_stem_get_folders_of_their_own(folder, tmp_path)
 @pytest.mark.slow
 def test_results_within_the_folder_are_not_taken_for_recordings(folder):
     for _ in range(2):
-        outcomes = analyse_folder(folder, folder / "out", "toy", shape=SHAPE)
+        outcomes = analyse_folder(folder, folder / "out", "toy", options=SHAPE)
         assert len(outcomes) == 3
 
 
@@ -94,7 +94,7 @@ def test_cancelling_leaves_no_results_of_the_recording_under_way(folder, tmp_pat
     seen = []
     monitor = Monitor(lambda f, m: seen.append(m), cancelled=lambda: len(seen) > 5)
     with pytest.raises(CancelledError):
-        analyse_folder(folder, tmp_path / "out", "toy", shape=SHAPE, monitor=monitor)
+        analyse_folder(folder, tmp_path / "out", "toy", options=SHAPE, monitor=monitor)
     assert not (tmp_path / "out").exists()
 
 
@@ -114,7 +114,7 @@ def test_scheduler_that_is_not_there_is_one_clear_error(folder, tmp_path, monkey
     monkeypatch.setattr("napari_uai.iscat.recipes.batch._CONNECT_S", 1)
     nowhere = "tcp://127.0.0.1:9"
     with pytest.raises(NapariUaiError, match=r"no dask scheduler at tcp://127\.0\.0\.1:9"):
-        analyse_folder(folder, tmp_path / "o", "toy", shape=SHAPE, scheduler=nowhere)
+        analyse_folder(folder, tmp_path / "o", "toy", options=SHAPE, scheduler=nowhere)
     assert not (tmp_path / "o").exists()
 
 
@@ -122,21 +122,21 @@ def test_scheduler_that_is_not_there_is_one_clear_error(folder, tmp_path, monkey
 def test_cluster_gives_the_same_files(folder, tmp_path):
     distributed = pytest.importorskip("distributed")
     here, there = tmp_path / "here", tmp_path / "there"
-    local = analyse_folder(folder, here, "toy", shape=SHAPE)
+    local = analyse_folder(folder, here, "toy", options=SHAPE)
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
     ) as cluster:
         address = cluster.scheduler_address
-        remote = analyse_folder(folder, there, "toy", shape=SHAPE, scheduler=address)
+        remote = analyse_folder(folder, there, "toy", options=SHAPE, scheduler=address)
         one = analyse_recording(
-            folder / "run2.bin", tmp_path / "one", "toy", shape=SHAPE, scheduler=address
+            folder / "run2.bin", tmp_path / "one", "toy", options=SHAPE, scheduler=address
         )
         with pytest.raises(NapariUaiError, match=r"bad\.bin"):
             analyse_recording(
                 folder / "sub" / "bad.bin",
                 tmp_path / "two",
                 "toy",
-                shape=SHAPE,
+                options=SHAPE,
                 scheduler=address,
             )
     assert [(o.n_landings, o.error) for o in remote] == [(o.n_landings, o.error) for o in local]
@@ -154,7 +154,7 @@ def test_cancelling_reaches_the_workers(folder, tmp_path):
         monitor = Monitor(cancelled=lambda: True)
         address = cluster.scheduler_address
         with pytest.raises(CancelledError):
-            analyse_folder(folder, out, "toy", shape=SHAPE, scheduler=address, monitor=monitor)
+            analyse_folder(folder, out, "toy", options=SHAPE, scheduler=address, monitor=monitor)
         deadline = time.monotonic() + 10
         while list(out.rglob(".partial-*")) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -165,4 +165,4 @@ def test_cancelling_reaches_the_workers(folder, tmp_path):
 def test_scheduler_without_the_package_says_what_to_install(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(BadValueError, match=r"napari-uai\[cluster\]"):
-        analyse_folder(folder, tmp_path / "o", "toy", shape=SHAPE, scheduler="tcp://127.0.0.1:9")
+        analyse_folder(folder, tmp_path / "o", "toy", options=SHAPE, scheduler="tcp://127.0.0.1:9")

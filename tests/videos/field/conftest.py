@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from napari_uai.cli.app import main
-from napari_uai.cli.options import shape_options
+from napari_uai.cli.options import words_of
 from napari_uai.cli.terminal import FAILED
 from napari_uai.errors import VideoFormatError
 from napari_uai.option_names import options_of_command_line
-from napari_uai.videos import RawShape, open_frames
+from napari_uai.videos import ReadOptions, open_frames
 
 N, HEIGHT, WIDTH = 160, 32, 40
 
@@ -41,7 +41,7 @@ def info(capsys):
     """Run ``napari-uai info``; return its exit code, its rows and its error."""
 
     def run(path, given):
-        code = main(["info", str(path), *shape_options(RawShape(**given))])
+        code = main(["info", str(path), *words_of(ReadOptions(**given))])
         said = capsys.readouterr()
         rows = {}
         for line in said.out.splitlines():
@@ -62,7 +62,7 @@ def opens(info):
         chosen = {**given, **({} if image is None else {"image": image})}
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            frames, known = open_frames(path, RawShape(**chosen))
+            frames, known = open_frames(path, ReadOptions(**chosen))
             read = np.asarray(frames)
         assert read.dtype == np.asarray(pixels).dtype.newbyteorder("=")
         assert known.shape == pixels.shape
@@ -92,14 +92,14 @@ def refused(info):
 
     def check(path, pattern, options=None, **given):
         with pytest.raises(VideoFormatError, match=pattern) as caught:
-            np.asarray(open_frames(path, RawShape(**given))[0])
+            np.asarray(open_frames(path, ReadOptions(**given))[0])
         for name, value in (options or {}).items():
             assert f"{name}={value!r}" in str(caught.value)
         code, _, error = info(path, given)
         assert code == FAILED
         assert error.count("\n") == 1
         assert re.search(pattern, error), error
-        for word in shape_options(RawShape(**(options or {}))):
+        for word in words_of(ReadOptions(**(options or {}))):
             assert word in error
         return caught.value
 

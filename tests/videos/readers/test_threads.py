@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
 
-from napari_uai.videos import RawShape, open_frames
+from napari_uai.videos import ReadOptions, open_frames
 
 N, HEIGHT, WIDTH = 61, 24, 30
 THREADS, ROUNDS = 8, 20
@@ -374,7 +374,7 @@ def test_other_processes_read_the_same(tmp_path):
     opened = {}
     for kind, write in WRITERS.items():
         (tmp_path / kind).mkdir()
-        opened[kind] = open_frames(write(tmp_path / kind), RawShape(frames=(5, 50)))[0]
+        opened[kind] = open_frames(write(tmp_path / kind), ReadOptions(frames=(5, 50)))[0]
         opened[kind].read(0, 1)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:

@@ -8,7 +8,7 @@ from numba.core import event
 
 from napari_uai.iscat.correct.rolling_average import differential_rolling_average
 from napari_uai.iscat.detect.spots import detect_spots
-from napari_uai.videos.limits import robust_limits
+from napari_uai.videos.contrast import robust_limits
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layers import KEY
 

@@ -11,8 +11,8 @@ from napari.layers import Points
 from napari_uai.errors import VideoFormatError
 from napari_uai.sample_data import sample_path
 from napari_uai.videos.frames import Frames
-from napari_uai.videos.raw_shape import RawShape
-from napari_uai.videos.writers import write_video
+from napari_uai.videos.read_options import ReadOptions
+from napari_uai.videos.writing.writers import write_video
 from napari_uai.widgets.iscat.readers import RAW_WIDGET, recording_reader, table_reader
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.preferences import preferences
@@ -99,7 +99,7 @@ def test_the_shape_in_the_sidecar_comes_first(viewer, open_widget, tmp_path, rec
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(path)
     previewed(widget)
-    assert widget.shape_of_file() == RawShape(**described)
+    assert widget.shape_of_file() == ReadOptions(**described)
     widget.open_button.click()
     np.testing.assert_array_equal(np.asarray(viewer.layers[0].data[3]), recording[3])
 

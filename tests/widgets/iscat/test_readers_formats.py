@@ -14,8 +14,8 @@ from scipy.ndimage import gaussian_filter
 
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.frames import Frames
-from napari_uai.videos.raw_shape import RawShape
-from napari_uai.videos.writers import write_video
+from napari_uai.videos.read_options import ReadOptions
+from napari_uai.videos.writing.writers import write_video
 from napari_uai.widgets.iscat.readers import RAW_WIDGET
 from napari_uai.widgets.kit.layers import KEY
 
@@ -219,7 +219,7 @@ def test_the_form_states_headers_before_each_frame(viewer, open_widget):
     widget.height_px.setValue(24)
     widget.width_px.setValue(20)
     widget.frame_header.setValue(16)
-    assert widget.shape_of_file() == RawShape(24, 20, "<u2", 0, frame_header=16)
+    assert widget.shape_of_file() == ReadOptions(24, 20, "<u2", 0, frame_header=16)
 
 
 def test_the_frame_header_of_a_sidecar_is_in_the_form(viewer, open_widget, tmp_path, small, asked):
@@ -230,7 +230,7 @@ def test_the_frame_header_of_a_sidecar_is_in_the_form(viewer, open_widget, tmp_p
     widget = open_widget(viewer, RAW_WIDGET)
     widget.set_path(path)
     asked.settle(widget)
-    assert widget.shape_of_file() == RawShape(24, 20, "<u2", 0, frame_header=16)
+    assert widget.shape_of_file() == ReadOptions(24, 20, "<u2", 0, frame_header=16)
     widget.open_button.click()
     np.testing.assert_array_equal(np.asarray(viewer.layers[0].data[7]), small[7])
 

@@ -14,7 +14,7 @@ from napari_uai.cli.app import app
 from napari_uai.iscat.recipes.recipe import load_recipe
 from napari_uai.sample_data import sample_path
 from napari_uai.videos.frames import Frames
-from napari_uai.videos.writers import write_video
+from napari_uai.videos.writing.writers import write_video
 from napari_uai.widgets.iscat.landings import LandingsView
 
 TITLE = "iSCAT workflow"

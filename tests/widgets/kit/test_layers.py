@@ -8,8 +8,8 @@ from napari.layers import Image, Points
 
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.correct.rolling_average import rolling_mean
+from napari_uai.videos.contrast import robust_limits
 from napari_uai.videos.frames import Frames, frames_of, lazy_video
-from napari_uai.videos.limits import robust_limits
 from napari_uai.videos.recording import Recording
 from napari_uai.widgets.kit.layers import (
     KEY,

@@ -7,7 +7,7 @@ import pytest
 from numba.core import event
 from qtpy.QtWidgets import QWidget
 
-from napari_uai.videos.writers import write_video
+from napari_uai.videos.writing.writers import write_video
 from napari_uai.widgets.kit.running import RunBar, Task, time_left
 
 

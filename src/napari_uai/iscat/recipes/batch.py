@@ -20,7 +20,7 @@ from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import results_folder
 from napari_uai.videos.folders import IMAGE_SUFFIXES, RECORDING_SUFFIXES, list_recordings
-from napari_uai.videos.raw_shape import UNKNOWN, RawShape
+from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.recording import read_recording
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class _Task:
     folder: Path
     recipe: str
     recipe_name: str
-    shape: RawShape = UNKNOWN
+    options: ReadOptions = UNKNOWN
 
 
 def analyse_recording(
@@ -79,7 +79,7 @@ def analyse_recording(
     folder: str | Path,
     recipe: Recipe | str | Path = "matched",
     *,
-    shape: RawShape = UNKNOWN,
+    options: ReadOptions = UNKNOWN,
     scheduler: str | None = None,
     monitor: Monitor = SILENT,
 ) -> Outcome:
@@ -93,7 +93,7 @@ def analyse_recording(
         Folder of the results.
     recipe
         A recipe, the name of one, or the path of a TOML file.
-    shape
+    options
         Shape and type of a headerless file, and the frames to use.
     scheduler
         Address of a dask.distributed scheduler whose workers can access the same files; None:
@@ -121,7 +121,7 @@ def analyse_recording(
     True
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    task = _task(Path(source), Path(folder), recipe, shape)
+    task = _task(Path(source), Path(folder), recipe, options)
     if scheduler is None:
         return _analyse(task, monitor)
     outcome = next(iter(_on_cluster([task], scheduler, monitor)))
@@ -135,7 +135,7 @@ def analyse_folder(
     folder: str | Path,
     recipe: Recipe | str | Path = "matched",
     *,
-    shape: RawShape = UNKNOWN,
+    options: ReadOptions = UNKNOWN,
     scheduler: str | None = None,
     monitor: Monitor = SILENT,
 ) -> list[Outcome]:
@@ -150,7 +150,7 @@ def analyse_folder(
         The folder; sub-folders are searched as well.
     folder
         Folder of the results.
-    recipe, shape, scheduler, monitor
+    recipe, options, scheduler, monitor
         As in :func:`analyse_recording`.
 
     Returns
@@ -187,7 +187,7 @@ def analyse_folder(
             f"{source} contains no recordings; choose a folder with .bin, .raw, .tif ..."
         )
     folders = [folder / name for name in _folder_names(paths, source)]
-    tasks = [_task(p, f, recipe, shape) for p, f in zip(paths, folders, strict=True)]
+    tasks = [_task(p, f, recipe, options) for p, f in zip(paths, folders, strict=True)]
     with results_folder(folder) as partial:
         if scheduler is None:
             outcomes = list(_one_by_one(tasks, monitor))
@@ -216,7 +216,7 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
 
     recipe = parse_recipe(task.recipe, name=task.recipe_name)
     with results_folder(task.folder, replaces=FILES) as partial:
-        recording = read_recording(task.source, task.shape)
+        recording = read_recording(task.source, task.options)
         with _named(task.source):
             result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
         write_files(result, partial, monitor=monitor.part(0.9, 1.0))
@@ -341,8 +341,8 @@ def _wait(futures: Sequence[Any], monitor: Monitor) -> None:
         time.sleep(0.1)
 
 
-def _task(source: Path, folder: Path, recipe: Recipe, shape: RawShape) -> _Task:
-    return _Task(source, folder, recipe.to_toml(), recipe.name, shape)
+def _task(source: Path, folder: Path, recipe: Recipe, options: ReadOptions) -> _Task:
+    return _Task(source, folder, recipe.to_toml(), recipe.name, options)
 
 
 def _absolute(task: _Task) -> _Task:
@@ -351,7 +351,7 @@ def _absolute(task: _Task) -> _Task:
         Path(os.path.abspath(task.folder)),  # noqa: PTH100
         task.recipe,
         task.recipe_name,
-        task.shape,
+        task.options,
     )
 
 

@@ -22,7 +22,7 @@ from napari_uai.parameters import with_texts
 from napari_uai.setting_text import split_setting
 from napari_uai.videos.frames import compute_video, frames_of
 from napari_uai.videos.offset import Offset
-from napari_uai.videos.raw_shape import UNKNOWN, RawShape
+from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.recording import Recording, read_recording
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def train_on_recording(
     *,
     recipe: Recipe | str | Path = PREDICTION,
     settings: Iterable[str] = (),
-    shape: RawShape = UNKNOWN,
+    options: ReadOptions = UNKNOWN,
     start_from: str | Path | None = None,
     device: Device = "auto",
     on_epoch: OnEpoch | None = None,
@@ -106,7 +106,7 @@ def train_on_recording(
     settings
         Parameters that differ, as ``training.epochs=5``, ``network.channels=8`` or
         ``dra.batch_size=500``.
-    shape
+    options
         Shape and type of a headerless file, and the frames to use.
     start_from
         Initial weights: a path, or ``packaged``; the network then has their shape.
@@ -132,7 +132,7 @@ def train_on_recording(
         start_from=start_from,
         device=device,
     )
-    recording = source if isinstance(source, Recording) else read_recording(source, shape)
+    recording = source if isinstance(source, Recording) else read_recording(source, options)
     video = rolling_average(recording, chosen, monitor=monitor.part(0, READING, "reading"))
     return plan.carry_out(video, on_epoch=on_epoch, monitor=monitor.part(READING, 1))
 

@@ -10,15 +10,15 @@ import numpy as np
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
-from napari_uai.videos.axes import array_layout
-from napari_uai.videos.choose import chosen_name
 from napari_uai.videos.info import Opened
-from napari_uai.videos.raw_shape import RawShape
-from napari_uai.videos.scale import positive
-from napari_uai.videos.stored import StoredFrames
+from napari_uai.videos.layout.axes import array_layout
+from napari_uai.videos.layout.choose import chosen_name
+from napari_uai.videos.layout.scale import positive
+from napari_uai.videos.read_options import ReadOptions
+from napari_uai.videos.sources.stored import StoredFrames
 
 
-def open_bioio(path: Path, shape: RawShape) -> Opened:
+def open_bioio(path: Path, options: ReadOptions) -> Opened:
     """Open a scene of a file that bioio reads.
 
     Parameters
@@ -42,7 +42,7 @@ def open_bioio(path: Path, shape: RawShape) -> Opened:
     try:
         image = bioio.BioImage(path)
         scenes = [str(scene) for scene in image.scenes]
-        name = chosen_name(path, scenes, shape, "scene")
+        name = chosen_name(path, scenes, options, "scene")
         image.set_scene(scenes.index(name))
         pixels, axes = image.dask_data, str(image.dims.order)
         pixel_size = positive(image.physical_pixel_sizes.X)
@@ -55,7 +55,7 @@ def open_bioio(path: Path, shape: RawShape) -> Opened:
             f"{path} cannot be read by bioio ({reason}): install the plugin for its format, or "
             "export it as OME-TIFF"
         ) from error
-    layout = array_layout(path, pixels.shape, pixels.dtype, axes=axes, shape=shape)
+    layout = array_layout(path, pixels.shape, pixels.dtype, axes=axes, options=options)
     frames = StoredFrames(
         path, partial(_pixels, scene=scenes.index(name)), pixels.dtype, layout, parallel=False
     )

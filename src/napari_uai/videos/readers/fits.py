@@ -12,13 +12,13 @@ import numpy as np
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
-from napari_uai.videos.axes import array_layout
-from napari_uai.videos.choose import chosen_name
-from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
-from napari_uai.videos.raw_shape import RawShape
-from napari_uai.videos.scale import hertz, positive
-from napari_uai.videos.stored import StoredFrames
+from napari_uai.videos.layout.axes import array_layout
+from napari_uai.videos.layout.choose import chosen_name
+from napari_uai.videos.layout.frame_axis import check_frame_axis
+from napari_uai.videos.layout.scale import hertz, positive
+from napari_uai.videos.read_options import ReadOptions
+from napari_uai.videos.sources.stored import StoredFrames
 
 _DETAILS = {
     "INSTRUME": "camera",
@@ -30,7 +30,7 @@ _DETAILS = {
 }
 
 
-def open_fits(path: Path, shape: RawShape) -> Opened:
+def open_fits(path: Path, options: ReadOptions) -> Opened:
     """Open an image of a FITS file; its integers are scaled as the header says.
 
     Parameters
@@ -54,7 +54,7 @@ def open_fits(path: Path, shape: RawShape) -> Opened:
                 for index, unit in enumerate(units)
                 if getattr(unit, "is_image", False) and unit.header.get("NAXIS", 0) >= 2
             }
-            name = chosen_name(path, list(images), shape, "image")
+            name = chosen_name(path, list(images), options, "image")
             unit = units[images[name]]
             sizes, header = unit.shape, unit.header
             dtype = np.asarray(unit.section[(slice(0, 1),) * len(sizes)]).dtype
@@ -64,7 +64,7 @@ def open_fits(path: Path, shape: RawShape) -> Opened:
         raise VideoFormatError(
             f"{path} is not a complete FITS file ({error}): copy or export it again"
         ) from error
-    layout = array_layout(path, sizes, dtype, shape=shape)
+    layout = array_layout(path, sizes, dtype, options=options)
     frames = StoredFrames(
         path, partial(_section, index=images[name]), dtype, layout, parallel=False
     )

@@ -10,14 +10,14 @@ from typing import Any
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.untrusted import check_chunk
-from napari_uai.videos.axes import UNNAMED, array_layout
-from napari_uai.videos.cached import cached
-from napari_uai.videos.choose import chosen_name, images_among
-from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
-from napari_uai.videos.raw_shape import RawShape
-from napari_uai.videos.scale import hertz, micrometres, positive
-from napari_uai.videos.stored import StoredFrames
+from napari_uai.videos.layout.axes import UNNAMED, array_layout
+from napari_uai.videos.layout.choose import chosen_name, images_among
+from napari_uai.videos.layout.frame_axis import check_frame_axis
+from napari_uai.videos.layout.scale import hertz, micrometres, positive
+from napari_uai.videos.read_options import ReadOptions
+from napari_uai.videos.sources.cached import cached
+from napari_uai.videos.sources.stored import StoredFrames
 
 MASS_PHOTOMETER = "movie/frame"
 """Dataset of the frames in the files of mass photometers (``.mp``)."""
@@ -25,7 +25,7 @@ MASS_PHOTOMETER = "movie/frame"
 _MOST_DATASETS = 10_000
 
 
-def open_hdf5(path: Path, shape: RawShape) -> Opened:
+def open_hdf5(path: Path, options: ReadOptions) -> Opened:
     """Open a dataset of an HDF5 file.
 
     Parameters
@@ -40,10 +40,10 @@ def open_hdf5(path: Path, shape: RawShape) -> Opened:
     VideoFormatError
         If it is not an HDF5 file, or has several videos and none was chosen.
     """
-    return open_datasets(path, shape, matlab=False)
+    return open_datasets(path, options, matlab=False)
 
 
-def open_datasets(path: Path, shape: RawShape, *, matlab: bool) -> Opened:
+def open_datasets(path: Path, options: ReadOptions, *, matlab: bool) -> Opened:
     """Open a dataset; those of MATLAB have their axes in reverse order."""
     import h5py
 
@@ -54,13 +54,13 @@ def open_datasets(path: Path, shape: RawShape, *, matlab: bool) -> Opened:
             f"{path} is not a complete HDF5 file ({error}): copy or export it again"
         ) from error
     with file:
-        name = _dataset(path, file, shape)
+        name = _dataset(path, file, options)
         dataset = file[name]
         _check_storage(path, name, dataset)
         axes = _axes_of(dataset)
         if matlab and axes is None:
             axes = {3: UNNAMED + "XY", 2: "XY"}.get(dataset.ndim)
-        layout = array_layout(path, dataset.shape, dataset.dtype, axes=axes, shape=shape)
+        layout = array_layout(path, dataset.shape, dataset.dtype, axes=axes, options=options)
         chunks = dataset.chunks
         stated = {**file.attrs, **dataset.parent.attrs, **dataset.attrs}
         details = {"dataset": name}
@@ -88,10 +88,10 @@ def _open(path: Path, *, name: str) -> Any:
     return h5py.File(path, "r")[name]
 
 
-def _dataset(path: Path, file: Any, shape: RawShape) -> str:
+def _dataset(path: Path, file: Any, options: ReadOptions) -> str:
     import h5py
 
-    named = MASS_PHOTOMETER if shape.image is None else shape.image.strip("/")
+    named = MASS_PHOTOMETER if options.image is None else options.image.strip("/")
     if _is_inside(file, named) and isinstance(file.get(named), h5py.Dataset):
         return named
     found: dict[str, tuple[int, ...]] = {}
@@ -102,7 +102,7 @@ def _dataset(path: Path, file: Any, shape: RawShape) -> str:
         return True if len(found) > _MOST_DATASETS else None
 
     file.visititems(visit)
-    return chosen_name(path, images_among(found), shape, "dataset")
+    return chosen_name(path, images_among(found), options, "dataset")
 
 
 def _is_inside(file: Any, name: str) -> bool:

@@ -16,23 +16,23 @@ from napari_uai.errors import VideoFormatError
 from napari_uai.pictures import PictureError, read_image
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import refusing
-from napari_uai.videos.cached import cached
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import to_grey
-from napari_uai.videos.image_heads import ImageHead, image_head
 from napari_uai.videos.info import Opened
-from napari_uai.videos.joined import parts
+from napari_uai.videos.layout.image_heads import ImageHead, image_head
+from napari_uai.videos.layout.sequences import few, image_sequence, numbering_notes, strays_note
 from napari_uai.videos.mapped import native_dtype, to_native
-from napari_uai.videos.raw_shape import UNKNOWN, RawShape
+from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.readers.tiff import open_tiff
-from napari_uai.videos.sequences import few, image_sequence, numbering_notes, strays_note
-from napari_uai.videos.stored import state_of
+from napari_uai.videos.sources.cached import cached
+from napari_uai.videos.sources.joined import parts
+from napari_uai.videos.sources.stored import state_of
 
 _HEADS_AT_MOST = 5000
 """Of longer sequences, reading finds out which images differ."""
 
 
-def open_images(path: Path, shape: RawShape = UNKNOWN) -> Opened:
+def open_images(path: Path, options: ReadOptions = UNKNOWN) -> Opened:
     """Open a folder of images, a pattern such as ``frames/*.png``, or one image.
 
     Images are in the order of the numbers in their names (``9.png`` before ``10.png``). TIFF files
@@ -48,7 +48,7 @@ def open_images(path: Path, shape: RawShape = UNKNOWN) -> Opened:
     left_out = [strays_note(path, strays)] if strays else []
     notes = (*found.notes, *left_out, *numbering_notes(path, files))
     if files[0].suffix.lower() in {".tif", ".tiff"}:
-        opened = _open_tiffs(files, heads, shape)
+        opened = _open_tiffs(files, heads, options)
         return replace(opened, warnings=(*notes, *opened.warnings))
     first, colours = _grey(files[0])
     if colours:
@@ -136,7 +136,7 @@ class TiffSequenceFrames(Frames):
     """
 
     def __init__(
-        self, files: Sequence[Path], counts: Sequence[int], first: Frames, choice: RawShape
+        self, files: Sequence[Path], counts: Sequence[int], first: Frames, choice: ReadOptions
     ) -> None:
         self.files = tuple(file.absolute() for file in files)
         self.choice = choice
@@ -188,9 +188,9 @@ class TiffSequenceFrames(Frames):
 
 
 def _open_tiffs(
-    files: Sequence[Path], heads: Mapping[Path, ImageHead | None], shape: RawShape
+    files: Sequence[Path], heads: Mapping[Path, ImageHead | None], options: ReadOptions
 ) -> Opened:
-    choice = replace(shape, frames=None)
+    choice = replace(options, frames=None)
     first = open_tiff(files[0], choice)
     if len(files) == 1:
         return first

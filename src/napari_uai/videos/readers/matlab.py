@@ -11,17 +11,17 @@ import numpy as np
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_unpacked, mapped_file
-from napari_uai.videos.axes import UNNAMED, array_layout
-from napari_uai.videos.choose import chosen_name, images_among
-from napari_uai.videos.embedded import check_mat5
-from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
-from napari_uai.videos.raw_shape import RawShape
+from napari_uai.videos.layout.axes import UNNAMED, array_layout
+from napari_uai.videos.layout.choose import chosen_name, images_among
+from napari_uai.videos.layout.embedded import check_mat5
+from napari_uai.videos.layout.frame_axis import check_frame_axis
+from napari_uai.videos.read_options import ReadOptions
 from napari_uai.videos.readers.hdf5 import open_datasets
-from napari_uai.videos.stored import StoredFrames
+from napari_uai.videos.sources.stored import StoredFrames
 
 
-def open_mat(path: Path, shape: RawShape) -> Opened:
+def open_mat(path: Path, options: ReadOptions) -> Opened:
     """Open an array of a MATLAB file, whose axes are usually rows, columns, frames.
 
     Version 5 is unpacked into memory on the first read.
@@ -32,7 +32,7 @@ def open_mat(path: Path, shape: RawShape) -> Opened:
         If it is not such a file, or has several videos and none was chosen.
     """
     if is_hdf5(path):
-        return open_datasets(path, shape, matlab=True)
+        return open_datasets(path, options, matlab=True)
     from scipy.io import whosmat
 
     check_mat5(path)
@@ -44,11 +44,11 @@ def open_mat(path: Path, shape: RawShape) -> Opened:
             f"{path} is not a complete MATLAB file ({error}): save it again"
         ) from error
     numbers = {name: sizes for name, sizes, kind in listed if kind not in _NO_NUMBERS}
-    name = chosen_name(path, images_among(numbers), shape, "variable")
+    name = chosen_name(path, images_among(numbers), options, "variable")
     axes = {2: "YX", 3: "YX" + UNNAMED}.get(len(numbers[name]))
     check_unpacked(path, math.prod(numbers[name]))
     array = _variable(path, name=name)
-    layout = array_layout(path, array.shape, array.dtype, axes=axes, shape=shape)
+    layout = array_layout(path, array.shape, array.dtype, axes=axes, options=options)
     frames = StoredFrames(
         path, partial(_variable, name=name), array.dtype, layout, parallel=True, opened=array
     )

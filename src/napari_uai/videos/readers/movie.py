@@ -15,12 +15,12 @@ from dask.base import tokenize
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_frame
-from napari_uai.videos.cached import cached
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import to_grey
 from napari_uai.videos.info import Opened
-from napari_uai.videos.raw_shape import RawShape
-from napari_uai.videos.stored import state_of
+from napari_uai.videos.read_options import ReadOptions
+from napari_uai.videos.sources.cached import cached
+from napari_uai.videos.sources.stored import state_of
 
 _BLOCK = 32
 _IDLE_AT_MOST = 8
@@ -65,7 +65,7 @@ class MovieIndex:
     seek_times: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
-def open_movie(path: Path, shape: RawShape) -> Opened:
+def open_movie(path: Path, options: ReadOptions) -> Opened:
     """Open the first video stream of a movie; its packets are indexed once, without decoding.
 
     Raises
@@ -73,7 +73,7 @@ def open_movie(path: Path, shape: RawShape) -> Opened:
     VideoFormatError
         If it is not a movie, or has no video.
     """
-    del shape
+    del options
     if path.stat().st_size == 0:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
     try:

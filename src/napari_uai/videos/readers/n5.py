@@ -23,14 +23,14 @@ import numpy.typing as npt
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import read_json
-from napari_uai.videos.axes import array_layout
-from napari_uai.videos.cached import cached
-from napari_uai.videos.choose import chosen_name, images_among
-from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
-from napari_uai.videos.raw_shape import RawShape
-from napari_uai.videos.scale import hertz, micrometres
-from napari_uai.videos.stored import StoredFrames
+from napari_uai.videos.layout.axes import array_layout
+from napari_uai.videos.layout.choose import chosen_name, images_among
+from napari_uai.videos.layout.frame_axis import check_frame_axis
+from napari_uai.videos.layout.scale import hertz, micrometres
+from napari_uai.videos.read_options import ReadOptions
+from napari_uai.videos.sources.cached import cached
+from napari_uai.videos.sources.stored import StoredFrames
 
 _TYPES = frozenset(
     {*(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)), "float32", "float64"}
@@ -40,7 +40,7 @@ _MOST_AXES = 16
 _MOST_BLOCK_BYTES = 2**31
 
 
-def open_n5(path: Path, shape: RawShape) -> Opened:
+def open_n5(path: Path, options: ReadOptions) -> Opened:
     """Open a dataset of an N5 store, at full resolution if there are several (``s0``, ``s1``, ...).
 
     Parameters
@@ -57,10 +57,12 @@ def open_n5(path: Path, shape: RawShape) -> Opened:
     """
     found = dict(_datasets(path))
     arrays = {name: _sizes(facts) for name, facts in found.items()}
-    name = "" if "" in found else chosen_name(path, images_among(arrays), shape, "dataset")
+    name = "" if "" in found else chosen_name(path, images_among(arrays), options, "dataset")
     array = N5Array(path / name, found[name])
     stated = _attributes(path) | _attributes((path / name).parent) | found[name]
-    layout = array_layout(path, array.shape, array.dtype, axes=_axes_of(stated, array), shape=shape)
+    layout = array_layout(
+        path, array.shape, array.dtype, axes=_axes_of(stated, array), options=options
+    )
     stored = StoredFrames(path, partial(_opened, name=name), array.dtype, layout, parallel=True)
     check_frame_axis(path, stored, layout)
     chunk = 1 if layout.frame_axis is None else array.block[layout.frame_axis]

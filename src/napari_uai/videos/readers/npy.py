@@ -14,17 +14,17 @@ import numpy as np
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_npz
-from napari_uai.videos.axes import array_layout
-from napari_uai.videos.choose import chosen_name, images_among
-from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.info import Opened
+from napari_uai.videos.layout.axes import array_layout
+from napari_uai.videos.layout.choose import chosen_name, images_among
+from napari_uai.videos.layout.frame_axis import check_frame_axis
 from napari_uai.videos.mapped import FileFrames
-from napari_uai.videos.raw_shape import RawShape
-from napari_uai.videos.stored import StoredFrames
+from napari_uai.videos.read_options import ReadOptions
+from napari_uai.videos.sources.stored import StoredFrames
 
 
-def open_npy(path: Path, shape: RawShape) -> Opened:
+def open_npy(path: Path, options: ReadOptions) -> Opened:
     """Open a ``.npy`` file through a memory map.
 
     Parameters
@@ -40,7 +40,7 @@ def open_npy(path: Path, shape: RawShape) -> Opened:
         If it is not such an array.
     """
     array = _mapped(path)
-    layout = array_layout(path, array.shape, array.dtype, shape=shape)
+    layout = array_layout(path, array.shape, array.dtype, options=options)
     frames: Frames
     contiguous = array.flags.c_contiguous or array.flags.f_contiguous
     if layout.plain and contiguous and not layout.colours:
@@ -55,7 +55,7 @@ def open_npy(path: Path, shape: RawShape) -> Opened:
     return Opened(frames, array.dtype, offset, warnings=layout.notes, axes=layout.axes)
 
 
-def open_npz(path: Path, shape: RawShape) -> Opened:
+def open_npz(path: Path, options: ReadOptions) -> Opened:
     """Open an array of a ``.npz`` file.
 
     Arrays that are not compressed are mapped; others are unpacked into memory on the first read.
@@ -69,13 +69,13 @@ def open_npz(path: Path, shape: RawShape) -> Opened:
         check_npz(path)
         members = _members(path)
         arrays = {name: member.shape for name, member in members.items()}
-        name = chosen_name(path, images_among(arrays), shape, "array")
+        name = chosen_name(path, images_among(arrays), options, "array")
     except VideoFormatError:
         raise
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, struct.error) as error:
         raise _incomplete(path, "npz", error) from error
     member = members[name]
-    layout = array_layout(path, member.shape, member.dtype, shape=shape)
+    layout = array_layout(path, member.shape, member.dtype, options=options)
     frames: Frames
     if member.offset is None:
         unpacked = partial(_unpacked, name=name)

@@ -15,13 +15,13 @@ from napari_uai.errors import BadValueError, VideoFormatError
 from napari_uai.option_names import option
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, MappedFrames
+from napari_uai.videos.headerless.doubt import Reading, likelier_reading
+from napari_uai.videos.headerless.guess import CREDIBLE, NAMED_AT_MOST, likeness_of, scored_shapes
+from napari_uai.videos.headerless.sidecars import NO_SIDECAR, Sidecar, checked, read_sidecar
 from napari_uai.videos.info import Opened
 from napari_uai.videos.mapped import FileFrames
 from napari_uai.videos.pixel_types import PackedType, PixelType, bytes_of, pixel_type
-from napari_uai.videos.raw_doubt import Reading, likelier_reading
-from napari_uai.videos.raw_guess import CREDIBLE, NAMED_AT_MOST, likeness_of, scored_shapes
-from napari_uai.videos.raw_shape import UNKNOWN, RawShape
-from napari_uai.videos.sidecars import NO_SIDECAR, Sidecar, checked, read_sidecar
+from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 
 _SHAPE_KEYS = frozenset({"height", "width", "dtype", "offset", "frame_header", "frames"})
 _NAME = re.compile(r"type_(?P<dtype>[A-Za-z0-9]+)_shape\((?P<shape>\d+,\s*\d+,\s*\d+)\)")
@@ -53,7 +53,7 @@ class RawLayout:
     warnings: tuple[str, ...]
 
 
-def open_raw(path: Path, shape: RawShape) -> Opened:
+def open_raw(path: Path, options: ReadOptions) -> Opened:
     """Open a headerless file through a memory map.
 
     Raises
@@ -62,7 +62,7 @@ def open_raw(path: Path, shape: RawShape) -> Opened:
         If its shape is unknown or does not fit.
     """
     sidecar = read_sidecar(path)
-    layout = raw_layout(path, shape, sidecar=sidecar)
+    layout = raw_layout(path, options, sidecar=sidecar)
     n, rows, columns = layout.shape
     values = sidecar.values
     packed = isinstance(layout.dtype, PackedType)
@@ -97,7 +97,7 @@ def _unpacked(block: AnyArray, *, packed: PackedType, rows: int, columns: int) -
 
 
 def raw_layout(
-    path: Path, shape: RawShape = UNKNOWN, *, sidecar: Sidecar = NO_SIDECAR
+    path: Path, options: ReadOptions = UNKNOWN, *, sidecar: Sidecar = NO_SIDECAR
 ) -> RawLayout:
     """Determine the layout of a headerless file.
 
@@ -111,7 +111,7 @@ def raw_layout(
     shape
         Values known to the caller; the others are looked up.
     sidecar
-        See :func:`~napari_uai.videos.sidecars.read_sidecar`.
+        See :func:`~napari_uai.videos.headerless.sidecars.read_sidecar`.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def raw_layout(
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
     facts = _Facts(path, sidecar.path)
     for source, values in (
-        ("arguments", shape.facts),
+        ("arguments", options.facts),
         ("sidecar", sidecar.values),
         ("name", shape_in_name(path.name)),
     ):
@@ -136,7 +136,7 @@ def raw_layout(
             f"{path.stem}.json)"
             f"{_hint(path, facts.shape)}"
         )
-    return _fit(path, size, facts, trusted=shape.trust_shape)
+    return _fit(path, size, facts, trusted=options.trust_shape)
 
 
 def shape_in_name(name: str) -> dict[str, Any]:
@@ -162,9 +162,9 @@ class _Facts:
     said_by: dict[str, str] = field(default_factory=dict)
 
     @property
-    def shape(self) -> RawShape:
+    def shape(self) -> ReadOptions:
         """All but the number of frames, which is often wrong if a file cannot be opened."""
-        return RawShape(**{key: value for key, value in self.values.items() if key != "frames"})
+        return ReadOptions(**{key: value for key, value in self.values.items() if key != "frames"})
 
     def add(self, source: str, values: Mapping[str, Any]) -> None:
         """Add the values of a source.
@@ -218,7 +218,7 @@ def _fit(path: Path, size: int, facts: _Facts, *, trusted: bool) -> RawLayout:
     if offset >= size or frames < 1:
         raise VideoFormatError(
             f"{path} has {size} bytes, too few for one frame of {described} "
-            f"after a header of {offset} bytes{_hint(path, RawShape(offset=offset))}"
+            f"after a header of {offset} bytes{_hint(path, ReadOptions(offset=offset))}"
         )
     warnings = []
     if facts.values.get("frames", frames) != frames:
@@ -231,7 +231,7 @@ def _fit(path: Path, size: int, facts: _Facts, *, trusted: bool) -> RawLayout:
             raise VideoFormatError(
                 f"{path}: {message}: copy it again if it was truncated, or give "
                 f"{_and([*map(option, ('height', 'width', 'dtype'))])} to open all complete frames"
-                f"{_hint(path, RawShape(offset=offset))}"
+                f"{_hint(path, ReadOptions(offset=offset))}"
             )
         warnings.append(f"{path.name}: {message}; {frames} frames are used")
     if not trusted:
@@ -258,7 +258,7 @@ def _doubt(path: Path, given: Reading, rest: int) -> None:
         return
     # In a file that was truncated within a frame, consecutive frames are still similar at the
     # given shape; at a wrong shape they are not.
-    known = RawShape(dtype=given.pixels, offset=given.offset)
+    known = ReadOptions(dtype=given.pixels, offset=given.offset)
     likeness = likeness_of(path, given.pixels, given.offset)
     n_pixels = given.height * given.width
     alike = likeness.frame(n_pixels, given.width, given.frame_bytes / n_pixels)
@@ -277,10 +277,10 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _hint(path: Path, known: RawShape = UNKNOWN) -> str:
+def _hint(path: Path, known: ReadOptions = UNKNOWN) -> str:
     scored = scored_shapes(path, known)
     if not any(score > CREDIBLE for score, _ in scored):
-        scored = scored_shapes(path, RawShape(offset=known.offset))
+        scored = scored_shapes(path, ReadOptions(offset=known.offset))
     listed = ", ".join(
         f"{h} x {w} {kind!r} ({n} frames)" for _, (n, h, w, kind) in scored[:NAMED_AT_MOST]
     )

@@ -20,16 +20,16 @@ from dask.base import tokenize
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_tiff_pages
-from napari_uai.videos.axes import Layout, array_layout
-from napari_uai.videos.embedded import check_segments
-from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.info import Opened
-from napari_uai.videos.joined import JoinedFrames, parts
+from napari_uai.videos.layout.axes import Layout, array_layout
+from napari_uai.videos.layout.embedded import check_segments
+from napari_uai.videos.layout.frame_axis import check_frame_axis
+from napari_uai.videos.layout.scale import hertz, micrometres, positive
 from napari_uai.videos.mapped import FileFrames, native_dtype
-from napari_uai.videos.raw_shape import UNKNOWN, RawShape
-from napari_uai.videos.scale import hertz, micrometres, positive
-from napari_uai.videos.stored import StoredFrames, state_of
+from napari_uai.videos.read_options import UNKNOWN, ReadOptions
+from napari_uai.videos.sources.joined import JoinedFrames, parts
+from napari_uai.videos.sources.stored import StoredFrames, state_of
 
 _RESOLUTION_UNITS = {2: 25400.0, 3: 10000.0}  # tag ResolutionUnit: inch, centimetre; in µm
 _SPREAD = {"ome", "mmstack", "ndtiff"}  # series whose pages may be in several files
@@ -38,7 +38,7 @@ _KEPT_OPEN = 256
 _MAPPED_AT_MOST = 64
 
 
-def open_tiff(path: Path, shape: RawShape = UNKNOWN, *, check_axes: bool = True) -> Opened:
+def open_tiff(path: Path, options: ReadOptions = UNKNOWN, *, check_axes: bool = True) -> Opened:
     """Open a TIFF file, and the other files of its OME series.
 
     Contiguous uncompressed pages are read through a memory map, others page by page. Series of
@@ -62,9 +62,9 @@ def open_tiff(path: Path, shape: RawShape = UNKNOWN, *, check_axes: bool = True)
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
     check_tiff_pages(path)
     with _tiff_file(path) as tiff:
-        numbers, notes = _chosen_series(path, tiff, shape)
+        numbers, notes = _chosen_series(path, tiff, options)
         series = [tiff.series[number] for number in numbers]
-        layouts = [_checked_layout(path, tiff, one, shape) for one in series]
+        layouts = [_checked_layout(path, tiff, one, options) for one in series]
         first = series[0]
         stored = np.dtype(first.dtype).newbyteorder(tiff.byteorder)
         frames, offset = _frames_of(path, tiff, numbers, series, layouts, stored)
@@ -287,7 +287,9 @@ def _inner(layout: Layout, outer: int) -> Layout:
     )
 
 
-def _chosen_series(path: Path, tiff: Any, shape: RawShape) -> tuple[list[int], tuple[str, ...]]:
+def _chosen_series(
+    path: Path, tiff: Any, options: ReadOptions
+) -> tuple[list[int], tuple[str, ...]]:
     """Return the numbers of the series to open, joined if there are several, and notes."""
     all_series = _series_of(path, tiff)
     n = len(all_series)
@@ -295,12 +297,12 @@ def _chosen_series(path: Path, tiff: Any, shape: RawShape) -> tuple[list[int], t
         raise VideoFormatError(
             f"{path} contains no pages: it was not written to the end, export it"
         )
-    if shape.image is not None:
-        if not shape.image.isdecimal() or int(shape.image) >= n:
+    if options.image is not None:
+        if not options.image.isdecimal() or int(options.image) >= n:
             raise VideoFormatError(
-                f"{path} has no image {shape.image}: its series are 0 to {n - 1}"
+                f"{path} has no image {options.image}: its series are 0 to {n - 1}"
             )
-        return [int(shape.image)], ()
+        return [int(options.image)], ()
     if n == 1:
         return [0], ()
     alike: dict[Any, list[int]] = {}
@@ -317,7 +319,7 @@ def _chosen_series(path: Path, tiff: Any, shape: RawShape) -> tuple[list[int], t
     return chosen, (f"{path.name}: contains {n} series of images; {which}, of {sizes}, is opened",)
 
 
-def _checked_layout(path: Path, tiff: Any, series: Any, shape: RawShape) -> Layout:
+def _checked_layout(path: Path, tiff: Any, series: Any, options: ReadOptions) -> Layout:
     _check_index(path, tiff, series)
     if series.kind in _SPREAD:
         missing = sum(page is None for page in series.pages)
@@ -331,7 +333,7 @@ def _checked_layout(path: Path, tiff: Any, series: Any, shape: RawShape) -> Layo
     sizes = series.shape
     if axes is None and len(sizes) > 3:
         axes = series.axes if len({*series.axes}) == len(series.axes) else None
-    return array_layout(path, sizes, series.dtype, axes=axes, shape=shape)
+    return array_layout(path, sizes, series.dtype, axes=axes, options=options)
 
 
 def _meaning_of_pixels(path: Path, keyframe: Any) -> tuple[str, ...]:

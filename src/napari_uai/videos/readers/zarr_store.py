@@ -12,14 +12,14 @@ import numpy as np
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.untrusted import check_archive, check_chunk, check_links
-from napari_uai.videos.axes import array_layout
-from napari_uai.videos.cached import cached
-from napari_uai.videos.choose import chosen_name, images_among
-from napari_uai.videos.frame_axis import check_frame_axis
 from napari_uai.videos.info import Opened
-from napari_uai.videos.raw_shape import RawShape
-from napari_uai.videos.scale import hertz, micrometres, positive
-from napari_uai.videos.stored import StoredFrames
+from napari_uai.videos.layout.axes import array_layout
+from napari_uai.videos.layout.choose import chosen_name, images_among
+from napari_uai.videos.layout.frame_axis import check_frame_axis
+from napari_uai.videos.layout.scale import hertz, micrometres, positive
+from napari_uai.videos.read_options import ReadOptions
+from napari_uai.videos.sources.cached import cached
+from napari_uai.videos.sources.stored import StoredFrames
 
 SAFE_CODECS = frozenset(
     {
@@ -56,7 +56,7 @@ _METADATA = ("zarr.json", ".zarray", ".zgroup")
 _MOST_CHUNKS_COUNTED = 200_000
 
 
-def open_zarr(path: Path, shape: RawShape) -> Opened:
+def open_zarr(path: Path, options: ReadOptions) -> Opened:
     """Open a zarr store: an array, an OME-Zarr image, or an array of a group.
 
     Raises
@@ -73,13 +73,13 @@ def open_zarr(path: Path, shape: RawShape) -> Opened:
     name, multiscales = "", None
     array = group
     if not hasattr(array, "shape"):
-        name, multiscales = _component(path, group, shape)
+        name, multiscales = _component(path, group, options)
         array = group[name]
         attributes |= dict(array.attrs)
     _check_codecs(path, array)
     check_chunk(path, array.chunks, array.dtype.itemsize)
     layout = array_layout(
-        path, array.shape, array.dtype, axes=_axes_of(array, multiscales), shape=shape
+        path, array.shape, array.dtype, axes=_axes_of(array, multiscales), options=options
     )
     pixel_size, frame_rate = _scale_of(attributes, multiscales, layout.axes)
     chunks = getattr(array, "shards", None) or array.chunks
@@ -140,17 +140,19 @@ def _array(path: Path, *, name: str) -> Any:
     return node[name] if name else node
 
 
-def _component(path: Path, group: Any, shape: RawShape) -> tuple[str, Mapping[str, Any] | None]:
+def _component(
+    path: Path, group: Any, options: ReadOptions
+) -> tuple[str, Mapping[str, Any] | None]:
     """Return the name of the array that holds the video at full resolution, and its metadata."""
     images = _images(group)
     if images:
-        name = chosen_name(path, list(images), shape, "image")
+        name = chosen_name(path, list(images), options, "image")
         multiscales = images[name]
         level = str(multiscales["datasets"][0]["path"])
         return (f"{name}/{level}" if name else level), multiscales
     members = sorted(group.members(max_depth=None), key=lambda member: str(member[0]))
     arrays = {name: node.shape for name, node in members if hasattr(node, "shape")}
-    return chosen_name(path, images_among(arrays), shape, "array"), None
+    return chosen_name(path, images_among(arrays), options, "array"), None
 
 
 def _images(group: Any) -> dict[str, Mapping[str, Any]]:

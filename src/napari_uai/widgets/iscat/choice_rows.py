@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout
 
-from napari_uai.videos.raw_shape import RawShape
+from napari_uai.videos.read_options import ReadOptions
 from napari_uai.widgets.kit.forms import add_row
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class ChoiceRows(QObject):
         self._needed += new
         return bool(new)
 
-    def shape(self) -> RawShape:
+    def shape(self) -> ReadOptions:
         """Return what was chosen.
 
         Raises
@@ -89,7 +89,7 @@ class ChoiceRows(QObject):
             None if chosen.get(name) is None else int(str(chosen[name]))
             for name in ("plane", "channel")
         )
-        return RawShape(
+        return ReadOptions(
             axes=chosen.get("axes"), plane=plane, channel=channel, image=chosen.get("image")
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.videos.limits import robust_limits
+from napari_uai.videos.contrast import robust_limits
 from napari_uai.widgets.iscat.stage_call import StageCall, sums_behind
 from napari_uai.widgets.kit.layers import AXES, Place, ring_sizes
 

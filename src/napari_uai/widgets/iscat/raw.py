@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
 from napari_uai.errors import ChoiceNeededError, NapariUaiError
 from napari_uai.files import whole_file
 from napari_uai.videos.pixel_types import PACKED
-from napari_uai.videos.raw_shape import RawShape
+from napari_uai.videos.read_options import ReadOptions
 from napari_uai.widgets.iscat.choice_rows import ChoiceRows
 from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.latest_request import LatestRequest
@@ -97,7 +97,7 @@ class RawRecordingWidget(QWidget):
         """Choose a file and suggest shapes that fit it, or ask what to take from it."""
         self.path.setText(str(path))
 
-    def shape_of_file(self) -> RawShape:
+    def shape_of_file(self) -> ReadOptions:
         """Return the shape in the form.
 
         Raises
@@ -107,7 +107,7 @@ class RawRecordingWidget(QWidget):
         """
         if not self.headerless:
             return self.choices.shape()
-        return RawShape(
+        return ReadOptions(
             self.height_px.value(),
             self.width_px.value(),
             self.pixel_type.currentData(),
@@ -138,11 +138,11 @@ class RawRecordingWidget(QWidget):
         if self.headerless and self.remember.isChecked():
             self._write_sidecar(path, shape)
 
-    def _write_sidecar(self, path: Path, shape: RawShape) -> None:
+    def _write_sidecar(self, path: Path, options: ReadOptions) -> None:
         from napari.utils.notifications import show_warning
 
         try:
-            _write_sidecar(path, shape)
+            _write_sidecar(path, options)
         except (NapariUaiError, OSError) as error:
             show_warning(
                 f"{path.name} is open, but its shape could not be saved next to it: {error}; copy "
@@ -317,13 +317,13 @@ def _pixmap(frame: AnyArray) -> QPixmap:
 
 
 def _first_frame(
-    path: Path, shape: RawShape, _monitor: Monitor
+    path: Path, options: ReadOptions, _monitor: Monitor
 ) -> tuple[AnyArray, VideoInfo] | ChoiceNeededError:
     """Return the first frame and the properties of the file, or what has to be chosen."""
     from napari_uai.videos.formats import open_frames
 
     try:
-        frames, info = open_frames(path, shape)
+        frames, info = open_frames(path, options)
     except ChoiceNeededError as error:
         return error
     return frames.read(0, 1)[0], info
@@ -341,7 +341,7 @@ def _is_headerless(path: Path) -> bool:
 
 def _likely_shapes(path: Path, _monitor: Monitor) -> list[Suggestion]:
     """Return the shape in the sidecar or name of a file, otherwise those its pixels suggest."""
-    from napari_uai.videos.raw_guess import plausible_shapes
+    from napari_uai.videos.headerless.guess import plausible_shapes
 
     if not path.is_file() or not path.stat().st_size:
         return []
@@ -350,8 +350,8 @@ def _likely_shapes(path: Path, _monitor: Monitor) -> list[Suggestion]:
 
 def _stated_shape(path: Path) -> list[Suggestion]:
     """Return the shape in the sidecar or name of a recording, or nothing."""
+    from napari_uai.videos.headerless.sidecars import read_sidecar
     from napari_uai.videos.readers.raw import raw_layout
-    from napari_uai.videos.sidecars import read_sidecar
     from napari_uai.widgets.iscat.readers import lacks_shape
 
     try:
@@ -363,10 +363,10 @@ def _stated_shape(path: Path) -> list[Suggestion]:
     return [(*layout.shape, layout.dtype.str, layout.offset, layout.frame_header)]
 
 
-def _write_sidecar(path: Path, shape: RawShape) -> None:
-    from napari_uai.videos.sidecars import read_sidecar, sidecar_paths
+def _write_sidecar(path: Path, options: ReadOptions) -> None:
+    from napari_uai.videos.headerless.sidecars import read_sidecar, sidecar_paths
 
     sidecar = sidecar_paths(path)[0]
     known = {key: value for key, value in read_sidecar(path).values.items() if key != "dtype"}
     with whole_file(sidecar) as partial_file:
-        partial_file.write_text(json.dumps({**known, **shape.facts}, indent=1) + "\n", "utf-8")
+        partial_file.write_text(json.dumps({**known, **options.facts}, indent=1) + "\n", "utf-8")

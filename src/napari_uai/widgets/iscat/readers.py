@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_uai.videos.raw_shape import RawShape
+    from napari_uai.videos.read_options import ReadOptions
     from napari_uai.widgets.kit.layers import LayerTuple, Place, Reader, ReaderPath
 
 RAW_WIDGET = "Open raw recording"
@@ -37,7 +37,7 @@ def table_reader(path: ReaderPath) -> Reader | None:
     return _read_tables if _are_files(path) and all(map(_has_known_header, paths)) else None
 
 
-def raw_layers(path: str | Path, shape: RawShape | None = None) -> list[LayerTuple]:
+def raw_layers(path: str | Path, options: ReadOptions | None = None) -> list[LayerTuple]:
     """Open a recording as a layer; only a few frames are read.
 
     Parameters
@@ -54,11 +54,11 @@ def raw_layers(path: str | Path, shape: RawShape | None = None) -> list[LayerTup
     ChoiceNeededError
         If the file has several images, planes or channels and none was chosen.
     """
-    from napari_uai.videos.raw_shape import UNKNOWN
+    from napari_uai.videos.read_options import UNKNOWN
     from napari_uai.videos.recording import read_recording
     from napari_uai.widgets.kit.layers import recording_layer
 
-    return [recording_layer(read_recording(path, shape or UNKNOWN))]
+    return [recording_layer(read_recording(path, options or UNKNOWN))]
 
 
 def _read_recordings(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
@@ -85,46 +85,46 @@ def _read_recordings(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
     return layers or [(None,)]  # handled, but no layer yet
 
 
-def shape_like_last(path: Path) -> RawShape | None:
+def shape_like_last(path: Path) -> ReadOptions | None:
     """Return the shape of the last recording, if this one is similar.
 
     Returns
     -------
-    RawShape or None
+    ReadOptions or None
         None if the user prefers to be asked, there is no last recording, its shape does not match
         the size of the file, or the pixels suggest another shape.
     """
     from napari_uai.errors import BadValueError
-    from napari_uai.videos.raw_guess import plausible_shapes
-    from napari_uai.videos.raw_shape import RawShape
+    from napari_uai.videos.headerless.guess import plausible_shapes
+    from napari_uai.videos.read_options import ReadOptions
     from napari_uai.widgets.kit.preferences import preferences
 
     settings = preferences("recordings")
     try:
         height, width, dtype, offset = settings.last_shape.split()
-        last = RawShape(int(height), int(width), dtype, int(offset))
+        last = ReadOptions(int(height), int(width), dtype, int(offset))
     except (ValueError, BadValueError):  # never set, or invalid
         return None
     size = path.stat().st_size - (last.offset or 0)
     if settings.ask_again or size <= 0 or size % (last.frame_bytes or 1):
         return None
-    likely = plausible_shapes(path, RawShape(dtype=dtype, offset=last.offset), n_best=_N_LIKELY)
+    likely = plausible_shapes(path, ReadOptions(dtype=dtype, offset=last.offset), n_best=_N_LIKELY)
     return last if any(shape[1:3] == (last.height, last.width) for shape in likely) else None
 
 
-def remember_shape(shape: RawShape) -> None:
+def remember_shape(options: ReadOptions) -> None:
     """Store a shape for the next recording without one, if it is a simple one."""
     from napari_uai.widgets.kit.preferences import preferences
 
-    if shape.frame_header:
+    if options.frame_header:
         return
-    preferences("recordings").last_shape = " ".join(map(str, shape.facts.values()))
+    preferences("recordings").last_shape = " ".join(map(str, options.facts.values()))
 
 
-def _notify_of_shape(path: str, shape: RawShape) -> None:
+def _notify_of_shape(path: str, options: ReadOptions) -> None:
     from napari.utils.notifications import show_info
 
-    facts = shape.facts
+    facts = options.facts
     show_info(
         f"{Path(path).name} opened with the shape of the last recording: {facts['height']} x "
         f"{facts['width']} px, {facts['dtype']}. To change it: File > IO Utilities > {RAW_WIDGET}"
@@ -161,7 +161,7 @@ def _is_folder_recording(path: Path) -> bool:
     """Return whether a folder is a store, or holds a sequence of images and no recordings."""
     from napari_uai.errors import NapariUaiError
     from napari_uai.videos.formats import video_format
-    from napari_uai.videos.sequences import image_sequence
+    from napari_uai.videos.layout.sequences import image_sequence
 
     try:
         return video_format(path) != "images" or len(image_sequence(path).files) > 1
@@ -197,8 +197,8 @@ def lacks_shape(path: Path) -> bool:
     """Return whether a file is headerless, and neither sidecar nor name has its shape and type."""
     from napari_uai.errors import VideoFormatError
     from napari_uai.videos.formats import video_format
+    from napari_uai.videos.headerless.sidecars import read_sidecar
     from napari_uai.videos.readers.raw import shape_in_name
-    from napari_uai.videos.sidecars import read_sidecar
 
     try:
         if video_format(path) != "raw":

@@ -318,7 +318,7 @@ class RecipeCall:
         """Return the rolling average: lazy, in memory or stored."""
         from napari_uai.videos.frames import compute_video
         from napari_uai.videos.recording import open_recording
-        from napari_uai.videos.writers import write_video
+        from napari_uai.videos.writing.writers import write_video
 
         if self.average == "memory":
             return compute_video(video, monitor=monitor)

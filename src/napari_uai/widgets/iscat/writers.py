@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_uai.monitor import Monitor
     from napari_uai.videos.frames import Video
-    from napari_uai.videos.movies import MovieSettings
+    from napari_uai.videos.writing.movies import MovieSettings
     from napari_uai.widgets.iscat.review import Review
 
 RAW, TIFF, ZARR = (".raw", ".bin", ".npy"), (".ome.tif", ".ome.tiff"), (".zarr",)
@@ -71,7 +71,7 @@ def write_movie(path: str, layers: list[tuple[Any, dict[str, Any], str]]) -> lis
     OutputError
         If the file cannot be written.
     """
-    from napari_uai.videos.movies import write_movie as write
+    from napari_uai.videos.writing.movies import write_movie as write
     from napari_uai.widgets.kit.layers import KEY
 
     [(data, attributes, _)] = [layer for layer in layers if layer[2] == "image"]
@@ -123,7 +123,7 @@ def write_recording(
     OutputError
         If the file cannot be written.
     """
-    from napari_uai.videos.writers import write_video
+    from napari_uai.videos.writing.writers import write_video
     from napari_uai.widgets.kit.layers import KEY
 
     video = _grey_video(data, attributes)
@@ -272,7 +272,7 @@ def _grey_video(data: Video, attributes: Mapping[str, Any]) -> Video:
 
 
 def _movie_settings(attributes: Mapping[str, Any]) -> MovieSettings:
-    from napari_uai.videos.movies import MovieSettings
+    from napari_uai.videos.writing.movies import MovieSettings
     from napari_uai.widgets.kit.preferences import preferences
 
     wishes = preferences("movies")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_uai.errors import BadValueError
-from napari_uai.videos.limits import robust_limits
+from napari_uai.videos.contrast import robust_limits
 from napari_uai.widgets.kit.palette import LANDING_RINGS, TRUTH_RINGS
 
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ def frames_in(array: Video) -> Frames:
     The last chunks of a dask array of another plugin are cached, because each frame of a chunk
     would take as long as the whole chunk.
     """
-    from napari_uai.videos.cached import cached
     from napari_uai.videos.frames import DaskFrames, frames_of
+    from napari_uai.videos.sources.cached import cached
 
     frames = frames_of(array)
     return cached(frames, max(frames.array.chunks[0])) if isinstance(frames, DaskFrames) else frames

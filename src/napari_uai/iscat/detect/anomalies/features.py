@@ -26,7 +26,6 @@ from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.monitor import raise_if_cancelled
 from napari_uai.parameters import Odd
 from napari_uai.stages import stage
-from napari_uai.videos.cached import cached
 from napari_uai.videos.combined import CombinedFrames, equal_frames
 from napari_uai.videos.frames import (
     Frames,
@@ -36,6 +35,7 @@ from napari_uai.videos.frames import (
     per_frame,
     video_like,
 )
+from napari_uai.videos.sources.cached import cached
 
 Sign: TypeAlias = Literal["signed", "absolute"]
 """Whether bright and dark are distinguished."""

@@ -15,8 +15,8 @@ import numpy as np
 from napari_uai.errors import VideoFormatError
 from napari_uai.option_names import option
 from napari_uai.typing import AnyArray, Floats
-from napari_uai.videos.axes import Layout
 from napari_uai.videos.frames import Frames
+from napari_uai.videos.layout.axes import Layout
 
 _LEAST_SIDE = 8
 _BYTES_READ = 32 * 2**20

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from napari_uai.files import whole_file
 from napari_uai.lettering import text_size, write_texts
+from napari_uai.videos.contrast import robust_limits
 from napari_uai.videos.frames import Video, frames_of
-from napari_uai.videos.limits import robust_limits
 from napari_uai.videos.sampling import spread_frames
 
 _HEIGHT_PX, _WIDEST_PX, _GAP_PX, _TEXT_PX = 320, 640, 8, 14

@@ -33,7 +33,7 @@ def robust_limits(video: Video, *, n_frames: int = 5) -> tuple[float, float]:
     Examples
     --------
     >>> import napari_uai as uai
-    >>> from napari_uai.videos.limits import robust_limits
+    >>> from napari_uai.videos.contrast import robust_limits
     >>> low, high = robust_limits(uai.open_video(uai.sample_path("landings.bin")))
     >>> low < high
     True

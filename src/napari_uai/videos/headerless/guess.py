@@ -19,7 +19,7 @@ from napari_uai.videos.pixel_types import (
     pixel_type,
     pixels_in,
 )
-from napari_uai.videos.raw_shape import UNKNOWN, RawShape
+from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 
 _COMMON_SIDES = frozenset({64, 70, 72, 96, 100, 120, 126, 128, 150, 200, 250, 256, 480, 512, 640})
 _LIKELY_TYPES = ("<u2", "|u1", "<f4", "<f8", "<u4", ">u2", *PACKED)
@@ -28,7 +28,7 @@ _PIXELS_LOOKED_AT, _FRAMES_LOOKED_AT, _ROWS_LOOKED_AT = 2**19, 32, 100
 
 
 def plausible_shapes(
-    path: Path, known: RawShape = UNKNOWN, *, n_best: int = NAMED_AT_MOST
+    path: Path, known: ReadOptions = UNKNOWN, *, n_best: int = NAMED_AT_MOST
 ) -> list[tuple[int, int, int, str]]:
     """Return possible shapes of a headerless file, most plausible first.
 
@@ -52,7 +52,7 @@ def plausible_shapes(
     return [shape for _, shape in scored_shapes(path, known)[:n_best]]
 
 
-def scored_shapes(path: Path, known: RawShape) -> list[tuple[float, tuple[int, int, int, str]]]:
+def scored_shapes(path: Path, known: ReadOptions) -> list[tuple[float, tuple[int, int, int, str]]]:
     """Return the score of each shape that fits the size of the file, highest first."""
     offset = known.offset or 0
     size = path.stat().st_size - offset

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from napari_uai.errors import VideoFormatError
-from napari_uai.videos import RawShape, open_frames
+from napari_uai.videos import ReadOptions, open_frames
 
 VIDEO = np.random.default_rng(0).integers(0, 4096, (6, 20, 24), np.uint16)
-SHAPE = RawShape(20, 24, "<u2")
+SHAPE = ReadOptions(20, 24, "<u2")
 
 
 def beside(tmp_path, name, content):

@@ -15,8 +15,8 @@ from dask.base import tokenize
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
-from napari_uai.videos.axes import Layout
 from napari_uai.videos.frames import Frames
+from napari_uai.videos.layout.axes import Layout
 from napari_uai.videos.mapped import native_dtype
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, TypedDict, cast
 
 import numpy.typing as npt
 
@@ -22,23 +22,43 @@ FrameRange: TypeAlias = tuple[int | None, int | None]
 """First frame and the one after the last, counted from 0; None: from the start, to the end."""
 
 
+class ReadKeywords(TypedDict, total=False):
+    """The fields of :class:`ReadOptions`, as keywords of functions that open a recording."""
+
+    height: int | None
+    width: int | None
+    dtype: npt.DTypeLike | PackedType | None
+    offset: int | None
+    frames: FrameRange | None
+    axis_order: AxisOrder
+    frame_header: int | None
+    axes: str | None
+    plane: int | None
+    channel: int | None
+    image: str | None
+    trust_shape: bool
+
+
 @dataclass(frozen=True)
-class RawShape:
-    """Shape of a recording as far as the caller knows it, and what to take of it.
+class ReadOptions:
+    """What the caller knows of a recording, and what to take of it.
 
     Parameters
     ----------
     height, width
-        Rows and columns of a frame; None if unknown.
+        Rows and columns of a frame of a headerless file; checked against the file for other
+        formats. None if unknown.
     dtype
         Pixel type with byte order, e.g. ``"<u2"``, or packed: ``"mono12p"``, ``"mono10p"``,
-        ``"mono12packed"``, ``"mono10packed"``; None if unknown.
+        ``"mono12packed"``, ``"mono10packed"``; checked against the file for other formats. None
+        if unknown.
     offset
-        Bytes before the first frame; None if unknown.
+        Bytes before the first frame of a headerless file; None if unknown.
     frames
         Frames to take, as ``(start, stop)``; None at either end means all.
     axis_order
-        Meaning of ``height`` and ``width``.
+        Meaning of ``height`` and ``width``: ``"width-height"`` reads headerless files as PiSCAT
+        does, with ``width`` rows of ``height`` pixels.
     frame_header
         Bytes before each frame of a headerless file; None: there are none.
     axes
@@ -58,10 +78,10 @@ class RawShape:
 
     Examples
     --------
-    >>> from napari_uai.videos import RawShape
-    >>> RawShape(height=72, width=96, dtype="<u2").frame_bytes
+    >>> from napari_uai.videos import ReadOptions
+    >>> ReadOptions(height=72, width=96, dtype="<u2").frame_bytes
     13824
-    >>> RawShape(height=72, width=0)
+    >>> ReadOptions(height=72, width=0)
     Traceback (most recent call last):
         ...
     napari_uai.errors.BadValueError: width must be an integer >= 1, got 0
@@ -171,5 +191,5 @@ def _integer(name: str, value: int | None, least: int) -> int | None:
     return number
 
 
-UNKNOWN = RawShape()
+UNKNOWN = ReadOptions()
 """Nothing is known; all frames are taken."""

@@ -7,7 +7,7 @@ import pytest
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.simulate import scenario, simulate_recording
-from napari_uai.videos import RawShape, open_frames, open_video
+from napari_uai.videos import ReadOptions, open_frames, open_video
 
 SCENARIOS = ("still", "drift-0.05", "drift-0.2", "living", "vesicles", "membrane")
 N, HEIGHT, WIDTH = 60, 40, 56
@@ -21,7 +21,7 @@ def recording(kind="still", seed=0):
 
 
 def opens(path, **shape):
-    return open_frames(path, RawShape(**shape))[0]
+    return open_frames(path, ReadOptions(**shape))[0]
 
 
 @pytest.mark.parametrize("kind", SCENARIOS)
@@ -106,6 +106,8 @@ def test_packed_pixels_read_as_words_are_refused(tmp_path, name):
 def test_a_truncated_file_is_not_taken_for_one_with_a_header(tmp_path):
     video = recording()
     (tmp_path / "a.raw").write_bytes(video.tobytes()[: -3 * WIDTH])
-    opened, info = open_frames(tmp_path / "a.raw", RawShape(video.shape[1], video.shape[2], "<u2"))
+    opened, info = open_frames(
+        tmp_path / "a.raw", ReadOptions(video.shape[1], video.shape[2], "<u2")
+    )
     assert len(opened) == N - 1
     assert "not a complete frame" in info.warnings[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_uai.errors import ChoiceNeededError, VideoFormatError
 from napari_uai.option_names import option
-from napari_uai.videos.raw_shape import RawShape
+from napari_uai.videos.read_options import ReadOptions
 
 _LISTED = 8
 
@@ -30,7 +30,7 @@ def images_among(sizes: Mapping[str, Sequence[int]]) -> list[str]:
     return videos if len(videos) == 1 else [name for name, n in axes.items() if n >= 2]
 
 
-def chosen_name(path: Path, names: Sequence[str], shape: RawShape, what: str) -> str:
+def chosen_name(path: Path, names: Sequence[str], options: ReadOptions, what: str) -> str:
     """Return the name of the image that the caller chose, or of the only one.
 
     Parameters
@@ -54,7 +54,7 @@ def chosen_name(path: Path, names: Sequence[str], shape: RawShape, what: str) ->
     listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
     if not names:
         raise VideoFormatError(f"{path} contains no {what} of pixels: give another file")
-    if shape.image is None:
+    if options.image is None:
         if len(names) == 1:
             return names[0]
         raise ChoiceNeededError(
@@ -62,8 +62,8 @@ def chosen_name(path: Path, names: Sequence[str], shape: RawShape, what: str) ->
             f"{option('image', names[0])}",
             {"image": tuple(names)},
         )
-    if shape.image in names:
-        return shape.image
-    if shape.image.isdecimal() and int(shape.image) < len(names):
-        return names[int(shape.image)]
-    raise VideoFormatError(f"{path} has no {what} {shape.image}: it has {listed}")
+    if options.image in names:
+        return options.image
+    if options.image.isdecimal() and int(options.image) < len(names):
+        return names[int(options.image)]
+    raise VideoFormatError(f"{path} has no {what} {options.image}: it has {listed}")

@@ -18,8 +18,8 @@ from napari_uai.files import whole_file
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
+from napari_uai.videos.headerless.sidecars import sidecar_paths
 from napari_uai.videos.pixel_types import numpy_type
-from napari_uai.videos.sidecars import sidecar_paths
 
 _TIFF_LIMIT = 2**32 - 2**25
 """Maximum bytes of pixels in a classic TIFF (the limit of tifffile)."""

@@ -46,7 +46,7 @@ def stated_samples(data: bytes) -> int:
     --------
     >>> import cv2
     >>> import numpy as np
-    >>> from napari_uai.videos.embedded import stated_samples
+    >>> from napari_uai.videos.layout.embedded import stated_samples
     >>> stated_samples(cv2.imencode(".jpg", np.zeros((30, 40, 3), np.uint8))[1].tobytes())
     3600
     """

@@ -16,11 +16,11 @@ from napari_uai.errors import BadValueError, OutputError
 from napari_uai.files import whole_file
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_settings
+from napari_uai.videos.contrast import robust_limits
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
-from napari_uai.videos.limits import robust_limits
-from napari_uai.videos.overlay import Overlay
-from napari_uai.videos.thumbnails import as_grey
-from napari_uai.videos.writers import refuse_existing, write_sidecar
+from napari_uai.videos.writing.overlay import Overlay
+from napari_uai.videos.writing.thumbnails import as_grey
+from napari_uai.videos.writing.writers import refuse_existing, write_sidecar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ class MovieSettings:
 
     Examples
     --------
-    >>> from napari_uai.videos.movies import MovieSettings
+    >>> from napari_uai.videos.writing.movies import MovieSettings
     >>> MovieSettings(step=10, rate=50).step
     10
     """

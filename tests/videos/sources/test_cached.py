@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_uai.videos import cached as module
 from napari_uai.videos import open_frames, write_video
-from napari_uai.videos.cached import CachedFrames, cached
 from napari_uai.videos.frames import ArrayFrames, Frames, frames_of
 from napari_uai.videos.readers.images import TiffSequenceFrames as JoinedFrames
+from napari_uai.videos.sources import cached as module
+from napari_uai.videos.sources.cached import CachedFrames, cached
 
 VIDEO = np.random.default_rng(0).integers(0, 1000, (23, 3, 4)).astype(np.uint16)
 

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import ChoiceNeededError, VideoFormatError
-from napari_uai.option_names import option, options
+from napari_uai.option_names import option, option_list
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_frame, check_video
 from napari_uai.videos.grey import to_grey
 from napari_uai.videos.mapped import to_native
-from napari_uai.videos.raw_shape import UNKNOWN, RawShape
+from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 
 AXIS_NAMES = {
     "T": "time",
@@ -128,7 +128,7 @@ def array_layout(
     dtype: npt.DTypeLike,
     *,
     axes: str | None = None,
-    shape: RawShape = UNKNOWN,
+    options: ReadOptions = UNKNOWN,
 ) -> Layout:
     """Interpret the axes of an array as a video.
 
@@ -156,8 +156,8 @@ def array_layout(
     if 0 in sizes:
         raise VideoFormatError(f"{path} contains no pixels, its shape is {sizes}: save it again")
     notes: list[str] = []
-    if shape.axes is not None:
-        axes = _named_by_caller(path, sizes, shape.axes)
+    if options.axes is not None:
+        axes = _named_by_caller(path, sizes, options.axes)
     elif axes is None:
         axes = _guessed(path, sizes, notes)
     axes, sizes_of = _with_frames(axes, sizes), dict(zip(axes, sizes, strict=True))
@@ -169,7 +169,7 @@ def array_layout(
             f"{option('axes', 'TYX')}",
             _suggested_axes(sizes),
         )
-    return _chosen(path, axes, sizes, shape, notes)
+    return _chosen(path, axes, sizes, options, notes)
 
 
 def _named_by_caller(path: Path, sizes: Sequence[int], letters: str) -> str:
@@ -218,10 +218,10 @@ def _with_frames(axes: str, sizes: Sequence[int]) -> str:
 
 
 def _chosen(
-    path: Path, axes: str, sizes: tuple[int, ...], shape: RawShape, notes: list[str]
+    path: Path, axes: str, sizes: tuple[int, ...], options: ReadOptions, notes: list[str]
 ) -> Layout:
     """Choose the axis of the frames, and an index along each other one."""
-    indices = {"Z": shape.plane, "C": shape.channel}
+    indices = {"Z": options.plane, "C": options.channel}
     others = [axis for axis, letter in enumerate(axes) if letter not in "YXS"]
     chosen: dict[int, int] = {}
     for letter, index in indices.items():
@@ -259,7 +259,7 @@ def _chosen(
             chosen[axis] = 0
     if "S" in axes and sizes[axes.index("S")] > 2 and not any("as colours" in n for n in notes):
         notes.append(f"{path.name}: colours are converted to grey")
-    guessed = shape.axes is None and frame_axis is not None and axes[frame_axis] != "T"
+    guessed = options.axes is None and frame_axis is not None and axes[frame_axis] != "T"
     return Layout(axes, sizes, frame_axis, chosen, tuple(notes), guessed)
 
 
@@ -273,7 +273,7 @@ def _choice_message(
     )
     what = f"{path} has axes {axes} of {_product(sizes)}"
     if timed and len(named) == len(left):
-        return f"{what}: choose {ways}, such as {options(dict.fromkeys(names, 0))}"
+        return f"{what}: choose {ways}, such as {option_list(dict.fromkeys(names, 0))}"
     naming = f"{what}: name that of the frames T, such as {option('axes', 'T' + axes[1:])}"
     return f"{naming}, and choose {ways or 'the others'}"
 

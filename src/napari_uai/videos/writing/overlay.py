@@ -77,7 +77,7 @@ def scale_bar_um(longest_um: float) -> float:
 
     Examples
     --------
-    >>> from napari_uai.videos.overlay import scale_bar_um
+    >>> from napari_uai.videos.writing.overlay import scale_bar_um
     >>> scale_bar_um(0.7), scale_bar_um(3), scale_bar_um(25)
     (0.5, 2.0, 20.0)
     """

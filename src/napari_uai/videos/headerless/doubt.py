@@ -10,7 +10,13 @@ import numpy as np
 
 from napari_uai.option_names import option
 from napari_uai.typing import Floats
-from napari_uai.videos.pixel_types import PACKED, PackedType, PixelType, bytes_of, pixels_in
+from napari_uai.videos.pixel_types import (
+    PACKED,
+    PackedType,
+    PixelType,
+    bytes_of,
+    pixels_in,
+)
 
 _FRAMES_LOOKED_AT = 9
 _DOUBTFUL, _CREDIBLE, _MARGIN = 0.35, 0.6, 0.35

@@ -11,8 +11,8 @@ from PIL import Image
 from napari_uai.errors import BadValueError, CancelledError, OutputError
 from napari_uai.monitor import Monitor
 from napari_uai.videos import MovieSettings, open_video, video_info, write_movie
-from napari_uai.videos.movies import MOVIE_SUFFIXES
-from napari_uai.videos.overlay import Overlay, scale_bar_um
+from napari_uai.videos.writing.movies import MOVIE_SUFFIXES
+from napari_uai.videos.writing.overlay import Overlay, scale_bar_um
 
 PLAIN = {"zoom": 1, "scale_bar": False, "time": False}
 

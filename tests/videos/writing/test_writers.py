@@ -87,7 +87,7 @@ def test_other_programs_read_the_tiff(tmp_path):
 
 
 def test_large_tiffs_are_bigtiff(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_uai.videos.writers._TIFF_LIMIT", 1000)
+    monkeypatch.setattr("napari_uai.videos.writing.writers._TIFF_LIMIT", 1000)
     path = write_video(counts(), tmp_path / "a.tif")
     with tifffile.TiffFile(path) as tiff:
         assert tiff.is_bigtiff

@@ -1,0 +1,1 @@
+"""Headerless files: what is beside them, and shapes suggested and doubted."""

@@ -1,0 +1,1 @@
+"""Files written from videos: arrays, movies, pictures."""
