@@ -1,9 +1,13 @@
-"""Constant and saturated frames, dead and stuck pixels are told; what is sound is passed over."""
+"""Unreliable frames and pixels are named and sound ones passed over; NaN is left out."""
 
 import dask.array as da
 import numpy as np
+import pandas as pd
+import pytest
 
-from napari_uai.videos.health import recording_problems
+from napari_uai.errors import BadValueError
+from napari_uai.videos.frames import frames_of
+from napari_uai.videos.health import finite_video, recording_health, recording_problems
 
 
 def recording(n=60):
@@ -50,6 +54,37 @@ def test_pixels_that_change_late_or_once_are_alive():
     assert recording_problems(video) == []
 
 
-def test_recordings_that_are_constant_as_a_whole_or_nan_are_left_to_the_stages():
+@pytest.mark.parametrize("lost", [[7], [0, 1], [59], [10, 11, 40]])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_frames_with_nan_or_infinity_are_named_and_left_out(lost, value):
+    video = recording().astype("f4")
+    filled = pd.DataFrame(video.reshape(60, -1))
+    filled.loc[lost] = np.nan
+    filled = filled.ffill().bfill().to_numpy().reshape(video.shape)
+    video[lost, 3, 5] = value
+    health = recording_health(video)
+    listed = ", ".join(map(str, lost))
+    verb = "frame contains" if len(lost) == 1 else "frames contain"
+    assert health.problems[0].startswith(f"{len(lost)} {verb} NaN or infinity ({listed}): left out")
+    assert health.not_finite.tolist() == lost
+    np.testing.assert_array_equal(finite_video(video, health), filled)
+    frames = finite_video(frames_of(video), health)
+    parts = [frames.read(k, k + 7) for k in range(0, 60, 7)]
+    np.testing.assert_array_equal(np.concatenate(parts), filled)
+
+
+def test_what_is_finite_stays_the_same_object():
+    video = recording()
+    assert finite_video(video, recording_health(video)) is video
+
+
+def test_a_recording_of_many_frames_with_nan_is_refused():
+    video = recording().astype("f4")
+    video[:4, 0, 0] = np.nan
+    with pytest.raises(BadValueError, match="4 of 60 frames contain NaN or infinity"):
+        finite_video(video, recording_health(video))
+
+
+def test_recordings_that_are_constant_as_a_whole_are_left_to_the_stages():
     assert recording_problems(np.full((9, 5, 5), 65535, np.uint16)) == []
-    assert recording_problems(np.full((9, 5, 5), np.nan)) == []
+    assert recording_health(np.full((9, 5, 5), np.nan)).not_finite.size == 9

@@ -1,12 +1,24 @@
 """Arrays saved by numpy, in any order of axes and of any type."""
 
+import re
+
 import numpy as np
 import pytest
+
+from napari_uai.videos.health import finite_video, recording_health
 
 
 def saved(folder, array, name="a.npy"):
     np.save(folder / name, array, allow_pickle=True)
     return folder / name
+
+
+def left_out(x, b, lost):
+    """Before stages read it, the frame before takes the place of each that is not finite."""
+    health = recording_health(x)
+    assert re.match(r"\d+ frames? contains? NaN or infinity \(70", health.problems[0])
+    b[lost] = b[lost[0] - 1]
+    np.testing.assert_array_equal(finite_video(x, health), b.astype("f4"))
 
 
 def test_npy_plain(tmp_path, b, opens):
@@ -54,12 +66,14 @@ def test_npy_nan(tmp_path, b, opens):
     x = b.astype("f4")
     x[70:75, 20:24, 30:34] = np.nan
     opens(saved(tmp_path, x), x)
+    left_out(x, b, [70, 71, 72, 73, 74])
 
 
 def test_npy_inf(tmp_path, b, opens):
     x = b.astype("f4")
     x[70, 20, 30] = np.inf
     opens(saved(tmp_path, x), x)
+    left_out(x, b, [70])
 
 
 def test_npy_pickle_v2_truncated(tmp_path, b, refused):
