@@ -22,6 +22,7 @@ from napari_uai.videos.folders import IMAGE_SUFFIXES, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.headerless.sidecars import read_sidecar
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
+from napari_uai.videos.layout.image_heads import is_animated
 from napari_uai.videos.layout.sequences import image_sequence
 from napari_uai.videos.pixel_types import PackedType
 from napari_uai.videos.read_options import UNKNOWN, FrameRange, ReadKeywords, ReadOptions
@@ -92,11 +93,18 @@ FORMATS = (
     Format("fits", "FITS", (".fits", ".fit", ".fts"), "fits:open_fits", ((0, b"SIMPLE  ="),)),
     Format(
         "movie",
-        "AVI, MP4, MOV, MKV, WebM",
-        (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
+        "AVI, MP4, MOV, MKV, WebM, GIF, APNG, FLI (FLIC)",
+        (
+            *(".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
+            *(".gif", ".apng", ".fli", ".flc"),
+        ),
         "movie:open_movie",
-        ((8, b"AVI "), (4, b"ftyp"), (0, b"\x1aE\xdf\xa3")),
+        (
+            *((8, b"AVI "), (4, b"ftyp"), (0, b"\x1aE\xdf\xa3"), (0, b"GIF8")),
+            *((4, b"\x11\xaf"), (4, b"\x12\xaf")),
+        ),
     ),
+    Format("webp", "Animated WebP", (".webp",), "webp:open_webp", ((8, b"WEBPVP8"),)),
     Format(
         "images",
         "Folders of PNG, JPEG, BMP, PGM or TIFF images",
@@ -104,10 +112,11 @@ FORMATS = (
         "images:open_images",
         ((0, b"\x89PNG\r\n\x1a\n"), (0, b"\xff\xd8\xff\xe0"), (0, b"\xff\xd8\xff\xe1")),
     ),
+    Format("spe", "Princeton Instruments SPE (2.x, 3.0)", (".spe",), "spe:open_spe"),
     Format(
         "bioio",
-        "ND2, CZI, LIF, SPE and others, through bioio",
-        (".nd2", ".czi", ".lif", ".spe", ".sif", ".oib", ".oif", ".dv", ".vsi"),
+        "ND2, CZI, LIF and others, through bioio",
+        (".nd2", ".czi", ".lif", ".sif", ".oib", ".oif", ".dv", ".vsi"),
         "bioio:open_bioio",
         ((0, b"\xda\xce\xbe\x0a"), (0, b"ZISRAWFILE")),
     ),
@@ -310,7 +319,7 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
         return "n5" if is_n5(path) else "images"
     stated = next((each for each in FORMATS if suffix in each.suffixes), None)
     if stated is not None and stated.name != "raw":
-        return stated.name
+        return "movie" if stated.name == "images" and is_animated(path) else stated.name
     if is_zipped_zarr(path):
         return "zarr"
     signed = _by_signature(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 _TIFF = {".tif", ".tiff"}
 _ENTRIES_AT_MOST = 4096
+_HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,13 @@ def image_head(path: Path) -> ImageHead | None:
         return _tiff_head(path) if path.suffix.lower() in _TIFF else _picture_head(path)
     except Exception:  # noqa: BLE001  # damaged files raise any type of error; reading tells
         return None
+
+
+def is_animated(path: Path) -> bool:
+    """Return whether a PNG file holds several frames (APNG)."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
 
 
 def _picture_head(path: Path) -> ImageHead:

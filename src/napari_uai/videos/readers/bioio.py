@@ -1,4 +1,4 @@
-"""Recordings in the files of microscopes (ND2, CZI, LIF, SPE, ...), read by plugins of bioio."""
+"""Recordings in the files of microscopes (ND2, CZI, LIF, ...), read by plugins of bioio."""
 
 from __future__ import annotations
 
