@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import textwrap
@@ -13,7 +14,8 @@ import typer
 
 from napari_uai.cli.options import with_read_options
 from napari_uai.cli.progress import progress_bar
-from napari_uai.errors import one_line
+from napari_uai.cli.terminal import colours_of
+from napari_uai.errors import NapariUaiError, one_line
 
 if TYPE_CHECKING:
     from napari_uai.trails.table import Trails
@@ -96,6 +98,22 @@ def _describe_recording(source: Path, options: ReadOptions, picture: Path | None
     if picture is not None:
         rows["picture"] = one_line(write_thumbnails(frames, picture))
     _print(rows, known.warnings)
+    for line in _thumbnails(frames):
+        typer.echo(line)
+
+
+def _thumbnails(frames: Frames) -> list[str]:
+    """Return three frames as lines of the terminal; none if it does not show colours."""
+    from napari_uai.videos.writing.thumbnails import terminal_thumbnails
+
+    colours = colours_of(sys.stdout, os.environ)
+    if colours is None:
+        return []
+    width = shutil.get_terminal_size().columns
+    try:
+        return ["", *terminal_thumbnails(frames, columns=width, true_colour=colours == "true")]
+    except NapariUaiError as error:
+        return [f"frames cannot be shown: {error}"]
 
 
 def _status(frames: Frames) -> str:
