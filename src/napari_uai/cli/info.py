@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -124,7 +125,7 @@ def _status(frames: Frames) -> str:
         return "none found"
     with progress_bar("status line") as monitor:
         report = status_report(read_status_line(frames, monitor=monitor))
-    return report.text.removeprefix("status line: ")
+    return re.sub(r"^status line[^:]*: ", "", report.text)
 
 
 def _print(rows: Mapping[str, str], problems: Sequence[str]) -> None:

@@ -42,7 +42,7 @@ class Format:
     name
         As in :attr:`VideoInfo.format`.
     title
-        For tables and messages.
+        For tables; up to a colon, for messages.
     suffixes
         Of its files, in lower case.
     reader
@@ -57,11 +57,16 @@ class Format:
     reader: str
     signatures: tuple[tuple[int, bytes], ...] = ()
 
+    @property
+    def short_title(self) -> str:
+        """Title without the kinds of files that it comprises."""
+        return self.title.partition(":")[0]
+
     def open(self, path: Path, options: ReadOptions) -> Opened:
         """Open a file or folder of this format."""
         module, _, function = self.reader.partition(":")
         reader = import_module(f"napari_uai.videos.readers.{module}")
-        with refusing(path, self.title.partition(":")[0]):
+        with refusing(path, f"readable as {self.short_title}"):
             opened = cast("Opened", getattr(reader, function)(path, options))
             _, rows, columns = opened.frames.shape
             check_video(path, opened.frames.shape)
@@ -70,7 +75,7 @@ class Format:
 
 
 FORMATS = (
-    Format("raw", "Headerless camera files", (".bin", ".raw"), "raw:open_raw"),
+    Format("raw", "Headerless camera file", (".bin", ".raw"), "raw:open_raw"),
     Format(
         "tiff",
         "TIFF: BigTIFF, OME, ImageJ, Micro-Manager",
@@ -79,12 +84,17 @@ FORMATS = (
         ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
     ),
     Format("npy", "numpy", (".npy",), "npy:open_npy", ((0, b"\x93NUMPY"),)),
-    Format("npz", "numpy, several arrays", (".npz",), "npy:open_npz"),
-    Format("zarr", "zarr, OME-Zarr, zipped or not", (".zarr", ".ozx"), "zarr_store:open_zarr"),
+    Format("npz", "numpy: several arrays", (".npz",), "npy:open_npz"),
+    Format(
+        "zarr",
+        "zarr: OME-Zarr and others, zipped or not",
+        (".zarr", ".ozx"),
+        "zarr_store:open_zarr",
+    ),
     Format("n5", "N5", (".n5",), "n5:open_n5"),
     Format(
         "hdf5",
-        "HDF5, mass photometer files",
+        "HDF5: mass photometer files and others",
         (".h5", ".hdf5", ".hdf", ".he5", ".mp", ".ims", ".nwb"),
         "hdf5:open_hdf5",
         ((0, b"\x89HDF\r\n\x1a\n"), (512, b"\x89HDF\r\n\x1a\n")),
@@ -93,7 +103,7 @@ FORMATS = (
     Format("fits", "FITS", (".fits", ".fit", ".fts"), "fits:open_fits", ((0, b"SIMPLE  ="),)),
     Format(
         "movie",
-        "AVI, MP4, MOV, MKV, WebM, GIF, APNG, FLI (FLIC)",
+        "Movie: AVI, MP4, MOV, MKV, WebM, GIF, APNG, FLI (FLIC)",
         (
             *(".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
             *(".gif", ".apng", ".fli", ".flc"),
@@ -107,15 +117,15 @@ FORMATS = (
     Format("webp", "Animated WebP", (".webp",), "webp:open_webp", ((8, b"WEBPVP8"),)),
     Format(
         "images",
-        "Folders of PNG, JPEG, BMP, PGM or TIFF images",
+        "Image sequence: folder of PNG, JPEG, BMP, PGM or TIFF",
         IMAGE_SUFFIXES,
         "images:open_images",
         ((0, b"\x89PNG\r\n\x1a\n"), (0, b"\xff\xd8\xff\xe0"), (0, b"\xff\xd8\xff\xe1")),
     ),
-    Format("spe", "Princeton Instruments SPE (2.x, 3.0)", (".spe",), "spe:open_spe"),
+    Format("spe", "SPE: Princeton Instruments, 2.x and 3.0", (".spe",), "spe:open_spe"),
     Format(
         "bioio",
-        "ND2, CZI, LIF and others, through bioio",
+        "Microscope file: ND2, CZI, LIF, DV and others, through bioio",
         (".nd2", ".czi", ".lif", ".sif", ".oib", ".oif", ".dv", ".vsi"),
         "bioio:open_bioio",
         ((0, b"\xda\xce\xbe\x0a"), (0, b"ZISRAWFILE")),
