@@ -133,6 +133,14 @@ FORMATS = (
 )
 """All formats; the first whose suffix fits is tried."""
 
+_FOREIGN = {
+    ".seq": "StreamPix or FLIR",
+    ".cine": "Phantom cameras",
+    ".mraw": "Photron cameras",
+    ".dcimg": "Hamamatsu cameras",
+}
+"""Makers of formats that no well-kept library reads, by suffix."""
+
 _BY_NAME = {each.name: each for each in FORMATS}
 _HEAD_BYTES = 1024
 
@@ -339,6 +347,10 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
         return "raw"
     if {"height", "width"} <= _stated_beside(path).keys():
         return "raw"
+    if suffix in _FOREIGN:
+        raise VideoFormatError(
+            f"{path} is a file of {_FOREIGN[suffix]}, which is not read: export it there as TIFF"
+        )
     known = ", ".join(ending for each in FORMATS for ending in each.suffixes[:2])
     raise VideoFormatError(
         f"{path} is not of a supported format ({known}): "
