@@ -171,6 +171,14 @@ def test_a_table_of_trails_is_described(tmp_path, info):
     assert main(["info", str(path), "--picture", str(tmp_path / "a.png")]) == FAILED
 
 
+def test_an_array_of_tracks_is_described_as_trails(tmp_path, info):
+    tracks = [[name, t, 10 + t, 20.5 + name] for name in (1, 2) for t in range(5)]
+    np.save(tmp_path / "a.npy", np.array(tracks, float))
+    assert info(tmp_path / "a.npy")["trails"].startswith("2,")
+    np.save(tmp_path / "b.npy", np.zeros((9, 4), "u1"))  # no numbers of frames
+    assert info(tmp_path / "b.npy")["video"].startswith("1 frame of 9 x 4 px")
+
+
 def test_what_is_neither_recording_nor_trails_is_one_line(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("nothing here\n", "utf-8")
     assert main(["info", str(tmp_path / "notes.txt")]) == FAILED

@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +48,10 @@ def info(
     from napari_uai.errors import TrailFormatError, VideoFormatError
     from napari_uai.trails.io.reading import open_trails
 
+    if _may_be_tracks(source):
+        with suppress(TrailFormatError):
+            _describe_trails(source, open_trails(source), picture)
+            return
     try:
         _describe_recording(source, options, picture)
     except VideoFormatError as no_recording:
@@ -60,6 +65,19 @@ def info(
                 raise no_recording from None
             raise
         _describe_trails(source, trails, picture)
+
+
+def _may_be_tracks(source: Path) -> bool:
+    """Return whether a file is an array of four columns, as napari's tracks."""
+    import numpy as np
+
+    if source.suffix.lower() != ".npy" or not source.is_file():
+        return False
+    try:
+        array = np.load(source, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # reading it says why
+        return False
+    return isinstance(array, np.memmap) and array.ndim == 2 and array.shape[1] == 4
 
 
 def _may_be_trails(source: Path) -> bool:
