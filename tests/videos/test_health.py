@@ -7,24 +7,28 @@ import pytest
 
 from napari_uai.errors import BadValueError
 from napari_uai.videos.frames import frames_of
-from napari_uai.videos.health import finite_video, recording_health, recording_problems
+from napari_uai.videos.health import finite_video, recording_health
 
 
 def recording(n=60):
     return np.random.default_rng(0).poisson(3000, (n, 20, 16)).astype(np.uint16)
 
 
+def problems_of(video):
+    return list(recording_health(video).problems)
+
+
 def test_a_sound_recording_has_no_problems():
-    assert recording_problems(recording()) == []
-    assert recording_problems(recording(0)) == []
+    assert problems_of(recording()) == []
+    assert problems_of(recording(0)) == []
 
 
 def test_constant_frames_are_named():
     video = recording()
     video[7] = 0
-    assert recording_problems(video)[0].startswith("1 frame is constant (7): ")
+    assert problems_of(video)[0].startswith("1 frame is constant (7): ")
     video[20:30] = 65535
-    assert recording_problems(da.from_array(video))[0].startswith(
+    assert problems_of(da.from_array(video))[0].startswith(
         "11 frames are constant (7, 20, 21, 22, 23, ...): "
     )
 
@@ -33,7 +37,7 @@ def test_saturated_frames_are_told_from_hot_pixels():
     video = recording()
     video[:, 3, 3] = 4095
     video[11:13, 5:9] = 4095
-    said = recording_problems(video)
+    said = problems_of(video)
     assert said[0].startswith("2 frames are saturated in more than 1% of the pixels (11, 12): ")
     assert said[1].startswith("1 pixel is dead or stuck at one value (row, column (3, 3)): ")
     assert len(said) == 2
@@ -42,7 +46,7 @@ def test_saturated_frames_are_told_from_hot_pixels():
 def test_a_dead_column_is_named():
     video = recording()
     video[:, :, 9] = 0
-    assert recording_problems(video) == [
+    assert problems_of(video) == [
         "20 pixels are dead or stuck at one value (column 9): landings there are unreliable"
     ]
 
@@ -51,7 +55,7 @@ def test_pixels_that_change_late_or_once_are_alive():
     video = recording(400)
     video[:, 4, 4] = 3000
     video[399, 4, 4] = 3001
-    assert recording_problems(video) == []
+    assert problems_of(video) == []
 
 
 @pytest.mark.parametrize("lost", [[7], [0, 1], [59], [10, 11, 40]])
@@ -86,5 +90,5 @@ def test_a_recording_of_many_frames_with_nan_is_refused():
 
 
 def test_recordings_that_are_constant_as_a_whole_are_left_to_the_stages():
-    assert recording_problems(np.full((9, 5, 5), 65535, np.uint16)) == []
+    assert problems_of(np.full((9, 5, 5), 65535, np.uint16)) == []
     assert recording_health(np.full((9, 5, 5), np.nan)).not_finite.size == 9

@@ -79,14 +79,6 @@ def finite_video(video: Video, health: Health) -> Video:
     return video_like(FiniteFrames(frames, left_out), video)
 
 
-def recording_problems(video: Video, *, monitor: Monitor = SILENT) -> list[str]:
-    """List frames and pixels of a recording that are unreliable.
-
-    As :func:`recording_health`, without the numbers of frames.
-    """
-    return list(recording_health(video, monitor=monitor).problems)
-
-
 def recording_health(video: Video, *, monitor: Monitor = SILENT) -> Health:
     """Find frames and pixels of a recording that are unreliable.
 
