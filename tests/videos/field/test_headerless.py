@@ -17,7 +17,8 @@ def packed12(b):
 
 def test_raw_be_given_le(tmp_path, b, refused):
     b.astype(">u2").tofile(tmp_path / "a.bin")
-    refused(tmp_path / "a.bin", "do not look like .* but of 32 x 40 '>u2'", **U2)
+    likelier = "do not look like .* but of 32 x 40 '>u2': give"
+    refused(tmp_path / "a.bin", likelier, {"dtype": ">u2"}, **U2)
 
 
 def test_raw_be(tmp_path, b, opens):
@@ -35,7 +36,8 @@ def test_raw_swapped_hw(tmp_path, b, refused):
     b.tofile(tmp_path / "a.bin")
     swapped = {"height": 40, "width": 32, "dtype": "<u2"}
     likelier = "do not look like frames of 40 x 32 '<u2', but of 32 x 40 '<u2'"
-    refused(tmp_path / "a.bin", likelier, {"trust_shape": True}, **swapped)
+    right = {"height": 32, "width": 40, "trust_shape": True}
+    refused(tmp_path / "a.bin", likelier, right, **swapped)
 
 
 def test_raw_u2_given_u1(tmp_path, b, refused):
@@ -179,7 +181,7 @@ def test_statusline_dropped(tmp_path, b, opens):
 def test_statusline_unsaid(tmp_path, b, refused, n, row):
     with_status_line(b[:n], row, DROPPED[:n]).tofile(tmp_path / "a.bin")
     likelier = "do not look like frames of 32 x 40 '<u2', but of 33 x 40 '<u2'"
-    refused(tmp_path / "a.bin", likelier, **U2)
+    refused(tmp_path / "a.bin", likelier, {"height": 33}, **U2)
 
 
 def test_statusline_16bit_shift(tmp_path, b, opens):

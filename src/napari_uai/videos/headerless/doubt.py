@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from napari_uai.option_names import option
 from napari_uai.typing import Floats
 from napari_uai.videos.pixel_types import (
     PACKED,
@@ -49,12 +49,26 @@ class Reading:
         """Bytes from one frame to the next."""
         return bytes_of(self.pixels, self.height * self.width) + self.frame_header
 
+    def changed_options(self, other: Reading) -> dict[str, Any]:
+        """Return the options that read a file in this way, as far as another one differs."""
+        mine, theirs = (
+            {
+                "height": each.height,
+                "width": each.width,
+                "dtype": each.pixels.str,
+                "offset": each.offset,
+                "frame_header": each.frame_header,
+            }
+            for each in (self, other)
+        )
+        return {name: value for name, value in mine.items() if value != theirs[name]}
+
     def __str__(self) -> str:
         text = f"{self.height} x {self.width} {self.pixels.str!r}"
         if self.offset:
-            text += f", {option('offset', self.offset)}"
+            text += f" after {self.offset} bytes"
         if self.frame_header:
-            text += f", {option('frame_header', self.frame_header)}"
+            text += f", each after {self.frame_header} bytes"
         return text
 
 

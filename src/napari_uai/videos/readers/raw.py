@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_uai.errors import BadValueError, VideoFormatError
-from napari_uai.option_names import option
+from napari_uai.option_names import option, option_list
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, MappedFrames
 from napari_uai.videos.headerless.doubt import Reading, likelier_reading
@@ -251,8 +251,9 @@ def _doubt(path: Path, given: Reading, rest: int) -> None:
     likelier = likelier_reading(path, given)
     if likelier is not None:
         raise VideoFormatError(
-            f"{path}: its pixels do not look like frames of {given}, but of {likelier}: "
-            f"correct the shape, or open it as given ({option('trust_shape', True)})"
+            f"{path}: its pixels do not look like frames of {given}, but of {likelier}: give "
+            f"{option_list(likelier.changed_options(given))}, or open it as given "
+            f"({option('trust_shape', True)})"
         )
     if not rest:
         return
