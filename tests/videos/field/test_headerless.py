@@ -50,6 +50,20 @@ def test_raw_header_unsaid(tmp_path, b, refused):
     refused(tmp_path / "a.raw", "but of 32 x 40 '<u2'", {"offset": 1024}, **U2)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ({"height": 40, "width": 32}, {"height": 32, "width": 40, "offset": 1024}),
+        ({"dtype": ">u2"}, {"dtype": "<u2", "offset": 1024}),
+    ],
+    ids=["swapped_hw", "be"],
+)
+def test_raw_header_unsaid_and(tmp_path, b, refused, wrong, right):
+    """An unsaid header, and a wrong shape or type as well."""
+    (tmp_path / "a.raw").write_bytes(b"CAMHDR" + bytes(1018) + b.tobytes())
+    refused(tmp_path / "a.raw", "but of 32 x 40 '<u2' after 1024 bytes", right, **U2 | wrong)
+
+
 def test_raw_header_64k(tmp_path, b, opens):
     (tmp_path / "a.raw").write_bytes(b"CAMHDR" + bytes(65530) + b.tobytes())
     known = opens(tmp_path / "a.raw", b, offset=65536, **U2)

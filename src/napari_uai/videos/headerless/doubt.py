@@ -78,7 +78,7 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
     In a recording, frames far apart resemble each other, and so do neighbouring rows and
     neighbouring columns of their mean. A reading is doubted only if it lacks this and another one
     has it: the other byte order or type, exchanged sides, one more row (a status line), a header
-    before the file or before each frame.
+    before the file, also together with one of these, or before each frame.
 
     Parameters
     ----------
@@ -100,6 +100,7 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
         seam = _seam(path, size, given)
         return next((h for h in headers if seam > 0.5 and _seam(path, size, h) < seam / 2), None)
     others = [*_others(given), *_with_line(size, given), *headers]
+    others += [headed for other in _others(given) for headed in _with_header(size, other)]
     others += _with_frame_headers(path, size, given)
     scored = [(_evidence(path, size, other), i) for i, other in enumerate(others)]
     best, i = max(scored, default=(0.0, -1))
