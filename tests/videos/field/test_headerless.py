@@ -40,6 +40,28 @@ def test_raw_swapped_hw(tmp_path, b, refused):
     refused(tmp_path / "a.bin", likelier, right, **swapped)
 
 
+@pytest.mark.parametrize(
+    ("stored", "given", "right"),
+    [
+        ("<u2", {"height": 64, "width": 20}, {"height": 32, "width": 40}),
+        ("<u2", {"height": 64}, {"height": 32}),
+        (">u2", {"height": 40, "width": 32}, {"height": 32, "width": 40, "dtype": ">u2"}),
+        ("|u1", {}, {"dtype": "|u1"}),
+        ("<u4", {}, {"dtype": "<u4"}),
+        ("<f4", {}, {"dtype": "<f4"}),
+        ("<f8", {"dtype": "<f4"}, {"dtype": "<f8"}),
+        ("<u2", {"dtype": "<u4"}, {"dtype": "<u2"}),
+        ("<u2", {"dtype": "<f4"}, {"dtype": "<u2"}),
+    ],
+    ids=str,
+)
+def test_raw_other_sides_or_type(tmp_path, b, refused, stored, given, right):
+    """Cases of the kinds ``raw_swapped_hw`` and ``raw_u2_given_u1``."""
+    pixels = b // 16 if stored == "|u1" else b
+    pixels.astype(stored).tofile(tmp_path / "a.bin")
+    refused(tmp_path / "a.bin", "do not look like frames", right, **U2 | given)
+
+
 def test_raw_u2_given_u1(tmp_path, b, refused):
     b.tofile(tmp_path / "a.bin")
     refused(tmp_path / "a.bin", "but of 32 x 40 '<u2'", **U2 | {"dtype": "uint8"})

@@ -45,6 +45,18 @@ def test_noise_alone_is_not_doubted(tmp_path, seed):
     opens(tmp_path / "a.bin", height=32, width=48, dtype="<u2")
 
 
+@pytest.mark.parametrize("dtype", ["<u2", "|u1", "<f4"])
+@pytest.mark.parametrize("period", [2, 8, 20, 1000])
+def test_fringes_and_stripes_are_not_doubted(tmp_path, period, dtype):
+    """Rows that repeat are no second frame."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:40, :56]
+    for scene in (x % 7, np.sin(2 * np.pi * (x + y) / period), x % 9 + y % 2):
+        mean = 100 + 20 * scene
+        rng.poisson(mean, (40, 40, 56)).astype(dtype).tofile(tmp_path / "a.bin")
+        assert len(opens(tmp_path / "a.bin", height=40, width=56, dtype=dtype)) == 40
+
+
 @pytest.mark.parametrize("kind", SCENARIOS)
 @pytest.mark.parametrize(
     ("wrong", "right"),
