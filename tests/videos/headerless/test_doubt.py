@@ -45,6 +45,16 @@ def test_noise_alone_is_not_doubted(tmp_path, seed):
     opens(tmp_path / "a.bin", height=32, width=48, dtype="<u2")
 
 
+@pytest.mark.parametrize("row", [0, 7, -1])
+@pytest.mark.parametrize("value", [0, 65535, np.nan])
+def test_noise_with_a_row_of_its_own_is_not_doubted(tmp_path, row, value):
+    for seed in range(10):
+        video = np.random.default_rng(seed).poisson(1000, (60, 20, 18)).astype("<f4")
+        video[:, row] = value
+        video.tofile(tmp_path / "a.bin")
+        assert len(opens(tmp_path / "a.bin", height=20, width=18, dtype="<f4")) == 60
+
+
 @pytest.mark.parametrize("dtype", ["<u2", "|u1", "<f4"])
 @pytest.mark.parametrize("period", [2, 8, 20, 1000])
 def test_fringes_and_stripes_are_not_doubted(tmp_path, period, dtype):

@@ -146,9 +146,11 @@ def _with_width(path: Path, size: int, given: Reading) -> Reading:
     if (size - given.offset) // given.frame_bytes < 2:
         return given
     line = _frames(path, size, given).mean(axis=0).ravel()
+    # A row of other values, such as a status line, is alike to nothing and proves nothing.
+    line = np.clip(line, *np.quantile(line, (0.1, 0.9)))
     widths = [w for w in range(_LEAST_SIDE, line.size // _LEAST_SIDE + 1) if line.size % w == 0]
     alike = [_correlation(line[:-width], line[width:]) for width in widths]
-    if not alike:
+    if max(alike, default=0.0) < _CREDIBLE:
         return given
     width = widths[int(np.argmax(alike))]
     return replace(given, height=line.size // width, width=width)
