@@ -1,73 +1,91 @@
 """Reading of every format against its own library: part of `make bench`.
 
-Both read a whole recording from the cache of the system, ours frame block by frame block through
-`open_frames`, the library in its own fastest way. Times are of the processor, all threads together,
-which hardly depend on what else the machine does; the best of several rounds.
+Both open a recording and read all its frames from the cache of the system, ours block by block
+through `open_frames`, the library in its own fastest way. Times are of the processor, all threads
+together, which hardly depend on what else the machine does; the best of several rounds. Memory is
+the peak above that before opening, for the same recording and for one four times as long, read in
+the same blocks: it is flat if the second is not larger. Of memory maps, the pages that are resident
+count, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import av
-import h5py
 import numpy as np
 import pandas as pd
-import tifffile
-import zarr
-from astropy.io import fits
-from scipy.ndimage import gaussian_filter
 
 import napari_uai as uai
 from napari_uai.videos import ReadOptions, open_frames
+from reading_cases import BLOCK, CASES, SIDE, Case, recording
 
-ROUNDS = 5
-BLOCK = 200
+ROUNDS = 3
+LONGER = 4
 
 
 def main() -> None:
     """Write each file, read it both ways, print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=4000)
-    parser.add_argument("--side", type=int, default=128, help="rows and columns of a frame")
+    parser.add_argument("--frames", type=int, default=2000)
+    parser.add_argument("--only", default="", help="formats whose names contain this")
+    parser.add_argument("--no-memory", action="store_true", help="times only")
     arguments = parser.parse_args()
-    shape = (arguments.frames, arguments.side, arguments.side)
-    video = recording(shape)
-    print(f"{shape[0]} frames of {shape[1]} x {shape[2]} px, uint16, {video.nbytes / 1e6:.0f} MB")
-    print(f"{'format':22}{'library':12}{'ours ms':>9}{'theirs ms':>11}{'ratio':>7}")
-    with TemporaryDirectory() as folder:
-        for name, library, write, theirs in CASES:
-            path = Path(folder) / name.replace(" ", "_")
-            path = write(path, video)
-            print_row(
-                name,
-                library,
-                best(lambda p=path: ours(p, shape)),
-                best(lambda p=path, t=theirs: t(p)),
-            )
-        trails(Path(folder))
+    video = recording(arguments.frames)
+    print(
+        f"{len(video)} frames of {SIDE} x {SIDE} px, uint16, "
+        f"{video.nbytes / 1e6:.0f} MB; ms of the processor, MB of memory at its peak"
+    )
+    print(
+        f"{'format':22}{'library':10}{'open':>7}{'theirs':>8}{'all':>8}{'theirs':>8}{'ratio':>7}"
+        f"{'memory':>9}{f'{LONGER} x as long':>14}"
+    )
+    for case in CASES:
+        if arguments.only in case.name:
+            with TemporaryDirectory() as folder:
+                print_row(case, Path(folder), video, memory=not arguments.no_memory)
+    if arguments.only in "trails csv":
+        with TemporaryDirectory() as folder:
+            trails(Path(folder))
 
 
-def recording(shape: tuple[int, int, int]) -> np.ndarray:
-    """Return frames with shot noise over a background that stays, as of a camera."""
-    rng = np.random.default_rng(0)
-    background = gaussian_filter(rng.normal(size=shape[1:]), 3)
-    mean = 3000 * (1 + 0.1 * background / background.std())
-    return rng.poisson(np.clip(mean, 1, None), shape).astype(np.uint16)
+def print_row(case: Case, folder: Path, video: np.ndarray, *, memory: bool) -> None:
+    """Measure one format."""
+    path = case.write(folder / "recording", video)
+    opening = best(lambda: opened(path, video), lambda: case.open(path))
+    mine, theirs = best(lambda: ours(path, video), lambda: case.read(path))
+    print(
+        f"{case.name:22}{case.library:10}{opening[0]:7.1f}{opening[1]:8.1f}"
+        f"{mine:8.1f}{theirs:8.1f}{mine / theirs:7.2f}",
+        end="",
+        flush=True,
+    )
+    if memory:
+        longer = case.write(folder / "longer", np.concatenate([video] * LONGER))
+        peaks = [peak(lambda p=each: ours(p, video)) for each in (path, longer)]
+        print(f"{peaks[0]:9.0f}{peaks[1]:14.0f}", end="")
+    print(flush=True)
 
 
-def ours(path: Path, shape: tuple[int, int, int]) -> None:
+def opened(path: Path, video: np.ndarray) -> Any:
+    """Open a recording."""
+    raw = ReadOptions(*video.shape[1:], "<u2") if path.suffix == ".bin" else ReadOptions()
+    return open_frames(path, raw)[0]
+
+
+def ours(path: Path, video: np.ndarray) -> None:
     """Open a recording and read all its frames."""
-    raw = ReadOptions(*shape[1:], "<u2") if path.suffix == ".bin" else ReadOptions()
-    frames, _ = open_frames(path, raw)
+    frames = opened(path, video)
     for start in range(0, len(frames), BLOCK):
         block = frames.read(start, start + BLOCK)
-        block[:, ::64, ::64].sum()  # of a memory map, something has to be read
+        if not block.flags.owndata:  # of a memory map, nothing was read yet
+            block.copy()
 
 
 def trails(folder: Path) -> None:
@@ -84,123 +102,42 @@ def trails(folder: Path) -> None:
         }
     )
     table.to_csv(path, index=False)
-    mine = best(lambda: uai.open_trails(path))
-    theirs = best(lambda: pd.read_csv(path).sort_values(["trail", "time"]))
-    print_row("trails csv", "pandas", mine, theirs)
+    mine, theirs = best(
+        lambda: uai.open_trails(path), lambda: pd.read_csv(path).sort_values(["trail", "time"])
+    )
+    print(f"{'trails csv':22}{'pandas':10}{'':15}{mine:8.1f}{theirs:8.1f}{mine / theirs:7.2f}")
 
 
-def best(call: Callable[[], object]) -> float:
-    """Return the shortest of several times, in ms."""
+def best(*calls: Callable[[], object]) -> list[float]:
+    """Return the shortest of several times of each call, in ms; they take turns."""
     times = []
     for _ in range(ROUNDS):
-        gc.collect()
-        start = time.process_time()
+        times.append([])
+        for call in calls:
+            gc.collect()
+            start = time.process_time()
+            call()
+            times[-1].append(1e3 * (time.process_time() - start))
+    return [min(each) for each in zip(*times, strict=True)]
+
+
+def peak(call: Callable[[], object]) -> float:
+    """Return how far the memory of this process rises during a call, in MB; NaN if not Linux."""
+    gc.collect()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+        before = resident("VmRSS")
         call()
-        times.append(time.process_time() - start)
-    return 1e3 * min(times)
+        return resident("VmHWM") - before
+    except OSError:
+        return float("nan")
 
 
-def print_row(name: str, library: str, mine: float, theirs: float) -> None:
-    """Print a row of the table."""
-    print(f"{name:22}{library:12}{mine:9.0f}{theirs:11.0f}{mine / theirs:7.2f}", flush=True)
+def resident(what: str) -> float:
+    """Return a memory figure of this process in MB."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(rf"{what}:\s+(\d+)", status)[1]) / 1e3
 
-
-def write_raw(path: Path, video: np.ndarray) -> Path:
-    video.tofile(path.with_suffix(".bin"))
-    return path.with_suffix(".bin")
-
-
-def read_raw(path: Path) -> None:
-    np.memmap(path, np.uint16, "r")[::64].sum()
-
-
-def write_npy(path: Path, video: np.ndarray) -> Path:
-    np.save(path.with_suffix(".npy"), video)
-    return path.with_suffix(".npy")
-
-
-def read_npy(path: Path) -> None:
-    np.load(path, mmap_mode="r").ravel()[::64].sum()
-
-
-def tiff_writer(**options: object) -> Callable[[Path, np.ndarray], Path]:
-    """Return a writer of TIFF files of some kind."""
-
-    def write(path: Path, video: np.ndarray) -> Path:
-        path = path.with_suffix(".tif")
-        tifffile.imwrite(path, video, photometric="minisblack", **options)
-        return path
-
-    return write
-
-
-def read_tiff(path: Path) -> None:
-    tifffile.imread(path, maxworkers=1)
-
-
-def write_hdf5(path: Path, video: np.ndarray) -> Path:
-    path = path.with_suffix(".h5")
-    with h5py.File(path, "w") as file:
-        file.create_dataset("video", data=video, chunks=(20, *video.shape[1:]), compression="gzip")
-    return path
-
-
-def read_hdf5(path: Path) -> None:
-    with h5py.File(path) as file:
-        file["video"][:]
-
-
-def write_zarr(path: Path, video: np.ndarray) -> Path:
-    path = path.with_suffix(".zarr")
-    zarr.create_array(path, data=video, chunks=(100, *video.shape[1:]))
-    return path
-
-
-def read_zarr(path: Path) -> None:
-    array = zarr.open_array(path, mode="r")
-    for start in range(0, array.shape[0], BLOCK):
-        array[start : start + BLOCK]
-
-
-def write_fits(path: Path, video: np.ndarray) -> Path:
-    fits.PrimaryHDU(video).writeto(path.with_suffix(".fits"), overwrite=True)
-    return path.with_suffix(".fits")
-
-
-def read_fits(path: Path) -> None:
-    fits.getdata(path, memmap=False)
-
-
-def write_movie(path: Path, video: np.ndarray) -> Path:
-    path = path.with_suffix(".mkv")
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=30)
-        stream.height, stream.width = video.shape[1:]
-        stream.pix_fmt = "gray"
-        for picture in (video // 32).astype(np.uint8):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
-        container.mux(stream.encode())
-    return path
-
-
-def read_movie(path: Path) -> None:
-    with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
-            frame.to_ndarray(format="gray")
-
-
-CASES = (
-    ("raw", "numpy", write_raw, read_raw),
-    ("npy", "numpy", write_npy, read_npy),
-    ("tiff contiguous", "tifffile", tiff_writer(), read_tiff),
-    ("tiff lzw", "tifffile", tiff_writer(compression="lzw"), read_tiff),
-    ("tiff zstd predictor", "tifffile", tiff_writer(compression="zstd", predictor=True), read_tiff),
-    ("tiff tiles", "tifffile", tiff_writer(tile=(64, 64), compression="zlib"), read_tiff),
-    ("hdf5 gzip", "h5py", write_hdf5, read_hdf5),
-    ("zarr zstd", "zarr", write_zarr, read_zarr),
-    ("fits", "astropy", write_fits, read_fits),
-    ("movie ffv1", "PyAV", write_movie, read_movie),
-)
 
 if __name__ == "__main__":
     main()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import stat
+import struct
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,8 +62,10 @@ def read_picture(path: Path, *, max_pixels: int | None = None) -> npt.NDArray[np
     """
     import cv2
 
-    _check_pixels(path, max_pixels)
-    return np.asarray(cv2.cvtColor(_decoded(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+    content = _content(path)
+    _check_pixels(path, content, max_pixels)
+    image = _decoded(path, content, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def read_image(path: Path) -> npt.NDArray[Any]:
@@ -83,26 +88,36 @@ def read_image(path: Path) -> npt.NDArray[Any]:
     """
     import cv2
 
-    _check_pixels(path)
-    image = _decoded(path, cv2.IMREAD_UNCHANGED)
+    content = _content(path)
+    _check_pixels(path, content)
+    image = _decoded(path, content, cv2.IMREAD_UNCHANGED)
     if image.ndim == 3 and image.shape[2] > 2:  # OpenCV returns BGR
-        order = [2, 1, 0, 3][: image.shape[2]]
-        return image[..., order]
+        alpha = image.shape[2] == 4
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if alpha else cv2.COLOR_BGR2RGB))
     return image
 
 
-def _decoded(path: Path, flags: int) -> npt.NDArray[Any]:
-    import cv2
-
+def _content(path: Path) -> bytes:
+    """Return the bytes of a file, if it is not too long."""
     try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise PictureError(path, "is not a file", "give that of a picture")
+        if status.st_size > MAX_BYTES:
+            raise PictureError(path, f"is larger than {MAX_BYTES // 2**20} MiB", "reduce its size")
+        return path.read_bytes()
     except FileNotFoundError:
         raise PictureError(path, "does not exist", "check the path") from None
     except OSError as error:
         reason = f"cannot be read ({error.strerror or error})"
         raise PictureError(path, reason, "check the file and its permissions") from error
+
+
+def _decoded(path: Path, content: bytes, flags: int) -> npt.NDArray[Any]:
+    import cv2
+
     try:
-        image = cv2.imdecode(content, flags) if content.size else None
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     except cv2.error:
         image = None
     if image is None:
@@ -110,29 +125,9 @@ def _decoded(path: Path, flags: int) -> npt.NDArray[Any]:
     return np.asarray(image)
 
 
-def _check_pixels(path: Path, max_pixels: int | None = None) -> None:
+def _check_pixels(path: Path, content: bytes, max_pixels: int | None = None) -> None:
     """Raise an error if a picture is too large, from its header."""
-    from PIL import Image
-
-    if path.exists() and not path.is_file():
-        raise PictureError(path, "is not a file", "give that of a picture")
-    try:
-        too_long = path.stat().st_size > MAX_BYTES
-        with warnings.catch_warnings(), Image.open(path) as header:
-            warnings.simplefilter("ignore")  # about large images, which are an error below
-            width, height = header.size
-            n_bytes = width * height * _BYTES_PER_PIXEL.get(header.mode, 4)
-    except FileNotFoundError:
-        raise PictureError(path, "does not exist", "check the path") from None
-    except PermissionError as error:
-        reason = f"cannot be read ({error.strerror})"
-        raise PictureError(path, reason, "check the file and its permissions") from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(path, f"is too large ({one_line(error)})", "reduce its size") from error
-    except Exception as error:  # damaged headers raise many types of errors
-        raise PictureError(path, "is not a readable image", "save it as PNG") from error
-    if too_long:
-        raise PictureError(path, f"is larger than {MAX_BYTES // 2**20} MiB", "reduce its size")
+    width, height, n_bytes = _stated_size(path, content)
     too_many = max_pixels is not None and width * height > max_pixels
     if too_many or n_bytes > FRAME_BYTES.value:
         advice = f"reduce it to at most {max_pixels} pixels"
@@ -141,4 +136,25 @@ def _check_pixels(path: Path, max_pixels: int | None = None) -> None:
         raise PictureError(path, f"is too large ({width} x {height} px)", advice)
 
 
+def _stated_size(path: Path, content: bytes) -> tuple[int, int, int]:
+    """Return width, height and bytes in memory of a picture, from its header."""
+    from PIL import Image
+
+    if content.startswith(_PNG_START) and len(content) >= _PNG_SIZE.size + len(_PNG_START):
+        # Read here, because Pillow takes as long to open a small PNG as OpenCV to decode it.
+        width, height, bits, kind = _PNG_SIZE.unpack_from(content, len(_PNG_START))
+        return width, height, width * height * (1 if kind == 0 else 4) * (2 if bits == 16 else 1)
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as header:
+            warnings.simplefilter("ignore")  # about large images, which are an error
+            width, height = header.size
+            return width, height, width * height * _BYTES_PER_PIXEL.get(header.mode, 4)
+    except Image.DecompressionBombError as error:
+        raise PictureError(path, f"is too large ({one_line(error)})", "reduce its size") from error
+    except Exception as error:  # damaged headers raise many types of errors
+        raise PictureError(path, "is not a readable image", "save it as PNG") from error
+
+
+_PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+_PNG_SIZE = struct.Struct(">IIBB")
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 4, "I;16": 2, "I;16B": 2, "I": 4, "F": 4, "RGB": 4}

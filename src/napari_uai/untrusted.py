@@ -140,14 +140,18 @@ def mapped_file(path: Path) -> Iterator[Any]:
 def check_links(folder: Path, *, error: ErrorType = VideoFormatError) -> None:
     """Raise an error if a link inside a store leads outside it: it may be any file of the user."""
     top = os.path.realpath(folder)
-    for root, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            place = os.path.join(root, name)  # noqa: PTH118  # many of them
-            if not os.path.islink(place):  # noqa: PTH114
-                continue
-            if os.path.commonpath([top, os.path.realpath(place)]) != top:
-                inside = os.path.relpath(place, folder)
-                raise error(f"{folder}: {inside} is a link to a file outside: copy that file here")
+    left = [os.fspath(folder)]
+    while left:
+        with os.scandir(left.pop()) as entries:
+            for entry in entries:
+                if not entry.is_symlink():
+                    if entry.is_dir():
+                        left.append(entry.path)
+                elif os.path.commonpath([top, os.path.realpath(entry.path)]) != top:
+                    name = os.path.relpath(entry.path, folder)
+                    raise error(
+                        f"{folder}: {name} is a link to a file outside: copy that file here"
+                    )
 
 
 # documents ------------------------------------------------------------------------------------

@@ -1,15 +1,20 @@
 """``napari-uai export``: files of other formats, and movies."""
 
+import av
 import numpy as np
 import pytest
 
 from napari_uai.cli.app import main
 from napari_uai.cli.terminal import FAILED
+from napari_uai.iscat.recipes import run
+from napari_uai.iscat.recipes.recipe import load_recipe
+from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.sample_data import sample_path
-from napari_uai.videos import open_video, video_info
+from napari_uai.videos import open_recording, open_video, video_info
 from napari_uai.videos.writing.writers import VIDEO_SUFFIXES
 
 SAMPLE = str(sample_path("landings.bin"))
+CLASSICAL = ["--recipe", "classical"]
 
 
 @pytest.mark.parametrize("suffix", [*VIDEO_SUFFIXES, ".ome.tif"])
@@ -44,8 +49,39 @@ def test_a_step_of_a_recipe_is_exported(tmp_path):
     assert main(["export", SAMPLE, "--out", str(out), *recipe]) == 0
     assert video_info(out).shape[0] == 1200 - 2 * 200 + 1
     assert video_info(out).dtype == "<f4"
+    result = run_recipe(open_recording(SAMPLE), "classical", dra={"batch_size": 200})
+    np.testing.assert_array_equal(open_video(out), result.videos["dra"])
     movie = ["--out", str(tmp_path / "average.avi"), "--set", "step=50", "--set", "low=-0.02"]
     assert main(["export", SAMPLE, *movie, *recipe]) == 0
+
+
+def test_only_the_steps_that_a_step_needs_are_run(tmp_path, monkeypatch):
+    names = []
+    plain = run._run_step
+
+    def noted(result, step, monitor):
+        names.append(step.name)
+        plain(result, step, monitor)
+
+    monkeypatch.setattr(run, "_run_step", noted)
+    out = tmp_path / "average.npy"
+    options = ["--set", "dra.batch_size=200", "--frames", "0:600"]
+    assert main(["export", SAMPLE, "--out", str(out), *CLASSICAL, "--step", "dra", *options]) == 0
+    assert video_info(out).shape[0] == 201
+    assert "dra" in names
+    assert {load_recipe("classical").step(name).stage.output for name in names} == {"video"}
+
+
+def test_the_recording_is_shown_with_the_landings_of_a_recipe(tmp_path):
+    out = tmp_path / "a.avi"
+    settings = ["--set", "dra.batch_size=200", "--set", "step=10", "--set", "mark=100"]
+    assert (
+        main(["export", SAMPLE, "--out", str(out), *CLASSICAL, "--step", "recording", *settings])
+        == 0
+    )
+    with av.open(str(out)) as movie:
+        first = next(movie.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    assert (np.ptp(first, axis=-1) > 0).any()
 
 
 @pytest.mark.parametrize(

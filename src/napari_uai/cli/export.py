@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ from napari_uai.parameters import with_texts
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.monitor import Monitor
     from napari_uai.videos.frames import Video
     from napari_uai.videos.read_options import ReadOptions
@@ -58,7 +59,7 @@ def export(
         str | None, typer.Option(help="Recipe of which a step is exported; name or .toml file.")
     ] = None,
     step: Annotated[
-        str | None, typer.Option(help="Step of the recipe, such as dra, instead of the recording.")
+        str | None, typer.Option(help="Step of the recipe, such as dra; or recording.")
     ] = None,
     landings: Annotated[
         Path | None,
@@ -79,18 +80,21 @@ def export(
 ) -> None:
     """Write a recording, or a step of a recipe, as a file of another format or as a movie."""
     from napari_uai.videos.recording import read_recording
+    from napari_uai.videos.writing.movies import MOVIE_SUFFIXES
 
     recording = read_recording(source, options)
     with announced_compiling(), progress_bar(out.name) as monitor:
-        part = _Part(recording, recording.video)
+        part = _Part(recording, recording.video, recording.problems)
         steps, own = _by_kind(settings or (), has_recipe=recipe is not None)
         if recipe is not None or step is not None:
-            part = _part_of_recipe(recording, recipe, step, steps, monitor.part(0.0, 0.5))
+            marked = out.suffix.lower() in MOVIE_SUFFIXES and landings is None
+            chosen = _chosen(recipe, step, steps)
+            part = _part_of_recipe(recording, *chosen, monitor.part(0.0, 0.5), marked=marked)
         if landings is not None:
             part.landings = read_table(landings)
         written = _write(part, out, own, overwrite=overwrite, monitor=monitor.part(0.5, 1.0))
     typer.echo(str(written))
-    notes(recording.problems)
+    notes(part.problems)
 
 
 @dataclass
@@ -99,27 +103,49 @@ class _Part:
 
     recording: Recording
     video: Video
+    problems: tuple[str, ...] = ()
     origin: tuple[int, int, int] = (0, 0, 0)
     landings: pd.DataFrame | None = None
 
 
-def _part_of_recipe(
-    recording: Recording,
-    recipe: str | None,
-    step: str | None,
-    settings: Sequence[str],
-    monitor: Monitor,
-) -> _Part:
-    from napari_uai.iscat.recipes.run import run_recipe
+def _chosen(recipe: str | None, step: str | None, settings: Sequence[str]) -> tuple[Recipe, str]:
+    """Return a recipe and the name of one of its videos."""
+    from napari_uai.iscat.recipes.recipe import RECORDING
 
     if recipe is None or step is None:
         raise BadValueError("--recipe and --step belong together: give both, or neither")
     chosen = named_recipe(recipe).with_settings(settings)
-    videos = [each.name for each in chosen.steps if each.stage.output == "video"]
+    videos = [RECORDING, *(each.name for each in chosen.steps if each.stage.output == "video")]
     if step not in videos:
         raise BadValueError(f"recipe {chosen.name} has no video {step!r}; {nearest(step, videos)}")
-    result = run_recipe(recording, chosen, monitor=monitor)
-    return _Part(recording, result.videos[step], result.origins[step], result.landings)
+    return chosen, step
+
+
+def _part_of_recipe(
+    recording: Recording, recipe: Recipe, step: str, monitor: Monitor, *, marked: bool
+) -> _Part:
+    """Run a recipe as far as its step needs it, or to its end if landings are to be marked."""
+    from napari_uai.iscat.recipes.run import run_recipe
+
+    result = run_recipe(recording, recipe if marked else _up_to(recipe, step), monitor=monitor)
+    return _Part(
+        recording,
+        result.videos[step],
+        result.problems,
+        result.origins[step],
+        result.landings if marked else None,
+    )
+
+
+def _up_to(recipe: Recipe, step: str) -> Recipe:
+    """Return the steps of a recipe on which one depends, and that one."""
+    needed = {step}
+    for each in reversed(recipe.steps):
+        if each.name in needed:
+            needed |= {*each.inputs}
+    # Values may refer to steps that are not needed.
+    steps = [replace(s, parameters=recipe.values(s.name)) for s in recipe.steps if s.name in needed]
+    return replace(recipe, steps=tuple(steps), outputs={})
 
 
 def _by_kind(settings: Sequence[str], *, has_recipe: bool) -> tuple[list[str], list[str]]:

@@ -23,7 +23,6 @@ from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.headerless.sidecars import read_sidecar
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
 from napari_uai.videos.layout.image_heads import is_animated
-from napari_uai.videos.layout.sequences import image_sequence
 from napari_uai.videos.pixel_types import PackedType
 from napari_uai.videos.read_options import UNKNOWN, FrameRange, ReadKeywords, ReadOptions
 from napari_uai.videos.readers.n5 import is_n5
@@ -268,7 +267,7 @@ def open_frames(path: str | Path, options: ReadOptions = UNKNOWN) -> tuple[Frame
         opened = _BY_NAME[kind].open(path, options)
         if kind != "raw":
             _agree(path, options, opened)
-        size, changed = _size_and_change(path)
+        size, changed = opened.state or state_of(path)
     n, rows, columns = opened.frames.shape
     start, stop, clipped = _chosen(path, n, options.frames)
     scale = {
@@ -409,13 +408,6 @@ def _same_kind(options: ReadOptions, opened: Opened) -> bool:
     if isinstance(pixels, PackedType) or isinstance(opened.stored, PackedType):
         return pixels == opened.stored
     return pixels is not None and pixels.newbyteorder("=") == opened.stored.newbyteorder("=")
-
-
-def _size_and_change(path: Path) -> tuple[int, int]:
-    if path.is_file() or is_zarr(path) or is_n5(path):
-        return state_of(path)
-    states = [state_of(file) for file in image_sequence(path).files]
-    return sum(size for size, _ in states), max(changed for _, changed in states)
 
 
 def _chosen(

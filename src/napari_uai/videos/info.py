@@ -126,6 +126,8 @@ class Opened:
         None if unknown.
     source, warnings, axes, image, details
         As in :class:`VideoInfo`.
+    state
+        Size (bytes) and modification time (ns) of all files, if the reader had to ask for them.
     """
 
     frames: Frames
@@ -138,6 +140,7 @@ class Opened:
     axes: str = ""
     image: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    state: tuple[int, int] | None = None
 
     def replaced(self, frames: Frames) -> Opened:
         """Return the same description with other frames."""

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.videos import VideoWarning, open_frames, open_video, video_info
@@ -210,3 +211,62 @@ def test_grey_weighs_red_green_and_blue_as_the_standard_says():
         colour[..., channel] = 1
         assert to_grey(colour)[0, 0] == pytest.approx(weight)
     assert to_grey(np.full((2, 2, 4), 255, np.uint8)).tolist() == [[255, 255], [255, 255]]
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", ">u2", "u4", "i4"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_grey_of_whole_numbers_is_rounded_exactly(dtype, channels):
+    limits = np.iinfo(dtype)
+    colours = np.random.default_rng(0).integers(
+        limits.min, limits.max, (200, 300, channels), endpoint=True
+    )
+    colours[0, 0] = limits.max
+    colours[0, 1:101, :3] = [[0, 0, k * 250 % 100] for k in range(100)]  # many halves
+    thousandths = colours[..., :3] @ np.array([299, 587, 114])
+    whole, rest = thousandths // 1000, thousandths % 1000
+    expected = whole + ((rest > 500) | ((rest == 500) & (whole % 2 == 1)))
+    grey = to_grey(colours.astype(dtype))
+    assert grey.dtype == dtype
+    np.testing.assert_array_equal(grey, expected)
+    planar = np.ascontiguousarray(np.moveaxis(colours.astype(dtype), -1, 0))
+    np.testing.assert_array_equal(to_grey(np.moveaxis(planar, 0, -1)), expected)
+
+
+def test_what_becomes_of_a_folder_after_it_was_opened_is_said(tmp_path):
+    write_sequence(tmp_path, counts(40, 20, 24), ".tif")
+    frames, _ = open_frames(tmp_path)
+    tifffile.imwrite(tmp_path / "frame1.tif", counts(2, 20, 24), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "frame2.tif", counts(20, 25), photometric="minisblack")
+    np.testing.assert_array_equal(frames.read(0, 1), counts(40, 20, 24)[:1])
+    with pytest.raises(VideoFormatError, match=r"frame1\.tif has changed since its folder"):
+        frames.read(1, 2)
+    with pytest.raises(VideoFormatError, match=r"frame2\.tif has 20 x 25 px"):
+        frames.read(2, 3)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "lzw", "predictor": True}])
+def test_folders_of_tiff_files_of_one_page_open(tmp_path, options):
+    rgb = counts(40, 20, 24, 3, dtype="u1")
+    for k, frame in enumerate(rgb):
+        tifffile.imwrite(tmp_path / f"{k}.tif", frame, photometric="rgb", **options)
+    with pytest.warns(VideoWarning, match="colours are converted to grey"):
+        opened = open_video(tmp_path)
+    np.testing.assert_array_equal(opened.compute(), to_grey(rgb))
+
+
+@pytest.mark.parametrize("damage", [b"II*\0", b"II*\0\x08\0\0\0\xff\xff", b""])
+def test_a_damaged_tiff_of_a_folder_is_named(tmp_path, damage):
+    write_sequence(tmp_path, counts(40, 20, 24), ".tif")
+    frames, _ = open_frames(tmp_path)
+    (tmp_path / "frame7.tif").write_bytes(damage)
+    with pytest.raises(VideoFormatError, match=r"frame7\.tif"):
+        frames.read(7, 8)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "RGB", "LA", "P", "1", "L"])
+def test_a_png_of_another_kind_is_left_out_and_said(tmp_path, mode):
+    write_sequence(tmp_path, counts(30, 20, 24))
+    Image.new(mode, (24, 20)).save(tmp_path / "frame30.png")
+    with pytest.warns(VideoWarning, match=r"frame30\.png is left out"):
+        opened = open_video(tmp_path)
+    assert opened.shape == (30, 20, 24)

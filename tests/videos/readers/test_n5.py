@@ -6,6 +6,7 @@ import json
 import lzma
 import pickle
 import struct
+import sys
 import zlib
 from itertools import product
 
@@ -133,6 +134,16 @@ def test_missing_blocks_are_said(tmp_path):
 def test_what_is_no_dataset_is_refused(tmp_path, change, message):
     write_n5(tmp_path / "a.n5", counts(), **change)
     with pytest.raises(VideoFormatError, match=message):
+        open_video(tmp_path / "a.n5")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights")
+def test_links_out_of_a_store_are_refused(tmp_path):
+    write_n5(tmp_path / "a.n5", counts(), block=(13, 20, 24))
+    block = tmp_path / "a.n5" / "0" / "0" / "0"
+    block.rename(tmp_path / "block")
+    block.symlink_to(tmp_path / "block")
+    with pytest.raises(VideoFormatError, match="0/0/0 is a link to a file outside"):
         open_video(tmp_path / "a.n5")
 
 

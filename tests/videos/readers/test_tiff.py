@@ -9,7 +9,6 @@ import tifffile
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.videos import VideoWarning, list_recordings, open_frames, open_video, video_info
-from napari_uai.videos.grey import RGB_WEIGHTS
 from napari_uai.videos.mapped import FileFrames
 from napari_uai.videos.readers.tiff import TiffFrames
 
@@ -20,7 +19,8 @@ def counts(n=6, height=20, width=24, dtype="u2"):
 
 
 def grey_of(rgb):
-    return np.rint(rgb[..., :3].astype(float) @ np.array(RGB_WEIGHTS)).astype(rgb.dtype)
+    thousandths = rgb[..., :3].astype(np.int64) @ np.array([299, 587, 114])
+    return np.rint(thousandths / 1000).astype(rgb.dtype)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "u4", "f4", "f8"])

@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import av
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from napari_uai.errors import BadValueError, CancelledError, OutputError
 from napari_uai.monitor import Monitor
 from napari_uai.videos import MovieSettings, open_video, video_info, write_movie
 from napari_uai.videos.writing.movies import MOVIE_SUFFIXES
-from napari_uai.videos.writing.overlay import Overlay, scale_bar_um
+from napari_uai.videos.writing.overlay import RING, Overlay, scale_bar_um
 
 PLAIN = {"zoom": 1, "scale_bar": False, "time": False}
 
@@ -75,6 +76,7 @@ def test_every_nth_frame_is_shown(tmp_path, step):
     np.testing.assert_array_equal(shown, counts()[::step])
 
 
+@pytest.mark.filterwarnings("ignore:.*are converted to grey")
 def test_landings_are_marked_where_and_when_they_happened(tmp_path):
     video = np.zeros((100, 40, 40), "u1")
     landings = pd.DataFrame({"raw_frame": [150], "y": [25.0], "x": [32.0]})
@@ -86,6 +88,39 @@ def test_landings_are_marked_where_and_when_they_happened(tmp_path):
     y, x = np.nonzero(shown[50])
     assert y.mean() == pytest.approx(4 * 20.5, abs=1)
     assert x.mean() == pytest.approx(4 * 30.5, abs=1)
+
+
+def rgb(path):
+    with av.open(str(path)) as movie:
+        return np.array([frame.to_ndarray(format="rgb24") for frame in movie.decode(video=0)])
+
+
+@pytest.mark.parametrize(("suffix", "off_by"), [(".avi", 0), (".gif", 1), (".mp4", 12)])
+def test_marks_are_coloured_and_all_else_stays_grey(tmp_path, suffix, off_by):
+    ramp = np.linspace(0, 255, 60 * 80).reshape(1, 60, 80).repeat(5, 0).round()
+    landings = pd.DataFrame({"frame": [2], "y": [30.0], "x": [20.0]})
+    settings = MovieSettings(low=0, high=255, rate=2, mark=1.0, **PLAIN | {"zoom": 4})
+    path = write_movie(ramp, tmp_path / f"a{suffix}", settings, landings=landings)
+    shown = rgb(path).astype(int)
+    expected = ramp.repeat(4, 1).repeat(4, 2)
+    y, x = np.mgrid[:240, :320]
+    from_centre = np.hypot(y - 4 * 30.5, x - 4 * 20.5)
+    far = np.abs(from_centre - 20) > 6
+    for frame, is_marked in zip(shown, (False, True, True, True, False), strict=True):
+        place = far if is_marked else np.ones_like(far)
+        for channel in range(3):
+            np.testing.assert_allclose(frame[place, channel], expected[0][place], atol=off_by)
+        coloured = np.ptp(frame, axis=-1) > 100
+        assert coloured.any() == is_marked
+        if is_marked:
+            ring = frame[coloured & (np.abs(from_centre - 20) < 1)]
+            np.testing.assert_allclose(np.median(ring, axis=0), RING, atol=3 * off_by + 1)
+
+
+def test_marks_have_the_colour_that_they_have_in_the_window():
+    from napari_uai.widgets.kit.palette import LANDING_RINGS
+
+    assert "#{:02x}{:02x}{:02x}".format(*RING) == LANDING_RINGS
 
 
 @pytest.mark.parametrize(

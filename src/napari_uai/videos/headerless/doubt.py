@@ -102,7 +102,7 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
     headers = list(_with_header(size, given))
     if stated >= _CREDIBLE:
         # A header that is not left out rolls all frames alike: only a seam in them shows it.
-        seam = _seam(path, size, given)
+        seam = _seam(path, size, given) if headers else 0.0
         headed = (h for h in headers if seam > 0.5 and _seam(path, size, h) < seam / 2)
         return next(headed, None) or _halved(path, size, given)
     if stated >= _DOUBTFUL:

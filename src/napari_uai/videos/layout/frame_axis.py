@@ -7,6 +7,7 @@ is the other way round, the frames lie along another axis than assumed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from napari_uai.option_names import option
 from napari_uai.typing import AnyArray, Floats
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.layout.axes import Layout
+from napari_uai.videos.sampling import spread_frames
 
 _LEAST_SIDE = 8
 _BYTES_READ = 32 * 2**20
@@ -24,6 +26,7 @@ _FRAMES_READ = 64
 _PARTS = 8
 _SLICES_PER_PART = 8
 _UNLIKE, _ALIKE = 0.15, 0.3
+_FIRST_GLANCE, _SURELY_ALIKE = 3, 0.6
 
 
 def check_frame_axis(path: Path, frames: Frames, layout: Layout) -> None:
@@ -47,7 +50,7 @@ def check_frame_axis(path: Path, frames: Frames, layout: Layout) -> None:
     if not layout.guessed or layout.frame_axis is None or min(frames.shape) < _LEAST_SIDE:
         return
     # A frame of a chunked store costs as much as its chunk: few are enough for most recordings.
-    if _lasting(_sample(frames, _LEAST_SIDE), 0) > _ALIKE:
+    if _likeness(_glance(frames)) > _SURELY_ALIKE or _lasting(_sample(frames), 0) > _ALIKE:
         return
     block = _sample(frames, _FRAMES_READ)
     if _lasting(block, 0) > _UNLIKE:
@@ -72,13 +75,22 @@ def check_frame_axis(path: Path, frames: Frames, layout: Layout) -> None:
     )
 
 
-def _sample(frames: Frames, at_most: int) -> Floats:
+def _glance(frames: Frames) -> list[Floats]:
+    """Return the structure of the first frame, of the last and of one between them."""
+    numbers = spread_frames(len(frames), _FIRST_GLANCE)
+    return [_structure(_finite(frames.read(i, i + 1)[0])) for i in numbers.tolist()]
+
+
+def _sample(frames: Frames, at_most: int = _LEAST_SIDE) -> Floats:
     """Return short runs of frames from the whole length: chunks of stores hold neighbours."""
     frame_bytes = int(np.prod(frames.shape[1:])) * frames.dtype.itemsize
     count = int(np.clip(_BYTES_READ // frame_bytes, _LEAST_SIDE, min(at_most, len(frames))))
     run = count // _PARTS
     starts = np.linspace(0, len(frames) - run, _PARTS).astype(int)
-    block = np.concatenate([frames.read(int(i), int(i) + run) for i in starts])
+    return _finite(np.concatenate([frames.read(int(i), int(i) + run) for i in starts]))
+
+
+def _finite(block: AnyArray) -> Floats:
     return np.nan_to_num(block.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
@@ -87,10 +99,15 @@ def _lasting(block: AnyArray, axis: int) -> float:
     slices = np.moveaxis(block, axis, 0)
     parts = np.array_split(slices, min(_PARTS, len(slices)))
     pictures = [_structure(part[:_SLICES_PER_PART].mean(axis=0)) for part in parts]
+    return _likeness(pictures, apart=2)
+
+
+def _likeness(pictures: Sequence[Floats], apart: int = 1) -> float:
+    """Return the mean correlation of pictures that are at least so many places from each other."""
     far = [
         float(np.sum(pictures[i] * pictures[j]))
         for i, j in combinations(range(len(pictures)), 2)
-        if j - i > 1
+        if j - i >= apart
     ]
     return float(np.mean(far))
 

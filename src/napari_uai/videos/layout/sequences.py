@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.videos.folders import (
@@ -74,8 +76,14 @@ def image_sequence(path: Path) -> ImageSequence:
         if not files:
             raise VideoFormatError(f"{path} matches no images ({_KINDS}): check the pattern")
         return ImageSequence(tuple(_time_first(sorted_images(files))))
-    entries = sorted(path.iterdir())
-    files = [entry for entry in entries if is_image(entry)]
+    with os.scandir(path) as listed:
+        found = sorted((entry.name, entry.is_file()) for entry in listed)
+    entries = [path / name for name, _ in found]
+    files = [
+        entry
+        for entry, (name, is_file) in zip(entries, found, strict=True)
+        if is_file and _named_as_image(name)
+    ]
     if not files:
         raise VideoFormatError(f"{path} contains no images ({_KINDS}){_instead(path, entries)}")
     files, left_out = _of_one_kind(path, files)
@@ -93,31 +101,36 @@ def numbering_notes(path: Path, files: Sequence[Path]) -> list[str]:
 
 def is_image(path: Path) -> bool:
     """Return whether a path looks like an image of a sequence."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "." and path.is_file()
+    return _named_as_image(path.name) and path.is_file()
+
+
+def _named_as_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "."
 
 
 def sorted_images(files: Iterable[Path]) -> list[Path]:
     """Return files in the order of the numbers in their names, which may be negative or decimal."""
     files = list(files)
     signed, counted = _numbers_in(files)
+    folders = {folder: natural_key(folder) for folder in {file.parent for file in files}}
 
     def key(file: Path) -> tuple[list[tuple[tuple[int, int, str], ...]], Key, str]:
-        template, texts = _split(file)
+        name = _split(file)
         pieces: Key = []
-        for place, piece in enumerate(_NUMBER.split(file.stem)):
+        for place, piece in enumerate(name.pieces):
             if place % 2 == 0:
                 if piece:
                     pieces.append((1, Decimal(0), 0, piece.lower()))
                 continue
-            text = texts[place // 2]
-            where = (template, place // 2)
+            text = piece
+            where = (name.template, place // 2)
             text = text if where in signed else text.lstrip("-")
             whole, _, rest = text.partition(".")
             if where in counted:
                 pieces.append((0, Decimal(whole), int(rest or -1), ""))
             else:
                 pieces.append((0, Decimal(text), 0, ""))
-        return natural_key(file.parent), pieces, file.name
+        return folders[file.parent], pieces, file.name
 
     return sorted(files, key=key)
 
@@ -138,19 +151,30 @@ def few(strays: Sequence[Path], others: int) -> bool:
 _KINDS = ", ".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
 
 
-def _split(file: Path) -> tuple[str, list[str]]:
-    """Return a name with ``#`` for each number, and the numbers."""
-    pieces = _NUMBER.split(file.stem)
-    return "#".join(pieces[::2]).lower(), pieces[1::2]
+class _Name(NamedTuple):
+    """A name with ``#`` for each number, the numbers, and all between and including them."""
+
+    template: str
+    numbers: tuple[str, ...]
+    pieces: tuple[str, ...]
+
+
+def _split(file: Path) -> _Name:
+    return _split_stem(file.stem)
+
+
+@lru_cache(2**14)  # each name is asked for several times in a row
+def _split_stem(stem: str) -> _Name:
+    pieces = tuple(_NUMBER.split(stem))
+    return _Name("#".join(pieces[::2]).lower(), pieces[1::2], pieces)
 
 
 def _numbers_in(files: Sequence[Path]) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
     """Return in which places of a name minus is a sign, and in which a point separates counters."""
     found: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
-    for file in files:
-        template, texts = _split(file)
-        for place, text in enumerate(texts):
-            found[template, place].add(text)
+    for name in map(_split, files):
+        for place, text in enumerate(name.numbers):
+            found[name.template, place].add(text)
     signed, counted = set(), set()
     for where, values in found.items():
         if any(not text.startswith("-") for text in values):
@@ -164,6 +188,8 @@ def _numbers_in(files: Sequence[Path]) -> tuple[set[tuple[str, int]], set[tuple[
 
 def _of_one_kind(folder: Path, files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     kinds = Counter(map(_kind, files))
+    if len(kinds) == 1:
+        return list(files), []
     main, count = kinds.most_common(1)[0]
     others = [file for file in files if _kind(file) != main]
     if not few(others, count):
@@ -176,20 +202,21 @@ def _of_one_kind(folder: Path, files: Sequence[Path]) -> tuple[list[Path], list[
 
 def _of_one_name(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Return the images with the numbers of the most in their names, and others if they are few."""
-    templates = Counter(_split(file)[0] for file in files)
+    templates = Counter(_split(file).template for file in files)
     main, count = templates.most_common(1)[0]
-    others = [file for file in files if _split(file)[0] != main]
-    if "#" not in main or not few(others, count):
+    others = [file for file in files if _split(file).template != main] if len(templates) > 1 else []
+    if "#" not in main or not others or not few(others, count):
         return list(files), []
     others = [file for file in others if not _is_first(file, main, files)]
-    return [file for file in files if file not in {*others}], others
+    left_out = {*others}
+    return [file for file in files if file not in left_out], others
 
 
 def _is_first(file: Path, main: str, files: Sequence[Path]) -> bool:
     """Return whether a name without number is that of the first part: run, run_X2, run_X3."""
     if not main.startswith(file.stem.lower()):
         return False
-    last = [texts[-1] for _, texts in map(_split, files) if texts]
+    last = [name.numbers[-1] for name in map(_split, files) if name.numbers]
     return not any(text.strip("0") == "" for text in last)
 
 
@@ -241,16 +268,16 @@ class _Grid:
 
 def _grid(files: Sequence[Path]) -> _Grid | None:
     names = [_split(file) for file in files]
-    if len(names) < 4 or len({template for template, _ in names}) > 1:
+    if len(names) < 4 or len({name.template for name in names}) > 1:
         return None
-    columns = list(zip(*(texts for _, texts in names), strict=True))
+    columns = list(zip(*(name.numbers for name in names), strict=True))
     varying = [place for place, column in enumerate(columns) if len({*column}) > 1]
     if len(varying) != 2:
         return None
     sizes = [len({*columns[place]}) for place in varying]
     if sizes[0] * sizes[1] != len(names):
         return None
-    before = names[0][0].split("#")
+    before = names[0].template.split("#")
     labels = [re.search(r"[^\W\d_]*$", before[place].rstrip("_-=. ")) for place in varying]
     first, second = (label[0] if label else "" for label in labels)
     return _Grid((varying[0], varying[1]), (first, second), (sizes[0], sizes[1]))
@@ -262,12 +289,12 @@ def _time_first(files: Sequence[Path]) -> list[Path]:
     if grid is None or grid.order == (0, 1):
         return list(files)
     rank = {text: i for i, text in enumerate(_values(files, grid.places[1]))}
-    return sorted(files, key=lambda file: rank[_split(file)[1][grid.places[1]]])
+    return sorted(files, key=lambda file: rank[_split(file).numbers[grid.places[1]]])
 
 
 def _values(files: Sequence[Path], place: int) -> list[str]:
     """Return the different numbers at a place of the names, in the order of the files."""
-    return list(dict.fromkeys(_split(file)[1][place] for file in files))
+    return list(dict.fromkeys(_split(file).numbers[place] for file in files))
 
 
 def _several_numbers(folder: Path, files: Sequence[Path]) -> list[str]:
@@ -282,7 +309,7 @@ def _several_numbers(folder: Path, files: Sequence[Path]) -> list[str]:
     else:
         numbers = " x ".join(map(str, grid.sizes))
         order = "in the order of the first, then of the second"
-    pieces = _NUMBER.split(files[0].stem)
+    pieces = _split(files[0]).pieces
     varied = 2 * grid.places[first] + 1
     pattern = "".join("*" if i == varied else piece for i, piece in enumerate(pieces))
     note = (
@@ -295,9 +322,9 @@ def _several_numbers(folder: Path, files: Sequence[Path]) -> list[str]:
 def _missing_numbers(folder: Path, files: Sequence[Path]) -> list[str]:
     """Return a note if images that are counted evenly have gaps in their count."""
     names = [_split(file) for file in files]
-    columns = list(zip(*(texts for _, texts in names), strict=False))
+    columns = list(zip(*(name.numbers for name in names), strict=False))
     varying = [column for column in columns if len({*column}) > 1]
-    if len({template for template, _ in names}) > 1 or len(varying) != 1:
+    if len({name.template for name in names}) > 1 or len(varying) != 1:
         return []
     if not all(text.isdecimal() for text in varying[0]):
         return []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,19 @@ from dask.base import tokenize
 from napari_uai.errors import VideoFormatError
 from napari_uai.pictures import PictureError, read_image
 from napari_uai.typing import AnyArray
-from napari_uai.untrusted import refusing
+from napari_uai.untrusted import check_frame, refusing
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.grey import to_grey
 from napari_uai.videos.info import Opened
+from napari_uai.videos.layout.embedded import check_segments
 from napari_uai.videos.layout.image_heads import ImageHead, image_head
 from napari_uai.videos.layout.sequences import few, image_sequence, numbering_notes, strays_note
 from napari_uai.videos.mapped import native_dtype, to_native
 from napari_uai.videos.read_options import UNKNOWN, ReadOptions
-from napari_uai.videos.readers.tiff import open_tiff
+from napari_uai.videos.readers.tiff import open_tiff, tiff_file
 from napari_uai.videos.sources.cached import cached
 from napari_uai.videos.sources.joined import parts
-from napari_uai.videos.sources.stored import state_of
+from napari_uai.videos.sources.stored import state_of_all
 
 _HEADS_AT_MOST = 5000
 """Of longer sequences, reading finds out which images differ."""
@@ -44,24 +46,49 @@ def open_images(path: Path, options: ReadOptions = UNKNOWN) -> Opened:
         If there are no images, or the first cannot be read.
     """
     found = image_sequence(path)
-    files, heads, strays = _alike(found.files)
-    left_out = [strays_note(path, strays)] if strays else []
-    notes = (*found.notes, *left_out, *numbering_notes(path, files))
+    heads, strays = _alike(found.files)
+    left_out = {*strays}
+    images = [_Image.of(file, heads.get(file)) for file in found.files if file not in left_out]
+    files = [image.path for image in images]
+    notes = [*found.notes, *([strays_note(path, strays)] if strays else [])]
+    notes += numbering_notes(path, files)
     if files[0].suffix.lower() in {".tif", ".tiff"}:
-        opened = _open_tiffs(files, heads, options)
-        return replace(opened, warnings=(*notes, *opened.warnings))
-    first, colours = _grey(files[0])
-    if colours:
-        notes = (*notes, f"{path.name}: colours are converted to grey")
-    return Opened(ImageFrames(files, first.shape, first.dtype), first.dtype, warnings=notes)
+        opened = _open_tiffs(images, options)
+    else:
+        first, colours = _grey(files[0])
+        if colours:
+            notes.append(f"{path.name}: colours are converted to grey")
+        opened = Opened(ImageFrames(images, first.shape, first.dtype), first.dtype)
+    return replace(
+        opened,
+        warnings=(*notes, *opened.warnings),
+        state=state_of_all(image.status for image in images),
+    )
 
 
-def _alike(
-    files: Sequence[Path],
-) -> tuple[Sequence[Path], dict[Path, ImageHead | None], list[Path]]:
-    """Return images of one size and kind, what their heads state, and a few others."""
+@dataclass(frozen=True)
+class _Image:
+    """An image file: what the system says about it, and what its head states, if it was read."""
+
+    path: Path
+    status: os.stat_result
+    head: ImageHead | None
+
+    @classmethod
+    def of(cls, path: Path, head: ImageHead | None) -> _Image:
+        return cls(path, path.stat(), head)
+
+
+def _name_of(images: Sequence[_Image]) -> str:
+    """Return what identifies the content of files: paths, sizes and modification times."""
+    states = ((image.path.absolute(), image.status) for image in images)
+    return str(tokenize("\n".join(f"{path}\0{s.st_size}\0{s.st_mtime_ns}" for path, s in states)))
+
+
+def _alike(files: Sequence[Path]) -> tuple[dict[Path, ImageHead | None], list[Path]]:
+    """Return what the heads of images state, and those of another size or kind if they are few."""
     if not 1 < len(files) <= _HEADS_AT_MOST:
-        return files, {}, []
+        return {}, []
     heads = {file: image_head(file) for file in files}
     kinds = {
         file: None if head is None else (head.rows, head.columns, head.mode)
@@ -70,9 +97,7 @@ def _alike(
     counts = Counter(kind for kind in kinds.values() if kind is not None)
     main, count = counts.most_common(1)[0] if counts else (None, 0)
     strays = [file for file in files if kinds[file] not in {main, None}]
-    if not few(strays, count):  # reading tells which one differs
-        strays = []
-    return [file for file in files if file not in {*strays}], heads, strays
+    return heads, strays if few(strays, count) else []  # reading tells which one differs
 
 
 def _grey(path: Path) -> tuple[AnyArray, bool]:
@@ -88,14 +113,12 @@ class ImageFrames(Frames):
     """One frame per PNG or JPEG file."""
 
     def __init__(
-        self, files: Sequence[Path], frame_shape: tuple[int, ...], stored: np.dtype[Any]
+        self, images: Sequence[_Image], frame_shape: tuple[int, ...], stored: np.dtype[Any]
     ) -> None:
-        self.files = tuple(file.absolute() for file in files)
+        self.files = tuple(image.path.absolute() for image in images)
         self.shape = (len(self.files), frame_shape[0], frame_shape[1])
         self.dtype = native_dtype(stored)
-        self._name: str = "images-" + tokenize(
-            [str(file) for file in self.files], [state_of(file) for file in self.files]
-        )
+        self._name: str = "images-" + _name_of(images)
 
     @property
     def name(self) -> str:
@@ -125,7 +148,7 @@ class TiffSequenceFrames(Frames):
 
     Parameters
     ----------
-    files
+    images
         TIFF files.
     counts
         Frames in each.
@@ -136,16 +159,14 @@ class TiffSequenceFrames(Frames):
     """
 
     def __init__(
-        self, files: Sequence[Path], counts: Sequence[int], first: Frames, choice: ReadOptions
+        self, images: Sequence[_Image], counts: Sequence[int], first: Frames, choice: ReadOptions
     ) -> None:
-        self.files = tuple(file.absolute() for file in files)
+        self.files = tuple(image.path.absolute() for image in images)
         self.choice = choice
         self.starts = (0, *accumulate(counts))
         self.shape = (self.starts[-1], *first.shape[1:])
         self.dtype = first.dtype
-        self._name: str = "tiffs-" + tokenize(
-            [str(file) for file in self.files], [state_of(file) for file in self.files], choice
-        )
+        self._name: str = f"tiffs-{_name_of(images)}-{tokenize(choice)}"
         # Thousands of files cannot be kept open; few can.
         self.keeps_open = len(self.files) <= 32
         self._kept: dict[int, Frames] = {0: first} if self.keeps_open else {}
@@ -167,49 +188,75 @@ class TiffSequenceFrames(Frames):
         out = np.empty((max(stop - start, 0), *self.shape[1:]), self.dtype)
         done = 0
         for k, first, last in parts(self.starts, start, stop):
-            out[done : done + last - first] = self._source(k).read(first, last)
+            out[done : done + last - first] = self._read(k, first, last)
             done += last - first
         return out
 
-    def _source(self, k: int) -> Frames:
+    def _read(self, k: int, first: int, last: int) -> AnyArray:
+        """Read frames of one file."""
         if k in self._kept:
-            return self._kept[k]
+            return self._kept[k].read(first, last)
+        n = self.starts[k + 1] - self.starts[k]
         with refusing(self.files[k], "a TIFF file"):
+            page = _only_page(self.files[k]) if n == 1 and self.choice == UNKNOWN else None
+            if page is not None and page.shape == self.shape[1:] and page.dtype == self.dtype:
+                return page[np.newaxis]
             source = open_tiff(self.files[k], self.choice, check_axes=False).frames
         if source.shape[1:] != self.shape[1:] or source.dtype != self.dtype:
             raise _differs(self.files[k], source.shape[1:], source.dtype, self.files[0], self)
-        if source.shape[0] != self.starts[k + 1] - self.starts[k]:
+        if source.shape[0] != n:
             raise VideoFormatError(
                 f"{self.files[k]} has changed since its folder was opened: open it again"
             )
         if self.keeps_open:
             self._kept[k] = source
-        return source
+        return source.read(first, last)
 
 
-def _open_tiffs(
-    files: Sequence[Path], heads: Mapping[Path, ImageHead | None], options: ReadOptions
-) -> Opened:
+def _only_page(path: Path) -> AnyArray | None:
+    """Read a TIFF file of a single page, as a grey picture; None if it is another one.
+
+    To open it as a recording, which may be any of many kinds, takes several times longer.
+    """
+    head = image_head(path)
+    if head is None or head.pages != 1:
+        return None
+    with tiff_file(path) as tiff:
+        page = tiff.pages.first
+        if page.axes not in {"YX", "YXS"} or tiff.is_ome or _is_stack(path, page):
+            return None
+        check_frame(path, page.shape[0], page.shape[1], page.dtype.itemsize)
+        check_segments(page)
+        pixels = np.asarray(page.asarray(maxworkers=1))
+    return to_native(to_grey(pixels) if page.axes == "YXS" else pixels)
+
+
+def _is_stack(path: Path, page: Any) -> bool:
+    """Return whether a page may stand for many frames, which are then not compressed."""
+    return bool(page.compression == 1 and path.stat().st_size >= 2 * page.nbytes)
+
+
+def _open_tiffs(images: Sequence[_Image], options: ReadOptions) -> Opened:
     choice = replace(options, frames=None)
-    first = open_tiff(files[0], choice)
-    if len(files) == 1:
+    first = open_tiff(images[0].path, choice)
+    if len(images) == 1:
         return first
     rows, columns = first.frames.shape[1:]
     plane = rows * columns * first.frames.dtype.itemsize
 
-    def count(file: Path) -> int:
-        head = heads.get(file) or image_head(file)
+    def count(image: _Image) -> int:
+        head = image.head or image_head(image.path)
         # One directory may also stand for many frames, which are then not compressed.
-        single = head is not None and head.pages == 1 and file.stat().st_size < 2 * plane
-        return 1 if single else open_tiff(file, choice, check_axes=False).frames.shape[0]
+        single = head is not None and head.pages == 1 and image.status.st_size < 2 * plane
+        return 1 if single else len(open_tiff(image.path, choice, check_axes=False).frames)
 
-    counts = [first.frames.shape[0], *map(count, files[1:])]
-    joined = TiffSequenceFrames(files, counts, first.frames, choice)
+    counts = [len(first.frames), *map(count, images[1:])]
+    joined = TiffSequenceFrames(images, counts, first.frames, choice)
     return replace(
         first,
         frames=joined if joined.keeps_open else cached(joined, max(counts)),
         offset=0,
-        warnings=(*first.warnings, *_uneven(files, counts)),
+        warnings=(*first.warnings, *_uneven([image.path for image in images], counts)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,7 @@ class MovieFrames(Frames):
         for number, frame in decoder.frames():
             if number in missing:
                 missing.discard(number)
-                out[number - start] = _grey(frame, self.pixels)
+                out[number - start] = decoder.grey(frame, self.pixels)
             if not missing or number >= stop:
                 break
         if missing:
@@ -237,7 +238,11 @@ class _Decoder:
     """
 
     def __init__(self, path: Path, index: MovieIndex) -> None:
+        from av.video.reformatter import VideoReformatter
+
         self._index = index
+        # One for all frames: those of their own, which frames have, take longer than decoding.
+        self._reformatter = VideoReformatter()
         self._container = _container(path)
         self._stream = self._container.streams.video[0]
         self._frames: Iterator[Any] = self._container.decode(self._stream)
@@ -264,6 +269,18 @@ class _Decoder:
                     continue  # rests of a sequence whose begin was skipped
             self.position = number + 1
             yield number, frame
+
+    def grey(self, frame: Any, pixels: str) -> AnyArray:
+        """Return the grey pixels of a frame whose pixel format is to be ``pixels``."""
+        if frame.format.name != pixels:
+            raise ValueError(f"its pixels change from {pixels} to {frame.format.name}")
+        if pixels in _GREY:
+            return _plane(frame, np.dtype(_GREY[pixels]), 1)[..., 0]
+        stored = np.dtype(_stored(pixels))
+        colours = self._reformatter.reformat(
+            frame, format="rgb24" if stored.itemsize == 1 else "rgb48le", **_one_thread()
+        )
+        return to_grey(_plane(colours, stored.newbyteorder("<"), 3))
 
     def close(self) -> None:
         """Close the movie."""
@@ -305,22 +322,24 @@ def _container(path: Path) -> Any:
 
 def _index(container: Any, stream: Any) -> MovieIndex:
     """Return where the frames are, by the times of the packets."""
+    # The packets themselves hold the whole movie.
     packets = [
-        packet for packet in container.demux(stream) if packet.size and not packet.is_discard
+        (packet.pts, packet.dts, packet.is_keyframe)
+        for packet in container.demux(stream)
+        if packet.size and not packet.is_discard
     ]
-    if any(packet.pts is None for packet in packets):
+    if any(pts is None for pts, _, _ in packets):
         return MovieIndex(0, None)
-    times = np.array([packet.pts for packet in packets], np.int64)
+    times = np.array([pts for pts, _, _ in packets], np.int64)
     order = np.unique(times)
-    keys = [packet for packet in packets if packet.is_keyframe]
+    keys = sorted((pts, dts) for pts, dts, is_key in packets if is_key)
     if len(order) < len(times) or not keys:
         return MovieIndex(0, None)
     # Frames before the first key frame cannot be decoded.
-    order = order[order >= min(packet.pts for packet in keys)]
-    keys.sort(key=lambda packet: int(packet.pts))
+    order = order[order >= keys[0][0]]
     # Some formats seek by the time of decoding, others by that of showing; the earlier serves both.
-    seek = [min(packet.pts, packet.pts if packet.dts is None else packet.dts) for packet in keys]
-    numbers = np.searchsorted(order, [packet.pts for packet in keys])
+    seek = [pts if dts is None else min(pts, dts) for pts, dts in keys]
+    numbers = np.searchsorted(order, [pts for pts, _ in keys])
     return MovieIndex(len(order), order, numbers.astype(np.int64), np.array(seek, np.int64))
 
 
@@ -356,17 +375,22 @@ def _stored(pixels: str) -> npt.DTypeLike:
     return "u2" if deep else "u1"
 
 
-def _grey(frame: Any, pixels: str) -> AnyArray:
-    if frame.format.name != pixels:
-        raise ValueError(f"its pixels change from {pixels} to {frame.format.name}")
-    if pixels in _GREY:
-        plane = frame.planes[0]
-        rows = np.frombuffer(plane, np.uint8)[: frame.height * plane.line_size]
-        rows = rows.reshape(frame.height, plane.line_size)
-        stored = np.dtype(_GREY[pixels])
-        return rows[:, : frame.width * stored.itemsize].view(stored)
-    colours = frame.to_ndarray(format="rgb24" if _stored(pixels) == "u1" else "rgb48le")
-    return to_grey(colours)
+def _plane(frame: Any, stored: np.dtype[Any], channels: int) -> AnyArray:
+    """Return a view of the first plane of a frame: rows, columns, channels."""
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8)[: frame.height * plane.line_size]
+    used = rows.reshape(frame.height, plane.line_size)[
+        :, : frame.width * channels * stored.itemsize
+    ]
+    return used.view(stored).reshape(frame.height, frame.width, channels)
+
+
+@cache
+def _one_thread() -> dict[str, int]:
+    """Return what keeps PyAV from starting a thread per core for each frame, as it does from 17."""
+    import av
+
+    return {"threads": 1} if int(av.__version__.partition(".")[0]) >= 17 else {}
 
 
 def _notes(path: Path, index: MovieIndex, codec: str, pixels: str) -> Iterator[str]:

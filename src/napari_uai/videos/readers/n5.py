@@ -10,8 +10,7 @@ import lzma
 import math
 import os
 import struct
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy.typing as npt
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
-from napari_uai.untrusted import read_json
+from napari_uai.untrusted import check_links, read_json
 from napari_uai.videos.info import Opened
 from napari_uai.videos.layout.axes import array_layout
 from napari_uai.videos.layout.choose import chosen_name, images_among
@@ -30,7 +29,7 @@ from napari_uai.videos.layout.frame_axis import check_frame_axis
 from napari_uai.videos.layout.scale import hertz, micrometres
 from napari_uai.videos.read_options import ReadOptions
 from napari_uai.videos.sources.cached import cached
-from napari_uai.videos.sources.stored import StoredFrames
+from napari_uai.videos.sources.stored import StoredFrames, files_in, state_of_all
 
 _TYPES = frozenset(
     {*(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)), "float32", "float64"}
@@ -55,6 +54,7 @@ def open_n5(path: Path, options: ReadOptions) -> Opened:
     VideoFormatError
         If there is no dataset that can be read, or several and none was chosen.
     """
+    check_links(path)
     found = dict(_datasets(path))
     arrays = {name: _sizes(facts) for name, facts in found.items()}
     name = "" if "" in found else chosen_name(path, images_among(arrays), options, "dataset")
@@ -63,7 +63,16 @@ def open_n5(path: Path, options: ReadOptions) -> Opened:
     layout = array_layout(
         path, array.shape, array.dtype, axes=_axes_of(stated, array), options=options
     )
-    stored = StoredFrames(path, partial(_opened, name=name), array.dtype, layout, parallel=True)
+    files = list(files_in(path))
+    stored = StoredFrames(
+        path,
+        partial(_opened, name=name),
+        array.dtype,
+        layout,
+        parallel=True,
+        opened=array,
+        state=state_of_all(file.stat() for file in files),
+    )
     check_frame_axis(path, stored, layout)
     chunk = 1 if layout.frame_axis is None else array.block[layout.frame_axis]
     pixel_size, frame_rate = _scale_of(stated, layout.axes)
@@ -72,10 +81,11 @@ def open_n5(path: Path, options: ReadOptions) -> Opened:
         array.dtype,
         pixel_size_um=pixel_size,
         frame_rate_hz=frame_rate,
-        warnings=(*layout.notes, *_missing_blocks(path, array)),
+        warnings=(*layout.notes, *_missing_blocks(path, array, files)),
         axes=layout.axes,
         image=name,
         details={"compression": array.compression, "chunks": " x ".join(map(str, array.block))},
+        state=stored.state,
     )
 
 
@@ -140,7 +150,7 @@ class N5Array:
             range(size)[i] if isinstance(i, slice) else range(i, i + 1)
             for i, size in zip(index, self.shape, strict=True)
         ]
-        out = np.zeros([len(span) for span in spans], self.dtype)
+        out = np.zeros([len(span) for span in spans], self.dtype.newbyteorder("="))
         grid = [
             range(span.start // size, -(-span.stop // size)) if len(span) else range(0)
             for span, size in zip(spans, self.block, strict=True)
@@ -184,7 +194,11 @@ def _above(one: int, other: int) -> bool:
 
 
 def _gzip(packed: bytes, size: int) -> bytes:
-    return zlib.decompressobj(wbits=47).decompress(packed, size)  # gzip or zlib
+    import imagecodecs
+
+    gzipped = packed.startswith(b"\x1f\x8b")
+    unpack = imagecodecs.gzip_decode if gzipped else imagecodecs.deflate_decode
+    return bytes(unpack(packed, out=size))
 
 
 def _xz(packed: bytes, size: int) -> bytes:
@@ -301,11 +315,13 @@ def _scale_of(stated: Mapping[str, Any], axes: str) -> tuple[float | None, float
     return micrometres(by_axis.get("X"), unit), hertz(by_axis.get("T"), time_unit)
 
 
-def _missing_blocks(path: Path, array: N5Array) -> tuple[str, ...]:
+def _missing_blocks(
+    path: Path, array: N5Array, files: Sequence[os.DirEntry[str]]
+) -> tuple[str, ...]:
     sides = zip(array.shape, array.block, strict=True)
     total = math.prod(-(-size // block) for size, block in sides)
-    inside = (files for root, _, files in os.walk(array.folder) if Path(root) != array.folder)
-    there = sum(map(len, inside))
+    folder = os.path.join(array.folder, "")  # noqa: PTH118  # ends with a separator
+    there = sum(file.name.isdecimal() for file in files if file.path.startswith(folder))
     if there >= total:
         return ()
     return (f"{path.name}: {total - there} of {total} blocks are missing; their pixels are 0",)

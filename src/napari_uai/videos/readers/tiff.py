@@ -25,13 +25,12 @@ from napari_uai.videos.info import Opened
 from napari_uai.videos.layout.axes import Layout, array_layout
 from napari_uai.videos.layout.embedded import check_segments
 from napari_uai.videos.layout.frame_axis import check_frame_axis
-from napari_uai.videos.layout.scale import hertz, micrometres, positive
 from napari_uai.videos.mapped import FileFrames, native_dtype
 from napari_uai.videos.read_options import UNKNOWN, ReadOptions
+from napari_uai.videos.readers.tiff_metadata import scale_of, shaped_facts
 from napari_uai.videos.sources.joined import JoinedFrames, parts
 from napari_uai.videos.sources.stored import StoredFrames, state_of
 
-_RESOLUTION_UNITS = {2: 25400.0, 3: 10000.0}  # tag ResolutionUnit: inch, centimetre; in µm
 _SPREAD = {"ome", "mmstack", "ndtiff"}  # series whose pages may be in several files
 _UNHEARD = logging.NullHandler()
 _KEPT_OPEN = 256
@@ -61,17 +60,15 @@ def open_tiff(path: Path, options: ReadOptions = UNKNOWN, *, check_axes: bool = 
     if path.stat().st_size == 0:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
     check_tiff_pages(path)
-    with _tiff_file(path) as tiff:
+    with tiff_file(path) as tiff:
         numbers, notes = _chosen_series(path, tiff, options)
         series = [tiff.series[number] for number in numbers]
         layouts = [_checked_layout(path, tiff, one, options) for one in series]
         first = series[0]
         stored = np.dtype(first.dtype).newbyteorder(tiff.byteorder)
         frames, offset = _frames_of(path, tiff, numbers, series, layouts, stored)
-        if check_axes:
-            check_frame_axis(path, frames, layouts[0])
-        pixel_size, frame_rate = _scale_of(tiff, first)
-        return Opened(
+        pixel_size, frame_rate = scale_of(tiff, first)
+        opened = Opened(
             frames,
             stored,
             offset,
@@ -86,6 +83,9 @@ def open_tiff(path: Path, options: ReadOptions = UNKNOWN, *, check_axes: bool = 
             axes=layouts[0].axes,
             details=_details(tiff, first),
         )
+    if check_axes:
+        check_frame_axis(path, frames, layouts[0])
+    return opened
 
 
 class TiffFrames(Frames):
@@ -101,6 +101,8 @@ class TiffFrames(Frames):
         Meaning of the axes of each series.
     stored
         Type of the pixels in the file.
+    parsed
+        The file as tifffile knows it, which needs not look for its pages again; may be closed.
     """
 
     def __init__(
@@ -109,6 +111,8 @@ class TiffFrames(Frames):
         numbers: Sequence[int],
         layouts: Sequence[Layout],
         stored: np.dtype[Any],
+        *,
+        parsed: Any = None,
     ) -> None:
         self.path = path.absolute()
         self.numbers = tuple(numbers)
@@ -116,12 +120,12 @@ class TiffFrames(Frames):
         self.starts = (0, *accumulate(layout.shape[0] for layout in layouts))
         self.shape = (self.starts[-1], *layouts[0].shape[1:])
         self.dtype = native_dtype(stored)
-        self._name: str = "tiff-" + tokenize(
-            str(self.path), self.numbers, self.layouts, state_of(path)
-        )
-        self._start_closed()
+        self.state = state_of(path)
+        self._name: str = "tiff-" + tokenize(str(self.path), self.numbers, self.layouts, self.state)
+        self._start_closed(parsed)
 
-    def _start_closed(self) -> None:
+    def _start_closed(self, parsed: Any = None) -> None:
+        self._parsed = parsed
         self._series: list[Any] = []
         self._opening = threading.Lock()
         self._finding: Any = None
@@ -134,7 +138,7 @@ class TiffFrames(Frames):
 
     def __getstate__(self) -> dict[str, Any]:
         """Drop the open file."""
-        dropped = {"_series", "_opening", "_finding", "_all_open"}
+        dropped = {"_parsed", "_series", "_opening", "_finding", "_all_open"}
         return {key: value for key, value in self.__dict__.items() if key not in dropped}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -195,7 +199,11 @@ class TiffFrames(Frames):
         return np.asarray(page.asarray(maxworkers=1)).reshape(sizes)
 
     def _open(self) -> None:
-        tiff = _tiff_file(self.path)
+        tiff, self._parsed = self._parsed, None
+        if tiff is not None and state_of(self.path) == self.state:
+            tiff.filehandle.open()
+        else:
+            tiff = tiff_file(self.path)
         weakref.finalize(self, tiff.close)
         series = [tiff.series[number] for number in self.numbers]
         files = {id(tiff): tiff}
@@ -226,7 +234,7 @@ def _frames_of(
         first = layouts[0]
         outer = _n_outer_axes(series[0])
         if {*"YX"} <= {*first.axes[outer:]}:
-            return TiffFrames(path, numbers, layouts, stored), 0
+            return TiffFrames(path, numbers, layouts, stored, parsed=tiff), 0
         whole = partial(_whole, number=numbers[0])
         return StoredFrames(path, whole, stored, first, parallel=True), 0
     frames: list[Frames] = []
@@ -261,7 +269,7 @@ def _mapped(
 
 
 def _whole(path: Path, *, number: int) -> AnyArray:
-    with _tiff_file(path) as tiff:
+    with tiff_file(path) as tiff:
         pixels: AnyArray = tiff.series[number].asarray(maxworkers=1)
         return pixels
 
@@ -368,7 +376,16 @@ def _details(tiff: Any, series: Any) -> dict[str, str]:
     return details
 
 
-def _tiff_file(path: Path) -> Any:
+def tiff_file(path: Path) -> Any:
+    """Open a file with tifffile.
+
+    Raises
+    ------
+    OSError
+        If it does not exist or cannot be read.
+    VideoFormatError
+        If it is not a TIFF file.
+    """
     import tifffile
 
     # Its log repeats what our errors say; whoever sets up logging still gets it.
@@ -397,7 +414,7 @@ def _check_index(path: Path, tiff: Any, series: Any) -> None:
     """Raise an error if the chain of pages is broken; tifffile returns those before the break."""
     whole = True
     if series.kind == "shaped":
-        facts = _shaped_facts(tiff, series)
+        facts = shaped_facts(tiff, series)
         whole = math.prod(facts.get("shape", series.shape)) == math.prod(series.shape)
     elif series.kind in {"uniform", "generic"}:
         tiff.filehandle.seek(tiff.pages.next_page_offset)
@@ -409,13 +426,6 @@ def _check_index(path: Path, tiff: Any, series: Any) -> None:
         )
 
 
-def _shaped_facts(tiff: Any, series: Any) -> Mapping[str, Any]:
-    """Return what tifffile wrote about a series, by name."""
-    shaped = [each for each in tiff.series if each.kind == "shaped"]
-    facts: Sequence[Mapping[str, Any]] = tiff.shaped_metadata or ()
-    return dict(zip(map(id, shaped), facts, strict=False)).get(id(series), {})
-
-
 def _check_whole(path: Path, offset: int, layout: Layout, dtype: np.dtype[Any]) -> None:
     needed = offset + math.prod(layout.sizes) * dtype.itemsize
     size = path.stat().st_size
@@ -424,52 +434,3 @@ def _check_whole(path: Path, offset: int, layout: Layout, dtype: np.dtype[Any]) 
             f"{path} is truncated: {layout.shape[0]} frames need {needed} bytes, it has {size}; "
             "copy or export it again"
         )
-
-
-def _scale_of(tiff: Any, series: Any) -> tuple[float | None, float | None]:
-    """Return pixel size (µm) and frame rate (Hz) from the metadata of OME, ImageJ or the tags."""
-    if tiff.is_ome:
-        return _ome_scale(tiff)
-    if tiff.is_imagej:
-        return _imagej_scale(tiff, series)
-    ours = _shaped_facts(tiff, series)
-    pixel_size = positive(ours.get("pixel_size_um"))
-    return pixel_size or _tag_pixel_size(series), positive(ours.get("frame_rate_hz"))
-
-
-def _ome_scale(tiff: Any) -> tuple[float | None, float | None]:
-    import tifffile
-
-    try:
-        image = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]
-        pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
-    except (KeyError, IndexError, TypeError, SyntaxError):
-        return None, None
-    return (
-        micrometres(pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm")),
-        hertz(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s")),
-    )
-
-
-def _imagej_scale(tiff: Any, series: Any) -> tuple[float | None, float | None]:
-    facts = tiff.imagej_metadata or {}
-    per_unit = _ratio(series.keyframe.tags.get("XResolution"))
-    pixel_size = micrometres(1 / per_unit, facts.get("unit", "")) if per_unit else None
-    rate = positive(facts.get("fps")) or hertz(facts.get("finterval"), facts.get("tunit", "s"))
-    return pixel_size, rate
-
-
-def _tag_pixel_size(series: Any) -> float | None:
-    tags = series.keyframe.tags
-    per_unit = _ratio(tags.get("XResolution"))
-    unit = tags.get("ResolutionUnit")
-    um = _RESOLUTION_UNITS.get(int(unit.value)) if unit is not None else None
-    size = um / per_unit if um and per_unit else None
-    # 72, 96 or 300 dots per inch come from programs that do not know the pixel size.
-    return size if size is not None and size < 50 else None
-
-
-def _ratio(tag: Any) -> float | None:
-    if tag is None or not tag.value[1]:
-        return None
-    return positive(tag.value[0] / tag.value[1])

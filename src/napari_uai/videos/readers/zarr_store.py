@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from napari_uai.videos.layout.frame_axis import check_frame_axis
 from napari_uai.videos.layout.scale import hertz, micrometres, positive
 from napari_uai.videos.read_options import ReadOptions
 from napari_uai.videos.sources.cached import cached
-from napari_uai.videos.sources.stored import StoredFrames
+from napari_uai.videos.sources.stored import StoredFrames, files_in, state_of_all
 
 SAFE_CODECS = frozenset(
     {
@@ -54,6 +56,8 @@ SAFE_CODECS = frozenset(
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
 _MOST_CHUNKS_COUNTED = 200_000
+_CHUNK = re.compile(r"(c\.)?\d+(\.\d+)*")
+"""Names of files with chunks: 12 in nested folders, otherwise 12.0.0."""
 
 
 def open_zarr(path: Path, options: ReadOptions) -> Opened:
@@ -84,8 +88,15 @@ def open_zarr(path: Path, options: ReadOptions) -> Opened:
     pixel_size, frame_rate = _scale_of(attributes, multiscales, layout.axes)
     chunks = getattr(array, "shards", None) or array.chunks
     chunk = 1 if layout.frame_axis is None else chunks[layout.frame_axis]
+    files = list(files_in(path)) if path.is_dir() else []
     stored = StoredFrames(
-        path, partial(_array, name=name), array.dtype, layout, parallel=path.is_dir()
+        path,
+        partial(_array, name=name),
+        array.dtype,
+        layout,
+        parallel=path.is_dir(),
+        opened=array,
+        state=state_of_all(file.stat() for file in files) if files else None,
     )
     check_frame_axis(path, stored, layout)
     return Opened(
@@ -93,10 +104,11 @@ def open_zarr(path: Path, options: ReadOptions) -> Opened:
         np.dtype(array.dtype),
         pixel_size_um=pixel_size,
         frame_rate_hz=frame_rate,
-        warnings=(*layout.notes, *_missing_chunks(path, array)),
+        warnings=(*layout.notes, *_missing_chunks(path, array, files)),
         axes=layout.axes,
         image=name,
         details={"chunks": " x ".join(map(str, array.chunks))},
+        state=stored.state,
     )
 
 
@@ -230,10 +242,16 @@ def _check_codecs(path: Path, array: Any) -> None:
             )
 
 
-def _missing_chunks(path: Path, array: Any) -> tuple[str, ...]:
+def _missing_chunks(path: Path, array: Any, files: Sequence[os.DirEntry[str]]) -> tuple[str, ...]:
     total = int(array.nchunks)
     if total > _MOST_CHUNKS_COUNTED:
         return ()
+    if not getattr(array, "shards", None):
+        # As many files as chunks: all are there. Asking zarr which ones takes longer.
+        folder = os.path.join(path, array.path, "")  # noqa: PTH118  # ends with a separator
+        within = (file.name for file in files if file.path.startswith(folder))
+        if sum(_CHUNK.fullmatch(name) is not None for name in within) >= total:
+            return ()
     missing = total - int(array.nchunks_initialized)
     if missing <= 0:
         return ()

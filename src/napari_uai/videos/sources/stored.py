@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ class StoredFrames(Frames):
         other.
     opened
         The array, if it is open already.
+    state
+        Size (bytes) and modification time (ns) of the file or of all files of the store, if they
+        are known.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class StoredFrames(Frames):
         *,
         parallel: bool,
         opened: Any = None,
+        state: tuple[int, int] | None = None,
     ) -> None:
         self.path = path.absolute()
         self.open_array = open_array
@@ -56,7 +60,8 @@ class StoredFrames(Frames):
         self.parallel = parallel
         self.shape = layout.shape
         self.dtype = native_dtype(np.dtype(dtype))
-        self._name: str = "stored-" + tokenize(str(self.path), open_array, layout, state_of(path))
+        self.state = state or state_of(path)
+        self._name: str = "stored-" + tokenize(str(self.path), open_array, layout, self.state)
         self._start_closed(opened)
 
     def _start_closed(self, opened: Any = None) -> None:
@@ -112,10 +117,25 @@ def state_of(path: Path) -> tuple[int, int]:
     if path.is_file():
         status = path.stat()
         return status.st_size, status.st_mtime_ns
+    return state_of_all(entry.stat() for entry in files_in(path))
+
+
+def state_of_all(each: Iterable[os.stat_result]) -> tuple[int, int]:
+    """Return the size (bytes) of several files together, and the last modification time (ns)."""
     size = changed = 0
-    for root, _, files in os.walk(path):
-        for name in files:
-            status = os.stat(os.path.join(root, name))  # noqa: PTH116, PTH118  # many of them
-            size += status.st_size
-            changed = max(changed, status.st_mtime_ns)
+    for status in each:
+        size += status.st_size
+        changed = max(changed, status.st_mtime_ns)
     return size, changed
+
+
+def files_in(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield all files in a folder and its subfolders, of which a store may have many."""
+    left = [os.fspath(folder)]
+    while left:
+        with os.scandir(left.pop()) as entries:
+            for entry in entries:
+                if not entry.is_dir():
+                    yield entry
+                elif not entry.is_symlink():
+                    left.append(entry.path)

@@ -18,7 +18,7 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_settings
 from napari_uai.videos.contrast import robust_limits
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
-from napari_uai.videos.writing.overlay import Overlay
+from napari_uai.videos.writing.overlay import RING, Overlay
 from napari_uai.videos.writing.thumbnails import as_grey
 from napari_uai.videos.writing.writers import refuse_existing, write_sidecar
 
@@ -84,7 +84,7 @@ def write_movie(
     overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> Path:
-    """Write a video as a movie of 8-bit grey frames, block by block.
+    """Write a video as a movie of 8-bit grey frames with coloured marks, block by block.
 
     Parameters
     ----------
@@ -167,6 +167,11 @@ class _Movie:
     first_frame: int
 
     @property
+    def coloured(self) -> bool:
+        """Whether it has colours, those of marks."""
+        return self.overlay.marks is not None
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Frames, rows and columns of the movie."""
         n, rows, columns = self.frames.shape
@@ -174,13 +179,15 @@ class _Movie:
         return shown, rows * self.overlay.zoom, columns * self.overlay.zoom
 
     def draw(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
-        """Return some frames of the movie."""
+        """Return some frames of the movie: frames, rows, columns, and RGB if it has colours."""
         step, zoom = self.settings.step, self.overlay.zoom
         block = self._read(start * step, (stop - 1) * step + 1, step)
-        grey = as_grey(block, self.limits).repeat(zoom, 1).repeat(zoom, 2)
-        for i, pixels in enumerate(grey):
+        pictures = as_grey(block, self.limits).repeat(zoom, 1).repeat(zoom, 2)
+        if self.coloured:
+            pictures = _in_colours(pictures)
+        for i, pixels in enumerate(pictures):
             self.overlay.draw(pixels, self.first_frame + (start + i) * step)
-        return grey
+        return pictures
 
     def _read(self, start: int, stop: int, step: int) -> npt.NDArray[Any]:
         if step <= 4:  # reading through is faster than reading one by one
@@ -189,7 +196,8 @@ class _Movie:
 
     def blocks(self, monitor: Monitor) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield all frames in order, a few blocks at a time."""
-        chunk = frames_per_chunk(self.shape)
+        n, rows, columns = self.shape
+        chunk = frames_per_chunk((n, rows, columns * (3 if self.coloured else 1)))
         yield from map_chunks(
             self.draw, self.shape[0], chunk, monitor=monitor, message="writing a movie"
         )
@@ -199,7 +207,7 @@ def _encode(movie: _Movie, path: Path, kind: str, monitor: Monitor) -> None:
     import av
 
     av.logging.set_level(av.logging.PANIC)
-    codec, pixel_format, options = _codec(kind)
+    codec, pixel_format, options = _codec(kind, coloured=movie.coloured)
     rate = Fraction(movie.settings.rate).limit_denominator(1000)
     try:
         with av.open(str(path), "w", format=kind) as container:
@@ -209,8 +217,7 @@ def _encode(movie: _Movie, path: Path, kind: str, monitor: Monitor) -> None:
             stream.pix_fmt = pixel_format
             for block in movie.blocks(monitor):
                 for pixels in _padded(block, stream.height, stream.width):
-                    frame = av.VideoFrame.from_ndarray(pixels, format="gray")
-                    container.mux(stream.encode(frame))
+                    container.mux(stream.encode(_frame(pixels, pixel_format)))
             container.mux(stream.encode(None))
     except av.FFmpegError as error:
         raise OutputError(
@@ -218,21 +225,59 @@ def _encode(movie: _Movie, path: Path, kind: str, monitor: Monitor) -> None:
         ) from error
 
 
-def _codec(kind: str) -> tuple[str, str, dict[str, str]]:
+def _codec(kind: str, *, coloured: bool) -> tuple[str, str, dict[str, str]]:
     """Return codec, pixel format and options for a kind of file."""
     import av
 
     if kind == "avi":
-        return "rawvideo", "gray", {}
+        return "rawvideo", "bgr24" if coloured else "gray", {}
     if kind == "gif":
-        return "gif", "gray", {}
+        return "gif", "pal8" if coloured else "gray", {}
     if "libx264" in av.codecs_available:
         return "libx264", "yuv420p", {"crf": "16", "preset": "veryfast"}
     return "mpeg4", "yuv420p", {"qscale": "2"}
 
 
+def _in_colours(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return grey pictures as red, green and blue."""
+    import cv2
+
+    n, rows, columns = pictures.shape
+    colours = cv2.cvtColor(pictures.reshape(n * rows, columns), cv2.COLOR_GRAY2RGB)
+    return np.asarray(colours, np.uint8).reshape(n, rows, columns, 3)
+
+
+def _frame(pixels: npt.NDArray[np.uint8], pixel_format: str) -> Any:
+    """Return a frame for the encoder."""
+    import av
+
+    if pixels.ndim == 2:
+        return av.VideoFrame.from_ndarray(pixels, format="gray")
+    if pixel_format == "pal8":
+        return av.VideoFrame.from_ndarray((_indexed(pixels), _PALETTE), format="pal8")
+    return av.VideoFrame.from_ndarray(pixels, format="rgb24")
+
+
+_GREYS, _SHADES = 224, 32
+_PALETTE = np.array(
+    [(255, *(round(i * 255 / (_GREYS - 1)),) * 3) for i in range(_GREYS)]
+    + [(255, *(round(c * (i + 1) / _SHADES) for c in RING)) for i in range(_SHADES)],
+    np.uint8,
+)
+"""Colours of a GIF: grey, and the colour of marks from dark to full; alpha, red, green, blue."""
+
+
+def _indexed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the place in the palette of each pixel of a picture with marks."""
+    red, green, blue = (pixels[..., i] for i in range(3))
+    grey = np.rint(green * np.float32((_GREYS - 1) / 255)).astype(np.uint8)
+    shade = _GREYS + (red.astype(np.uint16) * _SHADES // 256).astype(np.uint8)
+    return np.where((red == green) & (green == blue), grey, shade)
+
+
 def _padded(block: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.uint8]:
-    missing = ((0, 0), (0, rows - block.shape[1]), (0, columns - block.shape[2]))
+    missing = [(0, 0), (0, rows - block.shape[1]), (0, columns - block.shape[2])]
+    missing += [(0, 0)] * (block.ndim - 3)
     return np.pad(block, missing) if any(b for _, b in missing) else np.ascontiguousarray(block)
 
 

@@ -16,7 +16,10 @@ from napari_uai.lettering import text_size, write_texts
 if TYPE_CHECKING:
     from napari_uai.typing import Floats
 
-_BLACK, _WHITE = 0, 255
+_BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
+RING = (255, 176, 0)
+"""Colour of the rings, as in the window; white in a picture without colours."""
+
 _RING_PX = 5.0
 
 
@@ -48,7 +51,15 @@ class Overlay:
     marked_frames: float = 0.0
 
     def draw(self, pixels: npt.NDArray[np.uint8], raw_frame: int) -> None:
-        """Draw over one frame of the movie, which is ``raw_frame`` of the recording."""
+        """Draw over one frame of the movie.
+
+        Parameters
+        ----------
+        pixels
+            Rows and columns of grey pixels, or rows, columns and RGB; changed in place.
+        raw_frame
+            Its frame in the recording.
+        """
         if self.marks is not None:
             near = np.abs(self.marks[:, 0] - raw_frame) <= self.marked_frames
             for _, y, x in self.marks[near]:
@@ -68,7 +79,7 @@ class Overlay:
     def _draw_ring(self, pixels: npt.NDArray[np.uint8], y: float, x: float) -> None:
         centre = (int((x + 0.5) * self.zoom), int((y + 0.5) * self.zoom))
         radius = round(_RING_PX * self.zoom)
-        for colour, width in ((_BLACK, 3), (_WHITE, 1)):
+        for colour, width in ((_BLACK, 4), (RING if pixels.ndim == 3 else _WHITE, 2)):
             cv2.circle(pixels, centre, radius, colour, width, cv2.LINE_AA)
 
 
@@ -87,7 +98,7 @@ def scale_bar_um(longest_um: float) -> float:
 
 
 def _draw_scale_bar(pixels: npt.NDArray[np.uint8], um_per_px: float, size_px: int) -> None:
-    rows, columns = pixels.shape
+    rows, columns = pixels.shape[:2]
     length_um = scale_bar_um(0.3 * columns * um_per_px)
     length = max(round(length_um / um_per_px), 1)
     right, bottom = columns - size_px // 2, rows - size_px // 2
@@ -95,29 +106,47 @@ def _draw_scale_bar(pixels: npt.NDArray[np.uint8], um_per_px: float, size_px: in
     cv2.rectangle(pixels, (right - length - 1, top - 1), (right, bottom), _BLACK, cv2.FILLED)
     cv2.rectangle(pixels, (right - length, top), (right - 1, bottom - 1), _WHITE, cv2.FILLED)
     text = f"{length_um:g} µm" if length_um < 1000 else f"{length_um / 1000:g} mm"
-    wide = text_size(text, size_px)[1]
+    wide = sum(text_size(character, size_px)[1] for character in text)
     left = min(right - (length + wide) // 2, right - wide)
     _stamp(pixels, text, size_px, (left, top - size_px - size_px // 3))
 
 
 def _stamp(pixels: npt.NDArray[np.uint8], text: str, size_px: int, corner: tuple[int, int]) -> None:
     """Write a white text with a black outline; what does not fit is cut off."""
-    letters = _letters(text, size_px)
-    left, top = max(corner[0] - 2, 0), max(corner[1] - 2, 0)
-    place = pixels[top : top + letters.shape[0], left : left + letters.shape[1]]
-    ink = letters[: place.shape[0], : place.shape[1]]
-    place[...] = np.where(ink == _PAPER, place, ink)
+    ink, outline = _letters(text, size_px)
+    left, top = max(corner[0] - _MARGIN_PX, 0), max(corner[1] - _MARGIN_PX, 0)
+    place = pixels[top : top + ink.shape[0], left : left + ink.shape[1]]
+    shown = np.s_[: place.shape[0], : place.shape[1], *[np.newaxis] * (pixels.ndim - 2)]
+    rest = place.astype(np.uint16) * (255 - outline[shown]) // 255
+    place[...] = ink[shown] + rest
 
 
-_PAPER = 128
-"""Grey of no text; the edges of letters that have this very grey become transparent."""
+_MARGIN_PX = 3
+"""Room around a text for its outline."""
 
 
 @lru_cache(256)
-def _letters(text: str, size_px: int) -> npt.NDArray[np.uint8]:
-    wide = text_size(text, size_px)[1]
-    patch = np.full((size_px + size_px // 3 + 4, wide + 6, 3), _PAPER, np.uint8)
-    write_texts(patch, [(3, 3, text, (_WHITE,) * 3)], size_px, outlined=True)
-    grey: npt.NDArray[np.uint8] = patch[..., 0].copy()
-    grey.setflags(write=False)
-    return grey
+def _letters(text: str, size_px: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Return how far each pixel is covered by a text, and by the text with its outline: 0 to 255.
+
+    Letter by letter, because hardly any time is written twice, but always with the same digits.
+    """
+    letters = [_letter(character, size_px) for character in text]
+    wide = sum(text_size(character, size_px)[1] for character in text)
+    ink = np.zeros((size_px + size_px // 3 + 2 * _MARGIN_PX, wide + 2 * _MARGIN_PX), np.uint8)
+    left = 0
+    for character, letter in zip(text, letters, strict=True):
+        place = ink[:, left : left + letter.shape[1]]
+        np.maximum(place, letter, out=place)
+        left += text_size(character, size_px)[1]
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+    return ink, np.asarray(cv2.dilate(ink, disc), np.uint8)
+
+
+@lru_cache(256)
+def _letter(character: str, size_px: int) -> npt.NDArray[np.uint8]:
+    wide = text_size(character, size_px)[1]
+    height = size_px + size_px // 3 + 2 * _MARGIN_PX
+    patch = np.zeros((height, wide + 2 * _MARGIN_PX, 3), np.uint8)
+    write_texts(patch, [(_MARGIN_PX, _MARGIN_PX, character, _WHITE)], size_px)
+    return patch[..., 0]

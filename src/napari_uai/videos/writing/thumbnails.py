@@ -151,8 +151,13 @@ def _in_half_blocks(grey: npt.NDArray[np.uint8], *, true_colour: bool) -> list[s
 def as_grey(frame: npt.NDArray[np.generic], limits: tuple[float, float]) -> npt.NDArray[np.uint8]:
     """Return frames as grey pixels, black at the lower limit and where there is no number."""
     low, high = limits
-    scaled = (np.asarray(frame, np.float32) - low) * (255 / (high - low))
-    grey: npt.NDArray[np.uint8] = np.nan_to_num(np.rint(scaled).clip(0, 255)).astype(np.uint8)
+    scaled = np.subtract(frame, np.float32(low), dtype=np.float32)
+    scaled *= np.float32(255 / (high - low))
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, 0, 255, out=scaled)
+    if np.asarray(frame).dtype.kind == "f":
+        scaled[np.isnan(scaled)] = 0
+    grey: npt.NDArray[np.uint8] = scaled.astype(np.uint8)
     return grey
 
 
