@@ -45,6 +45,14 @@ def test_noise_alone_is_not_doubted(tmp_path, seed):
     opens(tmp_path / "a.bin", height=32, width=48, dtype="<u2")
 
 
+@pytest.mark.parametrize("dtype", ["<f8", "<f4", "<u4", "<i4", "<i2", ">f4", ">u2"])
+def test_noise_of_any_type_is_not_doubted(tmp_path, dtype):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        rng.normal(500, 200, (24, 20, 24)).astype(dtype).tofile(tmp_path / "a.bin")
+        assert len(opens(tmp_path / "a.bin", height=20, width=24, dtype=dtype)) == 24
+
+
 @pytest.mark.parametrize("row", [0, 7, -1])
 @pytest.mark.parametrize("value", [0, 65535, np.nan])
 def test_noise_with_a_row_of_its_own_is_not_doubted(tmp_path, row, value):

@@ -25,6 +25,7 @@ _HALVES_ALIKE = 0.95
 _TYPES: tuple[np.dtype[Any], ...] = (np.dtype("<u2"), np.dtype(">u2"), np.dtype(np.uint8))
 _WIDE_TYPES: tuple[np.dtype[Any], ...] = (np.dtype("<f4"), np.dtype("<f8"), np.dtype("<u4"))
 _ALTERNATING = -0.3
+_LARGEST = 1e60  # beyond are no counts, and products overflow
 _LEAST_SIDE, _MOST_PIXELS = 8, 2**22
 
 
@@ -108,9 +109,11 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
     if stated >= _DOUBTFUL:
         return None
     others = [*_others(given), *_with_line(size, given), *headers]
-    others += [headed for other in _others(given) for headed in _with_header(size, other)]
+    # Narrower types would find regular patterns in the bytes of wide ones.
+    alike = [other for other in _others(given) if other.frame_bytes == given.frame_bytes]
+    others += [headed for other in alike for headed in _with_header(size, other)]
     others += _with_frame_headers(path, size, given)
-    others += [_with_width(path, size, other) for other in (given, *_others(given))]
+    others += [_with_width(path, size, other) for other in (given, *alike)]
     others += _wider(path, size, given) if stated < _ALTERNATING else []
     best, other = _best(path, size, others)
     return other if best > max(_CREDIBLE, stated + _MARGIN) else None
@@ -224,7 +227,7 @@ def _frames(path: Path, size: int, reading: Reading) -> Floats:
             content = file.read(reading.frame_bytes - reading.frame_header)
             pixels = pixels_in(np.frombuffer(content, np.uint8), reading.pixels)[:n_pixels]
             frame[...] = pixels.astype(np.float64).reshape(frame.shape)
-    frames[~np.isfinite(frames)] = 0
+    frames[~(np.abs(frames) < _LARGEST)] = 0
     return frames
 
 
