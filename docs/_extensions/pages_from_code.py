@@ -312,7 +312,6 @@ def formats_table() -> str:
         ours = [f"`{suffix}`" for suffix in alone if suffix in written]
         suffixes = ", ".join(f"`{suffix}`" for suffix in each.suffixes)
         rows.append(f"| {each.title} | {suffixes} | {', '.join(ours)} |")
-    rows.append("| GIF | | `.gif` |")
     return "\n".join(rows) + "\n"
 
 

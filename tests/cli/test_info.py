@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from napari_uai.cli.options import words_of
 from napari_uai.cli.terminal import FAILED
 from napari_uai.sample_data import sample_path
 from napari_uai.videos import ReadOptions, write_video
+from napari_uai.videos.writing.thumbnails import terminal_thumbnails
 
 
 @pytest.fixture
@@ -167,8 +171,100 @@ def test_a_table_of_trails_is_described(tmp_path, info):
     assert main(["info", str(path), "--picture", str(tmp_path / "a.png")]) == FAILED
 
 
+def test_an_array_of_tracks_is_described_as_trails(tmp_path, info):
+    tracks = [[name, t, 10 + t, 20.5 + name] for name in (1, 2) for t in range(5)]
+    np.save(tmp_path / "a.npy", np.array(tracks, float))
+    assert info(tmp_path / "a.npy")["trails"].startswith("2,")
+    np.save(tmp_path / "b.npy", np.zeros((9, 4), "u1"))  # no numbers of frames
+    assert info(tmp_path / "b.npy")["video"].startswith("1 frame of 9 x 4 px")
+
+
 def test_what_is_neither_recording_nor_trails_is_one_line(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("nothing here\n", "utf-8")
     assert main(["info", str(tmp_path / "notes.txt")]) == FAILED
     assert main(["info", str(tmp_path)]) == FAILED
     assert capsys.readouterr().err.count("\n") == 2
+
+
+def on_terminal(path, columns=100, **environment):
+    """Run ``info`` on a terminal; return what it prints."""
+    pty = pytest.importorskip("pty", exc_type=ImportError)  # Windows has none
+    mine, its = pty.openpty()
+    variables = {key: v for key, v in os.environ.items() if key not in {"NO_COLOR", "COLORTERM"}}
+    variables |= {"TERM": "xterm-256color", "COLUMNS": str(columns), "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "napari_uai.cli", "info", str(path)]
+    process = subprocess.Popen(command, stdout=its, env=variables | environment)
+    os.close(its)
+    said = b""
+    while True:
+        try:
+            part = os.read(mine, 65_536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        said += part
+    os.close(mine)
+    assert process.wait() == 0
+    return said.decode().replace("\r\n", "\n")
+
+
+def pixels_of(text):
+    """Grey levels of a picture of half blocks, two per cell."""
+    rows = []
+    for line in text.splitlines():
+        cells = re.findall("\\x1b\\[38;2;(\\d+);\\1;\\1;48;2;(\\d+);\\2;\\2m▀", line)
+        if cells:
+            rows += [[int(upper) for upper, _ in cells], [int(lower) for _, lower in cells]]
+    return np.array(rows)
+
+
+@pytest.mark.slow
+def test_a_terminal_shows_three_frames(tmp_path):
+    video = np.zeros((21, 16, 20), "u2")
+    video[:, :8] = 1000
+    video[10] = 500
+    video[20, :, :10] = 1000
+    text = on_terminal(write_video(video, tmp_path / "a.ome.tif"), COLORTERM="truecolor")
+    picture = pixels_of(text)
+    wide = picture.shape[1] // 3
+    first, middle, last = (picture[:, k * wide : (k + 1) * wide] for k in range(3))
+    half = len(picture) // 2
+    assert (first[:half] == 255).all()
+    assert (first[half:] == 0).all()
+    assert (middle == 128).all()
+    assert (last[:, : wide // 2] == 255).all()
+    assert (last[half:, wide // 2 :] == 0).all()
+    assert len(picture) / wide == pytest.approx(16 / 20, abs=2 / wide)
+    assert text.splitlines()[-1].split() == ["frame", "0", "frame", "10", "frame", "20"]
+
+
+@pytest.mark.slow
+def test_a_terminal_of_256_colours_gets_greys_of_them(tmp_path):
+    text = on_terminal(write_video(frames(), tmp_path / "a.npy"), columns=60)
+    codes = {int(code) for code in re.findall(r"[34]8;5;(\d+)", text)}
+    assert codes
+    assert codes <= {*range(232, 256)}
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    widths = [len(line) for line in plain.splitlines() if "▀" in line or "frame 19" in line]
+    assert widths
+    assert max(widths) <= 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_without_colours_shows_no_frames(tmp_path, environment):
+    text = on_terminal(write_video(frames(), tmp_path / "a.npy"), **environment)
+    assert "\x1b" not in text
+    assert "▀" not in text
+    assert "20 frames of 12 x 14 px" in text
+
+
+@pytest.mark.parametrize("shape", [(3, 4000, 20), (3, 20, 4000), (1, 1, 1), (2, 500, 600)])
+@pytest.mark.parametrize("columns", [1, 10, 80, 300])
+def test_thumbnails_fit_into_any_terminal(shape, columns):
+    lines = terminal_thumbnails(np.zeros(shape, "f4"), columns=columns, true_colour=True)
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    assert all(len(line) <= columns for line in plain)
+    assert len(plain) <= 21
+    assert lines or columns < 10 or 4000 in shape

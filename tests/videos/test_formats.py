@@ -70,3 +70,10 @@ def test_importing_videos_brings_no_heavy_library():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["a.seq", "a.cine", "a.mraw", "A.DCIMG"])
+def test_formats_of_other_cameras_are_named(tmp_path, name):
+    (tmp_path / name).write_bytes(bytes(100))
+    with pytest.raises(VideoFormatError, match="is not read: export it there as TIFF"):
+        open_video(tmp_path / name)

@@ -349,6 +349,70 @@ def _mp4_mpeg4(path: Path) -> None:
     _movie(path, "mpeg4", "yuv420p")
 
 
+def _animation(path: Path, **options: Any) -> None:
+    from PIL import Image
+
+    first, *others = map(Image.fromarray, pixels("u1"))
+    first.save(path, save_all=True, append_images=others, duration=40, **options)
+
+
+@seed("video", "a.gif")
+def _gif(path: Path) -> None:
+    _animation(path)
+
+
+@seed("video", "a.png")
+def _apng(path: Path) -> None:
+    _animation(path)
+
+
+@seed("video", "a.webp")
+def _webp(path: Path) -> None:
+    _animation(path, lossless=True)
+
+
+@seed("video", "a.flc")
+def _flic(path: Path) -> None:
+    parts = []
+    for image in pixels("u1"):
+        chunk = struct.pack("<IH", 6 + image.size, 16) + image.tobytes()
+        parts.append(struct.pack("<IHH8x", 16 + len(chunk), 0xF1FA, 1) + chunk)
+    content = b"".join(parts)
+    n, rows, columns = SHAPE
+    head = struct.pack("<IHHHHHHI", 128 + len(content), 0xAF12, n, columns, rows, 8, 3, 40)
+    head = head.ljust(80, b"\0") + struct.pack("<II", 128, 128 + len(parts[0]))
+    path.write_bytes(head.ljust(128, b"\0") + content)
+
+
+def _spe(path: Path, version: float, description: bytes = b"") -> None:
+    n, rows, columns = SHAPE
+    content = pixels().tobytes()
+    head = bytearray(4100)
+    stated = (42, "<H", columns), (108, "<h", 3), (656, "<H", rows), (1446, "<i", n)
+    for place, kind, value in (*stated, (678, "<Q", 4100 + len(content)), (1992, "<f", version)):
+        struct.pack_into(kind, head, place, value)
+    path.write_bytes(bytes(head) + content + description)
+
+
+@seed("video", "a.spe")
+def _spe_2(path: Path) -> None:
+    _spe(path, 2.5)
+
+
+@seed("video", "a.spe")
+def _spe_3(path: Path) -> None:
+    n, rows, columns = SHAPE
+    size = pixels()[0].nbytes
+    region = f'<DataBlock type="Region" width="{columns}" height="{rows}" stride="{size}"/>'
+    frame = f'count="{n}" pixelFormat="MonochromeUnsigned16" size="{size}" stride="{size}"'
+    meta = (
+        '<MetaFormat><MetaBlock><TimeStamp event="ExposureStarted" type="Int64" '
+        'resolution="1000"/></MetaBlock></MetaFormat>'
+    )
+    frames = f'<DataFormat><DataBlock type="Frame" {frame}>{region}</DataBlock></DataFormat>'
+    _spe(path, 3.0, f"<SpeFormat>{frames}{meta}</SpeFormat>".encode())
+
+
 def _images(folder: Path, suffix: str, dtype: str = "u1") -> None:
     import cv2
 

@@ -26,6 +26,7 @@ from napari_uai.cli.terminal import CRASHED, FAILED, INTERRUPTED, say
 from napari_uai.cli.trails import trails
 from napari_uai.cli.train import train
 from napari_uai.errors import CancelledError, NapariUaiError
+from napari_uai.option_names import options_of_command_line
 
 app = typer.Typer(
     name="napari-uai",
@@ -51,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=logging.INFO)
         logging.getLogger("napari_uai").setLevel(logging.DEBUG)
     try:
-        code = app(args=words, prog_name="napari-uai", standalone_mode=False)
+        with options_of_command_line():
+            code = app(args=words, prog_name="napari-uai", standalone_mode=False)
     except (CancelledError, KeyboardInterrupt, typer.Abort):
         return say("cancelled; no incomplete results were written", INTERRUPTED)
     except NapariUaiError as error:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +16,8 @@ import typer
 
 from napari_uai.cli.options import with_read_options
 from napari_uai.cli.progress import progress_bar
-from napari_uai.errors import one_line
+from napari_uai.cli.terminal import colours_of
+from napari_uai.errors import NapariUaiError, one_line
 
 if TYPE_CHECKING:
     from napari_uai.trails.table import Trails
@@ -44,6 +48,10 @@ def info(
     from napari_uai.errors import TrailFormatError, VideoFormatError
     from napari_uai.trails.io.reading import open_trails
 
+    if _may_be_tracks(source):
+        with suppress(TrailFormatError):
+            _describe_trails(source, open_trails(source), picture)
+            return
     try:
         _describe_recording(source, options, picture)
     except VideoFormatError as no_recording:
@@ -52,18 +60,35 @@ def info(
         try:
             trails = open_trails(source)
         except TrailFormatError:
-            if source.is_dir():  # more likely one of pictures or recordings
+            # A folder is more likely one of pictures, an array one of frames.
+            if source.is_dir() or source.suffix.lower() in _recording_suffixes():
                 raise no_recording from None
             raise
         _describe_trails(source, trails, picture)
 
 
+def _may_be_tracks(source: Path) -> bool:
+    """Return whether a file is an array of four columns, as napari's tracks."""
+    import numpy as np
+
+    if source.suffix.lower() != ".npy" or not source.is_file():
+        return False
+    try:
+        array = np.load(source, mmap_mode="r", allow_pickle=False)
+    except Exception:  # noqa: BLE001  # damaged headers raise any type; reading says why
+        return False
+    return isinstance(array, np.memmap) and array.ndim == 2 and array.shape[1] == 4
+
+
 def _may_be_trails(source: Path) -> bool:
     """Return whether a path is not one of a recording by its name."""
+    return source.exists() and source.suffix.lower() not in _recording_suffixes() - {".npy"}
+
+
+def _recording_suffixes() -> set[str]:
     from napari_uai.videos.folders import IMAGE_SUFFIXES, RECORDING_SUFFIXES
 
-    shown = source.suffix.lower() in {*RECORDING_SUFFIXES, *IMAGE_SUFFIXES} - {".npy"}
-    return source.exists() and not shown
+    return {*RECORDING_SUFFIXES, *IMAGE_SUFFIXES}
 
 
 def _describe_trails(source: Path, trails: Trails, picture: Path | None) -> None:
@@ -92,6 +117,22 @@ def _describe_recording(source: Path, options: ReadOptions, picture: Path | None
     if picture is not None:
         rows["picture"] = one_line(write_thumbnails(frames, picture))
     _print(rows, known.warnings)
+    for line in _thumbnails(frames):
+        typer.echo(line)
+
+
+def _thumbnails(frames: Frames) -> list[str]:
+    """Return three frames as lines of the terminal; none if it does not show colours."""
+    from napari_uai.videos.writing.thumbnails import terminal_thumbnails
+
+    colours = colours_of(sys.stdout, os.environ)
+    if colours is None:
+        return []
+    width = shutil.get_terminal_size().columns
+    try:
+        return ["", *terminal_thumbnails(frames, columns=width, true_colour=colours == "true")]
+    except NapariUaiError as error:
+        return [f"frames cannot be shown: {error}"]
 
 
 def _status(frames: Frames) -> str:
@@ -102,7 +143,7 @@ def _status(frames: Frames) -> str:
         return "none found"
     with progress_bar("status line") as monitor:
         report = status_report(read_status_line(frames, monitor=monitor))
-    return report.text.removeprefix("status line: ")
+    return re.sub(r"^status line[^:]*: ", "", report.text)
 
 
 def _print(rows: Mapping[str, str], problems: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ RECORDING_SUFFIXES = (
     *(".zarr", ".ozx", ".n5"),
     *(".h5", ".hdf5", ".hdf", ".he5", ".mp", ".ims", ".nwb", ".mat", ".fits", ".fit", ".fts"),
     *(".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
+    *(".gif", ".apng", ".fli", ".flc", ".webp"),
     *(".nd2", ".czi", ".lif", ".spe", ".sif", ".oib", ".oif", ".dv", ".vsi", ".lsm", ".stk"),
 )
 """Suffixes of files that are recordings on their own, as in ``videos.formats.FORMATS``."""

@@ -16,11 +16,13 @@ from typing import Any, Unpack, cast
 import dask.array as da
 
 from napari_uai.errors import BadValueError, VideoFormatError, one_line
+from napari_uai.option_names import option
 from napari_uai.untrusted import check_frame, check_regular, check_video, refusing
 from napari_uai.videos.folders import IMAGE_SUFFIXES, no_such_file
 from napari_uai.videos.frames import Frames, lazy_video
 from napari_uai.videos.headerless.sidecars import read_sidecar
 from napari_uai.videos.info import Opened, VideoFormat, VideoInfo, VideoWarning
+from napari_uai.videos.layout.image_heads import is_animated
 from napari_uai.videos.pixel_types import PackedType
 from napari_uai.videos.read_options import UNKNOWN, FrameRange, ReadKeywords, ReadOptions
 from napari_uai.videos.readers.n5 import is_n5
@@ -39,7 +41,7 @@ class Format:
     name
         As in :attr:`VideoInfo.format`.
     title
-        For tables and messages.
+        For tables; up to a colon, for messages.
     suffixes
         Of its files, in lower case.
     reader
@@ -54,11 +56,16 @@ class Format:
     reader: str
     signatures: tuple[tuple[int, bytes], ...] = ()
 
+    @property
+    def short_title(self) -> str:
+        """Title without the kinds of files that it comprises."""
+        return self.title.partition(":")[0]
+
     def open(self, path: Path, options: ReadOptions) -> Opened:
         """Open a file or folder of this format."""
         module, _, function = self.reader.partition(":")
         reader = import_module(f"napari_uai.videos.readers.{module}")
-        with refusing(path, self.title.partition(":")[0]):
+        with refusing(path, f"readable as {self.short_title}"):
             opened = cast("Opened", getattr(reader, function)(path, options))
             _, rows, columns = opened.frames.shape
             check_video(path, opened.frames.shape)
@@ -67,7 +74,7 @@ class Format:
 
 
 FORMATS = (
-    Format("raw", "Headerless camera files", (".bin", ".raw"), "raw:open_raw"),
+    Format("raw", "Headerless camera file", (".bin", ".raw"), "raw:open_raw"),
     Format(
         "tiff",
         "TIFF: BigTIFF, OME, ImageJ, Micro-Manager",
@@ -76,12 +83,17 @@ FORMATS = (
         ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
     ),
     Format("npy", "numpy", (".npy",), "npy:open_npy", ((0, b"\x93NUMPY"),)),
-    Format("npz", "numpy, several arrays", (".npz",), "npy:open_npz"),
-    Format("zarr", "zarr, OME-Zarr, zipped or not", (".zarr", ".ozx"), "zarr_store:open_zarr"),
+    Format("npz", "numpy: several arrays", (".npz",), "npy:open_npz"),
+    Format(
+        "zarr",
+        "zarr: OME-Zarr and others, zipped or not",
+        (".zarr", ".ozx"),
+        "zarr_store:open_zarr",
+    ),
     Format("n5", "N5", (".n5",), "n5:open_n5"),
     Format(
         "hdf5",
-        "HDF5, mass photometer files",
+        "HDF5: mass photometer files and others",
         (".h5", ".hdf5", ".hdf", ".he5", ".mp", ".ims", ".nwb"),
         "hdf5:open_hdf5",
         ((0, b"\x89HDF\r\n\x1a\n"), (512, b"\x89HDF\r\n\x1a\n")),
@@ -90,27 +102,43 @@ FORMATS = (
     Format("fits", "FITS", (".fits", ".fit", ".fts"), "fits:open_fits", ((0, b"SIMPLE  ="),)),
     Format(
         "movie",
-        "AVI, MP4, MOV, MKV, WebM",
-        (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
+        "Movie: AVI, MP4, MOV, MKV, WebM, GIF, APNG, FLI (FLIC)",
+        (
+            *(".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
+            *(".gif", ".apng", ".fli", ".flc"),
+        ),
         "movie:open_movie",
-        ((8, b"AVI "), (4, b"ftyp"), (0, b"\x1aE\xdf\xa3")),
+        (
+            *((8, b"AVI "), (4, b"ftyp"), (0, b"\x1aE\xdf\xa3"), (0, b"GIF8")),
+            *((4, b"\x11\xaf"), (4, b"\x12\xaf")),
+        ),
     ),
+    Format("webp", "Animated WebP", (".webp",), "webp:open_webp", ((8, b"WEBPVP8"),)),
     Format(
         "images",
-        "Folders of PNG, JPEG, BMP, PGM or TIFF images",
+        "Image sequence: folder of PNG, JPEG, BMP, PGM or TIFF",
         IMAGE_SUFFIXES,
         "images:open_images",
         ((0, b"\x89PNG\r\n\x1a\n"), (0, b"\xff\xd8\xff\xe0"), (0, b"\xff\xd8\xff\xe1")),
     ),
+    Format("spe", "SPE: Princeton Instruments, 2.x and 3.0", (".spe",), "spe:open_spe"),
     Format(
         "bioio",
-        "ND2, CZI, LIF, SPE and others, through bioio",
-        (".nd2", ".czi", ".lif", ".spe", ".sif", ".oib", ".oif", ".dv", ".vsi"),
+        "Microscope file: ND2, CZI, LIF, DV and others, through bioio",
+        (".nd2", ".czi", ".lif", ".sif", ".oib", ".oif", ".dv", ".vsi"),
         "bioio:open_bioio",
         ((0, b"\xda\xce\xbe\x0a"), (0, b"ZISRAWFILE")),
     ),
 )
 """All formats; the first whose suffix fits is tried."""
+
+_FOREIGN = {
+    ".seq": "StreamPix or FLIR",
+    ".cine": "Phantom cameras",
+    ".mraw": "Photron cameras",
+    ".dcimg": "Hamamatsu cameras",
+}
+"""Makers of formats that no well-kept library reads, by suffix."""
 
 _BY_NAME = {each.name: each for each in FORMATS}
 _HEAD_BYTES = 1024
@@ -308,7 +336,7 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
         return "n5" if is_n5(path) else "images"
     stated = next((each for each in FORMATS if suffix in each.suffixes), None)
     if stated is not None and stated.name != "raw":
-        return stated.name
+        return "movie" if stated.name == "images" and is_animated(path) else stated.name
     if is_zipped_zarr(path):
         return "zarr"
     signed = _by_signature(path)
@@ -318,10 +346,15 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
         return "raw"
     if {"height", "width"} <= _stated_beside(path).keys():
         return "raw"
+    if suffix in _FOREIGN:
+        raise VideoFormatError(
+            f"{path} is a file of {_FOREIGN[suffix]}, which is not read: export it there as TIFF"
+        )
     known = ", ".join(ending for each in FORMATS for ending in each.suffixes[:2])
     raise VideoFormatError(
         f"{path} is not of a supported format ({known}): "
-        "give height, width and dtype if it is a headerless recording"
+        f"give {option('height')}, {option('width')} and {option('dtype')} if it is a headerless "
+        "recording"
     )
 
 
@@ -353,9 +386,9 @@ def _agree(path: Path, options: ReadOptions, opened: Opened) -> None:
     """Raise an error if arguments contradict a file that has a header."""
     _, rows, columns = opened.frames.shape
     if options.offset:
-        raise VideoFormatError(f"{path} has a header: omit offset")
+        raise VideoFormatError(f"{path} has a header: omit {option('offset')}")
     if options.axis_order != "height-width":
-        raise VideoFormatError(f"{path} has a header: omit axis_order")
+        raise VideoFormatError(f"{path} has a header: omit {option('axis_order')}")
     for what, mine, theirs in (
         ("height", options.height, rows),
         ("width", options.width, columns),
@@ -365,7 +398,7 @@ def _agree(path: Path, options: ReadOptions, opened: Opened) -> None:
         if mine is None or mine == theirs or (what == "dtype" and _same_kind(options, opened)):
             continue
         raise VideoFormatError(
-            f"{path} has {what} {theirs}, not {mine}: omit {what} to open it as it is"
+            f"{path} has {what} {theirs}, not {mine}: omit {option(what)} to open it as it is"
         )
 
 

@@ -1,25 +1,86 @@
-"""Quality checks of a recording: constant and saturated frames, dead and stuck pixels."""
+"""Quality checks of a recording: constant, saturated and non-finite frames, dead pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.typing import AnyArray, Bools
-from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
+from napari_uai.typing import AnyArray, Bools, Ints
+from napari_uai.videos.frames import (
+    Frames,
+    Video,
+    frames_of,
+    frames_per_chunk,
+    map_chunks,
+    video_like,
+)
+from napari_uai.videos.sources.finite import FiniteFrames
 
 SATURATED_SHARE = 0.01
 """Fraction of pixels at the largest value that makes a frame saturated; hot pixels are fewer."""
+
+LEFT_OUT_SHARE = 0.05
+"""Fraction of frames with NaN or infinity up to which they are left out."""
 
 _BIT_DEPTHS = (8, 10, 12, 14, 16)
 _NAMED_AT_MOST = 5
 
 
-def recording_problems(video: Video, *, monitor: Monitor = SILENT) -> list[str]:
-    """List frames and pixels of a recording that are unreliable.
+@dataclass(frozen=True)
+class Health:
+    """What is wrong with a recording.
+
+    Attributes
+    ----------
+    problems
+        One line each.
+    not_finite
+        Numbers of the frames that contain NaN or infinity.
+    """
+
+    problems: tuple[str, ...] = ()
+    not_finite: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+def finite_video(video: Video, health: Health) -> Video:
+    """Leave out the frames of a recording that contain NaN or infinity.
+
+    Parameters
+    ----------
+    video
+        Frames, rows, columns.
+    health
+        Of the recording.
+
+    Returns
+    -------
+    Video
+        Of the same length: the frame before takes the place of each that is left out.
+
+    Raises
+    ------
+    BadValueError
+        If more than 5 % of the frames would be left out.
+    """
+    left_out = health.not_finite
+    if not left_out.size:
+        return video
+    frames = frames_of(video)
+    if left_out.size > LEFT_OUT_SHARE * len(frames):
+        raise BadValueError(
+            f"{left_out.size} of {len(frames)} frames contain NaN or infinity (frame "
+            f"{left_out[0]} is the first): check the pixel type, or crop or fill these pixels"
+        )
+    return video_like(FiniteFrames(frames, left_out), video)
+
+
+def recording_health(video: Video, *, monitor: Monitor = SILENT) -> Health:
+    """Find frames and pixels of a recording that are unreliable.
 
     Parameters
     ----------
@@ -30,21 +91,23 @@ def recording_problems(video: Video, *, monitor: Monitor = SILENT) -> list[str]:
 
     Returns
     -------
-    list of str
-        One line each for constant frames, saturated frames (more than 1 % of the pixels at the
-        largest value of an 8, 10, 12, 14 or 16 bit camera), and pixels that never change. Empty for
-        videos in which most frames or pixels are constant: those are synthetic, or rejected by the
-        stages.
+    Health
+        One line each for frames that contain NaN or infinity, constant frames, saturated frames
+        (more than 1 % of the pixels at the largest value of an 8, 10, 12, 14 or 16 bit camera), and
+        pixels that never change. No problems of the last three kinds for videos in which most
+        frames or pixels are constant: those are synthetic, or rejected by the stages.
     """
     frames = frames_of(video)
     if not len(frames):
-        return []
+        return Health()
     low, high, still = _extremes(frames, monitor.part(0.0, 0.7))
-    constant = low == high
+    finite = np.isfinite(low) & np.isfinite(high)
+    lost = np.flatnonzero(~finite)
+    said = [_left_out(lost)] if lost.size else []
+    constant = finite & (low == high)
     if constant.mean() > 0.5 or still.mean() > 0.5:
-        return []
+        return Health(tuple(said), lost)
     saturated = _saturated(frames, high, monitor.part(0.7, 1.0)) & ~constant
-    said = []
     for found, what in (
         (constant, "constant"),
         (saturated, f"saturated in more than {SATURATED_SHARE:.0%} of the pixels"),
@@ -59,7 +122,16 @@ def recording_problems(video: Video, *, monitor: Monitor = SILENT) -> list[str]:
             f"{_counted(still.sum(), 'pixel')} dead or stuck at one value ({_where(still)}): "
             "landings there are unreliable"
         )
-    return said
+    return Health(tuple(said), lost)
+
+
+def _left_out(lost: Ints) -> str:
+    many = "1 frame contains" if lost.size == 1 else f"{lost.size} frames contain"
+    place = "its place" if lost.size == 1 else "the place of each"
+    return (
+        f"{many} NaN or infinity ({_listed(lost)}): left out, the frame before takes {place}; "
+        "landings within one batch of them are unreliable"
+    )
 
 
 def _extremes(frames: Frames, monitor: Monitor) -> tuple[AnyArray, AnyArray, Bools]:

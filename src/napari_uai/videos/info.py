@@ -21,7 +21,9 @@ VideoFormat: TypeAlias = Literal[
     "mat",
     "fits",
     "movie",
+    "webp",
     "images",
+    "spe",
     "bioio",
 ]
 """Format of a recording."""

@@ -42,7 +42,7 @@ def test_frames_along_another_axis_are_refused_with_the_axes_to_give(
 ):
     video = (1000 + 10 * (contrast * scene() + noise())).astype("u2")
     path = save(tmp_path, np.ascontiguousarray(video.transpose(order)))
-    with pytest.raises(VideoFormatError, match=f"give axes {axes}, or axes TYX to read it as"):
+    with pytest.raises(VideoFormatError, match=f"give axes='{axes}', or axes='TYX' to"):
         open_video(path)
     np.testing.assert_array_equal(open_video(path, axes=axes).compute(), video)
     as_stored = open_video(path, axes="TYX").compute()

@@ -54,7 +54,7 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path, name, monkeypatch):
 @pytest.mark.usefixtures("library")
 def test_a_channel_is_read_with_its_scale(tmp_path):
     (tmp_path / "a.nd2").write_bytes(b"nd2")
-    with pytest.raises(VideoFormatError, match=r"choose channel \(0 to 1\)"):
+    with pytest.raises(VideoFormatError, match=r"choose a channel \(0 to 1\)"):
         open_video(tmp_path / "a.nd2")
     opened = open_video(tmp_path / "a.nd2", channel=1)
     np.testing.assert_array_equal(opened.compute(), counts()[:, 1, 0])
@@ -70,8 +70,34 @@ def test_the_scale_is_told(tmp_path, monkeypatch):
     np.testing.assert_array_equal(frames.read(2, 4), counts()[2:4, 0, 0])
 
 
+@pytest.mark.parametrize("suffix", [".sif", ".oib", ".oif", ".vsi"])
+def test_files_that_need_java_say_so(tmp_path, suffix, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bioio", None)
+    (tmp_path / f"a{suffix}").write_bytes(bytes(1000))
+    with pytest.raises(
+        VideoFormatError, match=r'napari-uai\[bioio\]" bioio-bioformats \(with Java'
+    ):
+        open_video(tmp_path / f"a{suffix}")
+
+
 @pytest.mark.usefixtures("library")
-def test_an_error_of_the_library_is_one_line(tmp_path):
-    (tmp_path / "a.nd2").write_bytes(b"damaged")
-    with pytest.raises(VideoFormatError, match=r"by bioio \(it is damaged\): install"):
-        open_video(tmp_path / "a.nd2")
+@pytest.mark.parametrize(
+    ("suffix", "plugin"),
+    [
+        *((".nd2", "bioio-nd2"), (".czi", "bioio-czi"), (".lif", "bioio-lif")),
+        *((".dv", "bioio-dv"), (".sif", "bioio-bioformats"), (".vsi", "bioio-bioformats")),
+    ],
+)
+def test_the_plugin_is_named_for_each_suffix(tmp_path, suffix, plugin, monkeypatch):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"damaged")
+    monkeypatch.setattr("napari_uai.videos.readers.bioio.find_spec", lambda _name: None)
+    with pytest.raises(VideoFormatError, match=f"needs a plugin of bioio: pip install {plugin},"):
+        open_video(path)
+    monkeypatch.setattr("napari_uai.videos.readers.bioio.find_spec", lambda name: name)
+    with pytest.raises(VideoFormatError, match=rf"by {plugin} \(it is damaged\): copy it again"):
+        open_video(path)
+    essay = type("UnsupportedFileFormatError", (Exception,), {})("See our list of plugins")
+    monkeypatch.setattr(BioImage, "__init__", lambda *_: (_ for _ in ()).throw(essay))
+    with pytest.raises(VideoFormatError, match=rf"by {plugin} \(it may be damaged\): copy it"):
+        open_video(path)

@@ -103,7 +103,7 @@ def test_numbers_in_names_are_ordered_by_value(tmp_path, names):
 def test_two_numbers_that_vary_are_said(tmp_path):
     for k, frame in enumerate(counts()):
         cv2.imwrite(str(tmp_path / f"pos{k // 6}_t{k % 6}.png"), frame)
-    with pytest.warns(VideoWarning, match=r"two numbers in the names vary \(2 x 6\)"):
+    with pytest.warns(VideoWarning, match=r"two numbers in the names vary \(pos 2, t 6\)"):
         open_video(tmp_path)
 
 

@@ -82,7 +82,7 @@ def test_planes_and_channels_are_chosen_by_name(tmp_path):
     np.save(tmp_path / "a.npy", video)
     with pytest.raises(VideoFormatError, match="name its axes"):
         open_video(tmp_path / "a.npy")
-    with pytest.raises(VideoFormatError, match=r"choose plane \(0 to 1\) and channel \(0 to 2\)"):
+    with pytest.raises(VideoFormatError, match=r"plane \(0 to 1\) and a channel \(0 to 2\), such"):
         open_video(tmp_path / "a.npy", axes="TZCYX")
     opened = open_video(tmp_path / "a.npy", axes="TZCYX", plane=1, channel=2)
     np.testing.assert_array_equal(opened.compute(), video[:, 1, 2])

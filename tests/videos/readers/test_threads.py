@@ -1,8 +1,10 @@
 """Frames of every kind of file are the same from eight threads in any order as in one pass."""
 
 import multiprocessing
+import os
 import pickle
 import shutil
+import struct
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import av
@@ -15,12 +17,13 @@ import zarr
 from astropy.io import fits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.io import savemat
 
 from napari_uai.videos import ReadOptions, open_frames
 
 N, HEIGHT, WIDTH = 61, 24, 30
-THREADS, ROUNDS = 8, 20
+THREADS, ROUNDS = 8, int(os.environ.get("THREAD_ROUNDS", "20"))
 WRITERS = {}
 
 
@@ -289,6 +292,75 @@ def movie_without_times(folder):
 @writer
 def movie_avi(folder):
     return movie(folder / "a.avi", "mjpeg", "yuvj444p")
+
+
+def animation(path, **options):
+    first, *others = map(Image.fromarray, video())
+    first.save(path, save_all=True, append_images=others, duration=40, **options)
+    return path
+
+
+@writer
+def animation_gif(folder):
+    return animation(folder / "a.gif")
+
+
+@writer
+def animation_png(folder):
+    return animation(folder / "a.png")
+
+
+@writer
+def animation_webp(folder):
+    return animation(folder / "a.webp", lossless=True)
+
+
+@writer
+def animation_flic(folder):
+    """The lower half of every other frame stays that of the frame before."""
+    parts = []
+    for k, frame in enumerate(np.pad(video(), ((0, 0), (0, 0), (0, 2)), "wrap")):
+        if k % 2:
+            rows = struct.pack("<HH", 0, 12)
+            lines = b"".join(bytes([1, 0, 32]) + row.tobytes() for row in frame[:12])
+            kind, content = 12, rows + lines
+        else:
+            kind, content = 16, frame.tobytes()
+        chunk = struct.pack("<IH", 6 + len(content), kind) + content
+        parts.append(struct.pack("<IHH8x", 16 + len(chunk), 0xF1FA, 1) + chunk)
+    content = b"".join(parts)
+    head = struct.pack("<IHHHHHHI", 128 + len(content), 0xAF12, N, 32, HEIGHT, 8, 3, 40)
+    head = head.ljust(80, b"\0") + struct.pack("<II", 128, 128 + len(parts[0]))
+    (folder / "a.flc").write_bytes(head.ljust(128, b"\0") + content)
+    return folder / "a.flc"
+
+
+def spe(path, version, step, description=b""):
+    """A file of WinView or LightField, with bytes between the frames."""
+    head = bytearray(4100)
+    size = deep()[0].nbytes
+    stated = (42, "<H", WIDTH), (108, "<h", 3), (656, "<H", HEIGHT), (1446, "<i", N)
+    footer = (678, "<Q", 4100 + N * (size + step)), (1992, "<f", version)
+    for place, kind, value in (*stated, *footer):
+        struct.pack_into(kind, head, place, value)
+    frames = b"".join(frame.tobytes() + bytes(step) for frame in deep())
+    path.write_bytes(bytes(head) + frames + description)
+    return path
+
+
+@writer
+def spe_of_winview(folder):
+    return spe(folder / "a.spe", 2.5, 0)
+
+
+@writer
+def spe_of_lightfield(folder):
+    size = deep()[0].nbytes
+    region = f'<DataBlock type="Region" width="{WIDTH}" height="{HEIGHT}" stride="{size}"/>'
+    frame = f'count="{N}" pixelFormat="MonochromeUnsigned16" size="{size}" stride="{size + 8}"'
+    xml = f'<SpeFormat><DataFormat><DataBlock type="Frame" {frame}>{region}'
+    end = "</DataBlock></DataFormat></SpeFormat>"
+    return spe(folder / "a.spe", 3.0, 8, (xml + end).encode())
 
 
 @writer

@@ -60,19 +60,6 @@ def test_other_pages_are_decoded_one_by_one(tmp_path, options):
     np.testing.assert_array_equal(np.concatenate(each), np.concatenate([video] * 5))
 
 
-def test_pages_written_one_after_the_other_are_one_video(tmp_path):
-    video = counts()
-    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
-        for page in video:
-            writer.write(page, photometric="minisblack", metadata=None)
-    np.testing.assert_array_equal(open_video(tmp_path / "a.tif").compute(), video)
-
-
-def test_a_single_page_is_a_video_of_one_frame(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", counts()[0])
-    np.testing.assert_array_equal(open_video(tmp_path / "a.tif").compute(), counts()[:1])
-
-
 @pytest.mark.filterwarnings("ignore:.*colours are converted to grey")
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("planar", ["contig", "separate"])
@@ -155,7 +142,7 @@ def test_a_channel_is_chosen(tmp_path):
     path = tmp_path / "a.ome.tif"
     video = counts(6).reshape(3, 2, 20, 24)
     tifffile.imwrite(path, video, metadata={"axes": "TCYX"})
-    with pytest.raises(VideoFormatError, match=r"choose channel \(0 to 1\)"):
+    with pytest.raises(VideoFormatError, match=r"choose a channel \(0 to 1\)"):
         open_video(path)
     np.testing.assert_array_equal(open_video(path, channel=1).compute(), video[:, 1])
     with pytest.raises(VideoFormatError, match="no channel 2: its channels are 0 to 1"):
@@ -205,37 +192,6 @@ def test_series_that_are_alike_are_one_video(tmp_path, appended):
 def test_every_compression_is_read(tmp_path, options):
     tifffile.imwrite(tmp_path / "a.tif", counts(), photometric="minisblack", **options)
     np.testing.assert_array_equal(open_video(tmp_path / "a.tif").compute(), counts())
-
-
-def test_smaller_copies_of_pages_are_passed_over(tmp_path):
-    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
-        for page in counts():
-            writer.write(page, metadata=None, subifds=1)
-            writer.write(page[::2, ::2], subfiletype=1, metadata=None)
-    np.testing.assert_array_equal(open_video(tmp_path / "a.tif").compute(), counts())
-
-
-def test_an_imagej_stack_above_4_gib_has_one_directory(tmp_path):
-    path = tmp_path / "a.tif"
-    tifffile.imwrite(path, counts(2), imagej=True, truncate=True, metadata={"axes": "TYX"})
-    with tifffile.TiffFile(path) as tiff:
-        offset = tiff.pages[0].dataoffsets[0]
-    n = 2**32 // (20 * 24 * 2) + 100
-    head = path.read_bytes()[:offset]
-    longer = head.replace(b"images=2\n", b"images=%d\n" % n).replace(
-        b"frames=2\n", b"frames=%d\n" % n
-    )
-    # The description grows by the digits; the room behind it in the file shrinks by as much.
-    grown = len(longer) - len(head)
-    at = longer.index(b"\0" * grown, longer.index(b"frames="))
-    path.write_bytes(longer[:at] + longer[at + grown :])
-    with path.open("r+b") as file:
-        file.truncate(offset + n * 20 * 24 * 2)
-        file.seek(offset + (n - 1) * 20 * 24 * 2)
-        file.write(counts(1).tobytes())
-    frames, _ = open_frames(path)
-    assert frames.shape == (n, 20, 24)
-    np.testing.assert_array_equal(frames.read(n - 1, n), counts(1))
 
 
 @pytest.mark.parametrize("content", [b"II*\0\x08\0\0\0", b"II*\0\x00\0\0\0"])

@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from napari_uai.errors import VideoFormatError
-from napari_uai.videos import VideoWarning, open_frames, open_video, video_info
+from napari_uai.videos import open_frames, open_video, video_info
 from napari_uai.videos.grey import to_grey
 
 
@@ -179,14 +179,6 @@ def test_fields_of_a_plate_are_a_choice(tmp_path, version):
     np.testing.assert_array_equal(open_video(plate / "A/1/0").compute(), counts())
 
 
-def test_the_only_series_of_bioformats2raw_opens(tmp_path):
-    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
-    group.attrs["bioformats2raw.layout"] = 3
-    write_image(tmp_path / "a.zarr", "0", counts(), "0.4")
-    zarr.open_group(tmp_path / "a.zarr", path="OME", zarr_format=2).attrs["series"] = ["0"]
-    np.testing.assert_array_equal(open_video(tmp_path / "a.zarr").compute(), counts())
-
-
 @pytest.mark.parametrize("name", ["a.zarr.zip", "a.ozx", "a.zip"])
 @pytest.mark.parametrize("inside", ["", "a.zarr"])
 def test_a_zipped_store_opens(tmp_path, name, inside):
@@ -197,13 +189,6 @@ def test_a_zipped_store_opens(tmp_path, name, inside):
     assert info.format == "zarr"
     np.testing.assert_array_equal(frames.read(0, 6), counts())
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(frames)).read(2, 4), counts()[2:4])
-
-
-def test_missing_chunks_are_said(tmp_path):
-    zarr.create_array(tmp_path / "a.zarr", data=counts() + 1, chunks=(2, 20, 24))
-    (tmp_path / "a.zarr" / "c" / "1" / "0" / "0").unlink()
-    with pytest.warns(VideoWarning, match="1 of 3 chunks are missing; their pixels are 0"):
-        assert not open_video(tmp_path / "a.zarr")[2:4].compute().any()
 
 
 def test_codecs_that_may_run_code_are_refused(tmp_path):

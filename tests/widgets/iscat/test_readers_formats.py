@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 
 import napari
 import numpy as np
@@ -52,6 +53,20 @@ def write_avi(path, video):
         container.mux(stream.encode())
 
 
+def write_animation(path, video):
+    first, *others = map(Image.fromarray, video.astype(np.uint8))
+    first.save(path, save_all=True, append_images=others, duration=40)
+
+
+def write_spe(path, video):
+    head = bytearray(4100)
+    n, rows, columns = video.shape
+    stated = (42, "<H", columns), (108, "<h", 3), (656, "<H", rows), (1446, "<i", n)
+    for place, kind, value in (*stated, (1992, "<f", 2.5)):
+        struct.pack_into(kind, head, place, value)
+    path.write_bytes(bytes(head) + video.astype("<u2").tobytes())
+
+
 def write_images(folder, video):
     folder.mkdir()
     for i, frame in enumerate(video):
@@ -75,6 +90,8 @@ WRITERS = {
     "a.mat": write_mat,
     "a.fits": write_fits,
     "a.avi": write_avi,
+    "a.gif": write_animation,
+    "a.spe": write_spe,
     "folder": write_images,
 }
 

@@ -190,6 +190,11 @@ class PowerNormalizedFrames(Frames):
                     f"frame {frame} contains NaN or infinity: remove such frames, or check the "
                     "pixel type"
                 )
+            if value < 0:
+                raise BadValueError(
+                    f"frame {frame} has counts below zero (its pixels sum to {value:g}): the "
+                    "camera or a program subtracted an offset; add it and save them again"
+                )
             raise BadValueError(
                 f"frame {frame} has no light (its pixels sum to {value:g}): remove such frames, or "
                 "measure the power in another region"

@@ -17,7 +17,7 @@ from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, load_recipe
 from napari_uai.monitor import SILENT, Monitor, active_monitor
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
-from napari_uai.videos.health import recording_problems
+from napari_uai.videos.health import Health, finite_video, recording_health
 from napari_uai.videos.offset import Offset
 from napari_uai.videos.recording import Recording, open_recording
 from napari_uai.videos.status_line import (
@@ -239,18 +239,21 @@ def run_recipe(
     recipe = recipe.with_settings(settings).with_values(**values)
     with active_monitor(monitor), _collected_warnings(monitor) as problems:
         recording = _as_recording(recording)
-        result = RunResult(recording, recipe)
         frames = frames_of(recording.video)
+        status = _status(frames, monitor.part(0.0, _BEFORE_STEPS / 2))
+        health = _health(frames, monitor.part(_BEFORE_STEPS / 2, _BEFORE_STEPS))
+        if health.not_finite.size:
+            frames = frames_of(finite_video(frames, health))
+            recording = replace(recording, video=lazy_video(frames))
+        result = RunResult(recording, recipe)
         result.videos[RECORDING] = lazy_video(frames)
         result.origins[RECORDING] = Offset()
-        status = _status(frames, monitor.part(0.0, _BEFORE_STEPS / 2))
-        untrusted = _untrusted(frames, monitor.part(_BEFORE_STEPS / 2, _BEFORE_STEPS))
         for step, part in _parts(recipe, monitor.part(_BEFORE_STEPS, 1.0)):
             started = time.perf_counter()
             _run_step(result, step, part)
             result.timings_s[step.name] = time.perf_counter() - started
         monitor.update(1.0, "done")
-    problems[:0] = untrusted
+    problems[:0] = health.problems
     if status is not None and not status.complete:
         problems.insert(0, status.text)
     return replace(result, problems=(*recording.problems, *problems), status=status)
@@ -311,11 +314,11 @@ def _status(frames: Frames, monitor: Monitor) -> StatusReport | None:
     return status_report(read_status_line(lazy_video(frames), monitor=monitor))
 
 
-def _untrusted(frames: Frames, monitor: Monitor) -> list[str]:
-    """Report unreliable frames and pixels; the status line is excluded."""
+def _health(frames: Frames, monitor: Monitor) -> Health:
+    """Find unreliable frames and pixels; the status line is excluded."""
     video = lazy_video(frames)
     picture = video if find_status_line(video) is None else remove_status_line(video)
-    return recording_problems(picture, monitor=monitor)
+    return recording_health(picture, monitor=monitor)
 
 
 def _parts(recipe: Recipe, monitor: Monitor) -> Iterator[tuple[Step, Monitor]]:

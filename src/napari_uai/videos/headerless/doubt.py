@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,11 @@ from napari_uai.videos.pixel_types import (
 _FRAMES_LOOKED_AT = 9
 _DOUBTFUL, _CREDIBLE, _MARGIN = 0.35, 0.6, 0.35
 _MOST_HEADER_BYTES = 4096
+_HALVES_ALIKE = 0.95
+_TYPES: tuple[np.dtype[Any], ...] = (np.dtype("<u2"), np.dtype(">u2"), np.dtype(np.uint8))
+_WIDE_TYPES: tuple[np.dtype[Any], ...] = (np.dtype("<f4"), np.dtype("<f8"), np.dtype("<u4"))
+_ALTERNATING = -0.3
+_LARGEST = 1e60  # beyond are no counts, and products overflow
 _LEAST_SIDE, _MOST_PIXELS = 8, 2**22
 
 
@@ -48,12 +54,26 @@ class Reading:
         """Bytes from one frame to the next."""
         return bytes_of(self.pixels, self.height * self.width) + self.frame_header
 
+    def changed_options(self, other: Reading) -> dict[str, Any]:
+        """Return the options that read a file in this way, as far as another one differs."""
+        mine, theirs = (
+            {
+                "height": each.height,
+                "width": each.width,
+                "dtype": each.pixels.str,
+                "offset": each.offset,
+                "frame_header": each.frame_header,
+            }
+            for each in (self, other)
+        )
+        return {name: value for name, value in mine.items() if value != theirs[name]}
+
     def __str__(self) -> str:
         text = f"{self.height} x {self.width} {self.pixels.str!r}"
         if self.offset:
-            text += f", offset {self.offset}"
+            text += f" after {self.offset} bytes"
         if self.frame_header:
-            text += f", frame_header {self.frame_header}"
+            text += f", each after {self.frame_header} bytes"
         return text
 
 
@@ -62,8 +82,9 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
 
     In a recording, frames far apart resemble each other, and so do neighbouring rows and
     neighbouring columns of their mean. A reading is doubted only if it lacks this and another one
-    has it: the other byte order or type, exchanged sides, a header before the file or before each
-    frame.
+    has it: the other byte order or type, other sides, one more row (a status line), a header before
+    the file, also together with one of these, or before each frame; or if each frame seems to hold
+    two.
 
     Parameters
     ----------
@@ -83,12 +104,59 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
     if stated >= _CREDIBLE:
         # A header that is not left out rolls all frames alike: only a seam in them shows it.
         seam = _seam(path, size, given) if headers else 0.0
-        return next((h for h in headers if seam > 0.5 and _seam(path, size, h) < seam / 2), None)
-    others = [*_others(given), *headers, *_with_frame_headers(path, size, given)]
-    scored = [(_evidence(path, size, other), i) for i, other in enumerate(others)]
-    best, i = max(scored, default=(0.0, -1))
-    doubtful = stated < _DOUBTFUL and best > max(_CREDIBLE, stated + _MARGIN)
-    return others[i] if doubtful else None
+        headed = (h for h in headers if seam > 0.5 and _seam(path, size, h) < seam / 2)
+        return next(headed, None) or _halved(path, size, given)
+    if stated >= _DOUBTFUL:
+        return None
+    others = [*_others(given), *_with_line(size, given), *headers]
+    # Narrower types would find regular patterns in the bytes of wide ones.
+    alike = [other for other in _others(given) if other.frame_bytes == given.frame_bytes]
+    others += [headed for other in alike for headed in _with_header(size, other)]
+    others += _with_frame_headers(path, size, given)
+    others += [_with_width(path, size, other) for other in (given, *alike)]
+    others += _wider(path, size, given) if stated < _ALTERNATING else []
+    best, other = _best(path, size, others)
+    return other if best > max(_CREDIBLE, stated + _MARGIN) else None
+
+
+def _best(path: Path, size: int, readings: Sequence[Reading]) -> tuple[float, Reading | None]:
+    """Return the reading with the most evidence, of equals the first."""
+    scored = [(_evidence(path, size, reading), -i) for i, reading in enumerate(readings)]
+    best, i = max(scored, default=(0.0, 1))
+    return best, None if i > 0 else readings[-i]
+
+
+def _halved(path: Path, size: int, given: Reading) -> Reading | None:
+    """Return a reading with half as many bytes per frame if each frame seems to hold two."""
+    mean, half = _frames(path, size, given).mean(axis=0), given.height // 2
+    near = max(2, half // 4)
+    if given.height % 2 or half < 2 * near:
+        return None
+    alike, before, after = (
+        _correlation(mean[:-s], mean[s:]) for s in (half, half - near, half + near)
+    )
+    if alike < _HALVES_ALIKE or alike - max(before, after) < _MARGIN:
+        return None
+    others = [replace(given, height=half)]
+    if not isinstance(given.pixels, PackedType):
+        smaller = given.pixels.itemsize // 2
+        others += [replace(given, pixels=p) for p in _TYPES if p.itemsize == smaller]
+    return _best(path, size, others)[1]
+
+
+def _with_width(path: Path, size: int, given: Reading) -> Reading:
+    """Return the reading with the sides by which neighbouring rows are most alike."""
+    if (size - given.offset) // given.frame_bytes < 2:
+        return given
+    line = _frames(path, size, given).mean(axis=0).ravel()
+    # A row of other values, such as a status line, is alike to nothing and proves nothing.
+    line = np.clip(line, *np.quantile(line, (0.1, 0.9)))
+    widths = [w for w in range(_LEAST_SIDE, line.size // _LEAST_SIDE + 1) if line.size % w == 0]
+    alike = [_correlation(line[:-width], line[width:]) for width in widths]
+    if max(alike, default=0.0) < _CREDIBLE:
+        return given
+    width = widths[int(np.argmax(alike))]
+    return replace(given, height=line.size // width, width=width)
 
 
 def _others(given: Reading) -> Iterator[Reading]:
@@ -96,10 +164,31 @@ def _others(given: Reading) -> Iterator[Reading]:
         yield replace(given, pixels=given.pixels.newbyteorder())
     if given.height != given.width:
         yield replace(given, height=given.width, width=given.height)
-    types: tuple[PixelType, ...] = (np.dtype("<u2"), np.dtype(">u2"), np.dtype(np.uint8))
-    for pixels in (*types, *PACKED.values()):
+    types: tuple[PixelType, ...] = (*_TYPES, *PACKED.values())
+    for pixels in types:
         if pixels != given.pixels:
             yield replace(given, pixels=pixels)
+
+
+def _wider(path: Path, size: int, given: Reading) -> Iterator[Reading]:
+    """Yield readings with wider pixels, whose parts alternate along the columns."""
+    for pixels in _WIDE_TYPES:
+        reading = replace(given, pixels=pixels)
+        if isinstance(given.pixels, PackedType) or given.pixels.itemsize >= pixels.itemsize:
+            continue
+        if (size - given.offset) // reading.frame_bytes < 2:
+            continue
+        sizes = np.abs(_frames(path, size, reading))
+        low, high = (1e-9, 1e9) if pixels.kind == "f" else (1, 2**24)
+        if sizes.max() <= high and np.all((sizes >= low) | (sizes == 0)):
+            yield reading
+
+
+def _with_line(size: int, given: Reading) -> Iterator[Reading]:
+    """Yield the reading with one more row, which cameras add for their status line."""
+    taller = replace(given, height=given.height + 1)
+    if (size - given.offset) % taller.frame_bytes == 0:
+        yield taller
 
 
 def _with_header(size: int, given: Reading) -> Iterator[Reading]:
@@ -138,15 +227,22 @@ def _frames(path: Path, size: int, reading: Reading) -> Floats:
             content = file.read(reading.frame_bytes - reading.frame_header)
             pixels = pixels_in(np.frombuffer(content, np.uint8), reading.pixels)[:n_pixels]
             frame[...] = pixels.astype(np.float64).reshape(frame.shape)
-    frames[~np.isfinite(frames)] = 0
+    frames[~(np.abs(frames) < _LARGEST)] = 0
     return frames
 
 
 def _evidence(path: Path, size: int, reading: Reading) -> float:
-    """Return the least of the likenesses between frames, rows and columns, -1 to 1."""
+    """Return the least of the likenesses between frames, rows and columns, -1 to 1.
+
+    The first or the last row, which may be a status line, is left out if that is more favourable.
+    """
     if (size - reading.offset) // reading.frame_bytes < 2:
         return 0.0  # nothing to compare
     frames = _frames(path, size, reading)
+    return max(map(_consistency, (frames, frames[:, :-1], frames[:, 1:])))
+
+
+def _consistency(frames: Floats) -> float:
     alike = [_correlation(frames[0], frame) for frame in frames[1:]]
     mean = frames.mean(axis=0)
     rows = _correlation(mean[:-1], mean[1:])

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.errors import ChoiceNeededError, VideoFormatError
+from napari_uai.option_names import option, option_list
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_frame, check_video
 from napari_uai.videos.grey import to_grey
@@ -164,7 +165,8 @@ def array_layout(
         check_frame(path, sizes_of["Y"], sizes_of["X"], np.dtype(dtype).itemsize)
     else:
         raise ChoiceNeededError(
-            f"{path} has axes {axes} of {_product(sizes)}: name them, e.g. axes TYX",
+            f"{path} has axes {axes} of {_product(sizes)}: name them, such as "
+            f"{option('axes', 'TYX')}",
             _suggested_axes(sizes),
         )
     return _chosen(path, axes, sizes, options, notes)
@@ -178,7 +180,7 @@ def _named_by_caller(path: Path, sizes: Sequence[int], letters: str) -> str:
     if len(letters) != len(wide):
         raise VideoFormatError(
             f"{path} has {len(sizes)} axes of {_product(sizes)}: name each of them, "
-            f"got axes {letters}"
+            f"got {option('axes', letters)}"
         )
     spare = iter(letter for letter in "ABDEFGHIJKLMNOPRUVW" if letter not in letters)
     named = dict(zip(wide, letters, strict=True))
@@ -194,7 +196,7 @@ def _guessed(path: Path, sizes: Sequence[int], notes: list[str]) -> str:
     if len(wide) < 2 or len(wide) > 3 + colour:
         raise ChoiceNeededError(
             f"{path} contains an array of {_product(sizes)}: save it as frames, rows, columns, or "
-            "name its axes, e.g. axes TZYX, and choose a plane or channel",
+            f"name its axes, such as {option('axes', 'TZYX')}, and choose a plane or channel",
             _suggested_axes(sizes),
         )
     if colour:
@@ -225,10 +227,10 @@ def _chosen(
     for letter, index in indices.items():
         if index is None:
             continue
-        option, size = _OPTIONS[letter], sizes[axes.index(letter)] if letter in axes else 1
+        what, size = _OPTIONS[letter], sizes[axes.index(letter)] if letter in axes else 1
         if index >= size:
-            there = f"its {option}s are 0 to {size - 1}" if size > 1 else f"it has one {option}"
-            raise VideoFormatError(f"{path} has no {option} {index}: {there}")
+            there = f"its {what}s are 0 to {size - 1}" if size > 1 else f"it has one {what}"
+            raise VideoFormatError(f"{path} has no {what} {index}: {there}")
         if letter in axes:
             chosen[axes.index(letter)] = index
     long = [axis for axis in others if sizes[axis] > 1 and axis not in chosen]
@@ -264,18 +266,16 @@ def _chosen(
 def _choice_message(
     path: Path, axes: str, sizes: Sequence[int], left: Sequence[int], *, timed: bool
 ) -> str:
-    known = all(axes[axis] in _OPTIONS for axis in left) and timed
+    named = [axis for axis in left if axes[axis] in _OPTIONS]
+    names = [_OPTIONS[axes[axis]] for axis in named]
     ways = " and ".join(
-        f"{_OPTIONS[axes[axis]]} (0 to {sizes[axis] - 1})"
-        for axis in left
-        if axes[axis] in _OPTIONS
+        f"a {name} (0 to {sizes[axis] - 1})" for name, axis in zip(names, named, strict=True)
     )
     what = f"{path} has axes {axes} of {_product(sizes)}"
-    if known:
-        return f"{what}: choose {ways}"
-    return f"{what}: name that of the frames T, e.g. axes T{axes[1:]}, and choose the others" + (
-        f" by {ways}" if ways else ""
-    )
+    if timed and len(named) == len(left):
+        return f"{what}: choose {ways}, such as {option_list(dict.fromkeys(names, 0))}"
+    naming = f"{what}: name that of the frames T, such as {option('axes', 'T' + axes[1:])}"
+    return f"{naming}, and choose {ways or 'the others'}"
 
 
 def _suggested_axes(sizes: Sequence[int]) -> dict[str, tuple[str, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from napari_uai.errors import ChoiceNeededError, VideoFormatError
+from napari_uai.option_names import option
 from napari_uai.videos.read_options import ReadOptions
 
 _LISTED = 8
@@ -57,7 +58,8 @@ def chosen_name(path: Path, names: Sequence[str], options: ReadOptions, what: st
         if len(names) == 1:
             return names[0]
         raise ChoiceNeededError(
-            f"{path} contains several {what}s ({listed}): choose one (image)",
+            f"{path} contains several {what}s ({listed}): choose one, such as "
+            f"{option('image', names[0])}",
             {"image": tuple(names)},
         )
     if options.image in names:

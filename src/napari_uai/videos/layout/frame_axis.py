@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_uai.errors import VideoFormatError
+from napari_uai.option_names import option
 from napari_uai.typing import AnyArray, Floats
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.layout.axes import Layout
@@ -69,8 +70,8 @@ def check_frame_axis(path: Path, frames: Frames, layout: Layout) -> None:
     sizes = " x ".join(str(layout.sizes[axis]) for axis in wide)
     raise VideoFormatError(
         f"{path} contains an array of {sizes} whose frames seem to lie along the axis of length "
-        f"{layout.sizes[time]}: give axes {''.join(letters[axis] for axis in wide)}, or axes "
-        f"{''.join(stored[axis] for axis in wide)} to read it as stored"
+        f"{layout.sizes[time]}: give {option('axes', ''.join(letters[axis] for axis in wide))}, or "
+        f"{option('axes', ''.join(stored[axis] for axis in wide))} to read it as stored"
     )
 
 

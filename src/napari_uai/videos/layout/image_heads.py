@@ -9,6 +9,7 @@ from pathlib import Path
 
 _TIFF = {".tif", ".tiff"}
 _ENTRIES_AT_MOST = 4096
+_HEAD_BYTES = 4096
 _PNG = struct.Struct(">16sIIBB")
 _PNG_KINDS = {0: "grey", 2: "colours", 3: "colour table", 4: "grey, alpha", 6: "colours, alpha"}
 
@@ -42,6 +43,13 @@ def image_head(path: Path) -> ImageHead | None:
         return (_png_head(path) if suffix == ".png" else None) or _picture_head(path)
     except Exception:  # noqa: BLE001  # damaged files raise any type of error; reading tells
         return None
+
+
+def is_animated(path: Path) -> bool:
+    """Return whether a PNG file holds several frames (APNG)."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
 
 
 def _png_head(path: Path) -> ImageHead | None:

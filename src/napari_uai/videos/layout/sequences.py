@@ -27,6 +27,7 @@ STRAYS_PER_IMAGE = 0.1
 """More files that differ than this are not left out: then it is not clear which ones are meant."""
 
 _NAMED = 3
+_TIMES = {"t", "time", "timepoint", "tp", "frame", "fr"}
 # A minus behind a letter or digit separates: run-1, 2024-01-05; elsewhere it is a sign: t=-0.5.
 _NUMBER = re.compile(r"((?:(?<![^\W_])-)?\d+(?:\.\d+)?)")
 
@@ -74,7 +75,7 @@ def image_sequence(path: Path) -> ImageSequence:
         files = [file for file in map(Path, glob.glob(str(path))) if is_image(file)]  # noqa: PTH207
         if not files:
             raise VideoFormatError(f"{path} matches no images ({_KINDS}): check the pattern")
-        return ImageSequence(tuple(sorted_images(files)))
+        return ImageSequence(tuple(_time_first(sorted_images(files))))
     with os.scandir(path) as listed:
         found = sorted((entry.name, entry.is_file()) for entry in listed)
     entries = [path / name for name, _ in found]
@@ -89,7 +90,7 @@ def image_sequence(path: Path) -> ImageSequence:
     files, without_number = _of_one_name(files)
     strays = [*_other_recordings(path, files, entries), *left_out, *without_number]
     notes = [strays_note(path, strays)] if strays else []
-    files = first_of_series(sorted_images(files))
+    files = first_of_series(_time_first(sorted_images(files)))
     return ImageSequence(tuple(files), tuple(notes))
 
 
@@ -240,19 +241,80 @@ def _other_recordings(folder: Path, files: Sequence[Path], entries: Sequence[Pat
     return others
 
 
-def _several_numbers(folder: Path, files: Sequence[Path]) -> list[str]:
-    """Return a note if every value of one number in the names occurs with every other one."""
+@dataclass(frozen=True)
+class _Grid:
+    """Two numbers in the names of images, every value of one with every value of the other.
+
+    Attributes
+    ----------
+    places
+        Which of the numbers in a name vary.
+    labels
+        Letters before each of the two; empty if there are none.
+    sizes
+        Number of values of each.
+    """
+
+    places: tuple[int, int]
+    labels: tuple[str, str]
+    sizes: tuple[int, int]
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Which of the two counts first: time, if only the second is named so."""
+        times = [label in _TIMES for label in self.labels]
+        return (1, 0) if times == [False, True] else (0, 1)
+
+
+def _grid(files: Sequence[Path]) -> _Grid | None:
     names = [_split(file) for file in files]
     if len(names) < 4 or len({name.template for name in names}) > 1:
-        return []
+        return None
     columns = list(zip(*(name.numbers for name in names), strict=True))
-    varying = [column for column in columns if len({*column}) > 1]
-    sizes = [len({*column}) for column in varying]
-    if len(varying) != 2 or sizes[0] * sizes[1] != len(names):
+    varying = [place for place, column in enumerate(columns) if len({*column}) > 1]
+    if len(varying) != 2:
+        return None
+    sizes = [len({*columns[place]}) for place in varying]
+    if sizes[0] * sizes[1] != len(names):
+        return None
+    before = names[0].template.split("#")
+    labels = [re.search(r"[^\W\d_]*$", before[place].rstrip("_-=. ")) for place in varying]
+    first, second = (label[0] if label else "" for label in labels)
+    return _Grid((varying[0], varying[1]), (first, second), (sizes[0], sizes[1]))
+
+
+def _time_first(files: Sequence[Path]) -> list[Path]:
+    """Return sorted images of several positions in the order of time, then of position."""
+    grid = _grid(files)
+    if grid is None or grid.order == (0, 1):
+        return list(files)
+    rank = {text: i for i, text in enumerate(_values(files, grid.places[1]))}
+    return sorted(files, key=lambda file: rank[_split(file).numbers[grid.places[1]]])
+
+
+def _values(files: Sequence[Path], place: int) -> list[str]:
+    """Return the different numbers at a place of the names, in the order of the files."""
+    return list(dict.fromkeys(_split(file).numbers[place] for file in files))
+
+
+def _several_numbers(folder: Path, files: Sequence[Path]) -> list[str]:
+    """Return a note if every value of one number in the names occurs with every other one."""
+    grid = _grid(files)
+    if grid is None:
         return []
+    first, second = grid.order
+    if all(grid.labels):
+        numbers = ", ".join(map("{} {}".format, grid.labels, grid.sizes))
+        order = f"by {grid.labels[first]}, then by {grid.labels[second]}"
+    else:
+        numbers = " x ".join(map(str, grid.sizes))
+        order = "in the order of the first, then of the second"
+    pieces = _split(files[0]).pieces
+    varied = 2 * grid.places[first] + 1
+    pattern = "".join("*" if i == varied else piece for i, piece in enumerate(pieces))
     note = (
-        f"{folder.name}: two numbers in the names vary ({sizes[0]} x {sizes[1]}); images are read "
-        "in the order of the first, then of the second"
+        f"{folder.name}: two numbers in the names vary ({numbers}); images are read {order}: to "
+        f"read a part of them, give a pattern such as {folder / (pattern + files[0].suffix)}"
     )
     return [note]
 

@@ -25,12 +25,17 @@ from napari_uai.videos.sources.stored import state_of
 
 _BLOCK = 32
 _IDLE_AT_MOST = 8
-_LOSSLESS = {"rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "bmp", "zlib", "v210"}
+_LOSSLESS = {
+    *("rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "bmp", "zlib", "v210"),
+    *("gif", "apng", "flic"),
+}
 _FORMATS = (
-    "avi,mov,mp4,matroska,webm,mpeg,mpegvideo,mpegts,asf,flv,ogg,nut,dv,m4v,h264,hevc,ivf,wtv,mjpeg"
+    "avi,mov,mp4,matroska,webm,mpeg,mpegvideo,mpegts,asf,flv,ogg,nut,dv,m4v,h264,hevc,ivf,wtv,mjpeg,"
+    "gif,apng,flic"
 )
 """Of FFmpeg: containers of movies."""
 
+_LIFETIMES = b"{FLIMIMAGE}"
 _WITHOUT_TIMES = {"avi"}
 """Formats that state the order of decoding only; FFmpeg guesses when a frame is shown."""
 
@@ -82,6 +87,11 @@ def open_movie(path: Path, options: ReadOptions) -> Opened:
     del options
     if path.stat().st_size == 0:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
+    if _head(path).startswith(_LIFETIMES):
+        raise VideoFormatError(
+            f"{path} holds lifetimes (FLIM) of Lambert Instruments, not a movie: export it as TIFF "
+            "with Fiji or the library flifile"
+        )
     try:
         frames, codec, rate = _opened(path)
         frames.read(0, 1)
@@ -296,6 +306,8 @@ def _opened(path: Path) -> tuple[MovieFrames, str, float | None]:
         check_frame(path, *frame_shape, 4)
         states_times = container.format.name not in _WITHOUT_TIMES
         index = _index(container, stream)
+        if codec == "flic" and index.times is not None:
+            index, rate = _of_flic(path, index), 1 / stream.time_base
     dependent = len(index.keys) < index.count
     if index.times is None or (dependent and not states_times):
         shown = _shown(path)
@@ -341,6 +353,23 @@ def _index(container: Any, stream: Any) -> MovieIndex:
     seek = [pts if dts is None else min(pts, dts) for pts, dts in keys]
     numbers = np.searchsorted(order, [pts for pts, _ in keys])
     return MovieIndex(len(order), order, numbers.astype(np.int64), np.array(seek, np.int64))
+
+
+def _of_flic(path: Path, index: MovieIndex) -> MovieIndex:
+    """Correct what FFmpeg says of an animation of Autodesk.
+
+    Frames state what changed since the frame before, but all count as key frames; behind the last
+    one follows the first again.
+    """
+    stated = int.from_bytes(_head(path)[6:8], "little")
+    count = min(stated, index.count) if stated else index.count
+    times = index.times[:count] if index.times is not None else None
+    return MovieIndex(count, times, index.keys[:1], index.seek_times[:1])
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)
 
 
 def _shown(path: Path) -> list[int | None]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.option_names import option, option_list
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, MappedFrames
 from napari_uai.videos.headerless.doubt import Reading, likelier_reading
@@ -131,7 +132,8 @@ def raw_layout(
     missing = [key for key in ("height", "width", "dtype") if key not in facts.values]
     if missing:
         raise VideoFormatError(
-            f"{path} has no header: give {_and(missing)} (as arguments or in {path.stem}.json)"
+            f"{path} has no header: give {_and([*map(option, missing)])} (or write them into "
+            f"{path.stem}.json)"
             f"{_hint(path, facts.shape)}"
         )
     return _fit(path, size, facts, trusted=options.trust_shape)
@@ -227,8 +229,9 @@ def _fit(path: Path, size: int, facts: _Facts, *, trusted: bool) -> RawLayout:
         )
         if not {facts.said_by["height"], facts.said_by["width"]} <= {"arguments"}:
             raise VideoFormatError(
-                f"{path}: {message}: copy it again if it was truncated, or give height, width and "
-                f"dtype to open all complete frames{_hint(path, ReadOptions(offset=offset))}"
+                f"{path}: {message}: copy it again if it was truncated, or give "
+                f"{_and([*map(option, ('height', 'width', 'dtype'))])} to open all complete frames"
+                f"{_hint(path, ReadOptions(offset=offset))}"
             )
         warnings.append(f"{path.name}: {message}; {frames} frames are used")
     if not trusted:
@@ -248,8 +251,9 @@ def _doubt(path: Path, given: Reading, rest: int) -> None:
     likelier = likelier_reading(path, given)
     if likelier is not None:
         raise VideoFormatError(
-            f"{path}: its pixels do not look like frames of {given}, but of {likelier}: "
-            "correct the shape, or open it as given (trust_shape)"
+            f"{path}: its pixels do not look like frames of {given}, but of {likelier}: give "
+            f"{option_list(likelier.changed_options(given))}, or open it as given "
+            f"({option('trust_shape', True)})"
         )
     if not rest:
         return
@@ -282,11 +286,15 @@ def _hint(path: Path, known: ReadOptions = UNKNOWN) -> str:
         f"{h} x {w} {kind!r} ({n} frames)" for _, (n, h, w, kind) in scored[:NAMED_AT_MOST]
     )
     if not scored:
-        return "; no common shape fills the file: it may have a header (offset) or be truncated"
+        return (
+            f"; no common shape fills the file: it may have a header ({option('offset')}) or be "
+            "truncated"
+        )
     if scored[0][0] > CREDIBLE:
         return f"; shapes (height x width) that fit: {listed}"
     return (
-        "; the pixels do not suggest a shape: it may have a header (offset) or be truncated; "
+        f"; the pixels do not suggest a shape: it may have a header ({option('offset')}) or be "
+        "truncated; "
         f"shapes (height x width) that fit the size: {listed}"
     )
 
