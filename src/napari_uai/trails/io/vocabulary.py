@@ -206,9 +206,10 @@ def words_of(name: Any) -> tuple[list[str], str]:
     >>> words_of("Position X (µm)"), words_of("frameNo"), words_of("time_ms")
     ((['position', 'x'], 'μm'), (['frame', 'no'], ''), (['time'], 'ms'))
     """
-    if len(str(name)) > _LONGEST_NAME:
+    given = str(name).strip()
+    if len(given) > _LONGEST_NAME:
         return [], ""
-    whole = unicodedata.normalize("NFKC", str(name)).strip()
+    whole = unicodedata.normalize("NFKC", given).strip()
     text = whole.strip("#%'\"").strip().replace("BBox", "Bbox")
     unit = "%" if whole.endswith("%") else ""
     slashed = _SLASHED.match(text)
