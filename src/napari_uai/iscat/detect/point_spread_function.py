@@ -80,12 +80,18 @@ class PointSpreadFunction:
         """Return the response of the matched filter to a point at (y, x): its autocorrelation."""
         return _sampled(self._correlation_spline, 2 * self.radius, y, x, shape)
 
+    def contrast_between(self, dy: npt.ArrayLike, dx: npt.ArrayLike) -> Floats:
+        """Return the image of a point of contrast 1 at offsets (px); 0 beyond its range."""
+        return self._between(self._image_spline, self.radius, dy, dx) / self.peak
+
     def correlation_between(self, dy: npt.ArrayLike, dx: npt.ArrayLike) -> Floats:
         """Return the autocorrelation at offsets (px); 0 beyond its range."""
-        middle = 2 * self.radius
+        return self._between(self._correlation_spline, 2 * self.radius, dy, dx)
+
+    @staticmethod
+    def _between(spline: Floats, middle: int, dy: npt.ArrayLike, dx: npt.ArrayLike) -> Floats:
         places = np.stack(np.broadcast_arrays(dy, dx)).astype(np.float64) + middle
-        flat = places.reshape(2, -1)
-        values = map_coordinates(self._correlation_spline, flat, order=3, prefilter=False)
+        values = map_coordinates(spline, places.reshape(2, -1), order=3, prefilter=False)
         return np.asarray(values).reshape(places.shape[1:])
 
 

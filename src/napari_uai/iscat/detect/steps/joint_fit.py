@@ -11,19 +11,21 @@ the recording, its uncertainty is part of the errors.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import qr
+from scipy.sparse import csr_array
 
 from napari_uai.iscat.correct.moving_background import MovingBackground
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
 from napari_uai.iscat.detect.radial_curve import RadialCurve
 from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
 from napari_uai.iscat.detect.steps.pursuit import SEARCH_BINS
-from napari_uai.iscat.detect.steps.times import EventTime, event_time, likeliest_time, step_course
+from napari_uai.iscat.detect.steps.times import EventTime, event_times, likeliest_time, step_course
 from napari_uai.monitor import raise_if_cancelled
 from napari_uai.typing import Floats
 
@@ -50,6 +52,9 @@ LEAST_LEFT = 0.25
 """Share of a contrast that is left at least when these are taken off."""
 
 GRID_SIGMAS = 2.0
+LEAST_SEEN = 0.3
+"""Places of which the bad pixels hide more than that tell nothing of the noise."""
+
 STEP_PX = 0.05
 
 
@@ -87,13 +92,40 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class _Fit:
-    """Events as they were fitted: what is left of their images, (3, events, pixels), and results.
+class _Images:
+    """Weighted images of points, (n, pixels), each within a window; and what lines explain of them.
 
-    ``shifts`` are the changes of ``places`` (px) that the fit asks for.
+    What lines and gradients leave of an image is never computed: for a product with another image
+    it is enough to subtract that of what they explain, and data of which nothing else is left need
+    no further change.
     """
 
-    images: Floats
+    within: csr_array
+    explained: Floats
+
+    def products(self, other: _Images) -> Floats:
+        """Products of what is left of these with what is left of others."""
+        whole = (self.within @ other.within.T).toarray()
+        return np.asarray(whole - self.explained @ other.explained.T)
+
+    def on(self, data: Floats) -> Floats:
+        """Products with data (..., pixels) of which lines are taken off: (..., n)."""
+        return np.asarray((self.within @ data.T).T)
+
+    def rows(self, which: slice | npt.NDArray[np.int64]) -> _Images:
+        return _Images(self.within[which], self.explained[which])
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Events as they were fitted.
+
+    ``shifts`` are the changes of ``places`` (px) that the fit asks for; ``products`` are those of
+    the images with each other, and ``seen`` those with the data, (bins, events).
+    """
+
+    products: Floats
+    seen: Floats
     courses: Floats
     places: Floats
     contrasts: Floats
@@ -102,9 +134,11 @@ class _Fit:
     place_errors: Floats
 
     @property
-    def norms(self) -> Floats:
-        """Norm of what is left of each image: contrast 1 in units of noise."""
-        return np.asarray(np.sqrt(np.einsum("ep,ep->e", self.images[0], self.images[0])))
+    def alone(self) -> Floats:
+        """Time course at each event, of unit noise, without all others: (bins, events)."""
+        own = np.diag(self.products)
+        others = self.contrasts[:, None] * (self.products - np.diag(own))
+        return np.asarray((self.seen - self.courses.T @ others) / np.sqrt(own))
 
 
 class JointFit:
@@ -126,12 +160,17 @@ class JointFit:
         background: MovingBackground,
         image: PointSpreadFunction | RadialCurve,
     ) -> None:
-        self.n_bins, *self.shape = relative.shape
+        self.n_bins, self.shape = len(relative), (relative.shape[1], relative.shape[2])
         self.image = image
-        self._root = np.sqrt(background.weights).ravel()
+        self._root = np.sqrt(background.weights)
         lines = _lines_and(background.gradients)
-        self._nuisance = _orthonormal((lines * self._root).T)
-        self._data = self._left(relative)
+        self._lines = _orthonormal((lines * self._root.ravel()).T)
+        flat = (relative * self._root).reshape(self.n_bins, -1)
+        self._data = flat - (flat @ self._lines) @ self._lines.T
+
+    def learn(self, places: Floats, times: Floats, contrasts: Floats) -> None:
+        """Learn the image of a point from events that are certain; see :meth:`measure`."""
+        self._fit(places, times, contrasts)
 
     def measure(
         self, places: Floats, times: Floats, contrasts: Floats, certain: Bools, noise: SlowNoise
@@ -150,22 +189,11 @@ class JointFit:
         """
         fit, statistics, white = self._fit(places[certain], times[certain], contrasts[certain])
         slow = SlowNoise(SlowNoise.over(statistics.temporal, white).models, noise.log_prior)
-        rest = self._data - (fit.courses.T * fit.contrasts) @ fit.images[0]
-        alone = (rest @ fit.images[0].T) / fit.norms + fit.courses.T * (fit.contrasts * fit.norms)
-        together = self._measured(fit, alone, statistics, slow)
-        single = _single(
-            self._images(places[~certain]),
-            self._courses(times[~certain]),
-            places[~certain],
-            statistics,
-            rest,
-        )
-        course = (rest @ single.images[0].T) / single.norms
-        return together.merged(self._measured(single, course, statistics, slow), certain)
+        single = self._single(places[~certain], self._courses(times[~certain]), fit, statistics)
+        together = self._measured(fit, statistics, slow)
+        return together.merged(self._measured(single, statistics, slow), certain)
 
-    def learn(self, places: Floats, times: Floats, contrasts: Floats) -> None:
-        """Learn the image of a point from events that are certain."""
-        self._fit(places, times, contrasts)
+    # the fit --------------------------------------------------------------------------------------
 
     def _fit(
         self, places: Floats, times: Floats, contrasts: Floats
@@ -174,91 +202,89 @@ class JointFit:
         for turn in range(ROUNDS):
             raise_if_cancelled()
             if turn == 0:
-                temporal, _ = self._noise(images[0], courses, contrasts)
-                first = StepStatistics.of(temporal)
-                contrasts = _fitted(images, courses, places, contrasts, first, self._data).contrasts
-            temporal, white = self._noise(images[0], courses, contrasts)
-            statistics = StepStatistics.of(temporal)
-            fit = _fitted(images, courses, places, contrasts, statistics, self._data)
+                first, _ = self._noise(images, courses, contrasts)
+                contrasts = self._fitted(images, courses, places, contrasts, first).contrasts
+            statistics, white = self._noise(images, courses, contrasts)
+            fit = self._fitted(images, courses, places, contrasts, statistics)
             contrasts = fit.contrasts
             if turn < ROUNDS - 1:
                 places = places + np.clip(fit.shifts, -FARTHEST_PX, FARTHEST_PX)
-                times = self._moved(fit, times, statistics)
+                times = _moved(fit, times, statistics)
                 courses = self._courses(times)
                 if isinstance(self.image, RadialCurve):
                     self.image = self._learnt(places, courses, fit, statistics)
                 images = self._images(places)
         return fit, statistics, white
 
-    def _moved(self, fit: _Fit, times: Floats, statistics: StepStatistics) -> Floats:
-        """Return the likeliest time of each event near the one so far."""
-        rest = self._data - (fit.courses.T * fit.contrasts) @ fit.images[0]
-        alone = (rest @ fit.images[0].T) / fit.norms + fit.courses.T * (fit.contrasts * fit.norms)
-        return np.array(
-            [
-                likeliest_time(course, statistics, sign, near=time, within=SEARCH_BINS)
-                for course, sign, time in zip(alone.T, np.sign(fit.contrasts), times, strict=True)
-            ]
-        )
-
-    def _left(self, frames: Floats) -> Floats:
-        """Weight frames (n, rows, columns), and take lines and gradients off them: (n, pixels)."""
-        flat = frames.reshape(len(frames), -1) * self._root
-        return np.asarray(flat - (flat @ self._nuisance) @ self._nuisance.T)
-
-    def _images(self, places: Floats) -> Floats:
-        """Return what is left of the images at places, and of their derivatives by y and x."""
-        each = np.array([self._image(y, x) for y, x in places]).reshape(-1, 3, *self.shape)
-        return np.stack([self._left(each[:, i]) for i in range(3)])
-
-    def _image(self, y: float, x: float) -> Floats:
-        """Return the image of a point of contrast 1, and its derivatives by y and x."""
-        if isinstance(self.image, RadialCurve):
-            dy, dx, distance = self._offsets(y, x)
-            slope = self.image.slope(distance) / np.maximum(distance, np.finfo(float).tiny)
-            return np.stack([self.image.at(distance), -slope * dy, -slope * dx])
-        value, down, up, right, left = (
-            self._placed(self.image, y + a, x + b)
-            for a, b in ((0, 0), (STEP_PX, 0), (-STEP_PX, 0), (0, STEP_PX), (0, -STEP_PX))
-        )
-        return np.stack([value, (down - up) / (2 * STEP_PX), (right - left) / (2 * STEP_PX)])
-
-    def _placed(self, psf: PointSpreadFunction, y: float, x: float) -> Floats:
-        frame = np.zeros(self.shape)
-        (rows, columns), image = psf.at(y, x, (self.shape[0], self.shape[1]))
-        frame[rows, columns] = image / psf.peak
-        return frame
-
-    def _offsets(self, y: float, x: float) -> tuple[Floats, Floats, Floats]:
-        dy, dx = np.meshgrid(
-            np.arange(self.shape[0]) - y, np.arange(self.shape[1]) - x, indexing="ij"
-        )
-        return dy, dx, np.hypot(dy, dx)
-
-    def _courses(self, times: Floats) -> Floats:
-        return np.array([step_course(time, self.n_bins) for time in times]).reshape(-1, self.n_bins)
-
-    def _noise(self, images: Floats, courses: Floats, contrasts: Floats) -> tuple[Floats, float]:
-        """Covariance in time of what the events leave, filtered to unit noise; its white part."""
-        sigma = self._sigma_px
-        step = max(round(GRID_SIGMAS * sigma), 1)
-        grid = [np.arange(min(step, n // 2), n - min(step, n // 2), step) for n in self.shape]
-        places = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, 2).astype(np.float64)
-        filters = self._left(np.array([self._image(y, x)[0] for y, x in places]))
-        norms = np.sqrt(np.einsum("pi,pi->p", filters, filters))
-        seen = norms > 0.3 * np.median(norms)
-        filters = filters[seen] / norms[seen, None]
-        quiet = self._data @ filters.T - (courses.T * contrasts) @ (images @ filters.T)
+    def _noise(
+        self, images: _Images, courses: Floats, contrasts: Floats
+    ) -> tuple[StepStatistics, float]:
+        """Statistics in time of what the events leave, filtered to unit noise; its white part."""
+        radius = int(self._radius)
+        step = max(round(GRID_SIGMAS * self._sigma_px), 1)
+        axes = [np.arange(min(step, n // 2), n - min(step, n // 2), step) for n in self.shape]
+        places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2).astype(np.float64)
+        offsets = np.arange(-radius, radius + 1)
+        template = self._image(offsets[:, None] + 0.0 * offsets, offsets + 0.0 * offsets[:, None])[
+            0
+        ]
+        filters = self._placed(places, [(template,)] * len(places), radius)
+        norms = np.sqrt(np.maximum(_squares(filters), 0))
+        seen = np.flatnonzero(norms > LEAST_SEEN * np.median(norms))
+        filters, norms = filters.rows(seen), norms[seen]
+        n = len(courses)
+        events = (courses.T * contrasts) @ images.rows(slice(n)).products(filters)
+        quiet = (filters.on(self._data) - events) / norms
         white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=0))) / 2
-        independent = self.shape[0] * self.shape[1] / (4 * np.pi * sigma**2)
-        return temporal_covariance(quiet, white, independent), white
+        independent = self.shape[0] * self.shape[1] / (4 * np.pi * self._sigma_px**2)
+        return StepStatistics.of(temporal_covariance(quiet, white, independent)), white
 
-    @property
-    def _sigma_px(self) -> float:
-        """Standard deviation of the Gaussian whose autocorrelation covers as many pixels."""
-        if isinstance(self.image, RadialCurve):
-            return self.image.sigma_px
-        return float(np.sqrt(self.image.correlation_area / (2 * np.pi)))
+    def _fitted(
+        self,
+        images: _Images,
+        courses: Floats,
+        places: Floats,
+        contrasts: Floats,
+        statistics: StepStatistics,
+    ) -> _Fit:
+        """Fit contrasts, and changes of places to first order, by generalised least squares.
+
+        ``images`` are those of all events, then their derivatives by y and by x; ``contrasts`` so
+        far scale the prior of the places.
+        """
+        n = len(courses)
+        weighted = courses @ statistics.precision
+        products, seen = images.products(images), images.on(self._data)
+        information = products * np.tile(weighted @ courses.T, (3, 3))
+        place_prior = 1 / np.maximum((contrasts * PLACE_SCATTER_PX) ** 2, np.finfo(float).tiny)
+        information[np.arange(n, 3 * n), np.arange(n, 3 * n)] += np.tile(place_prior, 2)
+        covariance = np.linalg.inv(information)
+        solution = covariance @ np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
+        errors = np.sqrt(np.maximum(np.diag(covariance), 0))
+        return _fit_of(
+            products[:n, :n], seen[:, :n], courses, places, solution.reshape(3, n),
+            errors.reshape(3, n),
+        )  # fmt: skip
+
+    def _single(
+        self, places: Floats, courses: Floats, fit: _Fit, statistics: StepStatistics
+    ) -> _Fit:
+        """Fit the contrast of each event at its place, in what those of a joint fit leave."""
+        n = len(courses)
+        images, certain = (
+            self._images(places),
+            self._images(fit.places).rows(slice(len(fit.courses))),
+        )
+        squares = _squares(images).reshape(3, n)
+        first = images.rows(slice(n))
+        left = first.on(self._data) - (fit.courses.T * fit.contrasts) @ certain.products(first)
+        weighted = courses @ statistics.precision
+        information = squares * np.einsum("et,et->e", weighted, courses)
+        contrasts = np.einsum("et,te->e", weighted, left) / information[0]
+        solution = np.stack([contrasts, 0 * contrasts, 0 * contrasts])
+        return _fit_of(
+            np.diag(squares[0]), left, courses, places, solution, 1 / np.sqrt(information)
+        )
 
     def _learnt(
         self, places: Floats, courses: Floats, fit: _Fit, statistics: StepStatistics
@@ -269,28 +295,32 @@ class JointFit:
         strong = [i for i in np.argsort(-ratio)[:MOST_STRONG] if ratio[i] >= STRONG]
         if not strong:
             return self.image
+        n, m = len(places), len(self.image.coefficients)
         images = self._images(places)
-        rest = self._data - (courses.T * fit.contrasts) @ images[0]
-        n = len(self.image.coefficients)
-        information, residual = np.zeros((n, n)), np.zeros(n)
+        every = images.rows(slice(n))
+        information, residual = np.zeros((m, m)), np.zeros(m)
         for i in strong:
             raise_if_cancelled()
-            splines = self._left(self.image.splines(self._offsets(*places[i])[2]))
-            free, _ = np.linalg.qr(images[:, i].T)  # contrast and place
-            splines -= (splines @ free) @ free.T
             weight = courses[i] @ statistics.precision
-            information += fit.contrasts[i] ** 2 * (weight @ courses[i]) * (splines @ splines.T)
-            residual += fit.contrasts[i] * (splines @ (weight @ rest))
+            splines = self._placed(
+                places[i : i + 1], [self.image.splines(np.hypot(*self._offsets(*places[i])))],
+                self._radius,
+            )  # fmt: skip
+            own = images.rows(np.array([i, n + i, 2 * n + i]))  # contrast and place remain free
+            mean, events = weight @ self._data, fit.contrasts * (courses @ weight)
+            left, of_own = (
+                each.on(mean) - each.products(every) @ events for each in (splines, own)
+            )
+            shared = np.linalg.solve(own.products(own), own.products(splines)).T
+            free = splines.products(splines) - shared @ own.products(splines)
+            information += fit.contrasts[i] ** 2 * (weight @ courses[i]) * free
+            residual += fit.contrasts[i] * (left - shared @ of_own)
         return self.image.learnt(information, residual)
 
-    def _measured(
-        self, fit: _Fit, alone: Floats, statistics: StepStatistics, slow: SlowNoise
-    ) -> Measured:
+    def _measured(self, fit: _Fit, statistics: StepStatistics, slow: SlowNoise) -> Measured:
         """Add what else is uncertain: other times, slow changes at the place, image, search."""
-        times = tuple(
-            event_time(course, statistics, slow, sign)
-            for course, sign in zip(alone.T, np.sign(fit.contrasts), strict=True)
-        )
+        alone = fit.alone
+        times = event_times(alone, statistics, slow, np.sign(fit.contrasts))
         larger = slow.step_spread(alone, fit.courses)
         errors = fit.contrast_errors * larger
         ratio = np.maximum(fit.contrasts**2 / errors**2, np.finfo(float).tiny)
@@ -302,69 +332,120 @@ class JointFit:
         """Relative error of contrasts by that of the profile, for a point in the middle."""
         if not isinstance(self.image, RadialCurve):
             return 0.0
-        middle = np.array([[n / 2 for n in self.shape]])
-        image = self._images(middle)[0, 0]
-        splines = self._left(self.image.splines(self._offsets(*middle[0])[2]))
-        change = splines @ image / (image @ image)
+        middle = np.array([[n // 2 for n in self.shape]], np.float64)
+        splines = self._placed(
+            middle, [self.image.splines(np.hypot(*self._offsets(*middle[0])))], self._radius
+        )
+        own = self._images(middle).rows(slice(1))
+        change = (splines.products(own) / own.products(own))[:, 0]
         return float(np.sqrt(change @ self.image.covariance @ change))
 
+    # images of points -----------------------------------------------------------------------------
 
-def _fitted(
-    images: Floats,
-    courses: Floats,
-    places: Floats,
-    contrasts: Floats,
-    statistics: StepStatistics,
-    data: Floats,
-) -> _Fit:
-    """Fit contrasts, and changes of places to first order, by generalised least squares.
+    @property
+    def _radius(self) -> float:
+        return self.image.radius
 
-    Parameters
-    ----------
-    images
-        Of each event and its derivatives by y and x, (3, events, pixels).
-    courses, places
-        (events, bins) and (events, 2).
-    contrasts
-        So far; scale the prior of the places.
-    statistics
-        With the precision in time.
-    data
-        (bins, pixels).
-    """
-    n = len(courses)
-    flat = images.reshape(3 * n, -1)
-    weighted = courses @ statistics.precision
-    information = (flat @ flat.T) * np.tile(weighted @ courses.T, (3, 3))
-    place_prior = 1 / np.maximum((contrasts * PLACE_SCATTER_PX) ** 2, np.finfo(float).tiny)
-    information[np.arange(n, 3 * n), np.arange(n, 3 * n)] += np.tile(place_prior, 2)
-    products = np.einsum("et,te->e", np.tile(weighted, (3, 1)), data @ flat.T)
-    covariance = np.linalg.inv(information)
-    solution = covariance @ products
-    errors = np.sqrt(np.diag(covariance)).reshape(3, n)
-    return _fit_of(images, courses, places, solution.reshape(3, n), errors)
+    @property
+    def _sigma_px(self) -> float:
+        """Standard deviation of the Gaussian whose autocorrelation covers as many pixels."""
+        if isinstance(self.image, RadialCurve):
+            return self.image.sigma_px
+        return float(np.sqrt(self.image.correlation_area / (2 * np.pi)))
+
+    def _courses(self, times: Floats) -> Floats:
+        return np.array([step_course(time, self.n_bins) for time in times]).reshape(-1, self.n_bins)
+
+    def _images(self, places: Floats) -> _Images:
+        """Return the images at places, then their derivatives by y, then by x."""
+        patches = [self._image(*self._offsets(y, x)) for y, x in places]
+        ordered = [(patch[i],) for i in range(3) for patch in patches]
+        return self._placed(np.tile(places, (3, 1)), ordered, self._radius)
+
+    def _image(self, dy: Floats, dx: Floats) -> Floats:
+        """Return the image of contrast 1 at offsets from a point, and its derivatives by place."""
+        if isinstance(self.image, RadialCurve):
+            distance = np.hypot(dy, dx)
+            slope = self.image.slope(distance) / np.maximum(distance, np.finfo(float).tiny)
+            return np.stack([self.image.at(distance), -slope * dy, -slope * dx])
+        value, down, up, right, left = (
+            self.image.contrast_between(dy - a, dx - b)
+            for a, b in ((0, 0), (STEP_PX, 0), (-STEP_PX, 0), (0, STEP_PX), (0, -STEP_PX))
+        )
+        return np.stack([value, (down - up) / (2 * STEP_PX), (right - left) / (2 * STEP_PX)])
+
+    def _window(self, y: float, x: float, radius: float) -> tuple[slice, slice]:
+        """Return the pixels within reach of a place."""
+        low = [int(np.ceil(p - radius)) for p in (y, x)]
+        high = [int(np.floor(p + radius)) + 1 for p in (y, x)]
+        return tuple(  # type: ignore[return-value]
+            slice(max(a, 0), max(min(b, n), 0))
+            for a, b, n in zip(low, high, self.shape, strict=True)
+        )
+
+    def _offsets(self, y: float, x: float) -> tuple[Floats, Floats]:
+        """Return how far the pixels of the window are from a place, along rows and columns."""
+        rows, columns = self._window(y, x, self._radius)
+        dy, dx = np.meshgrid(
+            np.arange(rows.start, rows.stop) - y,
+            np.arange(columns.start, columns.stop) - x,
+            indexing="ij",
+        )
+        return dy, dx
+
+    def _placed(
+        self, places: Floats, patches: Sequence[Iterable[Floats]], radius: float
+    ) -> _Images:
+        """Put patches, several per place, into frames; what reaches out of the field is cut off."""
+        values, pixels, counts = [np.empty(0)], [np.empty(0, np.int64)], [0]
+        numbers = np.arange(self._root.size).reshape(self.shape)
+        for (y, x), own in zip(places, patches, strict=True):
+            rows, columns = self._window(y, x, radius)
+            first = rows.start - int(np.ceil(y - radius)), columns.start - int(np.ceil(x - radius))
+            for whole in own:
+                patch = whole
+                if patch.shape != (rows.stop - rows.start, columns.stop - columns.start):
+                    patch = whole[first[0] :, first[1] :]
+                    patch = patch[: rows.stop - rows.start, : columns.stop - columns.start]
+                values.append((patch * self._root[rows, columns]).ravel())
+                pixels.append(numbers[rows, columns].ravel())
+                counts.append(values[-1].size)
+        within = csr_array(
+            (np.concatenate(values), np.concatenate(pixels), np.cumsum(counts)),
+            shape=(len(counts) - 1, self._root.size),
+        )
+        return _Images(within, np.asarray(within @ self._lines))
 
 
-def _single(
-    images: Floats, courses: Floats, places: Floats, statistics: StepStatistics, data: Floats
-) -> _Fit:
-    """Fit the contrast of each event without the others, at its place."""
-    weighted = courses @ statistics.precision
-    in_time = np.einsum("et,et->e", weighted, courses)
-    information = np.einsum("iep,iep->ie", images, images) * in_time
-    contrasts = np.einsum("et,te->e", weighted, data @ images[0].T) / information[0]
-    solution = np.stack([contrasts, 0 * contrasts, 0 * contrasts])
-    return _fit_of(images, courses, places, solution, 1 / np.sqrt(information))
+def _squares(images: _Images) -> Floats:
+    """Return the square of what is left of each image."""
+    whole = np.asarray(images.within.multiply(images.within).sum(axis=1)).ravel()
+    return np.asarray(whole - np.einsum("nk,nk->n", images.explained, images.explained))
+
+
+def _moved(fit: _Fit, times: Floats, statistics: StepStatistics) -> Floats:
+    """Return the likeliest time of each event near the one so far."""
+    return np.array(
+        [
+            likeliest_time(course, statistics, sign, near=time, within=SEARCH_BINS)
+            for course, sign, time in zip(fit.alone.T, np.sign(fit.contrasts), times, strict=True)
+        ]
+    )
 
 
 def _fit_of(
-    images: Floats, courses: Floats, places: Floats, solution: Floats, errors: Floats
+    products: Floats,
+    seen: Floats,
+    courses: Floats,
+    places: Floats,
+    solution: Floats,
+    errors: Floats,
 ) -> _Fit:
     """Divide changes of images by contrasts, which makes them changes of places."""
     contrasts = solution[0]
     size = np.where(contrasts == 0, np.finfo(float).tiny, contrasts)
     shifts, place_errors = (solution[1:] / size).T, (errors[1:] / np.abs(size)).T
-    return _Fit(images, courses, places, contrasts, shifts, errors[0], place_errors)
+    return _Fit(products, seen, courses, places, contrasts, shifts, errors[0], place_errors)
 
 
 def _lines_and(gradients: Floats) -> Floats:

@@ -77,28 +77,36 @@ def likeliest_time(
     return float(times[close][np.argmax(sign * values[close])])
 
 
-def event_time(
-    course: Floats, statistics: StepStatistics, noise: SlowNoise, sign: float
-) -> EventTime:
-    """Weigh all times of an event against each other.
+def event_times(
+    courses: Floats, statistics: StepStatistics, noise: SlowNoise, signs: Floats
+) -> tuple[EventTime, ...]:
+    """Weigh all times of each event against each other.
 
     With a flat prior of the height, the likelihood of a time is ``exp(statistic^2 / 2)``; places
     that also change slowly are compared under all models of the background, between bins.
 
     Parameters
     ----------
-    course
-        Time course at the place of the event, of unit noise, without all other events.
+    courses
+        Time courses at the places of the events, of unit noise, without all other events: (bins,
+        events).
     statistics, noise
         The common background, and what else may happen at one place.
-    sign
-        Of the event.
+    signs
+        Of the events.
     """
-    times, values = signed_statistics(course, statistics)
-    evidence, _ = noise.step_evidence(course[:, None])
-    whole = times.reshape(-1, PER_BIN)[:, 0]
-    slower = evidence[: len(whole), 0] / 2 - values.reshape(-1, PER_BIN)[:, 0] ** 2 / 2
-    log_share = values**2 / 2 + np.interp(times, whole, slower)
+    evidence, _ = noise.step_evidence(courses)
+    return tuple(
+        _event_time(signed_statistics(course, statistics), own, sign)
+        for course, own, sign in zip(courses.T, evidence.T, signs, strict=True)
+    )
+
+
+def _event_time(statistic: tuple[Floats, Floats], evidence: Floats, sign: float) -> EventTime:
+    times, values = statistic
+    whole = slice(None, None, PER_BIN)
+    slower = (evidence[: len(times[whole])] - values[whole] ** 2) / 2
+    log_share = values**2 / 2 + np.interp(times, times[whole], slower)
     log_share = np.where(sign * values > 0, log_share, -np.inf)
     if not np.isfinite(log_share).any():
         log_share = np.zeros_like(values)
@@ -109,9 +117,8 @@ def event_time(
     time = _quantile(times, here / here.sum(), 0.5)
     error = float(np.sqrt((here @ (times - time) ** 2) / here.sum() + 1 / (12 * PER_BIN**2)))
     low, high = (_quantile(times, share, at) for at in INTERVAL)
-    return EventTime(
-        time, error, max(time - low, 0.0), max(high - time, 0.0), float(1 - here.sum())
-    )
+    elsewhere = float(max(1 - here.sum(), 0.0))
+    return EventTime(time, error, max(time - low, 0.0), max(high - time, 0.0), elsewhere)
 
 
 def _quantile(times: Floats, share: Floats, at: float) -> float:
