@@ -73,7 +73,10 @@ def mass(
     most_components: Annotated[int, typer.Option(help="Largest number that auto tries.")] = 6,
     widths: Annotated[
         str,
-        typer.Option(metavar="WIDTHS", help="Widths of components: auto, common, or free."),
+        typer.Option(
+            metavar="WIDTHS",
+            help="Widths of components: auto, none (as narrow as the errors), common, or free.",
+        ),
     ] = "auto",
     bandwidth: Annotated[
         str,
@@ -270,9 +273,12 @@ def _comparison_text(result: MassResult) -> str:
             f"{row.median_difference_kda_high:+.2f})"
         )
         delta = f"{row.delta:+.2f} ({row.delta_low:+.2f} to {row.delta_high:+.2f})"
+        tests = (
+            f"Kolmogorov-Smirnov p = {row.ks_p_holm:.2g}, "
+            f"Mann-Whitney p = {row.mann_whitney_p_holm:.2g}"
+        )
         lines += [
-            f"  {_pair(row)}: Kolmogorov-Smirnov p = {row.ks_p_holm:.2g}, "
-            f"Mann-Whitney p = {row.mann_whitney_p_holm:.2g}",
+            f"  {_pair(row)}: {tests}",
             f"    difference of medians {median}, Cliff's delta {delta}",
         ]
     lines += [

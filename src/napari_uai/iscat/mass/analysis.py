@@ -346,7 +346,7 @@ def _with_masses(
 def _selections(
     landings: pd.DataFrame, sign: Sign, grouped: bool, n_recordings: int
 ) -> Iterator[tuple[Kind, str, str, pd.DataFrame]]:
-    """Yield the sets to analyse; a single recording is the pooled set already."""
+    """Yield the sets to analyse; a recording that is alone in all, or in its group, is there."""
     parts: list[tuple[Kind, str, pd.DataFrame]] = [("pooled", "all", landings)]
     if grouped:
         parts += [
@@ -356,6 +356,7 @@ def _selections(
         parts += [
             ("recording", str(name), rows)
             for name, rows in landings.groupby("recording", sort=False)
+            if not grouped or len(rows) < (landings["group"] == rows["group"].iloc[0]).sum()
         ]
     else:
         parts[0] = ("pooled", str(landings["recording"].iloc[0]), landings)

@@ -101,10 +101,10 @@ def read_landings(path: str | Path) -> list[LandingTable]:
     >>> from pathlib import Path
     >>> from napari_uai.iscat import mass
     >>> path = Path(tempfile.mkdtemp()) / "events.csv"
-    >>> _ = path.write_text("frame_indices,contrasts,masses_kDa\n120,-0.0032,100\n")
+    >>> _ = path.write_text("frame_indices,contrasts\n120,-0.0032\n")
     >>> [landings] = mass.read_landings(path)
     >>> landings.notes[0]
-    "events.csv: raw_frame from 'frame_indices', contrast from 'contrasts', mass_kda from 'masses_kDa'"
+    "events.csv: raw_frame from 'frame_indices', contrast from 'contrasts'"
     """
     path = Path(path)
     if path.is_dir():

@@ -10,6 +10,10 @@ from napari_uai.compiled import kernel
 from napari_uai.typing import Floats
 
 SMALLEST_WEIGHT = 1e-9
+
+FREE, COMMON, NONE = 0, 1, 2
+"""Each component has its variance, all have the same, or none has any."""
+
 _SMALLEST_DENSITY = 1e-300
 
 
@@ -19,7 +23,7 @@ def maximize(
     noise: Floats,
     counts: Floats,
     start: Floats,
-    common: bool,
+    widths: int,
     smallest: float,
     tolerance: float,
     most: int,
@@ -34,14 +38,14 @@ def maximize(
     tens of thousands.
 
     ``noise`` are variances, ``counts`` how often each value occurs, ``start`` the weights, means
-    and variances of all components one after the other; ``common`` gives all one variance.
+    and variances of all components one after the other; ``widths`` is FREE, COMMON or NONE.
     """
     now, following, best = start.copy(), start.copy(), start.copy()
     before = best_likelihood = -np.inf
     steps = 0
     while steps < most:
         steps += 1
-        likelihood = _step(values, noise, counts, now, following, common, smallest)
+        likelihood = _step(values, noise, counts, now, following, widths, smallest)
         if likelihood > best_likelihood:
             best_likelihood = likelihood
             best[:] = now
@@ -61,7 +65,7 @@ def _step(
     counts: Floats,
     now: Floats,
     following: Floats,
-    common: bool,
+    widths: int,
     smallest: float,
 ) -> float:
     """Write the parameters that follow; return the log-likelihood of those before."""
@@ -94,14 +98,14 @@ def _step(
             pull[k] += responsibility * inverse * distance
             slope[k] += responsibility * (distance * distance * inverse - 1) * inverse
             information[k] += responsibility * inverse * inverse
-    if common:
+    if widths == COMMON:
         slope[:] = slope.sum()
         information[:] = information.sum()
     for k in range(n):
         following[k] = max(share[k] / total, SMALLEST_WEIGHT)
         following[n + k] = means[k] + pull[k] / max(precision[k], _SMALLEST_DENSITY)
         step = slope[k] / max(information[k], _SMALLEST_DENSITY)
-        following[2 * n + k] = max(variances[k] + step, smallest)
+        following[2 * n + k] = 0.0 if widths == NONE else max(variances[k] + step, smallest)
     return likelihood
 
 

@@ -12,13 +12,17 @@ import pandas as pd
 from annotated_types import Ge, Gt, Le, Lt
 
 from napari_uai.errors import BadValueError
-from napari_uai.iscat.mass.mixture_kernel import maximize, responsibilities
+from napari_uai.iscat.mass.mixture_kernel import COMMON, FREE, NONE, maximize, responsibilities
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.typing import Bools, Floats
 
-Widths: TypeAlias = Literal["auto", "common", "free"]
-"""One width for all components, one for each, or whichever has the lower BIC."""
+Widths: TypeAlias = Literal["auto", "none", "common", "free"]
+"""No width beyond the measurement errors, one for all components, one for each, or by BIC."""
+
+WidthKind: TypeAlias = Literal["none", "common", "free"]
+
+_KINDS = {"none": NONE, "common": COMMON, "free": FREE}
 
 MOST_COMPONENTS = 20
 """Largest number of components."""
@@ -41,8 +45,8 @@ class Mixture:
         Mean of each component, shape (K,), in the unit of the values.
     widths
         Standard deviation of each component without the measurement errors, shape (K,).
-    common
-        Whether all components have one width.
+    kind
+        Of widths: ``none``, ``common`` or ``free``.
     n_values
         Number of values.
     log_likelihood
@@ -66,7 +70,7 @@ class Mixture:
     weights: Floats
     means: Floats
     widths: Floats
-    common: bool
+    kind: WidthKind
     n_values: int
     log_likelihood: float
     bic: float
@@ -133,7 +137,7 @@ def fit_mixture(
     The errors are deconvolved: the density of value i is the sum over components of ``weight_k
     N(mean_k, width_k^2 + noise_i^2)``, so that widths are those of the molecules, not of the
     measurement. The likelihood is maximised by expectation-maximisation from several starts.
-    The number of components, and whether they share one width, are those of the lowest Bayesian
+    The number of components and the kind of their widths are those of the lowest Bayesian
     information criterion.
 
     Parameters
@@ -148,8 +152,8 @@ def fit_mixture(
     most_components
         Largest number to choose from.
     widths
-        ``common``: one width for all components; ``free``: one for each; ``auto``: whichever has
-        the lower criterion.
+        ``none``: components are as narrow as the measurement errors; ``common``: one width for all
+        of them; ``free``: one for each; ``auto``: the kind with the lowest criterion.
     seed
         Seed of the random starts.
     monitor
@@ -163,7 +167,8 @@ def fit_mixture(
     Raises
     ------
     BadValueError
-        If there are fewer than two values per component, all are equal, or an error is negative.
+        If there are fewer than two values per component, all are equal, an error is negative, or
+        ``widths`` is ``none`` and a value has no error.
 
     References
     ----------
@@ -188,35 +193,39 @@ def fit_mixture(
     if not numbers:
         needed = 2 * (components or 1)
         raise BadValueError(f"{components or 1} components need at least {needed} values")
-    shared = {"auto": (True, False), "common": (True,), "free": (False,)}[widths]
+    kinds: tuple[WidthKind, ...] = ("none", "common", "free") if widths == "auto" else (widths,)
     rng = np.random.default_rng(seed)
     scale, centre = at.std(), at.mean()
     if not scale > 0:
         raise BadValueError("all values are equal: there is no distribution to fit")
     scaled, variances = (at - centre) / scale, (error / scale) ** 2
+    if _smallest(variances) > 0:
+        if widths == "none":
+            raise BadValueError("widths can only be none if every value has an error above 0")
+        kinds = tuple(kind for kind in kinds if kind != "none")
     fits = []
     for i, number in enumerate(numbers):
         monitor.update(i / len(numbers), f"{number} components")
-        for common in shared if number > 1 else shared[-1:]:
-            found = _best(scaled, variances, number, common, rng)
-            fits.append((number, common, *found))
+        for kind in kinds:
+            if kind == "common" and number == 1 and "free" in kinds:
+                continue
+            fits.append((number, kind, *_best(scaled, variances, number, kind, rng)))
     rows = []
-    for number, common, _, likelihood in fits:
+    for number, kind, _, likelihood in fits:
         likelihood_of_values = likelihood - len(at) * np.log(scale)
-        parameters = 2 * number - 1 + (1 if common else number)
+        parameters = 2 * number - 1 + {"none": 0, "common": 1, "free": number}[kind]
         bic = parameters * np.log(len(at)) - 2 * likelihood_of_values
-        name = "common" if common else "free"
-        rows.append((number, name, likelihood_of_values, parameters, bic))
+        rows.append((number, kind, likelihood_of_values, parameters, bic))
     names = ["components", "widths", "log_likelihood", "parameters", "bic"]
     table = pd.DataFrame(rows, columns=names)
     best = int(table["bic"].to_numpy().argmin())
-    _, common, fitted, _ = fits[best]
+    _, kind, fitted, _ = fits[best]
     weights, means, spreads = _sorted(fitted)
     return Mixture(
         weights,
         centre + scale * means,
         scale * np.sqrt(spreads),
-        common,
+        kind,
         len(at),
         float(table["log_likelihood"][best]),
         float(table["bic"][best]),
@@ -254,8 +263,9 @@ def resample_mixture(
     Parameters
     ----------
     mixture
-        As returned by :func:`fit_mixture` for these values; number of components and kind of widths
-        are kept.
+        As returned by :func:`fit_mixture` for these values. Number of components and kind of widths
+        are kept, but for ``none``: samples are fitted with a common width, so that the intervals
+        do not rely on exact measurement errors.
     values, noise
         As for :func:`fit_mixture`.
     replicates
@@ -290,13 +300,13 @@ def resample_mixture(
     start = np.concatenate(
         (mixture.weights, (mixture.means - centre) / scale, (mixture.widths / scale) ** 2)
     )
+    kind = FREE if mixture.kind == "free" else COMMON
     rows = np.empty((replicates, start.size))
     for i in range(replicates):
         monitor.update(i / replicates, "bootstrap")
         counts = np.bincount(rng.integers(0, len(at), len(at)), minlength=len(at)).astype(float)
         fitted, _, _ = maximize(
-            scaled, variances, counts, start, mixture.common, _smallest(variances), _RESAMPLED,
-            _STEPS,
+            scaled, variances, counts, start, kind, _smallest(variances), _RESAMPLED, _STEPS,
         )  # fmt: skip
         rows[i] = np.concatenate(_sorted(fitted))
     weights, means, spreads = np.split(rows, 3, axis=1)
@@ -368,18 +378,18 @@ def usable(values: npt.ArrayLike, noise: npt.ArrayLike | None) -> tuple[Floats, 
 
 
 def _best(
-    values: Floats, noise: Floats, number: int, common: bool, rng: np.random.Generator
+    values: Floats, noise: Floats, number: int, kind: WidthKind, rng: np.random.Generator
 ) -> tuple[Floats, float]:
     """Return parameters and log-likelihood of the best of several starts."""
     once = np.ones_like(values)
-    smallest = _smallest(noise)
+    smallest, widths = _smallest(noise), _KINDS[kind]
     rough = [
-        maximize(values, noise, once, start, common, smallest, _ROUGH, _STEPS)[:2]
+        maximize(values, noise, once, start, widths, smallest, _ROUGH, _STEPS)[:2]
         for start in _starts(values, number, rng)
     ]
     rough.sort(key=lambda fit: -fit[1])
     fine = [
-        maximize(values, noise, once, start, common, smallest, _FINE, _STEPS)[:2]
+        maximize(values, noise, once, start, widths, smallest, _FINE, _STEPS)[:2]
         for start, _ in rough[:2]
     ]
     return max(fine, key=lambda fit: fit[1])

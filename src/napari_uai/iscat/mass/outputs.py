@@ -112,7 +112,7 @@ def write_masses(
 
 def mass_record(result: MassResult, inputs: Sequence[str | Path] = ()) -> dict[str, Any]:
     """Return the provenance of a result, as stored in mass.json."""
-    counts = result.landings.groupby(["recording", "group"], sort=False).size()
+    counts = result.landings.groupby(["recording", "group"], sort=False).size().reset_index()
     calibration = result.calibration
     return {
         "format": RECORD_FORMAT,
@@ -120,7 +120,7 @@ def mass_record(result: MassResult, inputs: Sequence[str | Path] = ()) -> dict[s
         "inputs": [_input(Path(each)) for each in inputs],
         "recordings": [
             {"name": name, "group": group or None, "landings": int(n)}
-            for (name, group), n in counts.items()
+            for name, group, n in counts.itertuples(index=False)
         ],
         "calibration": None
         if calibration is None

@@ -25,7 +25,7 @@ MOST_PANELS = 24
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _GREY, _BARS = "#222222", "#c9d3dc"
-_STYLE = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 7,
     "axes.linewidth": 0.6,
@@ -40,6 +40,7 @@ _STYLE = {
 }
 _PANEL_INCHES = (3.4, 1.9)
 _BIN_STEPS = (1, 2, 2.5, 5, 10)
+_LEGEND_LINE = 0.1  # of the height of a panel
 _SHOWN = 0.995  # share of the landings that decides the range shown
 
 
@@ -51,7 +52,7 @@ def mass_picture(result: MassResult, *, bin_kda: float | None = None) -> Figure:
     result
         As returned by :func:`analyse_masses`.
     bin_kda
-        Width of the bins of the histograms; None for a round number near the bandwidth of the
+        Width of the bins of the histograms; None for a round number above the bandwidth of the
         kernel density.
 
     Returns
@@ -112,7 +113,7 @@ def histogram_edges(sets: Sequence[MassSet], bin_kda: float | None = None) -> An
     if not sets:
         return np.array([0.0, 1.0])
     masses = np.concatenate([each.landings["mass_kda"].to_numpy(float) for each in sets])
-    width = bin_kda or _round_bin(sets[0].bandwidth_kda)
+    width = bin_kda or _round_bin(1.5 * sets[0].bandwidth_kda)
     # A mass far from all others must not make a million bins.
     low, high = masses.min(), masses.max()
     width = max(width, (high - low) / 5000)
@@ -148,12 +149,15 @@ def _draw_set(axes: Axes, one: MassSet, edges: Any, limits: tuple[float, float])
     axes.hist(masses, edges, color=_BARS, lw=0)
     at = one.density["mass_kda"]
     axes.plot(at, per_bin * one.density["kernel"], color="0.45", lw=0.7, ls=":")
+    axes.plot(at, per_bin * one.density["mixture"], color=_GREY, lw=1.4)
     for k, row in enumerate(one.components.itertuples()):
         colour = _COLOURS[k % len(_COLOURS)]
         curve = per_bin * one.density[f"component_{k + 1}"]
-        axes.plot(at, curve, color=colour, lw=0.9, label=_component_label(row))
-    axes.plot(at, per_bin * one.density["mixture"], color=_GREY, lw=1.0)
+        axes.fill_between(at, curve, color=colour, alpha=0.25, lw=0)
+        axes.plot(at, curve, color=colour, lw=0.8, label=_component_label(row))
     axes.set_xlim(*limits)
+    # Room for the legend above the curves.
+    axes.set_ylim(0, axes.get_ylim()[1] * (1 + _LEGEND_LINE * len(one.components)))
     axes.set(xlabel="mass (kDa)", ylabel=f"landings per {edges[1] - edges[0]:g} kDa")
     axes.set_title(f"{one.label} (n = {len(masses)})", fontsize=7.5, loc="left")
     axes.legend(fontsize=6, handlelength=1.2, loc="upper right", borderaxespad=0.2)
@@ -181,7 +185,9 @@ def _draw_calibration(axes: Axes, calibration: Calibration) -> None:
     axes.plot(line, fitted, color=_GREY, lw=0.9)
     axes.errorbar(masses, 1e3 * contrasts, 1e3 * errors, fmt="o", ms=3, lw=0.8, color=_COLOURS[0])
     axes.set(xlabel="mass (kDa)", ylabel="contrast (1e-3)", xlim=(0, None), ylim=(0, None))
-    title = f"calibration: ({calibration.slope:.3g} ± {calibration.slope_error:.1g}) per kDa"
+    power = int(np.floor(np.log10(calibration.slope)))
+    slope, error = (v / 10.0**power for v in (calibration.slope, calibration.slope_error))
+    title = f"calibration: ({slope:.3f} ± {error:.3f})e{power} per kDa"
     axes.set_title(title, fontsize=7.5, loc="left")
 
 
