@@ -88,7 +88,7 @@ def mass(
         float | None, typer.Option(metavar="KDA", help="Width of the bins of the histogram.")
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
-    replicates: Annotated[int, typer.Option(help="Bootstrap samples for the intervals.")] = 300,
+    replicates: Annotated[int, typer.Option(help="Bootstrap samples for the intervals.")] = 400,
     permutations: Annotated[
         int, typer.Option(help="Exchanges between groups for p values of weights.")
     ] = 999,

@@ -133,7 +133,7 @@ def analyse_masses(
     most_components: Annotated[int, Ge(1), Le(MOST_COMPONENTS)] = 6,
     widths: Widths = "auto",
     level: Annotated[float, Gt(0), Lt(1)] = 0.95,
-    replicates: Annotated[int, Ge(20)] = 300,
+    replicates: Annotated[int, Ge(20)] = 400,
     permutations: Annotated[int, Ge(1)] = 999,
     bandwidth: Bandwidth = "isj",
     seed: Annotated[int, Ge(0)] = 0,

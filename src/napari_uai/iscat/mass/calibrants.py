@@ -75,7 +75,7 @@ def calibrant_peaks(
     landings: LandingTable,
     masses_kda: Sequence[float],
     *,
-    replicates: Annotated[int, Ge(2)] = 300,
+    replicates: Annotated[int, Ge(2)] = 400,
     seed: Annotated[int, Ge(0)] = 0,
     monitor: Monitor = SILENT,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:

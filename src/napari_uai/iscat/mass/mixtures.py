@@ -28,8 +28,12 @@ MOST_COMPONENTS = 20
 """Largest number of components."""
 
 _STARTS = 10
-_ROUGH, _FINE, _RESAMPLED = 1e-2, 1e-7, 1e-4  # changes of the log-likelihood at which steps end
-_STEPS = 5000
+_ROUGH, _COMPARED, _FINE, _RESAMPLED = 1e-2, 1e-5, 1e-8, 1e-4
+"""Changes of the log-likelihood at which steps end: of all starts, of the best ones that are
+compared with other mixtures, of the mixture that is chosen, and of bootstrap samples."""
+
+_STEPS = 1000
+_FINAL_STEPS = 20_000
 _SMALLEST_WIDTH = 1e-3  # of the spread of all values; keeps components from shrinking to one value
 
 
@@ -219,7 +223,14 @@ def fit_mixture(
     names = ["components", "widths", "log_likelihood", "parameters", "bic"]
     table = pd.DataFrame(rows, columns=names)
     best = int(table["bic"].to_numpy().argmin())
-    _, kind, fitted, _ = fits[best]
+    _, kind, compared, _ = fits[best]
+    fitted, likelihood, _ = maximize(
+        scaled, variances, np.ones_like(scaled), compared, _KINDS[kind], _smallest(variances),
+        _FINE, _FINAL_STEPS,
+    )  # fmt: skip
+    gained = likelihood - fits[best][3]
+    table.loc[best, "log_likelihood"] += gained
+    table.loc[best, "bic"] -= 2 * gained
     weights, means, spreads = _sorted(fitted)
     return Mixture(
         weights,
@@ -254,7 +265,7 @@ def resample_mixture(
     values: npt.ArrayLike,
     noise: npt.ArrayLike | None = None,
     *,
-    replicates: Annotated[int, Ge(2)] = 300,
+    replicates: Annotated[int, Ge(2)] = 400,
     seed: Annotated[int, Ge(0)] = 0,
     monitor: Monitor = SILENT,
 ) -> Resampled:
@@ -354,8 +365,9 @@ def intervals(
         # Rank from the nearer end; the widest of all parameters counts (balanced simultaneous).
         rank = replicates.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable") + 1
         nearer = np.minimum(rank, len(replicates) + 1 - rank).min(axis=1) / (len(replicates) + 1)
-        tail = float(np.quantile(nearer, 1 - level))
-    low, high = np.quantile(replicates, (tail, 1 - tail), axis=0)
+        tail = float(np.quantile(nearer, 1 - level, method="weibull"))
+    # Weibull's quantiles: a share of r / (replicates + 1) is the value of rank r.
+    low, high = np.quantile(replicates, (tail, 1 - tail), axis=0, method="weibull")
     return low, high
 
 
@@ -389,7 +401,7 @@ def _best(
     ]
     rough.sort(key=lambda fit: -fit[1])
     fine = [
-        maximize(values, noise, once, start, widths, smallest, _FINE, _STEPS)[:2]
+        maximize(values, noise, once, start, widths, smallest, _COMPARED, _STEPS)[:2]
         for start, _ in rough[:2]
     ]
     return max(fine, key=lambda fit: fit[1])
