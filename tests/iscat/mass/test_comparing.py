@@ -146,10 +146,10 @@ def test_the_improved_rule_keeps_peaks_apart_that_silverman_merges():
 
 
 def test_where_the_improved_rule_has_no_solution_that_of_silverman_is_used():
-    values = [10.0, 20.0]
-    _, bandwidth = kernel_density(values, [0.0])
-    _, silverman = kernel_density(values, [0.0], bandwidth="silverman")
-    assert 0 < bandwidth <= silverman
+    for values in ([10.0, 20.0], [10.0, 10.0, 10.0, 1e6], [1.0, 2.0, 3.0, 4.0]):
+        _, bandwidth = kernel_density(values, [0.0])
+        _, silverman = kernel_density(values, [0.0], bandwidth="silverman")
+        assert 0 < bandwidth <= silverman
 
 
 def test_bandwidths_that_are_not_accepted_are_refused():

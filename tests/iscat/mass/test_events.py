@@ -82,10 +82,8 @@ def test_events_of_several_movies_are_recordings(tmp_path):
             file[f"per_movie_events/{name}/calibration/gradient"] = -6e-5
             file[f"per_movie_events/{name}/calibration/offset"] = 0.0
     read = read_landings(path)
-    assert [(each.name, len(each)) for each in read] == [
-        ("merged movie_1", 2),
-        ("merged movie_2", 3),
-    ]
+    sizes = {each.name: len(each) for each in read}
+    assert sizes == {"merged movie_1": 2, "merged movie_2": 3}
     assert read[0].calibration.slope == pytest.approx(6e-5)
 
 
@@ -93,7 +91,7 @@ def test_events_of_several_movies_are_recordings(tmp_path):
     "text",
     [
         "frame_indices,x_coords,y_coords,contrasts,masses_kDa\n7,1,2,-0.0032,100\n",
-        "# exported\nframe,y_det,x_det,contrasts_det,contrasts,x,y,masses_kDa\n7,9,9,1,-0.0032,1,2,100\n",
+        "# exported\nframe,y_det,contrasts_det,contrasts,x,y,masses_kDa\n7,9,1,-0.0032,1,2,100\n",
         "Frame;X;Y;Contrast;Mass [kDa]\n7;1,0;2,0;-0,0032;100,0\n",
         "raw_frame\tx\ty\tcontrast\tmass_kda\n7\t1\t2\t-0.0032\t100\n",
     ],

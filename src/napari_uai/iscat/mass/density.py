@@ -117,12 +117,16 @@ def _improved_sheather_jones(points: Floats) -> float | None:
     def excess(time: float) -> float:
         derivative = norm(_ISJ_STAGES, time)
         for order in range(_ISJ_STAGES - 1, 1, -1):
+            if not derivative > 0:
+                return np.nan  # smoothed to nothing
             odd = float(np.prod(np.arange(1.0, 2 * order, 2)))
             ratio = (1 + 0.5 ** (order + 0.5)) / 3 * 2 * odd / np.sqrt(2 * np.pi)
             derivative = norm(order, (ratio / (n * derivative)) ** (2 / (3 + 2 * order)))
+        if not derivative > 0:
+            return np.nan
         return float(time - (2 * n * np.sqrt(np.pi) * derivative) ** -0.4)
 
-    # The smallest root: search upwards from where the excess is negative.
+    # The smallest root: search upwards from where the time is too short.
     times = np.geomspace(1e-8, 0.1, 60)
     signs = np.array([excess(time) for time in times])
     crossings = np.flatnonzero((signs[:-1] < 0) & (signs[1:] >= 0))

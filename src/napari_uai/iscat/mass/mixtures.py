@@ -229,8 +229,6 @@ def fit_mixture(
         _FINE, _FINAL_STEPS,
     )  # fmt: skip
     gained = likelihood - fits[best][3]
-    table.loc[best, "log_likelihood"] += gained
-    table.loc[best, "bic"] -= 2 * gained
     weights, means, spreads = _sorted(fitted)
     return Mixture(
         weights,
@@ -238,8 +236,8 @@ def fit_mixture(
         scale * np.sqrt(spreads),
         kind,
         len(at),
-        float(table["log_likelihood"][best]),
-        float(table["bic"][best]),
+        rows[best][2] + gained,
+        rows[best][4] - 2 * gained,
         table.sort_values("bic", ignore_index=True),
     )
 
