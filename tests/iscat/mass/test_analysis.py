@@ -41,15 +41,18 @@ def analyse(*recordings, **options):
 
 
 def test_components_are_those_that_were_simulated():
-    result = analyse(recording("a", {40: 300, 80: 100}, 0))
+    result = analyse(recording("a", {40: 300, 80: 100}, 0), replicates=400)
     [pooled] = result.sets
     table = pooled.components
     assert (pooled.kind, pooled.name) == ("pooled", "a")
     np.testing.assert_allclose(table["mean_kda"], [40, 80], atol=1)
     np.testing.assert_allclose(table["weight"], [0.75, 0.25], atol=0.02)
     assert (table["width_kda"] < 1.5).all()  # the noise of 4 kDa is deconvolved
-    expected = 4 / np.sqrt([300, 100])
-    np.testing.assert_allclose(table["mean_error_kda"], expected, rtol=0.3)
+    masses = result.landings["mass_kda"]
+    expected = [
+        peak.std() / np.sqrt(len(peak)) for peak in (masses[masses < 60], masses[masses > 60])
+    ]
+    np.testing.assert_allclose(table["mean_error_kda"], expected, rtol=0.15)
     assert ((table["mean_low"] < [40, 80]) & (table["mean_high"] > [40, 80])).all()
 
 

@@ -151,7 +151,7 @@ def fit_calibration(standards: pd.DataFrame, *, intercept: bool = False) -> Cali
     >>> standards = pd.DataFrame({"mass_kda": [66, 132, 480], "contrast": [0.0021, 0.0042, 0.0154]})
     >>> calibration = mass.fit_calibration(standards)
     >>> f"{calibration.slope:.2e} +- {calibration.slope_error:.0e} per kDa"
-    '3.21e-05 +- 6e-08 per kDa'
+    '3.21e-05 +- 5e-08 per kDa'
     """
     masses, contrasts, errors = _checked_standards(standards)
     known = bool((errors > 0).all())

@@ -145,8 +145,8 @@ def landing_table(table: pd.DataFrame, name: str, *, source: str = "") -> Landin
     >>> import pandas as pd
     >>> from napari_uai.iscat import mass
     >>> table = pd.DataFrame({"contrast": [0.01, 0.02], "accepted": ["yes", "no"]})
-    >>> mass.landing_table(table, "a").notes[1]
-    "a: 1 of 2 rows left out: rejected in a review"
+    >>> mass.landing_table(table, "a").notes[0]
+    'a: 1 of 2 rows left out: rejected in a review'
     """
     source = source or name
     found = _columns(table)

@@ -250,6 +250,14 @@ class Resampled:
     ----------
     weights, means, widths
         As in :class:`Mixture`, shape (replicates, K).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai.iscat import mass
+    >>> values = np.random.default_rng(0).normal(20, 3, 400)
+    >>> mass.resample_mixture(mass.fit_mixture(values), values, replicates=50).means.shape
+    (50, 1)
     """
 
     weights: Floats
@@ -288,6 +296,11 @@ def resample_mixture(
     -------
     Resampled
         Parameters of each fit, in order of the means.
+
+    Raises
+    ------
+    BadValueError
+        If an error is negative, or ``replicates`` is less than 2.
 
     References
     ----------
@@ -344,6 +357,11 @@ def intervals(
     -------
     tuple of numpy.ndarray
         Lower and upper limits, shape (parameters,).
+
+    Raises
+    ------
+    BadValueError
+        If ``level`` is not between 0 and 1.
 
     References
     ----------
