@@ -136,6 +136,7 @@ def test_a_missing_calibration_is_named(tmp_path):
         ({"mass_kda": [1.0], "contrast": [1.0], "contrast_error": [0.1]}, True, "at least 2"),
         ({"mass_kda": [1.0, 1.0], "contrast": [1.0, 1.1], "contrast_error": [0.1, 0.1]}, True,
          "different masses"),
+        ({"mass_kda": [1e300, 1.0], "contrast": [1.0, 1.0]}, False, "too large or too small"),
         ({"mass_kda": [0.0, 1.0], "contrast": [1.0, 1.0]}, False, "above 0"),
         ({"mass_kda": [2.0, 1.0], "contrast": [1.0, np.nan]}, False, "other than 0"),
         ({"mass_kda": [2.0, 1.0], "contrast": [1.0, 1.0], "contrast_error": [0.1, 0.0]}, False,

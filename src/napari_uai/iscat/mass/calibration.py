@@ -155,25 +155,10 @@ def fit_calibration(standards: pd.DataFrame, *, intercept: bool = False) -> Cali
     """
     masses, contrasts, errors = _checked_standards(standards)
     known = bool((errors > 0).all())
-    weights = 1 / errors**2 if known else np.ones_like(masses)
+    with np.errstate(over="ignore", divide="ignore"):
+        weights = 1 / errors**2 if known else np.ones_like(masses)
     design = np.column_stack((masses, np.ones_like(masses)))[:, : 1 + intercept]
-    freedom = len(masses) - design.shape[1]
-    if freedom < 0 or (freedom == 0 and not known):
-        needed = design.shape[1] + (not known)
-        why = "" if known else "; without contrast_error, their scatter has to tell the errors"
-        raise BadValueError(
-            f"a calibration {'with' if intercept else 'without'} intercept needs at least "
-            f"{needed} standards, got {len(masses)}{why}"
-        )
-    normal = design.T @ (weights[:, None] * design)
-    if np.linalg.matrix_rank(normal / np.abs(normal).max()) < len(normal):
-        raise BadValueError("a calibration with intercept needs standards of different masses")
-    covariance = np.linalg.inv(normal)
-    fitted = covariance @ (design.T @ (weights * contrasts))
-    residuals = contrasts - design @ fitted
-    scatter = float((weights * residuals**2).sum() / freedom) if freedom else float("nan")
-    enlarged = scatter if not known else max(1.0, scatter if freedom else 1.0)
-    covariance = covariance * enlarged
+    fitted, covariance, scatter = _line(design, contrasts, weights, known=known)
     names = standards["name"].astype(str) if "name" in standards else [""] * len(masses)
     table = pd.DataFrame(
         {
@@ -182,7 +167,7 @@ def fit_calibration(standards: pd.DataFrame, *, intercept: bool = False) -> Cali
             "contrast": contrasts,
             "contrast_error": errors if known else np.full_like(errors, np.nan),
             "fitted_contrast": design @ fitted,
-            "residual": residuals,
+            "residual": contrasts - design @ fitted,
         }
     )
     return Calibration(
@@ -194,6 +179,33 @@ def fit_calibration(standards: pd.DataFrame, *, intercept: bool = False) -> Cali
         table,
         scatter if known else float("nan"),
     )
+
+
+def _line(
+    design: Floats, contrasts: Floats, weights: Floats, *, known: bool
+) -> tuple[Floats, Floats, float]:
+    """Return parameters, covariance, and chi-square per degree of freedom of a weighted line."""
+    intercept = design.shape[1] == 2
+    freedom = len(design) - design.shape[1]
+    if freedom < 0 or (freedom == 0 and not known):
+        needed = design.shape[1] + (not known)
+        why = "" if known else "; without contrast_error, their scatter has to tell the errors"
+        raise BadValueError(
+            f"a calibration {'with' if intercept else 'without'} intercept needs at least "
+            f"{needed} standards, got {len(design)}{why}"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        normal = design.T @ (weights[:, None] * design)
+    if not np.isfinite(normal).all():
+        raise BadValueError("masses or errors of standards are too large or too small to be fitted")
+    if np.linalg.matrix_rank(normal / np.abs(normal).max()) < len(normal):
+        raise BadValueError("a calibration with intercept needs standards of different masses")
+    covariance = np.linalg.inv(normal)
+    fitted = covariance @ (design.T @ (weights * contrasts))
+    residuals = contrasts - design @ fitted
+    scatter = float((weights * residuals**2).sum() / freedom) if freedom else float("nan")
+    enlarged = scatter if not known else max(1.0, scatter if freedom else 1.0)
+    return fitted, np.asarray(covariance * enlarged, np.float64), scatter
 
 
 def write_calibration(calibration: Calibration, path: str | Path) -> None:

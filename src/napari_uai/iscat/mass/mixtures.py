@@ -28,6 +28,7 @@ MOST_COMPONENTS = 20
 """Largest number of components."""
 
 _STARTS = 10
+_ROUGH_VALUES = 2000  # of more values, starts are tried on a part
 _ROUGH, _COMPARED, _FINE, _RESAMPLED = 1e-2, 1e-5, 1e-8, 1e-4
 """Changes of the log-likelihood at which steps end: of all starts, of the best ones that are
 compared with other mixtures, of the mixture that is chosen, and of bootstrap samples."""
@@ -411,9 +412,13 @@ def _best(
     """Return parameters and log-likelihood of the best of several starts."""
     once = np.ones_like(values)
     smallest, widths = _smallest(noise), _KINDS[kind]
+    some = np.arange(len(values))
+    if len(values) > _ROUGH_VALUES:
+        some = rng.choice(some, _ROUGH_VALUES, replace=False)
+    few = (values[some], noise[some], once[some])
     rough = [
-        maximize(values, noise, once, start, widths, smallest, _ROUGH, _STEPS)[:2]
-        for start in _starts(values, number, rng)
+        maximize(*few, start, widths, smallest, _ROUGH, _STEPS)[:2]
+        for start in _starts(few[0], number, rng)
     ]
     rough.sort(key=lambda fit: -fit[1])
     fine = [
