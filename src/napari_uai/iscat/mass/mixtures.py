@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
@@ -19,6 +19,8 @@ from napari_uai.typing import Bools, Floats
 
 Widths: TypeAlias = Literal["auto", "none", "common", "free"]
 """No width beyond the measurement errors, one for all components, one for each, or by BIC."""
+
+_Row: TypeAlias = tuple[int, str, float, int, float]
 
 WidthKind: TypeAlias = Literal["none", "common", "free"]
 
@@ -142,8 +144,7 @@ def fit_mixture(
     The errors are deconvolved: the density of value i is the sum over components of ``weight_k
     N(mean_k, width_k^2 + noise_i^2)``, so that widths are those of the molecules, not of the
     measurement. The likelihood is maximised by expectation-maximisation from several starts.
-    The number of components and the kind of their widths are those of the lowest Bayesian
-    information criterion.
+    The number of components is that of the lowest Bayesian information criterion.
 
     Parameters
     ----------
@@ -158,7 +159,9 @@ def fit_mixture(
         Largest number to choose from.
     widths
         ``none``: components are as narrow as the measurement errors; ``common``: one width for all
-        of them; ``free``: one for each; ``auto``: the kind with the lowest criterion.
+        of them; ``free``: one for each. ``auto`` tries all three to choose the number, and reports
+        ``common`` or ``free``, whichever has the lower criterion: small widths that the criterion
+        would drop shift the means.
     seed
         Seed of the random starts.
     monitor
@@ -215,7 +218,7 @@ def fit_mixture(
             if kind == "common" and number == 1 and "free" in kinds:
                 continue
             fits.append((number, kind, *_best(scaled, variances, number, kind, rng)))
-    rows = []
+    rows: list[_Row] = []
     for number, kind, _, likelihood in fits:
         likelihood_of_values = likelihood - len(at) * np.log(scale)
         parameters = 2 * number - 1 + {"none": 0, "common": 1, "free": number}[kind]
@@ -223,7 +226,7 @@ def fit_mixture(
         rows.append((number, kind, likelihood_of_values, parameters, bic))
     names = ["components", "widths", "log_likelihood", "parameters", "bic"]
     table = pd.DataFrame(rows, columns=names)
-    best = int(table["bic"].to_numpy().argmin())
+    best = _chosen(rows)
     _, kind, compared, _ = fits[best]
     fitted, likelihood, _ = maximize(
         scaled, variances, np.ones_like(scaled), compared, _KINDS[kind], _smallest(variances),
@@ -386,6 +389,14 @@ def intervals(
     # Weibull's quantiles: a share of r / (replicates + 1) is the value of rank r.
     low, high = np.quantile(replicates, (tail, 1 - tail), axis=0, method="weibull")
     return low, high
+
+
+def _chosen(rows: Sequence[_Row]) -> int:
+    """Return which mixture is reported: number by BIC, then widths that are fitted."""
+    number = min(rows, key=lambda row: row[4])[0]
+    fitted = [row for row in rows if row[0] == number and row[1] != "none"]
+    best = min(fitted, key=lambda row: row[4]) if fitted else None
+    return rows.index(best or next(row for row in rows if row[0] == number))
 
 
 def usable(values: npt.ArrayLike, noise: npt.ArrayLike | None) -> tuple[Floats, Floats]:
