@@ -23,6 +23,7 @@ from napari_uai.stages import REGISTERED
 FACES = (
     "napari_uai",
     "napari_uai.iscat",
+    "napari_uai.iscat.mass",
     "napari_uai.trails",
     "napari_uai.videos",
     "napari_uai.simulate",

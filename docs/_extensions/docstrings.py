@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 BEFORE_NUMPYDOC = 400
 FACES = (
     "napari_uai",
-    *(f"napari_uai.{name}" for name in ("iscat", "trails", "videos", "simulate", "evaluate")),
+    *(
+        f"napari_uai.{name}"
+        for name in ("iscat", "iscat.mass", "trails", "videos", "simulate", "evaluate")
+    ),
 )
 """Packages whose names are public; a name that several give is documented under the first."""
 

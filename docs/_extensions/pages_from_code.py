@@ -55,6 +55,15 @@ ROOMS = {
     "detect": "Detect",
     "measure": "Measure and link",
     "rescore": "Rescore",
+    "mass": "Mass",
+    "events": "Landings of any source",
+    "calibration": "Calibration",
+    "calibrants": "Calibrants",
+    "mixtures": "Mixtures",
+    "density": "Kernel density",
+    "comparing": "Comparison",
+    "outputs": "Results",
+    "picture": "Picture",
     "fastdvdnet": "Predict",
     "recipes": "Recipes and runs",
     "iscat": "Landings",
@@ -163,7 +172,7 @@ def ordered(face: str) -> list[str]:
 def room_of(face: str, found: Any) -> str:
     """Return the first part of the module of an object below the package that gives it."""
     module = getattr(found, "__module__", "")
-    parts = module.removeprefix("napari_uai.").split(".")
+    parts = module.removeprefix("napari_uai.").removeprefix("iscat.mass.").split(".")
     if face != "napari_uai" and parts[0] == face.rpartition(".")[2]:
         parts = parts[1:]
     return parts[0] if parts[0] in ROOMS else ""

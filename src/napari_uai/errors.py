@@ -58,6 +58,10 @@ class TrailFormatError(NapariUaiError, ValueError):
     """A file or folder cannot be read as trails."""
 
 
+class TableFormatError(NapariUaiError, ValueError):
+    """A file cannot be read as a table of landings or standards."""
+
+
 class TooFewFramesError(NapariUaiError, ValueError):
     """A video is shorter than a stage requires."""
 

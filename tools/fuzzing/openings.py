@@ -195,6 +195,25 @@ def _trail_truth(path: Path) -> None:
     read_trail_truth(path)
 
 
+def _landings(path: Path) -> None:
+    from napari_uai.iscat.mass.events import read_landings
+
+    read_landings(path)
+
+
+def _standards(path: Path) -> None:
+    from napari_uai.iscat.mass.calibrants import read_standards
+    from napari_uai.iscat.mass.calibration import fit_calibration
+
+    fit_calibration(read_standards(path))
+
+
+def _calibration(path: Path) -> None:
+    from napari_uai.iscat.mass.calibration import read_calibration
+
+    read_calibration(path)
+
+
 def _run(path: Path) -> None:
     from napari_uai.trails.analysis.earlier_settings import settings_of_run
     from napari_uai.trails.analysis.outputs import files_of_earlier_run
@@ -298,6 +317,9 @@ _OPENINGS: dict[str, Callable[[Path], None]] = {
     "training": _training,
     "truth": _truth,
     "trail truth": _trail_truth,
+    "landings": _landings,
+    "standards": _standards,
+    "calibration": _calibration,
     "run": _run,
     "psf": _psf,
     "picture": _picture,

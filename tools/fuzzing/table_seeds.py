@@ -295,6 +295,48 @@ def _trail_truth(path: Path) -> None:
     path.write_text("trail,anomaly\n" + "\n".join(f"object{t},normal" for t in range(5)))
 
 
+@seed("landings", "landings.csv")
+def _landings(path: Path) -> None:
+    rows = "\n".join(f"{i},{9 * i},5.0,6.5,-0.001{i},0.0001,yes" for i in range(8))
+    path.write_text(f"landing,raw_frame,y,x,contrast,contrast_error,accepted\n{rows}\n")
+
+
+@seed("landings", "eventsFitted.h5")
+def _events(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for name in ("contrasts", "masses_kDa", "frame_indices"):
+            file[name] = np.arange(1.0, 9.0)
+        file["calibration/gradient"], file["calibration/offset"] = -3.2e-5, 0.0
+
+
+@seed("landings", "merged.h5")
+def _events_of_movies(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for movie in "ab":
+            group = file.create_group(f"per_movie_events/{movie}")
+            group.create_dataset("contrasts", data=np.arange(8.0), chunks=(4,), compression="gzip")
+            group["calibration/gradient"], group["calibration/offset"] = -3.2e-5, 0.0
+
+
+@seed("standards", "a.csv")
+def _standards(path: Path) -> None:
+    path.write_text("name,mass_kda,contrast,contrast_error\na,66,0.002,1e-5\nb,132,0.004,2e-5\n")
+
+
+@seed("calibration", "a.toml")
+def _calibration(path: Path) -> None:
+    import pandas as pd
+
+    from napari_uai.iscat.mass.calibration import fit_calibration, write_calibration
+
+    standards = pd.DataFrame({"mass_kda": [66, 132], "contrast": [0.002, 0.0041]})
+    write_calibration(fit_calibration(standards), path)
+
+
 @seed("run", "run.json")
 def _run(path: Path) -> None:
     import cv2

@@ -20,6 +20,7 @@ from napari_uai.cli.evaluate import evaluate
 from napari_uai.cli.export import export
 from napari_uai.cli.info import info
 from napari_uai.cli.iscat import iscat
+from napari_uai.cli.mass import mass
 from napari_uai.cli.report import report
 from napari_uai.cli.simulate import simulate_app
 from napari_uai.cli.terminal import CRASHED, FAILED, INTERRUPTED, say
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (iscat, train, trails, report, evaluate, info, export, demo, recipes, stages):
+for command in (iscat, mass, train, trails, report, evaluate, info, export, demo, recipes, stages):
     app.command()(command)
 app.add_typer(simulate_app, name="simulate")
 

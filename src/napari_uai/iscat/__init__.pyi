@@ -32,6 +32,7 @@ from napari_uai.iscat.detect.spots import detect_spots as detect_spots
 from napari_uai.iscat.detect.steps.detector import accept_events as accept_events
 from napari_uai.iscat.detect.steps.detector import detect_steps as detect_steps
 from napari_uai.iscat.fastdvdnet.stages import predict_background as predict_background
+from napari_uai.iscat.mass.masses import landing_masses as landing_masses
 from napari_uai.iscat.measure.amplitudes import contrast_traces as contrast_traces
 from napari_uai.iscat.measure.contrast import contrast_histogram as contrast_histogram
 from napari_uai.iscat.measure.contrast import measure_contrasts as measure_contrasts
@@ -76,6 +77,7 @@ __all__ = [
     "gaussian_filter",
     "global_normalization",
     "inner_spots",
+    "landing_masses",
     "landings_from_tracks",
     "link_spots",
     "localize_landings",

@@ -51,4 +51,5 @@ MODULES = {
     "contrast_traces": "napari_uai.iscat.measure.amplitudes",
     "measure_contrasts": "napari_uai.iscat.measure.contrast",
     "contrast_histogram": "napari_uai.iscat.measure.contrast",
+    "landing_masses": "napari_uai.iscat.mass.masses",
 }

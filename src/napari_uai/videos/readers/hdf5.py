@@ -56,7 +56,7 @@ def open_datasets(path: Path, options: ReadOptions, *, matlab: bool) -> Opened:
     with file:
         name = _dataset(path, file, options)
         dataset = file[name]
-        _check_storage(path, name, dataset)
+        check_storage(path, name, dataset)
         axes = _axes_of(dataset)
         if matlab and axes is None:
             axes = {3: UNNAMED + "XY", 2: "XY"}.get(dataset.ndim)
@@ -93,7 +93,7 @@ def _dataset(path: Path, file: Any, options: ReadOptions) -> str:
     import h5py
 
     named = MASS_PHOTOMETER if options.image is None else options.image.strip("/")
-    if _is_inside(file, named) and isinstance(file.get(named), h5py.Dataset):
+    if is_inside(file, named) and isinstance(file.get(named), h5py.Dataset):
         return named
     found: dict[str, tuple[int, ...]] = {}
 
@@ -106,7 +106,7 @@ def _dataset(path: Path, file: Any, options: ReadOptions) -> str:
     return chosen_name(path, images_among(found), options, "dataset")
 
 
-def _is_inside(file: Any, name: str) -> bool:
+def is_inside(file: Any, name: str) -> bool:
     """Return whether no part of a path leads to another file."""
     import h5py
 
@@ -115,7 +115,7 @@ def _is_inside(file: Any, name: str) -> bool:
     return all(isinstance(link, h5py.HardLink) for link in links)
 
 
-def _check_storage(path: Path, name: str, dataset: Any) -> None:
+def check_storage(path: Path, name: str, dataset: Any) -> None:
     """Refuse data outside the file: a dataset of a stranger must not read other files."""
     check_chunk(path, dataset.chunks or (), dataset.dtype.itemsize)
     if dataset.external or dataset.is_virtual or Path(dataset.file.filename) != path:

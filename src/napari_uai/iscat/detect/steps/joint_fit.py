@@ -52,6 +52,9 @@ LEAST_LEFT = 0.25
 """Share of a contrast that is left at least when these are taken off."""
 
 GRID_SIGMAS = 2.0
+MOST_PLACES = 800
+"""Distance and greatest number of the places at which the noise in time is measured."""
+
 LEAST_SEEN = 0.3
 """Places of which the bad pixels hide more than that tell nothing of the noise."""
 
@@ -221,7 +224,8 @@ class JointFit:
     ) -> tuple[StepStatistics, float]:
         """Statistics in time of what the events leave, filtered to unit noise; its white part."""
         radius = int(self._radius)
-        step = max(round(GRID_SIGMAS * self._sigma_px), 1)
+        area = self.shape[0] * self.shape[1]
+        step = max(round(GRID_SIGMAS * self._sigma_px), round(np.sqrt(area / MOST_PLACES)), 1)
         axes = [np.arange(min(step, n // 2), n - min(step, n // 2), step) for n in self.shape]
         places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2).astype(np.float64)
         offsets = np.arange(-radius, radius + 1)
@@ -236,7 +240,7 @@ class JointFit:
         events = (courses.T * contrasts) @ images.rows(slice(n)).products(filters)
         quiet = (filters.on(self._data) - events) / norms
         white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=0))) / 2
-        independent = self.shape[0] * self.shape[1] / (4 * np.pi * self._sigma_px**2)
+        independent = min(area / (4 * np.pi * self._sigma_px**2), len(seen))
         return StepStatistics.of(temporal_covariance(quiet, white, independent)), white
 
     def _fitted(
