@@ -4,7 +4,9 @@ import io
 import json
 import os
 import struct
+import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -233,6 +235,32 @@ def test_the_size_of_a_parquet_table_is_read_from_its_pages(compression):
     stated = sum(group.column(i).total_uncompressed_size for i in range(facts.num_columns))
     values = 8 * facts.num_rows * facts.num_columns
     assert max(values, 0.95 * stated) <= parquet_bytes(data, facts) <= max(values, 1.05 * stated)
+
+
+def test_a_damaged_footer_of_a_parquet_file_does_not_end_the_process():
+    """pyarrow does when it is asked for some columns of it, so in a process of its own."""
+    code = """
+import io
+from pyarrow import parquet
+from napari_uai.untrusted import parquet_bytes
+whole = io.BytesIO()
+from test_untrusted_parts import columnar
+parquet.write_table(columnar(), whole)
+data = whole.getvalue()
+for at in range(len(data) - 400, len(data) - 8):
+    damaged = data[:at] + bytes([data[at] ^ 7]) + data[at + 1 :]
+    try:
+        facts = parquet.ParquetFile(io.BytesIO(damaged)).metadata
+    except Exception:
+        continue
+    assert parquet_bytes(damaged, facts) >= 8 * facts.num_rows
+"""
+    pytest.importorskip("pyarrow.parquet")
+    where = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=where, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("compression", ["zstd", "lz4", "uncompressed"])

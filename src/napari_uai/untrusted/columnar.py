@@ -10,6 +10,9 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+_DEEPEST = 16
+"""Levels of structures in structures; files have six."""
+
 # Parquet --------------------------------------------------------------------------------------
 
 
@@ -29,14 +32,35 @@ def parquet_bytes(data: bytes, facts: Any) -> int:
         Bytes of all pages when unpacked, but at least eight per value.
     """
     total = 0
-    for group in range(facts.num_row_groups):
-        for i in range(facts.num_columns):
-            column = facts.row_group(group).column(i)
-            starts = [column.data_page_offset, column.dictionary_page_offset or 0]
-            start = min(place for place in starts if place > 0)
-            end = min(start + max(column.total_compressed_size, 0), len(data))
-            total += sum(_page_sizes(data, start, end))
+    for column in _column_chunks(data):
+        offsets = (column.get(9), column.get(11))
+        starts = [place for place in offsets if isinstance(place, int) and place > 0]
+        if starts:
+            packed = column.get(7)
+            length = packed if isinstance(packed, int) else 0
+            end = min(min(starts) + max(length, 0), len(data))
+            total += sum(_page_sizes(data, min(starts), end))
     return int(max(total, 8 * facts.num_rows * max(facts.num_columns, 1)))
+
+
+def _column_chunks(data: bytes) -> Iterator[dict[int, Any]]:
+    """Yield the metadata of each column of each group of rows, by field of the format.
+
+    pyarrow ends the process when it is asked for those of a damaged file.
+    """
+    n = int.from_bytes(data[-8:-4], "little")
+    try:
+        footer = _Compact(data, max(len(data) - 8 - n, 0)).structure()
+    except (IndexError, RecursionError):
+        return
+    for group in _structures(footer.get(4)):
+        for chunk in _structures(group.get(1)):
+            yield from _structures([chunk.get(3)])
+
+
+def _structures(values: Any) -> list[dict[int, Any]]:
+    """Return the structures in a list; what else a damaged file has there is left out."""
+    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
 
 
 def _page_sizes(data: bytes, at: int, end: int) -> Iterator[int]:
@@ -44,11 +68,12 @@ def _page_sizes(data: bytes, at: int, end: int) -> Iterator[int]:
     while at < end:
         try:
             header = _Compact(data, at)
-            facts = header.numbers()
+            facts = header.structure()
         except (IndexError, RecursionError):
             return
-        yield max(facts.get(2, 0), 0)
-        at = header.at + max(facts.get(3, 0), 0)
+        unpacked, packed = (each if isinstance(each, int) else 0 for each in map(facts.get, (2, 3)))
+        yield max(unpacked, 0)
+        at = header.at + max(packed, 0)
 
 
 class _Compact:
@@ -58,16 +83,9 @@ class _Compact:
         self._data = data
         self.at = at
 
-    def numbers(self) -> dict[int, int]:
-        """Read a structure; return its whole numbers by field."""
-        found: dict[int, int] = {}
-        for field, kind in self._fields():
-            if kind in {4, 5, 6}:
-                coded = self._varint()
-                found[field] = (coded >> 1) ^ -(coded & 1)
-            else:
-                self._skip(kind, 0)
-        return found
+    def structure(self, depth: int = 0) -> dict[int, Any]:
+        """Read a structure; return numbers, structures and lists by field, None for all else."""
+        return {field: self._value(kind, depth) for field, kind in self._fields()}
 
     def _fields(self) -> Iterator[tuple[int, int]]:
         field = 0
@@ -93,13 +111,14 @@ class _Compact:
             if byte < 0x80 or shift > 63:
                 return number
 
-    def _skip(self, kind: int, depth: int) -> None:
-        if depth > 16:
+    def _value(self, kind: int, depth: int) -> Any:
+        if depth > _DEEPEST:
             raise RecursionError
         if kind == 3:
             self.at += 1
         elif kind in {4, 5, 6}:
-            self._varint()
+            coded = self._varint()
+            return (coded >> 1) ^ -(coded & 1)
         elif kind == 7:
             self.at += 8
         elif kind == 8:
@@ -108,13 +127,12 @@ class _Compact:
         elif kind in {9, 10}:
             head = self._byte()
             n = head >> 4 if head >> 4 < 15 else self._varint()
-            for _ in range(min(n, len(self._data))):
-                self._skip(head & 15, depth + 1)
+            return [self._value(head & 15, depth + 1) for _ in range(min(n, len(self._data)))]
         elif kind == 12:
-            for _, inner in self._fields():
-                self._skip(inner, depth + 1)
+            return self.structure(depth + 1)
         elif kind not in {1, 2}:  # booleans are in the field header
             raise IndexError
+        return None
 
 
 # Arrow ----------------------------------------------------------------------------------------

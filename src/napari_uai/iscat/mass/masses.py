@@ -17,7 +17,12 @@ MASS_COLUMNS = ("mass_kda", "mass_error_kda", "mass_noise_kda")
 """Columns that :func:`landing_masses` adds."""
 
 
-@stage("Masses of landings", menu="measure")
+@stage(
+    "Masses of landings",
+    menu="measure",
+    methods="The contrast of each landing was converted to a mass by a linear calibration, the "
+    "errors of both included",
+)
 def landing_masses(
     landings: pd.DataFrame,
     *,

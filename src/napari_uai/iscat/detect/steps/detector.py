@@ -94,7 +94,8 @@ EVENT_COLUMNS = (
     methods="Particles that land or leave were detected as steps in time at one place: bins of "
     "frames were correlated with the point-spread function, whitened with the temporal "
     "covariance of the background that was estimated from the recording itself, and "
-    "decomposed into steps by matching pursuit",
+    "decomposed into steps by matching pursuit. Contrasts, places and times are from one "
+    "generalised least-squares fit of all steps together with camera pattern and stage drift",
 )
 def detect_steps(
     video: Video,
@@ -120,8 +121,9 @@ def detect_steps(
     sigma_px
         Standard deviation of the point-spread function.
     point_spread_function
-        ``fitted`` to the strong events, starting from a Gaussian (which is kept if there are too
-        few); ``gaussian``; or the path of an image (.npy, .tif; square of odd size).
+        ``fitted`` to the strong events, as a radial profile like those that pupils give at about
+        that width (which it remains if there are none); ``gaussian``; or the path of an image
+        (.npy, .tif; square of odd size).
     drift_order
         Highest derivative of the mean image used to remove stage drift.
     polarity
@@ -171,9 +173,9 @@ def detect_steps(
     A background that itself makes steps (a jump of focus, a blinking particle) can pass for
     landings.
 
-    Standard errors are those due to noise with the covariance of the background. They exclude
-    errors of the point-spread function, slow change at that very place, and selection: weak events
-    that are reported are, on average, overestimated.
+    Standard errors include the noise of the background with its covariance in time, events that
+    overlap, slow changes at that very place and, where it is fitted, the point-spread function.
+    They exclude selection: weak events that are reported are, on average, overestimated.
 
     References
     ----------

@@ -112,8 +112,8 @@ class _Images:
         return np.asarray(whole - self.explained @ other.explained.T)
 
     def on(self, data: Floats) -> Floats:
-        """Products with data (..., pixels) of which lines are taken off: (..., n)."""
-        return np.asarray((self.within @ data.T).T)
+        """Products with data (pixels, ...) of which lines are taken off: (..., n)."""
+        return np.asarray(self.within @ data).T
 
     def rows(self, which: slice | npt.NDArray[np.int64]) -> _Images:
         return _Images(self.within[which], self.explained[which])
@@ -169,7 +169,8 @@ class JointFit:
         lines = _lines_and(background.gradients)
         self._lines = _orthonormal((lines * self._root.ravel()).T)
         flat = (relative * self._root).reshape(self.n_bins, -1)
-        self._data = flat - (flat @ self._lines) @ self._lines.T
+        left = flat - (flat @ self._lines) @ self._lines.T
+        self._data = np.ascontiguousarray(left.T)
 
     def learn(self, places: Floats, times: Floats, contrasts: Floats) -> None:
         """Learn the image of a point from events that are certain; see :meth:`measure`."""
@@ -311,7 +312,7 @@ class JointFit:
                 self._radius,
             )  # fmt: skip
             own = images.rows(np.array([i, n + i, 2 * n + i]))  # contrast and place remain free
-            mean, events = weight @ self._data, fit.contrasts * (courses @ weight)
+            mean, events = self._data @ weight, fit.contrasts * (courses @ weight)
             left, of_own = (
                 each.on(mean) - each.products(every) @ events for each in (splines, own)
             )
@@ -464,4 +465,4 @@ def _orthonormal(columns: Floats) -> Floats:
     """Return orthonormal columns that span the same space."""
     q, r, _ = qr(columns, mode="economic", pivoting=True)
     size = np.abs(np.diag(r))
-    return np.asarray(q[:, size > 1e-9 * size[0]])
+    return np.ascontiguousarray(q[:, size > 1e-9 * size[0]])

@@ -1,0 +1,110 @@
+"""The joint fit against plain least squares with every column written out, and against truths."""
+
+import numpy as np
+import pytest
+
+from napari_uai.iscat.correct.moving_background import MovingBackground, gradient_images
+from napari_uai.iscat.detect.point_spread_function import gaussian_psf
+from napari_uai.iscat.detect.radial_curve import RadialCurve
+from napari_uai.iscat.detect.steps.joint_fit import JointFit
+from napari_uai.iscat.detect.steps.models import SlowNoise
+from napari_uai.iscat.detect.steps.times import step_course
+
+BINS = 100
+NOISE = 1e-3
+
+
+def scene(rng, shape, events, *, sigma=1.7):
+    """Return relative frames with camera lines, drift and events, and their background."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    mean = 1 + 0.07 * np.sin(0.5 * y + 0.2) * np.cos(0.6 * x)
+    gradients = gradient_images(mean, 2)
+    frames = NOISE * rng.normal(size=(BINS, *shape))
+    frames += 2e-3 * rng.normal(size=(BINS, shape[0], 1)) + 2e-3 * rng.normal(
+        size=(BINS, 1, shape[1])
+    )
+    drift = np.cumsum(0.003 * rng.normal(size=(BINS, 2)), axis=0)
+    frames += np.einsum("td,dyx->tyx", drift, gradients[:2])
+    for row, column, time, contrast in events:
+        spot = np.exp(-((y - row) ** 2 + (x - column) ** 2) / (2 * sigma**2))
+        frames += contrast * step_course(time, BINS)[:, None, None] * spot
+    return frames, MovingBackground(gradients, np.full(shape, NOISE**-2))
+
+
+def measured(frames, background, events, image, rng, scatter=0.2):
+    events = np.array(events)
+    places = events[:, :2] + scatter * rng.normal(size=(len(events), 2))
+    noise = SlowNoise.over(np.eye(BINS), 1.0, slow_share=1e-6)
+    joint = JointFit(frames, background, image)
+    certain = np.ones(len(events), bool)
+    return joint.measure(places, events[:, 2].round(), 0.8 * events[:, 3], certain, noise)
+
+
+@pytest.mark.parametrize("side", [32, 48, 96])
+@pytest.mark.parametrize("learnt", [False, True])
+def test_contrasts_are_not_lost_to_camera_lines_in_fields_of_any_size(side, learnt):
+    """Taken off beforehand, means of lines would take a fifth of them in 32 px."""
+    rng = np.random.default_rng(side)
+    ratios = []
+    for _ in range(4):
+        places = rng.uniform(8, side - 9, (5, 2))
+        events = [
+            (y, x, rng.uniform(25, 75), c) for (y, x), c in zip(places, [8e-3] * 5, strict=True)
+        ]
+        frames, background = scene(rng, (side, side), events)
+        image = RadialCurve.expected(1.7) if learnt else gaussian_psf(1.7)
+        found = measured(frames, background, events, image, rng)
+        ratios += list(found.contrasts / 8e-3)
+    assert abs(np.mean(ratios) - 1) < 0.01
+
+
+def test_errors_are_as_large_as_the_differences():
+    rng = np.random.default_rng(3)
+    pulls = []
+    for _ in range(12):
+        places = rng.uniform(8, 40, (6, 2))
+        events = [(y, x, rng.uniform(25, 75), 2.5e-3) for y, x in places]
+        frames, background = scene(rng, (48, 48), events)
+        found = measured(frames, background, events, gaussian_psf(1.7), rng)
+        true = np.array(events)
+        time = np.array([t.time for t in found.times])
+        time_error = np.array([t.error for t in found.times])
+        pulls.append(
+            np.stack(
+                [
+                    (found.contrasts - true[:, 3]) / found.contrast_errors,
+                    *((found.places - true[:, :2]) / found.place_errors).T,
+                    (time - true[:, 2]) / time_error,
+                ]
+            )
+        )
+    spread = np.concatenate(pulls, axis=1).std(axis=1)
+    assert ((spread > 0.8) & (spread < 1.25)).all(), spread
+
+
+def test_events_that_overlap_are_told_apart():
+    rng = np.random.default_rng(8)
+    events = [(20.0, 20.0, 40.0, 6e-3), (20.0, 23.5, 60.0, -4e-3), (23.0, 21.0, 50.0, 5e-3)]
+    frames, background = scene(rng, (48, 48), events)
+    found = measured(frames, background, events, gaussian_psf(1.7), rng, scatter=0.1)
+    errors = np.abs(found.contrasts - [6e-3, -4e-3, 5e-3]) / found.contrast_errors
+    assert (errors < 3.5).all()
+
+
+def test_the_fit_is_that_of_all_columns_at_once():
+    """Contrast and its error by ordinary least squares on lines, gradients, images and steps."""
+    rng = np.random.default_rng(4)
+    events = [(12.0, 11.0, 50.0, 5e-3)]
+    frames, background = scene(rng, (24, 24), events)
+    joint = JointFit(frames, background, gaussian_psf(1.7))
+    images = joint._images(np.array([[12.0, 11.0]]))
+    y, x = np.mgrid[:24, :24]
+    spot = np.exp(-((y - 12) ** 2 + (x - 11) ** 2) / (2 * 1.7**2)).ravel()
+    gradients = background.gradients.reshape(len(background.gradients), -1)
+    rows, columns = np.kron(np.eye(24), np.ones(24)), np.kron(np.ones(24), np.eye(24))
+    lines = np.concatenate([rows, columns, gradients])
+    design = np.concatenate([spot[None], lines]).T
+    fitted, *_ = np.linalg.lstsq(design, frames.reshape(BINS, -1).T, rcond=None)
+    # The image reaches 8 px; beyond, the Gaussian is below 2e-5.
+    own = images.products(images)[0, 0]
+    np.testing.assert_allclose(images.on(joint._data)[:, 0] / own, fitted[0], atol=2e-6)
