@@ -33,6 +33,7 @@ from napari_uai.errors import (
     one_line,
 )
 from napari_uai.iscat.detect.point_spread_function import read_psf
+from napari_uai.iscat.mass import read_landings
 from napari_uai.limits import DEPTH, LIMITS, UNPACKED_BYTES
 from napari_uai.parameters import toml_value
 from napari_uai.pictures import PictureError, read_image
@@ -224,6 +225,10 @@ def test_pipes_and_devices_are_not_read(tmp_path):
     assert "is a device" in refusal(open_trails, tmp_path / "a.csv")
     with pytest.raises(WeightsError, match="pipe or device"):
         read_json(tmp_path / "a.json", error=WeightsError)
+    os.mkfifo(tmp_path / "a.h5")
+    assert "pipe or device" in refusal(read_landings, tmp_path / "a.h5")
+    with pytest.raises(VideoFormatError, match="pipe or device"), refusing(tmp_path / "a.h5", "it"):
+        h5py.File(tmp_path / "a.h5")
 
 
 # packed files ---------------------------------------------------------------------------------

@@ -19,8 +19,9 @@ from napari_uai.untrusted.watch import time_limited
 def refusing(path: str | Path, what: str, *, error: ErrorType = VideoFormatError) -> Iterator[None]:
     """Turn whatever a library raises about a damaged file into one line, and limit its time.
 
-    Libraries raise any type of error on damaged files; one guard where they are called is complete,
-    a list of types per library never is. See :func:`time_limited` for the time.
+    Pipes and devices are refused before any library waits for them. Libraries raise any type of
+    error on damaged files; one guard where they are called is complete, a list of types per library
+    never is. See :func:`time_limited` for the time.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ def refusing(path: str | Path, what: str, *, error: ErrorType = VideoFormatError
         Of the given type, instead of any other exception.
     """
     try:
+        check_regular(Path(path), error=error)
         with time_limited(path, error=error):
             yield
     except NapariUaiError:

@@ -16,7 +16,7 @@ from napari_uai.errors import TableFormatError, one_line
 from napari_uai.iscat.mass.calibration import Calibration
 from napari_uai.limits import CHUNK_BYTES, COLUMNS, FRAMES
 from napari_uai.typing import Floats
-from napari_uai.untrusted import check_header, read_whole, refusing
+from napari_uai.untrusted import check_header, check_regular, read_whole, refusing
 
 LANDINGS_FILE = "landings.csv"
 """Table of landings in a folder of results."""
@@ -259,6 +259,7 @@ def _rejected(table: pd.DataFrame) -> Any:
 def _is_hdf5(path: Path) -> bool:
     if path.suffix.lower() in _HDF5_SUFFIXES:
         return True
+    check_regular(path, error=TableFormatError)
     try:
         with path.open("rb") as file:
             return file.read(len(_HDF5)) == _HDF5
