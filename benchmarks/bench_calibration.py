@@ -114,7 +114,8 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def settings_of(family: str, seed: int) -> RecordingSettings:
-    """Draw the settings of one recording."""
+    """Draw the settings of one recording, which shares no random number with another family's."""
+    seed = seed * len(FAMILIES) + list(FAMILIES).index(family)
     rng = np.random.default_rng(seed)
     settings = RecordingSettings(
         seed=seed,
@@ -306,7 +307,7 @@ def draw_pulls(panel: Axes, pulls: Floats, quantity: str) -> None:
     at = np.linspace(-5, 5, 201)
     panel.plot(at, SINGLE.pdf(at), color="#000000", linewidth=1.2, label="normal")
     panel.set(xlabel="(found - true) / error", yticks=[], xlim=(-5, 5))
-    panel.set_title(f"{quantity}: deviation {pulls.std():.2f} ({len(pulls)} landings)", loc="left")
+    panel.set_title(f"{quantity}, deviation {pulls.std():.2f}", loc="left")
 
 
 def draw_contrasts(panel: Axes, found: pd.DataFrame) -> None:
@@ -318,7 +319,7 @@ def draw_contrasts(panel: Axes, found: pd.DataFrame) -> None:
     panel.set(xscale="log", yscale="log", xlabel="true contrast", ylabel="found contrast")
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_minor_formatter(NullFormatter())
-    panel.set_title("contrast", loc="left")
+    panel.set_title("found against true contrast", loc="left")
 
 
 def draw_false(panel: Axes, table: pd.DataFrame) -> None:
@@ -327,7 +328,7 @@ def draw_false(panel: Axes, table: pd.DataFrame) -> None:
     panel.axvline(ACCEPTED_FALSE, color="#000000", linewidth=1)
     panel.invert_yaxis()
     panel.set(xlabel="per recording")
-    panel.set_title("false landings (line: accepted)", loc="left")
+    panel.set_title("false rows (line: accepted)", loc="left")
 
 
 if __name__ == "__main__":
