@@ -74,6 +74,16 @@ def test_landings_have_the_numbers_of_the_table(page, recording_results, printed
             assert shown_error == pytest.approx(error / unit, rel=0.06)
 
 
+def test_the_probability_of_other_times_is_shown_where_it_is_known(results, parse, printed):
+    landings = pd.read_csv(results / "landings.csv")
+    landings["other_times"] = [0.5 / (i + 1) for i in range(len(landings))]
+    landings.to_csv(results / "landings.csv", index=False)
+    shown = next(t for t in report_of(results, parse).section("Landings").all("table")).rows()
+    column = shown[0].index("other times")
+    for cells, expected in zip(shown[1:], landings["other_times"], strict=True):
+        assert printed(cells[column]) == [pytest.approx(expected, rel=0.06)]
+
+
 def test_charts_show_every_landing(page, recording_results):
     landings = pd.read_csv(recording_results / "landings.csv")
     charts = page.section("Landings").all("svg")

@@ -112,7 +112,12 @@ def landing_table(results: LandingResults) -> Markup:
     header = ["landing", "frame of the file"]
     header += ["time (s)"] if rate else []
     header += ["y (px)", "x (px)", with_power("contrast", power), "score"]
-    extra = {"expected_false": "expected false", "n_localizations": "localizations", "kind": "kind"}
+    extra = {
+        "other_times": "other times",
+        "expected_false": "expected false",
+        "n_localizations": "localizations",
+        "kind": "kind",
+    }
     extra = {column: name for column, name in extra.items() if column in shown}
     rows = []
     for _, row in shown.iterrows():
@@ -125,9 +130,11 @@ def landing_table(results: LandingResults) -> Markup:
     which = f"The first {N_ROWS} of {n} landings" if n > N_ROWS else f"All {counted(n, 'landing')}"
     caption = (
         f"{which}, most confident first; ± one standard error. y counts rows down, x columns to "
-        "the right, from the centre of the first pixel of the full frame. The file landings.csv "
-        "has all rows and digits."
+        "the right, from the centre of the first pixel of the full frame. "
     )
+    if "other_times" in extra:
+        caption += "Other times: probability that it happened more than half a batch away. "
+    caption += "The file landings.csv has all rows and digits."
     return table(caption, [*header, *extra.values()], rows, numeric=True)
 
 

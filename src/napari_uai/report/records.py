@@ -203,7 +203,7 @@ def read_landing_results(folder: Path, name: str = "") -> LandingResults:
         needed=("landing", "raw_frame", "y", "x", "contrast", "score"),
         optional=(
             "n_localizations", "contrast_error", "y_error", "x_error", "frame_error",
-            "expected_false", "kind",
+            "other_times", "expected_false", "kind",
         ),
     )  # fmt: skip
     traces = drift = None

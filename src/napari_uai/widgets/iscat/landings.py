@@ -45,7 +45,7 @@ _BUTTONS: dict[Verdict, tuple[str, str]] = {
     "no": ("✗ Reject", "R"),
     "": ("Undecided", "U"),
 }
-_HIDDEN = ("y_error", "x_error", "frame_error")
+_HIDDEN = ("y_error", "x_error", "frame_error", "frame_before", "frame_after")
 
 
 class LandingsView(QWidget):
