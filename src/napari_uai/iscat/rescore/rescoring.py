@@ -105,7 +105,7 @@ def rescore_steps(
     >>> events = iscat.detect_steps(video, batch_size=40)
     >>> rescored = iscat.rescore_steps(events, video, batch_size=40)
     >>> rescored.loc[0, ["frame", "y", "x"]].astype(float).round().tolist()
-    [220.0, 10.0, 14.0]
+    [221.0, 10.0, 14.0]
     >>> "step_score" in rescored
     True
     """

@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from annotated_types import Ge, Gt, Unit
+from scipy.spatial import KDTree
 
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.correct.moving_background import DriftOrder
@@ -192,7 +193,7 @@ def detect_steps(
     >>> video[220:] *= 1 + spot
     >>> events = iscat.detect_steps(video, batch_size=40)
     >>> events.loc[0, ["frame", "y", "x"]].astype(float).round().tolist()
-    [220.0, 10.0, 14.0]
+    [221.0, 10.0, 14.0]
     """
     frames = frames_of(video)
     if len(frames) < 2 * batch_size:
@@ -330,7 +331,11 @@ class _Finder:
         if not steps:
             return _table(np.empty(0), None)
         scores, noise = self._weigh(steps, filtered, temporal, white, psf, weighing)
-        measured = joint.measure(*_starts(steps, psf, gain), scores >= REAL_FROM, noise)
+        starts = _starts(steps, psf, gain)
+        together = _certain_or_beside(
+            scores >= REAL_FROM, starts[0], SAME_PLACE_SIGMAS * self.sigma_px
+        )
+        measured = joint.measure(*starts, together, noise)
         return _table(scores, measured)
 
     def _weigh(
@@ -369,6 +374,16 @@ def _starts(
     places = np.array([(s.y, s.x) for s in steps]).reshape(-1, 2)
     times = np.array([s.k + 1 + s.fraction for s in steps])
     return places, times, np.array([s.height / gain[s.pixel] * psf.peak for s in steps])
+
+
+def _certain_or_beside(
+    certain: npt.NDArray[np.bool_], places: Floats, near_px: float
+) -> npt.NDArray[np.bool_]:
+    """Add the weak events whose images overlap with that of a certain one, and so change it."""
+    if not certain.any():
+        return certain
+    distance, _ = KDTree(places[certain]).query(places)
+    return np.asarray(certain | (distance <= near_px))
 
 
 def _learnt_psf(
