@@ -1,5 +1,8 @@
 """Pictures are read once, the same everywhere: colours, types, limits, errors."""
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -55,3 +58,33 @@ def test_large_pictures_are_refused_before_they_are_decoded(tmp_path, monkeypatc
     monkeypatch.setattr(pictures, "MAX_BYTES", 10)
     with pytest.raises(PictureError, match="larger than"):
         read_image(path)
+
+
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize("at", ["IDAT", "IHDR", "end"])
+def test_a_damaged_png_is_an_error_and_nothing_is_printed(at, tmp_path, capfd):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.random.default_rng(1).integers(0, 2**16, (20, 30), np.uint16))
+    data = bytearray(path.read_bytes())
+    if at == "end":
+        del data[-40:]
+    else:
+        data[data.index(at.encode()) + 12] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(PictureError, match=r"is not a|is a damaged|too large"):
+        read_image(path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_faulty_profiles_and_texts_of_a_png_are_skipped_silently(tmp_path, capfd):
+    path = tmp_path / "a.png"
+    image = np.random.default_rng(1).integers(0, 2**16, (20, 30), np.uint16)
+    cv2.imwrite(str(path), image)
+    data = path.read_bytes()
+    extra = png_chunk(b"iCCP", b"name\0\0no profile") + png_chunk(b"gAMA", b"\0" * 4)
+    path.write_bytes(data[:33] + extra + data[33:])
+    np.testing.assert_array_equal(read_image(path), image)
+    assert capfd.readouterr() == ("", "")

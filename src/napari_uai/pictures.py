@@ -6,6 +6,7 @@ import io
 import stat
 import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,8 @@ def _content(path: Path) -> bytes:
 def _decoded(path: Path, content: bytes, flags: int) -> npt.NDArray[Any]:
     import cv2
 
+    if content.startswith(_PNG_START):
+        content = _without_complaints(path, content)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     except cv2.error:
@@ -155,6 +158,38 @@ def _stated_size(path: Path, content: bytes) -> tuple[int, int, int]:
         raise PictureError(path, "is not a readable image", "save it as PNG") from error
 
 
+def _without_complaints(path: Path, content: bytes) -> bytes:
+    """Return a PNG without the parts on which libpng would print to the terminal.
+
+    Raises
+    ------
+    PictureError
+        If its pixels are damaged or incomplete.
+    """
+    kept, dropped, at, kind = [content[:8]], False, 8, b""
+    while kind != b"IEND":
+        if at + _PNG_CHUNK.size > len(content):
+            raise PictureError(path, "is not a complete PNG image", "copy or export it again")
+        length, kind = _PNG_CHUNK.unpack_from(content, at)
+        end = at + length + 12
+        if kind in _PNG_TEXTS:
+            dropped = True
+        else:
+            kept.append(content[at:end])
+            stated = content[end - 4 : end]
+            if kind[:1].isupper() and stated != _checksum(content[at + 4 : end - 4]):
+                raise PictureError(path, "is a damaged PNG image", "copy or export it again")
+        at = end
+    return b"".join(kept) if dropped else content
+
+
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(4, "big")
+
+
 _PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+_PNG_CHUNK = struct.Struct(">I4s")
+_PNG_TEXTS = {b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs"}
+"""Chunks without influence on pixels as they are read here: colour profiles, texts, scales."""
 _PNG_SIZE = struct.Struct(">IIBB")
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 4, "I;16": 2, "I;16B": 2, "I": 4, "F": 4, "RGB": 4}

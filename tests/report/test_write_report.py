@@ -428,6 +428,16 @@ def test_links_are_not_followed(results, tmp_path, name):
         uai.write_report(results)
 
 
+def test_problems_of_trails_name_their_file(trail_results, tmp_path, parse):
+    folder = tmp_path / "trails"
+    shutil.copytree(trail_results, folder)
+    row = {"file": "a.csv", "trail": "7", "problem": "1 sample outside the picture: dropped"}
+    pd.DataFrame([row]).to_csv(folder / "problems.csv", index=False)
+    uai.write_report(folder, tmp_path / "a.html")
+    page = parse((tmp_path / "a.html").read_text("utf-8"))
+    assert "1 sample outside the picture: dropped" in page.section("Problems").text
+
+
 def test_pictures_named_by_a_record_stay_in_the_folder(trail_results, tmp_path, parse):
     folder = tmp_path / "trails"
     shutil.copytree(trail_results, folder)

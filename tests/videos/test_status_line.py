@@ -194,7 +194,7 @@ def test_dropped_and_repeated_frames_and_missed_triggers_are_reported():
     assert not report.complete
     assert report.frame_rate_hz == pytest.approx(400, rel=0.02)
     assert "4 images dropped (before frame 10, 28)" in report.text
-    assert "1 frames repeated (frame 17)" in report.text
+    assert "1 frame repeated (frame 17)" in report.text
 
 
 def test_a_counter_that_comes_round_is_no_gap_and_one_set_back_is_a_restart():

@@ -64,8 +64,15 @@ def _evaluate_trails(scores: Path, truth: Path) -> None:
     typer.echo(figures.to_string(index=False, float_format="%.3f"))
 
 
+_TABLES = ("landings.csv", "scores.csv")
+"""Tables of results that have a truth to be compared with."""
+
+
 def read_table(path: Path, types: dict[str, type] | None = None) -> pd.DataFrame:
     """Read landings.csv or scores.csv; raise an error with a one-line message if that fails."""
+    if path.is_dir():
+        name = next((name for name in _TABLES if (path / name).exists()), _TABLES[0])
+        raise VideoFormatError(f"{path} is a folder: give a table, such as {path / name}")
     return rearmed(read_csv(path, types=types, error=VideoFormatError))
 
 

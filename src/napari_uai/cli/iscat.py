@@ -11,6 +11,7 @@ import typer
 from napari_uai.cli.options import Out, named_recipe, with_read_options
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import FAILED, notes, say
+from napari_uai.errors import counted
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.batch import Outcome
@@ -68,8 +69,8 @@ def iscat(
 
 def _report(outcome: Outcome) -> None:
     typer.echo(
-        f"{outcome.n_landings} landings, {outcome.n_localizations} localizations "
-        f"in {outcome.folder}"
+        f"{counted(outcome.n_landings, 'landing')}, "
+        f"{counted(outcome.n_localizations, 'localization')} in {outcome.folder}"
     )
     notes(outcome.problems)
 
@@ -82,8 +83,8 @@ def _report_folder(outcomes: Sequence[Outcome], out: Path) -> int:
     if len(failed) == len(outcomes):
         first = failed[0]
         return say(
-            f"{len(failed)} of {len(outcomes)} recordings failed, the first with: {first.error}; "
-            f"see {out / 'problems.csv'}",
+            f"{len(failed)} of {counted(len(outcomes), 'recording')} failed, the first with: "
+            f"{first.error}; see {out / 'problems.csv'}",
             FAILED,
         )
     for outcome in failed:

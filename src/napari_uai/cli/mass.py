@@ -11,7 +11,7 @@ import typer
 from napari_uai.cli.options import Out
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, counted
 
 if TYPE_CHECKING:
     from napari_uai.iscat.mass.analysis import MassResult, MassSet
@@ -236,11 +236,11 @@ def _report(result: MassResult, out: Path) -> None:
         typer.echo(_set_text(one, float(str(result.settings["level"]))))
     if len(result.comparisons):
         typer.echo(_comparison_text(result))
-    typer.echo(f"{len(result.landings)} landings; tables and pictures in {out}")
+    typer.echo(f"{counted(len(result.landings), 'landing')}; tables and pictures in {out}")
 
 
 def _set_text(one: MassSet, level: float) -> str:
-    title = f"{one.label}: {len(one.landings)} landings"
+    title = f"{one.label}: {counted(len(one.landings), 'landing')}"
     if one.mixture is None:
         return title
     interval = f"{level:.0%} interval"
@@ -248,7 +248,7 @@ def _set_text(one: MassSet, level: float) -> str:
         ("mean (kDa)", 12), (interval, 19), ("width (kDa)", 13), ("share", 9), ("interval", 17),
     )  # fmt: skip
     lines = [
-        f"{title}, {len(one.mixture)} component{'s' if len(one.mixture) > 1 else ''}",
+        f"{title}, {counted(len(one.mixture), 'component')}",
         "".join(("    ", *(f"{name:>{size}}" for name, size in heads))),
     ]
     lines += [_component_text(row) for row in one.components.itertuples()]

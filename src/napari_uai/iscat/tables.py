@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, counted
 
 LANDING_COLUMNS = (
     "landing",
@@ -62,7 +62,7 @@ def check_inside(table: pd.DataFrame, shape: tuple[int, int, int], slack_frames:
         outside = ~((values >= -0.5 - slack) & (values <= size - 0.5 + slack))
         if outside.any():
             raise BadValueError(
-                f"{outside.sum()} rows of the table lie outside the video of shape {shape} "
+                f"{counted(outside.sum(), 'row')} of the table outside the video of shape {shape} "
                 f"({name} = {values[outside][0]:g}): use the video in which they were detected"
             )
 
@@ -111,7 +111,7 @@ def check_spots(table: pd.DataFrame, shape: tuple[int, int, int]) -> None:
         outside = ~((values >= -0.5) & (values <= size - 0.5))
         if outside.any():
             raise BadValueError(
-                f"{outside.sum()} spots lie outside the video of shape {shape} ({name} = "
+                f"{counted(outside.sum(), 'spot')} outside the video of shape {shape} ({name} = "
                 f"{values[outside][0]:g}): use the video in which they were detected"
             )
     sigma = table["sigma"].to_numpy(np.float64)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from napari_uai.errors import one_line
+from napari_uai.errors import counted, one_line
 from napari_uai.report import landing_sections as sections
 from napari_uai.report.landing_charts import histogram
 from napari_uai.report.markup import Markup, Page, joined, table, tag
 from napari_uai.report.methods import landing_methods
-from napari_uai.report.quantities import NOTHING, common_power, counted, number, power_of_ten
+from napari_uai.report.quantities import NOTHING, common_power, number, power_of_ten
 from napari_uai.report.records import LandingResults, read_landing_results, read_table
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_uai.errors import counted
 from napari_uai.iscat.measure.contrast import contrast_histogram
 from napari_uai.report.charts import Chart, padded
 from napari_uai.report.markup import Markup, figure, tag
-from napari_uai.report.quantities import common_power, counted, number, power_of_ten, with_error
+from napari_uai.report.quantities import common_power, number, power_of_ten, with_error
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_uai.docstrings import cautions, plain_text
-from napari_uai.errors import one_line
+from napari_uai.errors import counted, one_line
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from napari_uai.limits import amount
 from napari_uai.report.charts import with_power
@@ -19,7 +19,6 @@ from napari_uai.report.methods import DISTRIBUTION, known_stage, printed_value, 
 from napari_uai.report.quantities import (
     NOTHING,
     common_power,
-    counted,
     exponent_of,
     number,
     with_error,
@@ -307,7 +306,10 @@ def _same(value: Any, other: Any) -> bool:
 def _about(n: int, stage: StageRecord) -> Markup:
     known = known_stage(stage.use)
     title = known.title if known else "stage that is not in this version"
-    output = f"{stage.frames} frames" if stage.frames is not None else f"{stage.rows} rows"
+    if stage.frames is not None:
+        output = counted(stage.frames, "frame")
+    else:
+        output = counted(stage.rows or 0, "row")
     sources = ", ".join(one_line(each, 80) for each in stage.input)
     return joined(
         [

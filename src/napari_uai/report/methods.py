@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_uai.errors import one_line
+from napari_uai.errors import counted, one_line
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.report.markup import Markup, cited, tag
-from napari_uai.report.quantities import common_power, counted, fixed, number, power_of_ten
+from napari_uai.report.quantities import common_power, fixed, number, power_of_ten
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -96,14 +96,3 @@ def common_power(values: Iterable[float]) -> int:
 def exponent_of(value: float) -> int:
     """Return the power of ten of the first digit."""
     return int(f"{value:e}".partition("e")[2]) if value else 0
-
-
-def counted(n: int, singular: str, plural: str = "") -> str:
-    """Return a number of things.
-
-    Examples
-    --------
-    >>> counted(1, "landing"), counted(12000, "frame")
-    ('1 landing', '12000 frames')
-    """
-    return f"{n} {singular if n == 1 else plural or singular + 's'}"

@@ -27,7 +27,7 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 N_TRACES = 12
 """Landings whose trace is shown."""
 
-_TEXTS = ("kind", "trail", "class", "ends_at", "recording", "failed", "problem")
+_TEXTS = ("kind", "file", "trail", "class", "ends_at", "recording", "failed", "problem")
 _QUALITY = 88
 _MOST_FRAMES = 10**9
 _LARGEST = 1e100  # beyond it and its inverse, arithmetic on numbers of a table overflows

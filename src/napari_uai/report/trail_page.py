@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from napari_uai.docstrings import cautions, plain_text, references
-from napari_uai.errors import one_line
+from napari_uai.errors import counted, one_line
 from napari_uai.parameters import Parameter
 from napari_uai.report.landing_sections import checksum_table, versions_table
 from napari_uai.report.markup import (
@@ -33,7 +33,7 @@ from napari_uai.report.methods import (
     versions_text,
     written,
 )
-from napari_uai.report.quantities import NOTHING, counted, fixed, number
+from napari_uai.report.quantities import NOTHING, fixed, number
 from napari_uai.report.records import read_photo, read_record, read_table
 from napari_uai.results import checksum_of
 from napari_uai.trails.analysis.outputs import files_of_earlier_run
@@ -200,7 +200,7 @@ def _key_figures(record: TrailRecord) -> Markup:
         tag(
             "li",
             tag("b", f"{n}"),
-            counted(n, word, "classes" if word == "class" else "").partition(" ")[2],
+            counted(n, word).partition(" ")[2],
         )
         for n, word in shown
     ]

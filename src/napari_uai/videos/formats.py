@@ -15,7 +15,7 @@ from typing import Any, Unpack, cast
 
 import dask.array as da
 
-from napari_uai.errors import BadValueError, VideoFormatError, one_line
+from napari_uai.errors import BadValueError, VideoFormatError, counted, one_line
 from napari_uai.option_names import option
 from napari_uai.untrusted import check_frame, check_regular, check_video, refusing
 from napari_uai.videos.folders import IMAGE_SUFFIXES, no_such_file
@@ -418,7 +418,8 @@ def _chosen(
     start = first or 0
     if start >= n_frames:
         raise BadValueError(
-            f"{path} has {n_frames} frames: the first frame must be below {n_frames}, got {start}"
+            f"{path} has {counted(n_frames, 'frame')}: the first frame must be below {n_frames}, "
+            f"got {start}"
         )
     if stop is not None and stop > n_frames:
         message = f"{path.name}: frames {start}:{stop} were requested, but it ends at {n_frames}"

@@ -457,3 +457,14 @@ def _frames_in(index: Any) -> tuple[Any, tuple[Any, ...]]:
 def _shape_of(array: Video) -> tuple[int, int, int]:
     n, height, width = array.shape
     return int(n), int(height), int(width)
+
+
+def frames_text(start: int, stop: int) -> str:
+    """Return a run of frames in words.
+
+    Examples
+    --------
+    >>> frames_text(7, 8), frames_text(7, 10)
+    ('frame 7', 'frames 7 to 9')
+    """
+    return f"frame {start}" if stop == start + 1 else f"frames {start} to {stop - 1}"

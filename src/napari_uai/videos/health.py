@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, counted
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import AnyArray, Bools, Ints
 from napari_uai.videos.frames import (
@@ -73,7 +73,7 @@ def finite_video(video: Video, health: Health) -> Video:
     frames = frames_of(video)
     if left_out.size > LEFT_OUT_SHARE * len(frames):
         raise BadValueError(
-            f"{left_out.size} of {len(frames)} frames contain NaN or infinity (frame "
+            f"{left_out.size} of {counted(len(frames), 'frame')} contain NaN or infinity (frame "
             f"{left_out[0]} is the first): check the pixel type, or crop or fill these pixels"
         )
     return video_like(FiniteFrames(frames, left_out), video)
@@ -114,19 +114,19 @@ def recording_health(video: Video, *, monitor: Monitor = SILENT) -> Health:
     ):
         if found.any():
             said.append(
-                f"{_counted(found.sum(), 'frame')} {what} ({_listed(np.flatnonzero(found))}): "
+                f"{_counted_are(found.sum(), 'frame')} {what} ({_listed(np.flatnonzero(found))}): "
                 "landings within one batch of them are unreliable"
             )
     if still.any():
         said.append(
-            f"{_counted(still.sum(), 'pixel')} dead or stuck at one value ({_where(still)}): "
+            f"{_counted_are(still.sum(), 'pixel')} dead or stuck at one value ({_where(still)}): "
             "landings there are unreliable"
         )
     return Health(tuple(said), lost)
 
 
 def _left_out(lost: Ints) -> str:
-    many = "1 frame contains" if lost.size == 1 else f"{lost.size} frames contain"
+    many = f"{counted(lost.size, 'frame')} {'contains' if lost.size == 1 else 'contain'}"
     place = "its place" if lost.size == 1 else "the place of each"
     return (
         f"{many} NaN or infinity ({_listed(lost)}): left out, the frame before takes {place}; "
@@ -168,8 +168,8 @@ def _saturated(frames: Frames, high: AnyArray, monitor: Monitor) -> Bools:
     return found
 
 
-def _counted(n: int, what: str) -> str:
-    return f"1 {what} is" if n == 1 else f"{n} {what}s are"
+def _counted_are(n: int, what: str) -> str:
+    return f"{counted(n, what)} {'is' if n == 1 else 'are'}"
 
 
 def _listed(numbers: Sequence[Any] | AnyArray) -> str:

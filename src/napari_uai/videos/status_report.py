@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from napari_uai.errors import counted
 from napari_uai.typing import AnyArray, Bools, Floats, Ints
 
 _WRAPS = {"ImgCnt": 2.0**24, "RealTimeCnt": 2.0**32}
@@ -73,18 +74,21 @@ class StatusReport:
         """The report as one line."""
         if self.complete:
             return f"status line: all {self.n_frames} frames are present, no trigger was missed"
-        parts = [
-            f"{self.n_dropped} images dropped{_before([frame for frame, _ in self.gaps])}"
-            if self.gaps
-            else "",
-            f"{len(self.repeated)} frames repeated{_at(self.repeated)}" if self.repeated else "",
-            f"counter restarted{_at(self.restarted)}" if self.restarted else "",
-            f"{self.n_missed_triggers} triggers missed{_at(self.missed_triggers)}"
-            if self.missed_triggers
-            else "",
-            f"{len(self.damaged)} status lines damaged{_at(self.damaged)}" if self.damaged else "",
-        ]
-        return f"status line of {self.n_frames} frames: " + "; ".join(p for p in parts if p)
+        parts = []
+        if self.gaps:
+            before = _before([frame for frame, _ in self.gaps])
+            parts.append(f"{counted(self.n_dropped, 'image')} dropped{before}")
+        if self.repeated:
+            parts.append(f"{counted(len(self.repeated), 'frame')} repeated{_at(self.repeated)}")
+        if self.restarted:
+            parts.append(f"counter restarted{_at(self.restarted)}")
+        if self.missed_triggers:
+            missed = counted(self.n_missed_triggers, "trigger")
+            parts.append(f"{missed} missed{_at(self.missed_triggers)}")
+        if self.damaged:
+            damaged = counted(len(self.damaged), "status line")
+            parts.append(f"{damaged} damaged{_at(self.damaged)}")
+        return f"status line of {counted(self.n_frames, 'frame')}: {'; '.join(parts)}"
 
 
 def status_report(table: pd.DataFrame) -> StatusReport:

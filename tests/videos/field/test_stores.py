@@ -90,7 +90,7 @@ def test_zarr_missing_chunk(tmp_path, b, opens):
     zarr.create_array(tmp_path / "a.zarr", data=b, chunks=(10, 32, 40))
     (tmp_path / "a.zarr" / "c" / "7" / "0" / "0").unlink()
     b[70:80] = 0
-    opens(tmp_path / "a.zarr", b, notes=["1 of 16 chunks are missing; their pixels are 0"])
+    opens(tmp_path / "a.zarr", b, notes=["1 of 16 chunks missing; their pixels are 0"])
 
 
 def test_zarr_nosuffix(tmp_path, b, opens):

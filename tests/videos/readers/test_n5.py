@@ -116,7 +116,7 @@ def test_named_axes_count_in_either_order(tmp_path, axes):
 def test_missing_blocks_are_said(tmp_path):
     write_n5(tmp_path / "a.n5", counts() + 1, block=(1, 20, 24))
     (tmp_path / "a.n5" / "0" / "0" / "3").unlink()
-    with pytest.warns(VideoWarning, match="1 of 13 blocks are missing; their pixels are 0"):
+    with pytest.warns(VideoWarning, match="1 of 13 blocks missing; their pixels are 0"):
         opened = open_video(tmp_path / "a.n5")
     np.testing.assert_array_equal(opened.compute().any(axis=(1, 2)), np.arange(13) != 3)
 

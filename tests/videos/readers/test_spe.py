@@ -131,7 +131,7 @@ def test_a_wrong_number_of_frames_is_said(tmp_path, count, read):
     if count == read:
         assert len(open_video(path)) == read
         return
-    with pytest.warns(VideoWarning, match=f"states {count} frames; {read} are there and read"):
+    with pytest.warns(VideoWarning, match=f"states {count} frames, it holds {read}: all are read"):
         video = open_video(path)
     np.testing.assert_array_equal(video.compute(), counts())
 

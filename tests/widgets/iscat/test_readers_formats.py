@@ -58,6 +58,11 @@ def write_animation(path, video):
     first.save(path, save_all=True, append_images=others, duration=40)
 
 
+def write_webp(path, video):
+    first, *others = map(Image.fromarray, video.astype(np.uint8))
+    first.save(path, save_all=True, append_images=others, duration=40, lossless=True)
+
+
 def write_spe(path, video):
     head = bytearray(4100)
     n, rows, columns = video.shape
@@ -73,11 +78,23 @@ def write_images(folder, video):
         Image.fromarray(frame).save(folder / f"{i}.png")
 
 
+def write_n5(folder, video):
+    folder.mkdir()
+    sizes = list(reversed(video.shape))
+    stated = {"dimensions": sizes, "blockSize": sizes, "dataType": "uint16"}
+    stated |= {"compression": {"type": "raw"}, "resolution": [0.05, 0.05, 0.0025]}
+    stated |= {"units": ["um", "um", "s"], "axes": ["x", "y", "t"]}
+    (folder / "attributes.json").write_text(json.dumps(stated))
+    block = folder / "0" / "0" / "0"
+    block.parent.mkdir(parents=True)
+    block.write_bytes(struct.pack(">HH3I", 0, 3, *sizes) + video.astype(">u2").tobytes())
+
+
 def write_ours(path, video):
     write_video(video, path, pixel_size_um=0.05, frame_rate_hz=400)
 
 
-SCALED = {"a.bin", "a.npy", "a.tif", "a.ome.tif", "a.zarr", "a.h5", "A.TIF"}
+SCALED = {"a.bin", "a.npy", "a.tif", "a.ome.tif", "a.zarr", "a.h5", "A.TIF", "a.n5"}
 WRITERS = {
     "a.bin": write_ours,
     "a.tif": write_ours,
@@ -91,6 +108,8 @@ WRITERS = {
     "a.fits": write_fits,
     "a.avi": write_avi,
     "a.gif": write_animation,
+    "a.webp": write_webp,
+    "a.n5": write_n5,
     "a.spe": write_spe,
     "folder": write_images,
 }
@@ -115,6 +134,16 @@ def test_a_file_opens_lazily_with_its_pixels_and_scale(viewer, small, tmp_path, 
         assert record["frame_rate_hz"] == pytest.approx(400)
     else:
         assert str(layer.units[1]) == "pixel"
+
+
+def test_a_file_of_every_format_is_opened_here():
+    opened = {video_format_of(name) for name in WRITERS}
+    assert opened | {"bioio"} == {each.name for each in FORMATS}  # bioio has tests of its own
+
+
+def video_format_of(name):
+    suffix = name[name.rfind(".") :].lower() if "." in name else ".png"
+    return next(each.name for each in FORMATS if suffix in each.suffixes)
 
 
 def test_every_suffix_of_every_format_is_in_the_manifest(viewer):

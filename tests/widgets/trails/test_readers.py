@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.layers import Image, Tracks
+from napari.settings import get_settings
 
 from napari_uai.errors import OutputError
 from napari_uai.sample_data import sample_path
@@ -98,6 +99,124 @@ def test_other_files_are_left_to_other_readers(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
     assert trail_reader(str(path)) is None
+
+
+SAMPLES = pd.DataFrame(
+    [
+        (trail, time, 10.0 * trail + 3 * time, 20.0 + 4 * time)
+        for trail in (1, 2)
+        for time in (0.0, 0.5, 1.0)
+    ],
+    columns=["trail", "time_s", "x", "y"],
+)
+"""Two trails of three samples."""
+
+
+def written_by_us(path):
+    columns = {name: SAMPLES[name] for name in ("trail", "time_s", "x", "y")}
+    table = path.with_name("first.csv")
+    pd.DataFrame(columns).to_csv(table, index=False)
+    write_trails(open_trails(table, scene_size=(64, 48)), path, frame_rate_hz=2)
+
+
+def write_mot(path):
+    rows = [
+        f"{round(2 * time) + 1},{trail},{x - 2},{y - 2},4,4,1,-1,-1,-1"
+        for trail, time, x, y in SAMPLES.itertuples(index=False)
+    ]
+    path.write_text("\n".join(rows))
+
+
+def write_kitti(path):
+    rows = [
+        f"{round(2 * time)} {trail} Car 0 0 0 {x - 2} {y - 2} {x + 2} {y + 2} 1 1 1 0 0 0 0"
+        for trail, time, x, y in SAMPLES.itertuples(index=False)
+    ]
+    path.write_text("\n".join(rows))
+
+
+def write_json_lines(path):
+    SAMPLES.to_json(path, orient="records", lines=True)
+
+
+def write_trackmate(path):
+    particles = "".join(
+        "<particle>"
+        + "".join(f'<detection t="{2 * t:g}" x="{x}" y="{y}" z="0"/>' for _, t, x, y in own.values)
+        + "</particle>"
+        for _, own in SAMPLES.groupby("trail")
+    )
+    path.write_text(
+        '<?xml version="1.0"?><Tracks nTracks="2" spaceUnits="pixel" frameInterval="0.5" '
+        f'timeUnits="s">{particles}</Tracks>'
+    )
+
+
+def write_gpx(path):
+    tracks = "".join(
+        "<trk><trkseg>"
+        + "".join(
+            f'<trkpt lat="{50 + y / 1e5}" lon="{10 + x / 1e5}">'
+            f"<time>2024-06-12T08:00:{t:06.3f}Z</time></trkpt>"
+            for _, t, x, y in own.values
+        )
+        + "</trkseg></trk>"
+        for _, own in SAMPLES.groupby("trail")
+    )
+    path.write_text(f'<?xml version="1.0"?><gpx version="1.1">{tracks}</gpx>')
+
+
+def write_workbook(path):
+    pytest.importorskip("openpyxl")
+    SAMPLES.to_excel(path, index=False)
+
+
+def write_array(path):
+    frames = SAMPLES.assign(frame=2 * SAMPLES["time_s"])
+    np.save(path, frames[["trail", "frame", "y", "x"]].to_numpy())
+
+
+DROPPED = {
+    "a.csv.gz": written_by_us,
+    "trails.csv": written_by_us,
+    "trails.zip": written_by_us,
+    "a.json": written_by_us,
+    "a.json.gz": written_by_us,
+    "a.geojson": written_by_us,
+    "trails.parquet": written_by_us,
+    "mot.txt": write_mot,
+    "kitti.txt": write_kitti,
+    "a.tsv": lambda path: SAMPLES.to_csv(path, sep="\t", index=False),
+    "a.jsonl": write_json_lines,
+    "a.xml": write_trackmate,
+    "a.gpx": write_gpx,
+    "tracks.xlsx": write_workbook,
+    "tracks.npy": write_array,
+}
+
+
+@pytest.mark.parametrize("name", DROPPED)
+def test_a_file_of_every_format_of_trails_opens_by_drop(viewer, tmp_path, name):
+    path = tmp_path / name
+    DROPPED[name](path)
+    get_settings().plugins.extension2reader = {"*": "napari-uai"}  # "remember this choice"
+    scene, tracks = viewer.open(path, plugin=None)
+    assert isinstance(tracks, Tracks)
+    assert scene.visible
+    assert [len(tracks.data[tracks.data[:, 0] == i]) for i in np.unique(tracks.data[:, 0])] == [
+        3,
+        3,
+    ]
+    steps = np.diff(tracks.data[:3, 2:], axis=0)
+    np.testing.assert_allclose(steps[0], steps[1], rtol=0.02)
+    if name != "a.gpx":  # degrees, of which those of longitude are shorter
+        assert steps[0][1] / steps[0][0] == pytest.approx(3 / 4, rel=0.02)
+    duration = 2 if name in FRAMES_ONLY else 1
+    np.testing.assert_allclose(tracks.features["duration_s"], duration, rtol=0.02)
+
+
+FRAMES_ONLY = {"mot.txt", "kitti.txt", "tracks.npy"}
+"""They count frames: of 1 s each, as no rate is given."""
 
 
 def test_other_folders_and_missing_files_are_left_to_other_readers(tmp_path):

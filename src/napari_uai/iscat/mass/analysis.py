@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge, Gt, Le, Lt
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, counted
 from napari_uai.iscat.mass.calibration import Calibration
 from napari_uai.iscat.mass.comparing import compare_groups, compare_weights
 from napari_uai.iscat.mass.density import Bandwidth, kernel_density
@@ -399,7 +399,9 @@ def _analysed(
     noise = np.nan_to_num(rows["mass_noise_kda"].to_numpy(np.float64))
     empty = MassSet(kind, name, sign, rows, None, pd.DataFrame(), pd.DataFrame(), np.nan)
     if len(masses) < max(FEWEST, 2 * (components or 1)) or not masses.std() > 0:
-        return empty, [f"{empty.label}: {len(masses)} landings, too few for a distribution"]
+        return empty, [
+            f"{empty.label}: {counted(len(masses), 'landing')}, too few for a distribution"
+        ]
     mixture = fit_mixture(
         masses, noise, components=components, most_components=most_components, widths=widths,
         seed=seed, monitor=monitor.part(0.0, 0.4),

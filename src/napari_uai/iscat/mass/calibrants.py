@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge
 
-from napari_uai.errors import BadValueError, TableFormatError
+from napari_uai.errors import BadValueError, TableFormatError, counted
 from napari_uai.iscat.mass.events import LandingTable, read_csv
 from napari_uai.iscat.mass.mixtures import fit_mixture, resample_mixture
 from napari_uai.monitor import SILENT, Monitor
@@ -133,8 +133,8 @@ def calibrant_peaks(
     noise = errors if np.isfinite(errors).all() else None
     if len(contrasts) < 5 * masses.size:
         raise BadValueError(
-            f"{landings.name} has {len(contrasts)} landings: {masses.size} peaks need at least "
-            f"{5 * masses.size}"
+            f"{landings.name} has {counted(len(contrasts), 'landing')}, which is too few for "
+            f"{counted(masses.size, 'peak')}: at least {5 * masses.size} are needed"
         )
     mixture = fit_mixture(contrasts, noise, components=int(masses.size), seed=seed)
     free = fit_mixture(contrasts, noise, most_components=int(masses.size) + 2, seed=seed)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_uai.errors import TableFormatError, one_line
+from napari_uai.errors import TableFormatError, counted, one_line
 from napari_uai.iscat.mass.calibration import Calibration
 from napari_uai.limits import CHUNK_BYTES, COLUMNS, FRAMES
 from napari_uai.typing import Floats
@@ -178,7 +178,7 @@ def landing_table(table: pd.DataFrame, name: str, *, source: str = "") -> Landin
     for reason, rejected in left_out:
         n = int((rejected & kept).sum())
         if n:
-            notes.append(f"{source}: {n} of {len(rows)} rows left out: {reason}")
+            notes.append(f"{source}: {n} of {counted(len(rows), 'row')} left out: {reason}")
         kept &= ~rejected
     return LandingTable(name, rows[kept].reset_index(drop=True), None, tuple(notes))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
+from napari_uai.errors import counted
 from napari_uai.iscat.recipes.recipe import RECORDING
 from napari_uai.videos.frames import frames_of
 
@@ -109,7 +110,7 @@ def label_places(
 
 def _title(result: RunResult) -> str:
     n = len(result.landings)
-    count = f"{n} landing{'' if n == 1 else 's'}" if n else "no landings found"
+    count = counted(n, "landing") if n else "no landings found"
     shape = " by ".join(str(s) for s in result.videos[RECORDING].shape)
     return f"{result.recording.name}   {shape}   recipe {result.recipe.name}   {count}"
 

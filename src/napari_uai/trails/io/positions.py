@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_uai.errors import BadValueError
+from napari_uai.option_names import option
 from napari_uai.trails.io.table_options import BOX_POINTS, TableOptions
 from napari_uai.trails.io.times import numbers_of
 from napari_uai.trails.io.vocabulary import Roles, has_box, meaning_of, words_of
@@ -95,8 +96,8 @@ def _in_stated_unit(
     if corner:
         notes.append(
             f"{left_column!r}, {top_column!r} taken as the upper left corner of boxes, because "
-            f"they have a width and height; if they are positions: columns='x={left_column},"
-            f"y={top_column}'"
+            "they have a width and height; if they are positions: "
+            + option("columns", f"x={left_column},y={top_column}")
         )
     share_x, share_y = BOX_POINTS[options.box_point]
     x = left + (width / 2 if share_x == 0.5 else width * share_x)

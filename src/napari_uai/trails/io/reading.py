@@ -128,7 +128,7 @@ def open_trails(
         if path.is_dir():
             return _folder(path, how, location=location)
         if not path.exists():
-            raise TrailFormatError("no such file or folder")  # noqa: TRY301
+            raise TrailFormatError("no such file or folder: check the path")  # noqa: TRY301
         _refuse("report folders", location=location)
         with time_limited(path, error=TrailFormatError):
             return _file(path, how)

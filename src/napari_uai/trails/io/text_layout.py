@@ -83,7 +83,7 @@ def layout_of(data: bytes) -> Layout:
             break
         skipped += 1
     if skipped == len(head):
-        raise TrailFormatError("empty file")
+        raise TrailFormatError("empty file: export it again")
     rows = [line for line in head[skipped : skipped + 50] if line.strip()]
     separator = mark or _separator(rows)
     decimal = _decimal(rows[1:] or rows, separator)
@@ -130,7 +130,7 @@ def decoded(data: bytes) -> tuple[bytes, tuple[str, ...]]:
             if head[start::2].count(0) > 0.8 * len(others) and others.count(0) == 0:
                 text = "without a byte-order mark: read as UTF-16"
                 return data.decode(f"utf-16-{order}", errors="replace").encode(), (text,)
-        raise TrailFormatError("not a text, JSON, gz or zip file")
+        raise TrailFormatError("not a text, JSON, gz or zip file: export the trails as csv")
     if data.isascii():
         return data, ()
     try:

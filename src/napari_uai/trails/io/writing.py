@@ -17,6 +17,7 @@ from napari_uai.csv_cells import disarmed
 from napari_uai.errors import OutputError, counted
 from napari_uai.files import whole_file
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.option_names import option
 from napari_uai.parameters import checked
 from napari_uai.trails.io.convert import frame_of_trails
 from napari_uai.trails.io.formats.mot import mot_text
@@ -113,7 +114,9 @@ def _writer_of(path: Path, *, overwrite: bool) -> Callable[[Trails, Monitor], by
         *others, last = _WRITERS
         raise OutputError(f"{path}: the extension must be {', '.join(others)} or {last}")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; choose another name, or overwrite it")
+        raise OutputError(
+            f"{path} already exists: choose another name, or give {option('overwrite', True)}"
+        )
     return _WRITERS[ending]
 
 

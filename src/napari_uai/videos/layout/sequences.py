@@ -358,8 +358,9 @@ def _instead(folder: Path, entries: Sequence[Path]) -> str:
     if inside:
         inside = [path.name for path in sorted(map(Path, inside), key=natural_key)]
         named = ", ".join(inside[:_NAMED]) + (", ..." if len(inside) > _NAMED else "")
-        there = "its folder" if len(inside) == 1 else "its folders"
-        return f", {there} {named} do: give one of them, e.g. {folder / inside[0]}"
+        one = len(inside) == 1
+        there = f"its folder {named} does" if one else f"its folders {named} do"
+        return f"; {there}: give one of them, e.g. {folder / inside[0]}"
     recordings = list_recordings(folder)
     if not recordings:
         return ": give a recording or a folder of images"

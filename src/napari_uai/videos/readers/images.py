@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from dask.base import tokenize
 
-from napari_uai.errors import VideoFormatError
+from napari_uai.errors import VideoFormatError, counted
 from napari_uai.pictures import PictureError, read_image
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_frame, refusing
@@ -267,8 +267,8 @@ def _uneven(files: Sequence[Path], counts: Sequence[int]) -> tuple[str, ...]:
     if not others or times < 2 or (counts[-1] < usual and others == [len(counts) - 1]):
         return ()
     file, count = files[others[0]], counts[others[0]]
-    more = f", and {len(others) - 1} other files too" if len(others) > 1 else ""
-    return (f"{file.name} holds {count} frames, the others {usual}{more}; all are read",)
+    more = f", and {counted(len(others) - 1, 'other file')} too" if len(others) > 1 else ""
+    return (f"{file.name} holds {counted(count, 'frame')}, the others {usual}{more}; all are read",)
 
 
 def _differs(

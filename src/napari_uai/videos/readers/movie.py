@@ -16,7 +16,7 @@ from dask.base import tokenize
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_frame
-from napari_uai.videos.frames import Frames
+from napari_uai.videos.frames import Frames, frames_text
 from napari_uai.videos.grey import to_grey
 from napari_uai.videos.info import Opened
 from napari_uai.videos.read_options import ReadOptions
@@ -174,7 +174,7 @@ class MovieFrames(Frames):
             missing = self._fill(out, start, stop)
         except Exception as error:  # FFmpeg raises many types of errors
             raise VideoFormatError(
-                f"{self.path}: frames {start} to {stop - 1} cannot be decoded "
+                f"{self.path}: {frames_text(start, stop)} cannot be decoded "
                 f"({_reason(error)}): export it again"
             ) from error
         if missing:

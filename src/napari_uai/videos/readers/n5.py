@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_uai.errors import VideoFormatError
+from napari_uai.errors import VideoFormatError, counted
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import (
     check_chunk,
@@ -330,4 +330,6 @@ def _missing_blocks(
     there = sum(file.name.isdecimal() for file in files if file.path.startswith(folder))
     if there >= total:
         return ()
-    return (f"{path.name}: {total - there} of {total} blocks are missing; their pixels are 0",)
+    return (
+        f"{path.name}: {total - there} of {counted(total, 'block')} missing; their pixels are 0",
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_uai.errors import BadValueError, VideoFormatError
+from napari_uai.errors import BadValueError, VideoFormatError, counted
 from napari_uai.option_names import option, option_list
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, MappedFrames
@@ -131,8 +131,9 @@ def raw_layout(
         facts.add(source, values)
     missing = [key for key in ("height", "width", "dtype") if key not in facts.values]
     if missing:
+        them = "it" if len(missing) == 1 else "them"
         raise VideoFormatError(
-            f"{path} has no header: give {_and([*map(option, missing)])} (or write them into "
+            f"{path} has no header: give {_and([*map(option, missing)])} (or write {them} into "
             f"{path.stem}.json)"
             f"{_hint(path, facts.shape)}"
         )
@@ -283,7 +284,8 @@ def _hint(path: Path, known: ReadOptions = UNKNOWN) -> str:
     if not any(score > CREDIBLE for score, _ in scored):
         scored = scored_shapes(path, ReadOptions(offset=known.offset))
     listed = ", ".join(
-        f"{h} x {w} {kind!r} ({n} frames)" for _, (n, h, w, kind) in scored[:NAMED_AT_MOST]
+        f"{h} x {w} {kind!r} ({counted(n, 'frame')})"
+        for _, (n, h, w, kind) in scored[:NAMED_AT_MOST]
     )
     if not scored:
         return (

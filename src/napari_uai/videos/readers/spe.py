@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from napari_uai.errors import VideoFormatError
+from napari_uai.errors import VideoFormatError, counted
 from napari_uai.limits import DOCUMENT_BYTES
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_frame, check_xml
@@ -118,7 +118,8 @@ def open_spe(path: Path, options: ReadOptions) -> Opened:
         notes.append(f"{path.name}: regions of the sensor are read as one frame, as stored")
     if count != plan.n_frames:
         notes.append(
-            f"{path.name}: its header states {count} frames; {plan.n_frames} are there and read"
+            f"{path.name}: its header states {counted(count, 'frame')}, it holds "
+            f"{plan.n_frames}: all are read"
         )
     return Opened(
         _frames(path, plan, region),

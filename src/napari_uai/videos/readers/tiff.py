@@ -306,7 +306,7 @@ def _chosen_series(
     n = len(all_series)
     if not n:
         raise VideoFormatError(
-            f"{path} contains no pages: it was not written to the end, export it"
+            f"{path} contains no pages: it was not written to the end, export it again"
         )
     if options.image is not None:
         if not options.image.isdecimal() or int(options.image) >= n:
@@ -399,7 +399,7 @@ def tiff_file(path: Path) -> Any:
         raise
     except Exception as error:  # not only TiffFileError
         raise VideoFormatError(
-            f"{path} is not a complete TIFF file ({error}): export it"
+            f"{path} is not a complete TIFF file ({error}): export it again"
         ) from error
     try:
         check_other_files(path, tiff)
@@ -413,7 +413,9 @@ def _series_of(path: Path, tiff: Any) -> Any:
     try:
         series = tiff.series
     except Exception as error:  # damaged tags raise any type of error
-        raise VideoFormatError(f"{path} is a damaged TIFF file ({error}): export it") from error
+        raise VideoFormatError(
+            f"{path} is a damaged TIFF file ({error}): export it again"
+        ) from error
     if not series:
         raise VideoFormatError(f"{path} is a TIFF file without pages: export it again")
     return series

@@ -13,7 +13,7 @@ from dask.base import tokenize
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_frame
-from napari_uai.videos.frames import Frames
+from napari_uai.videos.frames import Frames, frames_text
 from napari_uai.videos.grey import to_grey
 from napari_uai.videos.info import Opened
 from napari_uai.videos.read_options import ReadOptions
@@ -117,7 +117,7 @@ class WebpFrames(Frames):
                 out[frame - start] = to_grey(np.asarray(image.convert("RGB")))
         except Exception as error:  # Pillow raises many types of errors
             raise VideoFormatError(
-                f"{self.path}: frames {start} to {stop - 1} cannot be decoded ({error}): "
+                f"{self.path}: {frames_text(start, stop)} cannot be decoded ({error}): "
                 "export it again"
             ) from error
         self._give_back(stop, image)

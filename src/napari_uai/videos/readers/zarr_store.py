@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_uai.errors import VideoFormatError
+from napari_uai.errors import VideoFormatError, counted
 from napari_uai.untrusted import check_archive, check_chunk, check_links, check_pieces
 from napari_uai.videos.info import Opened
 from napari_uai.videos.layout.axes import array_layout
@@ -257,4 +257,6 @@ def _missing_chunks(path: Path, array: Any, files: Sequence[os.DirEntry[str]]) -
     if missing <= 0:
         return ()
     fill = array.fill_value
-    return (f"{path.name}: {missing} of {total} chunks are missing; their pixels are {fill}",)
+    return (
+        f"{path.name}: {missing} of {counted(total, 'chunk')} missing; their pixels are {fill}",
+    )

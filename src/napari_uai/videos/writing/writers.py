@@ -16,6 +16,7 @@ import numpy.typing as npt
 from napari_uai.errors import BadValueError, OutputError
 from napari_uai.files import whole_file
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.option_names import option
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 from napari_uai.videos.headerless.sidecars import sidecar_paths
@@ -312,7 +313,9 @@ def _cast(block: AnyArray, dtype: np.dtype[Any], first_frame: int) -> AnyArray:
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """Raise an error if a path may not be replaced by a file (by a folder for zarr stores)."""
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} already exists: choose another name, or overwrite it")
+        raise OutputError(
+            f"{path} already exists: choose another name, or give {option('overwrite', True)}"
+        )
     if path.exists() and path.is_dir() != (path.suffix.lower() == ".zarr"):
         kind = "folder" if path.is_dir() else "file"
         raise OutputError(f"{path} is an existing {kind}: choose another name")

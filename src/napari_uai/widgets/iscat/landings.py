@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uai.errors import NapariUaiError
+from napari_uai.errors import NapariUaiError, counted
 from napari_uai.widgets.iscat.review import ACCEPTED, CONTRASTS, CutOut, Review, Verdict
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
@@ -132,7 +132,7 @@ class LandingsView(QWidget):
         except NapariUaiError as error:
             show_error(str(error))
             return
-        show_info(f"{len(self.table)} landings written to {path}")
+        show_info(f"{counted(len(self.table), 'landing')} written to {path}")
 
     def layer(self) -> Points | None:
         """Return the layer of the landings, or None if it was deleted."""
@@ -296,7 +296,7 @@ class LandingsView(QWidget):
 
     def _show_counts(self) -> None:
         n, review = len(self.table), self.review
-        text = f"{n} landing{'' if n == 1 else 's'}"
+        text = counted(n, "landing")
         if any(review.verdicts):
             text += f" · {review.count('yes')} accepted · {review.count('no')} rejected"
         self.count.setText(text)

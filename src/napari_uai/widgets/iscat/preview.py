@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
-from napari_uai.errors import NapariUaiError
+from napari_uai.errors import NapariUaiError, counted
 from napari_uai.widgets.iscat.in_view import InView, StageInView
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
@@ -296,5 +296,5 @@ def _in_plane(place: Place) -> Floats:
 
 def _summary(result: InView) -> str:
     n = len(result.data)
-    spots = "" if result.call.stage.output == "video" else f"{n} spot{'' if n == 1 else 's'} · "
+    spots = "" if result.call.stage.output == "video" else f"{counted(n, 'spot')} · "
     return f"{spots}frame {result.frame} of {result.n_frames} · {1000 * result.seconds:.0f} ms"

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uai.errors import ChoiceNeededError, NapariUaiError
+from napari_uai.errors import ChoiceNeededError, NapariUaiError, counted
 from napari_uai.files import whole_file
 from napari_uai.videos.pixel_types import PACKED
 from napari_uai.videos.read_options import ReadOptions
@@ -171,7 +171,7 @@ class RawRecordingWidget(QWidget):
         frame, info = result
         self.preview.setPixmap(_pixmap(frame))
         n, height, width = info.shape
-        lines = [f"{n} frames of {height} x {width} px", *info.warnings]
+        lines = [f"{counted(n, 'frame')} of {height} x {width} px", *info.warnings]
         if self.choices.asked:
             names = " and ".join(name.lower() for name in self.choices.asked)
             lines.append(f"Choose {names}, then Open.")
@@ -208,7 +208,7 @@ class RawRecordingWidget(QWidget):
         self.suggestions.clear()
         self.suggestions.addItem(first, None)
         for n, rows, columns, kind, *headers in suggestions:
-            text = f"{n} frames of {rows} x {columns} px, {_NAMES.get(kind, kind)}"
+            text = f"{counted(n, 'frame')} of {rows} x {columns} px, {_NAMES.get(kind, kind)}"
             self.suggestions.addItem(text, (rows, columns, kind, *headers))
         self.suggestions.blockSignals(False)
         if suggestions and not self._typed:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, counted
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.widgets.kit.layers import (
     KEY,
@@ -310,7 +310,7 @@ class RecipeCall:
         if len(review.placed):
             layers.append(landings_layer(review, f"{place.name}: landings ({self.recipe.name})"))
         n = len(review.table)
-        message = f"{n} landing{'' if n == 1 else 's'}" if n else "no landings found"
+        message = counted(n, "landing") if n else "no landings found"
         message += f", written to {self.folder}" if self.folder else ""
         return CallResult(layers, (), message, result.problems, review, result)
 
@@ -374,7 +374,7 @@ class FolderCall:
         ]
         failed = sum(bool(outcome.error) for outcome in outcomes)
         n = len(outcomes)
-        message = f"{n - failed} of {n} recordings analysed, results in {self.folder}"
+        message = f"{n - failed} of {counted(n, 'recording')} analysed, results in {self.folder}"
         if failed:
             message += f"; {failed} failed: see the table"
         table = NamedTable(f"{self.source.name}: recordings", pd.DataFrame(rows))
@@ -457,7 +457,7 @@ def _in_video(table: pd.DataFrame, origin: Offset | None) -> pd.DataFrame:
 
 
 def _table(table: pd.DataFrame, place: Place, name: str) -> CallResult:
-    rows = f"{len(table)} row{'' if len(table) == 1 else 's'}"
+    rows = counted(len(table), "row")
     if not has_positions(table):
         return CallResult(tables=[NamedTable(name, table)], message=rows)
     if table.empty:

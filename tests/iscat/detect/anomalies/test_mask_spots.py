@@ -231,7 +231,7 @@ def test_bad_parameters_and_tables_are_errors():
         locate_spots(coarse(PLACES), video, method="guess")
     with pytest.raises(BadValueError, match="scale must be a number, above 0"):
         locate_spots(coarse(PLACES), video, scale=0)
-    with pytest.raises(BadValueError, match="lie outside the video"):
+    with pytest.raises(BadValueError, match="outside the video"):
         locate_spots(coarse(PLACES), video[:, :10])
     with pytest.raises(BadValueError, match="lacks the column sigma"):
         locate_spots(coarse(PLACES).drop(columns="sigma"), video)
