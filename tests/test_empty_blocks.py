@@ -30,11 +30,13 @@ from napari_uai.simulate.settings import RecordingSettings
 from napari_uai.videos import ReadOptions, open_frames
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import ArrayFrames, DaskFrames, Frames, frames_of
+from napari_uai.videos.sources.finite import FiniteFrames
 
 N, HEIGHT, WIDTH = 24, 12, 14
 FORMATS = (
     *("raw", "part", "npy", "colour npy", "npz", "zarr", "zip", "hdf5", "mat", "fits", "movie"),
     *("packed tiff", "appended tiff", "appended packed tiff", "tiffs", "pngs"),
+    "webp",
 )
 PARAMETERS = {
     "batch_size": 4,
@@ -93,6 +95,11 @@ def opened(folder, kind):
             for i in range(3):
                 tifffile.imwrite(folder / f"{i}.tif", video[8 * i : 8 * i + 8])
             return open_frames(folder)[0]
+        case "webp":
+            first, *others = (
+                Image.fromarray((frame % 256).astype("u1")).convert("RGB") for frame in video
+            )
+            first.save(folder / "a.webp", save_all=True, append_images=others, lossless=True)
         case "pngs":
             for i, frame in enumerate(video):
                 Image.fromarray(frame).save(folder / f"{i}.png")
@@ -164,6 +171,7 @@ def other_frames():
         ArrayFrames(recording()),
         DaskFrames(da.from_array(recording())),
         BinnedFrames(ArrayFrames(recording()), 3),
+        FiniteFrames(ArrayFrames(recording()), np.array([0, 3])),
         DistanceFrames(ArrayFrames(recording()), Memo(partial(np.zeros, (HEIGHT, WIDTH))), 2),
         SimulatedFrames(settings),
         frames_of(predicted_video(da.from_array(recording()), weights=small_network())),

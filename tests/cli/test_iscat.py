@@ -240,7 +240,7 @@ def test_folder_of_recordings_goes_on_after_a_bad_one(tmp_path, capsys, one_line
     assert "1 of 2 failed" in capsys.readouterr().err
     (source / "good.bin").unlink()
     assert main(["iscat", str(source), "--out", str(out), *QUICK, *shape]) == 2
-    one_line_error("1 of 1 recordings failed", "problems.csv")
+    one_line_error("1 of 1 recording failed", "problems.csv")
 
 
 @pytest.mark.slow

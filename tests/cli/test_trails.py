@@ -306,7 +306,7 @@ def test_trails_as_read_are_written_in_another_format(name, tmp_path, capsys):
 def test_a_file_that_cannot_be_exported_is_refused_before_the_work(tmp_path, one_line_error):
     run = ["trails", write_lanes(tmp_path / "lanes.csv"), "--out", str(tmp_path / "out")]
     assert main([*run, "--export", str(tmp_path / "lanes.csv")]) == 2
-    one_line_error("lanes.csv exists")
+    one_line_error("lanes.csv already exists")
     assert main([*run, "--export", str(tmp_path / "lanes.doc")]) == 2
     one_line_error("the extension must be .csv")
     assert not (tmp_path / "out").exists()

@@ -84,38 +84,38 @@ class _Watch:
         self._n_bytes = n_bytes
         self._seconds = SECONDS.value
         self._target = threading.get_ident()
-        self._over = threading.Event()
+        self._over = False
         self._firing = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="napari-uai watch", daemon=True)
+        self._spent, self._last = 0.0, _clocks()
 
     def start(self) -> None:
-        self._thread.start()
+        _WATCHER.add(self)
 
     def stop(self) -> None:
         """From now on, nothing is interrupted."""
+        _WATCHER.remove(self)
         while True:
             try:
                 with self._firing:
-                    self._over.set()
+                    self._over = True
                 _interrupt(self._target, None)
             except _TimeUpError:
                 continue
             return
 
-    def _run(self) -> None:
-        spent, last = 0.0, _clocks()
-        while not self._over.wait(_TICK):
-            now = _clocks()
-            # Of a thread that waits, other threads may use the processor.
-            worked = min(a - b for a, b in zip(now, last, strict=True))
-            last = now
-            if _is_preparing(sys._current_frames().get(self._target)):  # noqa: SLF001
-                continue
-            spent += worked
-            if spent > self._seconds and spent > self._allowed(spent):
-                with self._firing:
-                    if not self._over.is_set():
-                        _interrupt(self._target, _TimeUpError)
+    def look(self) -> None:
+        """Add the work since the last look; interrupt the thread if it is too much."""
+        now = _clocks()
+        # Of a thread that waits, other threads may use the processor.
+        worked = min(a - b for a, b in zip(now, self._last, strict=True))
+        self._last = now
+        if _is_preparing(sys._current_frames().get(self._target)):  # noqa: SLF001
+            return
+        self._spent += worked
+        if self._spent > self._seconds and self._spent > self._allowed(self._spent):
+            with self._firing:
+                if not self._over:
+                    _interrupt(self._target, _TimeUpError)
 
     def _allowed(self, spent: float) -> float:
         """Return the seconds for a file of this size; a folder is measured when it is needed."""
@@ -124,6 +124,45 @@ class _Watch:
         return min(max(1.0, size * _SECONDS_PER_BYTE / max(SECONDS.default, 1)), _LONGEST) * (
             self._seconds
         )
+
+
+class _Watcher:
+    """One thread that looks at all watches, as long as there are any: files are opened often."""
+
+    def __init__(self) -> None:
+        self._watches: set[_Watch] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, watch: _Watch) -> None:
+        with self._lock:
+            self._watches.add(watch)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="napari-uai watch", daemon=True
+                )
+                self._thread.start()
+
+    def remove(self, watch: _Watch) -> None:
+        with self._lock:
+            self._watches.discard(watch)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(_TICK)
+            with self._lock:
+                watches = list(self._watches)
+                if not watches:
+                    self._thread = None
+                    return
+            for watch in watches:
+                watch.look()
+
+
+_WATCHER = _Watcher()
+if hasattr(os, "register_at_fork"):
+    # Its lock may have been held by a thread that the child does not have.
+    os.register_at_fork(after_in_child=_WATCHER.__init__)  # type: ignore[misc]
 
 
 def _clocks() -> tuple[float, float]:
