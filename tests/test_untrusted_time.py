@@ -1,6 +1,8 @@
 """Opening a file is interrupted when it computes for too long, whichever library does."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -132,3 +134,15 @@ def test_ordinary_files_open_within_their_time(tmp_path):
     rows = [{"trail": 1, "frame": i, "x": i, "y": i} for i in range(9)]
     (tmp_path / "a.json").write_text(json.dumps(rows))
     assert len(open_trails(tmp_path / "a.json")) == 1
+
+
+def test_profilers_work_after_a_file_was_opened(tmp_path):
+    """An interruption that is taken back leaves the interpreter looking for it before each step."""
+    code = (
+        "import cProfile, pathlib\n"
+        "from napari_uai.untrusted import time_limited\n"
+        "with time_limited(pathlib.Path('a')):\n    pass\n"
+        "def f():\n    return 1\n"
+        "assert cProfile.Profile().runcall(f) == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=tmp_path)

@@ -24,6 +24,8 @@ _TICK = 0.5
 _SECONDS_PER_BYTE = 10 / 2**20
 """A workbook, the slowest of all formats, takes about 5 s per MiB."""
 
+_ARRIVED_WITHIN_MS = 20
+
 _LONGEST = 30
 """Large files have at most so many times the limit."""
 
@@ -84,7 +86,7 @@ class _Watch:
         self._n_bytes = n_bytes
         self._seconds = SECONDS.value
         self._target = threading.get_ident()
-        self._over = False
+        self._over = self._fired = False
         self._firing = threading.Lock()
         self._spent, self._last = 0.0, _clocks()
 
@@ -92,16 +94,17 @@ class _Watch:
         _WATCHER.add(self)
 
     def stop(self) -> None:
-        """From now on, nothing is interrupted."""
+        """From now on, nothing is interrupted; an interruption on its way arrives here."""
         _WATCHER.remove(self)
-        while True:
+        for _ in range(_ARRIVED_WITHIN_MS):
             try:
                 with self._firing:
                     self._over = True
-                _interrupt(self._target, None)
+                if not self._fired:
+                    return
+                time.sleep(1e-3)
             except _TimeUpError:
                 continue
-            return
 
     def look(self) -> None:
         """Add the work since the last look; interrupt the thread if it is too much."""
@@ -115,7 +118,8 @@ class _Watch:
         if self._spent > self._seconds and self._spent > self._allowed(self._spent):
             with self._firing:
                 if not self._over:
-                    _interrupt(self._target, _TimeUpError)
+                    self._fired = True
+                    _interrupt(self._target)
 
     def _allowed(self, spent: float) -> float:
         """Return the seconds for a file of this size; a folder is measured when it is needed."""
@@ -169,10 +173,14 @@ def _clocks() -> tuple[float, float]:
     return time.monotonic(), time.process_time()
 
 
-def _interrupt(thread: int, error: type[BaseException] | None) -> None:
-    """Raise an error in a thread at its next step in Python; None takes it back."""
+def _interrupt(thread: int) -> None:
+    """Raise an error in a thread at its next step in Python.
+
+    It cannot be taken back: without an error on its way the interpreter would look for it before
+    every step from then on, and for ever under a profiler.
+    """
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread), None if error is None else ctypes.py_object(error)
+        ctypes.c_ulong(thread), ctypes.py_object(_TimeUpError)
     )
 
 
