@@ -203,3 +203,13 @@ def test_a_damaged_record_leaves_the_others_of_its_report(tmp_path, seed):
     info.write_bytes(damaged(b'{"_id": 5, "video_width": 640, "video_height": 360}', seed))
     trails = open_trails(tmp_path)
     assert trails.table["trail"].tolist()[:2] == ["1", "2"]
+
+
+@pytest.mark.parametrize("time", ["1e300", "-1e21", "inf"])
+def test_times_that_no_clock_says_are_dropped(tmp_path, time):
+    path = tmp_path / "a.csv"
+    rows = "".join(f"{trail},{i},{i + 1},{trail + 5}\n" for trail in range(3) for i in range(8))
+    path.write_text(f"trail,time,x,y\n{rows}0,{time},4,4\n")
+    trails = open_trails(path, scene_size=(32, 32))
+    assert trails.time.max() == 7
+    assert trails.problems["problem"].str.contains("without a valid time").any()

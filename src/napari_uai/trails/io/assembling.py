@@ -18,7 +18,7 @@ from napari_uai.trails.io.columns import (
     untracked,
 )
 from napari_uai.trails.io.extent import in_scene
-from napari_uai.trails.io.grouping import all_usable, commonest, grouped, trail_order
+from napari_uai.trails.io.grouping import LATEST, all_usable, commonest, grouped, trail_order
 from napari_uai.trails.io.position_facts import inside
 from napari_uai.trails.io.records import Problem, nothing_usable
 from napari_uai.trails.io.sample_table import SampleTable
@@ -166,7 +166,7 @@ class _Assembly:
             return
         lacks = {
             "trail": columns.owner < 0,
-            "time": ~np.isfinite(columns.time),
+            "time": ~(np.abs(columns.time) <= LATEST),
             "position": ~(np.isfinite(columns.y) & np.isfinite(columns.x)),
         }
         done = np.zeros(len(columns), bool)

@@ -12,6 +12,9 @@ import pandas as pd
 from napari_uai.compiled import kernel
 from napari_uai.typing import Floats, Ints, Ints32
 
+LATEST = 1e20
+"""Later than any clock says, in any unit: such times are damaged, and float32 cannot hold them."""
+
 
 class Grouped(NamedTuple):
     """Names of samples, as numbers.
@@ -132,9 +135,9 @@ def _by_appearance(codes: Ints32, n_names: int) -> tuple[Ints32, Ints]:
 
 @kernel
 def all_usable(owner: Ints32, time: Floats, y: Floats, x: Floats) -> bool:
-    """Return whether all samples have a trail, a finite time and a finite position."""
+    """Return whether all samples have a trail, a time before LATEST and a finite position."""
     for i in range(len(owner)):
-        if owner[i] < 0 or not math.isfinite(time[i] + y[i] + x[i]):
+        if owner[i] < 0 or not abs(time[i]) <= LATEST or not math.isfinite(y[i] + x[i]):
             return False
     return len(owner) > 0
 

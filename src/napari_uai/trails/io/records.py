@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from napari_uai.errors import TrailFormatError, counted
+from napari_uai.trails.io.grouping import LATEST
 from napari_uai.trails.io.json_arrays import in_full, last_pairs, pairs
 from napari_uai.trails.table import UNCLASSIFIED, Scene, Trails, offsets_of, problem_table
 from napari_uai.typing import Bools, Floats, Floats32, Ints
@@ -241,6 +242,7 @@ def trails_of_records(
         ]
     )
     reasons = {
+        "without a valid time": ~(np.abs(time) <= LATEST),
         "without a valid position": ~np.isfinite(xy).all(axis=1),
         "outside the picture (0 to 1)": ((xy < 0) | (xy > 1)).any(axis=1),
     }
