@@ -336,7 +336,8 @@ class _Finder:
             scores >= REAL_FROM, starts[0], SAME_PLACE_SIGMAS * self.sigma_px
         )
         measured = joint.measure(*starts, together, noise)
-        return _table(scores, measured)
+        # What looks like an event alone may be a part of others.
+        return _table(np.minimum(scores, measured.significance), measured)
 
     def _weigh(
         self,

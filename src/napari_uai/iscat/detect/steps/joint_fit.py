@@ -37,6 +37,10 @@ ROUNDS = 4
 STRONG = 7.0
 """Signal-to-noise ratio of the events from which the image of a point is learnt."""
 
+APART = 2.5
+"""Smallest ratio of contrast and error of an event beside others: below, it is a part of these that
+the search had at a wrong place, and would take some of their contrast."""
+
 MOST_STRONG = 40
 FARTHEST_PX = 0.5
 """How far a place may move in one round."""
@@ -71,6 +75,8 @@ class Measured:
         y and x (px), (events, 2).
     contrasts, contrast_errors
         (events); the errors include that of the image of a point.
+    significance
+        Contrast over its error by noise and overlap alone, (events).
     times
         When each happened, and how certain that is.
     """
@@ -79,6 +85,7 @@ class Measured:
     place_errors: Floats
     contrasts: Floats
     contrast_errors: Floats
+    significance: Floats
     times: tuple[EventTime, ...]
 
     def merged(self, other: Measured, mine: Bools) -> Measured:
@@ -90,6 +97,7 @@ class Measured:
             np.concatenate([self.place_errors, other.place_errors])[order],
             np.concatenate([self.contrasts, other.contrasts])[order],
             np.concatenate([self.contrast_errors, other.contrast_errors])[order],
+            np.concatenate([self.significance, other.significance])[order],
             tuple(times[i] for i in order),
         )
 
@@ -191,7 +199,13 @@ class JointFit:
         noise
             What else may happen at one place, as learnt by the search.
         """
-        fit, statistics, white = self._fit(places[certain], times[certain], contrasts[certain])
+        certain = certain.copy()
+        start = places[certain], times[certain], contrasts[certain]
+        fit, statistics, white = self._fit(*start)
+        apart = np.abs(fit.contrasts) >= APART * fit.contrast_errors
+        if not apart.all():
+            certain[certain] = apart
+            fit, statistics, white = self._fit(*(each[apart] for each in start))
         slow = SlowNoise(SlowNoise.over(statistics.temporal, white).models, noise.log_prior)
         single = self._single(places[~certain], self._courses(times[~certain]), fit, statistics)
         together = self._measured(fit, statistics, slow)
@@ -328,10 +342,11 @@ class JointFit:
         times = event_times(alone, statistics, slow, np.sign(fit.contrasts))
         larger = slow.step_spread(alone, fit.courses)
         errors = fit.contrast_errors * larger
-        ratio = np.maximum(fit.contrasts**2 / errors**2, np.finfo(float).tiny)
-        contrasts = fit.contrasts * np.sqrt(np.maximum(1 - SEARCHED / ratio, LEAST_LEFT**2))
+        ratio = np.maximum(np.abs(fit.contrasts) / errors, np.finfo(float).tiny)
+        contrasts = fit.contrasts * np.sqrt(np.maximum(1 - SEARCHED / ratio**2, LEAST_LEFT**2))
         errors = np.hypot(errors, np.abs(contrasts) * self._image_error())
-        return Measured(fit.places, fit.place_errors * larger[:, None], contrasts, errors, times)
+        place_errors = fit.place_errors * larger[:, None]
+        return Measured(fit.places, place_errors, contrasts, errors, ratio, times)
 
     def _image_error(self) -> float:
         """Relative error of contrasts by that of the profile, for a point in the middle."""
