@@ -137,6 +137,7 @@ class _Fit:
 
     products: Floats
     seen: Floats
+    times: Floats
     courses: Floats
     places: Floats
     contrasts: Floats
@@ -180,9 +181,41 @@ class JointFit:
         left = flat - (flat @ self._lines) @ self._lines.T
         self._data = np.ascontiguousarray(left.T)
 
-    def learn(self, places: Floats, times: Floats, contrasts: Floats) -> None:
-        """Learn the image of a point from events that are certain; see :meth:`measure`."""
-        self._fit(places, times, contrasts)
+    def learn(
+        self, places: Floats, times: Floats, contrasts: Floats, least: float
+    ) -> tuple[Floats, Floats, Floats]:
+        """Learn the image of a point from events.
+
+        Parameters
+        ----------
+        places, times, contrasts
+            y and x (px), bins, and contrasts.
+        least
+            Smallest signal-to-noise ratio of events that are kept.
+
+        Returns
+        -------
+        tuple of ndarray
+            The same of the events that are kept, as fitted.
+        """
+        fit, *_ = self._fit_apart(places, times, contrasts)
+        kept = np.abs(fit.contrasts) >= least * fit.contrast_errors
+        return fit.places[kept], fit.times[kept], fit.contrasts[kept]
+
+    def psf(self, radius: int) -> PointSpreadFunction:
+        """Return the image of a point as it is known now, sampled at pixels."""
+        if isinstance(self.image, PointSpreadFunction):
+            return self.image
+        offsets = np.arange(-radius, radius + 1)
+        return PointSpreadFunction(self.image.at(np.hypot(offsets[:, None], offsets)))
+
+    def frames(self, places: Floats, times: Floats, contrasts: Floats) -> Floats:
+        """Return the relative frames of events alone, 0 at bad pixels, (bins, rows, columns)."""
+        within = self._images(places).within[: len(places)]
+        weighted = (within.T @ (contrasts[:, None] * self._courses(times))).T
+        root = self._root.ravel()
+        flat = weighted / np.where(root > 0, root, 1)
+        return np.asarray(flat.reshape(self.n_bins, *self.shape))
 
     def measure(
         self, places: Floats, times: Floats, contrasts: Floats, certain: Bools, noise: SlowNoise
@@ -199,19 +232,27 @@ class JointFit:
         noise
             What else may happen at one place, as learnt by the search.
         """
+        fit, statistics, white, apart = self._fit_apart(
+            places[certain], times[certain], contrasts[certain]
+        )
         certain = certain.copy()
-        start = places[certain], times[certain], contrasts[certain]
-        fit, statistics, white = self._fit(*start)
-        apart = np.abs(fit.contrasts) >= APART * fit.contrast_errors
-        if not apart.all():
-            certain[certain] = apart
-            fit, statistics, white = self._fit(*(each[apart] for each in start))
+        certain[certain] = apart
         slow = SlowNoise(SlowNoise.over(statistics.temporal, white).models, noise.log_prior)
-        single = self._single(places[~certain], self._courses(times[~certain]), fit, statistics)
+        single = self._single(places[~certain], times[~certain], fit, statistics)
         together = self._measured(fit, statistics, slow)
         return together.merged(self._measured(single, statistics, slow), certain)
 
     # the fit --------------------------------------------------------------------------------------
+
+    def _fit_apart(
+        self, places: Floats, times: Floats, contrasts: Floats
+    ) -> tuple[_Fit, StepStatistics, float, Bools]:
+        """Fit events, and again without those that are parts of others; which these are not."""
+        fit, statistics, white = self._fit(places, times, contrasts)
+        apart = np.abs(fit.contrasts) >= APART * fit.contrast_errors
+        if not apart.all():
+            fit, statistics, white = self._fit(places[apart], times[apart], contrasts[apart])
+        return fit, statistics, white, apart
 
     def _fit(
         self, places: Floats, times: Floats, contrasts: Floats
@@ -221,9 +262,9 @@ class JointFit:
             raise_if_cancelled()
             if turn == 0:
                 first, _ = self._noise(images, courses, contrasts)
-                contrasts = self._fitted(images, courses, places, contrasts, first).contrasts
+                contrasts = self._fitted(images, times, places, contrasts, first).contrasts
             statistics, white = self._noise(images, courses, contrasts)
-            fit = self._fitted(images, courses, places, contrasts, statistics)
+            fit = self._fitted(images, times, places, contrasts, statistics)
             contrasts = fit.contrasts
             if turn < ROUNDS - 1:
                 places = places + np.clip(fit.shifts, -FARTHEST_PX, FARTHEST_PX)
@@ -261,7 +302,7 @@ class JointFit:
     def _fitted(
         self,
         images: _Images,
-        courses: Floats,
+        times: Floats,
         places: Floats,
         contrasts: Floats,
         statistics: StepStatistics,
@@ -271,7 +312,7 @@ class JointFit:
         ``images`` are those of all events, then their derivatives by y and by x; ``contrasts`` so
         far scale the prior of the places.
         """
-        n = len(courses)
+        n, courses = len(times), self._courses(times)
         weighted = courses @ statistics.precision
         products, seen = images.products(images), images.on(self._data)
         information = products * np.tile(weighted @ courses.T, (3, 3))
@@ -281,15 +322,13 @@ class JointFit:
         solution = covariance @ np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
         errors = np.sqrt(np.maximum(np.diag(covariance), 0))
         return _fit_of(
-            products[:n, :n], seen[:, :n], courses, places, solution.reshape(3, n),
+            products[:n, :n], seen[:, :n], times, courses, places, solution.reshape(3, n),
             errors.reshape(3, n),
         )  # fmt: skip
 
-    def _single(
-        self, places: Floats, courses: Floats, fit: _Fit, statistics: StepStatistics
-    ) -> _Fit:
+    def _single(self, places: Floats, times: Floats, fit: _Fit, statistics: StepStatistics) -> _Fit:
         """Fit the contrast of each event at its place, in what those of a joint fit leave."""
-        n = len(courses)
+        n, courses = len(times), self._courses(times)
         images, certain = (
             self._images(places),
             self._images(fit.places).rows(slice(len(fit.courses))),
@@ -302,7 +341,7 @@ class JointFit:
         contrasts = np.einsum("et,te->e", weighted, left) / information[0]
         solution = np.stack([contrasts, 0 * contrasts, 0 * contrasts])
         return _fit_of(
-            np.diag(squares[0]), left, courses, places, solution, 1 / np.sqrt(information)
+            np.diag(squares[0]), left, times, courses, places, solution, 1 / np.sqrt(information)
         )
 
     def _learnt(
@@ -456,6 +495,7 @@ def _moved(fit: _Fit, times: Floats, statistics: StepStatistics) -> Floats:
 def _fit_of(
     products: Floats,
     seen: Floats,
+    times: Floats,
     courses: Floats,
     places: Floats,
     solution: Floats,
@@ -465,7 +505,7 @@ def _fit_of(
     contrasts = solution[0]
     size = np.where(contrasts == 0, np.finfo(float).tiny, contrasts)
     shifts, place_errors = (solution[1:] / size).T, (errors[1:] / np.abs(size)).T
-    return _Fit(products, seen, courses, places, contrasts, shifts, errors[0], place_errors)
+    return _Fit(products, seen, times, courses, places, contrasts, shifts, errors[0], place_errors)
 
 
 def _lines_and(gradients: Floats) -> Floats:
