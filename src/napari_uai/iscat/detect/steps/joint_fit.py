@@ -132,7 +132,8 @@ class _Fit:
     """Events as they were fitted.
 
     ``shifts`` are the changes of ``places`` (px) that the fit asks for; ``products`` are those of
-    the images with each other, and ``seen`` those with the data, (bins, events).
+    the images with each other, and ``seen`` those with the data, (bins, events). ``sideways`` are
+    those of what the events leave with their derivatives by y and x, of unit noise.
     """
 
     products: Floats
@@ -144,6 +145,7 @@ class _Fit:
     shifts: Floats
     contrast_errors: Floats
     place_errors: Floats
+    sideways: tuple[Floats, Floats]
 
     @property
     def alone(self) -> Floats:
@@ -321,9 +323,12 @@ class JointFit:
         covariance = np.linalg.inv(information)
         solution = covariance @ np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
         errors = np.sqrt(np.maximum(np.diag(covariance), 0))
+        solution, errors = solution.reshape(3, n), errors.reshape(3, n)
+        left = seen - (courses.T * solution[0]) @ products[:n]
+        left /= np.sqrt(np.diag(products))
         return _fit_of(
-            products[:n, :n], seen[:, :n], times, courses, places, solution.reshape(3, n),
-            errors.reshape(3, n),
+            products[:n, :n], seen[:, :n], times, courses, places, solution, errors,
+            (left[:, n : 2 * n], left[:, 2 * n :]),
         )  # fmt: skip
 
     def _single(self, places: Floats, times: Floats, fit: _Fit, statistics: StepStatistics) -> _Fit:
@@ -340,9 +345,12 @@ class JointFit:
         information = squares * np.einsum("et,et->e", weighted, courses)
         contrasts = np.einsum("et,te->e", weighted, left) / information[0]
         solution = np.stack([contrasts, 0 * contrasts, 0 * contrasts])
+        events = (fit.courses.T * fit.contrasts) @ certain.products(images)
+        sideways = ((images.on(self._data) - events) / np.sqrt(squares.ravel()))[:, n:]
         return _fit_of(
-            np.diag(squares[0]), left, times, courses, places, solution, 1 / np.sqrt(information)
-        )
+            np.diag(squares[0]), left, times, courses, places, solution, 1 / np.sqrt(information),
+            (sideways[:, :n], sideways[:, n:]),
+        )  # fmt: skip
 
     def _learnt(
         self, places: Floats, courses: Floats, fit: _Fit, statistics: StepStatistics
@@ -384,7 +392,8 @@ class JointFit:
         ratio = np.maximum(np.abs(fit.contrasts) / errors, np.finfo(float).tiny)
         contrasts = fit.contrasts * np.sqrt(np.maximum(1 - SEARCHED / ratio**2, LEAST_LEFT**2))
         errors = np.hypot(errors, np.abs(contrasts) * self._image_error())
-        place_errors = fit.place_errors * larger[:, None]
+        sideways = [slow.step_spread(each, fit.courses) for each in fit.sideways]
+        place_errors = fit.place_errors * np.maximum(larger, sideways).T
         return Measured(fit.places, place_errors, contrasts, errors, ratio, times)
 
     def _image_error(self) -> float:
@@ -500,12 +509,15 @@ def _fit_of(
     places: Floats,
     solution: Floats,
     errors: Floats,
+    sideways: tuple[Floats, Floats],
 ) -> _Fit:
     """Divide changes of images by contrasts, which makes them changes of places."""
     contrasts = solution[0]
     size = np.where(contrasts == 0, np.finfo(float).tiny, contrasts)
     shifts, place_errors = (solution[1:] / size).T, (errors[1:] / np.abs(size)).T
-    return _Fit(products, seen, times, courses, places, contrasts, shifts, errors[0], place_errors)
+    return _Fit(
+        products, seen, times, courses, places, contrasts, shifts, errors[0], place_errors, sideways
+    )
 
 
 def _lines_and(gradients: Floats) -> Floats:
