@@ -5,6 +5,7 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from napari_uai.errors import BadValueError, CancelledError, TooFewFramesError
 from napari_uai.iscat.correct.power import power_normalization
@@ -124,6 +125,29 @@ def test_a_particle_that_leaves_is_called_a_take_off():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "stays"), [((48, 48), None), ((48, 48), 3), ((32, 32), None), ((10, 96), None)]
+)
+def test_contrasts_are_true_in_small_and_thin_fields_and_of_particles_that_leave(shape, stays):
+    """Taken for background, camera lines or slow changes, a half of them would be lost."""
+    rng = np.random.default_rng(sum(shape))
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    grain = gaussian_filter(rng.normal(size=shape), 1.7)
+    frames = np.repeat(1 + 0.05 * grain[None] / grain.std(), 3000, axis=0)
+    lines = np.linspace(5, shape[1] - 6, 4), np.linspace(5, max(shape[0] - 6, 5), 4)
+    at = np.stack([lines[1][[2, 0, 3, 1]], lines[0]], axis=1)
+    lands, contrasts = rng.integers(500, 1700, 4), 7e-3 * np.array([1, -1, 1, -1])
+    for (y, x), start, contrast in zip(at, lands, contrasts, strict=True):
+        spot = np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (2 * 1.7**2))
+        frames[start : start + stays * BATCH if stays else None] *= 1 + contrast * spot
+    frames += rng.normal(size=frames.shape) / np.sqrt(2e4)
+    truth = pd.DataFrame({"raw_frame": lands, "contrast": contrasts}).assign(y=at[:, 0], x=at[:, 1])
+    found = true_of(accept_events(detect_steps(frames, batch_size=BATCH)), truth)
+    assert found["score"].notna().all()
+    assert np.median(found["contrast"] / contrasts) == pytest.approx(1, abs=0.06)
+    assert (np.abs(found["contrast"] - contrasts) < 4 * found["contrast_error"]).all()
+
+
 def test_segments_and_tiles_find_what_the_whole_finds(monkeypatch, found):
     monkeypatch.setattr(parts, "SEGMENT_BATCHES", 6)
     monkeypatch.setattr(parts, "OVERLAP_BATCHES", 2)

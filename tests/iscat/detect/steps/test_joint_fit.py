@@ -91,6 +91,35 @@ def test_events_that_overlap_are_told_apart():
     assert (errors < 3.5).all()
 
 
+def test_an_event_that_is_part_of_another_is_not_significant_and_takes_nothing_of_it():
+    rng = np.random.default_rng(9)
+    frames, background = scene(rng, (48, 48), [(20.0, 20.0, 40.0, 8e-3)])
+    supposed = [(20.0, 20.0, 40.0, 8e-3), (21.5, 18.8, 42.0, 2e-3)]
+    found = measured(frames, background, supposed, gaussian_psf(1.7), rng, scatter=0.0)
+    assert found.significance[0] > 50
+    assert found.significance[1] < 3
+    assert abs(found.contrasts[0] - 8e-3) < 3.5 * found.contrast_errors[0]
+
+
+def test_what_is_known_is_learnt_and_its_frames_are_those_of_the_scene():
+    events = [(20.0, 20.0, 40.25, 8e-3), (30.0, 11.0, 60.0, -5e-3)]
+    frames, background = scene(np.random.default_rng(10), (40, 40), events)
+    joint = JointFit(frames, background, gaussian_psf(1.7))
+    supposed = np.array([*events, (9.0, 31.0, 30.0, 1e-4)])
+    known = joint.learn(supposed[:, :2], supposed[:, 2].round(), 0.8 * supposed[:, 3], 5.0)
+    places, times, _ = known
+    assert len(places) == 2
+    np.testing.assert_allclose(places, [e[:2] for e in events], atol=0.05)
+    np.testing.assert_allclose(times, [e[2] for e in events], atol=0.5)
+    y, x = np.mgrid[:40, :40]
+    spots = [np.exp(-((y - a) ** 2 + (x - b) ** 2) / (2 * 1.7**2)) for a, b, *_ in events]
+    truth = sum(
+        c * step_course(t, BINS)[:, None, None] * spot
+        for (_, _, t, c), spot in zip(events, spots, strict=True)
+    )
+    assert np.abs(joint.frames(*known) - truth)[[10, 50, 80]].max() < 3e-4
+
+
 def test_the_fit_is_that_of_all_columns_at_once():
     """Contrast and its error by ordinary least squares on lines, gradients, images and steps."""
     rng = np.random.default_rng(4)

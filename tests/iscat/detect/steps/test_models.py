@@ -66,6 +66,22 @@ def test_what_stands_above_the_noise_edge_is_kept():
     assert unit @ estimate @ unit == pytest.approx(1 + course @ course, rel=0.1)
 
 
+def test_steps_at_a_few_places_do_not_pass_for_background():
+    """A course that all places share is learnt; with a limit, steps at few of them are not."""
+    rng = np.random.default_rng(2)
+    course = np.sin(np.arange(N))
+    course -= course.mean()
+    series = rng.normal(size=(N, 3000)) + np.outer(course, rng.normal(size=3000))
+    step = np.where(np.arange(N) < N // 2, -1.0, 1.0)
+    step -= course * (course @ step) / (course @ course)
+    series[:, :60] += 10 * step[:, None]
+    plain, limited = (temporal_covariance(series, 1.0, 3000, most=m) for m in (np.inf, 1.0))
+    step, course = step / np.linalg.norm(step), course / np.linalg.norm(course)
+    assert step @ plain @ step > 20
+    assert step @ limited @ step < 3
+    assert course @ limited @ course == pytest.approx(course @ plain @ course, rel=0.5)
+
+
 def test_likelihoods_are_those_of_a_normal_distribution_of_contrasts(covariance):
     noise = SlowNoise.over(covariance, 1.0)
     series = np.random.default_rng(3).normal(size=(N, 2))

@@ -61,6 +61,9 @@ AGAIN_FROM = 4.0
 MODEL_FROM = 5.0
 """Smallest statistic of events that are certain enough to be removed from the background."""
 
+UNKNOWN_AT_MOST = 1.0
+"""As long as no event is known, how much places may change, in multiples of the upper quartile."""
+
 REAL_FROM = 4.3
 SAME_PLACE_SIGMAS = 3.2
 SAME_TIME_BINS = 8
@@ -310,7 +313,10 @@ class _Finder:
                 raise BadValueError(STILL)
             n_independent = bad.size / psf.correlation_area
             ask(0.5, "noise in time")
-            temporal = temporal_covariance(quiet.reshape(len(quiet), -1), white, n_independent)
+            most = UNKNOWN_AT_MOST if turn == 0 else np.inf
+            temporal = temporal_covariance(
+                quiet.reshape(len(quiet), -1), white, n_independent, most=most
+            )
             ask(0.7, "noise in time")
             statistics = StepStatistics.of(temporal)
             ask(0.8, "search")

@@ -30,7 +30,9 @@ def step_functions(n_bins: int) -> Floats:
     return (bins[None] > bins[:-1, None]).astype(np.float64)
 
 
-def temporal_covariance(series: Floats, white: float, n_independent: float) -> Floats:
+def temporal_covariance(
+    series: Floats, white: float, n_independent: float, *, most: float = np.inf
+) -> Floats:
     """Estimate the temporal covariance of a background from many positions that share it.
 
     Of the sample covariance, only what exceeds the noise edge of random matrices is kept (Marchenko
@@ -44,6 +46,10 @@ def temporal_covariance(series: Floats, white: float, n_independent: float) -> F
         Variance of the white part, from differences of neighbouring bins.
     n_independent
         Number of independent positions among them.
+    most
+        Positions that change more than so many times the usual (the upper quartile of the mean
+        squares of all) count as if they changed by that: events are at few, a moving background is
+        everywhere.
 
     Returns
     -------
@@ -52,6 +58,10 @@ def temporal_covariance(series: Floats, white: float, n_independent: float) -> F
     """
     n_bins = len(series)
     centred = series - series.mean(axis=0)
+    if np.isfinite(most):
+        energy = np.mean(centred**2, axis=0)
+        limit = most * np.quantile(energy, 0.75)
+        centred *= np.sqrt(np.minimum(1, limit / np.maximum(energy, limit)))
     sample = np.dot(centred, centred.T) / series.shape[1]
     values, vectors = np.linalg.eigh(sample - white * np.eye(n_bins))
     edge = white * ((1 + np.sqrt(n_bins / max(n_independent, 1.0))) ** 2 - 1)
