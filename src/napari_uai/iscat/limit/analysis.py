@@ -1,0 +1,450 @@
+"""Detection limit: what recipes would find on a recording, measured by injected landings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from annotated_types import Ge
+
+from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.iscat.limit.matching import accuracy
+from napari_uai.iscat.limit.measuring import Measurement
+from napari_uai.iscat.limit.recall import RecallCurve, binned_recall
+from napari_uai.iscat.limit.search import Search, search_of
+from napari_uai.iscat.mass.calibration import Calibration
+from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
+from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, Runnable, as_recording
+from napari_uai.monitor import SILENT, Monitor, active_monitor
+from napari_uai.parameters import checked
+from napari_uai.videos.frames import frames_of
+from napari_uai.videos.recording import Recording
+
+RECALLS = (0.5, 0.9)
+"""Recalls whose contrasts are reported."""
+
+CURVE_POINTS = 80
+"""Contrasts at which curves are listed."""
+
+LONGEST_BATCH = 8
+"""A suggested batch is at most one in so many of the recording."""
+
+SERIES, SMALLEST_BATCH = 4, 40
+"""Number of batches in a suggested series, each half of the one before, and the smallest."""
+
+RACE = 0.5
+"""Share of the injections after which batches that cannot be the best are given up."""
+
+BEGIN_SHARE, NULL_SHARE = 0.2, 0.25
+"""Of the progress of one recipe."""
+
+Choice: TypeAlias = Recipe | str | Path
+
+
+@dataclass(frozen=True, eq=False)
+class LimitRun:
+    """What one recipe with one batch would find.
+
+    Attributes
+    ----------
+    label
+        Recipe and batch, as far as they differ between runs.
+    recipe
+        All steps and parameters.
+    batch_size
+        Frames.
+    landings
+        Rows that the recipe reports in the recording itself.
+    injections
+        ``run, frame, y, x, contrast`` of each injected landing, whether it was ``found``, and, if
+        so, how it was reported: ``found_frame, found_y, found_x, found_contrast``, and the errors
+        stated for them.
+    curve
+        Recall against contrast.
+    nulls
+        ``kind, run, reported``: rows reported in recordings without landings.
+    accepted_false
+        Accepted number of false landings; None if the recipe does not control it.
+    image
+        Where the image of a point comes from.
+    window
+        First and last frame + 1 between which landings were injected.
+    sigma_px
+        Width that the recipe states (px).
+    fast
+        Whether binned frames were reused.
+    complete
+        Whether all injections were made; not if another batch was certainly better.
+    problems
+        Warnings, one line each.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> video = uai.open_video(uai.sample_path("landings.bin"))
+    >>> result = uai.detection_limit(video, batch_sizes=[100], injections=12, nulls=0)
+    >>> result.runs[0].label, len(result.runs[0].injections)
+    ('matched', 12)
+    """
+
+    label: str
+    recipe: Recipe
+    batch_size: int
+    landings: pd.DataFrame
+    injections: pd.DataFrame
+    curve: RecallCurve
+    nulls: pd.DataFrame
+    accepted_false: float | None
+    image: str
+    window: tuple[int, int]
+    sigma_px: float
+    fast: bool
+    complete: bool = True
+    problems: tuple[str, ...] = ()
+
+    def curve_table(self, contrasts: Sequence[float]) -> pd.DataFrame:
+        """Return ``contrast, recall, low, high`` at absolute contrasts."""
+        recall, low, high = self.curve.at(contrasts)
+        return pd.DataFrame({"contrast": contrasts, "recall": recall, "low": low, "high": high})
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionLimit:
+    """Detection limits of recipes, or of batches, on one recording.
+
+    Attributes
+    ----------
+    recording
+        Into which landings were injected.
+    runs
+        One per recipe and batch.
+    calibration
+        Of contrast and mass; None if unknown.
+    suggested
+        Whether the batches are a series from which the best is suggested.
+    settings
+        Of the analysis.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> video = uai.open_video(uai.sample_path("landings.bin"))
+    >>> result = uai.detection_limit(video, batch_sizes=[100], injections=12, nulls=0)
+    >>> list(result.limits.columns)
+    ['label', 'recall', 'contrast', 'low', 'high']
+    """
+
+    recording: Recording
+    runs: tuple[LimitRun, ...]
+    calibration: Calibration | None = None
+    suggested: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> pd.DataFrame:
+        """Contrast found with a recall of 50 and of 90 %, its interval, and masses."""
+        rows = [
+            (run.label, recall, *run.curve.contrast_at(recall))
+            for run in self.runs
+            for recall in RECALLS
+        ]
+        table = pd.DataFrame(rows, columns=["label", "recall", "contrast", "low", "high"])
+        return self.with_masses(table, ("contrast", "low", "high"))
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """Recall of each run against contrast: ``label, contrast, recall, low, high``."""
+        sizes = np.concatenate([run.injections["contrast"].abs() for run in self.runs])
+        contrasts = np.geomspace(sizes.min(), sizes.max(), CURVE_POINTS)
+        table = self._of_runs(lambda run: run.curve_table(list(contrasts)))
+        return self.with_masses(table, ("contrast",))
+
+    @property
+    def groups(self) -> pd.DataFrame:
+        """Share of injected landings found, by contrast, with Jeffreys intervals."""
+        table = self._of_runs(
+            lambda run: binned_recall(
+                run.injections["contrast"].to_numpy(np.float64),
+                run.injections["found"].to_numpy(bool),
+            )
+        )
+        return self.with_masses(table, ("contrast",))
+
+    @property
+    def accuracy(self) -> pd.DataFrame:
+        """Bias, spread and pulls of the found landings; see :func:`accuracy`."""
+        return self._of_runs(lambda run: accuracy(run.injections))
+
+    @property
+    def injections(self) -> pd.DataFrame:
+        """All injected landings; see :class:`LimitRun`."""
+        return self._of_runs(lambda run: run.injections)
+
+    @property
+    def nulls(self) -> pd.DataFrame:
+        """Rows reported in recordings without landings: ``label, kind, run, reported``."""
+        return self._of_runs(lambda run: run.nulls)
+
+    @property
+    def best(self) -> LimitRun:
+        """The run that finds half of the landings at the lowest contrast."""
+        return min(self.runs, key=lambda run: run.curve.contrast_at(RECALLS[0])[0])
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Warnings of all runs, one line each."""
+        return tuple(dict.fromkeys(problem for run in self.runs for problem in run.problems))
+
+    def with_masses(self, table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+        """Add ``mass_kda`` (``low_kda``, ``high_kda``) of contrasts, if there is a calibration."""
+        if self.calibration is None:
+            return table
+        columns = {"contrast": "mass_kda", "low": "low_kda", "high": "high_kda"}
+        masses = {columns[n]: self.calibration.masses(table[n].to_numpy())[0] for n in names}
+        return table.assign(**masses)
+
+    def _of_runs(self, table_of: Any) -> pd.DataFrame:
+        tables = []
+        for run in self.runs:
+            table = table_of(run)
+            table = table.copy()
+            table.insert(0, "label", run.label)
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True)
+
+
+@checked
+def detection_limit(
+    recording: Runnable,
+    recipe: Choice | Sequence[Choice] = "matched",
+    *,
+    batch_sizes: Sequence[int] = (),
+    suggest: bool = False,
+    settings: Sequence[str] = (),
+    injections: Annotated[int, Ge(10)] = 180,
+    image: str = "",
+    calibration: Calibration | None = None,
+    nulls: Annotated[int, Ge(0)] = 1,
+    seed: Annotated[int, Ge(0)] = 0,
+    monitor: Monitor = SILENT,
+) -> DetectionLimit:
+    """Measure what recipes would find on a recording, by landings injected into it.
+
+    Landings of known contrast, place and time are put into the frames, away from those that the
+    recipe finds anyway, and the recipe is run again.
+
+    Parameters
+    ----------
+    recording
+        A recording, a video (frames, rows, columns), or the path of a file.
+    recipe
+        One or several recipes: names, or paths of TOML files.
+    batch_sizes
+        Batches to compare (frames); that of the recipe if there are none.
+    suggest
+        Compare a series of batches, each half of the one before, from an eighth of the recording
+        on; those that are certainly not the best are given up halfway.
+    settings
+        Parameters that differ from the recipe's, as ``"events.false_landings=0.1"``.
+    injections
+        Number of injected landings per recipe and batch.
+    image
+        Image of a point of the injected landings: ``fitted`` to the strong landings of the
+        recording, ``gaussian``, or the path of an image; empty for that which the recipe uses.
+    calibration
+        Of contrast and mass, to state masses as well.
+    nulls
+        Recordings without landings of each kind, made of the frames of this one.
+    seed
+        Seed of everything that is random.
+    monitor
+        Progress and cancellation.
+
+    Returns
+    -------
+    DetectionLimit
+        Recall against contrast, limits, errors of what was found, false rows.
+
+    Raises
+    ------
+    NapariUaiError
+        If the recording is too short or unsuitable, or a value is not accepted.
+
+    Notes
+    -----
+    Injected landings multiply the frames by 1 + contrast x image of a point. The variance of shot
+    noise would change by contrast, that of the product by twice the contrast: a landing of 0.1 %
+    has noise that is wrong by 0.05 %, and is not adjusted.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> video = uai.open_video(uai.sample_path("landings.bin"))
+    >>> result = uai.detection_limit(video, batch_sizes=[100], injections=12, nulls=0)
+    >>> bool(result.limits["contrast"].is_monotonic_increasing)
+    True
+    """
+    if suggest and batch_sizes:
+        raise BadValueError("give either batch_sizes or suggest, which chooses them")
+    opened = as_recording(recording)
+    chosen = _recipes(recipe, settings, batch_sizes, suggest, len(frames_of(opened.video)))
+    with active_monitor(monitor):
+        measurements = _prepared(opened, chosen, seed, monitor.part(0, 0.1, "reading"))
+        parts = [
+            monitor.part(0.1 + 0.9 * i / len(chosen), 0.1 + 0.9 * (i + 1) / len(chosen), label)
+            for i, label in enumerate(chosen)
+        ]
+        _measure(measurements, parts, injections, image, nulls, race=suggest)
+    runs = tuple(
+        _run_of(label, measurement, injections)
+        for label, measurement in zip(chosen, measurements, strict=True)
+    )
+    monitor.update(1.0, "done")
+    stated = {
+        "injections": injections, "image": image, "nulls": nulls, "seed": seed,
+        "suggest": suggest, "settings": list(settings),
+    }  # fmt: skip
+    return DetectionLimit(opened, runs, calibration, suggest, stated)
+
+
+def suggested_batches(n_frames: int, *, per_recording: int = LONGEST_BATCH) -> list[int]:
+    """Return a geometric series of batches that a recording is long enough for.
+
+    Parameters
+    ----------
+    n_frames
+        Length of the recording.
+    per_recording
+        Batches that the recording must hold at least.
+
+    Raises
+    ------
+    TooFewFramesError
+        If no batch is short enough.
+    """
+    longest = n_frames // per_recording
+    if longest < SMALLEST_BATCH:
+        raise TooFewFramesError(
+            f"suggesting a batch needs at least {per_recording * SMALLEST_BATCH} frames, got "
+            f"{n_frames}"
+        )
+    scale = 10 ** max(len(str(longest)) - 2, 0)
+    rounded = longest // scale * scale
+    series = [rounded // 2**i for i in range(SERIES)]
+    return sorted(batch for batch in series if batch >= SMALLEST_BATCH)
+
+
+def _recipes(
+    recipe: Choice | Sequence[Choice],
+    settings: Iterable[str],
+    batch_sizes: Sequence[int],
+    suggest: bool,
+    n_frames: int,
+) -> dict[str, Recipe]:
+    """Return recipes by label, each with one batch."""
+    several = [recipe] if isinstance(recipe, (Recipe, str, Path)) else list(recipe)
+    settings = list(settings)
+    loaded = [
+        (each if isinstance(each, Recipe) else load_recipe(each)).with_settings(settings)
+        for each in several
+    ]
+    if not loaded:
+        raise BadValueError("a limit needs at least one recipe")
+    batches = suggested_batches(n_frames) if suggest else list(dict.fromkeys(batch_sizes))
+    labelled: dict[str, Recipe] = {}
+    for each in loaded:
+        for batch in batches or [None]:
+            names = [each.name] if len(loaded) > 1 or not batch_label(batches) else []
+            names += [f"batch {batch}"] if batch_label(batches) else []
+            one = each if batch is None else _with_batch(each, batch)
+            label = ", ".join(names)
+            if label in labelled:
+                raise BadValueError(f"recipe {each.name} is given twice")
+            labelled[label] = one
+    return labelled
+
+
+def batch_label(batches: Sequence[int]) -> bool:
+    """Return whether labels state the batch: if there are several."""
+    return len(batches) > 1
+
+
+def _with_batch(recipe: Recipe, batch: int) -> Recipe:
+    if ROLLING_AVERAGE not in [step.name for step in recipe.steps]:
+        raise BadValueError(
+            f"recipe {recipe.name} has no stage {ROLLING_AVERAGE} whose batch_size could be set: "
+            "set the parameters of its stages"
+        )
+    return recipe.with_values(**{ROLLING_AVERAGE: {"batch_size": batch}})
+
+
+def _prepared(
+    recording: Recording, recipes: dict[str, Recipe], seed: int, monitor: Monitor
+) -> list[Measurement]:
+    searches: list[Search] = []
+    for i, recipe in enumerate(recipes.values()):
+        part = monitor.part(i / len(recipes), (i + 1) / len(recipes))
+        searches.append(search_of(recording, recipe, part))
+    # All runs are asked for the same landings: those that every one of them reports.
+    window = (
+        max(search.window[0] for search in searches),
+        min(search.window[1] for search in searches),
+    )
+    streams = np.random.SeedSequence(seed).spawn(len(searches))
+    return [
+        Measurement(search, window, np.random.default_rng(stream))
+        for search, stream in zip(searches, streams, strict=True)
+    ]
+
+
+def _measure(
+    measurements: Sequence[Measurement],
+    parts: Sequence[Monitor],
+    injections: int,
+    image: str,
+    nulls: int,
+    *,
+    race: bool,
+) -> None:
+    null_from = 1 - NULL_SHARE * bool(nulls)
+    first = round(RACE * injections) if race else injections
+    halfway = BEGIN_SHARE + (null_from - BEGIN_SHARE) * first / injections
+    for measurement, part in zip(measurements, parts, strict=True):
+        measurement.begin(image, part.part(0, BEGIN_SHARE))
+        measurement.inject_all(first, part.part(BEGIN_SHARE, halfway))
+    for i in _contenders(measurements):
+        measurements[i].inject_all(injections, parts[i].part(halfway, null_from))
+        if nulls:
+            measurements[i].run_nulls(nulls, parts[i].part(null_from, 1.0))
+
+
+def _contenders(measurements: Sequence[Measurement]) -> Iterator[int]:
+    """Return which runs could still be the best."""
+    limits = [m.curve.contrast_at(RECALLS[0]) for m in measurements if m.curve is not None]
+    least = min(high for _, _, high in limits)
+    yield from (i for i, (_, low, _) in enumerate(limits) if low <= least)
+
+
+def _run_of(label: str, measurement: Measurement, injections: int) -> LimitRun:
+    search = measurement.search
+    assert measurement.curve is not None
+    return LimitRun(
+        label,
+        search.recipe,
+        search.batch_size,
+        measurement.landings,
+        measurement.injections,
+        measurement.curve,
+        measurement.nulls,
+        search.accepted_false,
+        measurement.image_note,
+        measurement.window,
+        search.sigma_px,
+        search.fast,
+        len(measurement.injections) >= injections,
+        search.problems,
+    )
