@@ -69,9 +69,9 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recordings", type=int, default=10)
-    parser.add_argument("--sisters", type=int, default=4, help="more recordings for the truth")
+    parser.add_argument("--sisters", type=int, default=2, help="more recordings for the truth")
     parser.add_argument("--first-seed", type=int, default=2000)
-    parser.add_argument("--injections", type=int, default=180)
+    parser.add_argument("--injections", type=int, default=120)
     parser.add_argument("--out", type=Path, default=Path("build/limit"), help="folder")
     arguments = parser.parse_args()
     if arguments.recordings < 1 or arguments.sisters < 0 or arguments.first_seed < 0:
@@ -99,9 +99,9 @@ def settings_of(seed: int) -> RecordingSettings:
     rng = np.random.default_rng(seed)
     return RecordingSettings(
         seed=seed,
-        frames=6000,
-        rows=int(rng.integers(56, 81)),
-        columns=int(rng.integers(56, 81)),
+        frames=4000,
+        rows=int(rng.integers(52, 69)),
+        columns=int(rng.integers(52, 69)),
         batch_size=500,
         electrons=float(rng.uniform(1e4, 6e4)),
         electrons_per_count=float(rng.uniform(1, 20)),
@@ -110,7 +110,7 @@ def settings_of(seed: int) -> RecordingSettings:
         speckle_contrast=float(rng.uniform(0.03, 0.12)),
         illumination_drop=float(rng.uniform(0, 0.3)),
         landings=24,
-        landing_snr=(2.5, 9.0),
+        landing_snr=(2.0, 8.0),
         dark_fraction=float(rng.choice([0.0, 0.3, 0.5, 1.0])),
         drift_px=float(rng.choice([0.0, 0.03, 0.1, 0.2])),
         laser_noise=float(rng.uniform(5e-4, 3e-3)),
@@ -127,9 +127,7 @@ def run_recording(seed: int, arguments: argparse.Namespace) -> tuple[pd.DataFram
         simulated.video, batch_sizes=BATCHES, injections=arguments.injections, nulls=0, seed=seed
     )
     truths = {
-        run.batch_size: [
-            matched_truth(simulated.truth, run.landings, settings, run)
-        ]
+        run.batch_size: [matched_truth(simulated.truth, run.landings, settings, run)]
         for run in result.runs
     }
     for sister in range(arguments.sisters):
@@ -147,12 +145,17 @@ def run_recording(seed: int, arguments: argparse.Namespace) -> tuple[pd.DataFram
         predicted = run.curve.contrast_at(0.5)
         rows.append(
             {
-                "seed": seed, "batch": run.batch_size,
+                "seed": seed,
+                "batch": run.batch_size,
                 **foretold(run, truths[run.batch_size][0], rng),
                 **{f"all_{k}": v for k, v in foretold(run, every, rng).items()},
-                "half": predicted[0], "half_low": predicted[1], "half_high": predicted[2],
-                "true_half": truth[0], "true_half_low": truth[1], "true_half_high": truth[2],
-            }  # fmt: skip
+                "half": predicted[0],
+                "half_low": predicted[1],
+                "half_high": predicted[2],
+                "true_half": truth[0],
+                "true_half_low": truth[1],
+                "true_half_high": truth[2],
+            }
         )
     preferred = result.best.batch_size
     best = min(limits, key=lambda batch: limits[batch])

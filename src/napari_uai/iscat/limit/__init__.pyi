@@ -1,4 +1,6 @@
 from .analysis import DetectionLimit, LimitRun, detection_limit, suggested_batches
+from .outputs import write_limit
+from .picture import limit_picture
 from .recall import RecallCurve, fit_recall
 
 __all__ = [
@@ -7,5 +9,7 @@ __all__ = [
     "RecallCurve",
     "detection_limit",
     "fit_recall",
+    "limit_picture",
     "suggested_batches",
+    "write_limit",
 ]

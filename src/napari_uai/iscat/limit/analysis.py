@@ -22,6 +22,7 @@ from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, Runnable, as_recording
 from napari_uai.monitor import SILENT, Monitor, active_monitor
 from napari_uai.parameters import checked
 from napari_uai.videos.frames import frames_of
+from napari_uai.videos.offset import Offset
 from napari_uai.videos.recording import Recording
 
 RECALLS = (0.5, 0.9)
@@ -58,11 +59,11 @@ class LimitRun:
     batch_size
         Frames.
     landings
-        Rows that the recipe reports in the recording itself.
+        Rows that the recipe reports in the recording itself; ``frame`` is that of the file.
     injections
-        ``run, frame, y, x, contrast`` of each injected landing, whether it was ``found``, and, if
-        so, how it was reported: ``found_frame, found_y, found_x, found_contrast``, and the errors
-        stated for them.
+        ``run, frame, y, x, contrast`` of each injected landing (frame of the file), whether it was
+        ``found``, and, if so, how it was reported: ``found_frame, found_y, found_x,
+        found_contrast``, and the errors stated for them.
     curve
         Recall against contrast.
     nulls
@@ -226,7 +227,7 @@ def detection_limit(
     suggest: bool = False,
     settings: Sequence[str] = (),
     injections: Annotated[int, Ge(10)] = 180,
-    image: str = "",
+    point_spread_function: str = "",
     calibration: Calibration | None = None,
     nulls: Annotated[int, Ge(0)] = 1,
     seed: Annotated[int, Ge(0)] = 0,
@@ -252,9 +253,9 @@ def detection_limit(
         Parameters that differ from the recipe's, as ``"events.false_landings=0.1"``.
     injections
         Number of injected landings per recipe and batch.
-    image
-        Image of a point of the injected landings: ``fitted`` to the strong landings of the
-        recording, ``gaussian``, or the path of an image; empty for that which the recipe uses.
+    point_spread_function
+        Of the injected landings: ``fitted`` to the strong landings of the recording, ``gaussian``,
+        or the path of an image; empty for the choice of the recipe.
     calibration
         Of contrast and mass, to state masses as well.
     nulls
@@ -298,15 +299,15 @@ def detection_limit(
             monitor.part(0.1 + 0.9 * i / len(chosen), 0.1 + 0.9 * (i + 1) / len(chosen), label)
             for i, label in enumerate(chosen)
         ]
-        _measure(measurements, parts, injections, image, nulls, race=suggest)
+        _measure(measurements, parts, injections, point_spread_function, nulls, race=suggest)
     runs = tuple(
         _run_of(label, measurement, injections)
         for label, measurement in zip(chosen, measurements, strict=True)
     )
     monitor.update(1.0, "done")
     stated = {
-        "injections": injections, "image": image, "nulls": nulls, "seed": seed,
-        "suggest": suggest, "settings": list(settings),
+        "injections": injections, "point_spread_function": point_spread_function, "nulls": nulls,
+        "seed": seed, "suggest": suggest, "settings": list(settings),
     }  # fmt: skip
     return DetectionLimit(opened, runs, calibration, suggest, stated)
 
@@ -432,19 +433,27 @@ def _contenders(measurements: Sequence[Measurement]) -> Iterator[int]:
 def _run_of(label: str, measurement: Measurement, injections: int) -> LimitRun:
     search = measurement.search
     assert measurement.curve is not None
+    first = search.origin.frames
     return LimitRun(
         label,
         search.recipe,
         search.batch_size,
-        measurement.landings,
-        measurement.injections,
+        _in_file(measurement.landings, search.origin),
+        _in_file(measurement.injections, search.origin),
         measurement.curve,
         measurement.nulls,
         search.accepted_false,
         measurement.image_note,
-        measurement.window,
+        (measurement.window[0] + first, measurement.window[1] + first),
         search.sigma_px,
         search.fast,
         len(measurement.injections) >= injections,
         search.problems,
     )
+
+
+def _in_file(table: pd.DataFrame, origin: Offset) -> pd.DataFrame:
+    """Return a table in the coordinates of the file."""
+    amounts = dict(zip(("frame", "y", "x"), origin, strict=True))
+    names = [n for n in table if str(n).removeprefix("found_") in amounts]
+    return table.assign(**{n: table[n] + amounts[n.removeprefix("found_")] for n in names})

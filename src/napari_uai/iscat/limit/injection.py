@@ -158,8 +158,6 @@ def injected_bins(
     return out
 
 
-
-
 def _placed(
     landings: pd.DataFrame, image: PointImage, shape: tuple[int, ...]
 ) -> list[tuple[float, float, tuple[slice, slice, Floats]]]:

@@ -40,9 +40,7 @@ def matched(injected: pd.DataFrame, rows: pd.DataFrame, batch_size: int) -> pd.D
     reported = rows.reset_index(drop=True)
     values = {name: reported[name].to_numpy(np.float64) for name in MEASURED}
     index = np.full(len(injected), -1)
-    for i, (frame, y, x, contrast) in enumerate(
-        injected[list(MEASURED)].to_numpy(np.float64)
-    ):
+    for i, (frame, y, x, contrast) in enumerate(injected[list(MEASURED)].to_numpy(np.float64)):
         time = np.abs(values["frame"] - frame) / (MATCH_BATCHES * batch_size)
         distance = np.hypot(values["y"] - y, values["x"] - x) / MATCH_PX
         near = (time <= 1) & (distance <= 1) & (values["contrast"] * contrast > 0)

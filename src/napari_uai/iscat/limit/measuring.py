@@ -1,4 +1,4 @@
-"""One recipe with one batch: injections until its recall is known, and recordings without landings."""
+"""One recipe with one batch: injections until its recall is known, and false rows."""
 
 from __future__ import annotations
 

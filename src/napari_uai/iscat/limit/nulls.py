@@ -18,7 +18,6 @@ are shuffled bins: a landing flickers at its place afterwards, and is noise ther
 
 from __future__ import annotations
 
-
 import numpy as np
 import pandas as pd
 
@@ -26,8 +25,6 @@ from napari_uai.iscat.limit.injection import PointImage, injected_bins
 from napari_uai.iscat.limit.search import Bins, Search
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.frames import frames_per_chunk
-
-
 
 SCRAMBLED, SURROGATE = "scrambled", "surrogate"
 NULLS = (SCRAMBLED, SURROGATE)

@@ -65,11 +65,8 @@ def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT)
     """Learn the profile of a point as the detector does, from the part that determines it best."""
     frames = search.with_bins(search.bins)
     best, curves = np.inf, RadialCurve.expected(search.sigma_px)
-    parts = list(
-        recording_parts(
-            frames, search.batch_size, search.tile_px, margin=2 * gaussian_psf(search.sigma_px).radius
-        )
-    )
+    margin = 2 * gaussian_psf(search.sigma_px).radius
+    parts = list(recording_parts(frames, search.batch_size, search.tile_px, margin=margin))
     for i, part in enumerate(parts):
         monitor.update(i / len(parts), "image of a point")
         places = found[["y", "x"]].to_numpy(np.float64) - [part.rows[0], part.columns[0]]
@@ -80,11 +77,10 @@ def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT)
         inside &= places[:, 1] <= part.columns[1] - part.columns[0] - 1
         if not inside.any():
             continue
-        background, relative = prepared(part.tile_of(part.read_segment(monitor)), search.drift_order)
+        images = part.tile_of(part.read_segment(monitor))
+        background, relative = prepared(images, search.drift_order)
         joint = JointFit(relative, background, RadialCurve.expected(search.sigma_px))
-        joint.learn(
-            places[inside], times[inside], found["contrast"].to_numpy(np.float64)[inside]
-        )
+        joint.learn(places[inside], times[inside], found["contrast"].to_numpy(np.float64)[inside])
         image = joint.image
         assert isinstance(image, RadialCurve)
         uncertain = float(np.trace(image.covariance))

@@ -32,6 +32,7 @@ from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import Kind
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
+from napari_uai.videos.offset import Offset
 from napari_uai.videos.recording import Recording
 
 Bins: TypeAlias = npt.NDArray[np.float32]
@@ -57,6 +58,8 @@ DESCRIBING = (
 FEWEST_BATCHES = 4
 """Landings are injected where a batch before and after belongs to the recording, and need room."""
 
+NOWHERE = Offset()
+
 DEFAULT_BATCH = 500
 DEFAULT_SIGMA_PX = 1.7
 NO_BORDER_PX = 2.0
@@ -79,6 +82,8 @@ class Search(ABC):
         Their means, as the step detector would compute them; (bins, rows, columns).
     fast
         Whether changes of the bins are all that a run needs.
+    origin
+        Frame, row and column of the file that are the first of ``frames``.
     problems
         Warnings, one line each.
     """
@@ -88,6 +93,7 @@ class Search(ABC):
     recipe: Recipe
     frames: Frames
     bins: Bins
+    origin: Offset = NOWHERE
     problems: tuple[str, ...] = ()
 
     @abstractmethod
@@ -175,9 +181,7 @@ class BinnedSearch(Search):
         steps = [s for s in self.recipe.steps if s.stage.name in (DETECTING, *SCORING, ACCEPTING)]
         for i, step in enumerate(steps):
             part = monitor.part(i / len(steps), (i + 1) / len(steps))
-            inputs: list[Video | pd.DataFrame] = [
-                tables[name] if name in tables else frames for name in step.inputs
-            ]
+            inputs: list[Video | pd.DataFrame] = [tables.get(name, frames) for name in step.inputs]
             tables[step.name] = _run(step, inputs, self.recipe.values(step.name), part)
         return tables[steps[-1].name]
 
@@ -249,10 +253,11 @@ def search_of(recording: Recording, recipe: Recipe, monitor: Monitor = SILENT) -
         )
     binned = BinnedFrames(frames, size)
     bins = binned_frames(binned, 0, len(binned), monitor=monitor.part(0.5, 1.0)).astype(np.float32)
+    origin = prepared.origins[last].plus(Offset(recording.first_frame))
     if fast:
-        return BinnedSearch(recording, recipe, frames, bins, prepared.problems)
+        return BinnedSearch(recording, recipe, frames, bins, origin, prepared.problems)
     rest = needed_for_landings(_after(recipe, first, last))
-    return WholeSearch(recording, rest, frames, bins, prepared.problems)
+    return WholeSearch(recording, rest, frames, bins, origin, prepared.problems)
 
 
 def batch_size_of(recipe: Recipe) -> int:
