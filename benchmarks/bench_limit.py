@@ -29,7 +29,7 @@ from napari_uai.iscat.limit.matching import matched
 from napari_uai.iscat.limit.placing import NEAR_BATCHES, NEAR_SIGMAS
 from napari_uai.simulate.settings import RecordingSettings
 
-BATCHES = (250, 500, 1000)
+BATCHES = (300, 800)
 SISTER_SEED = 100_000
 DRAWS = 4000
 LEVEL = 0.95
@@ -47,7 +47,7 @@ def main() -> None:
         recalls, batch = run_recording(seed, arguments)
         tables.append(recalls)
         batches.append(batch)
-        own = recalls[recalls["batch"] == BATCHES[1]].iloc[0]
+        own = recalls.iloc[0]
         print(
             f"{seed}: {own.found:.0f} of {own.landings:.0f} found, foretold {own.low:.0f} to "
             f"{own.high:.0f}; batch {batch['preferred']} at {batch['ratio']:.2f} of the best "
@@ -69,7 +69,7 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recordings", type=int, default=10)
-    parser.add_argument("--sisters", type=int, default=2, help="more recordings for the truth")
+    parser.add_argument("--sisters", type=int, default=6, help="more recordings for the truth")
     parser.add_argument("--first-seed", type=int, default=2000)
     parser.add_argument("--injections", type=int, default=120)
     parser.add_argument("--out", type=Path, default=Path("build/limit"), help="folder")
@@ -111,6 +111,7 @@ def settings_of(seed: int) -> RecordingSettings:
         illumination_drop=float(rng.uniform(0, 0.3)),
         landings=24,
         landing_snr=(2.0, 8.0),
+        margin_px=2.0,
         dark_fraction=float(rng.choice([0.0, 0.3, 0.5, 1.0])),
         drift_px=float(rng.choice([0.0, 0.03, 0.1, 0.2])),
         laser_noise=float(rng.uniform(5e-4, 3e-3)),

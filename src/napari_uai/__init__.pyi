@@ -3,7 +3,8 @@ from .errors import NapariUaiError
 from .evaluate.evaluation import evaluate_landings
 from .evaluate.ranking import evaluate_trail_scores
 from .evaluate.truth import read_truth
-from .iscat.limit.analysis import DetectionLimit, detection_limit
+from .iscat.limit.analysis import detection_limit
+from .iscat.limit.result import DetectionLimit
 from .iscat.recipes.batch import Outcome, analyse_folder, analyse_recording
 from .iscat.recipes.outputs import write_results
 from .iscat.recipes.recipe import Recipe, load_recipe, recipe_names

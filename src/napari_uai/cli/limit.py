@@ -13,7 +13,7 @@ from napari_uai.cli.terminal import notes
 from napari_uai.errors import BadValueError, counted
 
 if TYPE_CHECKING:
-    from napari_uai.iscat.limit.analysis import DetectionLimit, LimitRun
+    from napari_uai.iscat.limit.result import DetectionLimit, LimitRun
     from napari_uai.iscat.mass.calibration import Calibration
     from napari_uai.videos.read_options import ReadOptions
 

@@ -1,7 +1,8 @@
-from .analysis import DetectionLimit, LimitRun, detection_limit, suggested_batches
+from .analysis import detection_limit, suggested_batches
 from .outputs import write_limit
 from .picture import limit_picture
 from .recall import RecallCurve, fit_recall
+from .result import DetectionLimit, LimitRun
 
 __all__ = [
     "DetectionLimit",

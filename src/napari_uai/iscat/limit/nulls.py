@@ -84,8 +84,8 @@ def scrambled_bins(search: Search, rng: np.random.Generator, monitor: Monitor = 
         signs = rng.permuted(
             np.tile(np.where(np.arange(size) % 2, -1.0, 1.0), (last - first, 1)), axis=1
         ).astype(np.float32)
-        # The mean of the bin has been taken off each frame, and with it 1 / size of the variance.
-        keep = np.sqrt(size / max(size - 1, 1))
+        # Signs that sum to 1 leave a share of the mean, which has been taken off.
+        keep = 1 / np.sqrt(1 - (size % 2) / size**2)
         noise = keep * np.einsum("bf,bfyx->byx", signs, relative) / size
         out[first:last] = mean + noise * mean.mean()
     return out

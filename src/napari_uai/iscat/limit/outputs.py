@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_uai.files import cannot_write
-from napari_uai.iscat.limit.analysis import DetectionLimit, LimitRun
 from napari_uai.iscat.limit.picture import PICTURES, limit_picture, save_picture
+from napari_uai.iscat.limit.result import DetectionLimit, LimitRun
 from napari_uai.iscat.recipes.outputs import recording_record
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import plain_value, results_folder, versions, write_table

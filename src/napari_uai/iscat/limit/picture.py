@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_uai.iscat.limit.analysis import RECALLS, DetectionLimit, LimitRun
+from napari_uai.iscat.limit.result import RECALLS, DetectionLimit, LimitRun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 PICTURES = ("limit.svg", "limit.png")
@@ -67,10 +68,11 @@ def save_picture(figure: Figure, path: Path) -> None:
 
 def draw_recall(axes: Axes, result: DetectionLimit) -> None:
     """Draw the curve of each run with its band, and the recall of groups of landings."""
+    curves, in_groups = result.curves, result.groups
     for i, run in enumerate(result.runs):
         colour = _COLOURS[i % len(_COLOURS)]
-        curve = result.curves[result.curves["label"] == run.label]
-        groups = result.groups[result.groups["label"] == run.label]
+        curve = curves[curves["label"] == run.label]
+        groups = in_groups[in_groups["label"] == run.label]
         axes.fill_between(
             curve["contrast"], curve["low"], curve["high"], color=colour, alpha=0.2, lw=0
         )
@@ -83,7 +85,7 @@ def draw_recall(axes: Axes, result: DetectionLimit) -> None:
     for recall in RECALLS:
         axes.axhline(recall, color="0.6", lw=0.5, ls=":")
     axes.set(xscale="log", ylim=(0, 1.02), xlabel="contrast", ylabel="recall")
-    _plain_ticks(axes)
+    _plain_ticks(axes.xaxis)
     axes.legend(fontsize=6.5, loc="lower right", handlelength=1.2)
     if result.calibration is not None:
         calibration = result.calibration
@@ -95,6 +97,7 @@ def draw_recall(axes: Axes, result: DetectionLimit) -> None:
             ),
         )
         above.set_xlabel("mass (kDa)")
+        _plain_ticks(above.xaxis, "{:g}")
 
 
 def _draw_contrasts(axes: Axes, result: DetectionLimit) -> None:
@@ -107,22 +110,20 @@ def _draw_contrasts(axes: Axes, result: DetectionLimit) -> None:
         )  # fmt: skip
     axes.axhline(1, color="0.6", lw=0.5, ls=":")
     axes.set(xscale="log", xlabel="contrast", ylabel="found / injected contrast", ylim=(0, 2))
-    _plain_ticks(axes)
+    _plain_ticks(axes.xaxis)
 
 
 def _legend(run: LimitRun) -> str:
     value = run.curve.contrast_at(RECALLS[0])[0]
-    return f"{run.label}: {RECALLS[0]:.0%} at {value:.2g}"
+    return f"{run.label}: {RECALLS[0]:.0%} at {value:.1e}".replace("e-0", "e-")
 
 
-def _plain_ticks(axes: Axes) -> None:
+def _plain_ticks(axis: Axis, form: str = "{:.0e}") -> None:
     """Label contrasts as in the tables: 2e-4."""
-    from matplotlib.ticker import FuncFormatter, LogLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_minor_formatter("")
-    axes.xaxis.set_major_formatter(FuncFormatter(_tick_text))
-
-
-def _tick_text(value: float, _position: int | None = None) -> str:
-    return f"{value:.0e}".replace("e-0", "e-")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: form.format(value).replace("e-0", "e-"))
+    )

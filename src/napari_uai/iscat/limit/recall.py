@@ -34,8 +34,11 @@ USUAL_WIDTH, WIDTH_FACTOR = 0.3, 1.8
 """Prior of the width (in the logarithm of the contrast): log-normal about what one noise in the
 whole recording gives (the noise of a score is 1, the threshold 5), and wider."""
 
-LEAST_TOP, TOP_SUCCESSES = 0.5, 19
-"""Prior of the share of strong landings that is found: as if 19 of 19 had been found."""
+LEAST_TOP, TOP_SUCCESSES = 0.5, 39
+"""Prior of the share of strong landings that is found: as if 39 of 39 had been found."""
+
+PER_GROUP, MOST_GROUPS = 15, 8
+"""Landings per group, at least, and number of groups whose recall is listed without a curve."""
 
 
 @dataclass(frozen=True)
@@ -159,19 +162,18 @@ def fit_recall(
         recall = ndtr((size - middles[:, None]) / widths)[..., None] * tops
         log += np.log(np.maximum(recall if hit else 1 - recall, 1e-12))
     share = np.exp(log - log.max())
-    grid = np.meshgrid(middles, widths, tops, indexing="ij")
-    return RecallCurve(*(axis.ravel() for axis in grid), (share / share.sum()).ravel())
+    middle, width, top = np.meshgrid(middles, widths, tops, indexing="ij")
+    share /= share.sum()
+    return RecallCurve(middle.ravel(), width.ravel(), top.ravel(), share.ravel())
 
 
-def binned_recall(contrasts: Floats, found: npt.NDArray[np.bool_], n_bins: int = 8) -> pd.DataFrame:
+def binned_recall(contrasts: Floats, found: npt.NDArray[np.bool_]) -> pd.DataFrame:
     """Return recall in groups of about equally many landings, without a curve.
 
     Parameters
     ----------
     contrasts, found
         As for :func:`fit_recall`.
-    n_bins
-        Number of groups.
 
     Returns
     -------
@@ -181,7 +183,7 @@ def binned_recall(contrasts: Floats, found: npt.NDArray[np.bool_], n_bins: int =
     """
     order = np.argsort(np.abs(contrasts), kind="stable")
     rows = []
-    for group in np.array_split(order, min(n_bins, len(order))):
+    for group in np.array_split(order, int(np.clip(len(order) // PER_GROUP, 1, MOST_GROUPS))):
         n, k = len(group), int(found[group].sum())
         low, high = (float(beta.ppf(p, k + 0.5, n - k + 0.5)) for p in _ends())
         size = float(np.exp(np.log(np.abs(contrasts[group])).mean()))
