@@ -69,9 +69,9 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recordings", type=int, default=10)
-    parser.add_argument("--sisters", type=int, default=6, help="more recordings for the truth")
+    parser.add_argument("--sisters", type=int, default=5, help="more recordings for the truth")
     parser.add_argument("--first-seed", type=int, default=2000)
-    parser.add_argument("--injections", type=int, default=120)
+    parser.add_argument("--injections", type=int, default=90)
     parser.add_argument("--out", type=Path, default=Path("build/limit"), help="folder")
     arguments = parser.parse_args()
     if arguments.recordings < 1 or arguments.sisters < 0 or arguments.first_seed < 0:
@@ -102,7 +102,7 @@ def settings_of(seed: int) -> RecordingSettings:
         frames=4000,
         rows=int(rng.integers(52, 69)),
         columns=int(rng.integers(52, 69)),
-        batch_size=500,
+        batch_size=max(BATCHES) // 2,  # landings are where they are injected, too
         electrons=float(rng.uniform(1e4, 6e4)),
         electrons_per_count=float(rng.uniform(1, 20)),
         sigma_px=float(rng.uniform(1.5, 2.0)),

@@ -12,6 +12,7 @@ from annotated_types import Ge
 
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.limit.measuring import Measurement
+from napari_uai.iscat.limit.point_image import check_choice
 from napari_uai.iscat.limit.result import RECALLS, DetectionLimit, LimitRun
 from napari_uai.iscat.limit.search import Search, batch_size_of, search_of
 from napari_uai.iscat.mass.calibration import Calibration
@@ -111,6 +112,7 @@ def detection_limit(
     """
     if suggest and batch_sizes:
         raise BadValueError("give either batch_sizes or suggest, which chooses them")
+    check_choice(point_spread_function)
     opened = as_recording(recording)
     chosen = _recipes(recipe, settings, batch_sizes, suggest, len(frames_of(opened.video)))
     with active_monitor(monitor):

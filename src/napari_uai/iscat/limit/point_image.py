@@ -61,6 +61,12 @@ def point_image(
     return PointImage.of(curve), f"fitted to the {n_strong} strong landings of the recording"
 
 
+def check_choice(choice: str) -> None:
+    """Raise BadValueError if a choice of :func:`point_image` is a file that is no image."""
+    if choice not in ("", FITTED, GAUSSIAN):
+        read_psf(choice)
+
+
 def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT) -> RadialCurve:
     """Learn the profile of a point as the detector does, from the part that determines it best."""
     frames = search.with_bins(search.bins)
