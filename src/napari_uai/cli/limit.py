@@ -10,10 +10,9 @@ import typer
 from napari_uai.cli.options import Out, named_recipe, with_read_options
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
-from napari_uai.errors import BadValueError, counted
+from napari_uai.errors import BadValueError
 
 if TYPE_CHECKING:
-    from napari_uai.iscat.limit.result import DetectionLimit, LimitRun
     from napari_uai.iscat.mass.calibration import Calibration
     from napari_uai.videos.read_options import ReadOptions
 
@@ -71,6 +70,7 @@ def limit(
     """
     from napari_uai.iscat.limit.analysis import detection_limit
     from napari_uai.iscat.limit.outputs import write_limit
+    from napari_uai.iscat.limit.wording import report_lines
     from napari_uai.results import results_folder
     from napari_uai.videos.recording import read_recording
 
@@ -91,7 +91,9 @@ def limit(
             monitor=monitor.part(0.0, 0.98),
         )
         write_limit(result, out, monitor=monitor.part(0.98, 1.0))
-    _report(result, out)
+    for line in report_lines(result):
+        typer.echo(line)
+    typer.echo(f"tables and pictures in {out}")
     notes(list(result.problems))
 
 
@@ -103,50 +105,3 @@ def _calibration(path: Path | None, slope: float | None) -> Calibration | None:
     if slope is not None:
         return Calibration(slope)
     return None if path is None else read_calibration(path)
-
-
-def _report(result: DetectionLimit, out: Path) -> None:
-    for run in result.runs:
-        typer.echo(_limits_text(result, run))
-        typer.echo(f"  {_found_text(run)}")
-        if len(run.nulls):
-            typer.echo(f"  {_nulls_text(run)}")
-    if len(result.runs) > 1:
-        typer.echo(f"lowest contrast at 50 %: {result.best.label}")
-    if result.suggested:
-        typer.echo(f"suggested: --set dra.batch_size={result.best.batch_size}")
-    typer.echo(f"tables and pictures in {out}")
-
-
-def _limits_text(result: DetectionLimit, run: LimitRun) -> str:
-    rows = result.limits[result.limits["label"] == run.label]
-    parts = []
-    for row in rows.to_dict("records"):
-        mass = f", {row['mass_kda']:.0f} kDa" if "mass_kda" in row else ""
-        parts.append(
-            f"{row['recall']:.0%} at {contrast_text(row['contrast'])} "
-            f"({contrast_text(row['low'])} to {contrast_text(row['high'])}{mass})"
-        )
-    return f"{run.label}: {'; '.join(parts)}"
-
-
-def _found_text(run: LimitRun) -> str:
-    accepted = "" if run.accepted_false is None else f" at {run.accepted_false:g} accepted false"
-    stopped = "" if run.complete else "; stopped early, another batch is better"
-    return (
-        f"{run.injections['found'].sum()} of {counted(len(run.injections), 'injected landing')} "
-        f"found{accepted}; {counted(len(run.landings), 'landing')} without{stopped}"
-    )
-
-
-def _nulls_text(run: LimitRun) -> str:
-    means = run.nulls.groupby("kind", sort=False)["reported"].mean()
-    each = ", ".join(f"{mean:.3g} {kind}" for kind, mean in means.items())
-    return f"reported in recordings without landings: {each}"
-
-
-def contrast_text(value: float) -> str:
-    """Return a contrast as in the tables, or that it is not reached."""
-    import math
-
-    return f"{value:.2e}".replace("e-0", "e-") if math.isfinite(value) else "not reached"
