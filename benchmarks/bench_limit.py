@@ -29,7 +29,7 @@ from napari_uai.iscat.limit.matching import matched
 from napari_uai.iscat.limit.placing import NEAR_BATCHES, NEAR_SIGMAS
 from napari_uai.simulate.settings import RecordingSettings
 
-BATCHES = (300, 800)
+BATCHES = (400, 800)
 SISTER_SEED = 100_000
 DRAWS = 4000
 LEVEL = 0.95
@@ -69,9 +69,9 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recordings", type=int, default=10)
-    parser.add_argument("--sisters", type=int, default=5, help="more recordings for the truth")
+    parser.add_argument("--sisters", type=int, default=8, help="more recordings for the truth")
     parser.add_argument("--first-seed", type=int, default=2000)
-    parser.add_argument("--injections", type=int, default=90)
+    parser.add_argument("--injections", type=int, default=80)
     parser.add_argument("--out", type=Path, default=Path("build/limit"), help="folder")
     arguments = parser.parse_args()
     if arguments.recordings < 1 or arguments.sisters < 0 or arguments.first_seed < 0:
@@ -109,8 +109,8 @@ def settings_of(seed: int) -> RecordingSettings:
         ringing=float(rng.uniform(0, 1)),
         speckle_contrast=float(rng.uniform(0.03, 0.12)),
         illumination_drop=float(rng.uniform(0, 0.3)),
-        landings=24,
-        landing_snr=(2.0, 8.0),
+        landings=10,
+        landing_snr=(2.0, 7.0),
         margin_px=2.0,
         dark_fraction=float(rng.choice([0.0, 0.3, 0.5, 1.0])),
         drift_px=float(rng.choice([0.0, 0.03, 0.1, 0.2])),

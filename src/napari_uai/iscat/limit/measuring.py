@@ -132,6 +132,5 @@ class Measurement:
         """Draw signs as often as each occurs among the recording's own landings."""
         if self.search.polarity in SIGNS:
             return np.full(n, SIGNS[self.search.polarity])
-        bright = int((self.landings["contrast"] > 0).sum())
-        share = (bright + 1) / (len(self.landings) + 2)
+        share = (self.landings["contrast"] > 0).mean() if len(self.landings) else 0.5
         return np.where(self.rng.permutation(n) < round(share * n), 1.0, -1.0)
