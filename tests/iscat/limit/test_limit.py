@@ -96,13 +96,13 @@ def test_files_are_written_and_read_back(result, tmp_path):
 @pytest.mark.slow
 def test_other_recipes_run_as_a_whole(video):
     result = detection_limit(
-        video[:400], "classical", batch_sizes=[60], injections=10, nulls=0,
+        video[:300], "classical", batch_sizes=[60], injections=10, nulls=0,
         settings=["measured.min_length=10"],
     )  # fmt: skip
     run = result.runs[0]
     assert not run.fast
     assert run.accepted_false is None
-    assert run.window == (60, 340)
+    assert run.window == (60, 240)
     strongest = run.injections.loc[run.injections["contrast"].abs().idxmax()]
     assert strongest["contrast"] != 0
 

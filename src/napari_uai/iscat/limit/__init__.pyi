@@ -2,10 +2,10 @@ from .analysis import detection_limit, suggested_batches
 from .outputs import write_limit
 from .picture import limit_picture
 from .recall import RecallCurve, fit_recall
-from .result import DetectionLimit, LimitRun
+from .result import LimitResult, LimitRun
 
 __all__ = [
-    "DetectionLimit",
+    "LimitResult",
     "LimitRun",
     "RecallCurve",
     "detection_limit",

@@ -13,7 +13,7 @@ from annotated_types import Ge
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.limit.measuring import Measurement
 from napari_uai.iscat.limit.point_image import check_choice
-from napari_uai.iscat.limit.result import RECALLS, DetectionLimit, LimitRun
+from napari_uai.iscat.limit.result import RECALLS, LimitResult, LimitRun
 from napari_uai.iscat.limit.search import Search, batch_size_of, search_of
 from napari_uai.iscat.mass.calibration import Calibration
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
@@ -53,7 +53,7 @@ def detection_limit(
     nulls: Annotated[int, Ge(0)] = 1,
     seed: Annotated[int, Ge(0)] = 0,
     monitor: Monitor = SILENT,
-) -> DetectionLimit:
+) -> LimitResult:
     """Measure what recipes would find on a recording, by landings injected into it.
 
     Landings of known contrast, place and time are put into the frames, away from those that the
@@ -88,7 +88,7 @@ def detection_limit(
 
     Returns
     -------
-    DetectionLimit
+    LimitResult
         Recall against contrast, limits, errors of what was found, false rows.
 
     Raises
@@ -104,9 +104,10 @@ def detection_limit(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import napari_uai as uai
-    >>> video = uai.open_video(uai.sample_path("landings.bin"))
-    >>> result = uai.detection_limit(video, batch_sizes=[100], injections=12, nulls=0)
+    >>> video = np.random.default_rng(0).poisson(10_000, (240, 24, 24))
+    >>> result = uai.detection_limit(video, batch_sizes=[60], injections=10, nulls=0)
     >>> bool(result.limits["contrast"].is_monotonic_increasing)
     True
     """
@@ -131,28 +132,37 @@ def detection_limit(
         "injections": injections, "point_spread_function": point_spread_function, "nulls": nulls,
         "seed": seed, "suggest": suggest, "settings": list(settings),
     }  # fmt: skip
-    return DetectionLimit(opened, runs, calibration, suggest, stated)
+    return LimitResult(opened, runs, calibration, suggest, stated)
 
 
-def suggested_batches(n_frames: int, *, per_recording: int = LONGEST_BATCH) -> list[int]:
+def suggested_batches(n_frames: int) -> list[int]:
     """Return a geometric series of batches that a recording is long enough for.
 
     Parameters
     ----------
     n_frames
         Length of the recording.
-    per_recording
-        Batches that the recording must hold at least.
+
+    Returns
+    -------
+    list of int
+        Shortest first; the longest is an eighth of the recording, rounded to two digits.
 
     Raises
     ------
     TooFewFramesError
         If no batch is short enough.
+
+    Examples
+    --------
+    >>> from napari_uai.iscat import limit
+    >>> limit.suggested_batches(20_000)
+    [312, 625, 1250, 2500]
     """
-    longest = n_frames // per_recording
+    longest = n_frames // LONGEST_BATCH
     if longest < SMALLEST_BATCH:
         raise TooFewFramesError(
-            f"suggesting a batch needs at least {per_recording * SMALLEST_BATCH} frames, got "
+            f"suggesting a batch needs at least {LONGEST_BATCH * SMALLEST_BATCH} frames, got "
             f"{n_frames}"
         )
     scale = 10 ** max(len(str(longest)) - 2, 0)

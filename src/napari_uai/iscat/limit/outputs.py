@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_uai.files import cannot_write
 from napari_uai.iscat.limit.picture import PICTURES, limit_picture, save_picture
-from napari_uai.iscat.limit.result import DetectionLimit, LimitRun
+from napari_uai.iscat.limit.result import LimitResult, LimitRun
 from napari_uai.iscat.recipes.outputs import recording_record
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import plain_value, results_folder, versions, write_table
@@ -23,7 +23,7 @@ RECORD_FORMAT = "napari-uai limit 1"
 
 
 def write_limit(
-    result: DetectionLimit, folder: str | Path, *, monitor: Monitor = SILENT
+    result: LimitResult, folder: str | Path, *, monitor: Monitor = SILENT
 ) -> dict[str, Path]:
     """Write the files of a detection limit.
 
@@ -50,9 +50,10 @@ def write_limit(
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> import napari_uai as uai
-    >>> video = uai.open_video(uai.sample_path("landings.bin"))
-    >>> result = uai.detection_limit(video, batch_sizes=[100], injections=12, nulls=0)
+    >>> video = np.random.default_rng(0).poisson(10_000, (240, 24, 24))
+    >>> result = uai.detection_limit(video, batch_sizes=[60], injections=10, nulls=0)
     >>> files = uai.iscat.limit.write_limit(result, tempfile.mkdtemp())
     >>> sorted(files)[:3]
     ['accuracy.csv', 'curves.csv', 'groups.csv']
@@ -75,7 +76,7 @@ def write_limit(
     return {name: Path(folder) / name for name in FILES if (Path(folder) / name).exists()}
 
 
-def limit_record(result: DetectionLimit, *, monitor: Monitor = SILENT) -> dict[str, Any]:
+def limit_record(result: LimitResult, *, monitor: Monitor = SILENT) -> dict[str, Any]:
     """Return the provenance of a result, as stored in limit.json."""
     calibration = result.calibration
     return {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_uai.iscat.limit.result import RECALLS, DetectionLimit, LimitRun
+from napari_uai.iscat.limit.result import RECALLS, LimitResult, LimitRun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ _STYLE: Any = {
 _SIZE_INCHES = (7.2, 3.0)
 
 
-def limit_picture(result: DetectionLimit) -> Figure:
+def limit_picture(result: LimitResult) -> Figure:
     """Draw recall against contrast, and the contrast that was found against the true one.
 
     Parameters
@@ -44,7 +44,16 @@ def limit_picture(result: DetectionLimit) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Drawn without a screen.
+        Drawn without a screen; save it with ``savefig``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_uai as uai
+    >>> video = np.random.default_rng(0).poisson(10_000, (240, 24, 24))
+    >>> result = uai.detection_limit(video, batch_sizes=[60], injections=10, nulls=0)
+    >>> len(uai.iscat.limit.limit_picture(result).axes)
+    2
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -66,7 +75,7 @@ def save_picture(figure: Figure, path: Path) -> None:
         figure.savefig(path, metadata=undated.get(path.suffix), dpi=PIXELS_PER_INCH)
 
 
-def draw_recall(axes: Axes, result: DetectionLimit) -> None:
+def draw_recall(axes: Axes, result: LimitResult) -> None:
     """Draw the curve of each run with its band, and the recall of groups of landings."""
     curves, in_groups = result.curves, result.groups
     for i, run in enumerate(result.runs):
@@ -100,7 +109,7 @@ def draw_recall(axes: Axes, result: DetectionLimit) -> None:
         _plain_ticks(above.xaxis, "{:g}")
 
 
-def _draw_contrasts(axes: Axes, result: DetectionLimit) -> None:
+def _draw_contrasts(axes: Axes, result: LimitResult) -> None:
     """Draw the contrast of found landings over the injected one."""
     for i, run in enumerate(result.runs):
         found = run.injections[run.injections["found"]]

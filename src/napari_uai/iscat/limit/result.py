@@ -62,11 +62,12 @@ class LimitRun:
 
     Examples
     --------
+    >>> import numpy as np
     >>> import napari_uai as uai
-    >>> video = uai.open_video(uai.sample_path("landings.bin"))
-    >>> result = uai.detection_limit(video, batch_sizes=[100], injections=12, nulls=0)
+    >>> video = np.random.default_rng(0).poisson(10_000, (240, 24, 24))
+    >>> result = uai.detection_limit(video, batch_sizes=[60], injections=10, nulls=0)
     >>> result.runs[0].label, len(result.runs[0].injections)
-    ('matched', 12)
+    ('matched', 10)
     """
 
     label: str
@@ -91,7 +92,7 @@ class LimitRun:
 
 
 @dataclass(frozen=True, eq=False)
-class DetectionLimit:
+class LimitResult:
     """Detection limits of recipes, or of batches, on one recording.
 
     Attributes
@@ -109,9 +110,10 @@ class DetectionLimit:
 
     Examples
     --------
+    >>> import numpy as np
     >>> import napari_uai as uai
-    >>> video = uai.open_video(uai.sample_path("landings.bin"))
-    >>> result = uai.detection_limit(video, batch_sizes=[100], injections=12, nulls=0)
+    >>> video = np.random.default_rng(0).poisson(10_000, (240, 24, 24))
+    >>> result = uai.detection_limit(video, batch_sizes=[60], injections=10, nulls=0)
     >>> list(result.limits.columns)
     ['label', 'recall', 'contrast', 'low', 'high']
     """

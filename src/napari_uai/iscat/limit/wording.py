@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from napari_uai.errors import counted
 
 if TYPE_CHECKING:
-    from napari_uai.iscat.limit.result import DetectionLimit, LimitRun
+    from napari_uai.iscat.limit.result import LimitResult, LimitRun
 
 
-def report_lines(result: DetectionLimit) -> list[str]:
+def report_lines(result: LimitResult) -> list[str]:
     """Return what was found out: a line with the limits of each run, and more, indented."""
     lines = []
     for run in result.runs:
@@ -30,7 +30,7 @@ def contrast_text(value: float) -> str:
     return f"{value:.2e}".replace("e-0", "e-") if math.isfinite(value) else "not reached"
 
 
-def _limits_text(result: DetectionLimit, run: LimitRun) -> str:
+def _limits_text(result: LimitResult, run: LimitRun) -> str:
     rows = result.limits[result.limits["label"] == run.label]
     parts = []
     for row in rows.to_dict("records"):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Image
 
-    from napari_uai.iscat.limit.result import DetectionLimit
+    from napari_uai.iscat.limit.result import LimitResult
     from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.videos.frames import Video
 
@@ -71,7 +71,7 @@ class LimitCall:
             )
         return cls(recipe, array_of(layer), place_of(layer), **values)
 
-    def run(self, monitor: Monitor = SILENT) -> DetectionLimit:
+    def run(self, monitor: Monitor = SILENT) -> LimitResult:
         """Measure the limit, and write its files if there is a folder."""
         from napari_uai.iscat.limit.analysis import detection_limit
         from napari_uai.iscat.limit.outputs import write_limit

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
-    from napari_uai.iscat.limit.result import DetectionLimit
+    from napari_uai.iscat.limit.result import LimitResult
 
 _SHOWN = ("injections", "nulls")
 """Parameters of the analysis that the form shows."""
@@ -78,7 +78,7 @@ class LimitWidget(QWidget):
         self.plot = RecallPlot()
         self.report = QLabel("")
         self.use_button = QPushButton("Use this batch")
-        self.result: DetectionLimit | None = None
+        self.result: LimitResult | None = None
         self._lay_out()
         self.suggest.toggled.connect(self.batches.setDisabled)
         self.task.succeeded.connect(self._show_result)
@@ -154,7 +154,7 @@ class LimitWidget(QWidget):
         """Update the list of layers; napari calls this when layers change."""
         self.recording.reset_choices()
 
-    def _show_result(self, result: DetectionLimit) -> None:
+    def _show_result(self, result: LimitResult) -> None:
         from napari_uai.iscat.limit.wording import report_lines
 
         self.result = result

@@ -14,7 +14,7 @@ from napari_uai.widgets.kit.plots import Plot, inks
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_uai.iscat.limit.result import DetectionLimit
+    from napari_uai.iscat.limit.result import LimitResult
     from napari_uai.typing import Floats
 
 _BAND_OPACITY = 60
@@ -30,7 +30,7 @@ class RecallPlot(Plot):
         self.recalls: tuple[float, ...] = ()
         self.setMinimumHeight(170)
 
-    def show_limit(self, result: DetectionLimit) -> None:
+    def show_limit(self, result: LimitResult) -> None:
         """Draw the curves of a result."""
         from napari_uai.iscat.limit.result import RECALLS
 
