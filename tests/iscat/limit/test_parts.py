@@ -68,6 +68,15 @@ def test_a_full_field_is_an_error():
         ground(taken, shape=(9, 9)).places(4, np.random.default_rng(0))
 
 
+def test_the_share_of_the_field_far_from_landings_is_its_area():
+    one = pd.DataFrame({"frame": [0], "y": [30.0], "x": [30.0]})
+    radius = NEAR_SIGMAS * 1.7
+    expected = 1 - np.pi * radius**2 / 56**2
+    assert ground().share_far(one) == pytest.approx(expected, abs=0.003)
+    near = ground().is_near(np.array([[30.0, 36.7], [30.0, 36.9]]), one)
+    assert near.tolist() == [True, False]
+
+
 def test_contrasts_concentrate_where_recall_changes():
     rng = np.random.default_rng(0)
     first = first_contrasts(100, 1e-3, rng)

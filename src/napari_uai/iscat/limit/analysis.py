@@ -243,7 +243,7 @@ def _measure(
     for measurement, part in zip(measurements, parts, strict=True):
         measurement.begin(image, part.part(0, BEGIN_SHARE))
         measurement.inject_all(first, part.part(BEGIN_SHARE, halfway))
-    for i in _contenders(measurements):
+    for i in _contenders(measurements) if race else range(len(measurements)):
         measurements[i].inject_all(injections, parts[i].part(halfway, null_from))
         if nulls:
             measurements[i].run_nulls(nulls, parts[i].part(null_from, 1.0))

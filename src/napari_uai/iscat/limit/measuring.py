@@ -9,7 +9,7 @@ import pandas as pd
 
 from napari_uai.iscat.limit.injection import PointImage
 from napari_uai.iscat.limit.matching import matched
-from napari_uai.iscat.limit.nulls import NULLS, null_bins
+from napari_uai.iscat.limit.nulls import NULLS, SURROGATE, null_bins
 from napari_uai.iscat.limit.placing import Ground, first_contrasts, next_contrasts
 from napari_uai.iscat.limit.point_image import first_guess, point_image
 from napari_uai.iscat.limit.recall import RecallCurve, fit_recall
@@ -18,6 +18,9 @@ from napari_uai.monitor import SILENT, Monitor
 
 FEWEST_RUNS = 3
 """The first run spreads contrasts widely; the others concentrate on what it left open."""
+
+NULL_COLUMNS = ("kind", "run", "reported", "field")
+"""``field`` is the share of the field in which rows were counted."""
 
 SIGNS = {"bright": 1.0, "dark": -1.0}
 
@@ -39,7 +42,7 @@ class Measurement:
     injections
         Injected landings, and whether they were found.
     nulls
-        ``kind, run, reported``.
+        ``kind, run, reported, field``.
     """
 
     search: Search
@@ -47,9 +50,7 @@ class Measurement:
     rng: np.random.Generator
     landings: pd.DataFrame = field(default_factory=pd.DataFrame)
     injections: pd.DataFrame = field(default_factory=pd.DataFrame)
-    nulls: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame({"kind": [], "run": [], "reported": []})
-    )
+    nulls: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(NULL_COLUMNS)))
     image: PointImage | None = None
     image_note: str = ""
     guess: float = float("nan")
@@ -105,6 +106,7 @@ class Measurement:
     def run_nulls(self, each: int, monitor: Monitor = SILENT) -> None:
         """Run the recipe on recordings without landings, so many of each kind."""
         assert self.image is not None
+        ground = self._ground()
         rows = []
         jobs = [(kind, i) for kind in NULLS for i in range(each)]
         for done, (kind, i) in enumerate(jobs):
@@ -114,8 +116,11 @@ class Measurement:
             )
             if bins is not None:
                 found = self.search.rows(self.search.with_bins(bins), part.part(0.2, 1))
-                rows.append((kind, i + 1, len(found)))
-        self.nulls = pd.DataFrame(rows, columns=["kind", "run", "reported"])
+                # Beside what has been subtracted, remains of it are reported.
+                beside = ground.taken if kind == SURROGATE else ground.taken[:0]
+                far = ~ground.is_near(found[["y", "x"]].to_numpy(np.float64), beside)
+                rows.append((kind, i + 1, int(far.sum()), ground.share_far(beside)))
+        self.nulls = pd.DataFrame(rows, columns=list(NULL_COLUMNS))
 
     def _ground(self) -> Ground:
         search = self.search

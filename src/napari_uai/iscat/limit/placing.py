@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
 
@@ -66,6 +67,18 @@ class Ground:
         area = np.prod([max(n - 2 * self.border_px, 1) for n in self.shape])
         batches = (self.frames[1] - self.frames[0]) / self.batch_size
         return int(np.clip(DENSITY * area * batches / self.sigma_px**2, LEAST, MOST))
+
+    def is_near(self, places: Floats, landings: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Return which places (n, 2) are near some landings, whatever the time."""
+        gap = places[:, None] - landings[["y", "x"]].to_numpy(np.float64)[None]
+        near = np.hypot(gap[..., 0], gap[..., 1]) < NEAR_SIGMAS * self.sigma_px
+        return np.asarray(near.any(axis=1))
+
+    def share_far(self, landings: pd.DataFrame) -> float:
+        """Return the share of the field, without its border, that is not near some landings."""
+        axes = [np.arange(self.border_px, n - self.border_px) for n in self.shape]
+        grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
+        return float(1 - self.is_near(grid, landings).mean())
 
     def places(self, n: int, rng: np.random.Generator) -> Floats:
         """Draw ``frame, y, x`` of n landings, uniformly where there is room: (n, 3).

@@ -44,7 +44,8 @@ class LimitRun:
     curve
         Recall against contrast.
     nulls
-        ``kind, run, reported``: rows reported in recordings without landings.
+        ``kind, run, reported, field``: rows reported in recordings without landings, and the share
+        of the field in which they were counted.
     accepted_false
         Accepted number of false landings; None if the recipe does not control it.
     image
@@ -84,6 +85,15 @@ class LimitRun:
     fast: bool
     complete: bool = True
     problems: tuple[str, ...] = ()
+
+    def false_rows(self, kind: str) -> float:
+        """Return the rows reported per recording without landings, for the whole field.
+
+        NaN if there is none of that kind, or no field.
+        """
+        of_kind = self.nulls[self.nulls["kind"] == kind]
+        field = float(of_kind["field"].sum())
+        return float(of_kind["reported"].sum()) / field if field else float("nan")
 
     def curve_table(self, contrasts: Floats) -> pd.DataFrame:
         """Return ``contrast, recall, low, high`` at absolute contrasts."""
@@ -166,7 +176,7 @@ class LimitResult:
 
     @property
     def nulls(self) -> pd.DataFrame:
-        """Rows reported in recordings without landings: ``label, kind, run, reported``."""
+        """Rows reported in recordings without landings; see :class:`LimitRun`."""
         return self._of_runs(lambda run: run.nulls)
 
     @property

@@ -53,6 +53,6 @@ def _found_text(run: LimitRun) -> str:
 
 
 def _nulls_text(run: LimitRun) -> str:
-    means = run.nulls.groupby("kind", sort=False)["reported"].mean()
-    each = ", ".join(f"{mean:.3g} ({kind})" for kind, mean in means.items())
+    kinds = run.nulls["kind"].unique()
+    each = ", ".join(f"{run.false_rows(kind):.2g} ({kind})" for kind in kinds)
     return f"reported per recording without landings: {each}"
