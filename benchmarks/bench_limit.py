@@ -69,7 +69,7 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recordings", type=int, default=10)
-    parser.add_argument("--sisters", type=int, default=8, help="more recordings for the truth")
+    parser.add_argument("--sisters", type=int, default=6, help="more recordings for the truth")
     parser.add_argument("--first-seed", type=int, default=2000)
     parser.add_argument("--injections", type=int, default=80)
     parser.add_argument("--out", type=Path, default=Path("build/limit"), help="folder")
@@ -110,7 +110,7 @@ def settings_of(seed: int) -> RecordingSettings:
         speckle_contrast=float(rng.uniform(0.03, 0.12)),
         illumination_drop=float(rng.uniform(0, 0.3)),
         landings=10,
-        landing_snr=(2.0, 7.0),
+        landing_snr=(0.8, 5.0),
         margin_px=2.0,
         dark_fraction=float(rng.choice([0.0, 0.3, 0.5, 1.0])),
         drift_px=float(rng.choice([0.0, 0.03, 0.1, 0.2])),
