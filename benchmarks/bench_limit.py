@@ -110,7 +110,7 @@ def settings_of(seed: int) -> RecordingSettings:
         speckle_contrast=float(rng.uniform(0.03, 0.12)),
         illumination_drop=float(rng.uniform(0, 0.3)),
         landings=10,
-        landing_snr=(0.8, 5.0),
+        landing_snr=(1.0, 7.0),
         margin_px=2.0,
         dark_fraction=float(rng.choice([0.0, 0.3, 0.5, 1.0])),
         drift_px=float(rng.choice([0.0, 0.03, 0.1, 0.2])),

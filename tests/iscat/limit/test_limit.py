@@ -118,6 +118,15 @@ def test_cancelling_stops_it(video):
         detection_limit(video, batch_sizes=[60], monitor=Monitor(cancelled=cancelled))
 
 
+def test_a_recipe_without_landings_has_no_limit(video, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(
+        '[[stage]]\nname = "dra"\nuse = "differential_rolling_average"\ninput = "recording"\n'
+    )
+    with pytest.raises(RecipeError, match="no output landings"):
+        detection_limit(video, path)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [

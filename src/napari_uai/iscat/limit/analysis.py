@@ -112,7 +112,7 @@ def detection_limit(
     True
     """
     if suggest and batch_sizes:
-        raise BadValueError("give either batch_sizes or suggest, which chooses them")
+        raise BadValueError("give either batches or suggest, which chooses them, not both")
     check_choice(point_spread_function)
     opened = as_recording(recording)
     chosen = _recipes(recipe, settings, batch_sizes, suggest, len(frames_of(opened.video)))

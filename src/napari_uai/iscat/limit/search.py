@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_uai.errors import CancelledError, NapariUaiError, TooFewFramesError
+from napari_uai.errors import CancelledError, NapariUaiError, RecipeError, TooFewFramesError
 from napari_uai.iscat.correct.binning import BinnedFrames
 from napari_uai.iscat.correct.stage_drift import binned_frames
 from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH, END_BATCHES
@@ -237,8 +237,10 @@ def search_of(recording: Recording, recipe: Recipe, monitor: Monitor = SILENT) -
     Raises
     ------
     NapariUaiError
-        If the recording is too short for the recipe, or cannot be read.
+        If the recipe has no landings, or the recording is too short for it or cannot be read.
     """
+    if "landings" not in recipe.outputs:
+        raise RecipeError(f"recipe {recipe.name} has no output landings, of which a limit could be")
     fast = can_reuse_bins(recipe)
     first = _leading(recipe, PROPORTIONAL if fast else UNTOUCHED)
     last = first[-1].name if first else RECORDING

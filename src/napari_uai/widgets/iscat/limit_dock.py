@@ -22,7 +22,7 @@ from napari_uai.parameters import Parameters
 from napari_uai.widgets.iscat.limit_call import LimitCall, batches_of
 from napari_uai.widgets.iscat.recall_plot import RecallPlot
 from napari_uai.widgets.iscat.training_form import LANDINGS_TITLE
-from napari_uai.widgets.kit.forms import ParameterForm, add_row, form_layout
+from napari_uai.widgets.kit.forms import ParameterForm, add_row, form_layout, scrolling
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.path_choice import FolderChoice
 from napari_uai.widgets.kit.preferences import PLUGIN
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 _SHOWN = ("injections", "nulls")
 """Parameters of the analysis that the form shows."""
+
+_REPORT_LINES = 8
+"""Height of the report, beyond which it scrolls."""
 
 _BATCHES_HELP = "Frames, separated by spaces, to compare; empty for the batch of the recipe."
 _SUGGEST_HELP = (
@@ -188,6 +191,9 @@ class LimitWidget(QWidget):
         add_row(more, "Calibration", self.calibration, _CALIBRATION_HELP)
         add_row(more, "Results folder", self.results_folder, "Tables, pictures and record.")
         self.report.setWordWrap(True)
+        self.report.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._report_area = scrolling(self.report)
+        self._report_area.setFixedHeight(_REPORT_LINES * self.fontMetrics().lineSpacing())
         self.report.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.use_button.setEnabled(False)
         self.use_button.setToolTip(f"Open {LANDINGS_TITLE} with this recipe and batch.")
@@ -195,7 +201,7 @@ class LimitWidget(QWidget):
         for part in (top, self.form, bottom, self.run_bar):
             layout.addWidget(part)
         layout.addWidget(self.plot, 1)
-        layout.addWidget(self.report)
+        layout.addWidget(self._report_area)
         layout.addWidget(self.use_button)
 
 
