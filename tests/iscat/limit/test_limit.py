@@ -63,6 +63,8 @@ def test_places_are_those_of_the_file_and_signs_those_of_the_recipe(result):
     found = injections[injections["found"]]
     assert (found["found_frame"] - found["frame"]).abs().max() <= 60  # half a batch
     assert result.runs[0].window == (1060, 1660)
+    assert "strong" in result.runs[0].image
+    assert not any("point-spread" in problem for problem in result.problems)
 
 
 @pytest.mark.slow

@@ -274,7 +274,7 @@ def _run_of(label: str, measurement: Measurement, injections: int) -> LimitRun:
         search.sigma_px,
         search.fast,
         len(measurement.injections) >= injections,
-        search.problems,
+        (*search.problems, *measurement.problems),
     )
 
 

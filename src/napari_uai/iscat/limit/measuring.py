@@ -53,6 +53,7 @@ class Measurement:
     nulls: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(NULL_COLUMNS)))
     image: PointImage | None = None
     image_note: str = ""
+    problems: tuple[str, ...] = ()
     guess: float = float("nan")
     curve: RecallCurve | None = None
     runs: int = 0
@@ -62,7 +63,7 @@ class Measurement:
         search = self.search
         plain = search.with_bins(search.bins) if search.fast else search.frames
         self.landings = search.rows(plain, monitor.part(0, 0.8, "as it is"))
-        self.image, self.image_note = point_image(
+        self.image, self.image_note, self.problems = point_image(
             search, self.landings, image, monitor.part(0.8, 0.95)
         )
         self.guess = first_guess(search, self.image)

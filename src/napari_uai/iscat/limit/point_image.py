@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from napari_uai.errors import counted
 from napari_uai.iscat.detect.point_spread_function import (
     PointSpreadFunction,
     gaussian_psf,
@@ -22,6 +23,11 @@ from napari_uai.videos.sampling import robust_deviation
 
 FITTED, GAUSSIAN = "fitted", "gaussian"
 
+NO_STRONG = (
+    "no landing is strong enough to fit the point-spread function: limits hold for images with "
+    "a width of {:g} px, and change in proportion"
+)
+
 MOST_OF_NOISE = 480, 128, 128
 """Bins, rows and columns from which the noise is measured, at most."""
 
@@ -31,8 +37,8 @@ USUAL_THRESHOLD = 5.0
 
 def point_image(
     search: Search, found: pd.DataFrame, choice: str, monitor: Monitor = SILENT
-) -> tuple[PointImage, str]:
-    """Return the image of a point with which landings are injected, and a note about it.
+) -> tuple[PointImage, str, tuple[str, ...]]:
+    """Return the image of a point with which landings are injected, where it is from, and warnings.
 
     Parameters
     ----------
@@ -48,17 +54,15 @@ def point_image(
     choice = choice or search.point_spread_function
     sigma = search.sigma_px
     if choice == GAUSSIAN:
-        return PointImage.of(gaussian_psf(sigma)), f"Gaussian of {sigma:g} px"
+        return PointImage.of(gaussian_psf(sigma)), f"Gaussian of {sigma:g} px", ()
     if choice != FITTED:
-        return PointImage.of(read_psf(choice)), f"image {choice}"
+        return PointImage.of(read_psf(choice)), f"image {choice}", ()
     n_strong = int(np.sum(_ratio(found) >= STRONG))
     if not n_strong:
-        return (
-            PointImage.of(RadialCurve.expected(sigma)),
-            f"expected at {sigma:g} px: no landing is strong enough to fit it",
-        )
+        expected = PointImage.of(RadialCurve.expected(sigma))
+        return expected, f"expected at {sigma:g} px", (NO_STRONG.format(sigma),)
     curve = fitted_curve(search, found, monitor)
-    return PointImage.of(curve), f"fitted to the {n_strong} strong landings of the recording"
+    return PointImage.of(curve), f"fitted to {counted(n_strong, 'strong landing')}", ()
 
 
 def check_choice(choice: str) -> None:
