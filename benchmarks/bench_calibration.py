@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 
 MATCH_PX = 2.5
 ACCEPTED_FALSE = 1.0
+FALSE_LEVELS = (0.1, 1.0, 10.0)
+"""Accepted numbers of false landings at which the real ones are counted; errors are looked at with
+the middle one."""
+
 STRONG_SNR = 10.0
 """Smallest signal-to-noise ratio, in one frame of the rolling average, of the landings whose found
 and true contrast are compared: they are found whatever the noise does."""
@@ -82,17 +86,17 @@ def main() -> None:
     outcomes = list(run_all(seeds, arguments))
     recordings = in_order([recording for recording, _ in outcomes], arguments.families)
     rows = in_order([rows for _, rows in outcomes], arguments.families)
-    table = summary(rows, recordings)
+    table = false_figures(recordings) if arguments.empty else summary(rows, recordings)
     print(f"\n{len(seeds)} recordings per family, seeds {seeds[0]} to {seeds[-1]}\n")
-    print(figures_text(table))
-    with (
-        whole_file(arguments.out / "families.csv") as families,
-        whole_file(arguments.out / "landings.csv") as landings,
-        whole_file(arguments.out / "calibration.png") as picture,
-    ):
-        table.to_csv(families, index=False, float_format="%.4g")
-        rows.to_csv(landings, index=False, float_format="%.5g")
-        calibration_picture(rows, table).savefig(picture, dpi=90, format="png")
+    if not arguments.empty:
+        print(figures_text(table))
+    print(false_text(recordings))
+    for name, written in (("families.csv", table), ("landings.csv", rows)):
+        with whole_file(arguments.out / name) as path:
+            written.to_csv(path, index=False, float_format="%.5g")
+    if not arguments.empty:
+        with whole_file(arguments.out / "calibration.png") as path:
+            calibration_picture(rows, table).savefig(path, dpi=90, format="png")
     print(f"These figures, each landing, and a picture: {arguments.out}")
 
 
@@ -104,6 +108,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("build/calibration"), help="folder")
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
+    parser.add_argument("--empty", action="store_true", help="without landings: false rows only")
     arguments = parser.parse_args()
     if arguments.seeds < 1 or arguments.processes < 1 or arguments.first_seed < 0:
         parser.error("--seeds and --processes are 1 or more, --first-seed 0 or more")
@@ -140,7 +145,7 @@ def run_all(
     seeds: range, arguments: argparse.Namespace
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Simulate and analyse every recording, several at a time."""
-    jobs = [(family, seed) for seed in seeds for family in arguments.families]
+    jobs = [(family, seed, arguments.empty) for seed in seeds for family in arguments.families]
     begin = time.perf_counter()
     with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as workers:
         done = as_completed([workers.submit(run_recording, *job) for job in jobs])
@@ -153,16 +158,27 @@ def run_all(
             yield recording, rows
 
 
-def run_recording(family: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def run_recording(family: str, seed: int, empty: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return what is known of one recording (one row), and its reported landings."""
     settings = settings_of(family, seed)
+    if empty:
+        settings = replace(settings, landings=0)
     recording = simulate_recording(settings)
     video = power_normalization(frames_of(recording.video))
     events = detect_steps(video, batch_size=settings.batch_size)
-    events = accept_events(events, false_landings=ACCEPTED_FALSE)
-    rows = matched(events.assign(raw_frame=events["frame"]), recording.truth, settings)
+    events = events.assign(raw_frame=events["frame"])
     table = pd.DataFrame({"family": [family], "seed": seed, "true": len(recording.truth)})
-    return table, rows.assign(family=family, seed=seed)
+    for level in FALSE_LEVELS:
+        accepted = accept_events(events, false_landings=level)
+        found = matched(accepted, recording.truth, settings)
+        table[false_column(level)] = (found["true_index"] < 0).sum()
+        if level == ACCEPTED_FALSE:
+            rows = found.assign(family=family, seed=seed)
+    return table, rows
+
+
+def false_column(level: float) -> str:
+    return f"false_{level:g}"
 
 
 def matched(events: pd.DataFrame, truth: pd.DataFrame, settings: RecordingSettings) -> pd.DataFrame:
@@ -180,8 +196,7 @@ def matched(events: pd.DataFrame, truth: pd.DataFrame, settings: RecordingSettin
     rows = events.assign(true_index=index)
     real = rows["true_index"] >= 0
     for name in ("raw_frame", "y", "x", "contrast", "snr"):
-        values = truth[name].to_numpy(np.float64)[index]
-        rows[f"true_{name}"] = np.where(real, values, np.nan)
+        rows[f"true_{name}"] = np.append(truth[name].to_numpy(np.float64), np.nan)[index]
     late = rows["raw_frame"] - rows["true_raw_frame"]
     rows["near"] = real & (late.abs() <= settings.batch_size / 2)
     rows["inside"] = (-late <= rows["frame_after"]) & (late <= rows["frame_before"])
@@ -223,7 +238,7 @@ def summary(rows: pd.DataFrame, recordings: pd.DataFrame) -> pd.DataFrame:
                 "coverage": found["inside"].mean(),
                 "other_times": found["other_times"].mean(),
                 "really_other": 1 - found["near"].mean(),
-                "false_each": (len(here) - len(found)) / len(each),
+                "false_each": each[false_column(ACCEPTED_FALSE)].mean(),
             }
         )
     return pd.DataFrame(figures)
@@ -266,6 +281,21 @@ def figures_text(table: pd.DataFrame) -> str:
         "Other times: mean probability stated / share that is farther than half a batch.\n"
         f"False each: false rows per recording, where {ACCEPTED_FALSE:g} is accepted.\n"
         f"{verdict(table)}"
+    )
+
+
+def false_figures(recordings: pd.DataFrame) -> pd.DataFrame:
+    """Mean false rows per recording of each family, for each accepted number."""
+    columns = [false_column(level) for level in FALSE_LEVELS]
+    return recordings.groupby("family", sort=False)[columns].mean().reset_index()
+
+
+def false_text(recordings: pd.DataFrame) -> str:
+    """Return them as lines."""
+    shown = false_figures(recordings)
+    shown.columns = pd.Index(["family", *(f"{level:g} accepted" for level in FALSE_LEVELS)])
+    return (
+        f"\nFalse rows per recording\n{shown.to_string(index=False, float_format='%.2f'.__mod__)}\n"
     )
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +102,15 @@ def check_xml(data: bytes, path: str | Path, *, error: ErrorType) -> None:
         raise error(f"{path} declares entities (DOCTYPE), which are not read: remove them")
     if re.search(rb"<[^<>]{%d}" % (HEADER_BYTES.value + 1), data):
         raise error(f"{path} has a tag that is too long{HEADER_BYTES.advice}")
-    depth = 0
-    for tag in re.finditer(rb"<(/)?[A-Za-z_][^<>]{0,65536}?(/)?>", data):
-        closing, empty = tag.groups()
-        if not empty:
-            depth += -1 if closing else 1
-        if depth > DEPTH.value:
-            raise error(f"{path} is nested too deeply{DEPTH.advice}")
+    tags = (tag[0] for tag in _XML_TAG.finditer(data))
+    depths = accumulate(
+        0 if tag.endswith(b"/>") else -1 if tag.startswith(b"</") else 1 for tag in tags
+    )
+    if max(depths, default=0) > DEPTH.value:
+        raise error(f"{path} is nested too deeply{DEPTH.advice}")
+
+
+_XML_TAG = re.compile(rb"</?[A-Za-z_][^<>]*>")
 
 
 def _integer(text: str) -> int:

@@ -46,8 +46,17 @@ def test_neighbours_are_read_once_and_long_runs_from_the_source():
     assert frames.source.runs == [(5, 10)]
     frames.read(8, 12)
     assert frames.source.runs == [(5, 10), (10, 15)]
-    frames.read(3, 8)
-    assert frames.source.runs[2:] == [(3, 8)]
+    frames.read(15, 20)
+    assert frames.source.runs[2:] == [(15, 20)]
+
+
+def test_long_runs_take_blocks_that_are_kept():
+    frames = cached(ReadFrames(VIDEO), 5)
+    for i in (5, 15):
+        frames.read(i, i + 1)
+    del frames.source.runs[:]
+    np.testing.assert_array_equal(frames.read(3, 22), VIDEO[3:22], strict=True)
+    assert frames.source.runs == [(3, 5), (10, 15), (20, 22)]
 
 
 def test_what_was_read_last_stays_within_the_memory(monkeypatch):

@@ -99,13 +99,14 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
     judged = sides >= _LEAST_SIDE and given.height * given.width <= _MOST_PIXELS and n > 1
     if not judged or (isinstance(given.pixels, np.dtype) and given.pixels.kind == "b"):
         return None
-    stated = _evidence(path, size, given)
+    frames = _frames(path, size, given)
+    stated = _evidence(frames, enough=_CREDIBLE)
     headers = list(_with_header(size, given))
     if stated >= _CREDIBLE:
         # A header that is not left out rolls all frames alike: only a seam in them shows it.
         seam = _seam(path, size, given) if headers else 0.0
         headed = (h for h in headers if seam > 0.5 and _seam(path, size, h) < seam / 2)
-        return next(headed, None) or _halved(path, size, given)
+        return next(headed, None) or _halved(path, size, given, frames)
     if stated >= _DOUBTFUL:
         return None
     others = [*_others(given), *_with_line(size, given), *headers]
@@ -121,14 +122,14 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
 
 def _best(path: Path, size: int, readings: Sequence[Reading]) -> tuple[float, Reading | None]:
     """Return the reading with the most evidence, of equals the first."""
-    scored = [(_evidence(path, size, reading), -i) for i, reading in enumerate(readings)]
+    scored = [(_evidence(_frames(path, size, reading)), -i) for i, reading in enumerate(readings)]
     best, i = max(scored, default=(0.0, 1))
     return best, None if i > 0 else readings[-i]
 
 
-def _halved(path: Path, size: int, given: Reading) -> Reading | None:
+def _halved(path: Path, size: int, given: Reading, frames: Floats) -> Reading | None:
     """Return a reading with half as many bytes per frame if each frame seems to hold two."""
-    mean, half = _frames(path, size, given).mean(axis=0), given.height // 2
+    mean, half = frames.mean(axis=0), given.height // 2
     near = max(2, half // 4)
     if given.height % 2 or half < 2 * near:
         return None
@@ -231,15 +232,18 @@ def _frames(path: Path, size: int, reading: Reading) -> Floats:
     return frames
 
 
-def _evidence(path: Path, size: int, reading: Reading) -> float:
+def _evidence(frames: Floats, enough: float = 1.0) -> float:
     """Return the least of the likenesses between frames, rows and columns, -1 to 1.
 
-    The first or the last row, which may be a status line, is left out if that is more favourable.
+    The first or the last row, which may be a status line, is left out if that is more favourable
+    and all rows are not alike enough.
     """
-    if (size - reading.offset) // reading.frame_bytes < 2:
+    if len(frames) < 2:
         return 0.0  # nothing to compare
-    frames = _frames(path, size, reading)
-    return max(map(_consistency, (frames, frames[:, :-1], frames[:, 1:])))
+    alike = _consistency(frames)
+    if alike >= enough:
+        return alike
+    return max(alike, _consistency(frames[:, :-1]), _consistency(frames[:, 1:]))
 
 
 def _consistency(frames: Floats) -> float:

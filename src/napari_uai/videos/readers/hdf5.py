@@ -77,9 +77,9 @@ def open_datasets(path: Path, options: ReadOptions, *, matlab: bool) -> Opened:
             image=name,
             details=details | _texts(stated),
         )
-    check_frame_axis(path, opened.frames, layout)
     if chunks and layout.frame_axis is not None:
-        return opened.replaced(cached(opened.frames, chunks[layout.frame_axis]))
+        opened = opened.replaced(cached(opened.frames, chunks[layout.frame_axis]))
+    check_frame_axis(path, opened.frames, layout)
     return opened
 
 

@@ -80,11 +80,12 @@ def open_n5(path: Path, options: ReadOptions) -> Opened:
         opened=array,
         state=state_of_all(file.stat() for file in files),
     )
-    check_frame_axis(path, stored, layout)
     chunk = 1 if layout.frame_axis is None else array.block[layout.frame_axis]
+    frames = cached(stored, chunk)
+    check_frame_axis(path, frames, layout)
     pixel_size, frame_rate = _scale_of(stated, layout.axes)
     return Opened(
-        cached(stored, chunk),
+        frames,
         array.dtype,
         pixel_size_um=pixel_size,
         frame_rate_hz=frame_rate,

@@ -181,9 +181,11 @@ class TiffFrames(Frames):
         if layout.frame_axis is None or layout.frame_axis >= outer:
             yield inner.read(self._page(k, index, inner.sizes), start, stop)
             return
+        is_frame = inner.plain and not inner.colours
         for i in range(start, stop):
             index[layout.frame_axis] = i
-            yield inner.read(self._page(k, index, inner.sizes), 0, 1)
+            page = self._page(k, index, inner.shape if is_frame else inner.sizes)
+            yield page if is_frame else inner.read(page, 0, 1)
 
     def _page(self, k: int, index: Sequence[int], sizes: tuple[int, ...]) -> AnyArray:
         series = self._series[k]

@@ -99,9 +99,10 @@ def open_zarr(path: Path, options: ReadOptions) -> Opened:
         opened=array,
         state=state_of_all(file.stat() for file in files) if files else None,
     )
-    check_frame_axis(path, stored, layout)
+    frames = cached(stored, chunk)
+    check_frame_axis(path, frames, layout)
     return Opened(
-        cached(stored, chunk),
+        frames,
         np.dtype(array.dtype),
         pixel_size_um=pixel_size,
         frame_rate_hz=frame_rate,

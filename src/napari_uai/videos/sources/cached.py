@@ -47,7 +47,8 @@ class CachedFrames(Frames):
     source
         Where they come from.
     block
-        Frames per block; whoever reads so many at a time gets them straight from the source.
+        Frames per block. Whoever reads so many at a time gets them straight from the source, apart
+        from blocks that are kept.
     """
 
     def __init__(self, source: Frames, block: int) -> None:
@@ -77,13 +78,36 @@ class CachedFrames(Frames):
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Take a few frames from the blocks that hold them, many from the source."""
         start, stop, _ = slice(start, stop).indices(len(self))
-        if not 0 < stop - start < self.block:
-            return self.source.read(start, max(start, stop))
+        if stop - start >= self.block:
+            return self._read_many(start, stop)
+        if stop <= start:
+            return self.source.read(start, start)
         parts = []
         for number in range(start // self.block, (stop - 1) // self.block + 1):
             first = number * self.block
             parts.append(self._block(number)[max(start - first, 0) : stop - first])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _read_many(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Take blocks that are kept, and whatever lies between them from the source."""
+        numbers = range(start // self.block, (stop - 1) // self.block + 1)
+        with self._lock:
+            kept = {number: self._kept[number] for number in numbers if number in self._kept}
+        if not kept:
+            return self.source.read(start, stop)
+        frames = np.empty((stop - start, *self.shape[1:]), self.dtype)
+        at = start
+        for number, block in kept.items():
+            first = number * self.block
+            if at < first:
+                frames[at - start : first - start] = self.source.read(at, first)
+            at, skipped = max(at, first), max(at - first, 0)
+            part = block[skipped : stop - first]
+            frames[at - start : at - start + len(part)] = part
+            at += len(part)
+        if at < stop:
+            frames[at - start :] = self.source.read(at, stop)
+        return frames
 
     def _block(self, number: int) -> npt.NDArray[Any]:
         """Return a block that was read before, or read it."""

@@ -36,7 +36,6 @@ from napari_uai.iscat.correct.moving_background import DriftOrder
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
 from napari_uai.iscat.detect.radial_curve import RadialCurve
 from napari_uai.iscat.detect.steps.background import (
-    PSF_FROM,
     STILL,
     matched_filter,
     prepared,
@@ -298,16 +297,14 @@ class _Finder:
         image = RadialCurve.expected(self.sigma_px) if self.fit_psf else psf
         joint = JointFit(relative, background, image)
         bad = background.weights == 0
+        known: Events = (np.empty((0, 2)), np.empty(0), np.empty(0))
         for turn in range(PASSES):
             ask = monitor.part(turn / (PASSES + 1), (turn + 1) / (PASSES + 1)).update
             ask(0.0, "background")
             rest, _ = background.subtract(relative - model)
             rest -= rest.mean(axis=0)
             ask(0.3, "filter")
-            residual = rest + np.where(bad, 0, model)
-            filtered, gain = matched_filter(residual, background.weights, psf)
-            ask(0.4, "filter")
-            quiet, _ = matched_filter(rest, background.weights, psf)
+            quiet, gain = matched_filter(rest, background.weights, psf)
             white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=(1, 2)))) / 2
             if not white > 0:
                 raise BadValueError(STILL)
@@ -318,25 +315,26 @@ class _Finder:
             statistics = StepStatistics.of(temporal)
             ask(0.8, "search")
             last = turn == PASSES - 1
-            pursuit = Pursuit(_field(statistics, filtered), statistics, psf)
+            pursuit = Pursuit(_field(statistics, quiet), statistics, psf)
             ask(0.9, "search")
             steps = pursuit.run(stop=PURSUE_TO if last else MODEL_FROM, again=AGAIN_FROM)
             if not last:
-                if self.fit_psf:
-                    psf = _learnt_psf(
-                        joint, [s for s in steps if abs(s.statistic) >= PSF_FROM], psf, gain
-                    )
-                model = _model(steps, psf, gain, relative.shape)
+                known = joint.learn(*_joined(known, _starts(steps, psf, gain)), MODEL_FROM)
+                model = joint.frames(*known)
+                psf = joint.psf(psf.radius)
         weighing = monitor.part(PASSES / (PASSES + 1), 1.0, "scores")
+        steps = _steps(known, statistics, psf, gain) + steps
         if not steps:
             return _table(np.empty(0), None)
+        filtered, _ = matched_filter(rest + np.where(bad, 0, model), background.weights, psf)
         scores, noise = self._weigh(steps, filtered, temporal, white, psf, weighing)
         starts = _starts(steps, psf, gain)
         together = _certain_or_beside(
             scores >= REAL_FROM, starts[0], SAME_PLACE_SIGMAS * self.sigma_px
         )
         measured = joint.measure(*starts, together, noise)
-        return _table(scores, measured)
+        # What looks like an event alone may be a part of others.
+        return _table(np.minimum(scores, measured.significance), measured)
 
     def _weigh(
         self,
@@ -367,13 +365,36 @@ class _Finder:
         return scores, noise
 
 
-def _starts(
-    steps: list[Step], psf: PointSpreadFunction, gain: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Places, times (bins) and contrasts of steps, from which they are measured."""
+Events: TypeAlias = tuple[Floats, Floats, Floats]
+"""Places (px), times (bins) and contrasts."""
+
+
+def _starts(steps: list[Step], psf: PointSpreadFunction, gain: Floats) -> Events:
+    """Return steps as events, from which these are measured."""
     places = np.array([(s.y, s.x) for s in steps]).reshape(-1, 2)
     times = np.array([s.k + 1 + s.fraction for s in steps])
     return places, times, np.array([s.height / gain[s.pixel] * psf.peak for s in steps])
+
+
+def _steps(
+    events: Events, statistics: StepStatistics, psf: PointSpreadFunction, gain: Floats
+) -> list[Step]:
+    """Return events as steps."""
+    places, times, contrasts = events
+    inside = np.clip(places, 0, np.array(gain.shape) - 1.0)
+    steps = []
+    for (y, x), time, contrast in zip(inside.tolist(), times, contrasts, strict=True):
+        k = int(np.clip(np.floor(time) - 1, 0, len(statistics.response) - 2))
+        fraction = float(np.clip(time - 1 - k, 0, 1))
+        height = float(contrast / psf.peak * gain[round(y), round(x)])
+        _, response = statistics.between(k, fraction)
+        steps.append(Step(k, fraction, y, x, height * response, height))
+    return steps
+
+
+def _joined(first: Events, second: Events) -> Events:
+    places, times, contrasts = (np.concatenate(each) for each in zip(first, second, strict=True))
+    return places, times, contrasts
 
 
 def _certain_or_beside(
@@ -386,34 +407,11 @@ def _certain_or_beside(
     return np.asarray(certain | (distance <= near_px))
 
 
-def _learnt_psf(
-    joint: JointFit, strong: list[Step], psf: PointSpreadFunction, gain: Floats
-) -> PointSpreadFunction:
-    """Learn the image of a point from the strong events."""
-    if strong:
-        joint.learn(*_starts(strong, psf, gain))
-    assert isinstance(joint.image, RadialCurve)
-    offsets = np.arange(-psf.radius, psf.radius + 1)
-    return PointSpreadFunction(joint.image.at(np.hypot(offsets[:, None], offsets)))
-
-
 def _field(statistics: StepStatistics, filtered: Floats) -> npt.NDArray[np.float32]:
     n_bins, height, width = filtered.shape
     flat = filtered.reshape(n_bins, -1).astype(np.float32)
     field = flat.T @ statistics.weights.T.astype(np.float32)
     return np.ascontiguousarray(field.reshape(height, width, -1))
-
-
-def _model(
-    steps: list[Step], psf: PointSpreadFunction, gain: Floats, shape: tuple[int, ...]
-) -> Floats:
-    """Return the relative frames of the events alone."""
-    model = np.zeros(shape)
-    for step in steps:
-        (rows, columns), image = psf.at(step.y, step.x, (shape[1], shape[2]))
-        amplitude = step.height / gain[step.pixel]
-        model[:, rows, columns] += step.course(shape[0])[:, None, None] * (amplitude * image)
-    return model
 
 
 def _heights_on(

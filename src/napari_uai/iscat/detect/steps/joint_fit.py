@@ -37,6 +37,10 @@ ROUNDS = 4
 STRONG = 7.0
 """Signal-to-noise ratio of the events from which the image of a point is learnt."""
 
+APART = 2.5
+"""Smallest ratio of contrast and error of an event beside others: below, it is a part of these that
+the search had at a wrong place, and would take some of their contrast."""
+
 MOST_STRONG = 40
 FARTHEST_PX = 0.5
 """How far a place may move in one round."""
@@ -75,6 +79,8 @@ class Measured:
         y and x (px), (events, 2).
     contrasts, contrast_errors
         (events); the errors include that of the image of a point.
+    significance
+        Contrast over its error by noise and overlap alone, (events).
     times
         When each happened, and how certain that is.
     """
@@ -83,6 +89,7 @@ class Measured:
     place_errors: Floats
     contrasts: Floats
     contrast_errors: Floats
+    significance: Floats
     times: tuple[EventTime, ...]
 
     def merged(self, other: Measured, mine: Bools) -> Measured:
@@ -94,6 +101,7 @@ class Measured:
             np.concatenate([self.place_errors, other.place_errors])[order],
             np.concatenate([self.contrasts, other.contrasts])[order],
             np.concatenate([self.contrast_errors, other.contrast_errors])[order],
+            np.concatenate([self.significance, other.significance])[order],
             tuple(times[i] for i in order),
         )
 
@@ -128,17 +136,20 @@ class _Fit:
     """Events as they were fitted.
 
     ``shifts`` are the changes of ``places`` (px) that the fit asks for; ``products`` are those of
-    the images with each other, and ``seen`` those with the data, (bins, events).
+    the images with each other, and ``seen`` those with the data, (bins, events). ``sideways`` are
+    those of what the events leave with their derivatives by y and x, of unit noise.
     """
 
     products: Floats
     seen: Floats
+    times: Floats
     courses: Floats
     places: Floats
     contrasts: Floats
     shifts: Floats
     contrast_errors: Floats
     place_errors: Floats
+    sideways: tuple[Floats, Floats]
 
     @property
     def alone(self) -> Floats:
@@ -176,9 +187,41 @@ class JointFit:
         left = flat - (flat @ self._lines) @ self._lines.T
         self._data = np.ascontiguousarray(left.T)
 
-    def learn(self, places: Floats, times: Floats, contrasts: Floats) -> None:
-        """Learn the image of a point from events that are certain; see :meth:`measure`."""
-        self._fit(places, times, contrasts)
+    def learn(
+        self, places: Floats, times: Floats, contrasts: Floats, least: float
+    ) -> tuple[Floats, Floats, Floats]:
+        """Learn the image of a point from events.
+
+        Parameters
+        ----------
+        places, times, contrasts
+            y and x (px), bins, and contrasts.
+        least
+            Smallest signal-to-noise ratio of events that are kept.
+
+        Returns
+        -------
+        tuple of ndarray
+            The same of the events that are kept, as fitted.
+        """
+        fit, *_ = self._fit_apart(places, times, contrasts)
+        kept = np.abs(fit.contrasts) >= least * fit.contrast_errors
+        return fit.places[kept], fit.times[kept], fit.contrasts[kept]
+
+    def psf(self, radius: int) -> PointSpreadFunction:
+        """Return the image of a point as it is known now, sampled at pixels."""
+        if isinstance(self.image, PointSpreadFunction):
+            return self.image
+        offsets = np.arange(-radius, radius + 1)
+        return PointSpreadFunction(self.image.at(np.hypot(offsets[:, None], offsets)))
+
+    def frames(self, places: Floats, times: Floats, contrasts: Floats) -> Floats:
+        """Return the relative frames of events alone, 0 at bad pixels, (bins, rows, columns)."""
+        within = self._images(places).within[: len(places)]
+        weighted = (within.T @ (contrasts[:, None] * self._courses(times))).T
+        root = self._root.ravel()
+        flat = weighted / np.where(root > 0, root, 1)
+        return np.asarray(flat.reshape(self.n_bins, *self.shape))
 
     def measure(
         self, places: Floats, times: Floats, contrasts: Floats, certain: Bools, noise: SlowNoise
@@ -195,13 +238,27 @@ class JointFit:
         noise
             What else may happen at one place, as learnt by the search.
         """
-        fit, statistics, white = self._fit(places[certain], times[certain], contrasts[certain])
+        fit, statistics, white, apart = self._fit_apart(
+            places[certain], times[certain], contrasts[certain]
+        )
+        certain = certain.copy()
+        certain[certain] = apart
         slow = SlowNoise(SlowNoise.over(statistics.temporal, white).models, noise.log_prior)
-        single = self._single(places[~certain], self._courses(times[~certain]), fit, statistics)
+        single = self._single(places[~certain], times[~certain], fit, statistics)
         together = self._measured(fit, statistics, slow)
         return together.merged(self._measured(single, statistics, slow), certain)
 
     # the fit --------------------------------------------------------------------------------------
+
+    def _fit_apart(
+        self, places: Floats, times: Floats, contrasts: Floats
+    ) -> tuple[_Fit, StepStatistics, float, Bools]:
+        """Fit events, and again without those that are parts of others; which these are not."""
+        fit, statistics, white = self._fit(places, times, contrasts)
+        apart = np.abs(fit.contrasts) >= APART * fit.contrast_errors
+        if not apart.all():
+            fit, statistics, white = self._fit(places[apart], times[apart], contrasts[apart])
+        return fit, statistics, white, apart
 
     def _fit(
         self, places: Floats, times: Floats, contrasts: Floats
@@ -211,9 +268,9 @@ class JointFit:
             raise_if_cancelled()
             if turn == 0:
                 first, _ = self._noise(images, courses, contrasts)
-                contrasts = self._fitted(images, courses, places, contrasts, first).contrasts
+                contrasts = self._fitted(images, times, places, contrasts, first).contrasts
             statistics, white = self._noise(images, courses, contrasts)
-            fit = self._fitted(images, courses, places, contrasts, statistics)
+            fit = self._fitted(images, times, places, contrasts, statistics)
             contrasts = fit.contrasts
             if turn < ROUNDS - 1:
                 places = places + np.clip(fit.shifts, -FARTHEST_PX, FARTHEST_PX)
@@ -251,7 +308,7 @@ class JointFit:
     def _fitted(
         self,
         images: _Images,
-        courses: Floats,
+        times: Floats,
         places: Floats,
         contrasts: Floats,
         statistics: StepStatistics,
@@ -261,7 +318,7 @@ class JointFit:
         ``images`` are those of all events, then their derivatives by y and by x; ``contrasts`` so
         far scale the prior of the places.
         """
-        n = len(courses)
+        n, courses = len(times), self._courses(times)
         weighted = courses @ statistics.precision
         products, seen = images.products(images), images.on(self._data)
         information = products * np.tile(weighted @ courses.T, (3, 3))
@@ -271,16 +328,17 @@ class JointFit:
         covariance = np.linalg.inv(information)
         solution = covariance @ np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
         errors = np.sqrt(np.maximum(np.diag(covariance), 0))
+        solution, errors = solution.reshape(3, n), errors.reshape(3, n)
+        left = seen - (courses.T * solution[0]) @ products[:n]
+        left /= np.sqrt(np.diag(products))
         return _fit_of(
-            products[:n, :n], seen[:, :n], courses, places, solution.reshape(3, n),
-            errors.reshape(3, n),
+            products[:n, :n], seen[:, :n], times, courses, places, solution, errors,
+            (left[:, n : 2 * n], left[:, 2 * n :]),
         )  # fmt: skip
 
-    def _single(
-        self, places: Floats, courses: Floats, fit: _Fit, statistics: StepStatistics
-    ) -> _Fit:
+    def _single(self, places: Floats, times: Floats, fit: _Fit, statistics: StepStatistics) -> _Fit:
         """Fit the contrast of each event at its place, in what those of a joint fit leave."""
-        n = len(courses)
+        n, courses = len(times), self._courses(times)
         images, certain = (
             self._images(places),
             self._images(fit.places).rows(slice(len(fit.courses))),
@@ -292,9 +350,12 @@ class JointFit:
         information = squares * np.einsum("et,et->e", weighted, courses)
         contrasts = np.einsum("et,te->e", weighted, left) / information[0]
         solution = np.stack([contrasts, 0 * contrasts, 0 * contrasts])
+        events = (fit.courses.T * fit.contrasts) @ certain.products(images)
+        sideways = ((images.on(self._data) - events) / np.sqrt(squares.ravel()))[:, n:]
         return _fit_of(
-            np.diag(squares[0]), left, courses, places, solution, 1 / np.sqrt(information)
-        )
+            np.diag(squares[0]), left, times, courses, places, solution, 1 / np.sqrt(information),
+            (sideways[:, :n], sideways[:, n:]),
+        )  # fmt: skip
 
     def _learnt(
         self, places: Floats, courses: Floats, fit: _Fit, statistics: StepStatistics
@@ -333,10 +394,12 @@ class JointFit:
         times = event_times(alone, statistics, slow, np.sign(fit.contrasts))
         larger = slow.step_spread(alone, fit.courses)
         errors = fit.contrast_errors * larger
-        ratio = np.maximum(fit.contrasts**2 / errors**2, np.finfo(float).tiny)
-        contrasts = fit.contrasts * np.sqrt(np.maximum(1 - SEARCHED / ratio, LEAST_LEFT**2))
+        ratio = np.maximum(np.abs(fit.contrasts) / errors, np.finfo(float).tiny)
+        contrasts = fit.contrasts * np.sqrt(np.maximum(1 - SEARCHED / ratio**2, LEAST_LEFT**2))
         errors = np.hypot(errors, np.abs(contrasts) * self._image_error())
-        return Measured(fit.places, fit.place_errors * larger[:, None], contrasts, errors, times)
+        sideways = [slow.step_spread(each, fit.courses) for each in fit.sideways]
+        place_errors = fit.place_errors * np.maximum(larger, sideways).T
+        return Measured(fit.places, place_errors, contrasts, errors, ratio, times)
 
     def _image_error(self) -> float:
         """Relative error of contrasts by that of the profile, for a point in the middle."""
@@ -446,16 +509,20 @@ def _moved(fit: _Fit, times: Floats, statistics: StepStatistics) -> Floats:
 def _fit_of(
     products: Floats,
     seen: Floats,
+    times: Floats,
     courses: Floats,
     places: Floats,
     solution: Floats,
     errors: Floats,
+    sideways: tuple[Floats, Floats],
 ) -> _Fit:
     """Divide changes of images by contrasts, which makes them changes of places."""
     contrasts = solution[0]
     size = np.where(contrasts == 0, np.finfo(float).tiny, contrasts)
     shifts, place_errors = (solution[1:] / size).T, (errors[1:] / np.abs(size)).T
-    return _Fit(products, seen, courses, places, contrasts, shifts, errors[0], place_errors)
+    return _Fit(
+        products, seen, times, courses, places, contrasts, shifts, errors[0], place_errors, sideways
+    )
 
 
 def _lines_and(gradients: Floats) -> Floats:
