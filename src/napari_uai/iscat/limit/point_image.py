@@ -90,7 +90,9 @@ def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT)
         images = part.tile_of(part.read_segment(monitor))
         background, relative = prepared(images, search.drift_order)
         joint = JointFit(relative, background, RadialCurve.expected(search.sigma_px))
-        joint.learn(places[inside], times[inside], found["contrast"].to_numpy(np.float64)[inside])
+        joint.learn(
+            places[inside], times[inside], found["contrast"].to_numpy(np.float64)[inside], STRONG
+        )
         image = joint.image
         assert isinstance(image, RadialCurve)
         uncertain = float(np.trace(image.covariance))

@@ -37,6 +37,9 @@ whole recording gives (the noise of a score is 1, the threshold 5), and wider.""
 LEAST_TOP, TOP_SUCCESSES = 0.5, 39
 """Prior of the share of strong landings that is found: as if 39 of 39 had been found."""
 
+NEGLIGIBLE = 1e-7
+"""Curves less probable than that, relative to the most probable one, are left out."""
+
 PER_GROUP, MOST_GROUPS = 15, 8
 """Landings per group, at least, and number of groups whose recall is listed without a curve."""
 
@@ -163,8 +166,8 @@ def fit_recall(
         log += np.log(np.maximum(recall if hit else 1 - recall, 1e-12))
     share = np.exp(log - log.max())
     middle, width, top = np.meshgrid(middles, widths, tops, indexing="ij")
-    share /= share.sum()
-    return RecallCurve(middle.ravel(), width.ravel(), top.ravel(), share.ravel())
+    kept = share > NEGLIGIBLE
+    return RecallCurve(middle[kept], width[kept], top[kept], share[kept] / share[kept].sum())
 
 
 def binned_recall(contrasts: Floats, found: npt.NDArray[np.bool_]) -> pd.DataFrame:
