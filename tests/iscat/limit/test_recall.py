@@ -42,6 +42,14 @@ def test_a_recall_that_is_not_reached_has_no_contrast():
     assert np.isfinite(curve.contrast_at(0.5)[0])
 
 
+def test_a_common_error_of_contrasts_widens_the_interval():
+    curve = fit_recall(*drawn(np.random.default_rng(4), 1500))
+    half, low, high = curve.scaled(0.2).contrast_at(0.5)
+    assert half == pytest.approx(curve.contrast_at(0.5)[0], rel=0.02)
+    assert np.log(high / low) == pytest.approx(2 * 1.96 * 0.2, rel=0.12)  # nine points
+    assert curve.scaled(0.0) is curve
+
+
 def test_signs_do_not_matter():
     contrasts, found = drawn(np.random.default_rng(3), 50)
     signs = np.where(np.arange(50) % 2, 1, -1)

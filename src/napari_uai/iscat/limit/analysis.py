@@ -259,6 +259,7 @@ def _contenders(measurements: Sequence[Measurement]) -> Iterator[int]:
 def _run_of(label: str, measurement: Measurement, injections: int) -> LimitRun:
     search = measurement.search
     assert measurement.curve is not None
+    assert measurement.image is not None
     first = search.origin.frames
     return LimitRun(
         label,
@@ -266,7 +267,7 @@ def _run_of(label: str, measurement: Measurement, injections: int) -> LimitRun:
         search.batch_size,
         _in_file(measurement.landings, search.origin),
         _in_file(measurement.injections, search.origin),
-        measurement.curve,
+        measurement.curve.scaled(measurement.image.error),
         measurement.nulls,
         search.accepted_false,
         measurement.image_note,

@@ -32,17 +32,20 @@ class PointImage:
         intensity there.
     radius
         Distance (px) beyond which it is 0.
+    error
+        Relative standard error of its norm, in proportion to which landings are seen.
     """
 
     values: Callable[[Floats, Floats], Floats]
     radius: float
+    error: float = 0.0
 
     @classmethod
     def of(cls, image: PointSpreadFunction | RadialCurve) -> PointImage:
         """Return the image of a point that the detector uses."""
         if isinstance(image, PointSpreadFunction):
             return cls(image.contrast_between, float(image.radius))
-        return cls(lambda dy, dx: image.at(np.hypot(dy, dx)), image.radius)
+        return cls(lambda dy, dx: image.at(np.hypot(dy, dx)), image.radius, _norm_error(image))
 
     def at(self, y: float, x: float, shape: tuple[int, int]) -> tuple[slice, slice, Floats]:
         """Return the rows and columns that a point at (y, x) covers, and its image there."""
@@ -59,6 +62,15 @@ class PointImage:
             indexing="ij",
         )
         return rows, columns, self.values(dy, dx)
+
+
+def _norm_error(curve: RadialCurve) -> float:
+    """Return the relative error of the norm of an image by that of its profile, to first order."""
+    offsets = np.arange(-int(curve.radius), int(curve.radius) + 1)
+    distance = np.hypot(offsets[:, None], offsets)
+    image = curve.at(distance)
+    change = np.tensordot(curve.splines(distance), image, 2) / np.sum(image**2)
+    return float(np.sqrt(change @ curve.covariance @ change))
 
 
 class InjectedFrames(Frames):

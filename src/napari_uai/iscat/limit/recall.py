@@ -37,6 +37,9 @@ whole recording gives (the noise of a score is 1, the threshold 5), and wider.""
 LEAST_TOP, TOP_SUCCESSES = 0.5, 39
 """Prior of the share of strong landings that is found: as if 39 of 39 had been found."""
 
+SHIFTS = 9
+"""Points of the quadrature over a common error of contrasts."""
+
 NEGLIGIBLE = 1e-7
 """Curves less probable than that, relative to the most probable one, are left out."""
 
@@ -91,6 +94,18 @@ class RecallCurve:
         low, high = _ends()
         middle, least, most = _quantiles(contrasts, self.share, 0.5, low, high)
         return middle, least, most
+
+    def scaled(self, error: float) -> RecallCurve:
+        """Return the curve if all contrasts have a common relative error, of normal logarithm."""
+        if not error:
+            return self
+        shifts, weights = np.polynomial.hermite_e.hermegauss(SHIFTS)
+        return RecallCurve(
+            np.add.outer(error * shifts, self.middle).ravel(),
+            np.tile(self.width, SHIFTS),
+            np.tile(self.top, SHIFTS),
+            np.outer(weights / weights.sum(), self.share).ravel(),
+        )
 
     def draws(self, n: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         """Draw curves by their probability; return their positions on the grid."""
