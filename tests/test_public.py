@@ -23,6 +23,7 @@ from napari_uai.stages import REGISTERED
 FACES = (
     "napari_uai",
     "napari_uai.iscat",
+    "napari_uai.iscat.limit",
     "napari_uai.iscat.mass",
     "napari_uai.trails",
     "napari_uai.videos",
@@ -32,11 +33,16 @@ FACES = (
 
 SLOW = frozenset(
     {
+        "napari_uai.LimitResult",
         "napari_uai.RunResult",
         "napari_uai.TrailResult",
         "napari_uai.analyse_folder",
         "napari_uai.analyse_recording",
+        "napari_uai.detection_limit",
         "napari_uai.iscat.detect_steps",
+        "napari_uai.iscat.limit.LimitRun",
+        "napari_uai.iscat.limit.limit_picture",
+        "napari_uai.iscat.limit.write_limit",
         "napari_uai.iscat.predict_background",
         "napari_uai.iscat.rescore_steps",
         "napari_uai.rank_trails",

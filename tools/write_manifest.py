@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "napari_uai"
 MANIFEST = PACKAGE / "napari.yaml"
 BLOCK = re.compile(r"^( *)# (stages|formats)\n.*?^ *# end of \2\n", re.MULTILINE | re.DOTALL)
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".pgm"}
-WHOLE_WORKFLOWS = ["napari-uai.iscat_run", "napari-uai.train_network"]
+WHOLE_WORKFLOWS = ["napari-uai.iscat_run", "napari-uai.train_network", "napari-uai.detection_limit"]
 TABLE = PACKAGE / "iscat" / "_stages.py"
 STUB = PACKAGE / "iscat" / "__init__.pyi"
 

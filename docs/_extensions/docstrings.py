@@ -29,7 +29,15 @@ FACES = (
     "napari_uai",
     *(
         f"napari_uai.{name}"
-        for name in ("iscat", "iscat.mass", "trails", "videos", "simulate", "evaluate")
+        for name in (
+            "iscat",
+            "iscat.limit",
+            "iscat.mass",
+            "trails",
+            "videos",
+            "simulate",
+            "evaluate",
+        )
     ),
 )
 """Packages whose names are public; a name that several give is documented under the first."""

@@ -172,7 +172,10 @@ def ordered(face: str) -> list[str]:
 def room_of(face: str, found: Any) -> str:
     """Return the first part of the module of an object below the package that gives it."""
     module = getattr(found, "__module__", "")
-    parts = module.removeprefix("napari_uai.").removeprefix("iscat.mass.").split(".")
+    own = module.removeprefix("napari_uai.")
+    for house in ("iscat.mass.", "iscat.limit."):  # rooms with a face of their own
+        own = own.removeprefix(house)
+    parts = own.split(".")
     if face != "napari_uai" and parts[0] == face.rpartition(".")[2]:
         parts = parts[1:]
     return parts[0] if parts[0] in ROOMS else ""

@@ -3,6 +3,8 @@ from .errors import NapariUaiError
 from .evaluate.evaluation import evaluate_landings
 from .evaluate.ranking import evaluate_trail_scores
 from .evaluate.truth import read_truth
+from .iscat.limit.analysis import detection_limit
+from .iscat.limit.result import LimitResult
 from .iscat.recipes.batch import Outcome, analyse_folder, analyse_recording
 from .iscat.recipes.outputs import write_results
 from .iscat.recipes.recipe import Recipe, load_recipe, recipe_names
@@ -25,6 +27,7 @@ from .videos.recording import Recording, open_recording
 from .videos.writing.writers import write_video
 
 __all__ = [
+    "LimitResult",
     "Monitor",
     "NapariUaiError",
     "Outcome",
@@ -37,6 +40,7 @@ __all__ = [
     "analyse_folder",
     "analyse_recording",
     "analyse_trails",
+    "detection_limit",
     "evaluate",
     "evaluate_landings",
     "evaluate_trail_scores",

@@ -20,6 +20,7 @@ from napari_uai.cli.evaluate import evaluate
 from napari_uai.cli.export import export
 from napari_uai.cli.info import info
 from napari_uai.cli.iscat import iscat
+from napari_uai.cli.limit import limit
 from napari_uai.cli.mass import mass
 from napari_uai.cli.report import report
 from napari_uai.cli.simulate import simulate_app
@@ -37,7 +38,20 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (iscat, mass, train, trails, report, evaluate, info, export, demo, recipes, stages):
+for command in (
+    iscat,
+    limit,
+    mass,
+    train,
+    trails,
+    report,
+    evaluate,
+    info,
+    export,
+    demo,
+    recipes,
+    stages,
+):
     app.command()(command)
 app.add_typer(simulate_app, name="simulate")
 

@@ -25,6 +25,8 @@ from napari_uai.results import (
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.run import RunResult
+    from napari_uai.videos.frames import Video
+    from napari_uai.videos.recording import Recording
 
 FILES = (
     "landings.csv",
@@ -150,8 +152,25 @@ def run_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any
 
 def input_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any]:
     """Return name, size, checksum and shape of the input."""
-    recording = result.recording
-    video = result.videos[RECORDING]
+    return recording_record(result.recording, video=result.videos[RECORDING], monitor=monitor)
+
+
+def recording_record(
+    recording: Recording, *, video: Video | None = None, monitor: Monitor = SILENT
+) -> dict[str, Any]:
+    """Return name, size, checksum and shape of a recording.
+
+    Parameters
+    ----------
+    recording
+        With the file that it was read from, if any.
+    video
+        What was analysed, if it is not the video of the recording.
+    monitor
+        Progress of the checksum.
+    """
+    if video is None:
+        video = recording.video
     record: dict[str, Any] = {"name": recording.name}
     if recording.source is not None and recording.source.exists():
         size, checksum = checksum_of(recording.source, monitor=monitor)

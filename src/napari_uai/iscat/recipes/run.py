@@ -238,7 +238,7 @@ def run_recipe(
         recipe = load_recipe(recipe)
     recipe = recipe.with_settings(settings).with_values(**values)
     with active_monitor(monitor), _collected_warnings(monitor) as problems:
-        recording = _as_recording(recording)
+        recording = as_recording(recording)
         frames = frames_of(recording.video)
         status = _status(frames, monitor.part(0.0, _BEFORE_STEPS / 2))
         health = _health(frames, monitor.part(_BEFORE_STEPS / 2, _BEFORE_STEPS))
@@ -336,7 +336,8 @@ def _shares(recipe: Recipe) -> Iterator[tuple[Step, float, float]]:
         yield step, float(end - weight / sum(weights)), float(end)
 
 
-def _as_recording(recording: Runnable) -> Recording:
+def as_recording(recording: Runnable) -> Recording:
+    """Return a recording; a path is opened, and a video has no scale."""
     if isinstance(recording, Recording):
         return recording
     if isinstance(recording, (str, Path)):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_uai.widgets.iscat.stage_call import Average, CallResult, FolderCall, RecipeCall
 
 DEFAULT_RECIPE = "matched"
-TRAINING_TITLE = "Train network"
+TRAINING_TITLE, LIMIT_TITLE = "Train network", "Detection limit"
 _SAME_RECORDING = ("name", "source")
 
 AVERAGES: dict[Average, str] = {
@@ -197,6 +197,16 @@ class RecipeWidget(QWidget):
         _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, TRAINING_TITLE, tabify=True)
         dock.use(self.recording.layer(), recipe)
 
+    def limit(self) -> None:
+        """Open the dock that measures what the recipe would find on the recording."""
+        try:
+            recipe = self.recipe()
+        except NapariUaiError as error:
+            self.run_bar.show_error(str(error))
+            return
+        _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, LIMIT_TITLE, tabify=True)
+        dock.use(self.recording.layer(), recipe)
+
     def open(self, path: str | Path) -> None:
         """Open a recording, a folder of recordings or a recipe with this plugin."""
         path = Path(path)
@@ -281,6 +291,7 @@ class RecipeWidget(QWidget):
             ("Reset", "reset", self._reset, "Restore the values of the recipe."),
             ("Review", "review", self.review, "Review the landings of a layer."),
             ("Train…", "train", self.train, "Train a network on the background of the recording."),
+            ("Limit…", "limit", self.limit, "Measure what would be found on the recording."),
         ):  # fmt: skip
             button = QPushButton(text)
             button.setObjectName(name)

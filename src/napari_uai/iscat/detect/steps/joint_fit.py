@@ -64,6 +64,10 @@ LEAST_SEEN = 0.3
 
 STEP_PX = 0.05
 
+COINCIDENT = 1e-9
+"""Added to the information of each event, as a share of it: of several at one place and time, only
+the sum is known."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -320,6 +324,7 @@ class JointFit:
         information = products * np.tile(weighted @ courses.T, (3, 3))
         place_prior = 1 / np.maximum((contrasts * PLACE_SCATTER_PX) ** 2, np.finfo(float).tiny)
         information[np.arange(n, 3 * n), np.arange(n, 3 * n)] += np.tile(place_prior, 2)
+        information[np.diag_indices(3 * n)] *= 1 + COINCIDENT
         covariance = np.linalg.inv(information)
         solution = covariance @ np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
         errors = np.sqrt(np.maximum(np.diag(covariance), 0))

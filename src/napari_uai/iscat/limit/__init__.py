@@ -1,0 +1,5 @@
+"""Detection limits: what would be found on a recording, measured by injected landings."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
