@@ -46,6 +46,11 @@ class Health:
     problems: tuple[str, ...] = ()
     not_finite: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
+    @property
+    def of_not_finite(self) -> tuple[str, ...]:
+        """The problems that frames with NaN or infinity are."""
+        return (_left_out(self.not_finite),) if self.not_finite.size else ()
+
 
 def finite_video(video: Video, health: Health) -> Video:
     """Leave out the frames of a recording that contain NaN or infinity.
