@@ -47,12 +47,14 @@ from napari_uai.iscat.detect.steps.joint_fit import JointFit, Measured
 from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
 from napari_uai.iscat.detect.steps.parts import counted_once, recording_parts
 from napari_uai.iscat.detect.steps.pursuit import Pursuit, Step
+from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.parameters import BatchSize, Polarity, SigmaPx
 from napari_uai.iscat.tables import require_columns
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
-from napari_uai.typing import Floats
+from napari_uai.typing import Bools, Floats
 from napari_uai.videos.frames import Video, frames_of
+from napari_uai.videos.sources.chosen import ChosenFrames
 
 TilePx: TypeAlias = Annotated[int, Ge(32), Unit("px")]
 PASSES = 3
@@ -109,6 +111,7 @@ def detect_steps(
     tile_px: TilePx = 96,
     border_px: Annotated[float, Ge(0), Unit("px")] = 2.0,
     min_score: Annotated[float, Gt(0), Unit("standard deviations")] = 3.0,
+    disturbances: Disturbances | None = None,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
     """Detect particles that land or leave, strongest first, down to weak candidates.
@@ -137,6 +140,9 @@ def detect_steps(
         particle would be outside.
     min_score
         Weaker candidates are not reported.
+    disturbances
+        What disturbs the video (:func:`napari_uai.iscat.find_disturbances`): frames that are left
+        out, pixels without weight, and jumps of the whole image, at which another segment begins.
     monitor
         Progress and cancellation, once per segment and tile.
 
@@ -203,13 +209,21 @@ def detect_steps(
         )
     psf = starting_psf(point_spread_function, sigma_px)
     finder = _Finder(psf, sigma_px, point_spread_function == "fitted", drift_order)
-    parts = list(recording_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
+    found = disturbances or Disturbances(len(frames), frames.shape[1:])
+    parts = [
+        part
+        for piece in found.pieces(2 * batch_size)
+        for part in recording_parts(
+            ChosenFrames(frames, piece), batch_size, tile_px, margin=2 * psf.radius, numbers=piece
+        )
+    ]
     tables, images = [], np.empty(0)
     for i, part in enumerate(parts):
-        if i == 0 or part.bins != parts[i - 1].bins:  # all tiles of a segment are read once
+        if i == 0 or not part.shares_segment(parts[i - 1]):  # all its tiles are read once
             images = part.read_segment(monitor)
         of_part = monitor.part(i / len(parts), (i + 1) / len(parts), "steps")
-        tables.append(part.owned(finder.find(part.tile_of(images), of_part)).assign(part=i))
+        masked = part.tile_of(found.masked[None])[0]
+        tables.append(part.owned(finder.find(part.tile_of(images), masked, of_part)).assign(part=i))
     events = counted_once(
         pd.concat(tables, ignore_index=True),
         near_px=TWIN_SIGMAS * sigma_px,
@@ -291,9 +305,9 @@ class _Finder:
     fit_psf: bool
     drift_order: int
 
-    def find(self, images: Floats, monitor: Monitor = SILENT) -> pd.DataFrame:
+    def find(self, images: Floats, masked: Bools, monitor: Monitor = SILENT) -> pd.DataFrame:
         """Return events with bin, y, x, contrast, score and errors, in the part's coordinates."""
-        background, relative = prepared(images, self.drift_order)
+        background, relative = prepared(images, self.drift_order, masked)
         psf, model = self.psf, np.zeros_like(relative)
         image = RadialCurve.expected(self.sigma_px) if self.fit_psf else psf
         joint = JointFit(relative, background, image)
