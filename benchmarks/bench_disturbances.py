@@ -34,7 +34,7 @@ FAR_PX = 4.0
 RECALL_LOST = 0.03
 """Recall that a disturbance may cost elsewhere."""
 
-NO_TWIN = ("narrow", "wide", "elliptic", "dense", "leaving", "diffusing")
+NO_TWIN = ("narrow", "wide", "elliptic", "dense", "leaving", "random-walk")
 """Other landings than those of the twin: their recall is compared as a whole."""
 
 TOLD = ("narrow", "wide")

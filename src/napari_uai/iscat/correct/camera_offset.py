@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
 import numpy as np
+from dask.base import tokenize
+from pydantic import BeforeValidator
 
 from napari_uai.errors import BadValueError, TooFewFramesError
-from napari_uai.typing import Floats
-from napari_uai.videos.frames import Frames
+from napari_uai.iscat.correct.dark_frame import dark_frame_subtraction
+from napari_uai.typing import Floats, Floats32
+from napari_uai.videos.find_once import Memo
+from napari_uai.videos.formats import open_frames
+from napari_uai.videos.frames import Frames, frames_of
 from napari_uai.videos.sampling import spread_frames
+from napari_uai.videos.status_line import remove_status_line
+
+
+def _written(value: Any) -> Any:
+    """Return numbers as text."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{value:g}"
+    return value
+
+
+CameraOffset: TypeAlias = Annotated[str, BeforeValidator(_written)]
+"""Counts without light, ``estimated``, or the path of a recording without light."""
+
+ESTIMATED = "estimated"
+NO_OFFSET = "0"
 
 FEWEST_PIXELS = 200
 ROUNDING = 1 / 12
@@ -107,7 +131,7 @@ def estimated_offset(frames: Frames) -> float:
         first, second = np.asarray(frames.read(start, start + 2), np.float64)
         total += first + second
         squares += without_common(second, first) ** 2
-    mean, variance = total / (2 * len(starts)), squares / (2 * len(starts))
+    mean, variance = total / (2 * len(starts)), own_variance(squares / (2 * len(starts)))
     line = offset_of_line(mean.ravel(), variance.ravel(), whole_counts=frames.dtype.kind in "ui")
     if line is None:
         raise BadValueError(
@@ -118,9 +142,83 @@ def estimated_offset(frames: Frames) -> float:
 
 
 def without_common(second: Floats, first: Floats) -> Floats:
-    """Return the change between two frames without that of the light and of rows and columns."""
+    """Return the change between two frames without that of the light and the means of rows."""
     total = float(first.sum())
     change = second * (total / float(second.sum()) if second.sum() > 0 and total > 0 else 1.0)
     change = change - first
-    change -= change.mean(axis=1, keepdims=True)
-    return np.asarray(change - change.mean(axis=0))
+    return np.asarray(change - change.mean(axis=1, keepdims=True))
+
+
+def own_variance(left: Floats) -> Floats:
+    """Return the variance of pixels from that of what is left without the means of their rows.
+
+    Of n pixels in a row, ``left = (1 - 2 / n) own + mean(own) / n``.
+    """
+    n = left.shape[1]
+    return np.asarray((left - left.mean(axis=1, keepdims=True) / (n - 1)) / (1 - 2 / n))
+
+
+def without_offset(frames: Frames, offset: str) -> Frames:
+    """Subtract what the camera adds without light.
+
+    Parameters
+    ----------
+    frames
+        Counts.
+    offset
+        As :data:`CameraOffset`.
+
+    Returns
+    -------
+    Frames
+        float32; the frames themselves if there is no offset.
+
+    Raises
+    ------
+    BadValueError
+        If the offset is neither counts nor an existing recording of the same size.
+    """
+    if offset == ESTIMATED:
+        return OffsetFrames(frames, None)
+    try:
+        counts = float(offset)
+    except ValueError:
+        return _without_dark_recording(frames, Path(offset))
+    if not 0 <= counts < np.inf:
+        raise BadValueError(f"offset must be 0 or more counts, got {offset}")
+    return OffsetFrames(frames, counts) if counts else frames
+
+
+def _without_dark_recording(frames: Frames, path: Path) -> Frames:
+    if not path.exists():
+        raise BadValueError(
+            f"offset must be a number of counts, {ESTIMATED}, or the path of a recording without "
+            f"light; {path} is none of them"
+        )
+    dark, _ = open_frames(path)
+    return frames_of(dark_frame_subtraction(frames, remove_status_line(dark)))
+
+
+class OffsetFrames(Frames):
+    """Frames minus an offset, estimated when the first frame is read unless it is known."""
+
+    def __init__(self, source: Frames, counts: float | None) -> None:
+        self.source = source
+        self.counts = counts
+        self.shape = source.shape
+        self.dtype = np.dtype(np.float32)
+        self._offset = Memo(partial(_known, source, counts))
+
+    @property
+    def name(self) -> str:
+        """Name of the source and the offset."""
+        return f"offset-{tokenize(self.source.name, self.counts)}"
+
+    def read(self, start: int, stop: int) -> Floats32:
+        """Read the source's frames and subtract the offset."""
+        counts = np.asarray(self.source.read(start, stop), np.float32)
+        return np.asarray(counts - np.float32(self._offset()), np.float32)
+
+
+def _known(frames: Frames, counts: float | None) -> float:
+    return estimated_offset(frames) if counts is None else counts

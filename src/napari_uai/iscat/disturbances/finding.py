@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_uai.errors import counted
-from napari_uai.iscat.disturbances.camera import camera_notes, saturated_pixels
+from napari_uai.iscat.disturbances.camera import camera_notes, likely_offset, saturated_pixels
 from napari_uai.iscat.disturbances.flicker import flickering_pixels
 from napari_uai.iscat.disturbances.jumps import exact_frames, jumping_bins
 from napari_uai.iscat.disturbances.odd_frames import odd_frames
@@ -75,7 +75,13 @@ def find_disturbances(video: Video, *, monitor: Monitor = SILENT) -> Disturbance
         )
         return replace(nothing, notes=(note,))
     saturated = saturated_pixels(frames, seen)
-    found = replace(nothing, spans=spans, saturated=saturated, notes=camera_notes(frames, seen))
+    found = replace(
+        nothing,
+        spans=spans,
+        saturated=saturated,
+        notes=camera_notes(frames, seen),
+        offset=likely_offset(frames, seen),
+    )
     if len(seen.whole) < FEWEST_BINS:
         return found
     return _found_in_bins(frames, seen, found, monitor.part(0.6, 1.0))

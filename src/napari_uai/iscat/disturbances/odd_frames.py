@@ -10,6 +10,7 @@ from scipy.signal import fftconvolve
 
 from napari_uai.iscat.disturbances.overview import DARK, Overview
 from napari_uai.iscat.disturbances.record import Span, SpanKind, spans_of
+from napari_uai.videos.health import SATURATED_SHARE, is_largest_count
 from napari_uai.videos.sampling import robust_deviation
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def _usual(deviation: Floats) -> Floats:
 
 def _kind(frame: AnyArray, seen: Overview, usual: float) -> SpanKind:
     """Say what is wrong with one frame."""
+    if is_largest_count(frame.max()) and np.mean(frame == frame.max()) > SATURATED_SHARE:
+        return "saturated"
     # Row by row: where a part is of another image, the mean is no measure of the rest.
     ratio = np.median(frame / np.maximum(seen.reference, 0.1), axis=1)[:, None]
     scaled = np.where(ratio > 0, frame / np.where(ratio > 0, ratio, 1), 0)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_uai.iscat.correct.camera_offset import own_variance
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import AnyArray, Bools, Floats, Floats32, Ints
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
@@ -121,7 +122,7 @@ def overview(frames: Frames, *, monitor: Monitor = SILENT) -> Overview | None:
         looked.ceiling,
         np.sum(at_ceiling, axis=0),
         np.sum(sums, axis=0) / n,
-        np.sum(squares, axis=0) / (2 * n_pairs),
+        own_variance(np.sum(squares, axis=0) / (2 * n_pairs)),
     )
 
 

@@ -12,9 +12,10 @@ from napari_uai.errors import counted
 from napari_uai.typing import AnyArray, Bools, Ints
 from napari_uai.videos.offset import Offset
 
-SpanKind: TypeAlias = Literal["no light", "constant", "torn", "shifted", "unlike", "passing"]
-PixelKind: TypeAlias = Literal["flickering", "saturated"]
-JumpKind: TypeAlias = Literal["jump"]
+SpanKind: TypeAlias = Literal[
+    "no light", "constant", "saturated", "torn", "shifted", "unlike", "passing"
+]
+"""Why frames are left out."""
 
 NAMED_AT_MOST = 5
 
@@ -58,6 +59,9 @@ class Disturbances:
         First frame after each jump of the whole image.
     notes
         What else is worth knowing, one line each.
+    offset
+        What the camera adds without light, its error, and the mean with it, in counts; None unless
+        it is likely.
     """
 
     n_frames: int
@@ -67,6 +71,7 @@ class Disturbances:
     saturated: Bools = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
     jumps: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    offset: tuple[float, float, float] | None = None
 
     @property
     def left_out(self) -> Bools:
@@ -123,7 +128,9 @@ class Disturbances:
         moved = replace(self, flickering=flickering, saturated=saturated)
         return moved.of_shape((shape[1], shape[2]))
 
-    def sentences(self, first_frame: int = 0) -> tuple[str, ...]:
+    def sentences(
+        self, first_frame: int = 0, *, offset_subtracted: bool = False
+    ) -> tuple[str, ...]:
         """Return what was found, one line each; frames are numbered from ``first_frame``."""
         said = [
             f"{_listed([s.text(first_frame) for s in spans])}: {_WHY[kind]}; left out"
@@ -144,6 +151,14 @@ class Disturbances:
                 what = of_one if mask.sum() == 1 else of_many
                 end = " the largest count of the camera" if mask is self.saturated else ""
                 said.append(f"{_pixels(mask)} {what}{end}: left out")
+        if self.offset is not None and not offset_subtracted:
+            offset, error, mean = self.offset
+            said.append(
+                f"the camera probably adds {offset:.0f} +- {error:.0f} counts without light, by "
+                f"the noise of its pixels: contrasts are {1 - offset / mean:.2f} times the true "
+                "ones; set power.offset to these counts, to estimated, or to a recording without "
+                "light"
+            )
         return (*said, *self.notes)
 
     def record(self, first_frame: int = 0) -> dict[str, Any]:
@@ -156,12 +171,14 @@ class Disturbances:
             "jumps": [jump + first_frame for jump in self.jumps],
             "flickering_pixels": _places(self.flickering),
             "saturated_pixels": _places(self.saturated),
+            "camera_offset": None if self.offset is None else self.offset[0],
         }
 
 
 _WHY: dict[SpanKind, str] = {
     "no light": "no light",
     "constant": "all pixels are equal",
+    "saturated": "saturated",
     "torn": "a part is of another image (torn)",
     "shifted": "shifted against the frames around",
     "unlike": "unlike the frames around",

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from napari_uai.errors import CancelledError, NapariUaiError
+from napari_uai.iscat.correct.camera_offset import NO_OFFSET
 from napari_uai.iscat.disturbances.finding import find_disturbances
 from napari_uai.iscat.disturbances.mending import mended_frames
 from napari_uai.iscat.disturbances.record import Disturbances
@@ -266,7 +267,12 @@ def run_recipe(
             _run_step(result, step, part)
             result.timings_s[step.name] = time.perf_counter() - started
         monitor.update(1.0, "done")
-    problems[:0] = (*said, *found.sentences(recording.first_frame))
+    problems[:0] = (
+        *said,
+        *found.sentences(
+            recording.first_frame, offset_subtracted=any(map(_takes_off_offset, recipe.steps))
+        ),
+    )
     if status is not None and not status.complete:
         problems.insert(0, status.text)
     return replace(result, problems=(*recording.problems, *problems), status=status)
@@ -342,6 +348,13 @@ def _disturbances(frames: Frames, monitor: Monitor) -> Disturbances:
     if find_status_line(video) is not None:
         video = remove_status_line(video)
     return find_disturbances(video, monitor=monitor).of_shape(frames.shape[1:])
+
+
+def _takes_off_offset(step: Step) -> bool:
+    """Return whether a step subtracts what the camera adds without light."""
+    return step.stage.name == "dark_frame_subtraction" or (
+        dict(step.parameters).get("offset", NO_OFFSET) != NO_OFFSET
+    )
 
 
 def _parts(recipe: Recipe, monitor: Monitor) -> Iterator[tuple[Step, Monitor]]:

@@ -109,7 +109,7 @@ DISTURBED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "elliptic": {"ellipticity": 2.0},
         "dense": {"landings": 300},
         "leaving": {"take_offs": 12, "stay_frames": 900},
-        "diffusing": {"landed_diffusion": 2e-4},
+        "random-walk": {"landed_diffusion": 2e-4},
     }
 )
 """What each disturbed recording has that its undisturbed twin lacks."""

@@ -43,6 +43,7 @@ from napari_uai.iscat.detect.steps.background import (
     starting_psf,
 )
 from napari_uai.iscat.detect.steps.false_alarms import expected_false, favour_common_sign
+from napari_uai.iscat.detect.steps.footprints import points_alike
 from napari_uai.iscat.detect.steps.joint_fit import JointFit, Measured
 from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
 from napari_uai.iscat.detect.steps.parts import counted_once, recording_parts
@@ -342,6 +343,7 @@ class _Finder:
                     )
                 model = _model(steps, psf, gain, relative.shape)
         weighing = monitor.part(PASSES / (PASSES + 1), 1.0, "scores")
+        steps = _points(steps, residual, background.weights, statistics, white, psf, gain)
         if not steps:
             return _table(np.empty(0), None)
         scores, noise = self._weigh(steps, filtered, temporal, white, psf, weighing)
@@ -379,6 +381,24 @@ class _Finder:
             monitor.update(0.7 + 0.2 * turn)
             scores = _scores(steps, series, noise)
         return scores, noise
+
+
+def _points(
+    steps: list[Step],
+    residual: Floats,
+    weights: Floats,
+    statistics: StepStatistics,
+    white: float,
+    psf: PointSpreadFunction,
+    gain: Floats,
+) -> list[Step]:
+    """Drop the events whose image is that of one pixel or of something wide, not of a point."""
+    strong = [s for s in steps if abs(s.statistic) >= REAL_FROM]
+    if not strong:
+        return steps
+    alike = points_alike(strong, residual, weights, statistics, white, psf, gain)
+    others = {id(s) for s, point in zip(strong, alike, strict=True) if not point}
+    return [s for s in steps if id(s) not in others]
 
 
 def _starts(

@@ -67,8 +67,10 @@ class Part:
         at = events["bin"].to_numpy(np.float64) * size
         events["frame"] = self._in_video(np.rint(at)).astype(np.int64)
         for name, side in (("frame_before", -1), ("frame_after", 1)):
-            end = self._in_video(at + side * size * events[name].to_numpy(np.float64))
-            events[name] = side * (end - self._in_video(at))
+            away = size * events[name].to_numpy(np.float64)
+            # What happened in a gap is placed at either end, within a bin.
+            farther = side * (self._in_video(at + side * (away + size)) - self._in_video(at))
+            events[name] = np.where(farther > away + size + 0.5, farther, away)
         events["frame_error"] *= size
         keep = np.ones(len(events), bool)
         for name, (low, high) in (
