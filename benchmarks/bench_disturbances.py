@@ -80,7 +80,7 @@ def main() -> None:
 
 NOTE = (
     "\nRecall outside the disturbance / of the same landings in the undisturbed twin. False: rows\n"
-    "per recording / in the twin, where one is accepted; near: those of them near the disturbance.\n"
+    "per recording / in the twin, where one is accepted; near: those near the disturbance.\n"
     "Contrast: found over true, median. What was said, first seed:\n"
 )
 
@@ -120,7 +120,7 @@ def run_seed(seed: int, names: Sequence[str]) -> list[Outcome]:
         outside &= ~near_in_space(frames.truth, disturbances)
         own = matched(frames.truth, rows, disturbances, settings)
         other = matched(twin_truth, twin.landings, (), settings)
-        false = rows.drop(index=own[own >= 0])
+        false = rows.drop(index=own[own >= 0].tolist())
         near = near_in_time(false["raw_frame"], disturbances, settings.batch_size)
         near |= near_in_space(false, disturbances)
         same = outside if name not in NO_TWIN else np.ones(len(twin_truth), bool)

@@ -117,7 +117,7 @@ def test_particles_stay_as_long_as_set_or_wander():
         for row in left.itertuples()
     ]
     assert stays == [700] * 5
-    with pytest.raises(TooFewFramesError, match=r"more than 5600 .*and stay_frames 5000"):
+    with pytest.raises(TooFewFramesError, match=r"more than 5400 .*and stay_frames 5000"):
         replace(settings, stay_frames=5000)
     wandering = SimulatedFrames(replace(undisturbed(2), landed_diffusion=1e-3))
     steps = np.diff(wandering._wander[-20:], axis=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_uai.iscat.correct.camera_offset import offset_of_line
+from napari_uai.iscat.correct.camera_offset import ROUNDING, offset_of_line
 from napari_uai.iscat.disturbances.overview import Overview
 from napari_uai.typing import Bools
 from napari_uai.videos.frames import Frames
@@ -20,7 +20,7 @@ OFFSET_SHARE = 0.02
 """Standard errors, and fraction of the mean, from which an offset is told."""
 
 COARSE = 0.35
-"""Noise of a frame, in counts, below which its steps hide small changes."""
+"""Noise of a frame before rounding, in counts, below which its steps hide small changes."""
 
 
 def saturated_pixels(frames: Frames, seen: Overview) -> Bools:
@@ -49,8 +49,10 @@ def likely_offset(frames: Frames, seen: Overview) -> tuple[float, float, float] 
 def camera_notes(frames: Frames, seen: Overview) -> tuple[str, ...]:
     """Return what is to be said about digitisation."""
     usable = _usable(seen)
-    noise = float(np.sqrt(np.median(seen.variance[usable]))) if usable.any() else np.inf
-    if frames.dtype.kind not in "ui" or noise >= COARSE:
+    if frames.dtype.kind not in "ui" or not usable.any():
+        return ()
+    noise = float(np.sqrt(max(np.median(seen.variance[usable]) - ROUNDING, 0.0)))
+    if noise >= COARSE:
         return ()
     note = (
         f"the noise of a frame is {noise:.2f} counts only: steps of whole counts hide small "

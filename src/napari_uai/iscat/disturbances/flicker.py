@@ -54,8 +54,8 @@ def flickering_pixels(tile: Tile, breaks: Ints) -> Bools:
         sums = cumulated(rest.values)
         for row, column in peaks.tolist():
             at, within = int(when[row, column]), int(reach[row, column])
-            jump, _ = change(sums, *_window(len(rest.values), breaks, at, within))
-            alone = _is_alone(jump, rest.noise, rest.good, row, column)
+            jump, share = change(sums, *_window(len(rest.values), breaks, at, within))
+            alone = _is_alone(jump, rest.noise * share, rest.good, row, column)
             (found if alone else rejected)[row, column] = True
     return found
 
@@ -82,12 +82,14 @@ def _window(n_bins: int, breaks: Ints, middle: int, reach: int) -> tuple[int, in
 
 
 def _is_alone(jump: Floats, noise: Floats, good: Bools, row: int, column: int) -> bool:
-    """Return whether one pixel describes the jump around it better than any point does."""
+    """Return whether one pixel describes the jump around it, and better than any point does."""
     top, left = max(row - PATCH, 0), max(column - PATCH, 0)
     cut = slice(top, row + PATCH + 1), slice(left, column + PATCH + 1)
     weight = good[cut] / noise[cut]
     patch = jump[cut]
     one = patch[row - top, column - left] ** 2 * weight[row - top, column - left]
+    if one < np.sum(patch**2 * weight - good[cut]) - one:
+        return False  # more changes around it than in it
     y = np.arange(patch.shape[0])[:, None] - (row - top)
     x = np.arange(patch.shape[1]) - (column - left)
     for width in WIDTHS_PX:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from napari_uai.iscat.disturbances.residuals import (
     MEDIAN_OF_SQUARES,
@@ -32,6 +33,15 @@ deviations beyond what is usual, and this fraction of the noise."""
 ABRUPT = 0.3
 """The same jump exceeds the noise of half as many bins half as much; slow changes an eighth."""
 
+PARTS = 3
+EVERYWHERE = 0.3
+"""A tile is divided into so many parts along rows and columns; the quarter of them that changes
+least changes by at least this fraction of what the quarter that changes most does."""
+
+WINDOW_PX = 9
+CONCENTRATED = 0.2
+"""Side of a window, and the largest fraction of the change that it may hold."""
+
 NO_BREAKS = np.zeros(0, np.int64)
 
 
@@ -51,7 +61,7 @@ def jumping_bins(tiles: Sequence[Tile]) -> Ints:
         First bin after each jump, in order.
     """
     n_bins = len(tiles[0].values)
-    wide, narrow = _excess(tiles, REACH), _excess(tiles, REACH // 2)
+    wide, narrow = (_excess(tiles, reach) for reach in (REACH, REACH // 2))
     known = np.isfinite(wide)
     if not known.any():
         return NO_BREAKS
@@ -65,9 +75,26 @@ def jumping_bins(tiles: Sequence[Tile]) -> Ints:
             break
         apart = all(abs(at - other) > REACH for other in jumps)
         near = narrow[max(at - 1, 0) : min(at + 2, n_bins)]
-        if apart and np.nanmax(near) >= ABRUPT * wide[at]:
+        if apart and np.nanmax(near) >= ABRUPT * wide[at] and _everywhere(tiles, at):
             jumps.append(at)
     return np.array(sorted(jumps), np.int64)
+
+
+def _everywhere(tiles: Sequence[Tile], at: int) -> bool:
+    """Return whether the image changes in all parts, not most around strong landings."""
+    parts, most, total = [], 0.0, 0.0
+    for tile in tiles:
+        low, high = max(at - REACH, 0), min(at + REACH, len(tile.values))
+        jump, share = change(cumulated(tile.values), low, at, high)
+        excess = np.where(tile.good, jump**2 / (tile.noise * share), np.nan) - 1
+        for rows in np.array_split(excess, PARTS):
+            parts += [np.nanmedian(part) for part in np.array_split(rows, PARTS, axis=1)]
+        excess = np.nan_to_num(excess)
+        side = min(WINDOW_PX, min(excess.shape) // 5)
+        most = max(most, float(uniform_filter(excess, side).max()) * side**2)
+        total += float(excess.sum())
+    weak, strong = np.nanpercentile((np.array(parts) + 1) / MEDIAN_OF_SQUARES - 1, (25, 75))
+    return bool(weak >= EVERYWHERE * strong and most <= CONCENTRATED * total)
 
 
 def _excess(tiles: Sequence[Tile], reach: int) -> Floats:

@@ -107,8 +107,8 @@ DISTURBED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "narrow": {"sigma_px": 1.0},
         "wide": {"sigma_px": 3.0},
         "elliptic": {"ellipticity": 2.0},
-        "dense": {"landings": 300},
-        "leaving": {"take_offs": 12, "stay_frames": 900},
+        "dense": {"landings": 300, "rows": 96, "columns": 96},
+        "leaving": {"take_offs": 7, "stay_frames": 600},
         "random-walk": {"landed_diffusion": 2e-4},
     }
 )
@@ -118,9 +118,9 @@ DISTURBED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 def undisturbed(seed: int = 0) -> RecordingSettings:
     """Return the settings of the recording that disturbances are added to.
 
-    It has 4000 frames of 64 x 64 px, 12-bit counts of 10 electrons (30 000 per pixel and frame), a
-    drift of 0.03 px, and 24 landings whose signal-to-noise ratio is uniform from 4 to 12 in one
-    frame of a rolling average of batch 300.
+    It has 3000 frames of 52 x 52 px, counts of 10 electrons (30 000 per pixel and frame), a drift
+    of 0.03 px, and 14 landings whose signal-to-noise ratio is uniform from 4 to 12 in one frame of
+    a rolling average of batch 200.
 
     Parameters
     ----------
@@ -135,14 +135,15 @@ def undisturbed(seed: int = 0) -> RecordingSettings:
     Examples
     --------
     >>> undisturbed(3).file_shape
-    (4000, 64, 64)
+    (3000, 52, 52)
     """
     return RecordingSettings(
         seed=seed,
-        frames=4000,
-        rows=64,
-        columns=64,
-        batch_size=300,
+        frames=3000,
+        rows=52,
+        columns=52,
+        batch_size=200,
+        landings=14,
         electrons_per_count=10.0,
         speckle_contrast=SPECKLE_CONTRAST,
         illumination_drop=0.2,
