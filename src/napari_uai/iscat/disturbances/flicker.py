@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import maximum_filter
 
+from napari_uai.iscat.correct.moving_background import border_mask
 from napari_uai.iscat.disturbances.residuals import Tile, change, cumulated, windows
 from napari_uai.typing import Bools, Floats, Ints
 
@@ -12,7 +13,10 @@ REACHES = (4, 15, 40, 100)
 """Bins before and after a jump that are compared."""
 
 FROM = 6.5
-"""Standard deviations from which a jump is looked at."""
+FROM_AT_BORDER = 10.0
+"""Standard deviations from which a jump is looked at; at the border of a tile, drift is removed
+
+less well."""
 
 ROUNDS = 8
 """How often pixels are looked for: the neighbours of one are judged without it."""
@@ -44,11 +48,12 @@ def flickering_pixels(tile: Tile, breaks: Ints) -> Bools:
     """
     found = np.zeros(tile.good.shape, np.bool_)
     rejected = np.zeros_like(found)
+    limit = np.where(border_mask(found.shape), FROM_AT_BORDER, FROM)
     for _ in range(ROUNDS):
         rest = tile.without(found)
         size, when, reach = _largest_jumps(rest, breaks)
         size[found | rejected | ~tile.good] = 0
-        peaks = np.argwhere((size >= FROM) & (size == maximum_filter(size, 3)))
+        peaks = np.argwhere((size >= limit) & (size == maximum_filter(size, 3)))
         if not len(peaks):
             break
         sums = cumulated(rest.values)
