@@ -15,7 +15,6 @@ REACHES = (4, 15, 40, 100)
 FROM = 6.5
 FROM_AT_BORDER = 10.0
 """Standard deviations from which a jump is looked at; at the border of a tile, drift is removed
-
 less well."""
 
 ROUNDS = 8
