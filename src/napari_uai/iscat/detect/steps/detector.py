@@ -66,6 +66,9 @@ MODEL_FROM = 5.0
 """Smallest statistic of events that are certain enough to be removed from the background."""
 
 REAL_FROM = 4.3
+CONFIRMED = 2.0
+"""Contrast, in standard errors of the fit of all events together, that certain ones must have."""
+
 SAME_PLACE_SIGMAS = 3.2
 SAME_TIME_BINS = 8
 
@@ -352,7 +355,10 @@ class _Finder:
             scores >= REAL_FROM, starts[0], SAME_PLACE_SIGMAS * self.sigma_px
         )
         measured = joint.measure(*starts, together, noise)
-        return _table(scores, measured)
+        table = _table(scores, measured)
+        # The search takes one event at a time: what the others explain is left by the fit of all.
+        weak = np.abs(measured.contrasts) < CONFIRMED * measured.contrast_errors
+        return table[~(weak & (scores >= REAL_FROM))]
 
     def _weigh(
         self,
