@@ -105,9 +105,9 @@ DISTURBED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "8-bit": {"bits": 8, "electrons_per_count": 300.0},
         "10-bit": {"bits": 10, "electrons_per_count": 75.0},
         "narrow": {"sigma_px": 1.0},
-        "wide": {"sigma_px": 3.0},
+        "wide": {"sigma_px": 3.0, "rows": 80, "columns": 80},
         "elliptic": {"ellipticity": 2.0},
-        "dense": {"landings": 300, "rows": 96, "columns": 96},
+        "dense": {"landings": 100},
         "leaving": {"take_offs": 7, "stay_frames": 600},
         "random-walk": {"landed_diffusion": 2e-4},
     }
