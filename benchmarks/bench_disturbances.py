@@ -5,7 +5,7 @@ light-off bubble``. Every disturbed recording has an undisturbed twin of the sam
 that of the reported landings among the true ones that are farther than a batch from a disturbance
 that has a time, and farther than 4 px from one that has a place. False landings are reported rows
 without a true landing of that sign within half a batch and 3 px; *near* are those within a batch,
-or 4 px, of the disturbance.
+or 4 px, of the disturbance that the twin does not have.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def main() -> None:
 
 NOTE = (
     "\nRecall outside the disturbance / of the same landings in the undisturbed twin. False: rows\n"
-    "per recording / in the twin, where one is accepted; near: those near the disturbance.\n"
+    "per recording / in the twin, where one is accepted; near: those near the disturbance that\n"
+    "the twin does not have.\n"
     "Contrast: found over true, median. What was said, first seed:\n"
 )
 
@@ -123,6 +124,7 @@ def run_seed(seed: int, names: Sequence[str]) -> list[Outcome]:
         false = rows.drop(index=own[own >= 0].tolist())
         near = near_in_time(false["raw_frame"], disturbances, settings.batch_size)
         near |= near_in_space(false, disturbances)
+        near &= ~also_in(twin.landings, false, settings)
         same = outside if name not in NO_TWIN else np.ones(len(twin_truth), bool)
         outcome = Outcome(
             name, seed,
@@ -163,6 +165,14 @@ def near_in_space(table: pd.DataFrame, disturbances: Sequence[Disturbance]) -> B
         if np.isfinite(each.y):
             near |= np.hypot(y - each.y, x - each.x) <= FAR_PX
     return near
+
+
+def also_in(twin: pd.DataFrame, rows: pd.DataFrame, settings: RecordingSettings) -> Bools:
+    """Return which rows the undisturbed twin has as well."""
+    apart = [rows[name].to_numpy()[:, None] - twin[name].to_numpy() for name in ("y", "x")]
+    late = rows["raw_frame"].to_numpy()[:, None] - twin["raw_frame"].to_numpy()
+    same = (np.hypot(*apart) <= MATCH_PX) & (np.abs(late) <= settings.batch_size / 2)
+    return np.asarray(same.any(axis=1))
 
 
 def matched(
