@@ -358,7 +358,7 @@ class _Finder:
         table = _table(scores, measured)
         # The search takes one event at a time: what the others explain is left by the fit of all.
         weak = np.abs(measured.contrasts) < CONFIRMED * measured.contrast_errors
-        return table[~(weak & (scores >= REAL_FROM))]
+        return table[~(weak & (scores >= AGAIN_FROM))]
 
     def _weigh(
         self,
