@@ -11,6 +11,7 @@
 #   make bench-precision  what bfloat16 costs in detection: ARGS="--seeds 2"
 #   make bench-calibration  whether errors of landings are true: ARGS="--seeds 4"
 #   make bench-limit  whether detection limits are true: ARGS="--recordings 10"
+#   make bench-disturbances  what disturbances of a recording cost: ARGS="--seeds 2"
 #   make bench-mass  how well masses of a mixture come back: ARGS="--trials 100 --short"
 #   make bench-trails-detection  how high anomalous trails rank: ARGS="--seeds 5"
 #   make fuzz    20 000 damaged and hostile files of every format; ten minutes: ARGS="--inputs 2000"
@@ -46,7 +47,7 @@ LONG := tests/widgets/test_long_recording.py
 
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 
-.PHONY: demo quick test lint types bench bench-window bench-detection bench-precision bench-trails-detection bench-calibration bench-limit bench-mass fuzz docs linkcheck manifest screenshots setup screen code core-tests widget-tests wheel-test clean help
+.PHONY: demo quick test lint types bench bench-window bench-detection bench-precision bench-trails-detection bench-calibration bench-limit bench-disturbances bench-mass fuzz docs linkcheck manifest screenshots setup screen code core-tests widget-tests wheel-test clean help
 
 demo: $(READY)
 	$(BIN)/napari-uai demo --out $(OUT)
@@ -118,6 +119,9 @@ bench-calibration: $(READY)
 
 bench-limit: $(READY)
 	$(BIN)/python benchmarks/bench_limit.py $(ARGS)
+
+bench-disturbances: $(READY)
+	$(BIN)/python benchmarks/bench_disturbances.py $(ARGS)
 
 bench-mass: $(READY)
 	$(BIN)/python benchmarks/bench_mass.py $(ARGS)

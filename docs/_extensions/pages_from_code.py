@@ -25,7 +25,7 @@ from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.iscat.recipes.recipe import load_recipe, recipe_names
 from napari_uai.iscat.recipes.training import training_parameters
 from napari_uai.parameters import Parameters
-from napari_uai.simulate.iscat.scenarios import SCENARIOS, scenario
+from napari_uai.simulate.iscat.scenarios import DISTURBED, SCENARIOS, scenario
 from napari_uai.simulate.settings import RecordingSettings, TrailSettings
 from napari_uai.trails.analysis.settings import settable_parameters
 from napari_uai.trails.io.readers import formats
@@ -306,6 +306,8 @@ def settings_page() -> str:
                 "### Scenarios",
                 "`--scenario NAME`; the sample recording of the package is a seventh, `sample`.",
                 "\n".join(rows),
+                "These are one recording with a [disturbance](../disturbances.md) each:",
+                disturbed_table(),
                 "## Simulated scenes",
                 "`napari-uai simulate trails`, {func}`napari_uai.simulate_trails`.",
                 parameter_table(Parameters.of_settings(TrailSettings)),
@@ -313,6 +315,15 @@ def settings_page() -> str:
         )
         + "\n"
     )
+
+
+def disturbed_table() -> str:
+    """Return the disturbed scenarios, and what the undisturbed recording has not."""
+    rows = [
+        f"| `{name}` | {', '.join(f'`{n} = {v}`' for n, v in changes.items())} |"
+        for name, changes in DISTURBED.items()
+    ]
+    return "\n".join(["| Scenario | Disturbance |", "| --- | --- |", *rows])
 
 
 def formats_table() -> str:

@@ -52,6 +52,9 @@ Ascending = Predicate(_is_ascending)
 Sorted = Predicate(_is_sorted)
 """Constraint of several numbers: none is smaller than the one before, as in a range."""
 
+SET_BY_RUNS = ("monitor", "disturbances")
+"""Keyword parameters that are no settings: progress, and what disturbs the recording."""
+
 Settings = TypeVar("Settings")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -165,7 +168,7 @@ class Parameters(Mapping[str, Parameter]):
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Parameters:
-        """Read the keyword-only parameters of a function, except ``monitor``.
+        """Read the keyword-only parameters of a function, except those that a run sets.
 
         Types, limits and units come from its annotations, descriptions from its docstring.
         """
@@ -176,7 +179,7 @@ class Parameters(Mapping[str, Parameter]):
             (
                 _parameter(p.name, hints[p.name], p.default, described.get(p.name, ""))
                 for p in inspect.signature(function).parameters.values()
-                if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name != "monitor"
+                if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name not in SET_BY_RUNS
             ),
         )
 

@@ -145,13 +145,18 @@ class Stage:
 
     @cached_property
     def parameters(self) -> Parameters:
-        """Keyword parameters by name, except ``monitor``."""
+        """Keyword parameters by name, except ``monitor`` and ``disturbances``."""
         return Parameters.of(self.function)
 
     @property
     def takes_monitor(self) -> bool:
         """Whether the function reports progress and can be cancelled."""
         return "monitor" in self._signature.parameters
+
+    @property
+    def takes_disturbances(self) -> bool:
+        """Whether the function leaves out the frames and pixels that disturb."""
+        return "disturbances" in self._signature.parameters
 
     @cached_property
     def summary(self) -> str:

@@ -268,3 +268,16 @@ def test_thumbnails_fit_into_any_terminal(shape, columns):
     assert all(len(line) <= columns for line in plain)
     assert len(plain) <= 21
     assert lines or columns < 10 or 4000 in shape
+
+
+def test_frames_without_light_are_said_on_request(tmp_path, capsys):
+    scene = 1000 * (1 + 0.1 * np.sin(np.arange(24) / 2))
+    video = np.random.default_rng(0).poisson(scene, (300, 24, 24)).astype(np.uint16)
+    video[120:130] = 0
+    np.save(tmp_path / "a.npy", video)
+    command = ["info", str(tmp_path / "a.npy"), "--axes", "TYX"]
+    for frames, words in (("50:", "frames 120-129: no light"), ("0:120", "none found")):
+        assert main([*command, "--frames", frames, "--disturbances"]) == 0
+        assert words in capsys.readouterr().out
+    assert main(command) == 0
+    assert "no light" not in capsys.readouterr().out

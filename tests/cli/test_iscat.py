@@ -138,20 +138,31 @@ def write_float_recording(path, change):
 
 
 @pytest.mark.parametrize("recipe", ["matched", "classical"])
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(0, "320 has no light"), (-9, "320 has counts below zero")],
-)
-def test_frames_without_light_name_the_recording_and_the_frame(
-    recipe, value, words, tmp_path, one_line_error
-):
+@pytest.mark.parametrize("value", [0, -9])
+def test_frames_without_light_are_left_out_and_said(recipe, value, tmp_path, capsys):
     def spoil(video):
-        video[320] = value
+        video[320:330] = value
 
     path = write_float_recording(tmp_path / "spoilt.bin", spoil)
     out = tmp_path / "out"
     arguments = ["--recipe", recipe, "--set", "dra.batch_size=100", "--out", str(out)]
-    assert main(["iscat", path, *arguments]) == 2
+    assert main(["iscat", path, *arguments]) == 0
+    assert "note: frames 320-329: no light; left out" in capsys.readouterr().err
+    record = json.loads((out / "run.json").read_text())["disturbances"]
+    assert record["frames_left_out"] == [{"kind": "no light", "first": 320, "last": 329}]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0, "100 has no light"), (-9, "100 has counts below zero")],
+)
+def test_mostly_dark_recordings_are_refused(value, words, tmp_path, one_line_error):
+    def spoil(video):
+        video[100:400] = value
+
+    path = write_float_recording(tmp_path / "spoilt.bin", spoil)
+    out = tmp_path / "out"
+    assert main(["iscat", path, "--set", "dra.batch_size=100", "--out", str(out)]) == 2
     one_line_error("spoilt.bin", words)
     assert not out.exists()
 
@@ -196,8 +207,7 @@ def test_dead_columns_and_saturated_frames_are_noted(tmp_path, capsys):
     path = str(tmp_path / "type_uint16_shape(500, 20, 18).raw")
     assert main(["iscat", path, "--out", str(tmp_path / "out"), *QUICK]) == 0
     said = capsys.readouterr().err
-    assert "3 frames are saturated" in said
-    assert "(300, 301, 302)" in said
+    assert "frames 300-302: saturated; left out" in said
     assert "column 7" in said
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert len(record["problems"]) == 2

@@ -43,6 +43,13 @@ def info(
         Path | None,
         typer.Option(metavar="FILE.png", help="Write the first, middle and last frame as PNG."),
     ] = None,
+    disturbances: Annotated[
+        bool,
+        typer.Option(
+            "--disturbances",
+            help="Read the whole recording and say what disturbs it, as runs of recipes do.",
+        ),
+    ] = False,
 ) -> None:
     """Describe a recording or trails: how they are read, what was assumed or left out."""
     from napari_uai.errors import TrailFormatError, VideoFormatError
@@ -54,6 +61,8 @@ def info(
             return
     try:
         _describe_recording(source, options, picture)
+        if disturbances:
+            _describe_disturbances(source, options)
     except VideoFormatError as no_recording:
         if not _may_be_trails(source):
             raise
@@ -121,6 +130,22 @@ def _describe_recording(source: Path, options: ReadOptions, picture: Path | None
         typer.echo(line)
 
 
+def _describe_disturbances(source: Path, options: ReadOptions) -> None:
+    """Search a whole recording, without the status line of the camera."""
+    from napari_uai.iscat.disturbances.finding import find_disturbances
+    from napari_uai.videos.formats import open_frames
+    from napari_uai.videos.health import finite_video, recording_health
+    from napari_uai.videos.status_line import remove_status_line
+
+    frames, known = open_frames(source, options)
+    with progress_bar("disturbances") as monitor:
+        video = remove_status_line(frames)
+        health = recording_health(video, monitor=monitor.part(0.0, 0.4))
+        found = find_disturbances(finite_video(video, health), monitor=monitor.part(0.4, 1.0))
+    said = (*health.of_not_finite, *found.sentences(known.first_frame))
+    _print({} if said else {"disturbances": "none found"}, said)
+
+
 def _thumbnails(frames: Frames) -> list[str]:
     """Return three frames as lines of the terminal; none if it does not show colours."""
     from napari_uai.videos.writing.thumbnails import terminal_thumbnails
@@ -148,7 +173,7 @@ def _status(frames: Frames) -> str:
 
 def _print(rows: Mapping[str, str], problems: Sequence[str]) -> None:
     """Print names and values as two columns, and below what was assumed or left out."""
-    wide = max(map(len, rows)) + 2
+    wide = max(map(len, rows), default=len("note:") + 1) + 2
     for name, text in rows.items():
         typer.echo(_folded(f"{name + ':':{wide}}", text))
     for problem in problems:

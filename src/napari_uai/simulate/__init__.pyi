@@ -5,7 +5,7 @@ from .iscat.fluorescence import (
     simulate_fluorescence,
 )
 from .iscat.recording import SimulatedFrames, SimulatedRecording, simulate_recording
-from .iscat.scenarios import scenario
+from .iscat.scenarios import disturbed, scenario, undisturbed
 from .settings import RecordingSettings, TrailSettings
 from .trails.report_folders import WrittenScene, simulate_to_folder, write_report_folder
 from .trails.simulation import SimulatedTrails, simulate_trails
@@ -21,6 +21,7 @@ __all__ = [
     "TrailSettings",
     "WrittenRecording",
     "WrittenScene",
+    "disturbed",
     "sample_recording_settings",
     "sample_trail_settings",
     "scenario",
@@ -29,6 +30,7 @@ __all__ = [
     "simulate_to_folder",
     "simulate_trails",
     "truth_document",
+    "undisturbed",
     "write_recording",
     "write_report_folder",
 ]

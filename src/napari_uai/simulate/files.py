@@ -105,7 +105,9 @@ def write_recording(
             for block in map_chunks(frames.read, len(frames), chunk, monitor=monitor):
                 file.write(block.astype("<u2", copy=False).tobytes())
         write_json(written.sidecar, sidecar(settings))
-        write_json(written.truth, truth_document(settings, frames.truth))
+        document = truth_document(settings, frames.truth)
+        disturbances = [disturbance._asdict() for disturbance in frames.disturbances]
+        write_json(written.truth, {**document, **_named("disturbances", disturbances)})
     return written
 
 
@@ -155,6 +157,12 @@ def truth_document(settings: RecordingSettings, truth: pd.DataFrame) -> dict[str
         "settings": dataclasses.asdict(settings),
         "landings": [{str(key): value for key, value in row.items()} for row in rounded],
     }
+
+
+def _named(name: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a part of a document, which is left out if it is empty; unknown places are null."""
+    plain = [{k: None if v != v else v for k, v in entry.items()} for entry in entries]  # noqa: PLR0124
+    return {name: plain} if plain else {}
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

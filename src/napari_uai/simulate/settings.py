@@ -116,6 +116,43 @@ class RecordingSettings:
         Frame rate.
     pixel_size_um
         Size of a pixel in the sample.
+    bits
+        Bits of the camera: counts end at ``2**bits - 1``.
+    row_noise
+        Standard deviation of relative noise that the pixels of a row share, from frame to frame.
+    ellipticity
+        Width of the point-spread function along rows divided by that along columns, whose geometric
+        mean is ``sigma_px``.
+    stay_frames
+        Time for which particles that leave again stay; 0: random, at least one batch.
+    landed_diffusion
+        Diffusion constant D of particles after their landing, as ``vesicle_diffusion``.
+    light_off_frames
+        Length of a span without any light.
+    odd_frames
+        Number of frames that the camera or the software spoilt: of zeros, torn, shifted and random
+        ones in turn.
+    focus_jump
+        Root mean square of the relative change of the background when the focus jumps once.
+    illumination_step
+        Relative decrease of the laser power in one step, together with fringes of a twentieth of
+        it.
+    flickering_pixels
+        Number of pixels whose sensitivity jumps.
+    flicker_size
+        Relative change of their sensitivity; either sign.
+    flicker_jumps
+        How often each of them jumps, forth and back.
+    bubbles
+        Number of bubbles or bright dust that pass.
+    bubble_contrast
+        Their contrast in the middle.
+    bubble_px
+        Their standard deviation.
+    bubble_frames
+        Time in which one passes through the field.
+    bright_spots
+        Number of spots on the surface that are twice as bright as the background.
 
     Examples
     --------
@@ -169,14 +206,33 @@ class RecordingSettings:
     dropped_frames: Annotated[int, Ge(0), Unit("frames")] = 0
     frame_rate_hz: Annotated[float, Gt(0), Unit("Hz")] = 400.0
     pixel_size_um: Annotated[float, Gt(0), Unit("um")] = 0.0437
+    bits: Annotated[int, Ge(1), Le(16)] = 16
+    row_noise: Annotated[float, Ge(0), Lt(0.2)] = 0.0
+    ellipticity: Annotated[float, Ge(0.2), Le(5)] = 1.0
+    stay_frames: Annotated[int, Ge(0), Unit("frames")] = 0
+    landed_diffusion: Annotated[float, Ge(0), Unit("px^2 per frame")] = 0.0
+    light_off_frames: Annotated[int, Ge(0), Unit("frames")] = 0
+    odd_frames: Annotated[int, Ge(0), Unit("frames")] = 0
+    focus_jump: Annotated[float, Ge(0), Lt(0.2)] = 0.0
+    illumination_step: Annotated[float, Ge(0), Lt(1)] = 0.0
+    flickering_pixels: Annotated[int, Ge(0)] = 0
+    flicker_size: Annotated[float, Ge(0), Lt(1)] = 0.02
+    flicker_jumps: Annotated[int, Ge(1)] = 1
+    bubbles: Annotated[int, Ge(0)] = 0
+    bubble_contrast: Annotated[float, Ge(0)] = 0.2
+    bubble_px: Annotated[float, Gt(0), Unit("px")] = 5.0
+    bubble_frames: Annotated[int, Ge(1), Unit("frames")] = 200
+    bright_spots: Annotated[int, Ge(0)] = 0
 
     def __post_init__(self) -> None:
         check_settings(self)
-        batches = 3 if self.take_offs else 2
-        if self.landings and self.frames <= batches * self.batch_size:
+        stay = (self.stay_frames or self.batch_size) if self.take_offs else 0
+        least = 2 * self.batch_size + stay
+        if self.landings and self.frames <= least:
+            stays = f" and stay_frames {self.stay_frames}" if self.stay_frames else ""
             raise TooFewFramesError(
-                f"frames must be more than {batches * self.batch_size} with batch_size "
-                f"{self.batch_size}, got {self.frames}; increase frames or reduce batch_size"
+                f"frames must be more than {least} with batch_size {self.batch_size}{stays}, got "
+                f"{self.frames}; increase frames or reduce batch_size"
             )
         if self.take_offs > self.landings:
             raise BadValueError(

@@ -46,6 +46,11 @@ class Health:
     problems: tuple[str, ...] = ()
     not_finite: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
+    @property
+    def of_not_finite(self) -> tuple[str, ...]:
+        """The problems that frames with NaN or infinity are."""
+        return (_left_out(self.not_finite),) if self.not_finite.size else ()
+
 
 def finite_video(video: Video, health: Health) -> Video:
     """Leave out the frames of a recording that contain NaN or infinity.
@@ -157,7 +162,7 @@ def _saturated(frames: Frames, high: AnyArray, monitor: Monitor) -> Bools:
     """Return which frames have many pixels at the largest value of the camera."""
     found = np.zeros(len(frames), np.bool_)
     ceiling = high.max()
-    if frames.dtype.kind not in "ui" or ceiling not in {2**bits - 1 for bits in _BIT_DEPTHS}:
+    if frames.dtype.kind not in "ui" or not is_largest_count(ceiling):
         return found
     candidates = np.flatnonzero(high == ceiling)
     for i, frame in enumerate(candidates):
@@ -166,6 +171,11 @@ def _saturated(frames: Frames, high: AnyArray, monitor: Monitor) -> Bools:
         if i % 1000 == 0:
             monitor.update(i / len(candidates))
     return found
+
+
+def is_largest_count(count: float) -> bool:
+    """Return whether a count is the largest of a camera of 8, 10, 12, 14 or 16 bits."""
+    return count in {2**bits - 1 for bits in _BIT_DEPTHS}
 
 
 def _counted_are(n: int, what: str) -> str:

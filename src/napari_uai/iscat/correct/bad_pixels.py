@@ -202,6 +202,50 @@ class RepairedFrames(Frames):
         return out
 
 
+def filled_pixels(frames: Frames, mask: npt.NDArray[np.bool_]) -> Frames:
+    """Replace known pixels by the median of the others around them; the type of pixels is kept.
+
+    Parameters
+    ----------
+    frames
+        Counts.
+    mask
+        Pixels to replace, rows and columns; not all of them.
+
+    Raises
+    ------
+    BadValueError
+        If no pixel is left.
+    """
+    return FilledFrames(frames, mask)
+
+
+class FilledFrames(Frames):
+    """Frames in which known pixels are replaced by the median of the others around them."""
+
+    def __init__(self, source: Frames, mask: npt.NDArray[np.bool_]) -> None:
+        self.source = source
+        self.mask = mask
+        self.shape = source.shape
+        self.dtype = source.dtype
+        self._places = _with_neighbours(mask)
+
+    @property
+    def name(self) -> str:
+        """Name of the source and the pixels."""
+        return f"filled-pixels-{tokenize(self.source.name, self.mask)}"
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Read the source's frames and replace the pixels."""
+        bad, neighbours, counts = self._places
+        out = np.array(self.source.read(start, stop))
+        flat = out.reshape(len(out), self.mask.size)
+        for pixel, around, n in zip(bad, neighbours, counts, strict=True):
+            median = np.median(flat[:, around[:n]], axis=1)
+            flat[:, pixel] = median if self.dtype.kind == "f" else np.rint(median)
+        return out
+
+
 def _check_length(frames: Frames) -> None:
     if len(frames) < 2:
         raise TooFewFramesError(
@@ -261,8 +305,13 @@ def _local_median(variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _find_with_neighbours(
     frames: Frames, threshold: float, max_frames: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    return _with_neighbours(_find(frames, threshold, max_frames))
+
+
+def _with_neighbours(
+    bad: npt.NDArray[np.bool_],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return flat indices of bad pixels and of the good ones around each, and their numbers."""
-    bad = _find(frames, threshold, max_frames)
     if bad.all():
         raise BadValueError("all pixels are bad (NaN or infinite): none is left to replace them")
     good_around = [_good_neighbours(bad, row, column) for row, column in np.argwhere(bad)]

@@ -12,6 +12,7 @@ from dask.base import tokenize
 
 from napari_uai.compiled import kernel, reordering_kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.iscat.correct.camera_offset import CameraOffset, without_offset
 from napari_uai.iscat.kernels.blocks import Block, as_block
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
@@ -35,7 +36,9 @@ Region: TypeAlias = Annotated[tuple[int, int, int, int], Unit("px")]
     methods="Each frame was divided by its power (the sum of its pixels, or of those in a region) "
     "and multiplied by the mean power of the recording",
 )
-def power_normalization(video: Video, *, region: Region | None = None) -> Video:
+def power_normalization(
+    video: Video, *, region: Region | None = None, offset: CameraOffset = "0"
+) -> Video:
     """Divide each frame by its power, the sum of its pixels, and multiply by the mean power.
 
     Parameters
@@ -45,6 +48,10 @@ def power_normalization(video: Video, *, region: Region | None = None) -> Video:
     region
         Where the power is measured: first row, last row + 1, first column, last column + 1. By
         default the whole frame.
+    offset
+        What the camera adds without light, which is subtracted first: a number of counts,
+        ``estimated`` (from how the noise of pixels depends on their brightness), or the path of a
+        recording without light, whose mean frame it is.
 
     Returns
     -------
@@ -55,14 +62,15 @@ def power_normalization(video: Video, *, region: Region | None = None) -> Video:
     Raises
     ------
     BadValueError
-        If the region is not inside the frame, or the power of a frame is NaN or not positive.
+        If the region is not inside the frame, the power of a frame is NaN or not positive, or the
+        offset is neither counts nor a recording, or cannot be estimated.
     TooFewFramesError
         If the video has no frames.
 
     References
     ----------
     Mirzaalian Dastjerdi et al., PiSCAT, J. Open Source Softw. 7, 4024 (2022),
-    doi:10.21105/joss.04024.
+    doi:10.21105/joss.04024; Janesick, Photon Transfer, SPIE (2007), doi:10.1117/3.725073.
 
     Examples
     --------
@@ -73,7 +81,8 @@ def power_normalization(video: Video, *, region: Region | None = None) -> Video:
     array([[135., 165.],
            [135., 165.]], dtype=float32)
     """
-    return video_like(PowerNormalizedFrames(frames_of(video), region), video)
+    frames = without_offset(frames_of(video), offset)
+    return video_like(PowerNormalizedFrames(frames, region), video)
 
 
 @checked

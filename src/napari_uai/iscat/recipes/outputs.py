@@ -145,6 +145,11 @@ def run_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any
         "seconds": round(sum(result.timings_s.values()), 4),
         "seed": {n: v["seed"] for n, v in parameters.items() if "seed" in v} or None,
         "status_line": None if result.status is None else dataclasses.asdict(result.status),
+        "disturbances": (
+            None
+            if result.disturbances is None
+            else result.disturbances.record(result.recording.first_frame)
+        ),
         "problems": list(result.problems),
         "versions": versions(),
     }

@@ -14,6 +14,10 @@ import numpy as np
 import pandas as pd
 
 from napari_uai.errors import CancelledError, NapariUaiError
+from napari_uai.iscat.correct.camera_offset import NO_OFFSET
+from napari_uai.iscat.disturbances.finding import find_disturbances
+from napari_uai.iscat.disturbances.mending import mended_frames
+from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, load_recipe
 from napari_uai.monitor import SILENT, Monitor, active_monitor
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
@@ -48,7 +52,7 @@ LANDING_COLUMNS = (
 LOCALIZATION_COLUMNS = ("landing", "frame", "raw_frame", "y", "x")
 """First columns of the localizations."""
 
-_BEFORE_STEPS = 0.02
+_BEFORE_STEPS = 0.05
 """Fraction of the progress bar for checking the whole recording."""
 
 _AXES = (
@@ -86,6 +90,9 @@ class RunResult:
     status
         Dropped frames and missed triggers according to the camera's counters; None if the recording
         has no status line.
+    disturbances
+        Frames and pixels that were left out, and jumps of the whole image, in the coordinates of
+        the recording; None if it was not searched for any.
 
     Examples
     --------
@@ -105,6 +112,7 @@ class RunResult:
     timings_s: dict[str, float] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     status: StatusReport | None = None
+    disturbances: Disturbances | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -240,12 +248,18 @@ def run_recipe(
     with active_monitor(monitor), _collected_warnings(monitor) as problems:
         recording = as_recording(recording)
         frames = frames_of(recording.video)
-        status = _status(frames, monitor.part(0.0, _BEFORE_STEPS / 2))
-        health = _health(frames, monitor.part(_BEFORE_STEPS / 2, _BEFORE_STEPS))
+        before = monitor.part(0.0, _BEFORE_STEPS)
+        status = _status(frames, before.part(0.0, 0.2))
+        health = _health(frames, before.part(0.2, 0.4))
         if health.not_finite.size:
             frames = frames_of(finite_video(frames, health))
-            recording = replace(recording, video=lazy_video(frames))
-        result = RunResult(recording, recipe)
+        found = _disturbances(frames, before.part(0.4, 1.0))
+        said = health.problems
+        if found.any:
+            frames = mended_frames(frames, found)
+            said = (*health.of_not_finite, *_health(frames, before.part(1.0, 1.0)).problems)
+        recording = replace(recording, video=lazy_video(frames))
+        result = RunResult(recording, recipe, disturbances=found)
         result.videos[RECORDING] = lazy_video(frames)
         result.origins[RECORDING] = Offset()
         for step, part in _parts(recipe, monitor.part(_BEFORE_STEPS, 1.0)):
@@ -253,7 +267,12 @@ def run_recipe(
             _run_step(result, step, part)
             result.timings_s[step.name] = time.perf_counter() - started
         monitor.update(1.0, "done")
-    problems[:0] = health.problems
+    problems[:0] = (
+        *said,
+        *found.sentences(
+            recording.first_frame, offset_subtracted=any(map(_takes_off_offset, recipe.steps))
+        ),
+    )
     if status is not None and not status.complete:
         problems.insert(0, status.text)
     return replace(result, problems=(*recording.problems, *problems), status=status)
@@ -289,7 +308,9 @@ def _run_step(result: RunResult, step: Step, monitor: Monitor) -> None:
         for name in step.inputs
     ]
     monitor.update(0.0)
-    extra = {"monitor": monitor} if stage.takes_monitor else {}
+    extra: dict[str, Any] = {"monitor": monitor} if stage.takes_monitor else {}
+    if stage.takes_disturbances and result.disturbances is not None and video is not None:
+        extra["disturbances"] = result.disturbances.seen_from(origin, result.videos[video].shape)
     try:
         if stage.checksum is not None:
             result.weights[step.name] = stage.checksum(values["weights"])
@@ -319,6 +340,21 @@ def _health(frames: Frames, monitor: Monitor) -> Health:
     video = lazy_video(frames)
     picture = video if find_status_line(video) is None else remove_status_line(video)
     return recording_health(picture, monitor=monitor)
+
+
+def _disturbances(frames: Frames, monitor: Monitor) -> Disturbances:
+    """Find what disturbs the recording; the status line is excluded, but counted in its shape."""
+    video = lazy_video(frames)
+    if find_status_line(video) is not None:
+        video = remove_status_line(video)
+    return find_disturbances(video, monitor=monitor).of_shape(frames.shape[1:])
+
+
+def _takes_off_offset(step: Step) -> bool:
+    """Return whether a step subtracts what the camera adds without light."""
+    return step.stage.name == "dark_frame_subtraction" or (
+        dict(step.parameters).get("offset", NO_OFFSET) != NO_OFFSET
+    )
 
 
 def _parts(recipe: Recipe, monitor: Monitor) -> Iterator[tuple[Step, Monitor]]:

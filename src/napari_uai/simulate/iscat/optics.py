@@ -46,11 +46,21 @@ def point_spread_function(distance_px: AnyArray, *, sigma_px: float, ringing: fl
 
 
 def particle_image(
-    shape: tuple[int, int], y: float, x: float, *, sigma_px: float, ringing: float
+    shape: tuple[int, int],
+    y: float,
+    x: float,
+    *,
+    sigma_px: float,
+    ringing: float,
+    ellipticity: float = 1.0,
 ) -> AnyArray:
-    """Return the image (rows, columns) of a particle of contrast 1 at (y, x) px."""
+    """Return the image (rows, columns) of a particle of contrast 1 at (y, x) px.
+
+    ``ellipticity`` is its width along rows divided by that along columns, with the same area.
+    """
     rows, columns = np.ogrid[: shape[0], : shape[1]]
-    distance = np.hypot(rows - y, columns - x)
+    stretch = np.sqrt(ellipticity)
+    distance = np.hypot((rows - y) * stretch, (columns - x) / stretch)
     return point_spread_function(distance, sigma_px=sigma_px, ringing=ringing)
 
 
@@ -91,10 +101,13 @@ class Grid:
         whole = ifft2(spectrum * ramp)
         return np.asarray(whole)[: self.shape[0], : self.shape[1]]
 
-    def particle_spectrum(self, *, sigma_px: float, ringing: float) -> AnyArray:
-        """Return the spectrum of a particle of contrast 1 at (0, 0)."""
+    def particle_spectrum(
+        self, *, sigma_px: float, ringing: float, ellipticity: float = 1.0
+    ) -> AnyArray:
+        """Return the spectrum of a particle of contrast 1 at (0, 0); see :func:`particle_image`."""
         rows, columns = (np.minimum(np.arange(n), n - np.arange(n)) for n in self.size)
-        distance = np.hypot(rows[:, None], columns[None, :])
+        stretch = np.sqrt(ellipticity)
+        distance = np.hypot(rows[:, None] * stretch, columns[None, :] / stretch)
         return np.asarray(
             fft2(point_spread_function(distance, sigma_px=sigma_px, ringing=ringing)).real
         )

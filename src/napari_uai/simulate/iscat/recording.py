@@ -18,12 +18,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.simulate.iscat.disturbances import Disturbance, Disturbances
 from napari_uai.simulate.iscat.optics import Grid, particle_image, reference_field
 from napari_uai.simulate.iscat.status_line import status_lines
 from napari_uai.simulate.paths import ranged_paths, smooth_basis, smooth_paths, stage_path
@@ -182,13 +184,19 @@ class SimulatedFrames(Frames):
         self.shape = settings.file_shape
         self.dtype = np.dtype(np.uint16)
         # One stream each, so that other settings of the camera do not move the landings.
-        streams = np.random.SeedSequence(settings.seed, spawn_key=(0,)).spawn(4)
-        background, camera, particles, life = (np.random.default_rng(stream) for stream in streams)
+        streams = np.random.SeedSequence(settings.seed, spawn_key=(0,)).spawn(5)
+        background, camera, particles, life, disturbing = map(np.random.default_rng, streams)
+        self._disturbances = Disturbances(settings, disturbing, BLOCK)
         self._draw_membrane(life)
         self._draw_background(background)
         self._add_vesicles(life)
         self._draw_camera(camera)
         self._draw_particles(particles)
+
+    @property
+    def disturbances(self) -> tuple[Disturbance, ...]:
+        """What disturbs the recording, in order of time."""
+        return self._disturbances.every
 
     @property
     def name(self) -> str:
@@ -237,11 +245,22 @@ class SimulatedFrames(Frames):
         self.phase = s.focus_rad * ranged_paths(rng, knots, 1, s.focus_correlation / BLOCK)[:, 0]
         self._level = 1.0
         self._level = float(self.background(s.frames / 2).mean())
+        self._focus_jump = self._phase_of_jump()
         y, x = np.ogrid[: s.rows, : s.columns]
         corner = max(np.hypot(s.rows / 2, s.columns / 2), 1)
         distance = np.hypot(y - (s.rows - 1) / 2, x - (s.columns - 1) / 2) / corner
         self.illumination = 1 - s.illumination_drop * distance**2
         self._draw_scatterers(rng, knots)
+
+    def _phase_of_jump(self) -> float:
+        """Return the change of phase whose relative change of the background is as set."""
+        if not self.settings.focus_jump:
+            return 0.0
+        small = 0.01
+        now, changed = (
+            self._background_at(self.shift[0], phase, self._membrane[0]) for phase in (0.0, small)
+        )
+        return float(small * self.settings.focus_jump / np.std(changed / now))
 
     def _draw_scatterers(self, rng: np.random.Generator, knots: int) -> None:
         s = self.settings
@@ -313,10 +332,13 @@ class SimulatedFrames(Frames):
         s = self.settings
         n = s.landings
         leaves = rng.permutation(np.arange(n) < s.take_offs)
-        last = s.frames - s.batch_size - np.where(leaves, s.batch_size, 0)
+        stay = s.stay_frames or s.batch_size
+        last = s.frames - s.batch_size - np.where(leaves, stay, 0)
         self._lands = rng.integers(s.batch_size, np.maximum(last, s.batch_size) + 1, n)
         earliest = self._lands + s.batch_size
         takes_off = rng.integers(earliest, np.maximum(s.frames - s.batch_size, earliest) + 1, n)
+        if s.stay_frames:
+            takes_off = self._lands + s.stay_frames
         self._leaves = np.where(leaves, takes_off, np.iinfo(np.int64).max // 2)
         y = rng.uniform(s.margin_px, s.rows - 1 - s.margin_px, n)
         x = rng.uniform(s.margin_px, s.columns - 1 - s.margin_px, n)
@@ -328,9 +350,22 @@ class SimulatedFrames(Frames):
             size /= [self._unit_snr(*place) for place in zip(self._lands, y, x, strict=True)]
         dark = rng.permutation(np.arange(n) < round(n * s.dark_fraction))
         self._contrast = np.where(dark, -size, size)
-        self._particle = self.grid.particle_spectrum(sigma_px=s.sigma_px, ringing=s.ringing)
+        self._particle = self.grid.particle_spectrum(
+            sigma_px=s.sigma_px, ringing=s.ringing, ellipticity=s.ellipticity
+        )
+        self._wander = self._drawn_wander() if s.landed_diffusion else None
         self._ramps = self.grid.point_ramps(self._y, self._x)
         self.truth = self._truth_table(np.flatnonzero(leaves))
+
+    def _drawn_wander(self) -> AnyArray:
+        """Draw how far each particle is from where it landed: knots, (y, x), particles."""
+        s = self.settings
+        knots = len(self.shift)
+        rng = np.random.default_rng(np.random.SeedSequence(s.seed, spawn_key=(2,)))
+        step = np.sqrt(2 * s.landed_diffusion * BLOCK)
+        landed = np.arange(knots)[:, None] * BLOCK >= self._lands
+        steps = step * rng.standard_normal((knots, 2, s.landings)) * landed[:, None]
+        return np.cumsum(steps, axis=0)
 
     def _truth_table(self, leaving: AnyArray) -> pd.DataFrame:
         n = len(self._lands)
@@ -352,7 +387,14 @@ class SimulatedFrames(Frames):
     def _unit_snr(self, frame: float, y: float, x: float) -> float:
         """Return the signal-to-noise ratio of contrast 1: ``sqrt(sum(h^2 / variance))``."""
         s = self.settings
-        image = particle_image((s.rows, s.columns), y, x, sigma_px=s.sigma_px, ringing=s.ringing)
+        image = particle_image(
+            (s.rows, s.columns),
+            y,
+            x,
+            sigma_px=s.sigma_px,
+            ringing=s.ringing,
+            ellipticity=s.ellipticity,
+        )
         electrons = s.electrons * self.illumination * self.background(frame)
         return float(np.sqrt(s.batch_size / 2 * np.sum(electrons * image**2)))
 
@@ -382,9 +424,11 @@ class SimulatedFrames(Frames):
         columns = 1 + between @ self._columns[block : block + 2]
         electrons *= rows[:, :, None].astype(np.float32)
         electrons *= columns[:, None, :].astype(np.float32)
+        self._disturbances.on_light(electrons, times)
         self._shot_noise(electrons, rng)
         self._bad_pixels(electrons, times, rng)
         counts = self._digitised(electrons)
+        self._disturbances.on_counts(counts, times)
         return counts if s.status_line == "none" else self._with_status_line(counts, times)
 
     def _low_rank(self, block: int, times: AnyArray) -> tuple[AnyArray, AnyArray]:
@@ -392,23 +436,29 @@ class SimulatedFrames(Frames):
         s = self.settings
         presence = self._presence(times)
         steady = np.ptp(presence, axis=0) == 0
-        settled = self._settled_spectrum(np.where(steady, presence[0], 0) * self._contrast)
+        present = np.where(steady, presence[0], 0) * self._contrast
+        settled = partial(self._settled_spectrum, present)
         images = []
+        jump = self._focus_jump * (block * BLOCK >= self._disturbances.focus_frame)
         for knot in (block, block + 1):
-            points = settled + self.grid.points_spectrum(
+            points = settled(knot) + self.grid.points_spectrum(
                 self._scatterer_y[knot], self._scatterer_x[knot], self._scatterer_contrast[knot]
             )
             shift = (self.shift[knot, 0], self.shift[knot, 1])
             signal = self.grid.image(points * self._particle, shift).real
             background = self._background_at(
-                self.shift[knot], self.phase[knot], self._membrane[knot]
+                self.shift[knot], self.phase[knot] + jump, self._membrane[knot]
             )
             images.append(background * (1 + signal))
         middle = (block + 0.5) * BLOCK
         for i in np.flatnonzero(~steady):
             (place,) = np.array([[self._y[i], self._x[i]]]) + self._stage_at(np.array([middle]))
             image = particle_image(
-                (s.rows, s.columns), *place, sigma_px=s.sigma_px, ringing=s.ringing
+                (s.rows, s.columns),
+                *place,
+                sigma_px=s.sigma_px,
+                ringing=s.ringing,
+                ellipticity=s.ellipticity,
             )
             images.append(self._contrast[i] * image * self.background(middle))
         fraction = (times / BLOCK - block)[:, None]
@@ -417,10 +467,14 @@ class SimulatedFrames(Frames):
         stacked = np.stack([(scale * image).ravel() for image in images])
         return weights.astype(np.float32), stacked.astype(np.float32)
 
-    def _settled_spectrum(self, contrast: AnyArray) -> AnyArray:
+    def _settled_spectrum(self, contrast: AnyArray, knot: int) -> AnyArray:
         """Return the spectrum of the particles that neither arrive nor leave in a block."""
         present = np.flatnonzero(contrast)
-        along_rows, along_columns = (ramp[:, present] for ramp in self._ramps)
+        if self._wander is None:
+            along_rows, along_columns = (ramp[:, present] for ramp in self._ramps)
+        else:
+            y, x = np.stack([self._y, self._x]) + self._wander[knot]
+            along_rows, along_columns = self.grid.point_ramps(y[present], x[present])
         return np.asarray((along_rows * contrast[present]) @ along_columns.T)
 
     def _presence(self, times: AnyArray) -> AnyArray:
@@ -451,7 +505,7 @@ class SimulatedFrames(Frames):
         s = self.settings
         electrons *= np.float32(1 / s.electrons_per_count)
         electrons += np.float32(s.dark_counts + 0.5)
-        return np.clip(electrons, 0, 65535, out=electrons).astype(np.uint16)
+        return np.clip(electrons, 0, 2**s.bits - 1, out=electrons).astype(np.uint16)
 
     def _with_status_line(
         self, counts: npt.NDArray[np.uint16], times: AnyArray

@@ -1,9 +1,11 @@
-"""Scenarios of simulated recordings: still, drifting and changing backgrounds."""
+"""Scenarios of simulated recordings: still, drifting and changing backgrounds; disturbances."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, TypeAlias, get_args
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias, get_args
 
 from napari_uai.errors import BadValueError, nearest
 from napari_uai.simulate.settings import RecordingSettings
@@ -79,3 +81,102 @@ def scenario(name: ScenarioName, seed: int = 0) -> RecordingSettings:
     if name == "membrane":
         return replace(still, drift_px=0.03, membrane_rad=0.01)
     raise BadValueError(f"no scenario {name!r}; {nearest(name, SCENARIOS)}")
+
+
+DISTURBED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "light-off": {"light_off_frames": 100},
+        "light-off-long": {"light_off_frames": 500},
+        "light-off-offset": {"light_off_frames": 100, "dark_counts": 400.0},
+        "odd-frames": {"odd_frames": 8},
+        "dropped-frames": {"dropped_frames": 200, "status_line": "last row"},
+        "focus-jump": {"focus_jump": 2e-3},
+        "focus-jump-weak": {"focus_jump": 7e-4},
+        "illumination-step": {"illumination_step": 0.1},
+        "flicker-2-percent": {"flickering_pixels": 4},
+        "flicker-often": {"flickering_pixels": 4, "flicker_jumps": 6},
+        "flicker-1-percent": {"flickering_pixels": 8, "flicker_size": 0.01},
+        "flicker-weak": {"flickering_pixels": 8, "flicker_size": 0.004},
+        "bubble": {"bubbles": 1},
+        "dust": {"bubbles": 2, "bubble_contrast": 0.02, "bubble_px": 3.0, "bubble_frames": 300},
+        "saturated-spots": {"bright_spots": 3, "bits": 12},
+        "row-noise": {"row_noise": 1e-3},
+        "camera-offset": {"dark_counts": 400.0},
+        "8-bit": {"bits": 8, "electrons_per_count": 300.0},
+        "10-bit": {"bits": 10, "electrons_per_count": 75.0},
+        "narrow": {"sigma_px": 1.0},
+        "wide": {"sigma_px": 3.0, "rows": 80, "columns": 80},
+        "elliptic": {"ellipticity": 2.0},
+        "dense": {"landings": 100},
+        "leaving": {"take_offs": 7, "stay_frames": 600},
+        "random-walk": {"landed_diffusion": 2e-4},
+    }
+)
+"""What each disturbed recording has that its undisturbed twin lacks."""
+
+
+def undisturbed(seed: int = 0) -> RecordingSettings:
+    """Return the settings of the recording that disturbances are added to.
+
+    It has 3000 frames of 52 x 52 px, counts of 10 electrons (30 000 per pixel and frame), a drift
+    of 0.03 px, and 14 landings whose signal-to-noise ratio is uniform from 4 to 12 in one frame of
+    a rolling average of batch 200.
+
+    Parameters
+    ----------
+    seed
+        Seed of all random numbers.
+
+    Returns
+    -------
+    RecordingSettings
+        Settings for :func:`~napari_uai.simulate.iscat.recording.simulate_recording`.
+
+    Examples
+    --------
+    >>> undisturbed(3).file_shape
+    (3000, 52, 52)
+    """
+    return RecordingSettings(
+        seed=seed,
+        frames=3000,
+        rows=52,
+        columns=52,
+        batch_size=200,
+        landings=14,
+        electrons_per_count=10.0,
+        speckle_contrast=SPECKLE_CONTRAST,
+        illumination_drop=0.2,
+        drift_px=0.03,
+        landing_snr=(4.0, 12.0),
+    )
+
+
+def disturbed(name: str, seed: int = 0) -> RecordingSettings:
+    """Return the settings of a recording with a disturbance of :data:`DISTURBED`.
+
+    Parameters
+    ----------
+    name
+        Name of the disturbance.
+    seed
+        Seed of all random numbers; :func:`undisturbed` of that seed is the same recording without.
+
+    Returns
+    -------
+    RecordingSettings
+        Settings for :func:`~napari_uai.simulate.iscat.recording.simulate_recording`.
+
+    Raises
+    ------
+    BadValueError
+        If there is no disturbance of that name.
+
+    Examples
+    --------
+    >>> disturbed("light-off").light_off_frames
+    100
+    """
+    if name not in DISTURBED:
+        raise BadValueError(f"no disturbance {name!r}; {nearest(name, list(DISTURBED))}")
+    return replace(undisturbed(seed), **DISTURBED[name])

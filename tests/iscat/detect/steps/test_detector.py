@@ -12,9 +12,12 @@ from napari_uai.iscat.correct.power import power_normalization
 from napari_uai.iscat.detect.steps import parts
 from napari_uai.iscat.detect.steps.detector import EVENT_COLUMNS, accept_events, detect_steps
 from napari_uai.iscat.detect.steps.parts import _cut, counted_once
+from napari_uai.iscat.disturbances.mending import mended_frames
+from napari_uai.iscat.disturbances.record import Disturbances, Span
 from napari_uai.monitor import Monitor
 from napari_uai.simulate.iscat.recording import simulate_recording
 from napari_uai.simulate.settings import RecordingSettings
+from napari_uai.videos.frames import frames_of
 
 BATCH = 200
 SETTINGS = RecordingSettings(
@@ -251,3 +254,60 @@ def test_it_can_be_cancelled():
             batch_size=100,
             monitor=Monitor(cancelled=lambda: True),
         )
+
+
+@pytest.mark.slow
+def test_frames_and_pixels_that_are_left_out_change_nothing_else(found):
+    events, truth = found
+    recording = simulate_recording(SETTINGS)
+    video = recording.video.copy()
+    gap = slice(1210, 1290)
+    video[gap] = 0
+    video[1290:, 20, 30] += 900
+    mask = np.zeros(video.shape[1:], bool)
+    mask[20, 30] = True
+    disturbances = Disturbances(
+        len(video), video.shape[1:], spans=(Span("no light", 1210, 1289),), flickering=mask
+    )
+    mended = power_normalization(mended_frames(frames_of(video), disturbances))
+    other = detect_steps(mended, batch_size=BATCH, disturbances=disturbances)
+    accepted = accept_events(other)
+    assert len(accepted) == len(accept_events(events))
+    away = np.hypot(truth["y"] - 20, truth["x"] - 30) > 4
+    away &= (truth["raw_frame"] < 1100) | (truth["raw_frame"] > 1400)
+    before, after = true_of(events, truth)[away], true_of(accepted, truth)[away]
+    assert after["score"].notna().all()
+    np.testing.assert_allclose(after["frame"], before["frame"], atol=BATCH / 20)
+    np.testing.assert_allclose(after["contrast"], before["contrast"], rtol=0.15)
+
+
+@pytest.mark.slow
+def test_what_happens_in_a_gap_may_have_happened_anywhere_in_it():
+    settings = replace(SETTINGS, landings=1, landing_snr=(20.0, 20.0), seed=5)
+    recording = simulate_recording(settings)
+    (landed,) = recording.truth["raw_frame"]
+    gap = Span("no light", int(landed) - 60, int(landed) + 40)
+    found = Disturbances(len(recording.video), recording.video.shape[1:], spans=(gap,))
+    video = power_normalization(mended_frames(frames_of(recording.video), found))
+    event = detect_steps(video, batch_size=BATCH, disturbances=found).iloc[0]
+    assert event["frame"] - event["frame_before"] <= landed <= event["frame"] + event["frame_after"]
+    assert event["frame_before"] + event["frame_after"] >= 100
+
+
+@pytest.mark.slow
+def test_steps_at_a_jump_of_the_image_are_not_reported():
+    settings = replace(SETTINGS, landings=3, seed=8)
+    recording = simulate_recording(settings)
+    rng = np.random.default_rng(0)
+    video = recording.video.astype(np.float32)
+    video[1200:] *= 1 + 0.004 * gaussian_filter(rng.standard_normal(video.shape[1:]), 1.5)
+    jumping = Disturbances(len(video), video.shape[1:], jumps=(1200,))
+    events = detect_steps(power_normalization(video), batch_size=BATCH, disturbances=jumping)
+    assert (np.abs(events["frame"] - 1200) >= BATCH / 2 - BATCH / 20).all()
+    accepted = accept_events(events)
+    matched = true_of(accepted, recording.truth)
+    away = (np.abs(recording.truth["raw_frame"] - 1200) > BATCH).to_numpy()
+    assert matched["score"].notna()[away].all()
+    beside = accepted[np.abs(accepted["frame"] - 1200) <= BATCH]
+    true = true_of(beside, recording.truth)["score"].notna() if len(beside) else []
+    assert len(beside) == np.sum(true)

@@ -21,7 +21,7 @@ from napari_uai.iscat.detect.point_spread_function import (
 )
 from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH
 from napari_uai.iscat.detect.steps.pursuit import Step
-from napari_uai.typing import Floats
+from napari_uai.typing import Bools, Floats
 
 PSF_FROM = 8.0
 PSF_EVENTS = 4
@@ -78,8 +78,10 @@ def starting_psf(choice: str, sigma_px: float) -> PointSpreadFunction:
     return gaussian_psf(sigma_px) if choice in ("fitted", "gaussian") else read_psf(choice)
 
 
-def prepared(images: Floats, order: int) -> tuple[MovingBackground, Floats]:
-    """Return the background model, and relative frames."""
+def prepared(
+    images: Floats, order: int, masked: Bools | None = None
+) -> tuple[MovingBackground, Floats]:
+    """Return the background model, and relative frames; masked pixels have no weight."""
     if not np.isfinite(images).all():
         bad_bins = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2)))
         raise BadValueError(
@@ -89,6 +91,8 @@ def prepared(images: Floats, order: int) -> tuple[MovingBackground, Floats]:
     images = _without_outlier_bins(images)
     mean = images.mean(axis=0)
     bad = find_bad_pixels(images) | ~(mean > 0)
+    if masked is not None:
+        bad |= masked
     if bad.mean() > 0.5:
         raise BadValueError("more than half of the pixels are dead or do not change")
     mean = positive_mean(mean, bad)

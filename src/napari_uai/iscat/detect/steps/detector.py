@@ -42,16 +42,19 @@ from napari_uai.iscat.detect.steps.background import (
     starting_psf,
 )
 from napari_uai.iscat.detect.steps.false_alarms import expected_false, favour_common_sign
+from napari_uai.iscat.detect.steps.footprints import points_alike
 from napari_uai.iscat.detect.steps.joint_fit import JointFit, Measured
 from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
 from napari_uai.iscat.detect.steps.parts import counted_once, recording_parts
 from napari_uai.iscat.detect.steps.pursuit import Pursuit, Step
+from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.parameters import BatchSize, Polarity, SigmaPx
 from napari_uai.iscat.tables import require_columns
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
-from napari_uai.typing import Floats
+from napari_uai.typing import Bools, Floats
 from napari_uai.videos.frames import Video, frames_of
+from napari_uai.videos.sources.chosen import ChosenFrames
 
 TilePx: TypeAlias = Annotated[int, Ge(32), Unit("px")]
 PASSES = 3
@@ -111,6 +114,7 @@ def detect_steps(
     tile_px: TilePx = 96,
     border_px: Annotated[float, Ge(0), Unit("px")] = 2.0,
     min_score: Annotated[float, Gt(0), Unit("standard deviations")] = 3.0,
+    disturbances: Disturbances | None = None,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
     """Detect particles that land or leave, strongest first, down to weak candidates.
@@ -139,6 +143,9 @@ def detect_steps(
         particle would be outside.
     min_score
         Weaker candidates are not reported.
+    disturbances
+        What disturbs the video (:func:`napari_uai.iscat.find_disturbances`): frames that are left
+        out, pixels without weight, and jumps of the whole image, at which another segment begins.
     monitor
         Progress and cancellation, once per segment and tile.
 
@@ -205,13 +212,21 @@ def detect_steps(
         )
     psf = starting_psf(point_spread_function, sigma_px)
     finder = _Finder(psf, sigma_px, point_spread_function == "fitted", drift_order)
-    parts = list(recording_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
+    found = disturbances or Disturbances(len(frames), frames.shape[1:])
+    parts = [
+        part
+        for piece in found.pieces(2 * batch_size)
+        for part in recording_parts(
+            ChosenFrames(frames, piece), batch_size, tile_px, margin=2 * psf.radius, numbers=piece
+        )
+    ]
     tables, images = [], np.empty(0)
     for i, part in enumerate(parts):
-        if i == 0 or part.bins != parts[i - 1].bins:  # all tiles of a segment are read once
+        if i == 0 or not part.shares_segment(parts[i - 1]):  # all its tiles are read once
             images = part.read_segment(monitor)
         of_part = monitor.part(i / len(parts), (i + 1) / len(parts), "steps")
-        tables.append(part.owned(finder.find(part.tile_of(images), of_part)).assign(part=i))
+        masked = part.tile_of(found.masked[None])[0]
+        tables.append(part.owned(finder.find(part.tile_of(images), masked, of_part)).assign(part=i))
     events = counted_once(
         pd.concat(tables, ignore_index=True),
         near_px=TWIN_SIGMAS * sigma_px,
@@ -293,9 +308,9 @@ class _Finder:
     fit_psf: bool
     drift_order: int
 
-    def find(self, images: Floats, monitor: Monitor = SILENT) -> pd.DataFrame:
+    def find(self, images: Floats, masked: Bools, monitor: Monitor = SILENT) -> pd.DataFrame:
         """Return events with bin, y, x, contrast, score and errors, in the part's coordinates."""
-        background, relative = prepared(images, self.drift_order)
+        background, relative = prepared(images, self.drift_order, masked)
         psf, model = self.psf, np.zeros_like(relative)
         image = RadialCurve.expected(self.sigma_px) if self.fit_psf else psf
         joint = JointFit(relative, background, image)
@@ -330,9 +345,11 @@ class _Finder:
                 psf = joint.psf(psf.radius)
         weighing = monitor.part(PASSES / (PASSES + 1), 1.0, "scores")
         steps = _steps(known, statistics, psf, gain) + steps
+        residual = rest + np.where(bad, 0, model)
+        steps = _points(steps, residual, background.weights, statistics, white, psf, gain)
         if not steps:
             return _table(np.empty(0), None)
-        filtered, _ = matched_filter(rest + np.where(bad, 0, model), background.weights, psf)
+        filtered, _ = matched_filter(residual, background.weights, psf)
         scores, noise = self._weigh(steps, filtered, temporal, white, psf, weighing)
         starts = _starts(steps, psf, gain)
         together = _certain_or_beside(
@@ -369,6 +386,24 @@ class _Finder:
             monitor.update(0.7 + 0.2 * turn)
             scores = _scores(steps, series, noise)
         return scores, noise
+
+
+def _points(
+    steps: list[Step],
+    residual: Floats,
+    weights: Floats,
+    statistics: StepStatistics,
+    white: float,
+    psf: PointSpreadFunction,
+    gain: Floats,
+) -> list[Step]:
+    """Drop the events whose image is that of one pixel or of something wide, not of a point."""
+    strong = [s for s in steps if abs(s.statistic) >= REAL_FROM]
+    if not strong:
+        return steps
+    alike = points_alike(strong, residual, weights, statistics, white, psf, gain)
+    others = {id(s) for s, point in zip(strong, alike, strict=True) if not point}
+    return [s for s in steps if id(s) not in others]
 
 
 Events: TypeAlias = tuple[Floats, Floats, Floats]

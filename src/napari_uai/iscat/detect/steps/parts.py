@@ -14,7 +14,7 @@ from napari_uai.errors import TooFewFramesError
 from napari_uai.iscat.correct.binning import BinnedFrames
 from napari_uai.iscat.correct.stage_drift import binned_frames
 from napari_uai.monitor import Monitor
-from napari_uai.typing import Floats
+from napari_uai.typing import AnyArray, Floats, Ints
 from napari_uai.videos.frames import Frames
 
 BINS_PER_BATCH = 20
@@ -40,6 +40,7 @@ class Part:
     own_bins: tuple[float, float]
     own_rows: tuple[float, float]
     own_columns: tuple[float, float]
+    numbers: Ints
 
     def read_segment(self, monitor: Monitor) -> Floats:
         """Read the bins of this segment, for the whole field."""
@@ -47,8 +48,12 @@ class Part:
         quiet = Monitor(cancelled=monitor.cancelled)
         return binned_frames(self.binned, *self.bins, monitor=quiet)
 
-    def tile_of(self, images: Floats) -> Floats:
-        """Crop this tile from the segment's bins."""
+    def shares_segment(self, other: Part) -> bool:
+        """Return whether another part has the same bins."""
+        return self.numbers is other.numbers and self.bins == other.bins
+
+    def tile_of(self, images: AnyArray) -> AnyArray:
+        """Crop this tile from the segment's bins, or from a mask (1, rows, columns)."""
         return images[:, self.rows[0] : self.rows[1], self.columns[0] : self.columns[1]]
 
     def owned(self, events: pd.DataFrame) -> pd.DataFrame:
@@ -59,9 +64,14 @@ class Part:
             x=events["x"] + self.columns[0],
             bin=events["bin"] + self.bins[0],
         )
-        events["frame"] = np.rint(events["bin"] * size).astype(np.int64)
-        for name in ("frame_error", "frame_before", "frame_after"):
-            events[name] *= size
+        at = events["bin"].to_numpy(np.float64) * size
+        events["frame"] = self._in_video(np.rint(at)).astype(np.int64)
+        for name, side in (("frame_before", -1), ("frame_after", 1)):
+            away = size * events[name].to_numpy(np.float64)
+            # What happened in a gap is placed at either end, within a bin.
+            farther = side * (self._in_video(at + side * (away + size)) - self._in_video(at))
+            events[name] = np.where(farther > away + size + 0.5, farther, away)
+        events["frame_error"] *= size
         keep = np.ones(len(events), bool)
         for name, (low, high) in (
             ("bin", self.own_bins),
@@ -71,11 +81,19 @@ class Part:
             keep &= (events[name] >= low) & (events[name] < high)
         return events[keep]
 
+    def _in_video(self, at: AnyArray) -> AnyArray:
+        """Return times in the video, whose left out frames this part does not count."""
+        return np.asarray(np.interp(at, np.arange(len(self.numbers)), self.numbers))
+
 
 def recording_parts(
-    frames: Frames, batch_size: int, tile_px: int, *, margin: int
+    frames: Frames, batch_size: int, tile_px: int, *, margin: int, numbers: Ints | None = None
 ) -> Iterator[Part]:
-    """Divide a recording into segments, and each into tiles that overlap by a margin (px)."""
+    """Divide a recording into segments, and each into tiles that overlap by a margin (px).
+
+    ``numbers`` are those of the frames in the video that they are taken from, if it has others.
+    """
+    numbers = np.arange(len(frames)) if numbers is None else numbers
     bin_size = max(batch_size // BINS_PER_BATCH, 1)
     binned = BinnedFrames(frames, bin_size)
     if len(binned) < FEWEST_BINS:
@@ -90,7 +108,7 @@ def recording_parts(
         own_bins = max(within[0], ends[0]), min(within[1], ends[1])
         for rows, own_rows in _cut(frames.shape[1], tile_px, margin, slack=tile_px // 3):
             for columns, own_columns in _cut(frames.shape[2], tile_px, margin, slack=tile_px // 3):
-                yield Part(binned, bins, rows, columns, own_bins, own_rows, own_columns)
+                yield Part(binned, bins, rows, columns, own_bins, own_rows, own_columns, numbers)
 
 
 Range: TypeAlias = tuple[int, int]
