@@ -23,10 +23,10 @@ from napari_uai.iscat.detect.steps.background import (
     prepared,
     starting_psf,
 )
-from napari_uai.iscat.detect.steps.detector import REAL_FROM
 from napari_uai.iscat.detect.steps.false_alarms import weak_decay
 from napari_uai.iscat.detect.steps.parts import Part, recording_parts
 from napari_uai.iscat.detect.steps.pursuit import Step
+from napari_uai.iscat.detect.steps.weighing import REAL_FROM
 from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
 from napari_uai.typing import Floats, Floats32
 from napari_uai.videos.frames import Frames

@@ -22,60 +22,32 @@ and covariance, so that memory stays bounded and the background may differ betwe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from annotated_types import Ge, Gt, Unit
-from scipy.spatial import KDTree
 
-from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.errors import TooFewFramesError
 from napari_uai.iscat.correct.moving_background import DriftOrder
-from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
-from napari_uai.iscat.detect.radial_curve import RadialCurve
-from napari_uai.iscat.detect.steps.background import (
-    STILL,
-    matched_filter,
-    prepared,
-    starting_psf,
-)
+from napari_uai.iscat.detect.steps.background import starting_psf
 from napari_uai.iscat.detect.steps.false_alarms import expected_false, favour_common_sign
-from napari_uai.iscat.detect.steps.footprints import points_alike
-from napari_uai.iscat.detect.steps.joint_fit import JointFit, Measured
-from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
+from napari_uai.iscat.detect.steps.finder import Finder
 from napari_uai.iscat.detect.steps.parts import counted_once, recording_parts
-from napari_uai.iscat.detect.steps.pursuit import Pursuit, Step
+from napari_uai.iscat.detect.steps.weighing import REAL_FROM, SAME_TIME_BINS
 from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.parameters import BatchSize, Polarity, SigmaPx
 from napari_uai.iscat.tables import require_columns
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
-from napari_uai.typing import Bools, Floats
 from napari_uai.videos.frames import Video, frames_of
 from napari_uai.videos.sources.chosen import ChosenFrames
 
 TilePx: TypeAlias = Annotated[int, Ge(32), Unit("px")]
-PASSES = 3
-PURSUE_TO = 3.0
-AGAIN_FROM = 4.0
-
-MODEL_FROM = 5.0
-"""Smallest statistic of events that are certain enough to be removed from the background."""
-
-UNKNOWN_AT_MOST = 1.0
-"""As long as no event is known, how much places may change, in multiples of the upper quartile."""
-
-REAL_FROM = 4.3
-SAME_PLACE_SIGMAS = 3.2
-SAME_TIME_BINS = 8
 
 TWIN_SIGMAS = 1.5
 """Largest distance between the positions that two adjacent parts assign to the same event."""
 
-WEIGH_ROUNDS = 5
-GRID_SIGMAS = 2.4
 EVENT_COLUMNS = (
     "frame",
     "y",
@@ -211,7 +183,7 @@ def detect_steps(
             "batch_size smaller"
         )
     psf = starting_psf(point_spread_function, sigma_px)
-    finder = _Finder(psf, sigma_px, point_spread_function == "fitted", drift_order)
+    finder = Finder(psf, sigma_px, point_spread_function == "fitted", drift_order)
     found = disturbances or Disturbances(len(frames), frames.shape[1:])
     parts = [
         part
@@ -297,227 +269,6 @@ def accept_events(
     if not take_offs:
         keep &= events["kind"] != "takeoff"
     return events[keep].reset_index(drop=True)
-
-
-@dataclass(frozen=True)
-class _Finder:
-    """Finds the steps in the binned images of one part."""
-
-    psf: PointSpreadFunction
-    sigma_px: float
-    fit_psf: bool
-    drift_order: int
-
-    def find(self, images: Floats, masked: Bools, monitor: Monitor = SILENT) -> pd.DataFrame:
-        """Return events with bin, y, x, contrast, score and errors, in the part's coordinates."""
-        background, relative = prepared(images, self.drift_order, masked)
-        psf, model = self.psf, np.zeros_like(relative)
-        image = RadialCurve.expected(self.sigma_px) if self.fit_psf else psf
-        joint = JointFit(relative, background, image)
-        bad = background.weights == 0
-        known: Events = (np.empty((0, 2)), np.empty(0), np.empty(0))
-        for turn in range(PASSES):
-            ask = monitor.part(turn / (PASSES + 1), (turn + 1) / (PASSES + 1)).update
-            ask(0.0, "background")
-            rest, _ = background.subtract(relative - model)
-            rest -= rest.mean(axis=0)
-            ask(0.3, "filter")
-            quiet, gain = matched_filter(rest, background.weights, psf)
-            white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=(1, 2)))) / 2
-            if not white > 0:
-                raise BadValueError(STILL)
-            n_independent = bad.size / psf.correlation_area
-            ask(0.5, "noise in time")
-            most = UNKNOWN_AT_MOST if turn == 0 else np.inf
-            temporal = temporal_covariance(
-                quiet.reshape(len(quiet), -1), white, n_independent, most=most
-            )
-            ask(0.7, "noise in time")
-            statistics = StepStatistics.of(temporal)
-            ask(0.8, "search")
-            last = turn == PASSES - 1
-            pursuit = Pursuit(_field(statistics, quiet), statistics, psf)
-            ask(0.9, "search")
-            steps = pursuit.run(stop=PURSUE_TO if last else MODEL_FROM, again=AGAIN_FROM)
-            if not last:
-                known = joint.learn(*_joined(known, _starts(steps, psf, gain)), MODEL_FROM)
-                model = joint.frames(*known)
-                psf = joint.psf(psf.radius)
-        weighing = monitor.part(PASSES / (PASSES + 1), 1.0, "scores")
-        steps = _steps(known, statistics, psf, gain) + steps
-        residual = rest + np.where(bad, 0, model)
-        steps = _points(steps, residual, background.weights, statistics, white, psf, gain)
-        if not steps:
-            return _table(np.empty(0), None)
-        filtered, _ = matched_filter(residual, background.weights, psf)
-        scores, noise = self._weigh(steps, filtered, temporal, white, psf, weighing)
-        starts = _starts(steps, psf, gain)
-        together = _certain_or_beside(
-            scores >= REAL_FROM, starts[0], SAME_PLACE_SIGMAS * self.sigma_px
-        )
-        measured = joint.measure(*starts, together, noise)
-        # What looks like an event alone may be a part of others.
-        return _table(np.minimum(scores, measured.significance), measured)
-
-    def _weigh(
-        self,
-        steps: list[Step],
-        filtered: Floats,
-        temporal: Floats,
-        white: float,
-        psf: PointSpreadFunction,
-        monitor: Monitor,
-    ) -> tuple[Floats, SlowNoise]:
-        """Score each event against slow changes at its position."""
-        n_bins = len(filtered)
-        noise = SlowNoise.over(temporal, white, monitor=monitor.part(0.0, 0.5))
-        near = SAME_PLACE_SIGMAS * self.sigma_px
-        series = _without_far_events(steps, filtered, psf, near)
-        grid = np.zeros(filtered.shape[1:], bool)
-        spacing = max(round(GRID_SIGMAS * self.sigma_px), 1)
-        grid[spacing // 2 :: spacing, spacing // 2 :: spacing] = True
-        scores = _scores(steps, series, noise)
-        for turn in range(2):
-            monitor.update(0.6 + 0.2 * turn)
-            real = [s for s, score in zip(steps, scores, strict=True) if score >= REAL_FROM]
-            courses = np.array([s.course(n_bins) for s in real]).reshape(len(real), n_bins)
-            gone = courses.T @ _heights_on(real, np.argwhere(grid), psf)
-            noise = noise.learnt_from(filtered[:, grid] - gone)
-            monitor.update(0.7 + 0.2 * turn)
-            scores = _scores(steps, series, noise)
-        return scores, noise
-
-
-def _points(
-    steps: list[Step],
-    residual: Floats,
-    weights: Floats,
-    statistics: StepStatistics,
-    white: float,
-    psf: PointSpreadFunction,
-    gain: Floats,
-) -> list[Step]:
-    """Drop the events whose image is that of one pixel or of something wide, not of a point."""
-    strong = [s for s in steps if abs(s.statistic) >= REAL_FROM]
-    if not strong:
-        return steps
-    alike = points_alike(strong, residual, weights, statistics, white, psf, gain)
-    others = {id(s) for s, point in zip(strong, alike, strict=True) if not point}
-    return [s for s in steps if id(s) not in others]
-
-
-Events: TypeAlias = tuple[Floats, Floats, Floats]
-"""Places (px), times (bins) and contrasts."""
-
-
-def _starts(steps: list[Step], psf: PointSpreadFunction, gain: Floats) -> Events:
-    """Return steps as events, from which these are measured."""
-    places = np.array([(s.y, s.x) for s in steps]).reshape(-1, 2)
-    times = np.array([s.k + 1 + s.fraction for s in steps])
-    return places, times, np.array([s.height / gain[s.pixel] * psf.peak for s in steps])
-
-
-def _steps(
-    events: Events, statistics: StepStatistics, psf: PointSpreadFunction, gain: Floats
-) -> list[Step]:
-    """Return events as steps."""
-    places, times, contrasts = events
-    inside = np.clip(places, 0, np.array(gain.shape) - 1.0)
-    steps = []
-    for (y, x), time, contrast in zip(inside.tolist(), times, contrasts, strict=True):
-        k = int(np.clip(np.floor(time) - 1, 0, len(statistics.response) - 2))
-        fraction = float(np.clip(time - 1 - k, 0, 1))
-        height = float(contrast / psf.peak * gain[round(y), round(x)])
-        _, response = statistics.between(k, fraction)
-        steps.append(Step(k, fraction, y, x, height * response, height))
-    return steps
-
-
-def _joined(first: Events, second: Events) -> Events:
-    places, times, contrasts = (np.concatenate(each) for each in zip(first, second, strict=True))
-    return places, times, contrasts
-
-
-def _certain_or_beside(
-    certain: npt.NDArray[np.bool_], places: Floats, near_px: float
-) -> npt.NDArray[np.bool_]:
-    """Add the weak events whose images overlap with that of a certain one, and so change it."""
-    if not certain.any():
-        return certain
-    distance, _ = KDTree(places[certain]).query(places)
-    return np.asarray(certain | (distance <= near_px))
-
-
-def _field(statistics: StepStatistics, filtered: Floats) -> npt.NDArray[np.float32]:
-    n_bins, height, width = filtered.shape
-    flat = filtered.reshape(n_bins, -1).astype(np.float32)
-    field = flat.T @ statistics.weights.T.astype(np.float32)
-    return np.ascontiguousarray(field.reshape(height, width, -1))
-
-
-def _heights_on(
-    steps: list[Step], places: npt.NDArray[np.int64], psf: PointSpreadFunction
-) -> Floats:
-    """Height of each event in the filtered video at other positions, (events, places)."""
-    at = np.array([(s.y, s.x) for s in steps]).reshape(-1, 2)
-    heights = np.array([s.height for s in steps])
-    offsets = places[None] - at[:, None]
-    return heights[:, None] * psf.correlation_between(offsets[..., 0], offsets[..., 1])
-
-
-def _without_far_events(
-    steps: list[Step], filtered: Floats, psf: PointSpreadFunction, near: float
-) -> Floats:
-    """Time course at each event, with all events at other positions subtracted."""
-    places = np.array([s.pixel for s in steps])
-    at = np.array([(s.y, s.x) for s in steps])
-    offsets = at[:, None] - places[None]
-    distance = np.hypot(offsets[..., 0], offsets[..., 1])
-    others = np.where(distance >= near, _heights_on(steps, places, psf), 0)
-    courses = np.array([s.course(len(filtered)) for s in steps])
-    series = filtered[:, places[:, 0], places[:, 1]] - courses.T @ others
-    return np.asarray(series)
-
-
-def _scores(steps: list[Step], series: Floats, noise: SlowNoise) -> Floats:
-    """Root of the evidence for each event; other steps at its position are subtracted in turn."""
-    series = series.copy()
-    n_steps = len(series) - 1
-    ks = np.array([s.k + round(s.fraction) for s in steps])
-    scores = np.zeros(len(steps))
-    active = np.arange(len(steps))
-    for _ in range(WEIGH_ROUNDS):
-        evidence, heights = noise.step_evidence(series[:, active])
-        close = np.abs(np.arange(n_steps)[:, None] - ks[active]) <= SAME_TIME_BINS
-        scores[active] = np.sqrt(np.where(close, evidence, 0).max(axis=0))
-        best = evidence.argmax(axis=0)
-        entry = best, np.arange(len(active))
-        elsewhere = ~close[entry] & (np.sqrt(evidence[entry]) >= PURSUE_TO)
-        later = np.arange(len(series))[:, None] > best[elsewhere]
-        series[:, active[elsewhere]] -= heights[entry][elsewhere] * later
-        active = active[elsewhere]
-        if not len(active):
-            break
-    return np.minimum(scores, [abs(s.statistic) for s in steps])
-
-
-def _table(scores: Floats, measured: Measured | None) -> pd.DataFrame:
-    """Return events as a table; ``bin`` and what begins with ``frame`` are in bins."""
-    names = ["bin", "y", "x", "contrast", "score", "contrast_error", "y_error", "x_error"]
-    names += ["frame_error", "frame_before", "frame_after", "other_times"]
-    if measured is None:
-        return pd.DataFrame(np.empty((0, len(names))), columns=names)
-    times = np.array([(t.time, t.error, t.before, t.after, t.elsewhere) for t in measured.times])
-    columns = [
-        times[:, 0],
-        *measured.places.T,
-        measured.contrasts,
-        scores,
-        measured.contrast_errors,
-        *measured.place_errors.T,
-        *times[:, 1:].T,
-    ]
-    return pd.DataFrame(dict(zip(names, columns, strict=True)))
 
 
 def _kinds(events: pd.DataFrame, batch_size: int) -> list[str]:
