@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -90,6 +90,8 @@ class Trails:
         What could not be used: ``file``, ``trail`` (empty for a whole file), ``problem``.
     source
         File or folder that the trails were read from.
+    read_as
+        How they were read: ``format``, and ``columns`` with their meanings, as far as known.
 
     Raises
     ------
@@ -120,6 +122,7 @@ class Trails:
     hulls: Sequence[Floats32 | None] = ()
     problems: pd.DataFrame = field(default_factory=lambda: problem_table([]))
     source: Path | None = None
+    read_as: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.table)

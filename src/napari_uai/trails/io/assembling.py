@@ -85,7 +85,10 @@ def trails_of_table(
     )
     normalized = samples.normalized if options.normalized is None else options.normalized
     noun, size = samples.noun, scene_size or samples.scene_size
-    return _Assembly(usable, noun, file, problems).trails(size, normalized, **fields)
+    read_as = {"format": samples.format, "columns": usable.columns}
+    return _Assembly(usable, noun, file, problems).trails(
+        size, normalized, read_as={k: v for k, v in read_as.items() if v}, **fields
+    )
 
 
 @dataclass

@@ -54,6 +54,8 @@ class Samples(NamedTuple):
         Unit of positions: ``px``, ``m``, ``deg``, ``fraction``, or empty if unknown.
     of_day
         Whether times are times of day.
+    columns
+        Columns that were used, with what they mean.
     notes
         What was assumed, one line each.
     """
@@ -70,6 +72,7 @@ class Samples(NamedTuple):
     others: tuple[str, ...]
     unit: str
     of_day: bool
+    columns: str
     notes: tuple[str, ...]
 
 
@@ -141,8 +144,21 @@ def samples_of(
     unused = tuple(name for name in table.columns if name not in used)
     return Samples(
         trail, time, y, x, kind, offset, str(key), table, unused, others, source.unit or unit,
-        of_day, tuple(notes),
+        of_day, _used_columns(table, roles, key, used), tuple(notes),
     )  # fmt: skip
+
+
+def _used_columns(table: pd.DataFrame, roles: Roles, key: Any, used: set[Any]) -> str:
+    """Return the columns that were used, each as ``meaning=name``; numbers count from 1."""
+    named = []
+    for name in table.columns:
+        if name in used:
+            meaning = roles.meanings.get(name)
+            role = "trail" if name == key else meaning.role if meaning else ""
+            number: Any = name  # of columns without names; pandas says that all are texts
+            text = str(number + 1) if isinstance(number, int) else " ".join(str(name).split())
+            named.append(f"{role}={text}" if role else text)
+    return ", ".join(named)
 
 
 def _other_trails(table: pd.DataFrame, used: set[Any], time: Floats) -> tuple[str, ...]:

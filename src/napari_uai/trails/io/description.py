@@ -31,7 +31,8 @@ def describe_trails(trails: Trails) -> dict[str, str]:
     low_x, high_x = trails.x.min(), trails.x.max()
     low_y, high_y = trails.y.min(), trails.y.max()
     return {
-        "format": "trails",
+        "format": f"trails, {trails.read_as.get('format') or 'table'}".replace("`", ""),
+        **{name: text for name, text in trails.read_as.items() if name == "columns"},
         "trails": f"{len(trails)}, of {samples.min()} to {counted(samples.max(), 'sample')}",
         "samples": str(len(trails.x)),
         "classes": ", ".join(classes),

@@ -213,7 +213,7 @@ def _table_of_format(content: Content) -> SampleTable | None:
     reader = reader_of(content)
     if reader is None and content.is_xml:
         raise TrailFormatError("XML that is not of TrackMate, GPX or CVAT; export it as csv")
-    return None if reader is None else reader.read(content)
+    return None if reader is None else replace(reader.read(content), format=reader.name)
 
 
 def _trails(table: SampleTable, path: Path, how: _How) -> Trails:

@@ -40,6 +40,8 @@ class SampleTable:
         What a row is called: sample, box, spot.
     problems
         What was found while the file was read.
+    format
+        Name of the format, if it is not that of a text with a line of names.
     """
 
     table: pd.DataFrame
@@ -52,6 +54,7 @@ class SampleTable:
     unit: str = ""
     noun: str = "sample"
     problems: tuple[Problem, ...] = ()
+    format: str = ""
 
     def __post_init__(self) -> None:
         """Raise an error if there are too many columns, whose names take long to interpret."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def text_table(data: bytes, file: str, options: TableOptions = NOTHING_SAID) -> 
     table = rows_of_text(layout, list(range(layout.width)), file, problems)
     for known in HEADERLESS:
         if known.looks_like(table):
-            return known.columns_of(table, file, problems)
+            return replace(known.columns_of(table, file, problems), format=known.name)
     raise TrailFormatError(
         f"{counted(layout.width, 'column')} of numbers without names; name them, for example "
         "columns='frame,trail,x,y' (_ to ignore one) or 'frame=1,trail=2,x=3,y=5'"
