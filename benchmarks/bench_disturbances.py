@@ -134,7 +134,11 @@ def run_seed(seed: int, names: Sequence[str]) -> list[Outcome]:
             contrast_ratio(frames.truth, rows, own),
             result.problems,
         )  # fmt: skip
-        print(outcome[:-1], flush=True)
+        print(
+            f"{name} {seed}: {outcome.found} of {outcome.true} landings, {outcome.false} false, "
+            f"{outcome.false_near} near",
+            flush=True,
+        )
         outcomes.append(outcome)
     return outcomes
 

@@ -10,6 +10,7 @@ import av
 import dask.array as da
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import zarr
@@ -18,18 +19,24 @@ from PIL import Image
 from scipy.io import savemat
 
 import napari_uai
+from napari_uai.iscat.correct.bad_pixels import FilledFrames
 from napari_uai.iscat.correct.binning import BinnedFrames
+from napari_uai.iscat.correct.camera_offset import OffsetFrames
 from napari_uai.iscat.detect.anomalies.batch_features import DistanceFrames
+from napari_uai.iscat.detect.point_spread_function import gaussian_psf
 from napari_uai.iscat.fastdvdnet.network import FastDVDnet
 from napari_uai.iscat.fastdvdnet.predict import predicted_video
 from napari_uai.iscat.fastdvdnet.settings import NetworkSettings
 from napari_uai.iscat.fastdvdnet.weights import Weights
+from napari_uai.iscat.limit.injection import InjectedFrames, PointImage, SteppedFrames
+from napari_uai.iscat.limit.search import ShiftedFrames
 from napari_uai.iscat.recipes import catalogue
 from napari_uai.simulate.iscat.recording import SimulatedFrames
 from napari_uai.simulate.settings import RecordingSettings
 from napari_uai.videos import ReadOptions, open_frames
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import ArrayFrames, DaskFrames, Frames, frames_of
+from napari_uai.videos.sources.chosen import ChosenFrames
 from napari_uai.videos.sources.finite import FiniteFrames
 
 N, HEIGHT, WIDTH = 24, 12, 14
@@ -174,7 +181,23 @@ def other_frames():
         FiniteFrames(ArrayFrames(recording()), np.array([0, 3])),
         DistanceFrames(ArrayFrames(recording()), Memo(partial(np.zeros, (HEIGHT, WIDTH))), 2),
         SimulatedFrames(settings),
+        *changed_frames(ArrayFrames(recording())),
         frames_of(predicted_video(da.from_array(recording()), weights=small_network())),
+    ]
+
+
+def changed_frames(frames):
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[3, 4] = True
+    bins = np.ones((N // 3, HEIGHT, WIDTH), np.float32)
+    landings = pd.DataFrame({"frame": [10], "y": [5.0], "x": [6.0], "contrast": [1e-3]})
+    return [
+        ChosenFrames(frames, np.arange(0, N, 2)),
+        FilledFrames(frames, mask),
+        OffsetFrames(frames, 100.0),
+        InjectedFrames(frames, landings, PointImage.of(gaussian_psf(1.7))),
+        SteppedFrames(bins, 3, N),
+        ShiftedFrames(frames, bins, 3),
     ]
 
 
