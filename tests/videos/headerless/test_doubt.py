@@ -96,6 +96,38 @@ def test_wrong_shapes_are_refused_and_the_right_one_is_named(tmp_path, kind, wro
     opens(tmp_path / "a.bin", **shape, trust_shape=True)
 
 
+@pytest.mark.parametrize("kind", SCENARIOS)
+@pytest.mark.parametrize(
+    ("dtype", "wrong", "right"),
+    [
+        ("<u2", {"height": HEIGHT // 2}, "height=40"),
+        ("<u2", {"height": HEIGHT // 2, "width": 2 * WIDTH}, "width=56"),
+        ("<f4", {"dtype": "<i4"}, "dtype='<f4'"),
+        ("<f4", {"dtype": "<u4"}, "dtype='<f4'"),
+    ],
+)
+def test_half_frames_rows_beside_each_other_and_floats_are_told(
+    tmp_path, kind, dtype, wrong, right
+):
+    recording(kind).astype(dtype).tofile(tmp_path / "a.bin")
+    shape = {"height": HEIGHT, "width": WIDTH, "dtype": dtype} | wrong
+    with pytest.raises(VideoFormatError, match=right):
+        opens(tmp_path / "a.bin", **shape)
+    opens(tmp_path / "a.bin", **shape, trust_shape=True)
+
+
+@pytest.mark.parametrize("dtype", ["<u2", "<u4", "<f4"])
+def test_two_cameras_that_take_turns_and_mirrored_images_are_not_doubted(tmp_path, dtype):
+    for seed in range(4):
+        first, second = recording("still", seed), recording("still", seed + 100)
+        turns = np.stack([first, second], axis=1).reshape(-1, HEIGHT, WIDTH)
+        turns.astype(dtype).tofile(tmp_path / "a.bin")
+        assert len(opens(tmp_path / "a.bin", height=HEIGHT, width=WIDTH, dtype=dtype)) == 2 * N
+        mirrored = np.concatenate([first, first[:, :, ::-1]], axis=2)
+        mirrored.astype(dtype).tofile(tmp_path / "b.bin")
+        opens(tmp_path / "b.bin", height=HEIGHT, width=2 * WIDTH, dtype=dtype)
+
+
 @pytest.mark.parametrize("header", [512, 1024, 3000])
 def test_a_header_that_was_not_stated_is_named(tmp_path, header):
     video = recording()

@@ -22,6 +22,9 @@ _FRAMES_LOOKED_AT = 9
 _DOUBTFUL, _CREDIBLE, _MARGIN = 0.35, 0.6, 0.35
 _MOST_HEADER_BYTES = 4096
 _HALVES_ALIKE = 0.95
+_BREAK = 2.0
+_NO_COUNT = 2**23
+_FLOATS = 1e-9, 1e9
 _TYPES: tuple[np.dtype[Any], ...] = (np.dtype("<u2"), np.dtype(">u2"), np.dtype(np.uint8))
 _WIDE_TYPES: tuple[np.dtype[Any], ...] = (np.dtype("<f4"), np.dtype("<f8"), np.dtype("<u4"))
 _ALTERNATING = -0.3
@@ -84,7 +87,7 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
     neighbouring columns of their mean. A reading is doubted only if it lacks this and another one
     has it: the other byte order or type, other sides, one more row (a status line), a header before
     the file, also together with one of these, or before each frame; or if each frame seems to hold
-    two.
+    two, or half of one, or two rows beside each other; or if integers seem to be floats.
 
     Parameters
     ----------
@@ -106,10 +109,15 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
         # A header that is not left out rolls all frames alike: only a seam in them shows it.
         seam = _seam(path, size, given) if headers else 0.0
         headed = (h for h in headers if seam > 0.5 and _seam(path, size, h) < seam / 2)
-        return next(headed, None) or _halved(path, size, given, frames)
+        return (
+            next(headed, None)
+            or _halved(path, size, given, frames)
+            or _unfolded(path, size, given, frames)
+            or _as_floats(path, size, given, frames)
+        )
     if stated >= _DOUBTFUL:
-        return None
-    others = [*_others(given), *_with_line(size, given), *headers]
+        return _unfolded(path, size, given, frames)
+    others = [*_others(given), *_with_line(size, given), *headers, *_taller(size, given)]
     # Narrower types would find regular patterns in the bytes of wide ones.
     alike = [other for other in _others(given) if other.frame_bytes == given.frame_bytes]
     others += [headed for other in alike for headed in _with_header(size, other)]
@@ -143,6 +151,52 @@ def _halved(path: Path, size: int, given: Reading, frames: Floats) -> Reading | 
         smaller = given.pixels.itemsize // 2
         others += [replace(given, pixels=p) for p in _TYPES if p.itemsize == smaller]
     return _best(path, size, others)[1]
+
+
+def _unfolded(path: Path, size: int, given: Reading, frames: Floats) -> Reading | None:
+    """Return a reading with twice the rows if each frame seems to be half of one, or each row two.
+
+    Halves of a frame differ from each other, and go on where they meet; two rows beside each other
+    are alike, and break where they meet.
+    """
+    height, width = given.height, given.width
+    for taller in _taller(size, given):
+        mean = _frames(path, size, taller).mean(axis=0)
+        apart = _correlation(mean[:height], mean[height:]) < _DOUBTFUL
+        if apart and _correlation(mean[height - 1], mean[height]) > _CREDIBLE:
+            return taller
+    mean, half = frames.mean(axis=0), width // 2
+    if width % 2 or half < _LEAST_SIDE:
+        return None
+    steps = np.sqrt(np.mean(np.diff(mean, axis=1) ** 2, axis=0))
+    broken = steps[half - 1] > _BREAK * np.median(steps)
+    if not broken or _correlation(mean[:, :half], mean[:, half:]) < _CREDIBLE:
+        return None
+    narrower = replace(given, height=2 * height, width=half)
+    return narrower if _evidence(_frames(path, size, narrower)) >= _CREDIBLE else None
+
+
+def _taller(size: int, given: Reading) -> Iterator[Reading]:
+    """Yield the reading with twice the rows, if such frames fill the file."""
+    taller = replace(given, height=2 * given.height)
+    if not given.frame_header and (size - given.offset) % taller.frame_bytes == 0:
+        yield taller
+
+
+def _as_floats(path: Path, size: int, given: Reading, frames: Floats) -> Reading | None:
+    """Return the reading as floats of integers that are all far larger than counts.
+
+    The bits of positive floats grow with their values, so that frames look alike either way.
+    """
+    pixels = given.pixels
+    if isinstance(pixels, PackedType) or pixels.kind not in "iu" or pixels.itemsize != 4:
+        return None
+    if np.abs(frames).min() < _NO_COUNT:
+        return None
+    floats = replace(given, pixels=np.dtype(np.float32).newbyteorder(pixels.byteorder))
+    values = np.abs(_frames(path, size, floats))
+    low, high = _FLOATS
+    return floats if low < values.min() and values.max() < high else None
 
 
 def _with_width(path: Path, size: int, given: Reading) -> Reading:
@@ -180,7 +234,7 @@ def _wider(path: Path, size: int, given: Reading) -> Iterator[Reading]:
         if (size - given.offset) // reading.frame_bytes < 2:
             continue
         sizes = np.abs(_frames(path, size, reading))
-        low, high = (1e-9, 1e9) if pixels.kind == "f" else (1, 2**24)
+        low, high = _FLOATS if pixels.kind == "f" else (1, 2**24)
         if sizes.max() <= high and np.all((sizes >= low) | (sizes == 0)):
             yield reading
 
