@@ -33,6 +33,15 @@ SMALL = {
 }
 
 
+@pytest.fixture(autouse=True)
+def one_order_of_sums():
+    """Train with one thread: with more, sums may differ in the last bit, and losses soon by more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def average():
     """A pattern that swells and fades, in noise: what stands in the frames around tells it."""
