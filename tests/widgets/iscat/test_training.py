@@ -35,7 +35,7 @@ SMALL = {
 
 @pytest.fixture(autouse=True)
 def one_order_of_sums():
-    """Train with one thread: with more, sums may differ in the last bit, and losses soon by more."""
+    """Train with one thread: with more, sums may differ in the last bit, and soon the losses."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
