@@ -1,4 +1,4 @@
-"""A few frames that stand for a video, and how far values scatter whatever the outliers."""
+"""Frames that stand for a video, runs of frames, and scatter whatever the outliers."""
 
 from __future__ import annotations
 
@@ -34,6 +34,36 @@ def spread_frames(n_frames: int, at_most: int) -> Ints:
     [0, 1]
     """
     return np.linspace(0, max(n_frames - 1, 0), min(n_frames, at_most)).round().astype(np.int64)
+
+
+def runs_of(numbers: Ints, *, apart: int = 1) -> list[Ints]:
+    """Split numbers where the next one does not follow.
+
+    Parameters
+    ----------
+    numbers
+        In any order.
+    apart
+        How much larger the next number of a run may be.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        The runs in their order; none if there are no numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai.videos.sampling import runs_of
+    >>> [run.tolist() for run in runs_of(np.array([3, 4, 5, 9, 8]))]
+    [[3, 4, 5], [9], [8]]
+    >>> [run.tolist() for run in runs_of(np.array([3, 5, 9]), apart=2)]
+    [[3, 5], [9]]
+    """
+    if not numbers.size:
+        return []
+    steps = np.diff(numbers)
+    return np.split(numbers, np.flatnonzero((steps < 1) | (steps > apart)) + 1)
 
 
 def robust_deviation(values: AnyArray, *, about: float | None = None) -> float:

@@ -202,26 +202,21 @@ class RepairedFrames(Frames):
         return out
 
 
-def filled_pixels(frames: Frames, mask: npt.NDArray[np.bool_]) -> Frames:
-    """Replace known pixels by the median of the others around them; the type of pixels is kept.
+class FilledFrames(Frames):
+    """Frames in which known pixels are replaced by the median of the others around them.
 
     Parameters
     ----------
-    frames
-        Counts.
+    source
+        Counts; their type is kept.
     mask
-        Pixels to replace, rows and columns; not all of them.
+        Pixels to replace, rows and columns.
 
     Raises
     ------
     BadValueError
         If no pixel is left.
     """
-    return FilledFrames(frames, mask)
-
-
-class FilledFrames(Frames):
-    """Frames in which known pixels are replaced by the median of the others around them."""
 
     def __init__(self, source: Frames, mask: npt.NDArray[np.bool_]) -> None:
         self.source = source

@@ -16,7 +16,7 @@ from napari_uai.typing import Floats, Floats32
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.formats import open_frames
 from napari_uai.videos.frames import Frames, frames_of
-from napari_uai.videos.sampling import spread_frames
+from napari_uai.videos.sampling import robust_deviation, spread_frames
 from napari_uai.videos.status_line import remove_status_line
 
 
@@ -85,7 +85,7 @@ def offset_of_line(
         covariance = np.linalg.inv((design * weight[:, None] ** 2).T @ design)
         level, slope = covariance @ (design * weight[:, None] ** 2).T @ (y / y.mean())
         left = (variance - level - slope * (mean - centre)) / np.maximum(variance, 1e-9)
-        scatter = 1.4826 * float(np.median(np.abs(left[used])))
+        scatter = robust_deviation(left[used], about=0.0)
         used &= np.abs(left) <= OUTLIER * max(scatter, 1e-12)
     errors = scatter * np.sqrt(np.diag(covariance))
     if not slope > 3 * errors[1]:

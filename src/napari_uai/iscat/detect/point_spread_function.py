@@ -70,6 +70,11 @@ class PointSpreadFunction:
         self._image_spline = spline_filter(self.image, order=3)
         self._correlation_spline = spline_filter(correlation, order=3)
 
+    @property
+    def sigma_px(self) -> float:
+        """Standard deviation of the Gaussian whose autocorrelation covers as many pixels."""
+        return float(np.sqrt(self.correlation_area / (2 * np.pi)))
+
     def at(self, y: float, x: float, shape: tuple[int, int]) -> tuple[tuple[slice, slice], Floats]:
         """Return the part of a frame that a point at (y, x) covers, and its image there."""
         return _sampled(self._image_spline, self.radius, y, x, shape)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_uai.iscat.correct.bad_pixels import filled_pixels
+from napari_uai.iscat.correct.bad_pixels import FilledFrames
 from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.typing import Bools, Ints
 from napari_uai.videos.frames import Frames
+from napari_uai.videos.sampling import runs_of
 from napari_uai.videos.sources.chosen import ChosenFrames
 
 
@@ -32,15 +33,14 @@ def mended_frames(frames: Frames, found: Disturbances) -> Frames:
     out = found.left_out
     if out.any():
         frames = ChosenFrames(frames, _mirrored(out))
-    return filled_pixels(frames, found.masked) if found.masked.any() else frames
+    return FilledFrames(frames, found.masked) if found.masked.any() else frames
 
 
 def _mirrored(out: Bools) -> Ints:
     """Return for each frame the one that takes its place; itself if it is kept."""
     kept = np.flatnonzero(~out)
     numbers = np.arange(len(out))
-    gone = np.flatnonzero(out)
-    for run in np.split(gone, np.flatnonzero(np.diff(gone) > 1) + 1):
+    for run in runs_of(np.flatnonzero(out)):
         before, after = kept[kept < run[0]][::-1], kept[kept > run[-1]]
         half = len(run) if not len(after) else 0 if not len(before) else len(run) // 2
         numbers[run[:half]] = np.resize(_there_and_back(before), half)

@@ -10,6 +10,7 @@ from scipy.signal import fftconvolve
 
 from napari_uai.iscat.disturbances.overview import DARK, Overview
 from napari_uai.iscat.disturbances.record import Span, SpanKind, spans_of
+from napari_uai.iscat.disturbances.residuals import MEDIAN_OF_SQUARES
 from napari_uai.videos.health import SATURATED_SHARE, is_largest_count
 from napari_uai.videos.sampling import robust_deviation
 
@@ -141,5 +142,5 @@ def _is_shifted(relative: AnyArray, seen: Overview, usual: float) -> bool:
     there = (
         slice(max(-dy, 0), height + min(-dy, 0)), slice(max(-dx, 0), width + min(-dx, 0)),
     )  # fmt: skip
-    left = np.median((image[here] - reference[there]) ** 2) / 0.4549
+    left = np.median((image[here] - reference[there]) ** 2) / MEDIAN_OF_SQUARES
     return bool(left <= LIKE * usual)

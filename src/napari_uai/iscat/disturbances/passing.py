@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_uai.iscat.disturbances.residuals import Tile, noise_of
 from napari_uai.typing import Bools
+from napari_uai.videos.sampling import runs_of
 
 SMOOTH_PX = 2.0
 GAPS = (3, 8, 20)
@@ -62,10 +63,7 @@ def passing_bins(tile: Tile) -> Bools:
 def _travelling(there: Bools, places: np.ndarray) -> Bools:
     """Keep runs of bins in which the place moves, and widen them."""
     out = np.zeros(len(there), np.bool_)
-    bins = np.flatnonzero(there)
-    if not bins.size:
-        return out
-    for run in np.split(bins, np.flatnonzero(np.diff(bins) > JOINED) + 1):
+    for run in runs_of(np.flatnonzero(there), apart=JOINED):
         if np.hypot(*np.ptp(places[run], axis=0)) >= TRAVELS_PX:
             out[max(run[0] - PADDED, 0) : run[-1] + PADDED + 1] = True
     return out

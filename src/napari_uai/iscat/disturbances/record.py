@@ -11,6 +11,7 @@ import numpy as np
 from napari_uai.errors import counted
 from napari_uai.typing import AnyArray, Bools, Ints
 from napari_uai.videos.offset import Offset
+from napari_uai.videos.sampling import runs_of
 
 SpanKind: TypeAlias = Literal[
     "no light", "constant", "saturated", "torn", "shifted", "unlike", "passing"
@@ -189,10 +190,7 @@ _WHY: dict[SpanKind, str] = {
 def spans_of(frames: Iterable[int] | Ints, kind: SpanKind) -> tuple[Span, ...]:
     """Join frames that follow each other."""
     numbers = np.unique(np.asarray(list(frames), np.int64))
-    if not numbers.size:
-        return ()
-    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
-    return tuple(Span(kind, int(run[0]), int(run[-1])) for run in runs)
+    return tuple(Span(kind, int(run[0]), int(run[-1])) for run in runs_of(numbers))
 
 
 def _resized(mask: Bools, shape: tuple[int, int]) -> Bools:

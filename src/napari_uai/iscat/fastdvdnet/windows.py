@@ -10,7 +10,7 @@ from napari_uai.iscat.fastdvdnet.settings import NetworkSettings
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import Ints
 from napari_uai.videos.frames import Frames, frames_per_chunk
-from napari_uai.videos.sampling import MAD_TO_DEVIATION
+from napari_uai.videos.sampling import MAD_TO_DEVIATION, runs_of
 
 SAMPLED_FRAMES = 64
 """Number of frames from which the noise of a video is estimated."""
@@ -92,8 +92,9 @@ def read_frames(frames: Frames, index: Ints) -> npt.NDArray[np.float32]:
     BadValueError
         If one of them contains NaN or infinite pixels.
     """
-    runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1)
-    parts = [np.asarray(frames.read(int(r[0]), int(r[-1]) + 1), np.float32) for r in runs if len(r)]
+    parts = [
+        np.asarray(frames.read(int(run[0]), int(run[-1]) + 1), np.float32) for run in runs_of(index)
+    ]
     block = parts[0] if len(parts) == 1 else np.concatenate(parts)
     whole = np.isfinite(block).all(axis=(1, 2))
     if not whole.all():

@@ -337,17 +337,13 @@ def _status(frames: Frames, monitor: Monitor) -> StatusReport | None:
 
 def _health(frames: Frames, monitor: Monitor) -> Health:
     """Find unreliable frames and pixels; the status line is excluded."""
-    video = lazy_video(frames)
-    picture = video if find_status_line(video) is None else remove_status_line(video)
-    return recording_health(picture, monitor=monitor)
+    return recording_health(remove_status_line(lazy_video(frames)), monitor=monitor)
 
 
 def _disturbances(frames: Frames, monitor: Monitor) -> Disturbances:
     """Find what disturbs the recording; the status line is excluded, but counted in its shape."""
-    video = lazy_video(frames)
-    if find_status_line(video) is not None:
-        video = remove_status_line(video)
-    return find_disturbances(video, monitor=monitor).of_shape(frames.shape[1:])
+    picture = remove_status_line(lazy_video(frames))
+    return find_disturbances(picture, monitor=monitor).of_shape(frames.shape[1:])
 
 
 def _takes_off_offset(step: Step) -> bool:

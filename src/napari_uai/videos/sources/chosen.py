@@ -8,6 +8,7 @@ from dask.base import tokenize
 from napari_uai.errors import BadValueError
 from napari_uai.typing import AnyArray, Ints
 from napari_uai.videos.frames import Frames
+from napari_uai.videos.sampling import runs_of
 
 
 class ChosenFrames(Frames):
@@ -43,13 +44,14 @@ class ChosenFrames(Frames):
     def read(self, start: int, stop: int) -> AnyArray:
         """Read the source's frames run by run."""
         numbers = self.numbers[slice(start, stop)]
-        ends = np.flatnonzero(np.diff(numbers) != 1) + 1
-        if not numbers.size:
+        runs = runs_of(numbers)
+        if not runs:
             return self.source.read(0, 0)
-        runs = np.split(numbers, ends)
+        blocks = (self.source.read(int(run[0]), int(run[-1]) + 1) for run in runs)
         if len(runs) == 1:
-            return self.source.read(int(numbers[0]), int(numbers[-1]) + 1)
-        out = np.empty((len(numbers), *self.shape[1:]), self.dtype)
-        for at, run in zip([0, *ends.tolist()], runs, strict=True):
-            out[at : at + len(run)] = self.source.read(int(run[0]), int(run[-1]) + 1)
+            return next(blocks)
+        out, at = np.empty((len(numbers), *self.shape[1:]), self.dtype), 0
+        for block in blocks:
+            out[at : at + len(block)] = block
+            at += len(block)
         return out

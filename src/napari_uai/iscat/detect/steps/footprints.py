@@ -83,7 +83,7 @@ def points_alike(
                 image -= shares[j] * _image(psf, steps[j], rows, columns)
         of_noise = weights[rows, columns] / (white * float(weight @ weight))
         alike[i] = _is_point(image, of_noise, psf, step, rows, columns)
-    reach = FRAGMENT_SIGMAS * _sigma(psf)
+    reach = FRAGMENT_SIGMAS * psf.sigma_px
     return alike & ~_fragments(steps, alike, reach)
 
 
@@ -143,7 +143,7 @@ def _is_point(
     )  # fmt: skip
     squares = image**2 * weights
     pixel = float(squares[middle].max())
-    sigma = _sigma(psf)
+    sigma = psf.sigma_px
     if sigma >= BLOCK_FROM_PX:
         pixel = max(pixel, _block(image, weights, middle))
     if pixel - point > PIXEL_BETTER:
@@ -153,11 +153,6 @@ def _is_point(
     broad = np.exp(-(down**2 + along**2) / (2 * (WIDE * sigma) ** 2))
     wide = _evidence(broad, image, weights)
     return not (wide - point > WIDE_BETTER and wide > WIDE_RATIO * point)
-
-
-def _sigma(psf: PointSpreadFunction) -> float:
-    """Return the standard deviation of the Gaussian whose autocorrelation covers as many pixels."""
-    return float(np.sqrt(psf.correlation_area / (2 * np.pi)))
 
 
 def _block(image: Floats, weights: Floats, middle: tuple[slice, slice]) -> float:

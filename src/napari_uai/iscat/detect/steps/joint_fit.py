@@ -136,8 +136,8 @@ class _Fit:
     """Events as they were fitted.
 
     ``shifts`` are the changes of ``places`` (px) that the fit asks for; ``products`` are those of
-    the images with each other, and ``seen`` those with the data, (bins, events). ``sideways`` are
-    those of what the events leave with their derivatives by y and x, of unit noise.
+    the images with each other, and ``seen`` those with the data, (bins, images); images are those
+    of all events, then their derivatives by y, then by x.
     """
 
     products: Floats
@@ -149,14 +149,22 @@ class _Fit:
     shifts: Floats
     contrast_errors: Floats
     place_errors: Floats
-    sideways: tuple[Floats, Floats]
 
     @property
     def alone(self) -> Floats:
         """Time course at each event, of unit noise, without all others: (bins, events)."""
-        own = np.diag(self.products)
-        others = self.contrasts[:, None] * (self.products - np.diag(own))
-        return np.asarray((self.seen - self.courses.T @ others) / np.sqrt(own))
+        n = len(self.courses)
+        own = np.diag(self.products)[:n]
+        others = self.contrasts[:, None] * (self.products[:n, :n] - np.diag(own))
+        return np.asarray((self.seen[:, :n] - self.courses.T @ others) / np.sqrt(own))
+
+    @property
+    def sideways(self) -> tuple[Floats, Floats]:
+        """What the events leave, seen by the derivatives of each by y and x, of unit noise."""
+        n = len(self.courses)
+        left = self.seen - (self.courses.T * self.contrasts) @ self.products[:n]
+        left /= np.sqrt(np.diag(self.products))
+        return left[:, n : 2 * n], left[:, 2 * n :]
 
 
 class JointFit:
@@ -287,7 +295,7 @@ class JointFit:
         """Statistics in time of what the events leave, filtered to unit noise; its white part."""
         radius = int(self._radius)
         area = self.shape[0] * self.shape[1]
-        step = max(round(GRID_SIGMAS * self._sigma_px), round(np.sqrt(area / MOST_PLACES)), 1)
+        step = max(round(GRID_SIGMAS * self.image.sigma_px), round(np.sqrt(area / MOST_PLACES)), 1)
         axes = [np.arange(min(step, n // 2), n - min(step, n // 2), step) for n in self.shape]
         places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2).astype(np.float64)
         offsets = np.arange(-radius, radius + 1)
@@ -302,7 +310,7 @@ class JointFit:
         events = (courses.T * contrasts) @ images.rows(slice(n)).products(filters)
         quiet = (filters.on(self._data) - events) / norms
         white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=0))) / 2
-        independent = min(area / (4 * np.pi * self._sigma_px**2), len(seen))
+        independent = min(area / (4 * np.pi * self.image.sigma_px**2), len(seen))
         return StepStatistics.of(temporal_covariance(quiet, white, independent)), white
 
     def _fitted(
@@ -328,34 +336,25 @@ class JointFit:
         covariance = np.linalg.inv(information)
         solution = covariance @ np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
         errors = np.sqrt(np.maximum(np.diag(covariance), 0))
-        solution, errors = solution.reshape(3, n), errors.reshape(3, n)
-        left = seen - (courses.T * solution[0]) @ products[:n]
-        left /= np.sqrt(np.diag(products))
         return _fit_of(
-            products[:n, :n], seen[:, :n], times, courses, places, solution, errors,
-            (left[:, n : 2 * n], left[:, 2 * n :]),
-        )  # fmt: skip
+            products, seen, times, courses, places, solution.reshape(3, n), errors.reshape(3, n)
+        )
 
     def _single(self, places: Floats, times: Floats, fit: _Fit, statistics: StepStatistics) -> _Fit:
         """Fit the contrast of each event at its place, in what those of a joint fit leave."""
         n, courses = len(times), self._courses(times)
-        images, certain = (
-            self._images(places),
-            self._images(fit.places).rows(slice(len(fit.courses))),
-        )
-        squares = _squares(images).reshape(3, n)
-        first = images.rows(slice(n))
-        left = first.on(self._data) - (fit.courses.T * fit.contrasts) @ certain.products(first)
-        weighted = courses @ statistics.precision
-        information = squares * np.einsum("et,et->e", weighted, courses)
-        contrasts = np.einsum("et,te->e", weighted, left) / information[0]
-        solution = np.stack([contrasts, 0 * contrasts, 0 * contrasts])
+        images = self._images(places)
+        certain = self._images(fit.places).rows(slice(len(fit.courses)))
+        squares = _squares(images)
         events = (fit.courses.T * fit.contrasts) @ certain.products(images)
-        sideways = ((images.on(self._data) - events) / np.sqrt(squares.ravel()))[:, n:]
+        left = images.on(self._data) - events
+        weighted = courses @ statistics.precision
+        information = squares.reshape(3, n) * np.einsum("et,et->e", weighted, courses)
+        contrasts = np.einsum("et,te->e", weighted, left[:, :n]) / information[0]
+        solution = np.stack([contrasts, 0 * contrasts, 0 * contrasts])
         return _fit_of(
-            np.diag(squares[0]), left, times, courses, places, solution, 1 / np.sqrt(information),
-            (sideways[:, :n], sideways[:, n:]),
-        )  # fmt: skip
+            np.diag(squares), left, times, courses, places, solution, 1 / np.sqrt(information)
+        )
 
     def _learnt(
         self, places: Floats, courses: Floats, fit: _Fit, statistics: StepStatistics
@@ -418,13 +417,6 @@ class JointFit:
     @property
     def _radius(self) -> float:
         return self.image.radius
-
-    @property
-    def _sigma_px(self) -> float:
-        """Standard deviation of the Gaussian whose autocorrelation covers as many pixels."""
-        if isinstance(self.image, RadialCurve):
-            return self.image.sigma_px
-        return float(np.sqrt(self.image.correlation_area / (2 * np.pi)))
 
     def _courses(self, times: Floats) -> Floats:
         return np.array([step_course(time, self.n_bins) for time in times]).reshape(-1, self.n_bins)
@@ -514,15 +506,12 @@ def _fit_of(
     places: Floats,
     solution: Floats,
     errors: Floats,
-    sideways: tuple[Floats, Floats],
 ) -> _Fit:
     """Divide changes of images by contrasts, which makes them changes of places."""
     contrasts = solution[0]
     size = np.where(contrasts == 0, np.finfo(float).tiny, contrasts)
     shifts, place_errors = (solution[1:] / size).T, (errors[1:] / np.abs(size)).T
-    return _Fit(
-        products, seen, times, courses, places, contrasts, shifts, errors[0], place_errors, sideways
-    )
+    return _Fit(products, seen, times, courses, places, contrasts, shifts, errors[0], place_errors)
 
 
 def _lines_and(gradients: Floats) -> Floats:
