@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import platform
 import shutil
 import tempfile
@@ -18,7 +19,7 @@ from napari_uai.files import cannot_write
 from napari_uai.monitor import SILENT, Monitor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
@@ -50,6 +51,12 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
     Texts that a spreadsheet would take for formulas are disarmed.
     """
     disarmed(table).to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
+
+
+def write_record(record: Mapping[str, Any], path: Path) -> None:
+    """Write what is known of how results came about, as JSON."""
+    text = json.dumps(record, indent=1, default=plain_value)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from napari_uai.errors import BadValueError
 from napari_uai.evaluate.evaluation import Evaluation, pool
 from napari_uai.evaluate.metrics import FALSE_RATE_FRAMES
+from napari_uai.figures import COLOURS
 from napari_uai.files import whole_file
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Results: TypeAlias = Mapping[str, Mapping[str, Sequence[Evaluation]]]
 """Evaluations of recordings, by name of the recipe and name of the scenario."""
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+_COLOURS = (*COLOURS, "#000000")
 _TEXT_FORMATS = {
     "recordings": "d",
     "average_precision": ".3f",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from napari_uai.figures import save_figure
 from napari_uai.files import cannot_write
-from napari_uai.iscat.limit.picture import PICTURES, limit_picture, save_picture
+from napari_uai.iscat.limit.picture import (
+    FONT_SIZE,
+    PICTURES,
+    PIXELS_PER_INCH,
+    limit_picture,
+)
 from napari_uai.iscat.limit.result import LimitResult, LimitRun
 from napari_uai.iscat.recipes.outputs import recording_record
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.results import plain_value, results_folder, versions, write_table
+from napari_uai.results import results_folder, versions, write_record, write_table
 
 TABLES = ("limits", "curves", "groups", "accuracy", "nulls", "injections")
 FILES = (*(f"{name}.csv" for name in TABLES), *PICTURES, "recipe.toml", "limit.json")
@@ -67,10 +72,11 @@ def write_limit(
                 if len(table):
                     write_table(table, partial / f"{name}.csv")
             for name in PICTURES:
-                save_picture(picture, partial / name)
+                save_figure(
+                    picture, partial / name, font_size=FONT_SIZE, pixels_per_inch=PIXELS_PER_INCH
+                )
             (partial / "recipe.toml").write_text(result.best.recipe.to_toml(), encoding="utf-8")
-            text = json.dumps(record, indent=1, default=plain_value)
-            (partial / "limit.json").write_text(text + "\n", encoding="utf-8")
+            write_record(record, partial / "limit.json")
         except OSError as error:
             raise cannot_write(Path(folder), error) from error
     return {name: Path(folder) / name for name in FILES if (Path(folder) / name).exists()}

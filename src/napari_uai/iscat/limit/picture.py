@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_uai.figures import COLOURS, INK, print_style
 from napari_uai.iscat.limit.result import RECALLS, LimitResult, LimitRun
 
 if TYPE_CHECKING:
@@ -17,19 +17,8 @@ if TYPE_CHECKING:
 PICTURES = ("limit.svg", "limit.png")
 PIXELS_PER_INCH = 200
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#222222")
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "napari-uai",
-}
+_COLOURS = (*COLOURS, INK)
+FONT_SIZE = 8
 _SIZE_INCHES = (7.2, 3.0)
 
 
@@ -55,24 +44,14 @@ def limit_picture(result: LimitResult) -> Figure:
     >>> len(uai.iscat.limit.limit_picture(result).axes)
     2
     """
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_STYLE):
+    with print_style(FONT_SIZE):
         figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         draw_recall(left, result)
         _draw_contrasts(right, result)
     return figure
-
-
-def save_picture(figure: Figure, path: Path) -> None:
-    """Save a picture so that the same result gives the same file."""
-    import matplotlib as mpl
-
-    undated = {".svg": {"Date": None}}
-    with mpl.rc_context(_STYLE):
-        figure.savefig(path, metadata=undated.get(path.suffix), dpi=PIXELS_PER_INCH)
 
 
 def draw_recall(axes: Axes, result: LimitResult) -> None:

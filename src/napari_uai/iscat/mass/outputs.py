@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 
+from napari_uai.figures import save_figure
 from napari_uai.files import cannot_write
 from napari_uai.iscat.mass.analysis import MassResult, MassSet
 from napari_uai.iscat.mass.calibration import write_calibration
-from napari_uai.iscat.mass.picture import PICTURES, histogram_table, mass_picture, save_picture
-from napari_uai.results import checksum_of, plain_value, results_folder, versions, write_table
+from napari_uai.iscat.mass.picture import FONT_SIZE, PICTURES, histogram_table, mass_picture
+from napari_uai.results import checksum_of, results_folder, versions, write_record, write_table
 
 FILES = (
     "masses.csv",
@@ -102,9 +102,8 @@ def write_masses(
             if calibration is not None:
                 write_calibration(calibration, partial / "calibration.toml")
             for name in PICTURES:
-                save_picture(picture, partial / name)
-            text = json.dumps(record, indent=1, default=plain_value)
-            (partial / "mass.json").write_text(text + "\n", encoding="utf-8")
+                save_figure(picture, partial / name, font_size=FONT_SIZE)
+            write_record(record, partial / "mass.json")
         except OSError as error:
             raise cannot_write(Path(folder), error) from error
     return {name: Path(folder) / name for name in FILES if (Path(folder) / name).exists()}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from napari_uai.figures import COLOURS, INK, print_style
 from napari_uai.iscat.mass.analysis import MassResult, MassSet
 
 if TYPE_CHECKING:
@@ -23,21 +23,8 @@ PICTURES = ("masses.svg", "masses.pdf")
 MOST_PANELS = 24
 """Largest number of distributions in one picture."""
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_GREY, _BARS = "#222222", "#c9d3dc"
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 7,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "legend.frameon": False,
-    "pdf.fonttype": 42,  # letters stay letters
-    "svg.fonttype": "none",
-    "svg.hashsalt": "napari-uai",
-}
+_BARS = "#c9d3dc"
+FONT_SIZE = 7
 _PANEL_INCHES = (3.4, 1.9)
 _BIN_STEPS = (1, 2, 2.5, 5, 10)
 _LEGEND_LINE = 0.1  # of the height of a panel
@@ -71,7 +58,6 @@ def mass_picture(result: MassResult, *, bin_kda: float | None = None) -> Figure:
     >>> len(mass.mass_picture(result).axes)
     1
     """
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     drawn = shown_sets(result)
@@ -80,7 +66,7 @@ def mass_picture(result: MassResult, *, bin_kda: float | None = None) -> Figure:
     columns = 1 if panels == 1 else 2
     rows = -(-panels // columns)
     width, height = _PANEL_INCHES
-    with mpl.rc_context(_STYLE):
+    with print_style(FONT_SIZE):
         figure = Figure(figsize=(width * columns, height * rows + 0.2), layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         limits = _limits(drawn)
@@ -92,15 +78,6 @@ def mass_picture(result: MassResult, *, bin_kda: float | None = None) -> Figure:
         for unused in grid[len(drawn) + has_standards :]:
             unused.set_axis_off()
     return figure
-
-
-def save_picture(figure: Figure, path: Path) -> None:
-    """Save a picture so that the same result gives the same file."""
-    import matplotlib as mpl
-
-    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    with mpl.rc_context(_STYLE):
-        figure.savefig(path, metadata=undated.get(path.suffix))
 
 
 def shown_sets(result: MassResult) -> list[MassSet]:
@@ -149,9 +126,9 @@ def _draw_set(axes: Axes, one: MassSet, edges: Any, limits: tuple[float, float])
     axes.hist(masses, edges, color=_BARS, lw=0)
     at = one.density["mass_kda"]
     axes.plot(at, per_bin * one.density["kernel"], color="0.45", lw=0.7, ls=":")
-    axes.plot(at, per_bin * one.density["mixture"], color=_GREY, lw=1.4)
+    axes.plot(at, per_bin * one.density["mixture"], color=INK, lw=1.4)
     for k, row in enumerate(one.components.itertuples()):
-        colour = _COLOURS[k % len(_COLOURS)]
+        colour = COLOURS[k % len(COLOURS)]
         curve = per_bin * one.density[f"component_{k + 1}"]
         axes.fill_between(at, curve, color=colour, alpha=0.25, lw=0)
         axes.plot(at, curve, color=colour, lw=0.8, label=_component_label(row))
@@ -182,8 +159,8 @@ def _draw_calibration(axes: Axes, calibration: Calibration) -> None:
         )
     )
     axes.fill_between(line, fitted - band, fitted + band, color=_BARS, lw=0)
-    axes.plot(line, fitted, color=_GREY, lw=0.9)
-    axes.errorbar(masses, 1e3 * contrasts, 1e3 * errors, fmt="o", ms=3, lw=0.8, color=_COLOURS[0])
+    axes.plot(line, fitted, color=INK, lw=0.9)
+    axes.errorbar(masses, 1e3 * contrasts, 1e3 * errors, fmt="o", ms=3, lw=0.8, color=COLOURS[0])
     axes.set(xlabel="mass (kDa)", ylabel="contrast (1e-3)", xlim=(0, None), ylim=(0, None))
     power = int(np.floor(np.log10(calibration.slope)))
     slope, error = (v / 10.0**power for v in (calibration.slope, calibration.slope_error))

@@ -7,7 +7,6 @@ that incomplete files never appear under their final names.
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,9 @@ from napari_uai.iscat.recipes.recipe import RECORDING
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import (
     checksum_of,
-    plain_value,
     results_folder,
     versions,
+    write_record,
     write_table,
 )
 
@@ -102,8 +101,7 @@ def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -
                 write_table(table, folder / f"{name}.csv")
         (folder / "recipe.toml").write_text(result.recipe.to_toml(), encoding="utf-8")
         picture.savefig(folder / "summary.png", dpi=110)
-        text = json.dumps(record, indent=1, default=plain_value)
-        (folder / "run.json").write_text(text + "\n", encoding="utf-8")
+        write_record(record, folder / "run.json")
     except OSError as error:
         raise cannot_write(folder.parent, error) from error
     monitor.update(1.0, "written")

@@ -19,9 +19,9 @@ from napari_uai.files import cannot_write
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import (
     checksum_of,
-    plain_value,
     results_folder,
     versions,
+    write_record,
     write_table,
 )
 from napari_uai.trails.analysis.result import OTHERS, RECORD, RECORD_FORMAT
@@ -117,8 +117,7 @@ def write_trail_files(
         (folder / "regions.geojson").write_text(json.dumps(regions) + "\n", encoding="utf-8")
         write_table(result.problems, folder / "problems.csv")
         record = run_record(result, stems, names, monitor=monitor.part(0.8, 1.0))
-        text = json.dumps(record, indent=1, default=plain_value)
-        (folder / RECORD).write_text(text + "\n", encoding="utf-8")
+        write_record(record, folder / RECORD)
     except OSError as error:
         raise cannot_write(folder.parent, error) from error
     monitor.update(1.0, "written")
