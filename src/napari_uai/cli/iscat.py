@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Out, named_recipe, with_read_options
+from napari_uai.cli.options import Out, RecipeSettings, named_recipe, with_read_options
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import FAILED, notes, say
 from napari_uai.errors import counted
@@ -27,14 +27,7 @@ def iscat(
     recipe: Annotated[str, typer.Option(help="Recipe: a name or a .toml file.")] = "matched",
     *,
     options: ReadOptions,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="STAGE.PARAMETER=VALUE",
-            help="Set a parameter, such as dra.batch_size=500; repeatable.",
-        ),
-    ] = None,
+    settings: RecipeSettings = None,
     scheduler: Annotated[
         str | None,
         typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Out, named_recipe, with_read_options
+from napari_uai.cli.options import Out, RecipeSettings, named_recipe, with_read_options
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
 from napari_uai.errors import BadValueError
@@ -36,14 +36,7 @@ def limit(
         bool, typer.Option("--suggest", help="Compare a series of batches, and suggest one.")
     ] = False,
     options: ReadOptions,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="STAGE.PARAMETER=VALUE",
-            help="Set a parameter, such as events.false_landings=0.1; repeatable.",
-        ),
-    ] = None,
+    settings: RecipeSettings = None,
     injections: Annotated[int, typer.Option(help="Injected landings per recipe and batch.")] = 180,
     point_spread_function: Annotated[
         str,

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 
+RecipeSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="STAGE.PARAMETER=VALUE",
+        help="Set a parameter, such as dra.batch_size=500; repeatable.",
+    ),
+]
+
 Result = TypeVar("Result")
 
 

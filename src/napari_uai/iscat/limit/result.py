@@ -197,8 +197,7 @@ class LimitResult:
         if self.calibration is None:
             return table
         columns = {"contrast": "mass_kda", "low": "low_kda", "high": "high_kda"}
-        slope, intercept = self.calibration.slope, self.calibration.intercept
-        return table.assign(**{columns[n]: (table[n] - intercept) / slope for n in names})
+        return table.assign(**{columns[n]: self.calibration.masses(table[n])[0] for n in names})
 
     def _of_runs(self, table_of: Callable[[LimitRun], pd.DataFrame]) -> pd.DataFrame:
         tables = []

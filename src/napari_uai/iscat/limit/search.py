@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_uai.errors import CancelledError, NapariUaiError, RecipeError, TooFewFramesError
+from napari_uai.errors import RecipeError, TooFewFramesError
 from napari_uai.iscat.correct.binning import BinnedFrames
 from napari_uai.iscat.correct.stage_drift import binned_frames
+from napari_uai.iscat.detect.steps.detector import detect_steps
 from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH, END_BATCHES
 from napari_uai.iscat.limit.injection import (
     InjectedFrames,
@@ -28,8 +29,9 @@ from napari_uai.iscat.limit.injection import (
 )
 from napari_uai.iscat.parameters import Polarity
 from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step
-from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, run_recipe
+from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, named_in_errors, run_recipe
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.parameters import Parameters
 from napari_uai.stages import Kind
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
 from napari_uai.videos.offset import Offset
@@ -59,11 +61,6 @@ FEWEST_BATCHES = 4
 """Landings are injected where a batch before and after belongs to the recording, and need room."""
 
 NOWHERE = Offset()
-
-DEFAULT_BATCH = 500
-DEFAULT_SIGMA_PX = 1.7
-NO_BORDER_PX = 2.0
-"""Where a recipe states none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,33 +118,33 @@ class Search(ABC):
     @property
     def sigma_px(self) -> float:
         """Width of the point-spread function that the recipe states."""
-        return float(_parameter(self.recipe, "sigma_px", ("steps", "spots"), DEFAULT_SIGMA_PX))
+        return float(_parameter(self.recipe, "sigma_px", ("steps", "spots")))
 
     @property
     def border_px(self) -> float:
         """Distance from the edge within which nothing is reported."""
-        return float(_parameter(self.recipe, "border_px", ("steps",), NO_BORDER_PX))
+        return float(_parameter(self.recipe, "border_px", ("steps",)))
 
     @property
     def polarity(self) -> Polarity:
         """Sign of the contrasts that the recipe reports."""
-        polarity: Polarity = _parameter(self.recipe, "polarity", ("steps",), "both")
+        polarity: Polarity = _parameter(self.recipe, "polarity", ("steps",), default="both")
         return polarity
 
     @property
     def point_spread_function(self) -> str:
         """Choice of the recipe: ``fitted``, ``gaussian`` or a path."""
-        return str(_parameter(self.recipe, "point_spread_function", ("steps",), "fitted"))
+        return str(_parameter(self.recipe, "point_spread_function", ("steps",)))
 
     @property
     def drift_order(self) -> int:
         """Highest derivative of the mean image that describes drift."""
-        return int(_parameter(self.recipe, "drift_order", ("steps",), 3))
+        return int(_parameter(self.recipe, "drift_order", ("steps",)))
 
     @property
     def tile_px(self) -> int:
         """Size of the tiles of the step detector."""
-        return int(_parameter(self.recipe, "tile_px", ("steps",), 96))
+        return int(_parameter(self.recipe, "tile_px", ("steps",)))
 
     @property
     def accepted_false(self) -> float | None:
@@ -264,7 +261,7 @@ def search_of(recording: Recording, recipe: Recipe, monitor: Monitor = SILENT) -
 
 def batch_size_of(recipe: Recipe) -> int:
     """Return the batch of a recipe (frames)."""
-    return int(_parameter(recipe, "batch_size", (ROLLING_AVERAGE,), DEFAULT_BATCH))
+    return int(_parameter(recipe, "batch_size", (ROLLING_AVERAGE,)))
 
 
 def bin_size_of(batch_size: int) -> int:
@@ -350,24 +347,25 @@ def _after(recipe: Recipe, first: tuple[Step, ...], last: str) -> Recipe:
     return replace(recipe, steps=steps)
 
 
-def _parameter(recipe: Recipe, name: str, preferred: tuple[str, ...], default: Any) -> Any:
-    """Return a parameter of the first of some steps that has it, else of any step."""
+def _parameter(
+    recipe: Recipe, name: str, preferred: tuple[str, ...], *, default: Any = None
+) -> Any:
+    """Return a parameter of the first of some steps that has it, else of any step.
+
+    If none has it, the default of the step detector, unless another is given.
+    """
     names = [step.name for step in recipe.steps]
     for step in (*(p for p in preferred if p in names), *names):
         values = recipe.values(step)
         if name in values:
             return values[name]
-    return default
+    return Parameters.of(detect_steps)[name].default if default is None else default
 
 
 def _run(
     step: Step, inputs: list[Video | pd.DataFrame], values: dict[str, Any], monitor: Monitor
 ) -> pd.DataFrame:
     extra = {"monitor": monitor} if step.stage.takes_monitor else {}
-    try:
+    with named_in_errors(step):
         table: pd.DataFrame = step.stage.function(*inputs, **values, **extra)
-    except CancelledError:
-        raise
-    except NapariUaiError as error:
-        raise type(error)(f"stage {step.name}: {error}") from error
     return table

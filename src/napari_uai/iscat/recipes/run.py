@@ -311,21 +311,28 @@ def _run_step(result: RunResult, step: Step, monitor: Monitor) -> None:
     extra: dict[str, Any] = {"monitor": monitor} if stage.takes_monitor else {}
     if stage.takes_disturbances and result.disturbances is not None and video is not None:
         extra["disturbances"] = result.disturbances.seen_from(origin, result.videos[video].shape)
-    try:
+    with named_in_errors(step):
         if stage.checksum is not None:
             result.weights[step.name] = stage.checksum(values["weights"])
         output = stage.function(*inputs, **values, **extra)
         if stage.origin is not None and video is not None:
             origin = origin.plus(Offset(*stage.origin(result.videos[video], values)))
-    except CancelledError:
-        raise
-    except NapariUaiError as error:
-        raise type(error)(f"stage {step.name}: {error}") from error
     result.origins[step.name] = origin
     if stage.output == "table":
         result.tables[step.name] = output
     else:
         result.videos[step.name] = output
+
+
+@contextmanager
+def named_in_errors(step: Step) -> Iterator[None]:
+    """Name a step in the errors that it raises."""
+    try:
+        yield
+    except CancelledError:
+        raise
+    except NapariUaiError as error:
+        raise type(error)(f"stage {step.name}: {error}") from error
 
 
 def _status(frames: Frames, monitor: Monitor) -> StatusReport | None:

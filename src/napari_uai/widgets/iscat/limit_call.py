@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.widgets.iscat.stage_call import recording_of
-from napari_uai.widgets.kit.layers import Place, array_of, place_of
+from napari_uai.widgets.iscat.stage_call import recording_of, video_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from napari_uai.iscat.limit.result import LimitResult
     from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.videos.frames import Video
+    from napari_uai.widgets.kit.layers import Place
 
 _RUN_SHARE = 0.97
 
@@ -64,12 +64,7 @@ class LimitCall:
         BadValueError
             If the layer is missing or not a video.
         """
-        if layer is None:
-            raise BadValueError(
-                "a detection limit needs an Image layer (frames, rows, columns): open a recording "
-                "first"
-            )
-        return cls(recipe, array_of(layer), place_of(layer), **values)
+        return cls(recipe, *video_of(layer, "a detection limit"), **values)
 
     def run(self, monitor: Monitor = SILENT) -> LimitResult:
         """Measure the limit, and write its files if there is a folder."""

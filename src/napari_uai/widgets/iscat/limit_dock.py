@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uai.errors import NapariUaiError
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from napari_uai.parameters import Parameters
 from napari_uai.widgets.iscat.limit_call import LimitCall, batches_of
@@ -124,12 +123,9 @@ class LimitWidget(QWidget):
 
     def run(self) -> None:
         """Measure in a thread and show the curves."""
-        try:
-            call = self.call()
-        except NapariUaiError as error:
-            self.run_bar.show_error(str(error))
-            return
-        self.run_bar.start(call.run)
+        call = self.run_bar.tried(self.call)
+        if call is not None:
+            self.run_bar.start(call.run)
 
     def use_batch(self) -> None:
         """Open the workflow dock with the recipe and the batch of the best run."""

@@ -246,11 +246,7 @@ class RecipeCall:
         BadValueError
             If the layer is missing or not a video.
         """
-        if layer is None:
-            raise BadValueError(
-                "a recipe needs an Image layer (frames, rows, columns): open a recording first"
-            )
-        return cls(recipe, array_of(layer), place_of(layer), folder, average)
+        return cls(recipe, *video_of(layer, "a recipe"), folder, average)
 
     def progress(self, fraction: float) -> dict[str, float]:
         """Return the progress of each stage, 0 to 1, by name."""
@@ -402,6 +398,21 @@ def _review(result: RunResult, place: Place) -> Review:
     if ROLLING_AVERAGE in result.videos:
         video = result.videos[last_rolling_average(result)]
     return Review(landings, placed, place, result.traces, video)
+
+
+def video_of(layer: Image | None, what: str) -> tuple[Video, Place]:
+    """Return the video of a layer and its place.
+
+    Raises
+    ------
+    BadValueError
+        If the layer is missing, which ``what`` needs, or not a video.
+    """
+    if layer is None:
+        raise BadValueError(
+            f"{what} needs an Image layer (frames, rows, columns): open a recording first"
+        )
+    return array_of(layer), place_of(layer)
 
 
 def recording_of(array: Video, place: Place) -> Recording:

@@ -83,12 +83,9 @@ class StageWidget(QWidget):
 
     def run(self) -> None:
         """Run the stage in a thread and add the result to the viewer."""
-        try:
-            call = self.call()
-        except NapariUaiError as error:
-            self.run_bar.show_error(str(error))
-            return
-        self.run_bar.start(call.run)
+        call = self.run_bar.tried(self.call)
+        if call is not None:
+            self.run_bar.start(call.run)
 
     def copy_as_recipe(self) -> None:
         """Copy the stage with its parameters to the clipboard, in the format of a recipe."""

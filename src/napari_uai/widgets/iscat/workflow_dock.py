@@ -143,10 +143,8 @@ class RecipeWidget(QWidget):
 
     def run(self) -> None:
         """Run the recipe in a thread and add the results to the viewer."""
-        try:
-            call = self.call()
-        except NapariUaiError as error:
-            self.run_bar.show_error(str(error))
+        call = self.run_bar.tried(self.call)
+        if call is None:
             return
         self._running = call
         if self.steps is not None:
@@ -189,23 +187,11 @@ class RecipeWidget(QWidget):
 
     def train(self) -> None:
         """Open the dock that trains a network on the recording."""
-        try:
-            recipe = self.recipe()
-        except NapariUaiError as error:
-            self.run_bar.show_error(str(error))
-            return
-        _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, TRAINING_TITLE, tabify=True)
-        dock.use(self.recording.layer(), recipe)
+        self._hand_over(TRAINING_TITLE)
 
     def limit(self) -> None:
         """Open the dock that measures what the recipe would find on the recording."""
-        try:
-            recipe = self.recipe()
-        except NapariUaiError as error:
-            self.run_bar.show_error(str(error))
-            return
-        _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, LIMIT_TITLE, tabify=True)
-        dock.use(self.recording.layer(), recipe)
+        self._hand_over(LIMIT_TITLE)
 
     def open(self, path: str | Path) -> None:
         """Open a recording, a folder of recordings or a recipe with this plugin."""
@@ -241,6 +227,13 @@ class RecipeWidget(QWidget):
     def reset_choices(self, event: Event | None = None) -> None:  # noqa: ARG002
         """Update the list of layers; napari calls this when layers change."""
         self.recording.reset_choices()
+
+    def _hand_over(self, title: str) -> None:
+        """Open another dock with the recording and the recipe."""
+        recipe = self.run_bar.tried(self.recipe)
+        if recipe is not None:
+            _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, title, tabify=True)
+            dock.use(self.recording.layer(), recipe)
 
     def _apply_preferences(self) -> None:
         """Start with the recipe and the rolling average of the preferences."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from napari.qt.threading import FunctionWorker
 
     Work: TypeAlias = Callable[[Monitor], Any]
+
+Made = TypeVar("Made")
 
 COMPILING = "first run on this machine: compiling takes up to half a minute, once"
 _REPORTS_PER_S = 20
@@ -164,6 +166,14 @@ class RunBar(QWidget):
         """Show a message in the status line."""
         self.status.setStyleSheet("")
         self.status.setText(message)
+
+    def tried(self, make: Callable[[], Made]) -> Made | None:
+        """Return what a function returns; if it raises an error, show it and return None."""
+        try:
+            return make()
+        except NapariUaiError as error:
+            self.show_error(str(error))
+            return None
 
     def show_error(self, message: str) -> None:
         """Show an error in the status line and as a notification."""
