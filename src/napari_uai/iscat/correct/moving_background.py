@@ -12,15 +12,19 @@ from annotated_types import Ge, Le
 from scipy.interpolate import make_interp_spline
 from scipy.ndimage import median_filter
 
+from napari_uai.iscat.correct.bad_pixels import find_bad_pixels
 from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction
 from napari_uai.iscat.kernels.matmul import row_products, weighted_sums
 from napari_uai.monitor import raise_if_cancelled
-from napari_uai.typing import Floats
+from napari_uai.typing import Bools, Floats
 
 DriftOrder: TypeAlias = Annotated[int, Ge(1), Le(4)]
 """Highest derivative of the mean image: 2 suffices up to 0.1 px of drift, 3 up to 0.3 px."""
 
 SPLINE_DEGREE = 5
+
+MOST_BAD = 0.5
+"""Share of the pixels up to which they may be bad."""
 
 BORDER_PX = 2
 """Width of the border, where derivatives are one-sided and therefore measured on the frames."""
@@ -147,6 +151,36 @@ def regressed(frames: Floats, gradients: Floats, weights: Floats) -> Floats:
     design = _pixels(without_means(gradients, good), used) * root
     course = _pixels(without_means(frames, good), used) * root
     return row_products(np.asarray(np.linalg.pinv(design.T), np.float64), course)
+
+
+def relative_frames(
+    images: Floats, masked: Bools | None = None
+) -> tuple[Floats, Floats, Bools] | None:
+    """Return frames relative to their mean image, minus 1 and minus their medians.
+
+    Parameters
+    ----------
+    images
+        Frames, rows, columns; finite.
+    masked
+        Pixels that are bad whatever they do.
+
+    Returns
+    -------
+    tuple of numpy.ndarray or None
+        The frames, 0 at bad pixels; the mean image, positive there, too; and which pixels are bad.
+        None if more than half are.
+    """
+    mean = images.mean(axis=0)
+    bad = find_bad_pixels(images) | ~(mean > 0)
+    if masked is not None:
+        bad |= masked
+    if bad.mean() > MOST_BAD:
+        return None
+    mean = positive_mean(mean, bad)
+    relative = np.where(bad, 0, images / mean - 1)
+    relative -= np.median(relative, axis=(1, 2), keepdims=True)
+    return relative, mean, bad
 
 
 def positive_mean(mean: Floats, bad: npt.NDArray[np.bool_]) -> Floats:

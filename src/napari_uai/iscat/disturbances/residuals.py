@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import convolve
 
-from napari_uai.iscat.correct.bad_pixels import find_bad_pixels
 from napari_uai.iscat.correct.moving_background import (
     MovingBackground,
     gradient_images,
-    positive_mean,
+    relative_frames,
 )
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import AnyArray, Bools, Floats, Ints
@@ -73,13 +72,10 @@ def tiles_of(bins: AnyArray, *, monitor: Monitor = SILENT) -> Iterator[Tile]:
 
 
 def _tile(images: Floats, rows: slice, columns: slice) -> Tile | None:
-    mean = images.mean(axis=0)
-    bad = find_bad_pixels(images) | ~(mean > 0)
-    if bad.mean() > 0.5:
+    found = relative_frames(images)
+    if found is None:
         return None
-    mean = positive_mean(mean, bad)
-    relative = np.where(bad, 0, images / mean - 1)
-    relative -= np.median(relative, axis=(1, 2), keepdims=True)
+    relative, mean, bad = found
     values, _ = MovingBackground(gradient_images(mean, ORDER), np.where(bad, 0, mean)).subtract(
         relative
     )

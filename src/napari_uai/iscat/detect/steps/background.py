@@ -6,11 +6,10 @@ import numpy as np
 from scipy.signal import oaconvolve
 
 from napari_uai.errors import BadValueError
-from napari_uai.iscat.correct.bad_pixels import find_bad_pixels
 from napari_uai.iscat.correct.moving_background import (
     MovingBackground,
     gradient_images,
-    positive_mean,
+    relative_frames,
 )
 from napari_uai.iscat.detect.point_spread_function import (
     PointSpreadFunction,
@@ -89,15 +88,10 @@ def prepared(
             "pixels first"
         )
     images = _without_outlier_bins(images)
-    mean = images.mean(axis=0)
-    bad = find_bad_pixels(images) | ~(mean > 0)
-    if masked is not None:
-        bad |= masked
-    if bad.mean() > 0.5:
+    found = relative_frames(images, masked)
+    if found is None:
         raise BadValueError("more than half of the pixels are dead or do not change")
-    mean = positive_mean(mean, bad)
-    relative = np.where(bad, 0, images / mean - 1)
-    relative -= np.median(relative, axis=(1, 2), keepdims=True)
+    relative, mean, bad = found
     variance = np.mean(np.diff(relative, axis=0) ** 2, axis=0) / 2
     # Shot noise: the relative variance of a pixel is inversely proportional to its brightness.
     scale = float(np.median((variance * mean)[~bad]))
