@@ -13,7 +13,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Colours that all readers tell apart (Okabe & Ito, https://jfly.uni-koeln.de/color/)."""
 
 INK = "#222222"
-"""Of lines that are no one's."""
+"""Colour of lines that belong to no series."""
 
 _STYLE: Any = {
     "font.family": "DejaVu Sans",

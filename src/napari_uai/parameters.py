@@ -53,7 +53,7 @@ Sorted = Predicate(_is_sorted)
 """Constraint of several numbers: none is smaller than the one before, as in a range."""
 
 SET_BY_RUNS = ("monitor", "disturbances")
-"""Keyword parameters that are no settings: progress, and what disturbs the recording."""
+"""Keyword parameters that a run sets and users do not: progress, and known disturbances."""
 
 Settings = TypeVar("Settings")
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -171,7 +171,7 @@ def without_offset(frames: Frames, offset: str) -> Frames:
     Returns
     -------
     Frames
-        float32; the frames themselves if there is no offset.
+        float32; the unchanged frames if the offset is 0.
 
     Raises
     ------

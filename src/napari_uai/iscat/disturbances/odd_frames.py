@@ -111,7 +111,7 @@ def _kind(frame: AnyArray, seen: Overview, usual: float) -> SpanKind:
     """Say what is wrong with one frame."""
     if is_largest_count(frame.max()) and np.mean(frame == frame.max()) > SATURATED_SHARE:
         return "saturated"
-    # Row by row: where a part is of another image, the mean is no measure of the rest.
+    # Row by row, because the mean of a torn frame does not describe its intact part.
     ratio = np.median(frame / np.maximum(seen.reference, 0.1), axis=1)[:, None]
     scaled = np.where(ratio > 0, frame / np.where(ratio > 0, ratio, 1), 0)
     rows = _row_deviation(scaled, seen) <= LIKE * usual

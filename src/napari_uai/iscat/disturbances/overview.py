@@ -90,8 +90,7 @@ def overview(frames: Frames, *, monitor: Monitor = SILENT) -> Overview | None:
     Returns
     -------
     Overview or None
-        None if the frames are no images of light that can be compared: no positive mean, or no
-        noise.
+        None if the frames cannot be compared: their mean is not positive, or they have no noise.
     """
     sample = np.stack(
         [np.asarray(frames.read(int(i), int(i) + 1)[0], np.float64) for i in
@@ -138,7 +137,7 @@ class _Looker:
 
     @classmethod
     def at(cls, sample: Floats) -> _Looker | None:
-        """Prepare from a few frames; None if they are no images of light."""
+        """Prepare from a few frames; return None if they cannot be compared."""
         level = sample.mean(axis=(1, 2))
         usual_level = float(np.median(level))
         lit = sample[np.isfinite(level) & (level > DARK * usual_level)]

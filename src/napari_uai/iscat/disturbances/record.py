@@ -93,7 +93,7 @@ class Disturbances:
 
     @property
     def any(self) -> bool:
-        """Whether anything is cut out or begins anew."""
+        """Whether frames or pixels are left out, or the whole image jumps."""
         return bool(self.spans or self.jumps or self.masked.any())
 
     def pieces(self, least: int) -> tuple[Ints, ...]:

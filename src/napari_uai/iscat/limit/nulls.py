@@ -12,8 +12,8 @@ Two kinds, because no change of the frames removes landings and nothing else:
   changes that are Gaussian. A background that itself makes steps (a jump of focus, a blinking
   particle, a vesicle that passes) is not tested by either.
 
-Time reversal is no such test: it turns each landing into a departure of the opposite sign. Neither
-are shuffled bins: a landing flickers at its place afterwards, and is noise there.
+Reversing time does not test this, as it turns each landing into a departure of the opposite sign.
+Shuffling bins does not, either: a landing then flickers at its place, as noise does.
 """
 
 from __future__ import annotations

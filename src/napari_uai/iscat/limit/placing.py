@@ -86,7 +86,7 @@ class Ground:
         Raises
         ------
         BadValueError
-            If there is no room at all.
+            If none of them fits.
         """
         low = np.array([self.frames[0], self.border_px, self.border_px])
         high = np.array([self.frames[1] - 1, *(s - 1 - self.border_px for s in self.shape)])

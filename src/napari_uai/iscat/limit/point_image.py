@@ -66,7 +66,7 @@ def point_image(
 
 
 def check_choice(choice: str) -> None:
-    """Raise BadValueError if a choice of :func:`point_image` is a file that is no image."""
+    """Raise BadValueError if a choice of :func:`point_image` is a file that is not an image."""
     if choice not in ("", FITTED, GAUSSIAN):
         read_psf(choice)
 

@@ -145,7 +145,7 @@ def fit_recall(
     Raises
     ------
     BadValueError
-        If there are no landings, or a contrast is 0 or not a number.
+        If no landings are given, or a contrast is 0 or NaN.
 
     References
     ----------

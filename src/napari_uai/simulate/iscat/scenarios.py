@@ -170,7 +170,7 @@ def disturbed(name: str, seed: int = 0) -> RecordingSettings:
     Raises
     ------
     BadValueError
-        If there is no disturbance of that name.
+        If the name is not known.
 
     Examples
     --------

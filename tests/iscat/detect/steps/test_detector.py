@@ -269,8 +269,8 @@ def test_frames_and_pixels_that_are_left_out_change_nothing_else(found):
     disturbances = Disturbances(
         len(video), video.shape[1:], spans=(Span("no light", 1210, 1289),), flickering=mask
     )
-    mended = power_normalization(mended_frames(frames_of(video), disturbances))
-    other = detect_steps(mended, batch_size=BATCH, disturbances=disturbances)
+    replaced = power_normalization(mended_frames(frames_of(video), disturbances))
+    other = detect_steps(replaced, batch_size=BATCH, disturbances=disturbances)
     accepted = accept_events(other)
     assert len(accepted) == len(accept_events(events))
     away = np.hypot(truth["y"] - 20, truth["x"] - 30) > 4

@@ -88,7 +88,7 @@ def points_alike(
 
 
 def _fragments(steps: Sequence[Step], alike: Bools, reach: float) -> Bools:
-    """Return which events are what is left of a stronger one that is no point."""
+    """Return which events are remainders of a stronger one that is not a point."""
     at = np.array([(s.y, s.x) for s in steps])
     k = np.array([s.k for s in steps])
     size = np.abs([s.statistic for s in steps])
