@@ -9,7 +9,8 @@ NOTHING = "–"
 """Printed where there is no number."""
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_MOST_DECIMALS = 12
+_MOST_DIGITS = 15
+"""That a double-precision number holds."""
 
 
 def with_error(value: float, error: float, *, power: int = 0) -> str:
@@ -30,9 +31,10 @@ def with_error(value: float, error: float, *, power: int = 0) -> str:
     value, error = value / 10.0**power, error / 10.0**power
     if not math.isfinite(value):
         return NOTHING
-    if not (math.isfinite(error) and error > 0) or exponent_of(value) > _MOST_DECIMALS:
+    if not (math.isfinite(error) and error > 0) or exponent_of(value) >= _MOST_DIGITS - 2:
         return number(value)
-    decimals = min(max(1 - exponent_of(error), 0), _MOST_DECIMALS)
+    most = _MOST_DIGITS + max(-exponent_of(value), 0)
+    decimals = min(max(1 - exponent_of(error), 0), most)
     return f"{value:.{decimals}f} ± {error:.{decimals}f}".replace("-", "−")
 
 

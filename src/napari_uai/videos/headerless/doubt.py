@@ -109,14 +109,15 @@ def likelier_reading(path: Path, given: Reading) -> Reading | None:
         # A header that is not left out rolls all frames alike: only a seam in them shows it.
         seam = _seam(path, size, given) if headers else 0.0
         headed = (h for h in headers if seam > 0.5 and _seam(path, size, h) < seam / 2)
+        mean = frames.mean(axis=0)
         return (
             next(headed, None)
-            or _halved(path, size, given, frames)
-            or _unfolded(path, size, given, frames)
+            or _halved(path, size, given, mean)
+            or _unfolded(path, size, given, frames, mean)
             or _as_floats(path, size, given, frames)
         )
     if stated >= _DOUBTFUL:
-        return _unfolded(path, size, given, frames)
+        return _unfolded(path, size, given, frames, frames.mean(axis=0))
     others = [*_others(given), *_with_line(size, given), *headers, *_taller(size, given)]
     # Narrower types would find regular patterns in the bytes of wide ones.
     alike = [other for other in _others(given) if other.frame_bytes == given.frame_bytes]
@@ -135,9 +136,9 @@ def _best(path: Path, size: int, readings: Sequence[Reading]) -> tuple[float, Re
     return best, None if i > 0 else readings[-i]
 
 
-def _halved(path: Path, size: int, given: Reading, frames: Floats) -> Reading | None:
+def _halved(path: Path, size: int, given: Reading, mean: Floats) -> Reading | None:
     """Return a reading with half as many bytes per frame if each frame seems to hold two."""
-    mean, half = frames.mean(axis=0), given.height // 2
+    half = given.height // 2
     near = max(2, half // 4)
     if given.height % 2 or half < 2 * near:
         return None
@@ -153,7 +154,9 @@ def _halved(path: Path, size: int, given: Reading, frames: Floats) -> Reading | 
     return _best(path, size, others)[1]
 
 
-def _unfolded(path: Path, size: int, given: Reading, frames: Floats) -> Reading | None:
+def _unfolded(
+    path: Path, size: int, given: Reading, frames: Floats, mean: Floats
+) -> Reading | None:
     """Return a reading with twice the rows if each frame seems to be half of one, or each row two.
 
     Halves of a frame differ from each other, and go on where they meet; two rows beside each other
@@ -163,11 +166,11 @@ def _unfolded(path: Path, size: int, given: Reading, frames: Floats) -> Reading 
     # Of an even number of halves the first and the last are different ones.
     alike = _correlation(frames[0], frames[-1]) > _CREDIBLE
     for taller in () if alike else _taller(size, given):
-        mean = _frames(path, size, taller).mean(axis=0)
-        apart = _correlation(mean[:height], mean[height:]) < _DOUBTFUL
-        if apart and _correlation(mean[height - 1], mean[height]) > _CREDIBLE:
+        both = _frames(path, size, taller).mean(axis=0)
+        apart = _correlation(both[:height], both[height:]) < _DOUBTFUL
+        if apart and _correlation(both[height - 1], both[height]) > _CREDIBLE:
             return taller
-    mean, half = frames.mean(axis=0), width // 2
+    half = width // 2
     if width % 2 or half < _LEAST_SIDE:
         return None
     steps = np.sqrt(np.mean(np.diff(mean, axis=1) ** 2, axis=0))
@@ -284,7 +287,8 @@ def _frames(path: Path, size: int, reading: Reading) -> Floats:
             content = file.read(reading.frame_bytes - reading.frame_header)
             pixels = pixels_in(np.frombuffer(content, np.uint8), reading.pixels)[:n_pixels]
             frame[...] = pixels.astype(np.float64).reshape(frame.shape)
-    frames[~(np.abs(frames) < _LARGEST)] = 0
+    if not isinstance(reading.pixels, PackedType) and reading.pixels.kind == "f":
+        frames[~(np.abs(frames) < _LARGEST)] = 0
     return frames
 
 
