@@ -23,6 +23,9 @@ from napari_uai.trails.io.vocabulary import meaning_of, roles_of
 _PIECE = 2**17
 """Rows that are parsed at once."""
 
+_WORD = 8
+"""Bytes that are compared at once."""
+
 _AS_TEXT = ("trail", "class", "camera", "date")
 """Columns that are read as they are: leading zeros and 64-bit numbers stay."""
 
@@ -150,7 +153,12 @@ def _holds_whole_numbers(layout: Layout, column: int) -> bool:
     if b'"' in text or not (blanks or len(mark.encode()) == 1):
         return False
     separator = ord(" ") if blanks else ord(mark)
-    words = np.frombuffer(text, np.uint64, len(text) // 8)
+    if len(text) < 2 * _WORD:
+        return False
+    words = tuple(
+        np.frombuffer(text, np.uint64, (len(text) - shift) // _WORD, shift)
+        for shift in range(_WORD)
+    )
     row = np.frombuffer(text, np.uint8)
     return bool(_is_plain(row, words, layout.start, separator, column, blanks))
 
@@ -158,7 +166,7 @@ def _holds_whole_numbers(layout: Layout, column: int) -> bool:
 @kernel
 def _is_plain(
     text: npt.NDArray[np.uint8],
-    words: npt.NDArray[np.uint64],
+    words: tuple[npt.NDArray[np.uint64], ...],
     start: int,
     separator: int,
     column: int,
@@ -166,11 +174,13 @@ def _is_plain(
 ) -> bool:
     """Return whether cells are whole numbers: digits without a leading zero, or a minus.
 
-    ``words`` are the same bytes, eight at a time: most of a line is passed in such steps.
+    ``words`` are the same bytes, eight at a time, from the first, the second, ... on: most of a
+    line is passed in such steps.
     """
     place, end = np.uint64(start), np.uint64(len(text))
     one, eight, newline = np.uint64(1), np.uint64(8), np.uint64(0x0A0A0A0A0A0A0A0A)
     low, high = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+    seven, top, places = np.uint64(7), np.uint64(56), np.uint64(0x0001020304050607)
     cell, length, n_digits = 0, 0, 0
     leading_zero = False
     while place < end:
@@ -182,12 +192,16 @@ def _is_plain(
             if cell == column and (length > 0 or column > 0 or byte != 10):
                 if n_digits == 0 or n_digits > 18 or (leading_zero and length > 1):
                     return False
+                while byte != 10 and place + eight <= end:
+                    word = words[place % eight][place // eight] ^ newline
+                    ends = (word - low) & ~word & high
+                    if ends == 0:
+                        place += eight
+                        continue
+                    # The lowest bit that is set is that of the first newline.
+                    place += (((ends & (~ends + one)) >> seven) * places >> top) + one
+                    byte = text[place - one]
                 while byte != 10 and place < end:
-                    if place % eight == 0 and place + eight <= end:
-                        word = words[place // eight] ^ newline
-                        if (word - low) & ~word & high == 0:
-                            place += eight
-                            continue
                     byte = text[place]
                     place += one
             elif cell < column and byte == 10 and (cell > 0 or length > 0):

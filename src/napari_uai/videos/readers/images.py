@@ -218,10 +218,9 @@ def _only_page(path: Path) -> AnyArray | None:
 
     To open it as a recording, which may be any of many kinds, takes several times longer.
     """
-    head = image_head(path)
-    if head is None or head.pages != 1:
-        return None
     with tiff_file(path) as tiff:
+        if len(tiff.pages) != 1:
+            return None
         page = tiff.pages.first
         if page.axes not in {"YX", "YXS"} or tiff.is_ome or _is_stack(path, page):
             return None
