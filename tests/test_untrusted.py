@@ -509,6 +509,18 @@ def test_a_picture_in_a_tiff_page_may_not_state_another_size(tmp_path):
     assert "NAPARI_UAI_MAX_FRAME_BYTES" in refusal(frames.read, 0, 1)
 
 
+@pytest.mark.parametrize("big", [False, True])
+def test_a_piece_of_a_tiff_page_may_not_be_larger_than_its_file(big, tmp_path):
+    pytest.importorskip("imagecodecs")
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PIXELS[:1], compression="lzw", bigtiff=big)
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        counts = tiff.pages[0].tags["StripByteCounts"]
+        counts.overwrite([2**44 if big else 2**31], dtype="Q" if big else "I")
+    frames = open_frames(path)[0]
+    assert "larger than the file" in refusal(frames.read, 0, 1)
+
+
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("kind", [0, 8, 19, 255, 2**16 - 1])
 def test_mat_arrays_of_unknown_types_do_not_crash(packed, kind, tmp_path):

@@ -33,9 +33,9 @@ _SELF_DESCRIBED = frozenset(
 
 
 def check_segments(page: Any) -> None:
-    """Raise an error if a tile of a TIFF page, or a picture in it, is too large to be decoded.
+    """Raise an error if a piece of a TIFF page, or a picture in it, is too large to be decoded.
 
-    Decoders allocate what the tile or picture states, whatever the page states.
+    Decoders allocate what the piece or picture states, whatever the page states.
 
     Parameters
     ----------
@@ -48,7 +48,12 @@ def check_segments(page: Any) -> None:
         samples = keyframe.samplesperpixel if keyframe.planarconfig == 1 else 1
         sides = (keyframe.tiledepth, keyframe.tilelength, keyframe.tilewidth, samples)
         check_chunk(file.path, sides, keyframe.dtype.itemsize)
-    if int(keyframe.compression) not in _SELF_DESCRIBED:
+    compression = int(keyframe.compression)
+    if compression != 1 and max(page.databytecounts, default=0) > file.size:
+        raise VideoFormatError(
+            f"{file.path} states pieces that are larger than the file: copy or export it again"
+        )
+    if compression not in _SELF_DESCRIBED:
         return
     for offset, n_bytes in zip(page.dataoffsets, page.databytecounts, strict=False):
         file.seek(offset)

@@ -162,6 +162,8 @@ class TiffFrames(Frames):
                 for block in self._blocks(k, first, last):
                     out[done : done + len(block)] = block
                     done += len(block)
+            except VideoFormatError:
+                raise
             except Exception as error:  # codecs raise any type of error
                 raise VideoFormatError(
                     f"{self.path}: frame {start + done} cannot be read ({error}): "
