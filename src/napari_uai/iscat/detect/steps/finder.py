@@ -94,7 +94,7 @@ class Finder:
         together = _certain_or_beside(
             scores >= REAL_FROM, starts[0], SAME_PLACE_SIGMAS * self.sigma_px
         )
-        measured = joint.measure(*starts, together, noise)
+        measured = joint.measure(*starts, together, scores < REAL_FROM, noise)
         # What looks like an event alone may be a part of others.
         return _table(np.minimum(scores, measured.significance), measured)
 
