@@ -56,7 +56,7 @@ SEARCHED = 3
 """Place (two) and time of an event are those where it is strongest: each adds 1 to the square of
 its signal-to-noise ratio that is to be expected."""
 
-SEARCH_EXCESS = 1.2
+SEARCH_EXCESS = 1.17
 """Errors of contrast and place of events that a search has found, divided by those of a fit that
 knows which events there are: neighbours that were missed, and noise that was taken for neighbours,
 make them larger. Measured on simulated recordings of all kinds (``make bench-calibration``); times
