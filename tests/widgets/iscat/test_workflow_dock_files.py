@@ -224,7 +224,7 @@ def test_layers_that_are_not_videos_are_not_offered(viewer, open_widget, data, o
     viewer.add_labels(np.zeros((8, 8), int), name="empty")
     widget = open_widget(viewer, TITLE)
     assert widget.recording.layer() is None
-    assert "add an Image layer first" in widget.recording.currentText()
+    assert "add a recording first" in widget.recording.currentText()
 
 
 def test_an_image_of_one_frame_is_reported_as_too_short(viewer, open_widget, run, quick, recording,
@@ -327,10 +327,7 @@ def test_a_layer_that_is_renamed_or_deleted_mid_way_does_not_matter(viewer, open
         viewer.layers.remove(layer)
     assert "landing" in widget.run_bar.status.text()
     assert any("landings (classical)" in made.name for made in viewer.layers)
-    widget.run_bar.run_button.click()  # on the rolling average, which is all there is
-    assert widget.recording.layer() is not None
-    widget.run_bar.cancel_button.click()
-    qtbot.waitUntil(lambda: not widget.task.running, timeout=30_000)
+    assert widget.recording.layer() is None  # the rolling average is no recording
 
 
 def test_two_docks_of_two_viewers_keep_to_themselves(

@@ -28,7 +28,7 @@ from napari_uai.iscat.limit.injection import (
     injected_bins,
 )
 from napari_uai.iscat.parameters import Polarity
-from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step
+from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, is_reference
 from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, named_in_errors, run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import Parameters
@@ -304,9 +304,7 @@ def needed_for_landings(recipe: Recipe) -> Recipe:
         step = by_name[name]
         waiting += step.inputs
         waiting += [
-            value[1:].split(".")[0]
-            for value in step.parameters.values()
-            if isinstance(value, str) and value.startswith("@")
+            value[1:].split(".")[0] for value in step.parameters.values() if is_reference(value)
         ]
     steps = tuple(step for step in recipe.steps if step.name in needed)
     return replace(recipe, steps=steps, outputs={"landings": recipe.outputs["landings"]})

@@ -274,7 +274,7 @@ class Recipe:
         return _checked(replace(self, steps=tuple(rewired), outputs=outputs))
 
     def _follow(self, value: Any, seen: tuple[str, ...]) -> Any:
-        if not (isinstance(value, str) and value.startswith("@")):
+        if not is_reference(value):
             return value
         if value in seen:
             raise RecipeError(f"recipe {self.name}: {' -> '.join((*seen, value))} is circular")
@@ -284,6 +284,11 @@ class Recipe:
             hint = nearest(parameter, step.parameters)
             raise RecipeError(f"recipe {self.name}: no parameter for {value!r}; {hint}")
         return self._follow(step.parameters[parameter], (*seen, value))
+
+
+def is_reference(value: object) -> bool:
+    """Return whether the value of a parameter refers to that of another stage."""
+    return isinstance(value, str) and value.startswith("@")
 
 
 def _taken_instead(step: Step) -> str:
@@ -457,9 +462,6 @@ def _check_inputs(step: Step, kinds: Mapping[str, Kind], where: str) -> None:
 
 
 def _keep_references(written: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    def is_reference(value: Any) -> bool:
-        return isinstance(value, str) and value.startswith("@")
-
     return {p: written[p] if is_reference(written.get(p)) else v for p, v in values.items()}
 
 

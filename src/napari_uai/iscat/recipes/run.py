@@ -18,6 +18,7 @@ from napari_uai.iscat.correct.camera_offset import NO_OFFSET
 from napari_uai.iscat.disturbances.finding import find_disturbances
 from napari_uai.iscat.disturbances.mending import mended_frames
 from napari_uai.iscat.disturbances.record import Disturbances
+from napari_uai.iscat.recipes.batches import warning_of_batch
 from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, load_recipe
 from napari_uai.monitor import SILENT, Monitor, active_monitor
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
@@ -267,7 +268,9 @@ def run_recipe(
             _run_step(result, step, part)
             result.timings_s[step.name] = time.perf_counter() - started
         monitor.update(1.0, "done")
+    long_batch = warning_of_batch(recipe, len(frames))
     problems[:0] = (
+        *([long_batch] if long_batch else []),
         *said,
         *found.sentences(
             recording.first_frame, offset_subtracted=any(map(_takes_off_offset, recipe.steps))

@@ -63,7 +63,7 @@ class LimitWidget(QWidget):
         super().__init__()
         self.setObjectName("detection_limit")
         self.viewer = napari_viewer
-        self.recording = LayerChoice(self.viewer, "video")
+        self.recording = LayerChoice(self.viewer, "recording")
         self.recipe_choice = QComboBox()
         for name in recipe_names():
             self.recipe_choice.addItem(name)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_uai.iscat.recipes.recipe import is_reference
 from napari_uai.widgets.kit.forms import ParameterForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from superqt import QCollapsible
 
     from napari_uai.iscat.recipes.recipe import Recipe, Step
 
@@ -18,21 +21,37 @@ _ROOM = 10
 _WIDEST = "✓ 99999 s"
 
 
+Changes: TypeAlias = "dict[str, dict[str, Any]]"
+"""Values by stage and parameter."""
+
+
 class RecipeSteps(QWidget):
     """One collapsible section per stage of a recipe, with a switch if the stage is optional.
+
+    The title of a stage counts its values that differ from the recipe.
 
     Parameters
     ----------
     recipe
         Recipe to show.
+
+    Attributes
+    ----------
+    preset
+        The recipe, without what was changed.
+    changed
+        Emitted when a value or a switch was changed, by the user or by the program.
     """
+
+    changed = Signal()
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        self._recipe = recipe
+        self.preset = recipe
         self.forms: dict[str, ParameterForm] = {}
         self.switches: dict[str, QCheckBox] = {}
         self.states: dict[str, QLabel] = {}
+        self._sections: dict[str, tuple[QCollapsible, str]] = {}
         self._initial: dict[str, dict[str, Any]] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -40,6 +59,10 @@ class RecipeSteps(QWidget):
         for number, step in enumerate(recipe.steps, start=1):
             layout.addWidget(self._row(number, step))
         layout.addStretch()
+        for form in self.forms.values():
+            form.changed.connect(self._show_changes)
+        for switch in self.switches.values():
+            switch.toggled.connect(self._show_changes)
 
     def recipe(self) -> Recipe:
         """Return the recipe with the values of the forms, without stages that are switched off.
@@ -50,17 +73,45 @@ class RecipeSteps(QWidget):
             If a value is invalid, or a stage that is switched off is required.
         """
         off = [name for name, switch in self.switches.items() if not switch.isChecked()]
-        return self._recipe.without(off).with_settings(self.settings())
+        return self.preset.without(off).with_settings(self.settings())
 
     def settings(self) -> list[str]:
         """Return what differs from the recipe, in the notation of ``--set``."""
         return [
             f"{name}.{parameter}={toml_text(value)}"
-            for name, form in self.forms.items()
+            for name, values in self.changes().items()
             if self.switches[name].isChecked()
-            for parameter, value in form.values().items()
-            if value != self._initial[name][parameter]
+            for parameter, value in values.items()
         ]
+
+    def changes(self) -> Changes:
+        """Return the values that differ from the recipe."""
+        changed = {
+            name: {p: v for p, v in form.values().items() if v != self._initial[name][p]}
+            for name, form in self.forms.items()
+        }
+        return {name: values for name, values in changed.items() if values}
+
+    def take(self, changes: Changes) -> list[str]:
+        """Show values of another recipe, or earlier ones.
+
+        Returns
+        -------
+        list of str
+            Those that this recipe does not have, as ``stage.parameter``.
+        """
+        unknown = []
+        for name, values in changes.items():
+            form = self.forms.get(name)
+            known = {} if form is None else {p: v for p, v in values.items() if p in form.editors}
+            if form is not None:
+                form.set_values(known)
+            unknown += [f"{name}.{parameter}" for parameter in values if parameter not in known]
+        return unknown
+
+    def title(self, name: str) -> str:
+        """Return the title of a stage as it is shown."""
+        return str(self._sections[name][0].text())
 
     def reset(self) -> None:
         """Show the values of the recipe, with all stages switched on."""
@@ -81,6 +132,16 @@ class RecipeSteps(QWidget):
         """Show the computing time of each stage."""
         for name, state in self.states.items():
             state.setText(_time_text(seconds[name]) if name in seconds else "")
+
+    def _show_changes(self, *_: object) -> None:
+        """Count the values that differ in the titles of the stages."""
+        changes = self.changes()
+        for name, (section, title) in self._sections.items():
+            n = len(changes.get(name, ()))
+            text = f"{title} · {n} changed" if n else title
+            if section.text() != text:
+                section.setText(text)
+        self.changed.emit()
 
     def _row(self, number: int, step: Step) -> QWidget:
         row = QWidget()
@@ -108,7 +169,7 @@ class RecipeSteps(QWidget):
         switch.setObjectName(f"switch_{step.name}")
         switch.setChecked(True)
         switch.setToolTip("Untick to skip this stage.")
-        optional = self._recipe.can_be_left_out(step.name)
+        optional = self.preset.can_be_left_out(step.name)
         switch.setEnabled(optional)
         policy = switch.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
@@ -119,7 +180,9 @@ class RecipeSteps(QWidget):
     def _section(self, number: int, step: Step) -> QWidget:
         from superqt import QCollapsible
 
-        section = QCollapsible(f"{number}. {step.stage.title}", expandedIcon="▾", collapsedIcon="▸")
+        title = f"{number}. {step.stage.title}"
+        section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+        self._sections[step.name] = section, title
         section.setObjectName(step.name)
         section.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         section.setToolTip(f"<qt>{step.stage.summary.replace('`', '')}</qt>")
@@ -128,7 +191,7 @@ class RecipeSteps(QWidget):
         section.content().layout().setContentsMargins(2, 2, 0, 6)
         # A reference follows the value of another stage, so it has no editor.
         own = [
-            p for p in step.stage.parameters.values() if not _is_reference(step.parameters[p.name])
+            p for p in step.stage.parameters.values() if not is_reference(step.parameters[p.name])
         ]
         if not own:
             section.addWidget(QLabel("No parameters"))
@@ -142,10 +205,6 @@ class RecipeSteps(QWidget):
 
 def _time_text(seconds: float) -> str:
     return f"✓ {seconds:.1f} s" if seconds < 10 else f"✓ {seconds:.0f} s"
-
-
-def _is_reference(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("@")
 
 
 def toml_text(value: object) -> str:

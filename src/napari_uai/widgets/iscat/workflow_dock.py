@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,21 +18,27 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
 from napari_uai.files import whole_file
+from napari_uai.iscat.recipes.batches import warning_of_batch
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from napari_uai.widgets.iscat.add_results import add_results
+from napari_uai.widgets.iscat.chosen_values import ChosenValues, suggest_batch
+from napari_uai.widgets.iscat.essentials import Essentials
 from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
-from napari_uai.widgets.kit.forms import add_row, form_layout, scrolling
+from napari_uai.widgets.iscat.start_panel import StartPanel
+from napari_uai.widgets.kit.forms import add_row, form_layout, scrolling, stacked
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.path_choice import FolderChoice
 from napari_uai.widgets.kit.preferences import PLUGIN, preferences
 from napari_uai.widgets.kit.running import RunBar, Task
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_uai.widgets.iscat.landings import LandingsView
+    from napari_uai.widgets.iscat.recipe_steps import Changes
     from napari_uai.widgets.iscat.review import Review
     from napari_uai.widgets.iscat.stage_call import Average, CallResult, FolderCall, RecipeCall
 
@@ -63,14 +70,21 @@ class RecipeWidget(QWidget):
         self.setObjectName("iscat_run")
         self.setAcceptDrops(True)
         self.viewer = napari_viewer
-        self.recording = LayerChoice(self.viewer, "video")
+        self.recording = LayerChoice(self.viewer, "recording")
         self.source_kind = QComboBox()
         self.source_folder = FolderChoice("Folder of recordings", "folder of recordings")
         self.recipe_choice = QComboBox()
-        self.recipe_choice.addItems(recipe_names())
+        self._names = recipe_names()
+        self.recipe_choice.addItems(self._names)
         self.description = QLabel("")
         self.description.setWordWrap(True)
+        self.note = QLabel("")
+        self.note.setWordWrap(True)
         self.steps: RecipeSteps | None = None
+        self.essentials: Essentials | None = None
+        self.start = StartPanel(self._open_sample, self._ask_and_open)
+        self._suggested: Changes = {}
+        self._reset_values: list[str] = []
         self.results_folder = FolderChoice("Folder for the results", "not saved")
         self.average = QComboBox()
         self.landings: LandingsView | None = None
@@ -78,13 +92,15 @@ class RecipeWidget(QWidget):
         self.task = Task(self)
         self.run_bar = RunBar(self.task)
         self._lay_out()
-        self.recipe_choice.currentTextChanged.connect(self.show_recipe)
+        self.recipe_choice.currentTextChanged.connect(self._change_recipe)
+        self.recording.layer_changed.connect(self._show_recording)
         self.source_kind.currentIndexChanged.connect(self._show_source)
         self.task.succeeded.connect(self._show_result)
         self.task.progressed.connect(self._show_progress)
         self.run_bar.run_asked.connect(self.run)
         self._show_source()
         self._apply_preferences()
+        self._show_recording()
 
     def recipe(self) -> Recipe:
         """Return the chosen recipe with the values of the forms.
@@ -112,7 +128,11 @@ class RecipeWidget(QWidget):
         self.recipe_choice.blockSignals(False)
         self.description.setText(loaded.description)
         self.steps = RecipeSteps(loaded)
-        self._area.setWidget(self.steps)
+        self._suggested, self._reset_values = {}, []
+        self.essentials = Essentials(self.steps)
+        self._area.setWidget(stacked(self.essentials, self.steps))
+        self._suggest()
+        self.steps.changed.connect(self._keep_values)
 
     def call(self) -> RecipeCall | FolderCall:
         """Return the run of the recipe with the chosen inputs.
@@ -228,6 +248,76 @@ class RecipeWidget(QWidget):
         """Update the list of layers; napari calls this when layers change."""
         self.recording.reset_choices()
 
+    def _change_recipe(self, recipe: str) -> None:
+        """Show another recipe with the values so far, as far as it has them."""
+        before, suggested = self.steps, self._suggested
+        chosen = None if before is None else ChosenValues.shown(recipe, before)
+        self.show_recipe(recipe)
+        if chosen is None or self.steps is None or self.steps is before:
+            return
+        for name, values in suggested.items():  # not chosen by the user
+            if chosen.changes.get(name) == values:
+                del chosen.changes[name]
+        self._reset_values = self.steps.take(chosen.changes)
+        self._suggest()
+
+    def _show_recording(self) -> None:
+        """Show the values that were chosen for a recording, or a batch that fits it."""
+        layer = self.recording.layer()
+        is_folder = self.source_kind.currentData() == "folder"
+        self.start.setVisible(layer is None and not is_folder)
+        chosen = None if layer is None else ChosenValues.of_layer(layer)
+        if chosen is not None:
+            self.show_recipe(chosen.recipe)
+            if self.steps is not None:
+                chosen.show(self.steps)
+        self._suggest()
+
+    def _suggest(self) -> None:
+        """Suggest a batch for the recording where none was chosen, and say so.
+
+        A recipe of the user's own has the batch that he wants.
+        """
+        layer, is_own = self.recording.layer(), self.recipe_choice.currentText() not in self._names
+        if layer is not None and self.steps is not None and not is_own:
+            self._suggested = suggest_batch(self.steps, _n_frames(layer), self._suggested)
+        self._show_note()
+
+    def _keep_values(self) -> None:
+        """Keep what is shown with the recording, so that it survives another one and the dock."""
+        layer = self.recording.layer()
+        if layer is not None and self.steps is not None:
+            ChosenValues.shown(self.recipe_choice.currentText(), self.steps).keep(layer)
+        self._show_note()
+
+    def _show_note(self) -> None:
+        """Say what was suggested, what is unwise, and which values the recipe does not have."""
+        lines, layer = [], self.recording.layer()
+        if layer is not None and self.steps is not None:
+            n, changes = _n_frames(layer), self.steps.changes()
+            taken = [
+                str(batch)
+                for name, values in self._suggested.items()
+                for parameter, batch in values.items()
+                if changes.get(name, {}).get(parameter) == batch
+            ]
+            if taken:
+                lines.append(f"{n} frames: batch {', '.join(taken)} suggested.")
+            with suppress(RecipeError):
+                lines += [f"{w}." for w in [warning_of_batch(self.steps.recipe(), n)] if w]
+        if self._reset_values:
+            lines.append(f"Reset, not in this recipe: {', '.join(self._reset_values)}.")
+        self.note.setText("\n".join(lines))
+        self.note.setVisible(bool(lines))
+
+    def _open_sample(self) -> None:
+        self.viewer.open_sample(PLUGIN, "landings")
+
+    def _ask_and_open(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open recording")
+        if path:
+            self.open(path)
+
     def _hand_over(self, title: str) -> None:
         """Open another dock with the recording and the recipe."""
         recipe = self.run_bar.tried(self.recipe)
@@ -269,8 +359,10 @@ class RecipeWidget(QWidget):
         self._area = scrolling(QWidget())
         self._area.setMinimumHeight(110)
         layout = QVBoxLayout(self)
+        layout.addWidget(self.start)
         layout.addWidget(top)
         layout.addWidget(self.description)
+        layout.addWidget(self.note)
         layout.addWidget(self._area, 1)
         layout.addLayout(self._buttons())
         layout.addWidget(bottom)
@@ -296,12 +388,15 @@ class RecipeWidget(QWidget):
     def _reset(self) -> None:
         if self.steps is not None:
             self.steps.reset()
+            self._reset_values = []
+            self._suggest()
 
     def _show_source(self, *_: object) -> None:
         is_folder = self.source_kind.currentData() == "folder"
         self._rows.setRowVisible(self.recording, not is_folder)
         self._rows.setRowVisible(self.source_folder, is_folder)
         self.average.setEnabled(not is_folder)
+        self.start.setVisible(not is_folder and self.recording.layer() is None)
 
     def _show_progress(self, fraction: float, _message: str) -> None:
         if self._running is not None and self.steps is not None and self.task.running:
@@ -337,3 +432,7 @@ class RecipeWidget(QWidget):
         record, other = review.place.record, previous.place.record
         if all(record.get(key) == other.get(key) for key in _SAME_RECORDING):
             review.copy_verdicts(previous)
+
+
+def _n_frames(layer: Layer) -> int:
+    return int(layer.data.shape[0]) if layer.ndim == 3 else 1

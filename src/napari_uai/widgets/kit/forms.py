@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QScrollArea,
     QSizePolicy,
     QSpinBox,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -380,6 +381,17 @@ def scrolling(widget: QWidget, *, max_min_height: int = 320) -> QScrollArea:
     area = VerticalScrollArea(widget)
     area.setMinimumHeight(min(max(widget.sizeHint().height(), 0), max_min_height))
     return area
+
+
+def stacked(*widgets: QWidget) -> QWidget:
+    """Return widgets one above the other."""
+    whole = QWidget()
+    layout = QVBoxLayout(whole)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    layout.addStretch()
+    return whole
 
 
 def label_of(name: str) -> str:

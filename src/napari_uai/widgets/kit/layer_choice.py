@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-LayerKind: TypeAlias = Literal["video", "table", "shapes", "labels"]
+LayerKind: TypeAlias = Literal["recording", "video", "table", "shapes", "labels"]
 NONE = "(none)"
 _LAYER_TYPES: dict[LayerKind, str] = {
+    "recording": "a recording",
     "video": "an Image layer",
     "table": "a Points layer",
     "shapes": "a Shapes layer",
     "labels": "a Labels layer",
 }
+
+_CORRECTIONS = {
+    "remove_status_line", "dark_frame_subtraction", "power_normalization", "bad_pixel_repair",
+    "flat_field",
+}  # fmt: skip
+"""Stages whose results are still recordings."""
 
 
 class LayerChoice(QComboBox):
@@ -28,21 +38,32 @@ class LayerChoice(QComboBox):
     viewer
         Viewer whose layers are listed.
     kind
-        ``video``: Image layers with two or three axes; ``table``: Points layers; ``shapes``:
-        Shapes layers; ``labels``: Labels layers that are not a region mask yet.
+        ``video``: Image layers with two or three axes; ``recording``: those that are not results of
+        this plugin, of which a new one is chosen as it is added; ``table``: Points layers;
+        ``shapes``: Shapes layers; ``labels``: Labels layers that are not a region mask yet.
     required
         If False, the first entry is *(none)*.
+
+    Attributes
+    ----------
+    layer_changed
+        Emitted when another layer is chosen, by the user or because layers were added or removed.
     """
+
+    layer_changed = Signal()
 
     def __init__(self, viewer: ViewerModel, kind: LayerKind, *, required: bool = True) -> None:
         super().__init__()
         self._viewer = viewer
         self._kind = kind
         self._required = required
+        self._listed: set[str] = set()
+        self._last: str | None = None
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.reset_choices()
+        self.currentIndexChanged.connect(self._tell)
 
     def layer(self) -> Layer | None:
         """Return the chosen layer, or None."""
@@ -53,7 +74,10 @@ class LayerChoice(QComboBox):
         self.setCurrentIndex(max(self.findText(name), 0))
 
     def reset_choices(self) -> None:
-        """Update the list; the chosen layer stays, otherwise the selected layer is chosen."""
+        """Update the list; the chosen layer stays, otherwise the selected layer is chosen.
+
+        A recording that is new in the list is chosen instead.
+        """
         previous = self.currentData()
         active = self._viewer.layers.selection.active
         layers = [layer for layer in reversed(self._viewer.layers) if self._fits(layer)]
@@ -66,18 +90,30 @@ class LayerChoice(QComboBox):
             self.addItem(f"add {_LAYER_TYPES[self._kind]} first", None)
         for layer, key in zip(layers, keys, strict=True):
             self.addItem(layer.name, key)
-        if previous in keys:
+        new = [key for key in keys if key not in self._listed]
+        self._listed = set(keys)
+        if self._kind == "recording" and new:
+            self.setCurrentIndex(self.findData(new[0]))
+        elif previous in keys:
             self.setCurrentIndex(self.findData(previous))
         elif self._required and active is not None and identity(active) in keys:
             self.setCurrentIndex(self.findData(identity(active)))
         self.blockSignals(False)
+        self._tell()
+
+    def _tell(self, *_: object) -> None:
+        """Emit the signal if another layer is chosen."""
+        if self.currentData() != self._last:
+            self._last = self.currentData()
+            self.layer_changed.emit()
 
     def _fits(self, layer: Layer) -> bool:
         from napari.layers import Labels, Points, Shapes
 
         from napari_uai.widgets.kit.layers import KEY, why_no_video
 
-        kind = layer.metadata.get(KEY, {}).get("kind")
+        record = layer.metadata.get(KEY, {})
+        kind = record.get("kind")
         if kind == "preview":
             return False
         if self._kind == "labels":
@@ -86,7 +122,14 @@ class LayerChoice(QComboBox):
             return isinstance(layer, Points) and layer.ndim <= 3
         if self._kind == "shapes":
             return isinstance(layer, Shapes)
+        if self._kind == "recording" and not _is_recording(record.get("history", ())):
+            return False
         return not why_no_video(layer)
+
+
+def _is_recording(history: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a video is as the camera gave it, or corrected; other layers are inputs."""
+    return all(step["stage"] in _CORRECTIONS for step in history if step.get("inputs"))
 
 
 def identity(layer: Layer) -> str:

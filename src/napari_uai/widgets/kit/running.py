@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_uai.errors import CancelledError, NapariUaiError
@@ -63,6 +63,7 @@ class Task(QObject):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        parent.installEventFilter(self)
         self._stop = threading.Event()
         self._worker: FunctionWorker[Any] | None = None
 
@@ -91,6 +92,16 @@ class Task(QObject):
     def cancel(self) -> None:
         """Request cancellation; it takes effect at the next progress report."""
         self._stop.set()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Cancel when the dock of the widget is closed, which takes the widget out of it."""
+        taken = event is not None and event.type() == QEvent.Type.ParentChange
+        if taken and self.running and watched is not None and watched.parent() is None:
+            from napari.utils.notifications import show_info
+
+            self.cancel()
+            show_info("the run was cancelled, because its dock was closed")
+        return super().eventFilter(watched, event)
 
     def _returned(self, outcome: Any) -> None:
         self._worker = None

@@ -1,0 +1,151 @@
+"""What a new user meets: an empty dock, the sample, a batch that fits, values that stay."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from napari.layers import Image, Points
+from qtpy.QtWidgets import QPushButton
+
+from napari_uai.iscat.recipes.recipe import load_recipe
+from napari_uai.widgets.kit.layers import KEY
+
+TITLE = "iSCAT workflow"
+
+
+@pytest.fixture
+def dock(viewer, open_widget):
+    return open_widget(viewer, TITLE)
+
+
+@pytest.fixture
+def other():
+    """A recording of 6000 frames."""
+    return np.random.default_rng(0).integers(900, 1100, (6000, 8, 8)).astype(np.uint16)
+
+
+def batch(dock):
+    return dock.steps.forms["dra"].values()["batch_size"]
+
+
+def test_from_the_empty_dock_to_five_landings(viewer, dock, run, keep_picture):
+    assert dock.start.isVisibleTo(dock)
+    dock.findChild(QPushButton, "open_sample").click()
+    assert not dock.start.isVisibleTo(dock)
+    assert "1200 frames: batch 200 suggested" in dock.note.text()
+    message = run(dock)
+    assert "5 landings" in message
+    truth = next(layer for layer in viewer.layers if "true" in layer.name.lower())
+    landings = next(layer for layer in viewer.layers if "landings (matched)" in layer.name)
+    assert isinstance(landings, Points)
+    distance = np.linalg.norm(
+        np.asarray(landings.data)[:, None, -2:] - np.asarray(truth.data)[None, :, -2:], axis=2
+    )
+    assert (distance.min(axis=0) < 1).all()
+    for row in range(5):
+        frames, contrasts = dock.landings.review.trace(row)
+        peak = frames[np.argmax(np.abs(contrasts))]
+        event = dock.landings.table["raw_frame"].iloc[row]
+        assert abs(peak - event) < 60  # a V has its tip at the landing
+    keep_picture(viewer, "first-minutes")
+
+
+def test_a_batch_is_suggested_only_where_none_was_chosen(viewer, dock, other, recording):
+    viewer.add_image(other, name="long")
+    assert batch(dock) == 500
+    assert not dock.note.text()
+    viewer.add_image(recording, name="short")
+    assert batch(dock) == 100
+    assert "600 frames: batch 100 suggested" in dock.note.text()
+    dock.recording.choose("long")
+    assert batch(dock) == 500
+    dock.steps.forms["dra"].set_values({"batch_size": 300})
+    viewer.add_image(recording[:500], name="shorter")
+    assert batch(dock) == 300
+    assert "two batches of 300 exceed a third" in dock.note.text()
+
+
+def test_the_newest_recording_is_chosen_and_results_are_not_offered(viewer, dock, recording, run):
+    viewer.add_image(recording, name="first")
+    dock.show_recipe("classical")
+    run(dock)
+    average = next(layer for layer in viewer.layers if "rolling average" in layer.name)
+    assert isinstance(average, Image)
+    assert [dock.recording.itemText(i) for i in range(dock.recording.count())] == ["first"]
+    viewer.add_image(recording[:500], name="second")
+    assert dock.recording.layer().name == "second"
+    viewer.layers["first"].metadata[KEY] = {
+        "history": [{"stage": "dark_frame_subtraction", "parameters": {}, "inputs": ["raw"]}]
+    }
+    dock.reset_choices()
+    assert dock.recording.findText("first") >= 0  # a corrected recording is still one
+
+
+def test_values_stay_when_the_recipe_changes_and_lost_ones_are_named(dock):
+    dock.steps.forms["dra"].set_values({"batch_size": 320})
+    dock.steps.forms["events"].set_values({"false_landings": 4.0})
+    dock.recipe_choice.setCurrentText("classical")
+    assert batch(dock) == 320
+    assert "Reset, not in this recipe: events.false_landings" in dock.note.text()
+    dock.recipe_choice.setCurrentText("matched")
+    assert batch(dock) == 320
+    assert dock.steps.forms["events"].values()["false_landings"] == 1.0
+
+
+def test_each_recording_keeps_its_values_even_if_the_dock_is_closed(
+    viewer, dock, other, open_widget, plugin
+):
+    viewer.add_image(other, name="one")
+    dock.steps.forms["dra"].set_values({"batch_size": 250})
+    viewer.add_image(other[:5000], name="two")
+    dock.recipe_choice.setCurrentText("classical")
+    dock.steps.forms["dra"].set_values({"batch_size": 400})
+    dock.recording.choose("one")
+    assert (dock.recipe_choice.currentText(), batch(dock)) == ("matched", 250)
+    dock.recording.choose("two")
+    assert (dock.recipe_choice.currentText(), batch(dock)) == ("classical", 400)
+    viewer.window.remove_dock_widget(dock)
+    again = open_widget(viewer, TITLE)
+    again.recording.choose("one")
+    assert batch(again) == 250
+    again.recording.choose("two")
+    assert (again.recipe_choice.currentText(), batch(again)) == ("classical", 400)
+
+
+def test_a_change_above_the_list_shows_in_it_and_back(dock):
+    essentials = dock.essentials
+    assert next(iter(essentials.stages)) == "batch_size"
+    essentials.form.set_values({"batch_size": 260})
+    assert batch(dock) == 260
+    assert dock.recipe().values("dra")["batch_size"] == 260
+    dock.steps.forms["dra"].set_values({"batch_size": 270})
+    assert essentials.form.values()["batch_size"] == 270
+    preset = load_recipe("matched").values("steps")["polarity"]
+    assert essentials.form.values()["polarity"] == preset
+
+
+def test_stages_with_changed_values_say_so(dock):
+    title = dock.steps.title("dra")
+    dock.steps.forms["dra"].set_values({"batch_size": 260})
+    assert dock.steps.title("dra") == f"{title} · 1 changed"
+    dock.findChild(QPushButton, "reset").click()
+    assert dock.steps.title("dra") == title
+
+
+def test_a_dock_that_is_closed_during_a_run_cancels_it_and_says_so(
+    viewer, dock, recording, qtbot, notifications
+):
+    viewer.add_image(np.concatenate([recording] * 4), name="raw")
+    go_on = threading.Event()
+
+    def work(monitor):
+        go_on.wait(30)
+        monitor.update(0.5, "working")
+
+    with qtbot.waitSignal(dock.task.ended, timeout=60_000):
+        dock.run_bar.start(work)
+        viewer.window.remove_dock_widget(dock)
+        go_on.set()
+    assert notifications == ["the run was cancelled, because its dock was closed"]
