@@ -18,6 +18,7 @@ from napari_uai.cli.catalogue import recipes, stages
 from napari_uai.cli.demo import demo
 from napari_uai.cli.evaluate import evaluate
 from napari_uai.cli.export import export
+from napari_uai.cli.gui import gui
 from napari_uai.cli.info import info
 from napari_uai.cli.iscat import iscat
 from napari_uai.cli.limit import limit
@@ -49,6 +50,7 @@ for command in (
     info,
     export,
     demo,
+    gui,
     recipes,
     stages,
 ):

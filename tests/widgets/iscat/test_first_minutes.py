@@ -10,7 +10,10 @@ from napari.layers import Image, Points
 from qtpy.QtWidgets import QPushButton
 
 from napari_uai.iscat.recipes.recipe import load_recipe
+from napari_uai.sample_data import sample_path
+from napari_uai.widgets.kit.docks import RAW_TITLE
 from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.window import open_window
 
 TITLE = "iSCAT workflow"
 
@@ -149,3 +152,24 @@ def test_a_dock_that_is_closed_during_a_run_cancels_it_and_says_so(
         viewer.window.remove_dock_widget(dock)
         go_on.set()
     assert notifications == ["the run was cancelled, because its dock was closed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("landings.bin", "iSCAT workflow"), ("trails", "Trail workflow")]
+)
+def test_a_window_begins_with_the_dock_of_its_file(viewer, monkeypatch, name, title, qtbot):
+    monkeypatch.setattr("napari.viewer.Viewer", lambda **_: viewer)
+    assert open_window(sample_path(name)) is viewer
+    assert list(viewer.window.dock_widgets) == [f"{title} (napari-uai)"]
+    qtbot.waitUntil(lambda: len(viewer.layers) > 0, timeout=60_000)
+
+
+def test_a_hidden_dock_is_shown_by_the_next_file_that_needs_it(viewer, tmp_path, recording):
+    for name in ("one.bin", "two.bin"):
+        (tmp_path / name).write_bytes(recording.tobytes() + b"odd")
+    viewer.open(tmp_path / "one.bin", plugin="napari-uai")
+    dock = viewer.window.dock_widgets[f"{RAW_TITLE} (napari-uai)"].parentWidget()
+    dock.hide()
+    assert not dock.isVisibleTo(dock.parent())
+    viewer.open(tmp_path / "two.bin", plugin="napari-uai")
+    assert dock.isVisibleTo(dock.parent())

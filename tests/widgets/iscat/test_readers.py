@@ -13,7 +13,8 @@ from napari_uai.sample_data import sample_path
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.read_options import ReadOptions
 from napari_uai.videos.writing.writers import write_video
-from napari_uai.widgets.iscat.readers import RAW_WIDGET, recording_reader, table_reader
+from napari_uai.widgets.iscat.readers import recording_reader, table_reader
+from napari_uai.widgets.kit.docks import RAW_TITLE
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.preferences import preferences
 
@@ -51,7 +52,7 @@ def test_a_name_may_tell_the_shape(viewer, tmp_path, recording):
 def test_an_unknown_shape_is_asked_for_in_a_widget(viewer, bare_file, monkeypatch):
     monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
     assert viewer.open(bare_file, plugin="napari-uai") == []
-    widget = viewer.window.dock_widgets[f"{RAW_WIDGET} (napari-uai)"]
+    widget = viewer.window.dock_widgets[f"{RAW_TITLE} (napari-uai)"]
     assert widget.path.text() == str(bare_file)
 
 
@@ -74,7 +75,7 @@ def previewed(qtbot, drain):
 def test_the_widget_previews_opens_and_remembers(
     viewer, open_widget, bare_file, recording, previewed
 ):
-    widget = open_widget(viewer, RAW_WIDGET)
+    widget = open_widget(viewer, RAW_TITLE)
     widget.set_path(bare_file)
     widget.height_px.setValue(24)
     widget.width_px.setValue(20)
@@ -96,7 +97,7 @@ def test_the_shape_in_the_sidecar_comes_first(viewer, open_widget, tmp_path, rec
     path.write_bytes(b"header!!" + recording.astype(">i2").tobytes())
     described = {"height": 24, "width": 20, "dtype": ">i2", "offset": 8}
     path.with_suffix(".json").write_text(json.dumps(described))
-    widget = open_widget(viewer, RAW_WIDGET)
+    widget = open_widget(viewer, RAW_TITLE)
     widget.set_path(path)
     previewed(widget)
     assert widget.shape_of_file() == ReadOptions(**described)
@@ -105,7 +106,7 @@ def test_the_shape_in_the_sidecar_comes_first(viewer, open_widget, tmp_path, rec
 
 
 def test_an_impossible_shape_is_reported(viewer, open_widget, bare_file, previewed):
-    widget = open_widget(viewer, RAW_WIDGET)
+    widget = open_widget(viewer, RAW_TITLE)
     widget.set_path(bare_file)
     widget.height_px.setValue(10_000)
     widget.width_px.setValue(10_000)
@@ -124,7 +125,7 @@ def test_the_next_recording_of_that_shape_opens_without_questions(
     monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
     frames = np.fromfile(sample_path("landings.bin"), "<u2").reshape(1200, 41, 40)
     frames.tofile(tmp_path / "first.bin")
-    widget = open_widget(viewer, RAW_WIDGET)
+    widget = open_widget(viewer, RAW_TITLE)
     widget.set_path(tmp_path / "first.bin")
     previewed(widget)
     widget.open_button.click()
@@ -145,7 +146,7 @@ def test_a_shape_that_cannot_be_saved_is_reported_and_the_file_open(
     viewer, open_widget, bare_file, notifications, previewed
 ):
     bare_file.with_name("recording.bin.json").mkdir()
-    widget = open_widget(viewer, RAW_WIDGET)
+    widget = open_widget(viewer, RAW_TITLE)
     widget.set_path(bare_file)
     previewed(widget)
     widget.remember.setChecked(True)

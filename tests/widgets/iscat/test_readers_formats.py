@@ -17,7 +17,7 @@ from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.read_options import ReadOptions
 from napari_uai.videos.writing.writers import write_video
-from napari_uai.widgets.iscat.readers import RAW_WIDGET
+from napari_uai.widgets.kit.docks import RAW_TITLE
 from napari_uai.widgets.kit.layers import KEY
 
 
@@ -189,7 +189,7 @@ def asked(viewer, monkeypatch, qtbot, drain):
 
     def open_it(path):
         assert viewer.open(path, plugin="napari-uai") == []
-        return settle(viewer.window.dock_widgets[f"{RAW_WIDGET} (napari-uai)"])
+        return settle(viewer.window.dock_widgets[f"{RAW_TITLE} (napari-uai)"])
 
     open_it.settle = settle
     return open_it
@@ -261,7 +261,7 @@ def test_rows_of_a_headerless_file_come_back_after_one_that_has_a_header(
 
 
 def test_the_form_states_headers_before_each_frame(viewer, open_widget):
-    widget = open_widget(viewer, RAW_WIDGET)
+    widget = open_widget(viewer, RAW_TITLE)
     widget.height_px.setValue(24)
     widget.width_px.setValue(20)
     widget.frame_header.setValue(16)
@@ -273,7 +273,7 @@ def test_the_frame_header_of_a_sidecar_is_in_the_form(viewer, open_widget, tmp_p
     path.write_bytes(b"".join(bytes(16) + frame.tobytes() for frame in small))
     stated = {"height": 24, "width": 20, "dtype": "<u2", "frame_header": 16}
     path.with_suffix(".json").write_text(json.dumps(stated))
-    widget = open_widget(viewer, RAW_WIDGET)
+    widget = open_widget(viewer, RAW_TITLE)
     widget.set_path(path)
     asked.settle(widget)
     assert widget.shape_of_file() == ReadOptions(24, 20, "<u2", 0, frame_header=16)
@@ -286,7 +286,7 @@ def test_a_doubted_shape_opens_only_if_the_user_insists(viewer, open_widget, tmp
     speckle = gaussian_filter(rng.normal(size=(72, 80)), 2)
     frames = rng.poisson(2600 * (1 + speckle), (200, 72, 80)).astype("<u2")
     frames.tofile(tmp_path / "b.bin")
-    widget = open_widget(viewer, RAW_WIDGET)
+    widget = open_widget(viewer, RAW_TITLE)
     widget.set_path(tmp_path / "b.bin")
     asked.settle(widget)
     assert widget.trust.isHidden()

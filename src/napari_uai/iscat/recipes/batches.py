@@ -28,7 +28,7 @@ def batches_of(recipe: Recipe) -> Mapping[str, int]:
     {'dra': 500}
     """
     return {
-        step.name: recipe.values(step.name)[BATCH]
+        step.name: int(recipe.values(step.name)[BATCH])
         for step in recipe.steps
         if BATCH in step.parameters and not is_reference(step.parameters[BATCH])
     }
@@ -57,8 +57,9 @@ def suggested_batch(n_frames: int, batch: int) -> int:
     longest = max(n_frames // LONGEST_SHARE, 1)
     if batch <= longest:
         return batch
-    power = 10 ** (len(str(longest)) - 1)
-    return next(digit * power for digit in _DIGITS if digit * power <= longest)
+    power: int = 10 ** (len(str(longest)) - 1)
+    fitting = [digit * power for digit in _DIGITS if digit * power <= longest]
+    return fitting[0]
 
 
 def warning_of_batch(recipe: Recipe, n_frames: int) -> str | None:

@@ -45,7 +45,7 @@ class Essentials(QWidget):
         for name in ordered:
             caption = self.form.rows.labelForField(self.form.editors[name])
             if caption is not None:
-                caption.setText(ESSENTIAL[name])  # type: ignore[attr-defined]
+                caption.setText(ESSENTIAL[name])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.form)

@@ -20,11 +20,10 @@ from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from napari_uai.parameters import Parameters
 from napari_uai.widgets.iscat.limit_call import LimitCall, batches_of
 from napari_uai.widgets.iscat.recall_plot import RecallPlot
-from napari_uai.widgets.iscat.training_form import LANDINGS_TITLE
+from napari_uai.widgets.kit.docks import LANDINGS_TITLE, shown_dock
 from napari_uai.widgets.kit.forms import ParameterForm, add_row, form_layout, scrolling
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.path_choice import FolderChoice
-from napari_uai.widgets.kit.preferences import PLUGIN
 from napari_uai.widgets.kit.running import RunBar, Task
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ class LimitWidget(QWidget):
         if self.result is None:
             return
         best = self.result.best
-        _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, LANDINGS_TITLE, tabify=True)
+        dock = shown_dock(self.viewer, LANDINGS_TITLE)
         if dock.task.running:
             self.run_bar.show_error(
                 f"{LANDINGS_TITLE} is running: wait for it or cancel it, then try again"

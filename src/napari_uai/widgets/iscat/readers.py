@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_uai.widgets.kit.docks import RAW_TITLE, shown_dock
+
 if TYPE_CHECKING:
     from napari_uai.videos.read_options import ReadOptions
     from napari_uai.widgets.kit.layers import LayerTuple, Place, Reader, ReaderPath
 
-RAW_WIDGET = "Open raw recording"
 _N_LIKELY = 3
 _LARGE_BYTES = 2**20
 _POSITION_COLUMNS = ("y", "x")
@@ -127,7 +128,7 @@ def _notify_of_shape(path: str, options: ReadOptions) -> None:
     facts = options.facts
     show_info(
         f"{Path(path).name} opened with the shape of the last recording: {facts['height']} x "
-        f"{facts['width']} px, {facts['dtype']}. To change it: File > IO Utilities > {RAW_WIDGET}"
+        f"{facts['width']} px, {facts['dtype']}. To change it: File > IO Utilities > {RAW_TITLE}"
     )
 
 
@@ -223,7 +224,7 @@ def _ask_in_dock(path: str) -> bool:
     viewer = napari.current_viewer()
     if viewer is None:
         return False
-    _, widget = viewer.window.add_plugin_dock_widget("napari-uai", RAW_WIDGET)
+    widget = shown_dock(viewer, RAW_TITLE, tabify=False)
     widget.set_path(path)
     return True
 

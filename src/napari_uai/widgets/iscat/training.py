@@ -15,10 +15,10 @@ from napari_uai.iscat.recipes.catalogue import stage
 from napari_uai.iscat.recipes.recipe import PREDICTING, PREDICTION
 from napari_uai.widgets.iscat.loss_plot import LossPlot
 from napari_uai.widgets.iscat.training_call import Losses, next_free, stopped_at
-from napari_uai.widgets.iscat.training_form import LANDINGS_TITLE, TrainingForm
+from napari_uai.widgets.iscat.training_form import TrainingForm
+from napari_uai.widgets.kit.docks import LANDINGS_TITLE, shown_dock
 from napari_uai.widgets.kit.forms import scrolling
 from napari_uai.widgets.kit.layer_choice import layer_of
-from napari_uai.widgets.kit.preferences import PLUGIN
 from napari_uai.widgets.kit.running import RunBar, Task
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class TrainingWidget(QWidget):
         if path is None or layer is None:
             return
         title = stage(PREDICTING).title
-        _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, title, tabify=True)
+        dock = shown_dock(self.viewer, title)
         dock.reset_choices()
         dock.choices[0].choose(layer.name)
         dock.form.set_values({"weights": str(path)})
@@ -136,7 +136,7 @@ class TrainingWidget(QWidget):
         path = self.weights.path()
         if path is None:
             return
-        _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, LANDINGS_TITLE, tabify=True)
+        dock = shown_dock(self.viewer, LANDINGS_TITLE)
         if dock.task.running:
             self.run_bar.show_error(
                 f"{LANDINGS_TITLE} is running: wait for it or cancel it, then try again"

@@ -23,6 +23,7 @@ from napari_uai.widgets.iscat.training_call import (
     suggested_weights,
 )
 from napari_uai.widgets.iscat.weights_choice import WeightsChoice
+from napari_uai.widgets.kit.docks import LANDINGS_TITLE
 from napari_uai.widgets.kit.forms import ParameterForm, add_row, form_layout
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from napari_uai.iscat.fastdvdnet.training_files import Unfinished
     from napari_uai.iscat.recipes.recipe import Recipe
 
-LANDINGS_TITLE = "iSCAT workflow"
 
 Contents: TypeAlias = Literal["raw", "average"]
 CONTENTS: dict[Contents, str] = {"raw": "raw counts", "average": "rolling average"}

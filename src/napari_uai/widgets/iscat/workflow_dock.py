@@ -25,6 +25,7 @@ from napari_uai.widgets.iscat.chosen_values import ChosenValues, suggest_batch
 from napari_uai.widgets.iscat.essentials import Essentials
 from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
 from napari_uai.widgets.iscat.start_panel import StartPanel
+from napari_uai.widgets.kit.docks import LIMIT_TITLE, TRAINING_TITLE, shown_dock
 from napari_uai.widgets.kit.forms import add_row, form_layout, scrolling, stacked
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.path_choice import FolderChoice
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from napari_uai.widgets.iscat.stage_call import Average, CallResult, FolderCall, RecipeCall
 
 DEFAULT_RECIPE = "matched"
-TRAINING_TITLE, LIMIT_TITLE = "Train network", "Detection limit"
 _SAME_RECORDING = ("name", "source")
 
 AVERAGES: dict[Average, str] = {
@@ -322,7 +322,7 @@ class RecipeWidget(QWidget):
         """Open another dock with the recording and the recipe."""
         recipe = self.run_bar.tried(self.recipe)
         if recipe is not None:
-            _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, title, tabify=True)
+            dock = shown_dock(self.viewer, title)
             dock.use(self.recording.layer(), recipe)
 
     def _apply_preferences(self) -> None:

@@ -6,6 +6,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_uai.widgets.kit.docks import TRAILS_TITLE, shown_dock
+
 if TYPE_CHECKING:
     from napari_uai.typing import Floats
     from napari_uai.widgets.kit.layers import LayerTuple, Reader, ReaderPath
@@ -129,7 +131,7 @@ def _ask_in_dock(path: str) -> bool:
     viewer = napari.current_viewer()
     if viewer is None:
         return False
-    _, dock = viewer.window.add_plugin_dock_widget("napari-uai", "Trail workflow")
+    dock = shown_dock(viewer, TRAILS_TITLE, tabify=False)
     dock.sources.set_path(path)
     dock.run_bar.say("Choose location and camera, then click Open.")
     return True

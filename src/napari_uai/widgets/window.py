@@ -1,0 +1,37 @@
+"""A window of napari that begins with a dock of this plugin: ``napari-uai gui``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_uai.widgets.kit.docks import LANDINGS_TITLE, TRAILS_TITLE, shown_dock
+from napari_uai.widgets.trails.readers import trail_reader
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+def open_window(path: Path | None = None, *, trails: bool = False) -> Viewer:
+    """Open a window with a workflow dock, and a file in it.
+
+    Parameters
+    ----------
+    path
+        A recording, a folder of recordings, or trails; None for none.
+    trails
+        Whether the dock is that of trails, which it is for trails in any case.
+
+    Returns
+    -------
+    napari.Viewer
+        Its window is shown; ``napari.run()`` waits until it is closed.
+    """
+    from napari.viewer import Viewer
+
+    viewer = Viewer(title="napari-uai")
+    trails = trails or (path is not None and trail_reader(str(path)) is not None)
+    dock = shown_dock(viewer, TRAILS_TITLE if trails else LANDINGS_TITLE, tabify=False)
+    if path is not None:
+        dock.open(path)
+    return viewer
