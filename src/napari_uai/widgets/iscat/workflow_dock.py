@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QHBoxLayout,
+    QGridLayout,
     QLabel,
     QPushButton,
     QVBoxLayout,
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 DEFAULT_RECIPE = "matched"
 _SAME_RECORDING = ("name", "source")
+_BUTTONS_IN_A_ROW = 3
+NARROW = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+"""A list may be narrower than its longest entry, which is shown whole when it is opened."""
 
 AVERAGES: dict[Average, str] = {
     "lazy": "compute on display",
@@ -347,6 +350,9 @@ class RecipeWidget(QWidget):
         self.source_kind.addItem("all recordings in a folder", "folder")
         for key, text in AVERAGES.items():
             self.average.addItem(text, key)
+        for choice in (self.source_kind, self.average):
+            choice.setSizeAdjustPolicy(NARROW)
+            choice.setMinimumContentsLength(12)
         top, bottom = QWidget(), QWidget()
         self._rows = form_layout(top)
         add_row(self._rows, "Run on", self.source_kind, "A layer, or all files in a folder.")
@@ -368,21 +374,21 @@ class RecipeWidget(QWidget):
         layout.addWidget(bottom)
         layout.addWidget(self.run_bar)
 
-    def _buttons(self) -> QHBoxLayout:
-        buttons = QHBoxLayout()
-        for text, name, action, tooltip in (
+    def _buttons(self) -> QGridLayout:
+        buttons = QGridLayout()
+        for place, (text, name, action, tooltip) in enumerate((
             ("Load…", "load", self._ask_and_load, "Load a recipe from a file (.toml)."),
             ("Save…", "save", self._ask_and_save, "Save the recipe with the present values."),
             ("Reset", "reset", self._reset, "Restore the values of the recipe."),
             ("Review", "review", self.review, "Review the landings of a layer."),
             ("Train…", "train", self.train, "Train a network on the background of the recording."),
             ("Limit…", "limit", self.limit, "Measure what would be found on the recording."),
-        ):  # fmt: skip
+        )):  # fmt: skip
             button = QPushButton(text)
             button.setObjectName(name)
             button.setToolTip(tooltip)
             button.clicked.connect(lambda _=False, act=action: act())
-            buttons.addWidget(button)
+            buttons.addWidget(button, *divmod(place, _BUTTONS_IN_A_ROW))
         return buttons
 
     def _reset(self) -> None:
