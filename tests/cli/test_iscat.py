@@ -209,8 +209,9 @@ def test_dead_columns_and_saturated_frames_are_noted(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "frames 300-302: saturated; left out" in said
     assert "column 7" in said
+    assert "dra.batch_size=50 suggested" in said
     record = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert len(record["problems"]) == 2
+    assert len(record["problems"]) == 3
 
 
 def test_a_shape_that_contradicts_the_sidecar_is_an_error_with_the_right_one(

@@ -6,7 +6,12 @@ import pytest
 from napari_uai.iscat.correct.moving_background import MovingBackground, gradient_images
 from napari_uai.iscat.detect.point_spread_function import gaussian_psf
 from napari_uai.iscat.detect.radial_curve import RadialCurve
-from napari_uai.iscat.detect.steps.joint_fit import JointFit
+from napari_uai.iscat.detect.steps.joint_fit import (
+    APART,
+    APART_IF_WEAK,
+    SEARCH_EXCESS,
+    JointFit,
+)
 from napari_uai.iscat.detect.steps.models import SlowNoise
 from napari_uai.iscat.detect.steps.times import step_course
 
@@ -31,13 +36,14 @@ def scene(rng, shape, events, *, sigma=1.7):
     return frames, MovingBackground(gradients, np.full(shape, NOISE**-2))
 
 
-def measured(frames, background, events, image, rng, scatter=0.2):
+def measured(frames, background, events, image, rng, scatter=0.2, weak=()):
     events = np.array(events)
     places = events[:, :2] + scatter * rng.normal(size=(len(events), 2))
     noise = SlowNoise.over(np.eye(BINS), 1.0, slow_share=1e-6)
     joint = JointFit(frames, background, image)
     certain = np.ones(len(events), bool)
-    return joint.measure(places, events[:, 2].round(), 0.8 * events[:, 3], certain, noise)
+    is_weak = np.isin(np.arange(len(events)), weak)
+    return joint.measure(places, events[:, 2].round(), 0.8 * events[:, 3], certain, is_weak, noise)
 
 
 @pytest.mark.parametrize("side", [32, 48, 96])
@@ -79,6 +85,7 @@ def test_errors_are_as_large_as_the_differences():
             )
         )
     spread = np.concatenate(pulls, axis=1).std(axis=1)
+    spread[:3] *= SEARCH_EXCESS  # here the events are known
     assert ((spread > 0.8) & (spread < 1.25)).all(), spread
 
 
@@ -99,6 +106,21 @@ def test_an_event_that_is_part_of_another_is_not_significant_and_takes_nothing_o
     assert found.significance[0] > 50
     assert found.significance[1] < 3
     assert abs(found.contrasts[0] - 8e-3) < 3.5 * found.contrast_errors[0]
+
+
+def test_a_weak_event_beside_another_is_fitted_alone_in_what_that_leaves():
+    """Fitted together, noise that was taken for an event would move its neighbour."""
+    rng = np.random.default_rng(12)
+    frames, background = scene(
+        rng, (48, 48), [(20.0, 20.0, 40.0, 8e-3), (20.0, 23.0, 60.0, 2.5e-4)]
+    )
+    supposed = [(20.0, 20.0, 40.0, 8e-3), (20.0, 23.0, 60.0, 2.5e-4)]
+    alone = measured(frames, background, supposed[:1], gaussian_psf(1.7), rng, scatter=0.0)
+    weak = measured(frames, background, supposed, gaussian_psf(1.7), rng, scatter=0.0, weak=[1])
+    assert APART < weak.significance[1] < APART_IF_WEAK
+    np.testing.assert_allclose(weak.contrasts[0], alone.contrasts[0], rtol=1e-9)
+    np.testing.assert_allclose(weak.places[0], alone.places[0], rtol=1e-9)
+    np.testing.assert_allclose(weak.places[1], supposed[1][:2])
 
 
 def test_what_is_known_is_learnt_and_its_frames_are_those_of_the_scene():

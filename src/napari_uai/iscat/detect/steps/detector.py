@@ -156,8 +156,9 @@ def detect_steps(
     landings.
 
     Standard errors include the noise of the background with its covariance in time, events that
-    overlap, slow changes at that very place and, where it is fitted, the point-spread function.
-    They exclude selection: weak events that are reported are, on average, overestimated.
+    overlap, slow changes at that very place, where it is fitted the point-spread function, and what
+    a search adds on average: neighbours that were missed or are not there. They exclude selection:
+    weak events that are reported are, on average, overestimated.
 
     References
     ----------
