@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QApplication, QPushButton, QTableView
+from qtpy.QtWidgets import QApplication, QPushButton
 from typer.testing import CliRunner
 
 from napari_uai.cli.app import app
@@ -16,6 +18,7 @@ from napari_uai.sample_data import sample_path
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.writing.writers import write_video
 from napari_uai.widgets.iscat.landings import LandingsView
+from napari_uai.widgets.kit.docks import RAW_TITLE
 
 TITLE = "iSCAT workflow"
 QUICK = """
@@ -134,7 +137,7 @@ def test_the_rolling_average_is_kept_as_asked(viewer, dock, run, tmp_path, avera
 
 
 def test_a_folder_of_recordings_gives_a_table_and_a_folder_each(
-    viewer, open_widget, run, quick, recording, tmp_path
+    viewer, open_widget, run, quick, recording, tmp_path, notifications
 ):
     for name in ("one", "two"):
         write_video(recording, tmp_path / "in" / f"{name}.npy")
@@ -144,16 +147,43 @@ def test_a_folder_of_recordings_gives_a_table_and_a_folder_each(
     widget.source_kind.setCurrentIndex(1)
     widget.source_folder.line.setText(str(tmp_path / "in"))
     widget.results_folder.line.setText(str(tmp_path / "out"))
+    (tmp_path / "in" / "odd.bin").write_bytes(recording.tobytes() + b"odd")
     message = run(widget)
-    assert "2 of 3 recordings" in message
-    assert "1 failed" in message
+    assert "2 of 4 recordings" in message
+    assert "2 failed" in message
     assert (tmp_path / "out" / "one" / "localizations.csv").exists()
-    [table] = [
-        inner
-        for dock in viewer.window.dock_widgets.values()
-        for inner in dock.findChildren(QTableView)
-    ]
-    assert table.model().rowCount() == 3
+    shown = widget.batch.list
+    rows = [[shown.topLevelItem(i).text(column) for column in range(3)] for i in range(4)]
+    assert rows == [["bad.npy", "failed", ""], ["odd.bin", "failed", ""], ["one.npy", "done", "0"],
+                    ["two.npy", "done", "0"]]  # fmt: skip
+    assert float(shown.topLevelItem(2).text(3)) > 0
+    assert "bad.npy" in shown.topLevelItem(0).toolTip(0)
+    widget.batch.open(shown.topLevelItem(0))
+    assert "bad.npy" in notifications[-1]
+    widget.batch.open(shown.topLevelItem(1))
+    raw = viewer.window.dock_widgets[f"{RAW_TITLE} (napari-uai)"]
+    assert raw.parentWidget().isVisibleTo(raw.parentWidget().parentWidget())
+
+
+def test_landings_of_a_folder_are_counted_together_while_it_runs(
+    viewer, open_widget, run, tmp_path
+):
+    for name in ("one", "two"):
+        shutil.copy(sample_path("landings.bin"), tmp_path / f"{name}.bin")
+        shutil.copy(sample_path("landings.json"), tmp_path / f"{name}.json")
+    widget = open_widget(viewer, TITLE)
+    widget.show_recipe("classical")
+    widget.steps.forms["dra"].set_values({"batch_size": 200})
+    widget.source_kind.setCurrentIndex(1)
+    widget.source_folder.line.setText(str(tmp_path))
+    widget.results_folder.line.setText(str(tmp_path / "out"))
+    run(widget)
+    batch = widget.batch
+    each = int(batch.list.topLevelItem(0).text(2))
+    assert each > 0
+    assert batch.list.topLevelItem(1).text(2) == str(each)
+    assert batch.bars.title == f"{2 * each} landings of 2 recordings"
+    assert batch.count.text() == "2 of 2 recordings"
 
 
 def test_dropped_files_and_folders_are_opened_without_a_question(

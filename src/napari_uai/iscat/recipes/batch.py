@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -24,7 +24,7 @@ from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.recording import read_recording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_S, _ASK_S = 10, 0.5
@@ -46,6 +46,8 @@ class Outcome:
         Warnings, one line each.
     error
         Why there are no results; empty if there are.
+    seconds
+        Time that it took.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class Outcome:
     n_localizations: int = 0
     problems: tuple[str, ...] = ()
     error: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ def analyse_folder(
     *,
     options: ReadOptions = UNKNOWN,
     scheduler: str | None = None,
+    on_outcome: Callable[[Outcome], None] | None = None,
     monitor: Monitor = SILENT,
 ) -> list[Outcome]:
     """Run a recipe on all recordings of a folder, each into its own sub-folder.
@@ -152,6 +156,8 @@ def analyse_folder(
         Folder of the results.
     recipe, options, scheduler, monitor
         As in :func:`analyse_recording`.
+    on_outcome
+        Called with each outcome: as soon as it is known, or on a cluster when all are.
 
     Returns
     -------
@@ -181,7 +187,7 @@ def analyse_folder(
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     source, folder = Path(source), Path(folder)
-    paths = [p for p in list_recordings(source) if not _is_within(p, folder, source)]
+    paths = recordings_to_analyse(source, folder)
     if not paths:
         raise BadValueError(
             f"{source} contains no recordings; choose a folder with .bin, .raw, .tif ..."
@@ -190,11 +196,21 @@ def analyse_folder(
     tasks = [_task(p, f, recipe, options) for p, f in zip(paths, folders, strict=True)]
     with results_folder(folder) as partial:
         if scheduler is None:
-            outcomes = list(_one_by_one(tasks, monitor))
+            coming = _one_by_one(tasks, monitor)
         else:
-            outcomes = list(_on_cluster(tasks, scheduler, monitor))
+            coming = _on_cluster(tasks, scheduler, monitor)
+        outcomes = []
+        for outcome in coming:
+            outcomes.append(outcome)
+            if on_outcome is not None:
+                on_outcome(outcome)
         _write_problems(outcomes, source, partial / "problems.csv")
     return outcomes
+
+
+def recordings_to_analyse(source: Path, folder: Path) -> list[Path]:
+    """Return the recordings of a folder, without those in the folder of the results."""
+    return [p for p in list_recordings(source) if not _is_within(p, folder, source)]
 
 
 def is_folder_of_recordings(source: str | Path) -> bool:
@@ -243,6 +259,11 @@ def _named(source: Path) -> Iterator[None]:
 
 
 def _analyse_or_say_why(task: _Task, monitor: Monitor = SILENT) -> Outcome:
+    started = time.perf_counter()
+    return replace(_outcome(task, monitor), seconds=time.perf_counter() - started)
+
+
+def _outcome(task: _Task, monitor: Monitor) -> Outcome:
     try:
         return _analyse(task, monitor)
     except CancelledError:
@@ -280,14 +301,7 @@ def _on_cluster(tasks: Sequence[_Task], address: str, monitor: Monitor) -> Itera
     finally:
         client.close()
     for task, outcome in zip(tasks, outcomes, strict=True):
-        yield Outcome(
-            task.source,
-            task.folder,
-            outcome.n_landings,
-            outcome.n_localizations,
-            outcome.problems,
-            outcome.error,
-        )
+        yield replace(outcome, source=task.source, folder=task.folder)
 
 
 def _analyse_on_worker(task: _Task, stop: str) -> Outcome:

@@ -146,16 +146,7 @@ class Review:
 
     def histogram(self, column: str = "contrast") -> tuple[Floats, AnyArray]:
         """Return edges and counts of signed contrasts; rejected landings are excluded."""
-        values = self._counted(column)
-        values = values[np.isfinite(values)]
-        if not len(values):
-            return np.array([-1.0, 1.0]), np.zeros(1, int)
-        low, high = min(values.min(), 0.0), max(values.max(), 0.0)
-        n = int(np.clip(2 * np.sqrt(len(values)), 8, _MAX_BARS))
-        step = (high - low) / n or 1.0
-        # An edge at zero separates bright from dark landings.
-        edges = np.arange(np.floor(low / step - 1e-9), np.ceil(high / step + 1e-9) + 1) * step
-        return edges, np.histogram(values, edges)[0]
+        return contrast_bars(self._counted(column))
 
     def rows_in_bar(self, bar: int, column: str = "contrast") -> list[int]:
         """Return the rows in a bar, the most confident landing first."""
@@ -246,6 +237,19 @@ class CutOut:
     image: AnyArray
     limit: float
     centre: tuple[float, float]
+
+
+def contrast_bars(values: Floats) -> tuple[Floats, AnyArray]:
+    """Return edges and counts of a histogram of signed contrasts; NaN is not counted."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return np.array([-1.0, 1.0]), np.zeros(1, int)
+    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+    n = int(np.clip(2 * np.sqrt(len(values)), 8, _MAX_BARS))
+    step = (high - low) / n or 1.0
+    # An edge at zero separates bright from dark landings.
+    edges = np.arange(np.floor(low / step - 1e-9), np.ceil(high / step + 1e-9) + 1) * step
+    return edges, np.histogram(values, edges)[0]
 
 
 def verdict_of(value: object) -> Verdict:

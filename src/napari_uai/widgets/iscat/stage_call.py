@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_uai.iscat.correct.prefix_sums import PrefixSums
+    from napari_uai.iscat.recipes.batch import Outcome
     from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.iscat.recipes.run import RunResult
     from napari_uai.stages import Stage
@@ -337,44 +338,42 @@ class FolderCall:
         Folder of the recordings.
     folder
         Folder for the results.
+    outcomes
+        What has been analysed so far.
     """
 
     recipe: Recipe
     source: Path
     folder: Path
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def recordings(self) -> list[Path]:
+        """Return what will be analysed, in this order."""
+        from napari_uai.iscat.recipes.batch import recordings_to_analyse
+
+        return recordings_to_analyse(self.source, self.folder) if self.source.is_dir() else []
 
     def progress(self, fraction: float) -> dict[str, float]:  # noqa: ARG002  # as RecipeCall
         """Return nothing, because each stage runs once per recording."""
         return {}
 
     def run(self, monitor: Monitor = SILENT) -> CallResult:
-        """Run the recipe on all recordings; return a table with the outcome of each."""
-        import pandas as pd
-
+        """Run the recipe on all recordings; each joins the outcomes as it is done."""
         from napari_uai.iscat.recipes.batch import analyse_folder
 
         if not self.source.is_dir():
             raise BadValueError(
                 f"{self.source} is not a folder: choose the folder of the recordings"
             )
-        outcomes = analyse_folder(self.source, self.folder, self.recipe, monitor=monitor)
-        rows = [
-            {
-                "recording": outcome.source.relative_to(self.source).as_posix(),
-                "landings": outcome.n_landings,
-                "localizations": outcome.n_localizations,
-                "failed": outcome.error,
-                "problems": "; ".join(outcome.problems),
-            }
-            for outcome in outcomes
-        ]
+        outcomes = analyse_folder(
+            self.source, self.folder, self.recipe, on_outcome=self.outcomes.append, monitor=monitor
+        )
         failed = sum(bool(outcome.error) for outcome in outcomes)
         n = len(outcomes)
         message = f"{n - failed} of {counted(n, 'recording')} analysed, results in {self.folder}"
         if failed:
-            message += f"; {failed} failed: see the table"
-        table = NamedTable(f"{self.source.name}: recordings", pd.DataFrame(rows))
-        return CallResult(tables=[table], message=message)
+            message += f"; {failed} failed: see the list"
+        return CallResult(message=message)
 
 
 def landings_layer(review: Review, name: str) -> LayerTuple:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
+    from napari_uai.widgets.iscat.batch_list import BatchList
     from napari_uai.widgets.iscat.landings import LandingsView
     from napari_uai.widgets.iscat.recipe_steps import Changes
     from napari_uai.widgets.iscat.review import Review
@@ -91,6 +92,7 @@ class RecipeWidget(QWidget):
         self.results_folder = FolderChoice("Folder for the results", "not saved")
         self.average = QComboBox()
         self.landings: LandingsView | None = None
+        self.batch: BatchList | None = None
         self._running: RecipeCall | FolderCall | None = None
         self.task = Task(self)
         self.run_bar = RunBar(self.task)
@@ -100,6 +102,7 @@ class RecipeWidget(QWidget):
         self.source_kind.currentIndexChanged.connect(self._show_source)
         self.task.succeeded.connect(self._show_result)
         self.task.progressed.connect(self._show_progress)
+        self.task.ended.connect(self._show_outcomes)
         self.run_bar.run_asked.connect(self.run)
         self._show_source()
         self._apply_preferences()
@@ -172,6 +175,7 @@ class RecipeWidget(QWidget):
         self._running = call
         if self.steps is not None:
             self.steps.show_progress({})
+        self.batch = self._list_of(call)
         self.run_bar.start(call.run)
 
     def save_recipe(self, path: str | Path) -> None:
@@ -404,7 +408,26 @@ class RecipeWidget(QWidget):
         self.average.setEnabled(not is_folder)
         self.start.setVisible(not is_folder and self.recording.layer() is None)
 
+    def _list_of(self, call: RecipeCall | FolderCall) -> BatchList | None:
+        """Open a list of the recordings of a folder."""
+        from napari_uai.widgets.iscat.batch_list import BatchList
+        from napari_uai.widgets.iscat.stage_call import FolderCall
+
+        if not isinstance(call, FolderCall) or not (paths := call.recordings()):
+            return None
+        batch = BatchList(paths, call.source, self.viewer)
+        name = f"{call.source.name}: recordings"
+        self.viewer.window.add_dock_widget(batch, name=name, area="bottom", tabify=True)
+        return batch
+
+    def _show_outcomes(self) -> None:
+        outcomes = getattr(self._running, "outcomes", None)
+        if self.batch is not None and outcomes is not None:
+            with suppress(RuntimeError):  # its dock was closed
+                self.batch.show_outcomes(outcomes, running=self.task.running)
+
     def _show_progress(self, fraction: float, _message: str) -> None:
+        self._show_outcomes()
         if self._running is not None and self.steps is not None and self.task.running:
             self.steps.show_progress(self._running.progress(fraction))
 
