@@ -173,3 +173,26 @@ def test_a_hidden_dock_is_shown_by_the_next_file_that_needs_it(viewer, tmp_path,
     assert not dock.isVisibleTo(dock.parent())
     viewer.open(tmp_path / "two.bin", plugin="napari-uai")
     assert dock.isVisibleTo(dock.parent())
+
+
+def test_a_span_of_frames_is_analysed_and_keeps_the_numbers_of_the_file(
+    viewer, dock, recording, run
+):
+    viewer.add_image(recording, name="raw", metadata={KEY: {"first_frame": 1000}})
+    assert (dock.frames.first.value(), dock.frames.last.value()) == (1000, 1599)
+    dock.show_recipe("classical")
+    dock.frames.first.setValue(1150)
+    dock.frames.last.setValue(1449)
+    assert "300 frames: batch 50 suggested" in dock.note.text()
+    dock.steps.forms["spots"].set_values({"threshold": 4.0})
+    run(dock)
+    average = next(layer for layer in viewer.layers if "rolling average" in layer.name)
+    assert average.data.shape[0] == 300 - 2 * 50 + 1
+    assert average.translate[0] == 150 + 50
+    assert dock.landings is not None
+    [row] = np.flatnonzero(np.abs(dock.landings.table["raw_frame"] - 1300) < 20)
+    assert abs(dock.landings.review.world(row)[0] - 300) < 20  # the viewer counts from 0
+    viewer.add_image(recording[:200], name="other")
+    assert dock.frames.span() is None
+    dock.recording.choose("raw")
+    assert dock.frames.span() == (150, 450)

@@ -28,17 +28,22 @@ class ChosenValues:
         Values that differ from the recipe.
     off
         Stages that are switched off.
+    span
+        Frames, as start and stop; None for all.
     """
 
     recipe: str
     changes: Changes
     off: tuple[str, ...] = ()
+    span: tuple[int, int] | None = None
 
     @classmethod
-    def shown(cls, recipe: str, steps: RecipeSteps) -> ChosenValues:
+    def shown(
+        cls, recipe: str, steps: RecipeSteps, span: tuple[int, int] | None = None
+    ) -> ChosenValues:
         """Return what a list of stages shows."""
         off = [name for name, switch in steps.switches.items() if not switch.isChecked()]
-        return cls(recipe, steps.changes(), tuple(off))
+        return cls(recipe, steps.changes(), tuple(off), span)
 
     @classmethod
     def of_layer(cls, layer: Layer) -> ChosenValues | None:

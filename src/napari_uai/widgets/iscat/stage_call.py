@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -237,17 +237,21 @@ class RecipeCall:
         recipe: Recipe,
         layer: Image | None,
         *,
+        span: tuple[int, int] | None = None,
         folder: Path | None = None,
         average: Average = "lazy",
     ) -> RecipeCall:
-        """Read the recording from a layer.
+        """Read the recording from a layer, or a span of its frames (start, stop).
 
         Raises
         ------
         BadValueError
             If the layer is missing or not a video.
         """
-        return cls(recipe, *video_of(layer, "a recipe"), folder, average)
+        array, place = video_of(layer, "a recipe")
+        if span is not None:
+            array, place = _spanned(array, place, *span)
+        return cls(recipe, array, place, folder, average)
 
     def progress(self, fraction: float) -> dict[str, float]:
         """Return the progress of each stage, 0 to 1, by name."""
@@ -412,6 +416,16 @@ def video_of(layer: Image | None, what: str) -> tuple[Video, Place]:
             f"{what} needs an Image layer (frames, rows, columns): open a recording first"
         )
     return array_of(layer), place_of(layer)
+
+
+def _spanned(array: Video, place: Place, start: int, stop: int) -> tuple[Video, Place]:
+    """Return some frames of a video, and their place; results keep the numbers of the file."""
+    from napari_uai.videos.sources.joined import ChosenFrames
+    from napari_uai.widgets.kit.layers import frames_in
+
+    first = int(place.record.get("first_frame") or 0) + start
+    moved = replace(place.moved((start, 0, 0)), record={**place.record, "first_frame": first})
+    return ChosenFrames(frames_in(array), start, stop), moved
 
 
 def recording_of(array: Video, place: Place) -> Recording:

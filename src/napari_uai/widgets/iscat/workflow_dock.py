@@ -27,13 +27,14 @@ from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
 from napari_uai.widgets.iscat.start_panel import StartPanel
 from napari_uai.widgets.kit.docks import LIMIT_TITLE, TRAINING_TITLE, shown_dock
 from napari_uai.widgets.kit.forms import add_row, form_layout, scrolling, stacked
+from napari_uai.widgets.kit.frame_choice import FrameChoice
 from napari_uai.widgets.kit.layer_choice import LayerChoice
+from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.path_choice import FolderChoice
 from napari_uai.widgets.kit.preferences import PLUGIN, preferences
 from napari_uai.widgets.kit.running import RunBar, Task
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
@@ -77,6 +78,7 @@ class RecipeWidget(QWidget):
         self.recording = LayerChoice(self.viewer, "recording")
         self.source_kind = QComboBox()
         self.source_folder = FolderChoice("Folder of recordings", "folder of recordings")
+        self.frames = FrameChoice()
         self.recipe_choice = QComboBox()
         self._names = recipe_names()
         self.recipe_choice.addItems(self._names)
@@ -99,6 +101,8 @@ class RecipeWidget(QWidget):
         self._lay_out()
         self.recipe_choice.currentTextChanged.connect(self._change_recipe)
         self.recording.layer_changed.connect(self._show_recording)
+        self.frames.first.valueChanged.connect(self._change_frames)
+        self.frames.last.valueChanged.connect(self._change_frames)
         self.source_kind.currentIndexChanged.connect(self._show_source)
         self.task.succeeded.connect(self._show_result)
         self.task.progressed.connect(self._show_progress)
@@ -164,7 +168,11 @@ class RecipeWidget(QWidget):
                 "to store the rolling average, choose a folder for the results first"
             )
         return RecipeCall.of_layer(
-            self.recipe(), self.recording.layer(), folder=folder, average=average
+            self.recipe(),
+            self.recording.layer(),
+            span=self.frames.span(),
+            folder=folder,
+            average=average,
         )
 
     def run(self) -> None:
@@ -273,12 +281,20 @@ class RecipeWidget(QWidget):
         layer = self.recording.layer()
         is_folder = self.source_kind.currentData() == "folder"
         self.start.setVisible(layer is None and not is_folder)
+        n = 0 if layer is None else layer.data.shape[0] if layer.ndim == 3 else 1
+        record = {} if layer is None else layer.metadata.get(KEY, {})
+        self.frames.show_recording(int(record.get("first_frame") or 0), n)
         chosen = None if layer is None else ChosenValues.of_layer(layer)
         if chosen is not None:
             self.show_recipe(chosen.recipe)
             if self.steps is not None:
                 chosen.show(self.steps)
+            self.frames.choose(chosen.span)
         self._suggest()
+
+    def _change_frames(self, *_: object) -> None:
+        self._suggest()
+        self._keep_values()
 
     def _suggest(self) -> None:
         """Suggest a batch for the recording where none was chosen, and say so.
@@ -287,21 +303,22 @@ class RecipeWidget(QWidget):
         """
         layer, is_own = self.recording.layer(), self.recipe_choice.currentText() not in self._names
         if layer is not None and self.steps is not None and not is_own:
-            self._suggested = suggest_batch(self.steps, _n_frames(layer), self._suggested)
+            self._suggested = suggest_batch(self.steps, self.frames.count(), self._suggested)
         self._show_note()
 
     def _keep_values(self) -> None:
         """Keep what is shown with the recording, so that it survives another one and the dock."""
         layer = self.recording.layer()
         if layer is not None and self.steps is not None:
-            ChosenValues.shown(self.recipe_choice.currentText(), self.steps).keep(layer)
+            recipe = self.recipe_choice.currentText()
+            ChosenValues.shown(recipe, self.steps, self.frames.span()).keep(layer)
         self._show_note()
 
     def _show_note(self) -> None:
         """Say what was suggested, what is unwise, and which values the recipe does not have."""
         lines, layer = [], self.recording.layer()
         if layer is not None and self.steps is not None:
-            n, changes = _n_frames(layer), self.steps.changes()
+            n, changes = self.frames.count(), self.steps.changes()
             taken = [
                 str(batch)
                 for name, values in self._suggested.items()
@@ -362,6 +379,7 @@ class RecipeWidget(QWidget):
         add_row(self._rows, "Run on", self.source_kind, "A layer, or all files in a folder.")
         add_row(self._rows, "Recording", self.recording, "Raw recording, in counts.")
         add_row(self._rows, "Folder", self.source_folder, "Subfolders are included.")
+        add_row(self._rows, "Frames", self.frames, "First and last frame that are analysed.")
         add_row(self._rows, "Recipe", self.recipe_choice, "Sequence of stages to run.")
         rows = form_layout(bottom)
         add_row(rows, "Results folder", self.results_folder, RESULTS_HELP)
@@ -404,6 +422,7 @@ class RecipeWidget(QWidget):
     def _show_source(self, *_: object) -> None:
         is_folder = self.source_kind.currentData() == "folder"
         self._rows.setRowVisible(self.recording, not is_folder)
+        self._rows.setRowVisible(self.frames, not is_folder)
         self._rows.setRowVisible(self.source_folder, is_folder)
         self.average.setEnabled(not is_folder)
         self.start.setVisible(not is_folder and self.recording.layer() is None)
@@ -461,7 +480,3 @@ class RecipeWidget(QWidget):
         record, other = review.place.record, previous.place.record
         if all(record.get(key) == other.get(key) for key in _SAME_RECORDING):
             review.copy_verdicts(previous)
-
-
-def _n_frames(layer: Layer) -> int:
-    return int(layer.data.shape[0]) if layer.ndim == 3 else 1
