@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_uai.csv_cells import disarmed
+from napari_uai.errors import OutputError
 from napari_uai.files import cannot_write
 from napari_uai.monitor import SILENT, Monitor
 
@@ -40,6 +42,9 @@ _HASHED_AT_ONCE = 2**22
 REPORT_FILE, METHODS_FILE = "report.html", "methods.txt"
 """Files of ``napari-uai report``, which the next run into the same folder makes untrue."""
 
+CHECKSUMS = "sha256_of_files"
+"""Entry of a record: the SHA-256 of each file that was written with it."""
+
 REPORT_GENERATOR = "napari-uai report"
 """Named in the head of such a page."""
 _REPORT_HEAD_BYTES = 2**16
@@ -54,13 +59,20 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def write_record(record: Mapping[str, Any], path: Path) -> None:
-    """Write what is known of how results came about, as JSON."""
-    text = json.dumps(record, indent=1, default=plain_value)
+    """Write what is known of how results came about, with checksums of the files beside it.
+
+    By these the next run knows which files it may replace: :func:`results_folder`.
+    """
+    sums = {file.name: checksum_of(file)[1] for file in sorted(path.parent.iterdir())
+            if file.is_file() and file != path}  # fmt: skip
+    text = json.dumps({**record, CHECKSUMS: sums}, indent=1, default=plain_value)
     path.write_text(text + "\n", encoding="utf-8")
 
 
 @contextmanager
-def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Iterator[Path]:
+def results_folder(
+    folder: str | Path, *, replaces: tuple[str, ...] = (), record: str = ""
+) -> Iterator[Path]:
     """Yield a hidden folder whose files are moved to ``folder`` on success.
 
     The folder is created first, so that a folder that cannot be written is an error before any long
@@ -71,8 +83,11 @@ def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Ite
     folder
         Final folder.
     replaces
-        Files of an earlier run to remove from it, unless they are replaced. A report of that run is
-        removed, too.
+        Names of all files that may be written; those of an earlier run that are not written again
+        are removed, and so is a report of that run.
+    record
+        Which of them is the record of a run (:func:`write_record`). Other files with one of these
+        names, and those that were changed since, are the user's: nothing is written beside them.
 
     Yields
     ------
@@ -82,9 +97,10 @@ def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Ite
     Raises
     ------
     OutputError
-        If the folder cannot be created or written.
+        If the folder cannot be created or written, or has files of the user with such a name.
     """
     folder = Path(folder)
+    _refuse_to_replace(folder, replaces, record)
     created = _make(folder)
     partial = None
     try:
@@ -93,6 +109,7 @@ def results_folder(folder: str | Path, *, replaces: tuple[str, ...] = ()) -> Ite
         except OSError as error:
             raise cannot_write(folder, error) from error
         yield partial
+        _refuse_to_replace(folder, tuple({p.name for p in partial.iterdir()} - {*replaces}), record)
         _move(partial, folder, (*replaces, *_earlier_report(folder)))
         created = []
     finally:
@@ -139,12 +156,40 @@ def versions() -> dict[str, str]:
 
 def _make(folder: Path) -> list[Path]:
     """Create a folder; return the folders that did not exist, innermost first."""
-    missing = [p for p in (folder, *folder.parents) if not p.exists()]
+    missing = [p for p in (folder, *folder.parents) if not os.path.exists(p)]  # noqa: PTH110
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
     return missing
+
+
+def _refuse_to_replace(folder: Path, names: tuple[str, ...], record: str) -> None:
+    """Raise an error if files with some names are not as an earlier run has written them."""
+    # os.path takes a name that is too long for one that does not exist.
+    present = [n for n in names if os.path.isfile(folder / n)] if record else []  # noqa: PTH113
+    if not present:
+        return
+    known = _checksums_in(folder / record)
+    own = [
+        name
+        for name in present
+        if known is None or (name != record and known.get(name) != checksum_of(folder / name)[1])
+    ]
+    if own:
+        raise OutputError(
+            f"{folder} has {', '.join(own)}, which no run has written like that: choose another "
+            "folder, or move what you want to keep"
+        )
+
+
+def _checksums_in(record: Path) -> Mapping[str, Any] | None:
+    """Return the checksums of the files of an earlier run; None if there is no record of one."""
+    try:
+        sums = json.loads(record.read_text(encoding="utf-8"))[CHECKSUMS]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return sums if isinstance(sums, dict) else None
 
 
 def _move(partial: Path, folder: Path, replaces: tuple[str, ...]) -> None:

@@ -368,3 +368,13 @@ def test_interrupt_cancels_and_leaves_nothing(tmp_path):
     assert process.returncode == 130
     assert text == "napari-uai: cancelled; no incomplete results were written\n"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("out", "said"), [("", "empty"), ("n" * 300, "cannot write to")])
+def test_a_folder_that_cannot_be_is_one_clear_line(out, said, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["iscat", str(sample_path("landings.bin")), "--out", out, *QUICK]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.videos.read_options import FrameRange, ReadOptions
 
-Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
+
+def _folder(text: str) -> Path:
+    if not text.strip():
+        raise typer.BadParameter("the name of the folder is empty")
+    return Path(text)
+
+
+Out = Annotated[
+    Path,
+    typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the results."),
+]
 
 RecipeSettings = Annotated[
     list[str] | None,

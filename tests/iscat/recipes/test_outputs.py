@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from napari_uai.errors import OutputError
-from napari_uai.iscat.recipes.outputs import write_results
+from napari_uai.iscat.recipes.outputs import FILES, RECORD, write_results
 from napari_uai.iscat.recipes.recipe import load_recipe
 from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.iscat.recipes.summary_picture import label_places
-from napari_uai.results import checksum_of, results_folder
+from napari_uai.results import checksum_of, results_folder, write_record
 from napari_uai.videos.recording import Recording
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -80,13 +80,41 @@ def test_nothing_found_still_writes_headers_and_a_picture(recording, tmp_path):
 
 
 @pytest.mark.slow
-def test_files_of_an_earlier_run_do_not_stay(recording, tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "traces.csv").write_text("old")
-    (tmp_path / "out" / "notes.txt").write_text("mine")
-    write_results(run_recipe(recording, "toy"), tmp_path / "out")
-    assert not (tmp_path / "out" / "traces.csv").exists()
-    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+def test_files_of_an_earlier_run_do_not_stay_and_those_of_the_user_do(recording, tmp_path):
+    out, result = tmp_path / "out", run_recipe(recording, "toy")
+    write_results(result, out)
+    with results_folder(out, replaces=FILES, record=RECORD) as partial:  # a run of another recipe
+        (partial / "traces.csv").write_text("of this run")
+        write_record({}, partial / RECORD)
+    assert sorted(path.name for path in out.iterdir()) == [RECORD, "traces.csv"]
+    (out / "notes.txt").write_text("mine")
+    write_results(result, out)
+    assert not (out / "traces.csv").exists()
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["candidates.csv", "landings.csv", "run.json"])
+def test_files_of_the_user_are_neither_replaced_nor_removed(recording, tmp_path, name):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("mine")
+    with pytest.raises(OutputError, match=f"has {name}, which no run has written like that"):
+        write_results(run_recipe(recording, "toy"), out)
+    assert [path.name for path in out.iterdir()] == [name]
+    assert (out / name).read_text() == "mine"
+
+
+def test_results_that_were_changed_since_are_kept(recording, tmp_path):
+    result = run_recipe(recording, "toy")
+    landings = write_results(result, tmp_path)["landings.csv"]
+    landings.write_text(landings.read_text() + "verdicts")
+    with pytest.raises(OutputError, match=r"landings\.csv"):
+        write_results(result, tmp_path)
+    assert landings.read_text().endswith("verdicts")
+    landings.rename(tmp_path / "judged.csv")
+    write_results(result, tmp_path)
+    assert landings.exists()
+    assert (tmp_path / "judged.csv").exists()
 
 
 def test_error_leaves_nothing_behind(tmp_path):

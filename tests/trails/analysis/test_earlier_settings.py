@@ -69,6 +69,7 @@ def test_what_is_no_record_is_told(trails, left, tmp_path):
         path.write_text(text)
         with pytest.raises(BadValueError, match=r"is not (the run\.json|valid JSON)"):
             settings_of_run(path)
+    path.unlink()  # a record that no run has written would not be replaced
     write_trail_results(analyse_trails(trails, masks={"": left}), tmp_path)
     (tmp_path / "mask.png").unlink()
     with pytest.raises(BadValueError, match=r"mask\.png not found"):

@@ -63,7 +63,7 @@ def write_limit(
     >>> sorted(files)[:3]
     ['accuracy.csv', 'curves.csv', 'groups.csv']
     """
-    with results_folder(folder, replaces=FILES) as partial:
+    with results_folder(folder, replaces=FILES, record="limit.json") as partial:
         record = limit_record(result, monitor=monitor)
         picture = limit_picture(result)
         try:

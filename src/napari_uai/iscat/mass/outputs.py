@@ -92,7 +92,7 @@ def write_masses(
     calibration = result.calibration
     if calibration is not None and len(calibration.standards):
         tables["standards"] = calibration.standards
-    with results_folder(folder, replaces=FILES) as partial:
+    with results_folder(folder, replaces=FILES, record="mass.json") as partial:
         picture = mass_picture(result, bin_kda=bin_kda)
         record = mass_record(result, inputs)
         try:

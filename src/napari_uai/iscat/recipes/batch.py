@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from napari_uai.errors import BadValueError, CancelledError, NapariUaiError
-from napari_uai.iscat.recipes.outputs import FILES, write_files
+from napari_uai.iscat.recipes.outputs import FILES, RECORD, write_files
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
 from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.monitor import SILENT, Monitor
@@ -231,7 +231,7 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
     from napari_uai.iscat.recipes.recipe import parse_recipe
 
     recipe = parse_recipe(task.recipe, name=task.recipe_name)
-    with results_folder(task.folder, replaces=FILES) as partial:
+    with results_folder(task.folder, replaces=FILES, record=RECORD) as partial:
         recording = read_recording(task.source, task.options)
         with _named(task.source):
             result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from napari_uai.videos.frames import Video
     from napari_uai.videos.recording import Recording
 
+RECORD = "run.json"
+
 FILES = (
     "landings.csv",
     "localizations.csv",
@@ -35,7 +37,7 @@ FILES = (
     "drift.csv",
     "recipe.toml",
     "summary.png",
-    "run.json",
+    RECORD,
 )
 """All files that a run may write; the record of the run is moved into place last."""
 
@@ -77,7 +79,7 @@ def write_results(
     >>> sorted(uai.write_results(result, "results"))
     ['landings.csv', 'localizations.csv', 'recipe.toml', 'run.json', 'summary.png', 'traces.csv']
     """
-    with results_folder(folder, replaces=FILES) as partial:
+    with results_folder(folder, replaces=FILES, record=RECORD) as partial:
         write_files(result, partial, monitor=monitor)
     return {name: Path(folder) / name for name in FILES if (Path(folder) / name).exists()}
 
@@ -101,7 +103,7 @@ def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -
                 write_table(table, folder / f"{name}.csv")
         (folder / "recipe.toml").write_text(result.recipe.to_toml(), encoding="utf-8")
         picture.savefig(folder / "summary.png", dpi=110)
-        write_record(record, folder / "run.json")
+        write_record(record, folder / RECORD)
     except OSError as error:
         raise cannot_write(folder.parent, error) from error
     monitor.update(1.0, "written")

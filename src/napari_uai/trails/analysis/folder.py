@@ -14,7 +14,7 @@ from napari_uai.parameters import checked
 from napari_uai.pictures import read_picture
 from napari_uai.results import results_folder
 from napari_uai.trails.analysis.analysis import analyse_trails
-from napari_uai.trails.analysis.result import TOP, Preset, TrailResult
+from napari_uai.trails.analysis.result import RECORD, TOP, Preset, TrailResult
 from napari_uai.trails.analysis.settings import SettingsLike, checked_settings, setting_texts
 from napari_uai.trails.heat.masks import MaskLike
 from napari_uai.trails.io.reading import open_trails
@@ -184,12 +184,12 @@ def rank_trails(
     ...     pd.read_csv(f"{folder}/results/scores.csv")["trail"][0]
     'across'
     """
-    from napari_uai.trails.analysis.outputs import files_of_earlier_run, write_trail_files
+    from napari_uai.trails.analysis.outputs import files_of_run, write_trail_files
 
     source = source or TrailSource()
     checked_settings(preset, setting_texts(settings))  # an error is raised before any long work
     folder = Path(folder)
-    with results_folder(folder, replaces=files_of_earlier_run(folder)) as partial:
+    with results_folder(folder, replaces=files_of_run(folder), record=RECORD) as partial:
         started = time.perf_counter()
         trails = source.open(path, monitor=monitor.part(0.0, 0.4))
         seconds = time.perf_counter() - started

@@ -89,7 +89,7 @@ def write_trail_results(
     ['heatmap_unclassified.png', 'heatmap_unclassified.tif', 'problems.csv']
     """
     folder = Path(folder)
-    with results_folder(folder, replaces=files_of_earlier_run(folder)) as partial:
+    with results_folder(folder, replaces=files_of_run(folder), record=RECORD) as partial:
         names = write_trail_files(result, partial, monitor=monitor)
     return {name: folder / name for name in names}
 
@@ -154,6 +154,11 @@ def class_stems(kinds: Iterable[str]) -> dict[str, str]:
         taken.add(stem.casefold())
         stems[kind] = stem
     return stems
+
+
+def files_of_run(folder: Path) -> tuple[str, ...]:
+    """Return the names of files that a run into a folder may write or remove."""
+    return (*ALWAYS, *(set(files_of_earlier_run(folder)) - {*ALWAYS}))
 
 
 def files_of_earlier_run(folder: Path) -> tuple[str, ...]:

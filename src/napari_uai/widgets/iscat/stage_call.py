@@ -261,12 +261,14 @@ class RecipeCall:
 
     def run(self, monitor: Monitor = SILENT) -> CallResult:
         """Run the recipe; return rolling average, landings and localizations as layers."""
-        from napari_uai.iscat.recipes.outputs import FILES, write_files
+        from napari_uai.iscat.recipes.outputs import FILES, RECORD, write_files
         from napari_uai.results import results_folder
 
         # Entering the folder first reports a folder that is not writable before the run.
         with (
-            results_folder(self.folder, replaces=FILES) if self.folder else nullcontext() as partial
+            results_folder(self.folder, replaces=FILES, record=RECORD)
+            if self.folder
+            else nullcontext() as partial
         ):
             result = self._result(monitor.part(0.0, _RUN_SHARE))
             if isinstance(partial, Path):
