@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QSplitter, QTabWidget, QVBoxLayout, QWid
 from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.kit.forms import scrolling
 from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.palette import class_colours
 from napari_uai.widgets.trails.display import Display
 from napari_uai.widgets.trails.draw_queue import DrawQueue, single_shot
 from napari_uai.widgets.trails.drawn_layers import REGIONS, TOP
@@ -153,6 +154,7 @@ class TrailWorkflow(QWidget):
         trails = source.trails
         self.jobs.set_session(TrailSession(trails))
         self.display.show_source(source, scene=scene, tracks=tracks)
+        self.table.ranks.class_colours = class_colours(trails.classes.index)
         self.region_page.show_classes({str(kind): int(n) for kind, n in trails.classes.items()})
         self.view_options.set_times(float(trails.time.min()), float(trails.time.max()), N_TOP)
         self.region_page.set_enabled(True)
@@ -255,10 +257,12 @@ class TrailWorkflow(QWidget):
             self.run_bar.show_error("no trails listed: show more classes, or lower the score")
             return
 
+        colours = self.table.ranks.class_colours
+
         def draw(monitor: Monitor) -> Picture:
             from napari_uai.widgets.trails.tiles import tile_picture
 
-            return tile_picture(ranking, n, monitor=monitor)
+            return tile_picture(ranking, n, colours, monitor=monitor)
 
         self.jobs.do(draw, self._show_tiles)
 
@@ -410,8 +414,27 @@ class TrailWorkflow(QWidget):
             self.load_settings(path)
 
     def _run(self) -> None:
+        if self.source is None:
+            self._open_what_is_chosen()
+            return
         self.ask()
         self.jobs.ask_again()
+
+    def _open_what_is_chosen(self) -> None:
+        """Open the path if there is one, else the only layer of trails; else say what to do."""
+        n_layers = self.sources.n_tracks
+        if self.sources.path.text().strip():
+            self.open()
+        elif n_layers == 1:
+            self.use_layer()
+        else:
+            self.pages.setCurrentIndex(0)
+            self.run_bar.show_error(
+                "several layers of trails: choose one as Tracks, then click Use layer"
+                if n_layers
+                else "no trails yet: open a folder or file here, drop one into the window, or take "
+                "File > Open Sample > Trails of a roundabout"
+            )
 
     def _connect(self) -> None:
         options = self.view_options
@@ -458,7 +481,7 @@ class TrailWorkflow(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(parts, 1)
         layout.addWidget(self.run_bar)
-        self.setMinimumWidth(400)
+        self.setMinimumWidth(320)
 
 
 def _warn_of_problems(problems: pd.DataFrame) -> None:

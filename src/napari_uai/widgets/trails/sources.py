@@ -126,6 +126,11 @@ class SourcePanel(QWidget):
         return tracks, image
 
     @property
+    def n_tracks(self) -> int:
+        """Number of layers that trails can be taken from."""
+        return sum(self.tracks.itemData(i) is not None for i in range(self.tracks.count()))
+
+    @property
     def _layer_boxes(self) -> tuple[QComboBox, QComboBox]:
         return self.tracks, self.image
 

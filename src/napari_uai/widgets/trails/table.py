@@ -12,6 +12,8 @@ from napari_uai.widgets.trails.ranking import SCORE_NAMES
 from napari_uai.widgets.trails.thumbnails import SIZE, Thumbnails
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_uai.typing import AnyArray, Ints
     from napari_uai.widgets.trails.ranking import Ranking
 
@@ -103,13 +105,14 @@ class RankingModel(QAbstractTableModel):
         self._columns: dict[str, AnyArray] = {}
         self._sorted_by = (FIRST_COLUMNS.index("rank"), Qt.SortOrder.AscendingOrder)
         self._thumbnails = Thumbnails()
+        self.class_colours: Mapping[str, str] = {}
 
     def show_ranking(self, ranking: Ranking) -> None:
         """List other trails, sorted as before."""
         self.beginResetModel()
         trails = ranking.result.trails
         if self._ranking is None or self._ranking.result.trails is not trails:
-            self._thumbnails = Thumbnails(trails)
+            self._thumbnails = Thumbnails(trails, self.class_colours)
         self._ranking = ranking
         scores = ranking.result.scores
         self._columns = {

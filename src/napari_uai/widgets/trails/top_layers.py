@@ -1,4 +1,4 @@
-"""The top trails: their paths, and badges with their scores."""
+"""The top trails in the colours of their classes, with their ranks in badges beside them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_uai.widgets.kit.layers import KEY
-from napari_uai.widgets.kit.palette import rank_colour
-from napari_uai.widgets.trails.drawing import label_points, path_of
+from napari_uai.widgets.kit.palette import WHITE
+from napari_uai.widgets.trails.drawing import badge_points, path_of
 from napari_uai.widgets.trails.drawn_layers import BADGES, TOP, set_visible
-from napari_uai.widgets.trails.path_layer import PathLayer, features_differ, move_in_plane
+from napari_uai.widgets.trails.path_layer import (
+    PathLayer,
+    colours_differ,
+    features_differ,
+    move_in_plane,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,11 +27,11 @@ if TYPE_CHECKING:
     from napari_uai.widgets.trails.placement import Source
     from napari_uai.widgets.trails.ranking import Ranking
 
-BADGE_PX = 28
-"""Diameter of a badge in px of the screen, without its border.
+BADGE_PX = 18
+"""Diameter of a badge in px of the screen."""
 
-vispy adds a border of a quarter of the diameter, even to points without a border.
-"""
+_RIM = 0.16
+"""Width of the rim of a badge, in units of its diameter."""
 
 
 class TopLayers:
@@ -43,7 +48,7 @@ class TopLayers:
         self._paths = PathLayer(drawn, TOP, "top trails")
 
     def show(self, ranking: Ranking, n: int) -> bool:
-        """Draw the first trails of a ranking, each with its score in per cent.
+        """Draw the first trails of a ranking, each with its rank.
 
         At most one layer is added per call, because napari takes a tenth of a second for each.
 
@@ -66,14 +71,16 @@ class TopLayers:
         trails = ranking.result.trails
         rows = ranking.rows[:n].tolist()
         stretches = ranking.result.stretches_at(ranking.places[:n])
-        labels = [percent(value) for value in ranking.values[:n]]
+        ranks = [str(rank) for rank in range(1, len(rows) + 1)]
+        scores = [percent(value) for value in ranking.values[:n]]
         paths = [path_of(trails, row) for row in rows]
         parts = [path_of(trails, row, part) for row, part in zip(rows, stretches, strict=True)]
-        colours = [rank_colour(i) for i in range(len(rows))]
-        features = {"label": labels, "rank": np.arange(1, len(rows) + 1), "row": rows}
+        kinds = [str(kind) for kind in trails.table["class"].to_numpy()[rows]]
+        colours = [self._drawn.colour_of(kind) for kind in kinds]
+        features = {"label": ranks, "score": scores, "class": kinds, "row": rows}
         self._paths.show(paths, colours, features)
         size = trails.scene.height, trails.scene.width
-        self._show_badges(label_points(paths, parts, size), colours, features)
+        self._show_badges(badge_points(paths, parts, size), colours, features)
         return False
 
     def move_to(self, source: Source) -> None:
@@ -119,8 +126,8 @@ class TopLayers:
             layer.refresh(extent=False, highlight=False, thumbnail=False)
         if features_differ(layer, features):
             layer.features = dict(features)
-        if len(data) and not same_number:
-            layer.face_color = layer.border_color = colours
+        if len(data) and colours_differ(layer.border_color, colours):
+            layer.border_color = colours
         set_visible(layer, drawn.is_shown(TOP))
 
     def _add_badges(self, source: Source) -> Points:
@@ -129,12 +136,14 @@ class TopLayers:
         def create() -> Points:
             return viewer.add_points(
                 np.empty((0, 2)),
-                name="top trails: scores",
+                name="top trails: ranks",
                 scale=place.scale[1:],
                 translate=place.translate[1:],
                 units=place.units[1:],
                 features={"label": np.array([], object)},
-                text={"string": "{label}", "color": "black", "size": 9, "anchor": "center"},
+                text={"string": "{label}", "color": "black", "size": 8, "anchor": "center"},
+                face_color=WHITE,
+                border_width=_RIM,
                 canvas_size_limits=(BADGE_PX, BADGE_PX),
                 metadata={KEY: {"kind": TOP}},
             )
