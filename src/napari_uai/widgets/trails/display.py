@@ -30,7 +30,7 @@ CHOSEN_FILLS = 0.6
 MAX_ZOOM = 4
 """Zoom on a chosen trail, at most, relative to a view of the whole scene."""
 
-_CHOSEN_WIDTHS = (2.4, 1.0, 2.8)
+_CHOSEN_WIDTHS = (3.6, 1.0, 2.2)
 """Widths of the chosen trail's casing, of its line, and of the stretch that stands out."""
 
 

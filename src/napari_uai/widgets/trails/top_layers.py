@@ -30,8 +30,14 @@ if TYPE_CHECKING:
 BADGE_PX = 18
 """Diameter of a badge in px of the screen."""
 
-_RIM = 0.16
+_RIM = 0.14
 """Width of the rim of a badge, in units of its diameter."""
+
+_PER_SIDE = 10
+"""Longest side of the scene over the diameter of a badge, unless that exceeds :data:`BADGE_PX`.
+
+The other way round, with a least size on the screen, vispy widens the rim to half the badge.
+"""
 
 
 class TopLayers:
@@ -121,6 +127,7 @@ class TopLayers:
         same_number = data.shape == layer.data.shape
         if not same_number:
             layer.data = data
+            layer.size = _size_of(source)
         elif not np.array_equal(layer.data, data):
             layer.data[:] = data  # the layer owns its array; assigning measures all layers again
             layer.refresh(extent=False, highlight=False, thumbnail=False)
@@ -144,9 +151,16 @@ class TopLayers:
                 text={"string": "{label}", "color": "black", "size": 8, "anchor": "center"},
                 face_color=WHITE,
                 border_width=_RIM,
-                canvas_size_limits=(BADGE_PX, BADGE_PX),
+                size=_size_of(source),
+                canvas_size_limits=(0, BADGE_PX),
                 metadata={KEY: {"kind": TOP}},
             )
 
         layer: Points = self._drawn.add(TOP, BADGES, create)
         return layer
+
+
+def _size_of(source: Source) -> float:
+    """Return the diameter of a badge, px of the scene, before it is limited on the screen."""
+    scene = source.trails.scene
+    return max(scene.width, scene.height) / _PER_SIDE
