@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,16 +20,16 @@ from napari_uai.widgets.trails.draw_queue import DrawQueue, single_shot
 from napari_uai.widgets.trails.drawn_layers import REGIONS, TOP
 from napari_uai.widgets.trails.job_queue import JobQueue
 from napari_uai.widgets.trails.placement import own_trails, source_of_layer, source_of_trails
-from napari_uai.widgets.trails.ranking import rank
+from napari_uai.widgets.trails.ranking import SCORE_NAMES, rank
 from napari_uai.widgets.trails.ranking_page import RankingPage
 from napari_uai.widgets.trails.region_page import RegionPage
 from napari_uai.widgets.trails.settings import SettingsPage
 from napari_uai.widgets.trails.sources import SourcePanel
+from napari_uai.widgets.trails.trail_review import TrailReview
 from napari_uai.widgets.trails.view_options import ViewOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pandas as pd
     from napari.layers import Image, Layer
@@ -67,6 +69,8 @@ class TrailWorkflow(QWidget):
         Latest analysis and its result.
     ranking
         Listed trails.
+    review
+        Verdicts and notes about the open trails.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -87,6 +91,7 @@ class TrailWorkflow(QWidget):
         self.view_options = ViewOptions()
         self.ranking_page = RankingPage()
         self.table = self.ranking_page.table
+        self.review = TrailReview(self)
         self._drawing = DrawQueue(self._draw_heat, self._draw_top, self._draw_tracks, self)
         self._ask_soon = single_shot(self, 0, self.ask)
         self._ask_after_painting = single_shot(self, _PAINTED_MS, self.ask)
@@ -154,6 +159,7 @@ class TrailWorkflow(QWidget):
         trails = source.trails
         self.jobs.set_session(TrailSession(trails))
         self.display.show_source(source, scene=scene, tracks=tracks)
+        self.review.begin()
         self.table.ranks.class_colours = class_colours(trails.classes.index)
         self.region_page.show_classes({str(kind): int(n) for kind, n in trails.classes.items()})
         self.view_options.set_times(float(trails.time.min()), float(trails.time.max()), N_TOP)
@@ -227,6 +233,7 @@ class TrailWorkflow(QWidget):
         if self.source is not None:
             self.display.masks.replace(regions)
             self.reset_choices()
+            self.review.read(Path(path))
         self.ask()
 
     def export(self, folder: str | Path) -> None:
@@ -237,16 +244,18 @@ class TrailWorkflow(QWidget):
             return
         complete = replace(request, regions=True)
         options = self.source.options if self.source is not None else {}
+        verdicts = copy.deepcopy(self.review.verdicts)
 
         def write(monitor: Monitor) -> dict[str, Path]:
             from napari_uai.trails.analysis.outputs import write_trail_results
 
             result = session.run(complete, monitor=monitor.part(0.0, 0.3))
-            result = replace(result, options=options)
+            scores = verdicts.added_to(result.scores)
+            result = replace(result, options=options, scores=scores)
             return write_trail_results(result, folder, monitor=monitor.part(0.3, 1.0))
 
         def report(paths: dict[str, Path]) -> None:
-            self._finish(f"{len(paths)} files written to {folder}")
+            self.finish(f"{len(paths)} files written to {folder}")
 
         self.jobs.do(write, report)
 
@@ -303,6 +312,7 @@ class TrailWorkflow(QWidget):
             or previous.scores is not result.scores
             or previous.trails is not result.trails
         ):
+            self.review.end_likeness(unless_of=result.trails)
             self._list_trails()
         self.run_bar.say(self._summary(result))
 
@@ -318,9 +328,10 @@ class TrailWorkflow(QWidget):
         """List and draw the trails that pass the filters."""
         if self.result is None:
             return
-        score = self.ranking_page.score.currentText()
+        likeness = self.review.likeness_in_use()
+        score = SCORE_NAMES[0] if likeness else self.ranking_page.score.currentText()
         criteria = self.view_options.filter(score, self.classes.hidden())
-        self.ranking = rank(self.result, criteria)
+        self.ranking = rank(self.result, criteria, likeness)
         self.table.show_ranking(self.ranking)
         if self.table.chosen_row() is None:
             self.display.hide_chosen()
@@ -347,7 +358,9 @@ class TrailWorkflow(QWidget):
 
     def _draw_top(self) -> bool:
         n = self.view_options.n_top.value()
-        return self.ranking is not None and self.display.top.show(self.ranking, n)
+        if self.ranking is None:
+            return False
+        return self.display.top.show(self.ranking, n, self.review.verdicts_on(self.ranking, n))
 
     def _draw_tracks(self) -> None:
         tracks, options = self.display.tracks, self.view_options
@@ -366,6 +379,10 @@ class TrailWorkflow(QWidget):
             self.display.show_regions(self.result, self.classes.hidden())
             self._drawing.draw_top()
             self._drawing.draw_tracks()
+
+    def _show_opinions(self) -> None:
+        self._show_counts()
+        self._drawing.draw_top()
 
     def _show_chosen(self, row: int) -> None:
         if self.ranking is not None:
@@ -395,9 +412,10 @@ class TrailWorkflow(QWidget):
 
         self.tiles = TileWindow(picture, self)
         self.tiles.show()
-        self._finish("Tile sheet ready.")
+        self.finish("Tile sheet ready.")
 
-    def _finish(self, message: str) -> None:
+    def finish(self, message: str) -> None:
+        """Say that work has ended."""
         self.run_bar.bar.setValue(self.run_bar.bar.maximum())
         self.run_bar.say(message)
 
@@ -453,6 +471,7 @@ class TrailWorkflow(QWidget):
         self.ranking_page.score.currentTextChanged.connect(self._list_trails)
         self.ranking_page.tiles_button.clicked.connect(self.show_tiles)
         self.ranking_page.export_button.clicked.connect(self._ask_and_export)
+        self.review.changed.connect(self._show_opinions)
         self.table.chosen.connect(self._show_chosen)
         self.jobs.answered.connect(self._show_result)
         self.run_bar.run_asked.connect(self._run)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from napari_uai.widgets.trails.drawn_layers import DrawnLayers
     from napari_uai.widgets.trails.placement import Source
     from napari_uai.widgets.trails.ranking import Ranking
+    from napari_uai.widgets.trails.verdicts import Verdict
+
+WIDTHS: dict[Verdict, float] = {"accepted": 1.8, "": 1.0, "rejected": 0.4}
+"""Width of the line of a trail by its verdict, in units of the usual width."""
 
 BADGE_PX = 18
 """Diameter of a badge in px of the screen."""
@@ -53,7 +57,7 @@ class TopLayers:
         self._drawn = drawn
         self._paths = PathLayer(drawn, TOP, "top trails")
 
-    def show(self, ranking: Ranking, n: int) -> bool:
+    def show(self, ranking: Ranking, n: int, verdicts: Sequence[Verdict] = ()) -> bool:
         """Draw the first trails of a ranking, each with its rank.
 
         At most one layer is added per call, because napari takes a tenth of a second for each.
@@ -64,6 +68,8 @@ class TopLayers:
             Listed trails.
         n
             Number of trails to draw.
+        verdicts
+            Verdict on each of them, shown by the width of its line; none if empty.
 
         Returns
         -------
@@ -84,7 +90,8 @@ class TopLayers:
         kinds = [str(kind) for kind in trails.table["class"].to_numpy()[rows]]
         colours = [self._drawn.colour_of(kind) for kind in kinds]
         features = {"label": ranks, "score": scores, "class": kinds, "row": rows}
-        self._paths.show(paths, colours, features)
+        widths = [WIDTHS[verdict] for verdict in verdicts]
+        self._paths.show(paths, colours, features, widths=widths)
         size = trails.scene.height, trails.scene.width
         self._show_badges(badge_points(paths, parts, size), colours, features)
         return False
