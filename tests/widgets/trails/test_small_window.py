@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from napari.settings import get_settings
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QWidget
+from superqt import QCollapsible
 
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.palette import class_colours
@@ -67,6 +68,8 @@ def test_at_1280_x_720_nothing_is_cut_or_overlaps(viewer, trail_dock, settled, t
         trail_dock.review.judge(verdict)
     trail_dock.review.more_like_this()
     settled(trail_dock)
+    for folded in trail_dock.findChildren(QCollapsible):
+        folded.expand(animate=False)
     for page in PAGES:
         trail_dock.pages.setCurrentIndex(page)
         drain()

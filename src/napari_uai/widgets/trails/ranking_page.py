@@ -47,7 +47,7 @@ class RankingPage(QWidget):
         self.score.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.score.setMinimumContentsLength(9)
+        self.score.setMinimumContentsLength(6)
         for i, name in enumerate(SCORE_NAMES):
             self.score.setItemData(i, meaning_of(name), Qt.ItemDataRole.ToolTipRole)
         self.count = QLabel("No trails open")
