@@ -85,7 +85,9 @@ def test_a_folder_of_results_opens_with_recording_average_landings_and_traces(
     np.testing.assert_array_equal(frames, expected["raw_frame"])
     np.testing.assert_allclose(contrasts, expected["contrast"], rtol=1e-6)
     average = viewer.layers[1]
-    np.testing.assert_array_equal(np.asarray(average.data[40]), np.asarray(result.videos["dra"][40]))
+    np.testing.assert_array_equal(
+        np.asarray(average.data[40]), np.asarray(result.videos["dra"][40])
+    )
     assert view.review.cut_out(0) is not None
 
 

@@ -47,7 +47,7 @@ def test_keys_judge_the_chosen_trail_and_move_on_and_undo_returns(focused, qtbot
     qtbot.keyClick(dock.table, Qt.Key.Key_R)
     assert dock.review.verdicts.of(second).verdict == "rejected"
     assert [shown(dock, place, VERDICT) for place in range(3)] == ["✓", "✗", ""]
-    assert dock.ranking_page.count.text().endswith(" · 1 ✓ · 1 ✗")
+    assert dock.ranking_page.count.text().endswith("trails\n1 ✓ · 1 ✗")
     assert dock.table.ranks.name_at(dock.table.currentIndex().row()) == third
     qtbot.keyClick(dock.table, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert dock.review.verdicts.of(second).verdict == ""

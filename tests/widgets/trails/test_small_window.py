@@ -24,9 +24,11 @@ def cut_off(dock):
     """Buttons, labels and lists that are narrower than their text, or stick out sideways."""
     found = []
     for widget in laid_out(dock):
-        if not isinstance(widget, (QAbstractButton, QComboBox, QLabel)) or not widget.objectName():
-            if not isinstance(widget, QLabel) or not widget.text():
-                continue
+        has_text = isinstance(widget, QLabel) and bool(widget.text())
+        if not (
+            has_text or (isinstance(widget, (QAbstractButton, QComboBox)) and widget.objectName())
+        ):
+            continue
         left = widget.mapTo(dock, widget.rect().topLeft()).x()
         wraps = isinstance(widget, QLabel) and widget.wordWrap()
         needed = 0 if wraps else widget.minimumSizeHint().width()
@@ -64,7 +66,7 @@ def test_at_1280_x_720_nothing_is_cut_or_overlaps(viewer, trail_dock, settled, t
     trail_dock.new_mask()  # shows the row for Labels layers of the user
     viewer.add_labels(np.zeros((8, 8), int))
     for verdict in ("accepted", "rejected"):
-        trail_dock.table.choose(int(trail_dock.ranking.rows[0]))
+        trail_dock.table.choose_next_undecided()
         trail_dock.review.judge(verdict)
     trail_dock.review.more_like_this()
     settled(trail_dock)
@@ -76,7 +78,7 @@ def test_at_1280_x_720_nothing_is_cut_or_overlaps(viewer, trail_dock, settled, t
         assert trail_dock.minimumSizeHint().width() <= 340
         assert not cut_off(trail_dock)
         assert not overlapping(trail_dock)
-    left, top, width, height = viewer.window.geometry()
+    *_, width, height = viewer.window.geometry()
     assert width <= SMALL[0]
     assert height <= SMALL[1]
 

@@ -144,8 +144,8 @@ def tile_sheet(
     Raises
     ------
     BadValueError
-        If the numbers of pictures, anomalies, stretches and colours differ, or a parameter is outside its
-        limits.
+        If the numbers of pictures, anomalies, stretches and colours differ, or a parameter is
+        outside its limits.
 
     Examples
     --------

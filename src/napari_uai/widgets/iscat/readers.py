@@ -273,7 +273,9 @@ def _read_saved_runs(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
         runs = saved_runs_below(folder)
         if viewer is None:
             names = ", ".join(run.relative_to(folder).as_posix() for run in runs)
-            raise BadValueError(f"{folder} has the results of several recordings, open one: {names}")
+            raise BadValueError(
+                f"{folder} has the results of several recordings, open one: {names}"
+            )
         from napari_uai.widgets.iscat.saved_run_docks import list_runs
 
         list_runs(runs, folder, viewer)

@@ -108,8 +108,8 @@ class RunList(QWidget):
         self.list.setCurrentItem(self.list.topLevelItem(0))
         self.open_button = QPushButton("Open for review")
         self.open_button.setObjectName("open_run")
-        self.list.itemActivated.connect(self.open)
-        self.open_button.clicked.connect(lambda: self.open())
+        self.list.itemActivated.connect(self._open)
+        self.open_button.clicked.connect(self._open_chosen)
         header = self.list.header()
         header.setStretchLastSection(True)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
@@ -120,13 +120,14 @@ class RunList(QWidget):
         layout.addWidget(self.list, 1)
         layout.addLayout(below)
 
-    def open(self, item: QTreeWidgetItem | None = None, _column: int = 0) -> None:
-        """Open a run of the list, the chosen one if None."""
+    def _open_chosen(self) -> None:
+        item = self.list.currentItem()
+        if item is not None:
+            self._open(item)
+
+    def _open(self, item: QTreeWidgetItem, _column: int = 0) -> None:
         from napari.utils.notifications import show_error
 
-        item = item or self.list.currentItem()
-        if item is None:
-            return
         try:
             self.viewer.open(item.data(0, Qt.ItemDataRole.UserRole), plugin=PLUGIN)
         except NapariUaiError as error:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_uai.monitor import Monitor
     from napari_uai.trails.analysis.result import TrailResult
     from napari_uai.trails.analysis.session import Request
-    from napari_uai.trails.table import Picture
+    from napari_uai.trails.table import Picture, Trails
     from napari_uai.widgets.trails.placement import Source
     from napari_uai.widgets.trails.ranking import Ranking
 
@@ -91,7 +91,7 @@ class TrailWorkflow(QWidget):
         self.view_options = ViewOptions()
         self.ranking_page = RankingPage()
         self.table = self.ranking_page.table
-        self.review = TrailReview(self)
+        self.review = TrailReview(self.ranking_page, self.jobs, self._ranked_trails)
         self._drawing = DrawQueue(self._draw_heat, self._draw_top, self._draw_tracks, self)
         self._ask_soon = single_shot(self, 0, self.ask)
         self._ask_after_painting = single_shot(self, _PAINTED_MS, self.ask)
@@ -255,7 +255,7 @@ class TrailWorkflow(QWidget):
             return write_trail_results(result, folder, monitor=monitor.part(0.3, 1.0))
 
         def report(paths: dict[str, Path]) -> None:
-            self.finish(f"{len(paths)} files written to {folder}")
+            self.jobs.finish(f"{len(paths)} files written to {folder}")
 
         self.jobs.do(write, report)
 
@@ -380,6 +380,9 @@ class TrailWorkflow(QWidget):
             self._drawing.draw_top()
             self._drawing.draw_tracks()
 
+    def _ranked_trails(self) -> Trails | None:
+        return None if self.result is None else self.result.trails
+
     def _show_opinions(self) -> None:
         self._show_counts()
         self._drawing.draw_top()
@@ -412,12 +415,7 @@ class TrailWorkflow(QWidget):
 
         self.tiles = TileWindow(picture, self)
         self.tiles.show()
-        self.finish("Tile sheet ready.")
-
-    def finish(self, message: str) -> None:
-        """Say that work has ended."""
-        self.run_bar.bar.setValue(self.run_bar.bar.maximum())
-        self.run_bar.say(message)
+        self.jobs.finish("Tile sheet ready.")
 
     def _ask_and_export(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Export to folder")

@@ -106,8 +106,9 @@ class DrawnLayers:
 
     def colour_of(self, kind: str) -> str:
         """Return the colour of a class, which depends on its position among all classes."""
-        kinds = [] if self.source is None else self.source.trails.classes.index
-        return class_colours(kinds).get(kind, class_colour(0))
+        if self.source is None:
+            return class_colour(0)
+        return class_colours(self.source.trails.classes.index).get(kind, class_colour(0))
 
     def move_below_lines(self, layer: Layer) -> None:
         """Move a heatmap below masks, trails and shapes, or a mask below trails and shapes."""

@@ -134,7 +134,9 @@ def rank(result: TrailResult, criteria: Filter, likeness: Likeness | None = None
     scores = result.scores
     rows = result.rows
     by = criteria.score if likeness is None else f"like {likeness.trail}"
-    values = scores[criteria.score].to_numpy(np.float64) if likeness is None else likeness.values[rows]
+    values = (
+        scores[criteria.score].to_numpy(np.float64) if likeness is None else likeness.values[rows]
+    )
     values = np.nan_to_num(values)
     table = result.trails.table
     start, end = (table[key].to_numpy(np.float64)[rows] for key in ("start", "end"))

@@ -76,8 +76,9 @@ class RankingPage(QWidget):
         """Show how many of the ranked trails are listed, and how many have a verdict."""
         verdicts = self.table.ranks.verdicts
         counts = {SIGNS[verdict]: verdicts.count(verdict) for verdict in _BUTTONS if verdict}
-        judged = "".join(f" · {n} {sign}" for sign, n in counts.items() if n)
-        self.count.setText(f"{n_listed} of {n_ranked}{judged or ' trails'}")
+        judged = " · ".join(f"{n} {sign}" for sign, n in counts.items() if n)
+        listed = f"{n_listed} of {n_ranked} trails"
+        self.count.setText(f"{listed}\n{judged}" if judged else listed)
 
     def ranks_by_likeness(self) -> bool:
         """Return whether trails are ranked by similarity to one of them."""

@@ -303,7 +303,6 @@ class RankingModel(QAbstractTableModel):
             return f"{100 * value:.0f} %"
         return f"{value:.3f}" if name in SCORE_NAMES else str(value)
 
-
     def _opinion(self, name: str, trail: object) -> str:
         """Return the sign of the verdict on a trail, or the note about it."""
         opinion = self.verdicts.of(trail)

@@ -162,5 +162,7 @@ def _colormaps(n_classes: int) -> dict[str, Colormap]:
     ramps = [(shade_of(colour, _DARKEST), colour) for colour in colours[:n]]
     ends = np.column_stack([np.arange(n), np.arange(1, n + 1) - _STEP]).ravel() / n
     ends[-1] = 1.0
-    by_score = Colormap([c for ramp in ramps for c in ramp], controls=ends, name="scores of classes")
+    by_score = Colormap(
+        [c for ramp in ramps for c in ramp], controls=ends, name="scores of classes"
+    )
     return {COLOUR_FEATURES["score"]: by_score, COLOUR_FEATURES["class"]: by_class}

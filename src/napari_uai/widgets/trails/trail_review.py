@@ -10,11 +10,13 @@ from napari_uai.widgets.trails.ranking import likeness_to
 from napari_uai.widgets.trails.verdicts import Verdicts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari_uai.trails.table import Trails
-    from napari_uai.widgets.trails.dock import TrailWorkflow
+    from napari_uai.widgets.trails.job_queue import JobQueue
     from napari_uai.widgets.trails.ranking import Likeness, Ranking
+    from napari_uai.widgets.trails.ranking_page import RankingPage
     from napari_uai.widgets.trails.verdicts import Verdict
 
 _NO_TRAIL = "no trail chosen: click on one in the table or the viewer"
@@ -25,8 +27,12 @@ class TrailReview(QObject):
 
     Parameters
     ----------
-    dock
-        Dock whose table and buttons are used.
+    page
+        Table and buttons.
+    jobs
+        Thread that compares trails, and the line that says what happens.
+    ranked
+        Returns the trails that are ranked; None before there are any.
 
     Attributes
     ----------
@@ -38,12 +44,14 @@ class TrailReview(QObject):
 
     changed = Signal()
 
-    def __init__(self, dock: TrailWorkflow) -> None:
-        super().__init__(dock)
-        self._dock = dock
+    def __init__(
+        self, page: RankingPage, jobs: JobQueue, ranked: Callable[[], Trails | None]
+    ) -> None:
+        super().__init__(page)
+        self._page, self._table = page, page.table
+        self._jobs, self._ranked = jobs, ranked
         self._likeness: Likeness | None = None
         self.verdicts = Verdicts()
-        page = dock.ranking_page
         page.judged.connect(self.judge)
         page.undo_button.clicked.connect(self.undo)
         page.like_button.clicked.connect(self.more_like_this)
@@ -52,7 +60,7 @@ class TrailReview(QObject):
 
     def begin(self) -> None:
         """Forget verdicts and notes, because other trails are opened."""
-        self.verdicts = self._dock.table.ranks.verdicts = Verdicts()
+        self.verdicts = self._table.ranks.verdicts = Verdicts()
         self.end_likeness()
 
     def judge(self, verdict: Verdict) -> None:
@@ -63,7 +71,7 @@ class TrailReview(QObject):
         self.verdicts.judge(trail, verdict)
         self._show()
         if verdict:
-            self._dock.table.choose_next_undecided()
+            self._table.choose_next_undecided()
 
     def annotate(self, trail: str, note: str) -> None:
         """Set the note about a trail."""
@@ -74,13 +82,13 @@ class TrailReview(QObject):
         """Undo the last verdict or note, and choose its trail."""
         trail = self.verdicts.undo()
         if trail is None:
-            self._dock.run_bar.say("Nothing to undo.")
+            self._jobs.run_bar.say("Nothing to undo.")
             return
         self._show()
-        ranks = self._dock.table.ranks
+        ranks = self._table.ranks
         place = ranks.place_of_name(trail)
         if place is not None:
-            self._dock.table.choose(ranks.trail_at(place))
+            self._table.choose(ranks.trail_at(place))
 
     def verdicts_on(self, ranking: Ranking, n: int) -> list[Verdict]:
         """Return the verdicts on the first trails of a ranking."""
@@ -91,43 +99,44 @@ class TrailReview(QObject):
         """Take over the verdicts and notes that were exported with the results of a run."""
         scores = (run if run.is_dir() else run.parent) / "scores.csv"
         if scores.is_file():
-            self._dock.run_bar.tried(lambda: self.verdicts.read(scores))
+            self._jobs.run_bar.tried(lambda: self.verdicts.read(scores))
             self._show()
 
     def more_like_this(self) -> None:
         """Rank by similarity to the chosen trail."""
-        dock, row = self._dock, self._dock.table.chosen_row()
-        if not self._chosen() or row is None or dock.result is None:
+        row, trails = self._table.chosen_row(), self._ranked()
+        if not self._chosen() or row is None or trails is None:
             return
-        trails = dock.result.trails
 
         def show(likeness: Likeness) -> None:
-            if dock.result is None or dock.result.trails is not likeness.trails:
+            if self._ranked() is not likeness.trails:
                 return  # others are ranked meanwhile
             self._likeness = likeness
-            dock.ranking_page.offer_likeness(likeness.trail)
-            dock.finish(f"Ranked by similarity to {likeness.trail}. To end it, rank by a score.")
+            self._page.offer_likeness(likeness.trail)
+            self._jobs.finish(
+                f"Ranked by similarity to {likeness.trail}. To end it, rank by a score."
+            )
 
-        dock.jobs.do(lambda monitor: likeness_to(trails, row, monitor=monitor), show)
+        self._jobs.do(lambda monitor: likeness_to(trails, row, monitor=monitor), show)
 
     def likeness_in_use(self) -> Likeness | None:
         """Return the similarity that ranks the trails, None if a score does."""
-        return self._likeness if self._dock.ranking_page.ranks_by_likeness() else None
+        return self._likeness if self._page.ranks_by_likeness() else None
 
     def end_likeness(self, *, unless_of: Trails | None = None) -> None:
         """Rank by a score again, unless the similarity is that of the given trails."""
         if self._likeness is None or self._likeness.trails is not unless_of:
             self._likeness = None
-            self._dock.ranking_page.drop_likeness()
+            self._page.drop_likeness()
 
     def _chosen(self) -> str:
         """Return the name of the chosen trail; if there is none, say so."""
-        index = self._dock.table.currentIndex()
+        index = self._table.currentIndex()
         if not index.isValid():
-            self._dock.run_bar.show_error(_NO_TRAIL)
+            self._jobs.run_bar.show_error(_NO_TRAIL)
             return ""
-        return self._dock.table.ranks.name_at(index.row())
+        return self._table.ranks.name_at(index.row())
 
     def _show(self) -> None:
-        self._dock.table.ranks.show_opinions()
+        self._table.ranks.show_opinions()
         self.changed.emit()

@@ -69,11 +69,10 @@ class Verdicts:
         if all(opinion == _NONE for opinion in self._opinions.values()):
             return table
         opinions = [self.of(trail) for trail in table["trail"]]
-        columns = {
-            VERDICT: [opinion.verdict for opinion in opinions],
-            NOTE: [opinion.note for opinion in opinions],
-        }
-        return table.assign(**columns)
+        table = table.copy()
+        table[VERDICT] = [opinion.verdict for opinion in opinions]
+        table[NOTE] = [opinion.note for opinion in opinions]
+        return table
 
     def read(self, path: Path) -> None:
         """Take over the verdicts and notes of an exported table, if it has any.
@@ -94,7 +93,7 @@ class Verdicts:
             table["trail"], table[VERDICT], table[NOTE], strict=True
         )
         for trail, text, note in rows:
-            verdict = next((known for known in SIGNS if known == text.strip()), "")
+            verdict: Verdict = next((known for known in SIGNS if known == text.strip()), "")
             opinion = Opinion(verdict, " ".join(note.split()))
             if opinion != _NONE:
                 self._set(trail, opinion)
