@@ -111,7 +111,7 @@ def test_lines_badges_and_thumbnails_have_the_colours_of_the_class_legend(viewer
     np.testing.assert_allclose(chosen.edge_color[0, :3], 1)  # the casing
     np.testing.assert_allclose(chosen.edge_color[1:, :3], [colours[kind]] * 2, atol=0.01)
     casing, line, stretch = chosen.edge_width
-    assert line < casing < stretch
+    assert line < stretch < casing
     model = ranked.table.ranks
     for place in range(5):
         image = model.data(model.index(place, 0), Qt.ItemDataRole.DecorationRole).toImage()
