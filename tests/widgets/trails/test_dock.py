@@ -373,6 +373,7 @@ def test_a_row_leads_the_viewer_to_its_trail_and_a_click_to_its_row(viewer, rank
         trails.y[trails.trail(chosen)] - position[1], trails.x[trails.trail(chosen)] - position[2]
     )
     assert apart.min() <= 8 / viewer.scene.camera.zoom
+    assert ranked.table.window().focusWidget() is ranked.table  # its keys judge the trail
     press(ranked, viewer, (0.0, -500.0, -500.0))
     assert ranked.table.chosen_row() == chosen
 

@@ -409,6 +409,7 @@ class TrailWorkflow(QWidget):
         row = trail_under(self.ranking, self.source, viewer, event.position, n_drawn=n_drawn)
         if row is not None:
             self.table.choose(row)
+            self.table.setFocus()  # for the keys of verdicts
 
     def _show_tiles(self, picture: Picture) -> None:
         from napari_uai.widgets.trails.tiles import TileWindow
