@@ -43,6 +43,7 @@ class Input(msgspec.Struct, frozen=True):
 
     name: str
     shape: tuple[Size, Size, Size]
+    path: str | None = None
     dtype: str = ""
     first_frame: Count = 0
     bytes: Count | None = None
@@ -77,6 +78,7 @@ class StageRecord(msgspec.Struct, frozen=True):
     use: str
     parameters: dict[str, Any]
     input: list[str] = []
+    origin: tuple[int, int, int] | None = None
     rows: Count | None = None
     frames: Count | None = None
     seconds: float = 0.0

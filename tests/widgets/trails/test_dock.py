@@ -69,20 +69,120 @@ def test_the_whole_window_in_use_is_pictured(viewer, dock, settled, qtbot, keep_
     picture = keep_picture(viewer, "trail-workflow")
     names = [layer.metadata[KEY]["kind"] for layer in viewer.layers]
     assert names[-2:] == ["chosen", "top"]  # above the trails over time
-    reddish = (picture[..., 0] > 200) & (picture[..., 1] < 110) & (picture[..., 2] < 110)
-    assert reddish.sum() > 50  # the stretch that stands out
+    assert (picture == 255).all(axis=2).sum() > 50  # the casing of the chosen trail
 
 
-def test_top_trails_are_paths_with_scores(viewer, ranked):
+def rgb(colour):
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+
+
+def legend(dock):
+    """Colours of the swatches in the list of classes, by class."""
+    found = {}
+    for i in range(dock.classes.topLevelItemCount()):
+        item = dock.classes.topLevelItem(i)
+        swatch = item.icon(0).pixmap(12, 12).toImage().pixelColor(6, 6)
+        found[item.text(0)] = np.array([swatch.redF(), swatch.greenF(), swatch.blueF()])
+    return found
+
+
+def test_lines_badges_and_thumbnails_have_the_colours_of_the_class_legend(viewer, ranked, settled):
+    colours = legend(ranked)
+    assert len(colours) > 1
+    ranked.table.choose(int(ranked.ranking.rows[1]))
+    for hidden in (None, next(iter(colours))):  # other trails in as many paths
+        if hidden:
+            ranked.classes.set_shown(hidden, shown=False)
+            settled(ranked)
+        top, badges = of_kind(viewer, "top")
+        rows = ranked.ranking.rows[: len(top.data)]
+        kinds = ranked.result.trails.table["class"].to_numpy()[rows]
+        wanted = np.array([colours[kind] for kind in kinds])
+        np.testing.assert_allclose(top.edge_color[:, :3], wanted, atol=0.01)
+        np.testing.assert_allclose(badges.border_color[:, :3], wanted, atol=0.01)
+        np.testing.assert_allclose(badges.face_color[:, :3], 1)
+        assert badges.features["label"].tolist() == [str(i + 1) for i in range(len(rows))]
+    ranked.classes.set_shown(hidden, shown=True)
+    settled(ranked)
+    ranked.table.choose(int(ranked.ranking.rows[1]))
+    settled(ranked)
+    [chosen] = of_kind(viewer, "chosen")
+    kind = ranked.result.trails.table["class"].iloc[int(ranked.ranking.rows[1])]
+    np.testing.assert_allclose(chosen.edge_color[0, :3], 1)  # the casing
+    np.testing.assert_allclose(chosen.edge_color[1:, :3], [colours[kind]] * 2, atol=0.01)
+    casing, line, stretch = chosen.edge_width
+    assert line < stretch < casing
+    model = ranked.table.ranks
+    for place in range(5):
+        image = model.data(model.index(place, 0), Qt.ItemDataRole.DecorationRole).toImage()
+        pixels = {image.pixelColor(x, y).name() for x in range(64) for y in range(image.height())}
+        kind = ranked.result.trails.table["class"].iloc[model.trail_at(place)]
+        nearest = min(np.abs(rgb(pixel) - colours[kind]).max() for pixel in pixels)
+        assert nearest < 0.1
+
+
+def test_trails_over_time_have_the_hue_of_their_class_whatever_colours_them(
+    viewer, ranked, settled
+):
+    colours = legend(ranked)
+    [tracks] = of_kind(viewer, "tracks")
+    for colour_by in ("score", "class"):
+        ranked.view_options.colour_by.setCurrentText(colour_by)
+        settled(ranked)
+        drawn = tracks.track_colors[:, :3]
+        kinds = ranked.result.trails.table["class"].to_numpy()[tracks.data[:, 0].astype(int)]
+        full = np.array([colours[kind] for kind in kinds])
+        brightness = drawn.max(axis=1) / full.max(axis=1)
+        np.testing.assert_allclose(drawn, brightness[:, None] * full, atol=0.03)
+        scores = tracks.features["score"].to_numpy()
+        shade = 0.35 + 0.65 * scores if colour_by == "score" else np.ones(len(scores))
+        np.testing.assert_allclose(brightness, shade, atol=0.03)
+
+
+def test_the_tile_sheet_draws_trails_in_the_colours_of_their_classes(ranked, settled):
+    ranked.show_tiles()
+    settled(ranked)
+    pixels = ranked.tiles.picture.reshape(-1, 3) / 255
+    rows = ranked.ranking.rows[: ranked.view_options.n_top.value()]
+    for kind in set(ranked.result.trails.table["class"].to_numpy()[rows]):
+        assert (np.abs(pixels - legend(ranked)[kind]).max(axis=1) < 0.01).sum() > 20
+
+
+def test_rank_uses_the_only_layer_of_trails(viewer, dock, settled):
+    viewer.open_sample("napari-uai", "trails")
+    dock.run_bar.run_button.click()
+    settled(dock)
+    assert dock.run_bar.status.text().startswith("400 trails ranked")
+    assert len(of_kind(viewer, "scene")) == 1
+
+
+def test_rank_without_trails_or_with_several_layers_says_what_to_do(
+    viewer, dock, settled, notifications
+):
+    dock.pages.setCurrentIndex(1)
+    dock.run_bar.run_button.click()
+    assert "no trails yet: open a folder or file" in dock.run_bar.status.text()
+    assert dock.pages.currentIndex() == 0
+    for _ in range(2):
+        viewer.add_tracks(np.array([[0, 0, 1, 1], [0, 1, 2, 2]], float))
+    dock.run_bar.run_button.click()
+    assert "choose one as Tracks" in dock.run_bar.status.text()
+    assert len(notifications) == 2
+    dock.sources.path.setText(str(SAMPLE))
+    dock.run_bar.run_button.click()
+    settled(dock)
+    assert dock.run_bar.status.text() == "400 trails ranked."
+
+
+def test_top_trails_are_paths_with_ranks(viewer, ranked):
     top, badges = of_kind(viewer, "top")
     assert isinstance(top, Shapes)
     assert isinstance(badges, Points)
     n = ranked.view_options.n_top.value()
     best = ranked.ranking.values[0]
-    assert top.features["label"].tolist()[0] == f"{100 * best:.0f} %"
+    assert top.features["score"].tolist()[0] == f"{100 * best:.0f} %"
     assert badges.features["label"].tolist() == top.features["label"].tolist()
     assert len(badges.data) == n
-    np.testing.assert_allclose(badges.face_color, top.edge_color)
     ranked.view_options.n_top.setValue(3)
     assert len(top.data) == len(badges.data) == 3
     ranked.view_options.parts["top"].setChecked(False)
@@ -273,6 +373,7 @@ def test_a_row_leads_the_viewer_to_its_trail_and_a_click_to_its_row(viewer, rank
         trails.y[trails.trail(chosen)] - position[1], trails.x[trails.trail(chosen)] - position[2]
     )
     assert apart.min() <= 8 / viewer.scene.camera.zoom
+    assert ranked.table.window().focusWidget() is ranked.table  # its keys judge the trail
     press(ranked, viewer, (0.0, -500.0, -500.0))
     assert ranked.table.chosen_row() == chosen
 

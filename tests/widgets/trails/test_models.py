@@ -15,14 +15,15 @@ from napari_uai.trails.analysis.analysis import analyse_trails
 from napari_uai.trails.io.convert import trails_of_frame
 from napari_uai.widgets.kit.layers import Place
 from napari_uai.widgets.trails.drawing import (
+    BADGE_RADIUS,
+    badge_points,
     heat_colours,
-    label_points,
     opened_tracks,
     path_of,
     thinned,
 )
 from napari_uai.widgets.trails.placement import Placement, Source, source_of_layer, source_of_trails
-from napari_uai.widgets.trails.ranking import Filter, nearest_trail, rank
+from napari_uai.widgets.trails.ranking import Filter, _distance_from_origin, nearest_trail, rank
 
 
 @pytest.fixture(scope="module")
@@ -128,14 +129,20 @@ def test_world_and_scene_are_there_and_back(trails):
     np.testing.assert_allclose(ground.to_px(world), (4, 8))
 
 
-def test_labels_keep_apart_and_inside(trails):
+def test_badges_cover_no_trail_and_keep_apart_and_inside(trails):
     size = trails.scene.height, trails.scene.width
-    paths = [path_of(trails, row) for row in range(6)]
-    points = np.array(label_points(paths, paths, size))
-    assert (points >= 0).all()
-    assert (points <= size).all()
-    same = label_points([paths[0]] * 2, [paths[0]] * 2, size)
-    assert np.linalg.norm(same[0] - same[1]) > 0
+    radius = BADGE_RADIUS * max(size)
+    paths = [path_of(trails, row) for row in range(9)]
+    points = np.array(badge_points(paths, paths, size))
+    assert (points >= radius - 1).all()
+    assert (points <= np.array(size) - radius + 1).all()
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+    assert apart[np.triu_indices(len(points), 1)].min() >= 2 * radius
+    for point in points:
+        for path in paths:
+            y, x = (path - point).T
+            assert _distance_from_origin(y, x) > radius
+    assert badge_points([], [], size) == []
 
 
 def test_heat_begins_with_nothing_and_ends_with_the_class_s_colour():

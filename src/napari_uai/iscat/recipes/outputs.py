@@ -7,6 +7,7 @@ that incomplete files never appear under their final names.
 from __future__ import annotations
 
 import dataclasses
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,10 +86,16 @@ def write_results(
 
 
 def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -> None:
-    """Write the files of a run directly into an existing folder; see :func:`write_results`."""
+    """Write the files of a run into a folder inside that of the results; see :func:`write_results`.
+
+    :func:`napari_uai.results.results_folder` makes the inner folder, and moves its files.
+    """
     from napari_uai.iscat.recipes.summary_picture import summary_picture
 
     record = run_record(result, monitor=monitor.part(0.0, 0.5))
+    source = result.recording.source
+    if source is not None and source.exists():
+        record["input"]["path"] = _seen_from(folder.parent, source)
     tables = {
         "landings": result.landings,
         "localizations": result.localizations,
@@ -153,6 +160,14 @@ def run_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any
         "problems": list(result.problems),
         "versions": versions(),
     }
+
+
+def _seen_from(folder: Path, source: Path) -> str:
+    """Return the path of a recording relative to the results, so that both can be moved."""
+    try:
+        return Path(os.path.relpath(source, folder)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return source.absolute().as_posix()
 
 
 def input_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from napari_uai.trails.pictures.canvas import (
     PAPER,
     TRAIL,
     Canvas,
+    Colour,
     Stretch,
     clipped_stretch,
     draw_line,
@@ -110,6 +111,7 @@ def tile_sheet(
     anomaly: Sequence[float],
     *,
     stretches: Sequence[Stretch | None] = (),
+    colours: Sequence[Colour] = (),
     title: str = "",
     tile_px: PictureSide = 400,
 ) -> Picture:
@@ -126,6 +128,8 @@ def tile_sheet(
     stretches
         Departing stretch of each of them, drawn thicker; None if unknown. Empty if all are
         unknown.
+    colours
+        Red, green and blue, 0 to 255, in which each of them is drawn. Empty for one colour of all.
     title
         Title above the tiles.
     tile_px
@@ -140,8 +144,8 @@ def tile_sheet(
     Raises
     ------
     BadValueError
-        If the numbers of pictures, anomalies and stretches differ, or a parameter is outside its
-        limits.
+        If the numbers of pictures, anomalies, stretches and colours differ, or a parameter is
+        outside its limits.
 
     Examples
     --------
@@ -150,15 +154,25 @@ def tile_sheet(
     >>> tile_sheet(trails, moments(trails, [0]), [0.9]).shape
     (342, 412, 3)
     """
-    if len(shown) != len(anomaly) or len(stretches) not in (0, len(shown)):
-        raise BadValueError("anomaly, and stretches unless empty, must have one entry per moment")
+    given = {len(stretches), len(colours)} - {0}
+    if len(shown) != len(anomaly) or given - {len(shown)}:
+        raise BadValueError(
+            "anomaly, and stretches and colours unless empty, must have one entry per moment"
+        )
     ends = trails.table["end"].to_numpy(float)
     order = sorted(range(len(shown)), key=lambda i: (ends[shown[i].row], i))
     plain = scene_canvas(trails.scene, None, tile_px)
     if any(moment.picture is None for moment in shown):
         draw_others(plain, trails)
     tiles = [
-        _tile(trails, shown[i], anomaly[i], stretches[i] if stretches else None, plain)
+        _tile(
+            trails,
+            shown[i],
+            anomaly[i],
+            stretches[i] if stretches else None,
+            (colours[i], colours[i]) if colours else (TRAIL, HULL),
+            plain,
+        )
         for i in order
     ]
     if not tiles:
@@ -206,7 +220,12 @@ def _read(path: Path, longest_side_px: int) -> Picture | None:
 
 
 def _tile(
-    trails: Trails, moment: Moment, anomaly: float, stretch: Stretch | None, plain: Canvas
+    trails: Trails,
+    moment: Moment,
+    anomaly: float,
+    stretch: Stretch | None,
+    colours: tuple[Colour, Colour],
+    plain: Canvas,
 ) -> Picture:
     tile_px = max(plain.pixels.shape[:2])
     row = moment.row
@@ -215,10 +234,10 @@ def _tile(
     else:
         canvas = scene_canvas(trails.scene, moment.picture, tile_px, dim=0.85)
     # Tiles are small: lines are three times as wide as in a large picture.
-    draw_trail(canvas, trails, row, clipped_stretch(trails, row, stretch), TRAIL, width=5)
+    draw_trail(canvas, trails, row, clipped_stretch(trails, row, stretch), colours[0], width=5)
     hull = trails.hulls[row] if len(trails.hulls) else None
     if hull is not None and len(hull) > 1:
-        draw_line(canvas.pixels, canvas.line(hull[:, 0], hull[:, 1]), HULL, 2, closed=True)
+        draw_line(canvas.pixels, canvas.line(hull[:, 0], hull[:, 1]), colours[1], 2, closed=True)
     columns = canvas.pixels.shape[1]
     size_px = max(round(tile_px / 26), 9)
     strip = np.full((2 * size_px, columns, 3), PAPER, np.uint8)

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from napari_uai.widgets.kit.docks import RAW_TITLE, shown_dock
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_uai.videos.read_options import ReadOptions
+    from napari_uai.widgets.iscat.review import Review
     from napari_uai.widgets.kit.layers import LayerTuple, Place, Reader, ReaderPath
 
 _N_LIKELY = 3
@@ -36,6 +39,27 @@ def table_reader(path: ReaderPath) -> Reader | None:
     """Return a reader of landings and localizations, or None for other tables."""
     paths = path if isinstance(path, list) else [path]
     return _read_tables if _are_files(path) and all(map(_has_known_header, paths)) else None
+
+
+def saved_run_reader(path: ReaderPath) -> Reader | None:
+    """Return a reader of folders of results, or None for other folders.
+
+    A folder with the results of a batch is one, too. Only names are read here.
+    """
+    from napari_uai.widgets.iscat.saved_run import is_saved_run, saved_runs_below
+
+    folders = [Path(one) for one in (path if isinstance(path, list) else [path])]
+    try:
+        if not all(folder.is_dir() for folder in folders):
+            return None
+        are_ours = all(
+            is_saved_run(folder)
+            or (not _is_folder_recording(folder) and bool(saved_runs_below(folder)))
+            for folder in folders
+        )
+    except OSError:
+        return None
+    return _read_saved_runs if are_ours else None
 
 
 def raw_layers(path: str | Path, options: ReadOptions | None = None) -> list[LayerTuple]:
@@ -229,30 +253,77 @@ def _ask_in_dock(path: str) -> bool:
     return True
 
 
-def _read_tables(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
-    from pandas.api.types import is_numeric_dtype
+def _read_saved_runs(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
+    """Read folders of results; the review opens once napari has added the landings."""
+    import napari
 
-    from napari_uai.errors import VideoFormatError
-    from napari_uai.untrusted import read_csv
+    from napari_uai.errors import BadValueError
+    from napari_uai.widgets.iscat.saved_run import SavedRun, is_saved_run, saved_runs_below
+
+    viewer = napari.current_viewer()
+    layers: list[LayerTuple | tuple[None]] = []
+    for folder in map(Path, path if isinstance(path, list) else [path]):
+        if is_saved_run(folder):
+            opened = SavedRun.read(folder).opened(() if viewer is None else viewer.layers)
+            layers += opened.result.layers
+            if viewer is not None:
+                from napari_uai.widgets.iscat.saved_run_docks import review_when_added
+
+                review_when_added(opened, viewer)
+            continue
+        runs = saved_runs_below(folder)
+        if viewer is None:
+            names = ", ".join(run.relative_to(folder).as_posix() for run in runs)
+            raise BadValueError(
+                f"{folder} has the results of several recordings, open one: {names}"
+            )
+        from napari_uai.widgets.iscat.saved_run_docks import list_runs
+
+        list_runs(runs, folder, viewer)
+    return layers or [(None,)]  # handled: a list to choose from
+
+
+def _read_tables(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
+    from napari_uai.widgets.iscat.saved_run import read_numbers
+    from napari_uai.widgets.iscat.stage_call import landings_layer
     from napari_uai.widgets.kit.layers import points_layer
     from napari_uai.widgets.kit.palette import LANDING_RINGS, LOCALIZATION_RINGS
 
     layers: list[LayerTuple | tuple[None]] = []
     for one in map(Path, path if isinstance(path, list) else [path]):
-        table = read_csv(one, error=VideoFormatError)
+        table = read_numbers(one, _POSITION_COLUMNS, optional=_FRAME_COLUMNS)
         frame = next(column for column in _FRAME_COLUMNS if column in table.columns)
-        for column in {*_POSITION_COLUMNS, *_FRAME_COLUMNS} & {*table.columns}:
-            if not is_numeric_dtype(table[column]):
-                raise VideoFormatError(f"{one}: {column} must contain numbers: export it again")
         colour = LOCALIZATION_RINGS if "localizations" in one.stem else LANDING_RINGS
         place = _place_of_recording(one)
         placed = table.assign(frame=table[frame])  # raw_frame counts frames of the recording
         has_both = len(table) > 0 and "frame" in table.columns
         shift = float((table["frame"] - table[frame]).iloc[0]) if has_both else 0.0
+        review = _review_with_traces(one, table, placed, place)
         layers.append(
-            points_layer(placed, place, name=one.stem, colour=colour, offset=(shift, 0, 0))
+            landings_layer(review, one.stem)
+            if review is not None
+            else points_layer(placed, place, name=one.stem, colour=colour, offset=(shift, 0, 0))
         )
     return layers
+
+
+def _review_with_traces(
+    path: Path, table: pd.DataFrame, placed: pd.DataFrame, place: Place
+) -> Review | None:
+    """Return a review of landings with the traces beside their file, None if there are none."""
+    from napari.utils.notifications import show_warning
+
+    from napari_uai.errors import NapariUaiError
+    from napari_uai.widgets.iscat.saved_run import reviewed, traces_beside
+
+    if not {"landing", "contrast", "raw_frame"} <= {*table.columns}:
+        return None
+    try:
+        traces = traces_beside(path.parent)
+    except NapariUaiError as error:
+        show_warning(f"no traces: {error}")
+        return None
+    return None if traces is None else reviewed(table, placed, place, traces)
 
 
 def _place_of_recording(table: Path) -> Place:

@@ -298,18 +298,8 @@ class RecipeCall:
         monitor.update(0.98, "layers")
         review = _review(result, average_place)
         if len(result.localizations):
-            table = _in_video(result.localizations, origin)
             name = f"{place.name}: localizations ({self.recipe.name})"
-            rows, columns = (origin.rows, origin.columns) if origin else (0, 0)
-            layers.append(
-                points_layer(
-                    table,
-                    average_place,
-                    name=name,
-                    colour=LOCALIZATION_RINGS,
-                    offset=(0, rows, columns),
-                )
-            )
+            layers.append(localizations_layer(result.localizations, average_place, origin, name))
         if len(review.placed):
             layers.append(landings_layer(review, f"{place.name}: landings ({self.recipe.name})"))
         n = len(review.table)
@@ -392,13 +382,27 @@ def landings_layer(review: Review, name: str) -> LayerTuple:
     return data, attributes, kind
 
 
+def localizations_layer(
+    table: pd.DataFrame, place: Place, origin: Offset | None, name: str
+) -> LayerTuple:
+    """Return localizations, in px of the recording, as rings over the rolling average."""
+    rows, columns = (origin.rows, origin.columns) if origin else (0, 0)
+    return points_layer(
+        in_video(table, origin),
+        place,
+        name=name,
+        colour=LOCALIZATION_RINGS,
+        offset=(0, rows, columns),
+    )
+
+
 def _review(result: RunResult, place: Place) -> Review:
     from napari_uai.iscat.recipes.run import ROLLING_AVERAGE
     from napari_uai.iscat.recipes.summary_picture import last_rolling_average
     from napari_uai.widgets.iscat.review import Review
 
     landings = result.landings
-    placed = _in_video(landings, result.origins.get(ROLLING_AVERAGE)) if len(landings) else landings
+    placed = in_video(landings, result.origins.get(ROLLING_AVERAGE)) if len(landings) else landings
     video = None
     if ROLLING_AVERAGE in result.videos:
         video = result.videos[last_rolling_average(result)]
@@ -475,7 +479,7 @@ def recipe_entry(stage: Stage, parameters: Mapping[str, Any]) -> str:
     return tomli_w.dumps({"stage": [entry]})
 
 
-def _in_video(table: pd.DataFrame, origin: Offset | None) -> pd.DataFrame:
+def in_video(table: pd.DataFrame, origin: Offset | None) -> pd.DataFrame:
     """Convert positions from px of the recording to px of the rolling average."""
     if origin is None:
         return table

@@ -1,6 +1,6 @@
 """Colours of everything that the widgets draw.
 
-Classes and ranks are drawn in the colours of Okabe and Ito, which people with any kind of colour
+Classes and curves are drawn in the colours of Okabe and Ito, which people with any kind of colour
 vision can tell apart [1]_; those that are too dark for a dark image are lightened.
 
 References
@@ -10,6 +10,11 @@ References
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ORANGE, SKY_BLUE, GREEN, YELLOW = "#e69f00", "#56b4e9", "#009e73", "#f0e442"
 VERMILION, PURPLE = "#d55e00", "#cc79a7"
@@ -23,18 +28,15 @@ CLASS_COLOURS = (
 """Colours of the classes of trails, in their order; reused if there are more classes."""
 
 RANK_COLOURS = (ORANGE, SKY_BLUE, YELLOW, GREEN, PURPLE, VERMILION, LIGHT_BLUE)
-"""Colours of the top trails, in the order of their rank; reused if there are more trails."""
-
-ANOMALY_RAMP = ("#4ea8de", MINT, SAND, "#f77f00", "#d00000")
-"""Colours of trails from score 0 to score 1."""
+"""Colours of curves without a class, in their order; reused if there are more curves."""
 
 SHARED_MASK = "#ff4fd8"
 """Region mask of every class; the mask of one class has the colour of that class."""
 
-CHOSEN_TRAIL, CHOSEN_STRETCH = WHITE, RED
-"""The chosen trail, and the stretch of it that stands out."""
+CHOSEN_CASING = WHITE
+"""Around the chosen trail, which keeps the colour of its class."""
 
-THUMBNAIL_TRAIL, THUMBNAIL_START, THUMBNAIL_GROUND = SAND, WHITE, SLATE
+THUMBNAIL_START, THUMBNAIL_GROUND = WHITE, SLATE
 
 LANDING_RINGS, LOCALIZATION_RINGS, TRUTH_RINGS, PREVIEW_RINGS = AMBER, CYAN, MINT, MINT
 """Rings around positions."""
@@ -71,17 +73,17 @@ def class_colour(number: int) -> str:
     return CLASS_COLOURS[number % len(CLASS_COLOURS)]
 
 
-def rank_colour(number: int) -> str:
-    """Return the colour of a top trail.
+def class_colours(kinds: Iterable[str]) -> dict[str, str]:
+    """Return the colour of each class by its name, given all classes in their order."""
+    return {str(kind): class_colour(number) for number, kind in enumerate(kinds)}
 
-    Parameters
-    ----------
-    number
-        Position of the trail in the ranking, from 0.
 
-    Returns
-    -------
-    str
-        Colour as ``#rrggbb``.
-    """
-    return RANK_COLOURS[number % len(RANK_COLOURS)]
+def shade_of(colour: str, share: float) -> str:
+    """Return a darker shade of a colour: 0 is black, 1 the colour itself."""
+    return "#" + "".join(f"{round(share * channel):02x}" for channel in channels_of(colour))
+
+
+def channels_of(colour: str) -> tuple[int, int, int]:
+    """Return red, green and blue, 0 to 255, of a colour given as ``#rrggbb``."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return red, green, blue

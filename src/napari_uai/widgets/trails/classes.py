@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
-from napari_uai.widgets.kit.palette import class_colour
+from napari_uai.widgets.kit.palette import class_colours
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -48,11 +48,12 @@ class ClassList(QTreeWidget):
         """List classes and their numbers of trails, all of them ticked."""
         self.blockSignals(True)
         self.clear()
-        for number, (kind, n) in enumerate(counts.items()):
+        colours = class_colours(counts)
+        for kind, n in counts.items():
             item = QTreeWidgetItem([str(kind), str(n), "", ""])
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(NAME, Qt.CheckState.Checked)
-            item.setIcon(NAME, _swatch(class_colour(number)))
+            item.setIcon(NAME, _swatch(colours[str(kind)]))
             for column in (TRAILS, INSIDE):
                 item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight)
             self.addTopLevelItem(item)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_uai.widgets.kit.palette import CHOSEN_STRETCH, CHOSEN_TRAIL
-from napari_uai.widgets.trails.drawing import line_width, path_of, region_shapes, scene_layer
+from napari_uai.widgets.kit.palette import CHOSEN_CASING
+from napari_uai.widgets.trails.drawing import path_of, region_shapes, scene_layer
 from napari_uai.widgets.trails.drawn_layers import CHOSEN, REGIONS, SCENE, DrawnLayers
 from napari_uai.widgets.trails.heat_layers import HeatLayers
 from napari_uai.widgets.trails.mask_layers import MaskLayers
@@ -29,6 +29,9 @@ CHOSEN_FILLS = 0.6
 
 MAX_ZOOM = 4
 """Zoom on a chosen trail, at most, relative to a view of the whole scene."""
+
+_CHOSEN_WIDTHS = (3.6, 1.0, 2.2)
+"""Widths of the chosen trail's casing, of its line, and of the stretch that stands out."""
 
 
 class Display:
@@ -93,16 +96,22 @@ class Display:
         self._regions.show(paths, colours, {"class": [kind for _, kind in shapes]})
 
     def show_chosen(self, ranking: Ranking, row: int) -> None:
-        """Highlight a trail and the stretch that stands out; move the view and the time to it."""
+        """Highlight a trail by a casing, and by its width the stretch that stands out.
+
+        View and time move to it.
+        """
         source, trails = self._drawn.source, ranking.result.trails
         if source is None or row >= len(trails):
             return
         [stretch] = ranking.result.stretches_at(np.flatnonzero(ranking.result.rows == row))
-        paths = [path_of(trails, row), path_of(trails, row, stretch)]
-        colours = [CHOSEN_TRAIL, CHOSEN_STRETCH]
-        layer = self._chosen.show(paths, colours, {"part": ["all", "stands out"]})
-        if layer is not None:
-            layer.edge_width = [line_width(source), 2.2 * line_width(source)]
+        whole = path_of(trails, row)
+        colour = self._drawn.colour_of(str(trails.table["class"].iloc[row]))
+        self._chosen.show(
+            [whole, whole, path_of(trails, row, stretch)],
+            [CHOSEN_CASING, colour, colour],
+            {"part": ["casing", "all", "stands out"]},
+            widths=_CHOSEN_WIDTHS,
+        )
         self._go_to(source, trails, row, stretch)
 
     def hide_chosen(self) -> None:

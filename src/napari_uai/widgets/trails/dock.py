@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,21 +14,22 @@ from qtpy.QtWidgets import QFileDialog, QSplitter, QTabWidget, QVBoxLayout, QWid
 from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.kit.forms import scrolling
 from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.palette import class_colours
 from napari_uai.widgets.trails.display import Display
 from napari_uai.widgets.trails.draw_queue import DrawQueue, single_shot
 from napari_uai.widgets.trails.drawn_layers import REGIONS, TOP
 from napari_uai.widgets.trails.job_queue import JobQueue
 from napari_uai.widgets.trails.placement import own_trails, source_of_layer, source_of_trails
-from napari_uai.widgets.trails.ranking import rank
+from napari_uai.widgets.trails.ranking import SCORE_NAMES, rank
 from napari_uai.widgets.trails.ranking_page import RankingPage
 from napari_uai.widgets.trails.region_page import RegionPage
 from napari_uai.widgets.trails.settings import SettingsPage
 from napari_uai.widgets.trails.sources import SourcePanel
+from napari_uai.widgets.trails.trail_review import TrailReview
 from napari_uai.widgets.trails.view_options import ViewOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pandas as pd
     from napari.layers import Image, Layer
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from napari_uai.monitor import Monitor
     from napari_uai.trails.analysis.result import TrailResult
     from napari_uai.trails.analysis.session import Request
-    from napari_uai.trails.table import Picture
+    from napari_uai.trails.table import Picture, Trails
     from napari_uai.widgets.trails.placement import Source
     from napari_uai.widgets.trails.ranking import Ranking
 
@@ -66,6 +69,8 @@ class TrailWorkflow(QWidget):
         Latest analysis and its result.
     ranking
         Listed trails.
+    review
+        Verdicts and notes about the open trails.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -86,6 +91,7 @@ class TrailWorkflow(QWidget):
         self.view_options = ViewOptions()
         self.ranking_page = RankingPage()
         self.table = self.ranking_page.table
+        self.review = TrailReview(self.ranking_page, self.jobs, self._ranked_trails)
         self._drawing = DrawQueue(self._draw_heat, self._draw_top, self._draw_tracks, self)
         self._ask_soon = single_shot(self, 0, self.ask)
         self._ask_after_painting = single_shot(self, _PAINTED_MS, self.ask)
@@ -153,6 +159,8 @@ class TrailWorkflow(QWidget):
         trails = source.trails
         self.jobs.set_session(TrailSession(trails))
         self.display.show_source(source, scene=scene, tracks=tracks)
+        self.review.begin()
+        self.table.ranks.class_colours = class_colours(trails.classes.index)
         self.region_page.show_classes({str(kind): int(n) for kind, n in trails.classes.items()})
         self.view_options.set_times(float(trails.time.min()), float(trails.time.max()), N_TOP)
         self.region_page.set_enabled(True)
@@ -225,6 +233,7 @@ class TrailWorkflow(QWidget):
         if self.source is not None:
             self.display.masks.replace(regions)
             self.reset_choices()
+            self.review.read(Path(path))
         self.ask()
 
     def export(self, folder: str | Path) -> None:
@@ -235,16 +244,18 @@ class TrailWorkflow(QWidget):
             return
         complete = replace(request, regions=True)
         options = self.source.options if self.source is not None else {}
+        verdicts = copy.deepcopy(self.review.verdicts)
 
         def write(monitor: Monitor) -> dict[str, Path]:
             from napari_uai.trails.analysis.outputs import write_trail_results
 
             result = session.run(complete, monitor=monitor.part(0.0, 0.3))
-            result = replace(result, options=options)
+            scores = verdicts.added_to(result.scores)
+            result = replace(result, options=options, scores=scores)
             return write_trail_results(result, folder, monitor=monitor.part(0.3, 1.0))
 
         def report(paths: dict[str, Path]) -> None:
-            self._finish(f"{len(paths)} files written to {folder}")
+            self.jobs.finish(f"{len(paths)} files written to {folder}")
 
         self.jobs.do(write, report)
 
@@ -255,10 +266,12 @@ class TrailWorkflow(QWidget):
             self.run_bar.show_error("no trails listed: show more classes, or lower the score")
             return
 
+        colours = self.table.ranks.class_colours
+
         def draw(monitor: Monitor) -> Picture:
             from napari_uai.widgets.trails.tiles import tile_picture
 
-            return tile_picture(ranking, n, monitor=monitor)
+            return tile_picture(ranking, n, colours, monitor=monitor)
 
         self.jobs.do(draw, self._show_tiles)
 
@@ -299,6 +312,7 @@ class TrailWorkflow(QWidget):
             or previous.scores is not result.scores
             or previous.trails is not result.trails
         ):
+            self.review.end_likeness(unless_of=result.trails)
             self._list_trails()
         self.run_bar.say(self._summary(result))
 
@@ -314,9 +328,10 @@ class TrailWorkflow(QWidget):
         """List and draw the trails that pass the filters."""
         if self.result is None:
             return
-        score = self.ranking_page.score.currentText()
+        likeness = self.review.likeness_in_use()
+        score = SCORE_NAMES[0] if likeness else self.ranking_page.score.currentText()
         criteria = self.view_options.filter(score, self.classes.hidden())
-        self.ranking = rank(self.result, criteria)
+        self.ranking = rank(self.result, criteria, likeness)
         self.table.show_ranking(self.ranking)
         if self.table.chosen_row() is None:
             self.display.hide_chosen()
@@ -343,7 +358,9 @@ class TrailWorkflow(QWidget):
 
     def _draw_top(self) -> bool:
         n = self.view_options.n_top.value()
-        return self.ranking is not None and self.display.top.show(self.ranking, n)
+        if self.ranking is None:
+            return False
+        return self.display.top.show(self.ranking, n, self.review.verdicts_on(self.ranking, n))
 
     def _draw_tracks(self) -> None:
         tracks, options = self.display.tracks, self.view_options
@@ -362,6 +379,13 @@ class TrailWorkflow(QWidget):
             self.display.show_regions(self.result, self.classes.hidden())
             self._drawing.draw_top()
             self._drawing.draw_tracks()
+
+    def _ranked_trails(self) -> Trails | None:
+        return None if self.result is None else self.result.trails
+
+    def _show_opinions(self) -> None:
+        self._show_counts()
+        self._drawing.draw_top()
 
     def _show_chosen(self, row: int) -> None:
         if self.ranking is not None:
@@ -385,17 +409,14 @@ class TrailWorkflow(QWidget):
         row = trail_under(self.ranking, self.source, viewer, event.position, n_drawn=n_drawn)
         if row is not None:
             self.table.choose(row)
+            self.table.setFocus()  # for the keys of verdicts
 
     def _show_tiles(self, picture: Picture) -> None:
         from napari_uai.widgets.trails.tiles import TileWindow
 
         self.tiles = TileWindow(picture, self)
         self.tiles.show()
-        self._finish("Tile sheet ready.")
-
-    def _finish(self, message: str) -> None:
-        self.run_bar.bar.setValue(self.run_bar.bar.maximum())
-        self.run_bar.say(message)
+        self.jobs.finish("Tile sheet ready.")
 
     def _ask_and_export(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Export to folder")
@@ -410,8 +431,27 @@ class TrailWorkflow(QWidget):
             self.load_settings(path)
 
     def _run(self) -> None:
+        if self.source is None:
+            self._open_what_is_chosen()
+            return
         self.ask()
         self.jobs.ask_again()
+
+    def _open_what_is_chosen(self) -> None:
+        """Open the path if there is one, else the only layer of trails; else say what to do."""
+        n_layers = self.sources.n_tracks
+        if self.sources.path.text().strip():
+            self.open()
+        elif n_layers == 1:
+            self.use_layer()
+        else:
+            self.pages.setCurrentIndex(0)
+            self.run_bar.show_error(
+                "several layers of trails: choose one as Tracks, then click Use layer"
+                if n_layers
+                else "no trails yet: open a folder or file here, drop one into the window, or take "
+                "File > Open Sample > Trails of a roundabout"
+            )
 
     def _connect(self) -> None:
         options = self.view_options
@@ -430,6 +470,7 @@ class TrailWorkflow(QWidget):
         self.ranking_page.score.currentTextChanged.connect(self._list_trails)
         self.ranking_page.tiles_button.clicked.connect(self.show_tiles)
         self.ranking_page.export_button.clicked.connect(self._ask_and_export)
+        self.review.changed.connect(self._show_opinions)
         self.table.chosen.connect(self._show_chosen)
         self.jobs.answered.connect(self._show_result)
         self.run_bar.run_asked.connect(self._run)
@@ -458,7 +499,7 @@ class TrailWorkflow(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(parts, 1)
         layout.addWidget(self.run_bar)
-        self.setMinimumWidth(400)
+        self.setMinimumWidth(320)
 
 
 def _warn_of_problems(problems: pd.DataFrame) -> None:

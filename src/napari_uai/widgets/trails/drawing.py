@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_uai.widgets.kit.layers import KEY, LayerTuple
+from napari_uai.widgets.kit.palette import channels_of
 from napari_uai.widgets.trails.placement import TRAIL_AXES, Source
 
 if TYPE_CHECKING:
@@ -25,8 +26,11 @@ MAX_OPENED_VERTICES = 250_000
 MAX_PATH_POINTS = 60
 """Points of a drawn path, which napari triangulates."""
 
-LABEL_MARGIN = 0.03
-"""Half the size of a label, as a fraction of the longest side, when the whole scene is in view."""
+BADGE_RADIUS = 0.02
+"""Half the size of a badge, as a fraction of the longest side, when the whole scene is in view."""
+
+_GRID, _GRID_LINE = 480, 3
+"""Longest side of the grid on which badges find room, and the width of a trail in it."""
 
 _MAX_PATH_SAMPLES = 2000
 """Samples of a trail from which its path is simplified."""
@@ -170,7 +174,7 @@ def heat_colours(colour: str) -> Floats32:
     ndarray
         Red, green, blue and opacity of each stop, (5, 4); float32.
     """
-    full = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    full = np.array(channels_of(colour)) / 255
     opacity = np.array([0.0, 0.3, 0.5, 0.65, 0.8])
     light = np.array([0.5, 0.65, 0.8, 0.9, 1.0])
     stops = np.column_stack([light[:, None] * full, opacity])
@@ -217,12 +221,10 @@ def path_of(trails: Trails, row: int, part: tuple[int, int] | None = None) -> Fl
     return path if len(path) > 1 else np.vstack([path, path + 0.5])
 
 
-def label_points(
-    paths: Sequence[Floats],
-    stretches: Sequence[Floats],
-    size: tuple[int, int],
+def badge_points(
+    paths: Sequence[Floats], stretches: Sequence[Floats], size: tuple[int, int]
 ) -> list[Floats]:
-    """Choose positions of labels: on the stretch that stands out, away from previous labels.
+    """Choose positions of badges: beside the stretch that stands out, covering no path.
 
     Parameters
     ----------
@@ -231,27 +233,32 @@ def label_points(
     stretches
         Points of the stretch of each trail that stands out.
     size
-        Height and width of the scene, px; labels keep a margin to its border.
+        Height and width of the scene, px.
 
     Returns
     -------
     list of ndarray
-        y and x of each label, on the trail unless that is too close to the border.
+        y and x of the middle of each badge. Where there is no room, it lies on its trail.
     """
-    sides = np.array(size, float)
-    margin = sides.max() * LABEL_MARGIN
-    chosen: list[Floats] = []
-    for path, stretch in zip(paths, stretches, strict=True):
-        points = np.vstack([stretch[len(stretch) // 2][None], stretch[::4], path[::4]])
-        points = np.clip(
-            points, np.minimum(margin, sides / 2), np.maximum(sides - margin, sides / 2)
-        )
-        away = np.full(len(points), np.inf)
-        if chosen:
-            away = np.linalg.norm(points[:, None] - np.array(chosen)[None], axis=2).min(axis=1)
-        free = np.flatnonzero(away > sides.max() / 12)
-        chosen.append(points[free[0]] if len(free) else points[int(np.argmax(away))])
-    return chosen
+    import cv2
+
+    from napari_uai.trails.pictures.labels import place_labels
+
+    if not paths:
+        return []
+    fine = _GRID / max(size)
+    shape = np.maximum(np.ceil(np.array(size) * fine), 1).astype(int)
+    ink = np.zeros(shape, np.uint8)
+    lines = [np.rint(path[:, ::-1] * fine).astype(np.int32) for path in paths]
+    cv2.polylines(ink, lines, False, 1, _GRID_LINE)
+    anchors = np.array([stretch[len(stretch) // 2] for stretch in stretches], float)
+    side = 2 * BADGE_RADIUS * _GRID
+    sides = np.full((len(paths), 2), side)
+    corners = place_labels(anchors * fine, sides, ink > 0, gap=side / 4)
+    return [
+        anchor if corner is None else (np.array(corner) + side / 2) / fine
+        for anchor, corner in zip(anchors, corners, strict=True)
+    ]
 
 
 def region_shapes(regions: Sequence[Region], kinds: Sequence[str]) -> list[tuple[Floats, str]]:

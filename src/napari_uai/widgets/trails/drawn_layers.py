@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from napari_uai.widgets.kit.palette import class_colour
+from napari_uai.widgets.kit.palette import class_colour, class_colours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ SCENE, HEAT, TOP, TRACKS, REGIONS, CHOSEN = "scene", "heat", "top", "tracks", "r
 """Parts of the drawing; each has one layer or more."""
 
 BADGES = "badges"
-"""Name of the layer of scores among the top trails."""
+"""Name of the layer of ranks among the top trails."""
 
 Key: TypeAlias = tuple[str, str]
 """Part and name of a layer; the name is empty if the part has one layer."""
@@ -106,8 +106,9 @@ class DrawnLayers:
 
     def colour_of(self, kind: str) -> str:
         """Return the colour of a class, which depends on its position among all classes."""
-        kinds = [] if self.source is None else list(self.source.trails.classes.index)
-        return class_colour(kinds.index(kind) if kind in kinds else 0)
+        if self.source is None:
+            return class_colour(0)
+        return class_colours(self.source.trails.classes.index).get(kind, class_colour(0))
 
     def move_below_lines(self, layer: Layer) -> None:
         """Move a heatmap below masks, trails and shapes, or a mask below trails and shapes."""
@@ -120,7 +121,7 @@ class DrawnLayers:
             layers.move(layers.index(layer), others[0])
 
     def move_results_to_top(self) -> None:
-        """Move the chosen trail and the scores of the top trails above all other layers."""
+        """Move the chosen trail and the ranks of the top trails above all other layers."""
         layers = self.viewer.layers
         for key in ((CHOSEN, ""), (TOP, BADGES)):
             layer = self.get(*key)

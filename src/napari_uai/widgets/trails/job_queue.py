@@ -91,6 +91,11 @@ class JobQueue(QObject):
         elif first and self._running is not None:
             self.task.cancel()
 
+    def finish(self, message: str) -> None:
+        """Say that a job has ended."""
+        self.run_bar.bar.setValue(self.run_bar.bar.maximum())
+        self.run_bar.say(message)
+
     def ask_again(self) -> None:
         """Repeat the latest request, after it was cancelled or has failed."""
         self._settled = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.palette import channels_of
 from napari_uai.widgets.trails.drawing import line_width
 from napari_uai.widgets.trails.drawn_layers import set_visible
 
@@ -46,7 +47,12 @@ class PathLayer:
         self._relative_width = relative_width
 
     def show(
-        self, paths: list[Floats], colours: list[str], features: Mapping[str, Sequence[Any]]
+        self,
+        paths: list[Floats],
+        colours: list[str],
+        features: Mapping[str, Sequence[Any]],
+        *,
+        widths: Sequence[float] = (),
     ) -> Shapes | None:
         """Replace all paths; the layer is added if there are paths and it may be added.
 
@@ -58,6 +64,8 @@ class PathLayer:
             Colour of each path.
         features
             Columns of the features table, one value per path.
+        widths
+            Width of each path in units of that of the layer; all are 1 if empty.
 
         Returns
         -------
@@ -71,7 +79,9 @@ class PathLayer:
         if layer is None:
             layer = self.add(source)
         with _in_plane(drawn.viewer):
-            _replace_paths(layer, paths, colours, self._relative_width * line_width(source))
+            unit = self._relative_width * line_width(source)
+            drawn_widths = [unit * width for width in widths or [1.0] * len(paths)]
+            _replace_paths(layer, paths, colours, drawn_widths)
         if paths and features_differ(layer, features):
             layer.features = dict(features)
         set_visible(layer, drawn.is_shown(part))
@@ -129,16 +139,28 @@ def features_differ(layer: Shapes | Points, features: Mapping[str, Sequence[Any]
     return any(list(present.get(name, ())) != list(values) for name, values in features.items())
 
 
-def _replace_paths(layer: Shapes, paths: list[Floats], colours: list[str], width: float) -> None:
-    """Draw other paths; the same number of paths keeps colours and widths, which is faster."""
+def _replace_paths(
+    layer: Shapes, paths: list[Floats], colours: list[str], widths: list[float]
+) -> None:
+    """Draw other paths; of the same number, only what differs is replaced, which is faster."""
     if paths and len(paths) == len(layer.data):
         if not all(map(np.array_equal, layer.data, paths)):
             layer.data = [(path, "path") for path in paths]
+        if colours_differ(layer.edge_color, colours):
+            layer.edge_color = colours
+        if not np.allclose(layer.edge_width, widths):
+            layer.edge_width = widths
         return
     layer.selected_data = set()
     layer.data = []
     if paths:
-        layer.add(paths, shape_type="path", edge_color=colours, edge_width=width)
+        layer.add(paths, shape_type="path", edge_color=colours, edge_width=widths)
+
+
+def colours_differ(present: Floats, colours: Sequence[str]) -> bool:
+    """Return whether colours (n, RGBA) are others than those given as ``#rrggbb``."""
+    wanted = np.array([channels_of(colour) for colour in colours]) / 255
+    return not np.allclose(np.asarray(present)[:, :3], wanted, atol=1e-3)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_uai.monitor import SILENT, Monitor
+
 if TYPE_CHECKING:
     from napari_uai.trails.analysis.result import TrailResult
     from napari_uai.trails.table import Trails
@@ -77,7 +79,47 @@ class Ranking:
         return len(self.rows)
 
 
-def rank(result: TrailResult, criteria: Filter) -> Ranking:
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """How similar trails are to one of them.
+
+    Parameters
+    ----------
+    trail
+        Its name.
+    trails
+        The trails.
+    values
+        Similarity of each of them, 1 for the same path; float64.
+    """
+
+    trail: str
+    trails: Trails
+    values: Floats
+
+
+def likeness_to(trails: Trails, row: int, *, monitor: Monitor = SILENT) -> Likeness:
+    """Compare all trails with one, by the distance of the score *nearest*.
+
+    Parameters
+    ----------
+    trails
+        Trails of one scene.
+    row
+        Row of the trail to compare with.
+    monitor
+        Progress and cancellation.
+    """
+    from napari_uai.trails.scores.nearest import relative
+    from napari_uai.trails.scores.resampling import resample_along_arc
+
+    points = resample_along_arc(trails, monitor=monitor).astype(np.float64)
+    apart = np.sqrt(np.square(points - points[row]).sum(axis=2).mean(axis=1))
+    name = str(trails.table["trail"].iloc[row])
+    return Likeness(name, trails, 1 - relative(apart, float(np.median(apart))))
+
+
+def rank(result: TrailResult, criteria: Filter, likeness: Likeness | None = None) -> Ranking:
     """Filter and sort trails; equal scores keep the order of the anomaly.
 
     Parameters
@@ -86,10 +128,16 @@ def rank(result: TrailResult, criteria: Filter) -> Ranking:
         Result of the analysis.
     criteria
         Score and filters.
+    likeness
+        Similarity of the trails of the result to one of them, which ranks them instead of a score.
     """
     scores = result.scores
     rows = result.rows
-    values = np.nan_to_num(scores[criteria.score].to_numpy(np.float64))
+    by = criteria.score if likeness is None else f"like {likeness.trail}"
+    values = (
+        scores[criteria.score].to_numpy(np.float64) if likeness is None else likeness.values[rows]
+    )
+    values = np.nan_to_num(values)
     table = result.trails.table
     start, end = (table[key].to_numpy(np.float64)[rows] for key in ("start", "end"))
     keep = (values >= criteria.least) & (end >= criteria.from_s) & (start <= criteria.to_s)
@@ -97,7 +145,7 @@ def rank(result: TrailResult, criteria: Filter) -> Ranking:
         keep &= ~scores["class"].isin(list(criteria.hidden)).to_numpy()
     places = np.flatnonzero(keep)
     order = places[np.argsort(-values[places], kind="stable")]
-    return Ranking(result, criteria.score, order, rows[order], values[order])
+    return Ranking(result, by, order, rows[order], values[order])
 
 
 def nearest_trail(

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_uai.widgets.trails.ranking import SCORE_NAMES
 from napari_uai.widgets.trails.table import RankedTable, meaning_of
+from napari_uai.widgets.trails.verdicts import SIGNS, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+LIKE = "likeness"
+"""Data of the entry that ranks by similarity to a trail."""
+
+_BUTTONS: dict[Verdict, tuple[str, str]] = {
+    "accepted": ("✓ Accept", "A"),
+    "rejected": ("✗ Reject", "R"),
+    "": ("Undecided", "U"),
+}
 
 
 class RankingPage(QWidget):
-    """Choice of the score, the ranked table, and buttons for tile sheet and export."""
+    """Choice of the score, the ranked table, verdicts, and buttons for tile sheet and export.
+
+    Attributes
+    ----------
+    judged
+        Emitted with the verdict on the chosen trail.
+    """
+
+    judged = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -18,37 +44,96 @@ class RankingPage(QWidget):
         self.score = QComboBox()
         self.score.setObjectName("score")
         self.score.addItems(SCORE_NAMES)
+        self.score.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.score.setMinimumContentsLength(6)
         for i, name in enumerate(SCORE_NAMES):
             self.score.setItemData(i, meaning_of(name), Qt.ItemDataRole.ToolTipRole)
         self.count = QLabel("No trails open")
+        self.judge_buttons: dict[Verdict, QPushButton] = {}
+        self.undo_button = QPushButton("Undo")
+        self.undo_button.setObjectName("undo_verdict")
+        self.like_button = QPushButton("More like this")
+        self.like_button.setObjectName("more_like_this")
+        self.like_button.setToolTip("Rank by similarity to the chosen trail. Key M.")
+        self.undo_button.setToolTip("Undo the last verdict or note. Key Ctrl+Z.")
         self.tiles_button = QPushButton("Tile sheet…")
         self.tiles_button.setObjectName("tiles")
         self.tiles_button.setToolTip("Show what the camera saw when the top trails ended.")
         self.export_button = QPushButton("Export…")
         self.export_button.setObjectName("export")
         self.export_button.setToolTip("Write scores, images and settings to a folder.")
-        self.set_enabled(False)
         self._lay_out()
+        self.set_enabled(False)
 
     def set_enabled(self, enabled: bool) -> None:
         """Enable the buttons once trails are open."""
-        self.tiles_button.setEnabled(enabled)
-        self.export_button.setEnabled(enabled)
+        for button in self.findChildren(QPushButton):
+            button.setEnabled(enabled)
 
     def show_count(self, n_listed: int, n_ranked: int) -> None:
-        """Show how many of the ranked trails are listed."""
-        self.count.setText(f"{n_listed} of {n_ranked} trails")
+        """Show how many of the ranked trails are listed, and how many have a verdict."""
+        verdicts = self.table.ranks.verdicts
+        counts = {SIGNS[verdict]: verdicts.count(verdict) for verdict in _BUTTONS if verdict}
+        judged = " · ".join(f"{n} {sign}" for sign, n in counts.items() if n)
+        listed = f"{n_listed} of {n_ranked} trails"
+        self.count.setText(f"{listed}\n{judged}" if judged else listed)
+
+    def ranks_by_likeness(self) -> bool:
+        """Return whether trails are ranked by similarity to one of them."""
+        return self.score.currentData() == LIKE
+
+    def offer_likeness(self, trail: str) -> None:
+        """Rank by similarity to a trail."""
+        self.drop_likeness()
+        with QSignalBlocker(self.score):
+            self.score.addItem(f"like {trail}", LIKE)
+        self.score.setCurrentIndex(self.score.count() - 1)
+
+    def drop_likeness(self) -> None:
+        """Rank by a score again, without saying so: other trails are to be listed."""
+        with QSignalBlocker(self.score):
+            if self.ranks_by_likeness():
+                self.score.setCurrentIndex(0)
+            if self.score.itemData(self.score.count() - 1) == LIKE:
+                self.score.removeItem(self.score.count() - 1)
 
     def _lay_out(self) -> None:
         above = QHBoxLayout()
         above.addWidget(QLabel("Rank by"))
         above.addWidget(self.score, 1)
         above.addWidget(self.count)
-        below = QHBoxLayout()
+        judging, below = QHBoxLayout(), QHBoxLayout()
+        for row in (judging, below):
+            row.setSpacing(2)  # the dock fits into 340 px
+        for verdict, (text, key) in _BUTTONS.items():
+            button = QPushButton(text)
+            button.setObjectName(f"judge_{verdict or 'open'}")
+            button.setToolTip(f"Verdict on the chosen trail. Key {key}.")
+            button.clicked.connect(partial(self._judge, verdict))
+            self._on_key(key, partial(self._judge, verdict))
+            self.judge_buttons[verdict] = button
+            judging.addWidget(button)
+        judging.addWidget(self.undo_button)
+        self._on_key("Ctrl+Z", self.undo_button.click)
+        self._on_key("N", self.table.edit_note)
+        self._on_key("M", self.like_button.click)
+        below.addWidget(self.like_button)
         below.addWidget(self.tiles_button)
         below.addWidget(self.export_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(above)
         layout.addWidget(self.table, 1)
+        layout.addLayout(judging)
         layout.addLayout(below)
+
+    def _judge(self, verdict: Verdict, *_: object) -> None:
+        self.judged.emit(verdict)
+
+    def _on_key(self, key: str, act: Callable[[], object]) -> None:
+        """Act on a key while the table or one of the buttons has focus."""
+        shortcut = QShortcut(QKeySequence(key), self)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(act)

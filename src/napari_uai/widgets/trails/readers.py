@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,6 @@ if TYPE_CHECKING:
     from napari_uai.widgets.kit.layers import LayerTuple, Reader, ReaderPath
 
 _HEAD_BYTES = 16384
-_REPORT_DEPTH = 4
-_MAX_FOLDERS = 300
-_MAX_ENTRIES = 100
-"""Limits of the search for report folders: a folder may contain a million files."""
 
 
 def trail_reader(path: ReaderPath) -> Reader | None:
@@ -138,28 +133,10 @@ def _ask_in_dock(path: str) -> bool:
 
 
 def has_reports(folder: Path) -> bool:
-    """Return whether a folder contains a report: locations/<location>/<camera>/report.
+    """Return whether a folder contains a report: locations/<location>/<camera>/report."""
+    from napari_uai.widgets.kit.folders import folders_in
 
-    At most some hundred folders are searched, the nearest ones first, so that the answer is quick
-    even for a whole disk.
-    """
-    import os
-
-    waiting, n_searched = [(folder, 0)], 0
-    while waiting and n_searched < _MAX_FOLDERS:
-        current, depth = waiting.pop(0)
-        n_searched += 1
-        if (current / "metadata" / "objects").is_dir():
-            return True
-        if depth == _REPORT_DEPTH:
-            continue
-        try:
-            with os.scandir(current) as entries:
-                subfolders = [e for e in islice(entries, _MAX_ENTRIES) if e.is_dir()]
-        except OSError:
-            continue
-        waiting += [(Path(e.path), depth + 1) for e in subfolders if not e.name.startswith(".")]
-    return False
+    return any((each / "metadata" / "objects").is_dir() for each in folders_in(folder))
 
 
 def _is_trails(file: Path) -> bool:

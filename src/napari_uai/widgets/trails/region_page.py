@@ -40,6 +40,7 @@ class RegionPage(QWidget):
         self.region_class.addItem(ALL_CLASSES, "")
         self.mask_layer = LayerChoice(viewer, "labels")
         self.mask_layer.setObjectName("mask_layer")
+        self.mask_layer.setMinimumContentsLength(8)
         self.new_mask_button = QPushButton("New region mask")
         self.new_mask_button.setObjectName("new_mask")
         self.use_mask_button = QPushButton("Use as region mask")

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFileDialog,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -69,7 +70,7 @@ class SourcePanel(QWidget):
         self.frame_rate.setPlaceholderText("Hz, for files with frame numbers (default 1)")
         self.scene = QLineEdit()
         self.scene.setPlaceholderText("1280x720, or the path of an image")
-        self.keep_extrapolated = QCheckBox("Keep positions extrapolated by the tracker")
+        self.keep_extrapolated = QCheckBox("Keep extrapolated positions")
         self.keep_extrapolated.setChecked(True)
         self.open_button = QPushButton("Open")
         self.tracks, self.image = QComboBox(), QComboBox()
@@ -124,6 +125,11 @@ class SourcePanel(QWidget):
         """Return the chosen layers of tracks (or linked spots) and scene."""
         tracks, image = (layer_of(self._viewer, b.currentData()) for b in self._layer_boxes)
         return tracks, image
+
+    @property
+    def n_tracks(self) -> int:
+        """Number of layers that trails can be taken from."""
+        return sum(self.tracks.itemData(i) is not None for i in range(self.tracks.count()))
 
     @property
     def _layer_boxes(self) -> tuple[QComboBox, QComboBox]:
@@ -214,6 +220,7 @@ class SourcePanel(QWidget):
 
         options = QWidget()
         rows = form_layout(options)
+        rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         rows.addRow(self.keep_extrapolated)
         add_row(rows, "Frame rate", self.frame_rate, "Frames per second.")
         add_row(rows, "Scene", self.scene, "Size of the camera image, or an image of the scene.")

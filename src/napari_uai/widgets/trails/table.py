@@ -6,19 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
+from qtpy.QtGui import QFont
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_uai.widgets.trails.ranking import SCORE_NAMES
 from napari_uai.widgets.trails.thumbnails import SIZE, Thumbnails
+from napari_uai.widgets.trails.verdicts import NOTE, SIGNS, VERDICT, Verdicts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_uai.typing import AnyArray, Ints
     from napari_uai.widgets.trails.ranking import Ranking
 
-FIRST_COLUMNS = ("path", "rank", "score", "class", "end", "trail")
-_WIDTHS = (72, 52, 54, 88, 72, 170)
+FIRST_COLUMNS = ("path", "rank", VERDICT, "score", "class", "end", "trail", NOTE)
+_WIDTHS = (72, 46, 28, 54, 80, 72, 120, 120)
+_TEXTS = ("class", "trail", NOTE)
+_HEADERS = {"path": "", VERDICT: "✓"}
 _NO_PARENT = QModelIndex()
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+
+def _font(*, bold: bool = False, crossed_out: bool = False) -> QFont:
+    font = QFont()
+    font.setBold(bold)
+    font.setStrikeOut(crossed_out)
+    return font
 
 
 class RankedTable(QTableView):
@@ -28,15 +41,19 @@ class RankedTable(QTableView):
     ----------
     chosen
         Emitted with the row of the trail that the user chose.
+    noted
+        Emitted with the name of a trail and the note that the user wrote about it.
     """
 
     chosen = Signal(int)
+    noted = Signal(str, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("ranking")
         self.ranks = RankingModel(self)
         self.setModel(self.ranks)
+        self.ranks.noted.connect(self.noted)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setIconSize(QSize(*SIZE))
@@ -84,6 +101,22 @@ class RankedTable(QTableView):
         index = self.currentIndex()
         return self.ranks.trail_at(index.row()) if index.isValid() else None
 
+    def choose_next_undecided(self) -> None:
+        """Choose the next trail without a verdict, in the order of the table."""
+        n = self.ranks.rowCount()
+        at = self.currentIndex().row()
+        for step in range(1, n):
+            place = (at + step) % n
+            if not self.ranks.verdicts.of(self.ranks.name_at(place)).verdict:
+                self.choose(self.ranks.trail_at(place))
+                return
+
+    def edit_note(self) -> None:
+        """Begin to write the note about the chosen trail."""
+        place = self.currentIndex().row()
+        if place >= 0:
+            self.edit(self.ranks.index(place, FIRST_COLUMNS.index(NOTE)))
+
     def _emit_chosen(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if self._emits and current.isValid():
             self.chosen.emit(self.ranks.trail_at(current.row()))
@@ -93,7 +126,18 @@ class RankingModel(QAbstractTableModel):
     """Qt model of a :class:`~napari_uai.widgets.trails.ranking.Ranking`, sorted by numpy.
 
     A *place* is a row of the table, a *row* is that of a trail among all trails.
+
+    Attributes
+    ----------
+    class_colours
+        Colour of each class.
+    verdicts
+        Verdicts and notes about the trails.
+    noted
+        Emitted with the name of a trail and the note that the user wrote about it.
     """
+
+    noted = Signal(str, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -103,13 +147,15 @@ class RankingModel(QAbstractTableModel):
         self._columns: dict[str, AnyArray] = {}
         self._sorted_by = (FIRST_COLUMNS.index("rank"), Qt.SortOrder.AscendingOrder)
         self._thumbnails = Thumbnails()
+        self.class_colours: Mapping[str, str] = {}
+        self.verdicts = Verdicts()
 
     def show_ranking(self, ranking: Ranking) -> None:
         """List other trails, sorted as before."""
         self.beginResetModel()
         trails = ranking.result.trails
         if self._ranking is None or self._ranking.result.trails is not trails:
-            self._thumbnails = Thumbnails(trails)
+            self._thumbnails = Thumbnails(trails, self.class_colours)
         self._ranking = ranking
         scores = ranking.result.scores
         self._columns = {
@@ -164,13 +210,39 @@ class RankingModel(QAbstractTableModel):
             if role == Qt.ItemDataRole.DecorationRole:
                 return self._thumbnails.of(int(self._ranking.rows[place]))
             return None
-        if role == Qt.ItemDataRole.DisplayRole:
+        if role == Qt.ItemDataRole.DisplayRole or (
+            role == Qt.ItemDataRole.EditRole and name == NOTE
+        ):
             return self._text(name, place)
-        if role == Qt.ItemDataRole.TextAlignmentRole and name not in ("class", "trail"):
+        if role == Qt.ItemDataRole.TextAlignmentRole and name not in _TEXTS:
             return _RIGHT
-        if role == Qt.ItemDataRole.ToolTipRole and name in ("class", "trail"):
+        if role == Qt.ItemDataRole.ToolTipRole and name in _TEXTS:
             return self._text(name, place)
+        if role == Qt.ItemDataRole.FontRole:
+            verdict = self.verdicts.of(self.name_at(index.row())).verdict
+            return _font(bold=verdict == "accepted", crossed_out=verdict == "rejected")
         return None
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """Return what can be done with a cell: notes can be edited."""
+        flags = super().flags(index)
+        is_note = index.isValid() and self._names[index.column()] == NOTE
+        return flags | Qt.ItemFlag.ItemIsEditable if is_note else flags
+
+    def setData(
+        self, index: QModelIndex, value: object, role: int = Qt.ItemDataRole.EditRole
+    ) -> bool:
+        """Pass on the note that the user wrote."""
+        if role != Qt.ItemDataRole.EditRole or self._names[index.column()] != NOTE:
+            return False
+        self.noted.emit(self.name_at(index.row()), str(value))
+        return True
+
+    def show_opinions(self) -> None:
+        """Show changed verdicts and notes."""
+        if len(self._order):
+            last = self.index(len(self._order) - 1, len(self._names) - 1)
+            self.dataChanged.emit(self.index(0, 0), last)
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -180,7 +252,7 @@ class RankingModel(QAbstractTableModel):
             return None
         name = self._names[section]
         if role == Qt.ItemDataRole.DisplayRole:
-            return "" if name == "path" else name.replace("_", " ")
+            return _HEADERS.get(name, name.replace("_", " "))
         if role == Qt.ItemDataRole.ToolTipRole:
             return meaning_of(name)
         return None
@@ -205,7 +277,11 @@ class RankingModel(QAbstractTableModel):
 
     def _sorted(self) -> Ints:
         column, order = self._sorted_by
-        values = self._columns.get(self._names[column], self._columns["rank"])
+        name = self._names[column]
+        values = self._columns.get(name, self._columns["rank"])
+        if name in (VERDICT, NOTE):
+            values = np.array([self._opinion(name, trail) for trail in self._columns["trail"]])
+            values = values.astype(object)
         if values.dtype == object:
             values = np.unique(values.astype(str), return_inverse=True)[1]
         values = np.nan_to_num(values.astype(np.float64))
@@ -220,10 +296,17 @@ class RankingModel(QAbstractTableModel):
             from napari_uai.trails.pictures.labels import when
 
             return when(self._ranking.result.trails, int(self._ranking.rows[place]))
+        if name in (VERDICT, NOTE):
+            return self._opinion(name, self._columns["trail"][place])
         value = self._columns[name][place]
         if name == "score":
             return f"{100 * value:.0f} %"
         return f"{value:.3f}" if name in SCORE_NAMES else str(value)
+
+    def _opinion(self, name: str, trail: object) -> str:
+        """Return the sign of the verdict on a trail, or the note about it."""
+        opinion = self.verdicts.of(trail)
+        return opinion.note if name == NOTE else SIGNS[opinion.verdict]
 
 
 def meaning_of(name: str) -> str:
@@ -231,7 +314,12 @@ def meaning_of(name: str) -> str:
     from napari_uai.trails.scores.scores import SCORES
 
     meanings = {
+        "path": "path over the scene, from the dot, in the colour of its class",
         "rank": "rank by the chosen score among the listed trails",
+        VERDICT: "your verdict: ✓ accepted (key A), ✗ rejected (R); U: undecided, Ctrl+Z: undo",
+        "class": "class of the trail by the tracker",
+        "trail": "name of the trail",
+        NOTE: "your note: double click or N to write",
         "score": "the chosen score in per cent",
         "end": "time at which the trail ends",
         "anomaly": "combination of all scores: 1 is most anomalous",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QWidget
 
 from napari_uai.trails.io.table_options import BOX_POINTS
 from napari_uai.widgets.kit.forms import add_row, form_layout
@@ -38,6 +38,10 @@ class TableForm(QWidget):
         self.box_point.addItems([point for point in BOX_POINTS if point != "foot"])  # bottom
         rows = form_layout(self)
         rows.setContentsMargins(0, 0, 0, 0)
+        rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        self.positions.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
         for name, label, tooltip in (
             ("columns", "Columns", "Names of columns by what they mean, or of all in order."),
             ("where", "Rows", "Rows of a table to take: a column and its value."),

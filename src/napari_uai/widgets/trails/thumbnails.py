@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QPointF, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QPolygonF
 
-from napari_uai.widgets.kit.palette import THUMBNAIL_GROUND, THUMBNAIL_START, THUMBNAIL_TRAIL
+from napari_uai.widgets.kit.palette import THUMBNAIL_GROUND, THUMBNAIL_START, class_colour
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_uai.trails.table import Trails
 
 SIZE = (64, 36)
@@ -27,10 +30,15 @@ class Thumbnails:
     ----------
     trails
         Trails to draw; None for none.
+    colours
+        Colour of each class.
     """
 
-    def __init__(self, trails: Trails | None = None) -> None:
+    def __init__(
+        self, trails: Trails | None = None, colours: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._trails = trails
+        self._colours = colours
         self._drawn: dict[int, QPixmap] = {}
         self._ground: QPixmap | None = None
 
@@ -55,7 +63,8 @@ class Thumbnails:
         corners = [QPointF(x * scale_x, y * scale_y) for y, x in path_of(trails, row).tolist()]
         painter = QPainter(pixmap)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(QColor(THUMBNAIL_TRAIL), 1.6))
+        colour = self._colours.get(str(trails.table["class"].iloc[row]), class_colour(0))
+        painter.setPen(QPen(QColor(colour), 1.6))
         painter.drawPolyline(QPolygonF(corners))
         painter.setBrush(QColor(THUMBNAIL_START))
         painter.drawEllipse(corners[0], 1.8, 1.8)

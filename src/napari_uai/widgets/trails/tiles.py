@@ -10,15 +10,20 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QDialog, QFileDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout
 
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.widgets.kit.palette import channels_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qtpy.QtWidgets import QWidget
 
     from napari_uai.trails.table import Picture
     from napari_uai.widgets.trails.ranking import Ranking
 
 
-def tile_picture(ranking: Ranking, n: int, *, monitor: Monitor = SILENT) -> Picture:
+def tile_picture(
+    ranking: Ranking, n: int, class_colours: Mapping[str, str], *, monitor: Monitor = SILENT
+) -> Picture:
     """Draw the tile sheet of the top trails.
 
     Parameters
@@ -27,12 +32,15 @@ def tile_picture(ranking: Ranking, n: int, *, monitor: Monitor = SILENT) -> Pict
         Listed trails.
     n
         Number of tiles.
+    class_colours
+        Colour of each class, in which its trails are drawn.
     monitor
         Progress and cancellation, once per trail.
     """
     from napari_uai.trails.pictures.tiles import moments, tile_sheet
 
     result, rows = ranking.result, ranking.rows[:n].tolist()
+    kinds = map(str, result.trails.table["class"].to_numpy()[rows])
     tiles = []
     for i, row in enumerate(rows):
         monitor.update(0.8 * i / len(rows), "snapshots")
@@ -43,6 +51,7 @@ def tile_picture(ranking: Ranking, n: int, *, monitor: Monitor = SILENT) -> Pict
         tiles,
         ranking.values[:n].tolist(),
         stretches=result.stretches_at(ranking.places[:n]),
+        colours=[channels_of(class_colours[kind]) for kind in kinds],
         title=f"{len(rows)} of {len(ranking)} trails by {ranking.score.replace('_', ' ')}",
     )
 

@@ -1,4 +1,4 @@
-"""The top trails: their paths, and badges with their scores."""
+"""The top trails in the colours of their classes, with their ranks in badges beside them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_uai.widgets.kit.layers import KEY
-from napari_uai.widgets.kit.palette import rank_colour
-from napari_uai.widgets.trails.drawing import label_points, path_of
+from napari_uai.widgets.kit.palette import WHITE
+from napari_uai.widgets.trails.drawing import badge_points, path_of
 from napari_uai.widgets.trails.drawn_layers import BADGES, TOP, set_visible
-from napari_uai.widgets.trails.path_layer import PathLayer, features_differ, move_in_plane
+from napari_uai.widgets.trails.path_layer import (
+    PathLayer,
+    colours_differ,
+    features_differ,
+    move_in_plane,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,11 +26,21 @@ if TYPE_CHECKING:
     from napari_uai.widgets.trails.drawn_layers import DrawnLayers
     from napari_uai.widgets.trails.placement import Source
     from napari_uai.widgets.trails.ranking import Ranking
+    from napari_uai.widgets.trails.verdicts import Verdict
 
-BADGE_PX = 28
-"""Diameter of a badge in px of the screen, without its border.
+WIDTHS: dict[Verdict, float] = {"accepted": 1.8, "": 1.0, "rejected": 0.4}
+"""Width of the line of a trail by its verdict, in units of the usual width."""
 
-vispy adds a border of a quarter of the diameter, even to points without a border.
+BADGE_PX = 18
+"""Diameter of a badge in px of the screen."""
+
+_RIM = 0.14
+"""Width of the rim of a badge, in units of its diameter."""
+
+_PER_SIDE = 10
+"""Longest side of the scene over the diameter of a badge, unless that exceeds :data:`BADGE_PX`.
+
+The other way round, with a least size on the screen, vispy widens the rim to half the badge.
 """
 
 
@@ -42,8 +57,8 @@ class TopLayers:
         self._drawn = drawn
         self._paths = PathLayer(drawn, TOP, "top trails")
 
-    def show(self, ranking: Ranking, n: int) -> bool:
-        """Draw the first trails of a ranking, each with its score in per cent.
+    def show(self, ranking: Ranking, n: int, verdicts: Sequence[Verdict] = ()) -> bool:
+        """Draw the first trails of a ranking, each with its rank.
 
         At most one layer is added per call, because napari takes a tenth of a second for each.
 
@@ -53,6 +68,8 @@ class TopLayers:
             Listed trails.
         n
             Number of trails to draw.
+        verdicts
+            Verdict on each of them, shown by the width of its line; none if empty.
 
         Returns
         -------
@@ -66,14 +83,17 @@ class TopLayers:
         trails = ranking.result.trails
         rows = ranking.rows[:n].tolist()
         stretches = ranking.result.stretches_at(ranking.places[:n])
-        labels = [percent(value) for value in ranking.values[:n]]
+        ranks = [str(rank) for rank in range(1, len(rows) + 1)]
+        scores = [percent(value) for value in ranking.values[:n]]
         paths = [path_of(trails, row) for row in rows]
         parts = [path_of(trails, row, part) for row, part in zip(rows, stretches, strict=True)]
-        colours = [rank_colour(i) for i in range(len(rows))]
-        features = {"label": labels, "rank": np.arange(1, len(rows) + 1), "row": rows}
-        self._paths.show(paths, colours, features)
+        kinds = [str(kind) for kind in trails.table["class"].to_numpy()[rows]]
+        colours = [self._drawn.colour_of(kind) for kind in kinds]
+        features = {"label": ranks, "score": scores, "class": kinds, "row": rows}
+        widths = [WIDTHS[verdict] for verdict in verdicts]
+        self._paths.show(paths, colours, features, widths=widths)
         size = trails.scene.height, trails.scene.width
-        self._show_badges(label_points(paths, parts, size), colours, features)
+        self._show_badges(badge_points(paths, parts, size), colours, features)
         return False
 
     def move_to(self, source: Source) -> None:
@@ -114,13 +134,14 @@ class TopLayers:
         same_number = data.shape == layer.data.shape
         if not same_number:
             layer.data = data
+            layer.size = _size_of(source)
         elif not np.array_equal(layer.data, data):
             layer.data[:] = data  # the layer owns its array; assigning measures all layers again
             layer.refresh(extent=False, highlight=False, thumbnail=False)
         if features_differ(layer, features):
             layer.features = dict(features)
-        if len(data) and not same_number:
-            layer.face_color = layer.border_color = colours
+        if len(data) and colours_differ(layer.border_color, colours):
+            layer.border_color = colours
         set_visible(layer, drawn.is_shown(TOP))
 
     def _add_badges(self, source: Source) -> Points:
@@ -129,15 +150,24 @@ class TopLayers:
         def create() -> Points:
             return viewer.add_points(
                 np.empty((0, 2)),
-                name="top trails: scores",
+                name="top trails: ranks",
                 scale=place.scale[1:],
                 translate=place.translate[1:],
                 units=place.units[1:],
                 features={"label": np.array([], object)},
-                text={"string": "{label}", "color": "black", "size": 9, "anchor": "center"},
-                canvas_size_limits=(BADGE_PX, BADGE_PX),
+                text={"string": "{label}", "color": "black", "size": 8, "anchor": "center"},
+                face_color=WHITE,
+                border_width=_RIM,
+                size=_size_of(source),
+                canvas_size_limits=(0, BADGE_PX),
                 metadata={KEY: {"kind": TOP}},
             )
 
         layer: Points = self._drawn.add(TOP, BADGES, create)
         return layer
+
+
+def _size_of(source: Source) -> float:
+    """Return the diameter of a badge, px of the scene, before it is limited on the screen."""
+    scene = source.trails.scene
+    return max(scene.width, scene.height) / _PER_SIDE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from napari_uai.widgets.kit.layers import KEY
-from napari_uai.widgets.kit.palette import ANOMALY_RAMP, class_colour
+from napari_uai.widgets.kit.palette import class_colour, shade_of
 from napari_uai.widgets.trails.drawing import duration_steps, tracks_data, tracks_style
 from napari_uai.widgets.trails.drawn_layers import TRACKS, set_visible
 
@@ -31,8 +31,14 @@ RECENT_S = 10
 """Length of the span *recent*."""
 
 ColourBy: TypeAlias = Literal["score", "class"]
-COLOUR_FEATURES: dict[ColourBy, str] = {"score": "score", "class": "class_shade"}
-"""Feature of the layer that sets the colour of each trail."""
+COLOUR_FEATURES: dict[ColourBy, str] = {"score": "score_shade", "class": "class_shade"}
+"""Feature of the layer that sets the colour of each trail; the hue is that of its class."""
+
+_DARKEST = 0.35
+"""Shade of a trail of score 0, if trails are coloured by score; those of score 1 are not shaded."""
+
+_STEP = 1e-6
+"""Width of the step from the colours of one class to those of the next, in a colormap of all."""
 
 Span: TypeAlias = Literal["recent", "past", "all"]
 """Drawn samples: the last seconds, up to the current time, or all of a trail."""
@@ -136,16 +142,27 @@ def _data_of(source: Source, ranking: Ranking, rows: Ints) -> tuple[Floats, dict
     return data, {
         "row": owner,
         "class": codes[owner],
-        COLOUR_FEATURES["score"]: score[owner],
+        "score": score[owner],
+        COLOUR_FEATURES["score"]: ((codes + (1 - 2 * _STEP) * score) / max(len(kinds), 1))[owner],
         COLOUR_FEATURES["class"]: shade[owner],
     }
 
 
 def _colormaps(n_classes: int) -> dict[str, Colormap]:
-    """Return the colormaps of the features for score, 0 to 1, and class."""
+    """Return the colormaps of the features for score and class, both 0 to 1.
+
+    That of scores has a ramp for each class one after the other: dark at score 0, the colour of
+    the class at score 1.
+    """
     from napari.utils.colormaps import Colormap
 
     colours = [class_colour(i) for i in range(max(n_classes, 2))]
     by_class = Colormap(colours, controls=np.linspace(0, 1, len(colours)), name="classes")
-    by_score = Colormap(list(ANOMALY_RAMP), name="anomaly")
+    n = max(n_classes, 1)
+    ramps = [(shade_of(colour, _DARKEST), colour) for colour in colours[:n]]
+    ends = np.column_stack([np.arange(n), np.arange(1, n + 1) - _STEP]).ravel() / n
+    ends[-1] = 1.0
+    by_score = Colormap(
+        [c for ramp in ramps for c in ramp], controls=ends, name="scores of classes"
+    )
     return {COLOUR_FEATURES["score"]: by_score, COLOUR_FEATURES["class"]: by_class}

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_uai.widgets.kit.forms import WheelGuard, add_row, form_layout
 from napari_uai.widgets.trails.drawn_layers import HEAT, REGIONS, TOP, TRACKS
@@ -141,7 +150,11 @@ class ViewOptions(QWidget):
             layout.addWidget(box)
         options = QWidget()
         rows = form_layout(options)
-        add_row(rows, "Top trails", self.n_top, "Drawn with their scores, and on the tile sheet.")
+        rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        self.span.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        add_row(rows, "Top trails", self.n_top, "Drawn with their ranks, and on the tile sheet.")
         add_row(
             rows,
             "Max. trails over time",

@@ -1,0 +1,403 @@
+"""A run that was saved in a folder, read back for review; uses no Qt and no viewer.
+
+The tables are those of the folder. The recording is searched where the run found it and beside the
+results; the rolling average is made of it again, by the recipe of the run.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
+from napari_uai.widgets.iscat.review import ACCEPTED, Review, verdict_of
+from napari_uai.widgets.iscat.stage_call import (
+    STORED_AVERAGE,
+    CallResult,
+    RecipeCall,
+    in_video,
+    landings_layer,
+    localizations_layer,
+)
+from napari_uai.widgets.kit.layers import (
+    KEY,
+    Place,
+    array_of,
+    image_layer,
+    place_of,
+    recording_layer,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pandas as pd
+    from napari.layers import Layer
+
+    from napari_uai.iscat.recipes.recipe import Recipe, Step
+    from napari_uai.report.records import LandingRecord
+    from napari_uai.videos.frames import Video
+    from napari_uai.videos.offset import Offset
+    from napari_uai.videos.read_options import ReadOptions
+    from napari_uai.videos.recording import Recording
+    from napari_uai.widgets.kit.layers import LayerTuple
+
+RECORD, LANDINGS, RECIPE = "run.json", "landings.csv", "recipe.toml"
+LOCALIZATIONS, TRACES = "localizations.csv", "traces.csv"
+_NEEDED = (RECORD, LANDINGS, RECIPE)
+_PLACES = ("frame", "raw_frame", "y", "x")
+_N_FOLDERS_UP = 3
+"""Folders above the results in which the recording is searched: those of a batch lie deeper."""
+
+
+def is_saved_run(folder: Path) -> bool:
+    """Return whether a folder has the names of a saved run; one file may be missing."""
+    return sum((folder / name).is_file() for name in _NEEDED) >= len(_NEEDED) - 1
+
+
+def saved_runs_below(folder: Path) -> list[Path]:
+    """Return the saved runs below a folder, as a batch writes them; only names are read."""
+    from napari_uai.widgets.kit.folders import folders_in
+
+    return sorted(each for each in folders_in(folder) if each != folder and is_saved_run(each))
+
+
+@dataclass(frozen=True, eq=False)
+class SavedRun:
+    """Tables, recipe and record of a run.
+
+    Attributes
+    ----------
+    folder
+        Where they were read.
+    record
+        From ``run.json``.
+    recipe
+        Recipe of the run.
+    landings
+        As in ``landings.csv``, with a column ``accepted`` if verdicts were exported.
+    localizations, traces
+        As in the files of these names; None if there is none.
+    """
+
+    folder: Path
+    record: LandingRecord
+    recipe: Recipe
+    landings: pd.DataFrame
+    localizations: pd.DataFrame | None = None
+    traces: pd.DataFrame | None = None
+
+    @classmethod
+    def read(cls, folder: str | Path) -> SavedRun:
+        """Read the files of a run; no pixel is read.
+
+        Raises
+        ------
+        NapariUaiError
+            If a file is missing or damaged; the message names it and says what to do.
+        """
+        from napari_uai.iscat.recipes.recipe import load_recipe
+        from napari_uai.report.records import LandingRecord, find_results, read_record
+
+        folder = Path(folder)
+        for name in _NEEDED:
+            if not (folder / name).is_file():
+                raise BadValueError(
+                    f"{folder} has no {name}: choose a complete folder of results, or run the "
+                    "analysis again"
+                )
+        if folder not in find_results(folder).landings:
+            raise BadValueError(
+                f"{folder / RECORD} is not the record of a run on a recording: choose results of "
+                "napari-uai iscat"
+            )
+        record = read_record(folder / RECORD, LandingRecord)
+        try:
+            recipe = replace(load_recipe(folder / RECIPE), name=record.recipe.name)
+        except RecipeError as error:
+            raise BadValueError(f"{folder / RECIPE}: {error}; run the analysis again") from error
+        needed = ("landing", *_PLACES, "contrast", "score")
+        landings = read_numbers(folder / LANDINGS, needed)
+        localizations = None
+        if (folder / LOCALIZATIONS).is_file():
+            localizations = read_numbers(folder / LOCALIZATIONS, _PLACES)
+        return cls(folder, record, recipe, landings, localizations, traces_beside(folder))
+
+    @property
+    def name(self) -> str:
+        """Name of the recording without its suffix."""
+        return Path(self.record.input.name).stem
+
+    @property
+    def expected(self) -> Path:
+        """Where the recording was when it was analysed; beside the results if not recorded."""
+        return _tidy(self.folder / (self.record.input.path or self.record.input.name))
+
+    def recording_path(self) -> Path | None:
+        """Return the recording: where it was, or of the same name beside the results, or None."""
+        name = self.record.input.name
+        if Path(name).name != name:  # a record from elsewhere must not lead anywhere
+            return None
+        nearby = [self.folder, *self.folder.absolute().parents[:_N_FOLDERS_UP]]
+        places = [folder / name for folder in nearby]
+        is_remote = (self.record.input.path or "").startswith(("//", "\\\\"))
+        if self.expected.name == name and not is_remote:
+            places.insert(0, self.expected)
+        return next((place for place in places if place.exists()), None)
+
+    def is_shown_by(self, layer: Layer) -> bool:
+        """Return whether a layer shows the recording, whole and unchanged."""
+        record = layer.metadata.get(KEY, {})
+        source = record.get("source")
+        steps = record.get("history", ())
+        return (
+            record.get("kind") == "video"
+            and source is not None
+            and Path(source).name == self.record.input.name
+            and tuple(layer.data.shape) == self.record.input.shape
+            and not any("inputs" in step for step in steps)
+        )
+
+    def options(self) -> ReadOptions:
+        """Return how the recording was read, so that it is read so again."""
+        from napari_uai.videos.read_options import UNKNOWN, ReadOptions
+
+        reading = self.record.input.reading
+        known = {each.name for each in fields(UNKNOWN)}
+        try:
+            given = {name: v for name, v in dict(reading.get("given", {})).items() if name in known}
+            if isinstance(given.get("frames"), list):
+                given["frames"] = tuple(given["frames"])
+            return ReadOptions(**given)
+        except (TypeError, ValueError) as error:
+            raise BadValueError(
+                f"{self.folder / RECORD} is damaged (reading): run the analysis again"
+            ) from error
+
+    def opened(self, layers: Iterable[Layer] = ()) -> OpenedRun:
+        """Return what a viewer shows of the run; a recording among its layers is used.
+
+        Without the recording, or if it is not what was analysed, a note says so; the tables and
+        traces are there all the same.
+        """
+        shown = next((layer for layer in layers if self.is_shown_by(layer)), None)
+        if shown is not None:
+            return self._opened(place_of(shown), array_of(shown))
+        try:
+            recording = recording_layer(self._recording())
+        except NapariUaiError as error:
+            size = self.record.input.pixel_size_um
+            scale = (1.0, size or 1.0, size or 1.0)
+            units = ("pixel", *("micrometer" if size else "pixel",) * 2)
+            place = Place(name=self.name, scale=scale, units=units, record={"name": self.name})
+            return self._opened(place, None, note=f"{error}. Landings and traces are shown.")
+        return self._opened(_place_of_new(recording), recording[0], recording)
+
+    def _recording(self) -> Recording:
+        """Open the recording as the run did; raise an error if it is not the same."""
+        from napari_uai.videos.recording import read_recording
+
+        path = self.recording_path()
+        if path is None:
+            raise BadValueError(
+                f"{self.record.input.name} not found at {self.expected} or beside the "
+                "results: copy it there or open it, then open the results again"
+            )
+        recording = read_recording(path, self.options())
+        now, before = tuple(recording.video.shape), self.record.input.shape
+        if now != before:
+            raise BadValueError(
+                f"{path} has {_by(now)} px, but {_by(before)} px were analysed: open the "
+                "recording that was, then open the results again"
+            )
+        return recording
+
+    def review(self, place: Place) -> Review:
+        """Return the landings for review, with the verdicts that were exported.
+
+        Parameters
+        ----------
+        place
+            Place of the recording.
+        """
+        placed = in_video(self.landings, self.origin)
+        return reviewed(self.landings, placed, place.moved(self.origin), self.traces)
+
+    @property
+    def origin(self) -> Offset:
+        """What to add to a position in the rolling average to obtain that in the recording."""
+        from napari_uai.iscat.recipes.run import ROLLING_AVERAGE
+        from napari_uai.videos.offset import Offset
+
+        for stage in self.record.stages:
+            if stage.name == ROLLING_AVERAGE and stage.origin is not None:
+                return Offset(*stage.origin)
+        return Offset()
+
+    def _opened(
+        self,
+        place: Place,
+        video: Video | None,
+        recording: LayerTuple | None = None,
+        *,
+        note: str = "",
+    ) -> OpenedRun:
+        from napari_uai.videos.recording import open_recording
+
+        label = f"({self.recipe.name})"
+        review = self.review(place)
+        layers = [] if recording is None else [recording]
+        stored = self.folder / STORED_AVERAGE
+        call = None
+        if stored.exists():
+            review.video = open_recording(stored).video
+            name = f"{self.name}: rolling average {label}"
+            layers.append(image_layer(review.video, review.place, name=name))
+        elif video is not None:
+            recipe = recipe_of_average(self.recipe)
+            call = None if recipe is None else RecipeCall(recipe, video, place)
+        if self.localizations is not None and len(self.localizations):
+            name = f"{self.name}: localizations {label}"
+            layer = localizations_layer(self.localizations, review.place, self.origin, name)
+            layer[1]["visible"] = False  # a ring per spot and frame would hide the landings
+            layers.append(layer)
+        if len(review.table):
+            layers.append(landings_layer(review, f"{self.name}: landings {label}"))
+        notes = [note] if note else []
+        return OpenedRun(CallResult(layers, notes=notes, review=review), call, self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedRun:
+    """What a viewer shows of a saved run.
+
+    Attributes
+    ----------
+    result
+        Layers, notes, and the review that one of the layers holds.
+    average
+        Makes the rolling average; None if it was stored, or there is no recording.
+    name
+        Name of the recording without its suffix.
+    """
+
+    result: CallResult
+    average: RecipeCall | None
+    name: str
+
+
+def recipe_of_average(recipe: Recipe) -> Recipe | None:
+    """Return the steps of a recipe that make the rolling average, and videos made of it alone.
+
+    Returns
+    -------
+    Recipe or None
+        None if the recipe has no rolling average.
+    """
+    from napari_uai.iscat.recipes.run import ROLLING_AVERAGE
+
+    steps = {step.name: step for step in recipe.steps}
+    if ROLLING_AVERAGE not in steps:
+        return None
+    wanted = set(_behind(steps, ROLLING_AVERAGE))
+    for step in recipe.steps:  # a chain of videos, each made of those before
+        if step.stage.output == "video" and wanted.issuperset(step.inputs):
+            wanted.add(step.name)
+    kept = [
+        replace(step, parameters=recipe.values(step.name))  # may refer to steps that are left out
+        for step in recipe.steps
+        if step.name in wanted
+    ]
+    return replace(recipe, steps=tuple(kept), outputs={})
+
+
+def reviewed(
+    table: pd.DataFrame, placed: pd.DataFrame, place: Place, traces: pd.DataFrame | None
+) -> Review:
+    """Return the review of a table of landings, with the verdicts in its column ``accepted``."""
+    if ACCEPTED not in table.columns:
+        return Review(table, placed, place, traces)
+    verdicts = [verdict_of(value) for value in table[ACCEPTED]]
+    bare, bare_placed = (each.drop(columns=ACCEPTED) for each in (table, placed))
+    return Review(bare, bare_placed, place, traces, verdicts=verdicts)
+
+
+def traces_beside(folder: Path) -> pd.DataFrame | None:
+    """Return the traces of the run in a folder, None if it has none.
+
+    Raises
+    ------
+    BadValueError
+        If they are damaged or too large.
+    """
+    from napari_uai.report.records import read_table
+
+    path = folder / TRACES
+    if not path.is_file():
+        return None
+    return read_table(path, needed=("landing", "raw_frame", "contrast"))
+
+
+def read_numbers(
+    path: Path, needed: Iterable[str], *, optional: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Read a table of results; columns ``needed`` and, if there, ``optional`` are numbers.
+
+    Raises
+    ------
+    VideoFormatError
+        If it cannot be read, lacks a column or has something else in one.
+    """
+    from pandas.api.types import is_numeric_dtype
+
+    from napari_uai.errors import VideoFormatError
+    from napari_uai.untrusted import read_csv
+
+    table = read_csv(path, error=VideoFormatError)
+    for column in needed:
+        if column not in table.columns:
+            raise VideoFormatError(f"{path} has no column {column}: export it again")
+    for column in {*needed, *optional} & {*table.columns}:
+        if len(table) and not is_numeric_dtype(table[column]):
+            raise VideoFormatError(f"{path}: {column} must contain numbers: export it again")
+    return table
+
+
+def _behind(steps: dict[str, Step], name: str) -> Iterator[str]:
+    """Yield a step and all that it needs."""
+    yield name
+    for needed in steps[name].inputs if name in steps else ():
+        yield from _behind(steps, needed)
+
+
+def _place_of_new(layer: LayerTuple) -> Place:
+    """Return the place of a layer that is not in a viewer yet."""
+    attributes: dict[str, Any] = layer[1]
+    return Place(
+        name=attributes["name"],
+        scale=attributes["scale"],
+        translate=attributes["translate"],
+        units=attributes["units"],
+        record=attributes["metadata"][KEY],
+    )
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _tidy(path: Path) -> Path:
+    """Return a path without ``..``; a recording that is gone cannot be resolved on the disk."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def why_unreadable(folder: Path) -> tuple[LandingRecord | None, str]:
+    """Return the record of a run, or why it cannot be read."""
+    from napari_uai.report.records import LandingRecord, read_record
+
+    try:
+        return read_record(folder / RECORD, LandingRecord), ""
+    except (NapariUaiError, OSError) as error:
+        return None, str(error)
