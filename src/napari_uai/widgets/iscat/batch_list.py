@@ -20,9 +20,9 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import NapariUaiError, TableFormatError, counted
 from napari_uai.widgets.iscat.review import contrast_bars
+from napari_uai.widgets.iscat.saved_run_docks import open_for_review
 from napari_uai.widgets.kit.docks import RAW_TITLE, shown_dock
 from napari_uai.widgets.kit.plots import Bars
-from napari_uai.widgets.kit.preferences import PLUGIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,10 +114,7 @@ class BatchList(QWidget):
         elif outcome.error:
             show_error(outcome.error)
         else:
-            try:
-                self.viewer.open(str(outcome.folder), plugin=PLUGIN)
-            except NapariUaiError as error:
-                show_error(str(error))
+            open_for_review(outcome.folder, self.viewer)
 
     def _show_outcome(self, row: int, outcome: Outcome) -> None:
         self._outcomes[row] = outcome

@@ -22,6 +22,7 @@ from napari_uai.errors import NapariUaiError, counted
 from napari_uai.widgets.iscat.landings import LandingsView
 from napari_uai.widgets.iscat.saved_run import OpenedRun, why_unreadable
 from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.preferences import PLUGIN
 from napari_uai.widgets.kit.running import Task
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from napari_uai.widgets.iscat.stage_call import CallResult, RecipeCall
 
-PLUGIN = "napari-uai"
 _PER_CENT = 100
 
 
@@ -78,6 +78,16 @@ def list_runs(runs: Sequence[Path], folder: Path, viewer: Viewer) -> RunList:
     listed = RunList(runs, folder, viewer)
     viewer.window.add_dock_widget(listed, name=f"{folder.name}: runs", area="right")
     return listed
+
+
+def open_for_review(folder: str | Path, viewer: Viewer) -> None:
+    """Open a saved run with its recording, or say why it cannot be opened."""
+    from napari.utils.notifications import show_error
+
+    try:
+        viewer.open(str(folder), plugin=PLUGIN)
+    except NapariUaiError as error:
+        show_error(str(error))
 
 
 class RunList(QWidget):
@@ -126,12 +136,7 @@ class RunList(QWidget):
             self._open(item)
 
     def _open(self, item: QTreeWidgetItem, _column: int = 0) -> None:
-        from napari.utils.notifications import show_error
-
-        try:
-            self.viewer.open(item.data(0, Qt.ItemDataRole.UserRole), plugin=PLUGIN)
-        except NapariUaiError as error:
-            show_error(str(error))
+        open_for_review(item.data(0, Qt.ItemDataRole.UserRole), self.viewer)
 
 
 def _item_of(run: Path, folder: Path) -> QTreeWidgetItem:
