@@ -98,11 +98,41 @@ def test_keys_judge_and_go_on_to_the_next_undecided(shown, qtbot):
     view.judge("no")
     assert view.row == 2
     assert list(layer.features["accepted"]) == ["yes", "no", ""]
-    assert len({tuple(colour) for colour in layer.border_color}) == 3
+    assert list(layer.text.string(layer.features)) == ["1 ✓", "2 ✗", "3"]
     assert "1 accepted · 1 rejected" in view.count.text()
     view.choose(0)
     view.judge("")
     assert list(layer.features["accepted"]) == ["", "no", ""]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_verdicts_and_signs_can_be_read_in_the_table(viewer, shown, theme):
+    view, _ = shown
+    viewer.theme = theme
+    view.review.judge([0], "yes")
+    view.review.judge([1], "no")
+    model = view.view.model()
+    names = [model.headerData(i, Qt.Orientation.Horizontal) for i in range(model.columnCount())]
+    column = names.index("contrast")
+    fonts = [model.index(row, column).data(Qt.ItemDataRole.FontRole) for row in range(3)]
+    assert fonts[0].bold()
+    assert fonts[1].strikeOut()
+    assert fonts[2] is None
+    inks = [model.index(row, column).data(Qt.ItemDataRole.ForegroundRole) for row in range(3)]
+    assert inks[0] == inks[2] != inks[1]
+    assert model.index(0, names.index("score")).data(Qt.ItemDataRole.ForegroundRole) is None
+    ground = view.view.palette().base().color()
+    assert min(contrast_ratio(ink, ground) for ink in inks) > 4.5
+
+
+def contrast_ratio(one, other):
+    """Return the contrast of two colours, 1 to 21 (WCAG 2)."""
+    lights = []
+    for colour in (one, other):
+        parts = np.array(colour.getRgbF()[:3])
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        lights.append(float(linear @ (0.2126, 0.7152, 0.0722)))
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
 
 
 def test_sorting_the_table_keeps_rows_and_landings_together(viewer, shown):

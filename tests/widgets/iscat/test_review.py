@@ -6,7 +6,7 @@ import pytest
 
 from napari_uai.errors import OutputError
 from napari_uai.results import write_table
-from napari_uai.widgets.iscat.review import Review
+from napari_uai.widgets.iscat.review import Review, half_batch
 from napari_uai.widgets.kit.layers import Place
 from napari_uai.widgets.kit.plots import tick_text, ticks
 
@@ -44,6 +44,12 @@ def review(landings):
     video = rng.normal(0, 0.002, (401, 24, 20)).astype(np.float32)
     place = Place(scale=(1.0, 0.5, 0.5), translate=(100.0, 0.0, 0.0))
     return Review(landings, landings.copy(), place, traces, video)
+
+
+def test_half_a_batch_is_that_of_the_run_or_what_the_table_tells(landings):
+    assert half_batch(landings, 250) == 125
+    assert half_batch(landings) == 50  # raw_frame lies one batch of 100 after frame
+    assert half_batch(landings.drop(columns="frame")) == half_batch(landings.iloc[:0])
 
 
 def test_without_a_verdict_the_export_is_what_a_run_writes(review, landings, tmp_path):

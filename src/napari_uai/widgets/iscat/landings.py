@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt
-from qtpy.QtGui import QColor, QKeySequence, QShortcut
+from qtpy.QtGui import QFont, QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -23,11 +23,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_uai.errors import NapariUaiError, counted
-from napari_uai.widgets.iscat.review import ACCEPTED, CONTRASTS, CutOut, Review, Verdict
+from napari_uai.widgets.iscat.review import CONTRASTS, CutOut, Review
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
-from napari_uai.widgets.kit.palette import VERDICT_COLOURS
-from napari_uai.widgets.kit.plots import Bars, Curve, Picture
+from napari_uai.widgets.kit.palette import sign_colour
+from napari_uai.widgets.kit.plots import Bars, Curve, Picture, seen_on
+from napari_uai.widgets.kit.ring_looks import ACCEPTED, VERDICT_SIGNS, Verdict
+from napari_uai.widgets.kit.rings import follow_rings, refresh_rings
 from napari_uai.widgets.kit.tables import TableModel
 
 if TYPE_CHECKING:
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
     from napari_uai.monitor import Monitor
 
-SIGNS: dict[Verdict, str] = {"yes": "✓", "no": "✗", "": ""}
 _BUTTONS: dict[Verdict, tuple[str, str]] = {
     "yes": ("✓ Accept", "A"),
     "no": ("✗ Reject", "R"),
@@ -83,7 +84,7 @@ class LandingsView(QWidget):
         self._connect(layer)
         self._show_counts()
         self._show_histogram()
-        self._recolour()
+        follow_rings(viewer)
         if len(self.table):
             self.view.selectRow(0)
 
@@ -283,6 +284,7 @@ class LandingsView(QWidget):
                 cut.image,
                 (-cut.limit, cut.limit),
                 ring=(*cut.centre, 4.5),
+                colour=sign_colour(float(self.table["contrast"].iloc[cut.row])),
                 title=f"average, frame {cut.frame}",
             )
 
@@ -339,15 +341,7 @@ class LandingsView(QWidget):
         if ACCEPTED not in layer.features.columns:
             layer.features[ACCEPTED] = [""] * len(layer.features)
         layer.features.loc[layer.features.index[points], ACCEPTED] = verdict
-        self._recolour()
-
-    def _recolour(self) -> None:
-        layer = self.layer()
-        if layer is None or not any(self.review.verdicts) or not len(layer.data):
-            return
-        verdicts = dict(zip(self.table["landing"], self.review.verdicts, strict=True))
-        colours = [VERDICT_COLOURS[verdicts.get(n, "")] for n in layer.features["landing"]]
-        layer.border_color = colours
+        refresh_rings(layer, self.viewer)
 
     def _ask_and_export(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
@@ -384,18 +378,23 @@ class _LandingModel(TableModel):
     def __init__(self, review: Review, parent: QWidget) -> None:
         shown = review.table.drop(columns=list(_HIDDEN), errors="ignore")
         super().__init__(shown.assign(**{ACCEPTED: review.verdicts})[[ACCEPTED, *shown]], parent)
-        self._review = review
+        self._review, self._view = review, parent
         self._names[0] = "✓"
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the text of a cell, or its colour, which shows the verdict."""
+        """Return the text of a cell; its font shows the verdict, the hue of a contrast its sign."""
         verdict = self._review.verdicts[index.row()]
-        if role == Qt.ItemDataRole.ForegroundRole and verdict:
-            return QColor(VERDICT_COLOURS[verdict])
+        if role == Qt.ItemDataRole.FontRole and verdict:
+            font = QFont(self._view.font())
+            font.setBold(verdict == "yes")
+            font.setStrikeOut(verdict == "no" and index.column() > 0)
+            return font
+        if role == Qt.ItemDataRole.ForegroundRole and self._names[index.column()] in CONTRASTS:
+            return seen_on(self._view, sign_colour(self._columns[index.column()][index.row()]))
         if index.column():
             return super().data(index, role)
         if role == Qt.ItemDataRole.DisplayRole:
-            return SIGNS[verdict]
+            return VERDICT_SIGNS[verdict]
         if role == Qt.ItemDataRole.UserRole:
             return {"yes": 0.0, "": 1.0, "no": 2.0}[verdict]
         if role == Qt.ItemDataRole.TextAlignmentRole:

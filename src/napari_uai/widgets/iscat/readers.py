@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_uai.videos.read_options import ReadOptions
     from napari_uai.widgets.kit.layers import LayerTuple, Place, Reader, ReaderPath
+    from napari_uai.widgets.kit.ring_looks import RingKind
 
 RAW_WIDGET = "Open raw recording"
 _N_LIKELY = 3
@@ -229,12 +230,14 @@ def _ask_in_dock(path: str) -> bool:
 
 
 def _read_tables(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
+    import napari
     from pandas.api.types import is_numeric_dtype
 
     from napari_uai.errors import VideoFormatError
     from napari_uai.untrusted import read_csv
+    from napari_uai.widgets.iscat.review import half_batch
     from napari_uai.widgets.kit.layers import points_layer
-    from napari_uai.widgets.kit.palette import LANDING_RINGS, LOCALIZATION_RINGS
+    from napari_uai.widgets.kit.rings import follow_rings
 
     layers: list[LayerTuple | tuple[None]] = []
     for one in map(Path, path if isinstance(path, list) else [path]):
@@ -243,14 +246,19 @@ def _read_tables(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
         for column in {*_POSITION_COLUMNS, *_FRAME_COLUMNS} & {*table.columns}:
             if not is_numeric_dtype(table[column]):
                 raise VideoFormatError(f"{one}: {column} must contain numbers: export it again")
-        colour = LOCALIZATION_RINGS if "localizations" in one.stem else LANDING_RINGS
+        spots = "localizations" in one.stem
+        kind: RingKind = "localization" if spots else "landing"
+        around = None if spots else half_batch(table)
         place = _place_of_recording(one)
         placed = table.assign(frame=table[frame])  # raw_frame counts frames of the recording
         has_both = len(table) > 0 and "frame" in table.columns
         shift = float((table["frame"] - table[frame]).iloc[0]) if has_both else 0.0
         layers.append(
-            points_layer(placed, place, name=one.stem, colour=colour, offset=(shift, 0, 0))
+            points_layer(
+                placed, place, name=one.stem, kind=kind, around=around, offset=(shift, 0, 0)
+            )
         )
+    follow_rings(napari.current_viewer())
     return layers
 
 

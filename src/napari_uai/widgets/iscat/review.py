@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_uai.errors import BadValueError
 from napari_uai.widgets.kit.layers import AXES, KEY, Place, place_of, table_of
+from napari_uai.widgets.kit.ring_looks import ACCEPTED, Verdict, verdict_of
+from napari_uai.widgets.kit.rings import around_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,17 +20,13 @@ if TYPE_CHECKING:
     from napari_uai.typing import AnyArray, Floats
     from napari_uai.videos.frames import Video
 
-Verdict: TypeAlias = Literal["yes", "no", ""]
-
-ACCEPTED = "accepted"
-"""Column of landings.csv and of features: ``yes``, ``no``, or empty if undecided."""
-
 CONTRASTS = ("contrast", "peak_contrast", "intersection_contrast", "prominence_contrast")
 """Columns that a histogram can show."""
 
 HALF_WINDOW_PX = 10
 _MAX_BARS = 40
 _SAME_FRAMES, _SAME_PX = 50, 2.0
+_USUAL_BATCH = 200
 
 
 @dataclass
@@ -49,6 +47,9 @@ class Review:
         Rolling average, with the frames and pixels of ``placed``; None if not available.
     verdicts
         One verdict per row.
+    around
+        Frames before and after a landing in which its ring is visible; None for half the batch that
+        the table tells.
     """
 
     table: pd.DataFrame
@@ -57,8 +58,11 @@ class Review:
     traces: pd.DataFrame | None = None
     video: Video | None = None
     verdicts: list[Verdict] = field(default_factory=list)
+    around: float | None = None
 
     def __post_init__(self) -> None:
+        if self.around is None:
+            self.around = half_batch(self.table)
         if len(self.verdicts) != len(self.table):
             self.verdicts = [""] * len(self.table)
 
@@ -84,7 +88,7 @@ class Review:
         if ACCEPTED in table.columns:
             verdicts = [verdict_of(value) for value in table[ACCEPTED]]
             table = table.drop(columns=ACCEPTED)
-        return cls(table, table, place, verdicts=verdicts)
+        return cls(table, table, place, verdicts=verdicts, around=around_of(layer))
 
     def judge(self, rows: list[int], verdict: Verdict) -> None:
         """Set the verdict of some rows."""
@@ -248,7 +252,17 @@ class CutOut:
     centre: tuple[float, float]
 
 
-def verdict_of(value: object) -> Verdict:
-    """Parse a verdict in a table."""
-    text = str(value).strip().lower()
-    return "yes" if text in {"yes", "true", "1"} else "no" if text in {"no", "false", "0"} else ""
+def half_batch(table: pd.DataFrame, batch_size: int | None = None) -> float:
+    """Return half the batch of a run, frames: how long before and after a landing it is in view.
+
+    Parameters
+    ----------
+    table
+        Landings. A ``raw_frame`` lies one batch after the ``frame`` of the rolling average, which
+        tells the batch of a run that is not known.
+    batch_size
+        Batch of the run, if known.
+    """
+    if batch_size is None and len(table) and {"frame", "raw_frame"} <= set(table.columns):
+        batch_size = round(float((table["raw_frame"] - table["frame"]).median()))
+    return (batch_size if batch_size and batch_size > 0 else _USUAL_BATCH) / 2
