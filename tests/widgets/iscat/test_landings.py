@@ -125,6 +125,101 @@ def test_verdicts_and_signs_can_be_read_in_the_table(viewer, shown, theme):
     assert min(contrast_ratio(ink, ground) for ink in inks) > 4.5
 
 
+@pytest.fixture
+def window(make_napari_viewer_proxy, review, recording):
+    """A visible window with the dock, and its layer of landings."""
+    viewer = make_napari_viewer_proxy(show=True)
+    viewer.add_image(recording, name="raw", scale=(1, 0.5, 0.5))
+    data, attributes, _ = landings_layer(review, "landings")
+    layer = viewer.add_points(data, **attributes)
+    view = LandingsView(review, viewer, layer)
+    dock = viewer.window.add_dock_widget(view, name="landings", area="bottom")
+    return viewer, view, layer, dock
+
+
+def press(view, key):
+    """Press a key in the window of a dock, which hands it to the canvas."""
+    from qtpy.QtTest import QTest
+
+    QTest.keyClick(view.window(), key)
+
+
+@pytest.mark.parametrize("active", ["landings", "raw"])
+def test_keys_judge_with_the_focus_in_the_canvas(window, active):
+    viewer, view, layer, _ = window
+    viewer.layers.selection.active = viewer.layers[active]
+    view.choose(0)
+    press(view, Qt.Key.Key_A)
+    assert list(layer.features["accepted"]) == ["yes", "", ""]
+    assert len(layer.selected_data) == 1  # and not all points
+    press(view, Qt.Key.Key_R)
+    assert list(layer.features["accepted"]) == ["yes", "no", ""]
+    view.choose(0)
+    press(view, Qt.Key.Key_U)
+    assert list(layer.features["accepted"]) == ["", "no", ""]
+
+
+def test_keys_are_those_of_napari_again_while_the_dock_is_hidden(window):
+    viewer, view, layer, dock = window
+    viewer.dims.set_point(0, 300)
+    dock.hide()
+    viewer.layers.selection.active = layer
+    layer.mode = "select"
+    press(view, Qt.Key.Key_A)
+    assert view.review.verdicts == ["", "", ""]
+    assert layer.selected_data == {0, 2}
+    dock.show()
+    press(view, Qt.Key.Key_A)
+    assert "yes" in view.review.verdicts
+
+
+def press_with_control(widget, key, qtbot):
+    qtbot.keyClick(widget, key, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(widget, Qt.Key.Key_F20)  # Qt would take the next selection to be with Control
+
+
+def focus(widget, qtbot):
+    """Give a widget the focus of its window."""
+    widget.window().activateWindow()
+    widget.setFocus()
+    qtbot.waitUntil(widget.hasFocus)
+
+
+def test_keys_judge_with_the_focus_anywhere_in_the_dock(window, qtbot):
+    _, view, _, _ = window
+    view.choose(0)
+    for widget, key in ((view.view, Qt.Key.Key_A), (view.column, Qt.Key.Key_R)):
+        focus(widget, qtbot)
+        qtbot.keyClick(widget, key)
+    assert view.review.verdicts == ["yes", "no", ""]
+
+
+def test_the_last_verdict_is_taken_back_by_key_and_button(window, qtbot):
+    _, view, layer, _ = window
+    assert not view.undo_button.isEnabled()
+    view.choose(0)
+    view.judge("yes")
+    view.judge("no")
+    focus(view.view, qtbot)
+    press_with_control(view.view, Qt.Key.Key_Z, qtbot)
+    assert list(layer.features["accepted"]) == ["yes", "", ""]
+    assert view.row == 1
+    qtbot.mouseClick(view.undo_button, Qt.MouseButton.LeftButton)
+    assert list(layer.features["accepted"]) == ["", "", ""]
+    assert view.row == 0
+    assert not view.undo_button.isEnabled()
+
+
+def test_selected_rows_are_copied_as_text(shown, qtbot):
+    from qtpy.QtGui import QGuiApplication
+
+    view, _ = shown
+    view.view.show_rows([0, 2])
+    press_with_control(view.view, Qt.Key.Key_C, qtbot)
+    names, *lines = (line.split("\t") for line in QGuiApplication.clipboard().text().split("\n"))
+    assert [dict(zip(names, line, strict=True))["landing"] for line in lines] == ["1", "3"]
+
+
 def contrast_ratio(one, other):
     """Return the contrast of two colours, 1 to 21 (WCAG 2)."""
     lights = []
@@ -137,7 +232,7 @@ def contrast_ratio(one, other):
 
 def test_sorting_the_table_keeps_rows_and_landings_together(viewer, shown):
     view, layer = shown
-    names = [view._model.headerData(i, Qt.Orientation.Horizontal) for i in range(6)]
+    names = [view.view.model().headerData(i, Qt.Orientation.Horizontal) for i in range(6)]
     view.view.sortByColumn(names.index("contrast"), Qt.SortOrder.AscendingOrder)
     view.view.selectRow(0)
     assert view.row == 1

@@ -75,8 +75,8 @@ def test_an_export_that_fails_names_the_path_and_what_to_do(review, tmp_path):
 
 def test_a_landing_is_found_in_the_world_of_the_viewer(review):
     np.testing.assert_allclose(review.world(0), (300, 5, 4))
-    assert review.raw_frame(0, 310) == 310
-    assert review.world_frame(0, 290) == 290
+    assert review.file_frame(310) == 310
+    assert review.world_frame(290) == 290
 
 
 def test_the_trace_of_a_landing_peaks_at_its_frame(review):
@@ -99,6 +99,17 @@ def test_bars_count_each_landing_once_and_have_an_edge_at_zero(review):
         bar = review.bar_of(row)
         assert row in review.rows_in_bar(bar)
         assert edges[bar] <= review.table["contrast"][row] <= edges[bar + 1]
+
+
+def test_what_was_judged_last_is_undone_first(review):
+    review.judge([0, 1], "yes")
+    review.judge([1], "no")
+    assert review.undo() == [1]
+    assert review.verdicts == ["yes", "yes", "", ""]
+    assert review.undo() == [0, 1]
+    assert review.verdicts == [""] * 4
+    assert not review.can_undo
+    assert review.undo() == []
 
 
 def test_rejected_landings_are_not_counted(review):

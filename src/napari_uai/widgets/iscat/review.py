@@ -59,10 +59,14 @@ class Review:
     video: Video | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     around: float | None = None
+    _before: list[dict[int, Verdict]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.around is None:
             self.around = half_batch(self.table)
+        apart = (self.table["raw_frame"] - self.placed["frame"]).to_numpy(float)
+        # Frame of the file of the first frame at the place.
+        self._first = float(np.nanmedian(apart)) if np.isfinite(apart).any() else 0.0
         if len(self.verdicts) != len(self.table):
             self.verdicts = [""] * len(self.table)
 
@@ -91,9 +95,22 @@ class Review:
         return cls(table, table, place, verdicts=verdicts, around=around_of(layer))
 
     def judge(self, rows: list[int], verdict: Verdict) -> None:
-        """Set the verdict of some rows."""
+        """Set the verdict of some rows; :meth:`undo` takes it back."""
+        self._before.append({row: self.verdicts[row] for row in rows})
         for row in rows:
             self.verdicts[row] = verdict
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether a verdict was set in this review."""
+        return bool(self._before)
+
+    def undo(self) -> list[int]:
+        """Take back what was judged last; return its rows."""
+        before = self._before.pop() if self._before else {}
+        for row, verdict in before.items():
+            self.verdicts[row] = verdict
+        return list(before)
 
     def count(self, verdict: Verdict) -> int:
         """Return the number of landings with a verdict."""
@@ -116,15 +133,13 @@ class Review:
         trace = self.traces[self.traces["landing"] == self.table["landing"].iloc[row]]
         return trace["raw_frame"].to_numpy(float), trace["contrast"].to_numpy(float)
 
-    def world_frame(self, row: int, raw_frame: float) -> float:
+    def world_frame(self, file_frame: float) -> float:
         """Convert a frame of the file to a world position along time."""
-        event = float(self.table["raw_frame"].iloc[row])
-        return float(self.world(row)[0]) + self.place.frames_to_world(raw_frame - event)
+        return float(self.place.to_world((file_frame - self._first, 0.0, 0.0))[0])
 
-    def raw_frame(self, row: int, world_frame: float) -> float:
+    def file_frame(self, world_frame: float) -> float:
         """Convert a world position along time to a frame of the file."""
-        event = float(self.table["raw_frame"].iloc[row])
-        return event + self.place.frame_at(world_frame) - self.place.frame_at(self.world(row)[0])
+        return self.place.frame_at(world_frame) + self._first
 
     def cut_out(self, row: int) -> CutOut | None:
         """Return the surroundings of a landing in its frame of highest contrast, or None."""
