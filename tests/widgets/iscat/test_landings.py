@@ -5,7 +5,7 @@ import errno
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 
 from napari_uai.widgets.iscat.landings import LandingsView
 from napari_uai.widgets.iscat.review import Review
@@ -68,8 +68,6 @@ def test_a_bar_chooses_its_landings(viewer, shown, qtbot):
     bar = view.review.bar_of(1)
     x = float(np.mean(view.review.histogram()[0][bar : bar + 2]))
     at_x, at_y = view.bars.to_pixels(x, 0.1)
-    from qtpy.QtCore import QPoint
-
     qtbot.mouseClick(view.bars, Qt.MouseButton.LeftButton, pos=QPoint(round(at_x), round(at_y)))
     assert view.row == 1
     assert set(layer.selected_data) == {1}
@@ -81,6 +79,28 @@ def test_a_click_in_the_trace_moves_the_slider(viewer, shown):
     view.choose(0)
     view.trace.clicked.emit(321.0, 0.0)
     assert viewer.dims.point[0] == 321
+
+
+def test_a_tick_of_the_timeline_chooses_its_landing_and_moves_the_viewer(viewer, shown, qtbot):
+    view, layer = shown
+    view.timeline.resize(600, 56)
+    at = QPoint(round(float(view.timeline.to_pixels(150))), 20)
+    qtbot.mouseClick(view.timeline, Qt.MouseButton.LeftButton, pos=at)
+    assert view.row == 1
+    assert view.chosen_rows() == [1]
+    assert set(layer.selected_data) == {1}
+    assert viewer.dims.point[0] == 150
+    view.view.selectRow(2)
+    assert view.timeline.marked == 2
+
+
+def test_a_click_in_the_timeline_jumps_and_a_range_chooses_its_landings(viewer, shown):
+    view, _ = shown
+    assert view.timeline.whole == (0, 599)
+    view.timeline.jumped.emit(222.0)
+    assert viewer.dims.point[0] == 222
+    view.timeline.range_selected.emit(140, 310)
+    assert view.chosen_rows() == [0, 1]
 
 
 def test_the_cut_out_shows_the_spot(shown, qtbot):

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import NapariUaiError, counted
 from napari_uai.widgets.iscat.landing_table import LandingTable
+from napari_uai.widgets.iscat.landing_timeline import LandingTimeline
 from napari_uai.widgets.iscat.review import CONTRASTS, CutOut, Review
 from napari_uai.widgets.iscat.review_keys import ReviewKeys
 from napari_uai.widgets.kit.latest_request import LatestRequest
@@ -72,6 +73,7 @@ class LandingsView(QWidget):
         self._choosing = False
         self.view = LandingTable(review)
         self.view.setToolTip("A: accept, R: reject, U: undecided; also for several selected rows.")
+        self.timeline = LandingTimeline(review, viewer)
         self.trace = Curve(x_label="frame of the file", y_label="contrast")
         self.picture = Picture()
         self.bars = Bars(y_label="landings")
@@ -164,8 +166,9 @@ class LandingsView(QWidget):
         splitter.setSizes([520, 380, 220, 280])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(splitter)
-        self.setMinimumHeight(210)
+        layout.addWidget(self.timeline)
+        layout.addWidget(splitter, 1)
+        self.setMinimumHeight(250)
 
     def _buttons(self) -> QHBoxLayout:
         buttons = QHBoxLayout()
@@ -191,7 +194,10 @@ class LandingsView(QWidget):
         self.view.chosen.connect(self.choose)
         self.bars.chosen.connect(self._on_bar)
         self.column.currentIndexChanged.connect(self._show_histogram)
-        self.trace.clicked.connect(self._on_trace)
+        self.timeline.chosen.connect(self.choose)
+        self.timeline.jumped.connect(self._go_to_frame)
+        self.timeline.range_selected.connect(self._choose_between)
+        self.trace.clicked.connect(lambda frame, _: self._go_to_frame(frame))
         self.latest.done.connect(self._show_cut_out)
         follower = _ViewerEvents(self)
         self._follower = follower
@@ -213,7 +219,13 @@ class LandingsView(QWidget):
         self.judge(verdict)
 
     def _on_bar(self, bar: int) -> None:
-        rows = self.review.rows_in_bar(bar, self.column.currentText())
+        self._choose_all(self.review.rows_in_bar(bar, self.column.currentText()))
+
+    def _choose_between(self, first: int, last: int) -> None:
+        """Choose the landings in a range of frames of the file."""
+        self._choose_all(self.review.rows_between(first, last))
+
+    def _choose_all(self, rows: list[int]) -> None:
         if not rows:
             return
         self.choose(rows[0])
@@ -236,11 +248,13 @@ class LandingsView(QWidget):
                 self.choose(row, go=False)
 
     def moved(self) -> None:
-        """Mark the current frame in the trace."""
+        """Mark the current frame in trace and timeline."""
         dims = self.viewer.dims
-        if self.row >= 0 and dims.ndim >= 3:
-            now = dims.point[dims.ndim - 3]
-            self.trace.show_now(self.review.file_frame(now))
+        if dims.ndim >= 3:
+            now = self.review.file_frame(dims.point[dims.ndim - 3])
+            self.timeline.show_now(now)
+            if self.row >= 0:
+                self.trace.show_now(now)
 
     def _select_points(self, rows: list[int]) -> None:
         layer = self.layer()
@@ -266,6 +280,7 @@ class LandingsView(QWidget):
             f"score {landing['score']:.1f}",
         )
         self.moved()
+        self.timeline.mark(row)
         self.bars.mark(self.review.bar_of(row, self.column.currentText()))
         self.latest.ask(partial(_cut_out, self.review, row))
 
@@ -318,15 +333,17 @@ class LandingsView(QWidget):
         if (np.abs(world[1:] - np.array(camera.center[-2:])) > half).any():
             camera.center = (*camera.center[:-2], *world[1:])
 
-    def _on_trace(self, x: float, _y: float) -> None:
+    def _go_to_frame(self, frame: float) -> None:
+        """Move the time slider to a frame of the file."""
         axis = self.viewer.dims.ndim - 3
-        if self.row >= 0 and axis >= 0:
-            self.viewer.dims.set_point(axis, self.review.world_frame(x))
+        if axis >= 0:
+            self.viewer.dims.set_point(axis, self.review.world_frame(frame))
 
     def _show_verdicts(self, rows: list[int]) -> None:
         """Show changed verdicts everywhere, and keep them in the layer for a new review."""
         self._store_in_layer(rows)
         self.view.changed(rows)
+        self.timeline.show_verdicts(self.review.verdicts)
         self._show_counts()
         self._show_histogram()
 

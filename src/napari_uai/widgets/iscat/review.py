@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_uai.typing import AnyArray, Floats
     from napari_uai.videos.frames import Video
+    from napari_uai.widgets.kit.time_spans import TimeSpan
 
 CONTRASTS = ("contrast", "peak_contrast", "intersection_contrast", "prominence_contrast")
 """Columns that a histogram can show."""
@@ -50,6 +51,10 @@ class Review:
     around
         Frames before and after a landing in which its ring is visible; None for half the batch that
         the table tells.
+    frames
+        First and last frame of the file that were analysed; None if not known.
+    spans
+        What disturbed the recording.
     """
 
     table: pd.DataFrame
@@ -59,6 +64,8 @@ class Review:
     video: Video | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     around: float | None = None
+    frames: tuple[int, int] | None = None
+    spans: tuple[TimeSpan, ...] = ()
     _before: list[dict[int, Verdict]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -182,6 +189,11 @@ class Review:
         values = self._counted(column)
         inside = self._bars(values, edges) == bar
         return [int(row) for row in np.flatnonzero(inside)]
+
+    def rows_between(self, first: float, last: float) -> list[int]:
+        """Return the rows between two frames of the file, the most confident landing first."""
+        frames = self.table["raw_frame"].to_numpy(float)
+        return [int(row) for row in np.flatnonzero((frames >= first) & (frames <= last))]
 
     def bar_of(self, row: int, column: str = "contrast") -> int:
         """Return the bar of a landing, or -1 if it is not counted."""

@@ -391,6 +391,7 @@ def _review(result: RunResult, place: Place) -> Review:
     from napari_uai.iscat.limit.search import batch_size_of
     from napari_uai.iscat.recipes.run import ROLLING_AVERAGE
     from napari_uai.iscat.recipes.summary_picture import last_rolling_average
+    from napari_uai.widgets.iscat.disturbed_times import disturbed_times
     from napari_uai.widgets.iscat.review import Review, half_batch
 
     landings = result.landings
@@ -398,8 +399,17 @@ def _review(result: RunResult, place: Place) -> Review:
     video = None
     if ROLLING_AVERAGE in result.videos:
         video = result.videos[last_rolling_average(result)]
-    around = half_batch(landings, batch_size_of(result.recipe))
-    return Review(landings, placed, place, result.traces, video, around=around)
+    first = result.recording.first_frame
+    return Review(
+        landings,
+        placed,
+        place,
+        result.traces,
+        video,
+        around=half_batch(landings, batch_size_of(result.recipe)),
+        frames=(first, first + len(result.recording.video) - 1),
+        spans=disturbed_times(result),
+    )
 
 
 def video_of(layer: Image | None, what: str) -> tuple[Video, Place]:

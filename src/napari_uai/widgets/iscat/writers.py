@@ -228,7 +228,8 @@ def places_table(
     """
     import pandas as pd
 
-    from napari_uai.widgets.kit.layers import AXES, window_of
+    from napari_uai.widgets.kit.layers import AXES
+    from napari_uai.widgets.kit.ring_looks import window_of
 
     places = np.atleast_2d(np.asarray(data, np.float64))
     if places.shape[1] not in (2, 3):

@@ -20,8 +20,9 @@ from napari_uai.widgets.kit.ring_looks import (
     LOOKS,
     RingKind,
     ring_colours,
-    ring_labels,
     ring_sizes,
+    ring_text,
+    window_of,
 )
 
 if TYPE_CHECKING:
@@ -48,9 +49,6 @@ LayerTuple: TypeAlias = tuple[Any, dict[str, Any], str]
 ReaderPath: TypeAlias = "str | list[str]"
 Reader: TypeAlias = "Callable[[ReaderPath], list[LayerTuple | tuple[None]]]"
 """Reader of napari; ``(None,)`` means that the path was handled without a layer."""
-
-_ROUNDING = 1e-9
-"""So that rounding does not hide a ring in the last frame of its window."""
 
 NOT_LINKED = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0),
                 (0.0, 0.0, 0.0, 1.0))  # fmt: skip
@@ -379,25 +377,8 @@ def points_layer(
         },
     }
     if look.numbered and any_known and "landing" in features.columns:
-        attributes["text"] = _numbers(features, look.diameter_px)
+        attributes["text"] = ring_text(features, kind)
     return positions[known] / (window, 1.0, 1.0), attributes, "points"
-
-
-def window_of(around: float | None) -> float:
-    """Return how many frames one data pixel of a layer of rings is long."""
-    return 1.0 if around is None else 2.0 * around * (1.0 + _ROUNDING)
-
-
-def _numbers(features: pd.DataFrame, diameter_px: float) -> dict[str, Any]:
-    """Return the numbers of landings as text above and to the right of their rings."""
-    beside = 0.4 * diameter_px  # just outside the ring, half-way between above and beside
-    return {
-        "string": {"array": ring_labels(features)},
-        "color": {"array": ring_colours(features)},
-        "size": 9,
-        "anchor": "lower_left",
-        "translation": (0.0, -beside, beside),
-    }
 
 
 def sample_truth(path: Path, place: Place) -> LayerTuple:

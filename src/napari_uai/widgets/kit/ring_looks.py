@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,9 @@ VERDICT_SIGNS: dict[Verdict, str] = {"yes": "✓", "no": "✗", "": ""}
 _SIGNED = ("contrast", "Fit_Amplitude", "center_intensity")
 _FAINTEST, _REJECTED = 0.25, 0.4
 _ACCEPTED_PX = 2.0
+
+_ROUNDING = 1e-9
+"""So that rounding does not hide a ring in the last frame of its window."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,23 @@ def ring_labels(features: pd.DataFrame) -> list[str]:
         return numbers
     signs = (VERDICT_SIGNS[verdict_of(value)] for value in features[ACCEPTED])
     return [f"{number} {sign}".rstrip() for number, sign in zip(numbers, signs, strict=True)]
+
+
+def ring_text(features: pd.DataFrame, kind: RingKind) -> dict[str, Any]:
+    """Return the labels as the text of a layer, above and to the right of each ring."""
+    beside = 0.4 * LOOKS[kind].diameter_px  # just outside the ring, half-way between both
+    return {
+        "string": {"array": ring_labels(features)},
+        "color": {"array": ring_colours(features)},
+        "size": 9,
+        "anchor": "lower_left",
+        "translation": (0.0, -beside, beside),
+    }
+
+
+def window_of(around: float | None) -> float:
+    """Return how many frames long a data pixel of rings is that are seen so far from their own."""
+    return 1.0 if around is None else 2.0 * around * (1.0 + _ROUNDING)
 
 
 def _judged(features: pd.DataFrame, verdict: Verdict) -> Floats:

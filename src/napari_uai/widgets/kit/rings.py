@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_uai.widgets.kit.layers import KEY, window_of
-from napari_uai.widgets.kit.ring_looks import LOOKS, ring_colours, ring_labels, ring_widths
+from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.ring_looks import (
+    LOOKS,
+    ring_colours,
+    ring_labels,
+    ring_widths,
+    window_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
