@@ -230,6 +230,55 @@ def test_the_last_verdict_is_taken_back_by_key_and_button(window, qtbot):
     assert not view.undo_button.isEnabled()
 
 
+def rows_shown(view):
+    model = view.view.model()
+    names = [model.headerData(i, Qt.Orientation.Horizontal) for i in range(model.columnCount())]
+    column = names.index("landing")
+    return [int(model.index(row, column).data()) for row in range(model.rowCount())]
+
+
+def test_the_table_is_filtered_by_score_sign_and_verdict(shown):
+    view, _ = shown
+    fields = view.view.fields
+    fields.score.setValue(10)
+    assert rows_shown(view) == [1, 2]
+    assert "2 of 3 landings" in view.count.text()
+    fields.sign.setCurrentText("dark")
+    assert rows_shown(view) == [2]
+    fields.score.setValue(0)
+    fields.sign.setCurrentText("any sign")
+    fields.verdict.setCurrentText("undecided")
+    view.choose(0)
+    view.judge("yes")
+    assert rows_shown(view) == [2, 3]
+    assert view.row == 1
+    view.undo()
+    assert rows_shown(view) == [1, 2, 3]
+    fields.verdict.setCurrentText("accepted")
+    assert rows_shown(view) == []
+
+
+def test_the_table_is_filtered_by_kind_where_there_are_several(shown, viewer, review):
+    assert shown[0].view.fields.kind.isHidden()
+    both = Review(
+        review.table.assign(kind=["landing", "takeoff", "landing"]), review.placed, Place()
+    )
+    view = LandingsView(both, viewer)
+    viewer.window.add_dock_widget(view, name="kinds", area="bottom")
+    assert not view.view.fields.kind.isHidden()
+    view.view.fields.kind.setCurrentText("takeoff")
+    assert rows_shown(view) == [2]
+
+
+def test_a_landing_that_is_filtered_out_can_still_be_judged_where_it_is_seen(shown):
+    view, layer = shown
+    view.view.fields.sign.setCurrentText("bright")
+    layer.selected_data = {1}
+    assert view.row == 1
+    view.judge("no")
+    assert view.review.verdicts == ["", "no", ""]
+
+
 def test_selected_rows_are_copied_as_text(shown, qtbot):
     from qtpy.QtGui import QGuiApplication
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QFont, QGuiApplication, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QTableView, QWidget
 
+from napari_uai.widgets.iscat.landing_filter import LandingFilter, WantedRows
 from napari_uai.widgets.iscat.review import CONTRASTS, Review
 from napari_uai.widgets.kit.palette import sign_colour
 from napari_uai.widgets.kit.plots import seen_on
@@ -30,6 +31,8 @@ class LandingTable(QTableView):
     ----------
     chosen
         Emitted with the row that the user chose.
+    fields
+        What limits the rows; to be placed beside the table.
     """
 
     chosen = Signal(int)
@@ -39,9 +42,9 @@ class LandingTable(QTableView):
         self.setObjectName("table")
         self._choosing = False
         self._rows = LandingModel(review, self)
-        self._sorted = QSortFilterProxyModel(self)
+        self.fields = LandingFilter(review)
+        self._sorted = WantedRows(self.fields, self)
         self._sorted.setSourceModel(self._rows)
-        self._sorted.setSortRole(Qt.ItemDataRole.UserRole)
         self.setModel(self._sorted)
         self.setSortingEnabled(True)
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
@@ -71,6 +74,10 @@ class LandingTable(QTableView):
         """Return the selected rows."""
         selected = self.selectionModel().selectedRows()
         return sorted(self._sorted.mapToSource(index).row() for index in selected)
+
+    def n_shown(self) -> int:
+        """Return how many rows the filter leaves."""
+        return int(self._sorted.rowCount())
 
     def rows_after(self, row: int) -> list[int]:
         """Return the other rows in the order of the table, from the next one and round."""

@@ -115,7 +115,7 @@ class LandingsView(QWidget):
             return
         self.review.judge(rows, verdict)
         self._show_verdicts(rows)
-        if verdict and len(rows) == 1:
+        if verdict and len(rows) == 1 and self.row in rows:  # the filter may have moved on
             self._next_undecided()
 
     def undo(self) -> None:
@@ -126,8 +126,8 @@ class LandingsView(QWidget):
             self.choose(rows[0])
 
     def chosen_rows(self) -> list[int]:
-        """Return the selected rows of the table."""
-        return self.view.chosen_rows()
+        """Return the selected rows of the table, or the landing that is seen but filtered out."""
+        return self.view.chosen_rows() or [row for row in (self.row,) if row >= 0]
 
     def export(self, path: str | Path) -> None:
         """Write landings.csv, with a column ``accepted`` if there are verdicts."""
@@ -153,6 +153,7 @@ class LandingsView(QWidget):
         left, right = QWidget(), QWidget()
         rows = QVBoxLayout(left)
         rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self.view.fields)
         rows.addWidget(self.view, 1)
         rows.addLayout(self._buttons())
         bars = QVBoxLayout(right)
@@ -168,7 +169,7 @@ class LandingsView(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.timeline)
         layout.addWidget(splitter, 1)
-        self.setMinimumHeight(250)
+        self.setMinimumHeight(270)
 
     def _buttons(self) -> QHBoxLayout:
         buttons = QHBoxLayout()
@@ -192,6 +193,7 @@ class LandingsView(QWidget):
 
     def _connect(self, layer: Points | None) -> None:
         self.view.chosen.connect(self.choose)
+        self.view.fields.changed.connect(self._show_counts)
         self.bars.chosen.connect(self._on_bar)
         self.column.currentIndexChanged.connect(self._show_histogram)
         self.timeline.chosen.connect(self.choose)
@@ -306,7 +308,8 @@ class LandingsView(QWidget):
 
     def _show_counts(self) -> None:
         n, review = len(self.table), self.review
-        text = counted(n, "landing")
+        shown = self.view.n_shown()
+        text = counted(n, "landing") if shown == n else f"{shown} of {counted(n, 'landing')}"
         if any(review.verdicts):
             text += f" · {review.count('yes')} accepted · {review.count('no')} rejected"
         self.count.setText(text)
