@@ -230,6 +230,18 @@ def test_the_last_verdict_is_taken_back_by_key_and_button(window, qtbot):
     assert not view.undo_button.isEnabled()
 
 
+def test_headers_say_what_their_columns_mean(shown):
+    model = shown[0].view.model()
+    told = {
+        model.headerData(i, Qt.Orientation.Horizontal): model.headerData(
+            i, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole
+        )
+        for i in range(model.columnCount())
+    }
+    assert all(told.values())
+    assert "negative for a particle darker" in told["contrast"].replace("\n", " ")
+
+
 def rows_shown(view):
     model = view.view.model()
     names = [model.headerData(i, Qt.Orientation.Horizontal) for i in range(model.columnCount())]

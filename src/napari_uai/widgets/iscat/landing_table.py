@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QFont, QGuiApplication, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QTableView, QWidget
 
+from napari_uai.iscat.column_meanings import column_meaning
 from napari_uai.widgets.iscat.landing_filter import LandingFilter, WantedRows
 from napari_uai.widgets.iscat.review import CONTRASTS, Review
 from napari_uai.widgets.kit.palette import sign_colour
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent
 
 _HIDDEN = ("y_error", "x_error", "frame_error", "frame_before", "frame_after")
+_VERDICT_HELP = "✓ accepted, ✗ rejected, empty: undecided"
+_TOOLTIP_WIDTH = 70
 _FLAGS = QItemSelectionModel.SelectionFlag
 
 
@@ -145,8 +149,21 @@ class LandingModel(TableModel):
             return Qt.AlignmentFlag.AlignCenter
         return None
 
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> str | None:
+        """Return the name of a column, and its meaning as a tooltip."""
+        if role == Qt.ItemDataRole.ToolTipRole and orientation == Qt.Orientation.Horizontal:
+            return _in_lines(column_meaning(self._names[section])) if section else _VERDICT_HELP
+        return super().headerData(section, orientation, role)
+
     def changed(self, rows: list[int]) -> None:
         """Update rows in the view."""
         for row in rows:
             last = self.index(row, self.columnCount() - 1)
             self.dataChanged.emit(self.index(row, 0), last)
+
+
+def _in_lines(text: str) -> str:
+    """Break a long tooltip, which Qt would show in one line."""
+    return "\n".join(wrap(text, _TOOLTIP_WIDTH))

@@ -169,7 +169,7 @@ class LandingsView(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.timeline)
         layout.addWidget(splitter, 1)
-        self.setMinimumHeight(270)
+        self.setMinimumHeight(210)
 
     def _buttons(self) -> QHBoxLayout:
         buttons = QHBoxLayout()
