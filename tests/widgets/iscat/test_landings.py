@@ -230,6 +230,12 @@ def test_the_last_verdict_is_taken_back_by_key_and_button(window, qtbot):
     assert not view.undo_button.isEnabled()
 
 
+def test_the_dock_leaves_room_for_the_canvas_of_a_small_window(shown):
+    view, _ = shown
+    assert view.minimumSizeHint().height() <= 260
+    assert view.minimumHeight() <= 260
+
+
 def test_headers_say_what_their_columns_mean(shown):
     model = shown[0].view.model()
     told = {

@@ -96,6 +96,11 @@ def test_kinds_differ_by_shape_and_size(place):
     assert len(looks) == 3
 
 
+def test_localizations_are_hidden_at_first(place):
+    for kind, visible in (("landing", True), ("localization", False), ("truth", True)):
+        assert points_layer(TABLE, place, name="rings", kind=kind)[1]["visible"] is visible
+
+
 def test_verdicts_show_in_width_strength_and_text(viewer_model, rings):
     viewer_model.dims.set_point(0, 320)
     rings.features["accepted"] = ["yes", "no", ""]
