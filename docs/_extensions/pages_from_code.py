@@ -21,6 +21,7 @@ from docstrings import FACES, documented_name, public_names
 
 import napari_uai
 from napari_uai.cli.app import app as command_line
+from napari_uai.iscat.column_meanings import LANDING_MEANINGS
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.iscat.recipes.recipe import load_recipe, recipe_names
 from napari_uai.iscat.recipes.training import training_parameters
@@ -105,6 +106,7 @@ def write_pages(app: Sphinx, config: Config) -> None:
         "commands.md": commands_page(),
         "settings.md": settings_page(),
         "formats.md": formats_table(),
+        "landing_columns.md": landing_columns_table(),
         "modules.md": modules_page(),
         "trail_formats.md": trail_formats_page(),
         **{
@@ -336,6 +338,15 @@ def formats_table() -> str:
         suffixes = ", ".join(f"`{suffix}`" for suffix in each.suffixes)
         rows.append(f"| {each.title} | {suffixes} | {', '.join(ours)} |")
     return "\n".join(rows) + "\n"
+
+
+def landing_columns_table() -> str:
+    """Return the table of the columns of landings.csv, which another page includes."""
+    rows = [
+        f"| {', '.join(f'`{column}`' for column in each.columns)} | {each.unit} | {each.text} |"
+        for each in LANDING_MEANINGS
+    ]
+    return "\n".join(["| Column | Unit | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
 
 
 def training_table() -> str:

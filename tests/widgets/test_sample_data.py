@@ -22,6 +22,19 @@ def test_the_sample_recording_opens_lazily_with_its_known_landings(viewer):
     assert (world <= extent[1]).all()
 
 
+def test_a_known_landing_of_the_sample_shows_while_one_scrubs_past_it(viewer):
+    _, truth = viewer.open_sample("napari-uai", "landings")
+    frame, y, x = truth.data_to_world(truth.data[0])
+    strengths = []
+    for away in (0, 50, -90):
+        viewer.dims.set_point(0, frame + away)
+        where = (frame + away, y, x)
+        found = truth.get_value(where, world=True, view_direction=None, dims_displayed=[1, 2])
+        assert found == 0
+        strengths.append(truth.border_color[0, 3])
+    assert strengths[0] > strengths[1] > strengths[2] > 0.2
+
+
 def test_the_sample_fluorescence_is_linked_by_its_rates_and_three_pairs(viewer, open_widget):
     """Spots of its brightest frames, marked by hand, lie on the landings once it is linked."""
     video, truth = viewer.open_sample("napari-uai", "landings")

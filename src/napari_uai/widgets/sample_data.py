@@ -12,10 +12,13 @@ FLUORESCENCE = "fluorescence.bin"
 
 
 def landing_recording() -> list[LayerTuple]:
-    """Open the sample recording lazily, with rings around its true landings."""
+    """Open the sample recording lazily, with squares around its true landings."""
+    import napari
+
     from napari_uai.sample_data import sample_path
     from napari_uai.widgets.iscat.readers import raw_layers
     from napari_uai.widgets.kit.layers import Place, sample_truth
+    from napari_uai.widgets.kit.rings import follow_rings
 
     path = sample_path(RECORDING)
     [video] = raw_layers(path)
@@ -27,6 +30,7 @@ def landing_recording() -> list[LayerTuple]:
         units=attributes["units"],
         record={"source": str(path), "history": []},
     )
+    follow_rings(napari.current_viewer())
     return [video, sample_truth(sample_path(f"{path.stem}_truth.json"), place)]
 
 

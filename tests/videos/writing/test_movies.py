@@ -118,9 +118,9 @@ def test_marks_are_coloured_and_all_else_stays_grey(tmp_path, suffix, off_by):
 
 
 def test_marks_have_the_colour_that_they_have_in_the_window():
-    from napari_uai.widgets.kit.palette import LANDING_RINGS
+    from napari_uai.widgets.kit.palette import BRIGHT
 
-    assert "#{:02x}{:02x}{:02x}".format(*RING) == LANDING_RINGS
+    assert "#{:02x}{:02x}{:02x}".format(*RING) == BRIGHT
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_landings_open_as_rings_at_their_frame_of_the_file(viewer, tmp_path):
     path.write_text("landing,frame,raw_frame,y,x,contrast,score\n1,100,300,10.5,8,0.01,9\n")
     [layer] = viewer.open(path, plugin="napari-uai")
     assert isinstance(layer, Points)
-    np.testing.assert_allclose(layer.data, [[300, 10.5, 8]])
+    np.testing.assert_allclose(layer.data_to_world(layer.data[0]), (300, 10.5, 8))
     assert layer.features["score"].tolist() == [9]
 
 

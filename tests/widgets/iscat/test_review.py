@@ -6,7 +6,7 @@ import pytest
 
 from napari_uai.errors import OutputError
 from napari_uai.results import write_table
-from napari_uai.widgets.iscat.review import Review
+from napari_uai.widgets.iscat.review import Review, half_batch
 from napari_uai.widgets.kit.layers import Place
 from napari_uai.widgets.kit.plots import tick_text, ticks
 
@@ -46,6 +46,12 @@ def review(landings):
     return Review(landings, landings.copy(), place, traces, video)
 
 
+def test_half_a_batch_is_that_of_the_run_or_what_the_table_tells(landings):
+    assert half_batch(landings, 250) == 125
+    assert half_batch(landings) == 50  # raw_frame lies one batch of 100 after frame
+    assert half_batch(landings.drop(columns="frame")) == half_batch(landings.iloc[:0])
+
+
 def test_without_a_verdict_the_export_is_what_a_run_writes(review, landings, tmp_path):
     review.export(tmp_path / "exported.csv")
     write_table(landings, tmp_path / "landings.csv")
@@ -69,8 +75,8 @@ def test_an_export_that_fails_names_the_path_and_what_to_do(review, tmp_path):
 
 def test_a_landing_is_found_in_the_world_of_the_viewer(review):
     np.testing.assert_allclose(review.world(0), (300, 5, 4))
-    assert review.raw_frame(0, 310) == 310
-    assert review.world_frame(0, 290) == 290
+    assert review.file_frame(310) == 310
+    assert review.world_frame(290) == 290
 
 
 def test_the_trace_of_a_landing_peaks_at_its_frame(review):
@@ -93,6 +99,17 @@ def test_bars_count_each_landing_once_and_have_an_edge_at_zero(review):
         bar = review.bar_of(row)
         assert row in review.rows_in_bar(bar)
         assert edges[bar] <= review.table["contrast"][row] <= edges[bar + 1]
+
+
+def test_what_was_judged_last_is_undone_first(review):
+    review.judge([0, 1], "yes")
+    review.judge([1], "no")
+    assert review.undo() == [1]
+    assert review.verdicts == ["yes", "yes", "", ""]
+    assert review.undo() == [0, 1]
+    assert review.verdicts == [""] * 4
+    assert not review.can_undo
+    assert review.undo() == []
 
 
 def test_rejected_landings_are_not_counted(review):

@@ -17,6 +17,7 @@ from napari_uai.trails.heat.masks import read_mask
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.recording import open_recording
 from napari_uai.widgets.iscat.writers import write_mask, write_places, write_raw
+from napari_uai.widgets.kit.layers import Place, points_layer
 from napari_uai.widgets.kit.preferences import preferences
 
 RECIPE = "classical"
@@ -136,6 +137,14 @@ def test_saved_landings_hold_verdicts_and_lack_what_was_deleted(viewer, found, t
     before, after = (pd.read_csv(p) for p in (folder / "landings.csv", tmp_path / "landings.csv"))
     assert set(before["landing"]) - set(after["landing"]) == {2}
     assert after["accepted"].iloc[0] == "yes"
+
+
+def test_rings_are_saved_with_their_frames_and_columns(viewer, tmp_path):
+    table = pd.DataFrame({"frame": [7, 321], "y": [1.5, 2.0], "x": [3.0, 4.25], "kind": ["a", "b"]})
+    data, attributes, _ = points_layer(table, Place(), name="rings", around=100.0)
+    layer = viewer.add_points(data, **attributes)
+    layer.save(str(tmp_path / "rings.csv"), plugin="napari-uai")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "rings.csv"), table)
 
 
 def test_points_of_others_are_saved_with_their_features(viewer, tmp_path):

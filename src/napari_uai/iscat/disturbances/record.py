@@ -37,6 +37,11 @@ class Span:
     first: int
     last: int
 
+    @property
+    def why(self) -> str:
+        """What is the matter, in words."""
+        return _WHY[self.kind]
+
     def text(self, offset: int = 0) -> str:
         """Return ``frame 12`` or ``frames 12-40``, numbered from an offset."""
         first, last = self.first + offset, self.last + offset

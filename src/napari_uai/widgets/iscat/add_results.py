@@ -23,8 +23,10 @@ def add_results(result: CallResult, viewer: Viewer) -> LandingsView | None:
 
     from napari_uai.widgets.iscat.landings import LandingsView
     from napari_uai.widgets.kit.layers import KEY
+    from napari_uai.widgets.kit.rings import follow_rings
     from napari_uai.widgets.kit.tables import TableView
 
+    follow_rings(viewer)
     landings = None
     for data, attributes, kind in result.layers:
         layer = getattr(viewer, f"add_{kind}")(data, **attributes)

@@ -13,7 +13,8 @@ from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.videos.contrast import robust_limits
 from napari_uai.widgets.iscat.stage_call import StageCall, sums_behind
-from napari_uai.widgets.kit.layers import AXES, Place, ring_sizes
+from napari_uai.widgets.kit.layers import AXES, Place
+from napari_uai.widgets.kit.ring_looks import ring_colours, ring_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,8 @@ class InView:
         Robust contrast limits of the image.
     sizes
         Diameters of the rings around the spots, px.
+    colours
+        Colours of the rings, (n, 4).
     """
 
     call: StageCall
@@ -59,6 +62,7 @@ class InView:
     seconds: float = 0.0
     limits: tuple[float, float] = (0.0, 1.0)
     sizes: Floats | float = 13.0
+    colours: Floats | None = None
 
 
 class StageInView:
@@ -143,8 +147,11 @@ class StageInView:
         points = table[list(AXES[1:])].to_numpy(float)
         known = np.isfinite(points).all(axis=1)
         n_frames = 1 if frames is None else len(frames)
-        sizes = ring_sizes(table.loc[known])
-        return InView(call, points[known], call.place, index, n_frames, sizes=sizes)
+        found = table.loc[known]
+        sizes, colours = ring_sizes(found), ring_colours(found)
+        return InView(
+            call, points[known], call.place, index, n_frames, sizes=sizes, colours=colours
+        )
 
     def _noise_of(self, video: Any, sigma_px: float, detector: Detector) -> float:
         """Estimate the noise of the whole video, as the stage does, once."""

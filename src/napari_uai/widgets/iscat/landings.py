@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt
-from qtpy.QtGui import QColor, QKeySequence, QShortcut
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QSplitter,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_uai.errors import NapariUaiError, counted
-from napari_uai.widgets.iscat.review import ACCEPTED, CONTRASTS, CutOut, Review, Verdict
+from napari_uai.widgets.iscat.landing_table import LandingTable
+from napari_uai.widgets.iscat.landing_timeline import LandingTimeline
+from napari_uai.widgets.iscat.review import CONTRASTS, CutOut, Review
+from napari_uai.widgets.iscat.review_keys import ReviewKeys
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
-from napari_uai.widgets.kit.palette import VERDICT_COLOURS
+from napari_uai.widgets.kit.palette import sign_colour
 from napari_uai.widgets.kit.plots import Bars, Curve, Picture
-from napari_uai.widgets.kit.tables import TableModel
+from napari_uai.widgets.kit.ring_looks import ACCEPTED, Verdict
+from napari_uai.widgets.kit.rings import follow_rings, refresh_rings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,16 +38,15 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Points
     from napari.utils.events import Event
+    from qtpy.QtGui import QHideEvent, QShowEvent
 
     from napari_uai.monitor import Monitor
 
-SIGNS: dict[Verdict, str] = {"yes": "✓", "no": "✗", "": ""}
 _BUTTONS: dict[Verdict, tuple[str, str]] = {
     "yes": ("✓ Accept", "A"),
     "no": ("✗ Reject", "R"),
     "": ("Undecided", "U"),
 }
-_HIDDEN = ("y_error", "x_error", "frame_error", "frame_before", "frame_after")
 
 
 class LandingsView(QWidget):
@@ -70,22 +71,27 @@ class LandingsView(QWidget):
         self.row = -1
         self._layer_id = identity(layer) if layer is not None else ""
         self._choosing = False
-        self.view = QTableView()
-        self._model = _LandingModel(review, self.view)
-        self._sorted = QSortFilterProxyModel(self.view)
+        self.view = LandingTable(review)
+        self.view.setToolTip("A: accept, R: reject, U: undecided; also for several selected rows.")
+        self.timeline = LandingTimeline(review, viewer)
         self.trace = Curve(x_label="frame of the file", y_label="contrast")
         self.picture = Picture()
         self.bars = Bars(y_label="landings")
         self.column = QComboBox()
         self.count = QLabel("")
+        self.undo_button = QPushButton("Undo")
         self.latest = LatestRequest(self)
+        judging = {key: partial(self.judge, verdict) for verdict, (_, key) in _BUTTONS.items()}
+        self._keys = ReviewKeys(self, judging)
+        QShortcut(QKeySequence.StandardKey.Undo, self, self.undo).setContext(
+            Qt.ShortcutContext.WidgetWithChildrenShortcut
+        )
         self._lay_out()
         self._connect(layer)
         self._show_counts()
         self._show_histogram()
-        self._recolour()
-        if len(self.table):
-            self.view.selectRow(0)
+        follow_rings(viewer)
+        self.choose(0)
 
     def choose(self, row: int, *, go: bool = True) -> None:
         """Choose a landing by its row in the review; the viewer moves to it if ``go``."""
@@ -94,10 +100,7 @@ class LandingsView(QWidget):
         self.row = row
         self._choosing = True
         try:
-            index = self._sorted.mapFromSource(self._model.index(row, 0))
-            flags = QItemSelectionModel.SelectionFlag
-            self.view.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
-            self.view.scrollTo(index)
+            self.view.show_rows([row])
             self._select_points([row])
         finally:
             self._choosing = False
@@ -111,17 +114,20 @@ class LandingsView(QWidget):
         if not rows:
             return
         self.review.judge(rows, verdict)
-        self._store_in_layer(rows, verdict)
-        self._model.changed(rows)
-        self._show_counts()
-        self._show_histogram()
-        if verdict and len(rows) == 1:
+        self._show_verdicts(rows)
+        if verdict and len(rows) == 1 and self.row in rows:  # the filter may have moved on
             self._next_undecided()
 
+    def undo(self) -> None:
+        """Take back the last verdict and return to its landing."""
+        rows = self.review.undo()
+        if rows:
+            self._show_verdicts(rows)
+            self.choose(rows[0])
+
     def chosen_rows(self) -> list[int]:
-        """Return the selected rows of the table."""
-        selected = self.view.selectionModel().selectedRows()
-        return sorted(self._sorted.mapToSource(index).row() for index in selected)
+        """Return the selected rows of the table, or the landing that is seen but filtered out."""
+        return self.view.chosen_rows() or [row for row in (self.row,) if row >= 0]
 
     def export(self, path: str | Path) -> None:
         """Write landings.csv, with a column ``accepted`` if there are verdicts."""
@@ -139,7 +145,6 @@ class LandingsView(QWidget):
         return layer_of(self.viewer, self._layer_id)
 
     def _lay_out(self) -> None:
-        self._lay_out_table()
         self.picture.setObjectName("cut_out")
         self.trace.setObjectName("trace")
         self.bars.setObjectName("histogram")
@@ -148,6 +153,7 @@ class LandingsView(QWidget):
         left, right = QWidget(), QWidget()
         rows = QVBoxLayout(left)
         rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self.view.fields)
         rows.addWidget(self.view, 1)
         rows.addLayout(self._buttons())
         bars = QVBoxLayout(right)
@@ -161,33 +167,22 @@ class LandingsView(QWidget):
         splitter.setSizes([520, 380, 220, 280])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(splitter)
+        layout.addWidget(self.timeline)
+        layout.addWidget(splitter, 1)
         self.setMinimumHeight(210)
-
-    def _lay_out_table(self) -> None:
-        self._sorted.setSourceModel(self._model)
-        self._sorted.setSortRole(Qt.ItemDataRole.UserRole)
-        self.view.setObjectName("table")
-        self.view.setModel(self._sorted)
-        self.view.setSortingEnabled(True)
-        self.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.view.verticalHeader().setVisible(False)
-        self.view.verticalHeader().setDefaultSectionSize(22)
-        self.view.resizeColumnsToContents()
-        self.view.setToolTip("A: accept, R: reject, U: undecided; also for several selected rows.")
 
     def _buttons(self) -> QHBoxLayout:
         buttons = QHBoxLayout()
         for verdict, (text, key) in _BUTTONS.items():
             button = QPushButton(text)
             button.setObjectName(f"judge_{verdict or 'open'}")
-            button.setToolTip(f"Key {key} while the table has focus.")
+            button.setToolTip(f"Key {key}, also in the canvas.")
             button.clicked.connect(partial(self._judge, verdict))
-            shortcut = QShortcut(QKeySequence(key), self.view)
-            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-            shortcut.activated.connect(partial(self._judge, verdict))
             buttons.addWidget(button)
+        self.undo_button.setObjectName("undo")
+        self.undo_button.setToolTip("Take back the last verdict (Ctrl+Z).")
+        self.undo_button.clicked.connect(lambda _=False: self.undo())
+        buttons.addWidget(self.undo_button)
         buttons.addWidget(self.count, 1)
         save = QPushButton("Export…")
         save.setObjectName("export")
@@ -197,10 +192,14 @@ class LandingsView(QWidget):
         return buttons
 
     def _connect(self, layer: Points | None) -> None:
-        self.view.selectionModel().currentRowChanged.connect(self._on_row)
+        self.view.chosen.connect(self.choose)
+        self.view.fields.changed.connect(self._show_counts)
         self.bars.chosen.connect(self._on_bar)
         self.column.currentIndexChanged.connect(self._show_histogram)
-        self.trace.clicked.connect(self._on_trace)
+        self.timeline.chosen.connect(self.choose)
+        self.timeline.jumped.connect(self._go_to_frame)
+        self.timeline.range_selected.connect(self._choose_between)
+        self.trace.clicked.connect(lambda frame, _: self._go_to_frame(frame))
         self.latest.done.connect(self._show_cut_out)
         follower = _ViewerEvents(self)
         self._follower = follower
@@ -208,25 +207,34 @@ class LandingsView(QWidget):
         if layer is not None:
             layer.selected_data.events.items_changed.connect(follower.points_chosen)
 
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Let the keys act in canvas and window."""
+        super().showEvent(event)
+        self._keys.bind(self.layer(), self.viewer)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Give the keys back."""
+        super().hideEvent(event)
+        self._keys.unbind()
+
     def _judge(self, verdict: Verdict, *_: object) -> None:
         self.judge(verdict)
 
-    def _on_row(self, current: QModelIndex, _previous: QModelIndex) -> None:
-        if not self._choosing and current.isValid():
-            self.choose(self._sorted.mapToSource(current).row())
-
     def _on_bar(self, bar: int) -> None:
-        rows = self.review.rows_in_bar(bar, self.column.currentText())
+        self._choose_all(self.review.rows_in_bar(bar, self.column.currentText()))
+
+    def _choose_between(self, first: int, last: int) -> None:
+        """Choose the landings in a range of frames of the file."""
+        self._choose_all(self.review.rows_between(first, last))
+
+    def _choose_all(self, rows: list[int]) -> None:
         if not rows:
             return
         self.choose(rows[0])
         self._choosing = True
         try:
             self._select_points(rows)
-            flags = QItemSelectionModel.SelectionFlag
-            for row in rows[1:]:
-                index = self._sorted.mapFromSource(self._model.index(row, 0))
-                self.view.selectionModel().select(index, flags.Select | flags.Rows)
+            self.view.show_rows(rows)
         finally:
             self._choosing = False
 
@@ -242,11 +250,13 @@ class LandingsView(QWidget):
                 self.choose(row, go=False)
 
     def moved(self) -> None:
-        """Mark the current frame in the trace."""
+        """Mark the current frame in trace and timeline."""
         dims = self.viewer.dims
-        if self.row >= 0 and dims.ndim >= 3:
-            now = dims.point[dims.ndim - 3]
-            self.trace.show_now(self.review.raw_frame(self.row, now))
+        if dims.ndim >= 3:
+            now = self.review.file_frame(dims.point[dims.ndim - 3])
+            self.timeline.show_now(now)
+            if self.row >= 0:
+                self.trace.show_now(now)
 
     def _select_points(self, rows: list[int]) -> None:
         layer = self.layer()
@@ -272,6 +282,7 @@ class LandingsView(QWidget):
             f"score {landing['score']:.1f}",
         )
         self.moved()
+        self.timeline.mark(row)
         self.bars.mark(self.review.bar_of(row, self.column.currentText()))
         self.latest.ask(partial(_cut_out, self.review, row))
 
@@ -283,6 +294,7 @@ class LandingsView(QWidget):
                 cut.image,
                 (-cut.limit, cut.limit),
                 ring=(*cut.centre, 4.5),
+                colour=sign_colour(float(self.table["contrast"].iloc[cut.row])),
                 title=f"average, frame {cut.frame}",
             )
 
@@ -296,20 +308,19 @@ class LandingsView(QWidget):
 
     def _show_counts(self) -> None:
         n, review = len(self.table), self.review
-        text = counted(n, "landing")
+        shown = self.view.n_shown()
+        text = counted(n, "landing") if shown == n else f"{shown} of {counted(n, 'landing')}"
         if any(review.verdicts):
             text += f" · {review.count('yes')} accepted · {review.count('no')} rejected"
         self.count.setText(text)
+        self.undo_button.setEnabled(review.can_undo)
 
     def _next_undecided(self) -> None:
         """Choose the next row without a verdict, in the order of the table."""
-        at = self._sorted.mapFromSource(self._model.index(self.row, 0)).row()
-        n = self._sorted.rowCount()
-        for step in range(1, n):
-            index = self._sorted.mapToSource(self._sorted.index((at + step) % n, 0))
-            if not self.review.verdicts[index.row()]:
-                self.choose(index.row())
-                return
+        left = (row for row in self.view.rows_after(self.row) if not self.review.verdicts[row])
+        row = next(left, None)
+        if row is not None:
+            self.choose(row)
 
     def _go_to(self, row: int) -> None:
         """Move the time slider to the landing, and the camera if it is out of view."""
@@ -325,29 +336,32 @@ class LandingsView(QWidget):
         if (np.abs(world[1:] - np.array(camera.center[-2:])) > half).any():
             camera.center = (*camera.center[:-2], *world[1:])
 
-    def _on_trace(self, x: float, _y: float) -> None:
+    def _go_to_frame(self, frame: float) -> None:
+        """Move the time slider to a frame of the file."""
         axis = self.viewer.dims.ndim - 3
-        if self.row >= 0 and axis >= 0:
-            self.viewer.dims.set_point(axis, self.review.world_frame(self.row, x))
+        if axis >= 0:
+            self.viewer.dims.set_point(axis, self.review.world_frame(frame))
 
-    def _store_in_layer(self, rows: list[int], verdict: Verdict) -> None:
-        """Write verdicts into the features of the layer, so that a new review finds them."""
+    def _show_verdicts(self, rows: list[int]) -> None:
+        """Show changed verdicts everywhere, and keep them in the layer for a new review."""
+        self._store_in_layer(rows)
+        self.view.changed(rows)
+        self.timeline.show_verdicts(self.review.verdicts)
+        self._show_counts()
+        self._show_histogram()
+
+    def _store_in_layer(self, rows: list[int]) -> None:
         layer = self.layer()
         if layer is None:
             return
-        points = self._points_of(layer, rows)
         if ACCEPTED not in layer.features.columns:
             layer.features[ACCEPTED] = [""] * len(layer.features)
-        layer.features.loc[layer.features.index[points], ACCEPTED] = verdict
-        self._recolour()
-
-    def _recolour(self) -> None:
-        layer = self.layer()
-        if layer is None or not any(self.review.verdicts) or not len(layer.data):
-            return
-        verdicts = dict(zip(self.table["landing"], self.review.verdicts, strict=True))
-        colours = [VERDICT_COLOURS[verdicts.get(n, "")] for n in layer.features["landing"]]
-        layer.border_color = colours
+        points = self._points_of(layer, rows)
+        numbers = self.table["landing"].to_numpy()
+        verdicts = {numbers[row]: self.review.verdicts[row] for row in rows}
+        judged = [verdicts[number] for number in layer.features["landing"].iloc[points]]
+        layer.features.loc[layer.features.index[points], ACCEPTED] = judged
+        refresh_rings(layer, self.viewer)
 
     def _ask_and_export(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
@@ -376,37 +390,6 @@ class _ViewerEvents:
         if self._view is not None:
             with suppress(RuntimeError):
                 self._view.points_chosen()
-
-
-class _LandingModel(TableModel):
-    """Model of the table with the verdicts in the first column."""
-
-    def __init__(self, review: Review, parent: QWidget) -> None:
-        shown = review.table.drop(columns=list(_HIDDEN), errors="ignore")
-        super().__init__(shown.assign(**{ACCEPTED: review.verdicts})[[ACCEPTED, *shown]], parent)
-        self._review = review
-        self._names[0] = "✓"
-
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the text of a cell, or its colour, which shows the verdict."""
-        verdict = self._review.verdicts[index.row()]
-        if role == Qt.ItemDataRole.ForegroundRole and verdict:
-            return QColor(VERDICT_COLOURS[verdict])
-        if index.column():
-            return super().data(index, role)
-        if role == Qt.ItemDataRole.DisplayRole:
-            return SIGNS[verdict]
-        if role == Qt.ItemDataRole.UserRole:
-            return {"yes": 0.0, "": 1.0, "no": 2.0}[verdict]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignCenter
-        return None
-
-    def changed(self, rows: list[int]) -> None:
-        """Update rows in the view."""
-        for row in rows:
-            last = self.index(row, self.columnCount() - 1)
-            self.dataChanged.emit(self.index(row, 0), last)
 
 
 def _cut_out(review: Review, row: int, _monitor: Monitor) -> CutOut | None:

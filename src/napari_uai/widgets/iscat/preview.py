@@ -14,7 +14,7 @@ from napari_uai.errors import NapariUaiError, counted
 from napari_uai.widgets.iscat.in_view import InView, StageInView
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
-from napari_uai.widgets.kit.palette import PREVIEW_RINGS
+from napari_uai.widgets.kit.palette import UNSIGNED
 from napari_uai.widgets.kit.plots import error_style
 from napari_uai.widgets.kit.running import COMPILING
 
@@ -156,6 +156,8 @@ class LivePreview(QWidget):
             _place(layer, result)
             layer.data = result.data
             layer.size = result.sizes
+            if len(result.data):
+                layer.border_color = result.colours
         self._shown_call = result.call
         self.say(_summary(result))
         self.shown.emit(result)
@@ -190,7 +192,7 @@ class LivePreview(QWidget):
                 size=result.sizes,
                 symbol="disc",
                 face_color="transparent",
-                border_color=PREVIEW_RINGS,
+                border_color=result.colours if len(result.data) else UNSIGNED,
                 border_width=0.06,
                 canvas_size_limits=(0, 10_000),
                 **common,

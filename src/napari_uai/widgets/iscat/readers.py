@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_uai.videos.read_options import ReadOptions
     from napari_uai.widgets.iscat.review import Review
     from napari_uai.widgets.kit.layers import LayerTuple, Place, Reader, ReaderPath
+    from napari_uai.widgets.kit.ring_looks import RingKind
 
 _N_LIKELY = 3
 _LARGE_BYTES = 2**20
@@ -259,6 +260,7 @@ def _read_saved_runs(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
 
     from napari_uai.errors import BadValueError
     from napari_uai.widgets.iscat.saved_run import SavedRun, is_saved_run, saved_runs_below
+    from napari_uai.widgets.kit.rings import follow_rings
 
     viewer = napari.current_viewer()
     layers: list[LayerTuple | tuple[None]] = []
@@ -280,20 +282,26 @@ def _read_saved_runs(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
         from napari_uai.widgets.iscat.saved_run_docks import list_runs
 
         list_runs(runs, folder, viewer)
+    follow_rings(viewer)
     return layers or [(None,)]  # handled: a list to choose from
 
 
 def _read_tables(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
+    import napari
+
+    from napari_uai.widgets.iscat.review import half_batch
     from napari_uai.widgets.iscat.saved_run import read_numbers
     from napari_uai.widgets.iscat.stage_call import landings_layer
     from napari_uai.widgets.kit.layers import points_layer
-    from napari_uai.widgets.kit.palette import LANDING_RINGS, LOCALIZATION_RINGS
+    from napari_uai.widgets.kit.rings import follow_rings
 
     layers: list[LayerTuple | tuple[None]] = []
     for one in map(Path, path if isinstance(path, list) else [path]):
         table = read_numbers(one, _POSITION_COLUMNS, optional=_FRAME_COLUMNS)
         frame = next(column for column in _FRAME_COLUMNS if column in table.columns)
-        colour = LOCALIZATION_RINGS if "localizations" in one.stem else LANDING_RINGS
+        spots = "localizations" in one.stem
+        kind: RingKind = "localization" if spots else "landing"
+        around = None if spots else half_batch(table)
         place = _place_of_recording(one)
         placed = table.assign(frame=table[frame])  # raw_frame counts frames of the recording
         has_both = len(table) > 0 and "frame" in table.columns
@@ -302,8 +310,11 @@ def _read_tables(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
         layers.append(
             landings_layer(review, one.stem)
             if review is not None
-            else points_layer(placed, place, name=one.stem, colour=colour, offset=(shift, 0, 0))
+            else points_layer(
+                placed, place, name=one.stem, kind=kind, around=around, offset=(shift, 0, 0)
+            )
         )
+    follow_rings(napari.current_viewer())
     return layers
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_uai.errors import BadValueError
 from napari_uai.widgets.kit.layers import AXES, KEY, Place, place_of, table_of
+from napari_uai.widgets.kit.ring_looks import ACCEPTED, Verdict, verdict_of
+from napari_uai.widgets.kit.rings import around_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,11 +19,7 @@ if TYPE_CHECKING:
 
     from napari_uai.typing import AnyArray, Floats
     from napari_uai.videos.frames import Video
-
-Verdict: TypeAlias = Literal["yes", "no", ""]
-
-ACCEPTED = "accepted"
-"""Column of landings.csv and of features: ``yes``, ``no``, or empty if undecided."""
+    from napari_uai.widgets.kit.time_spans import TimeSpan
 
 CONTRASTS = ("contrast", "peak_contrast", "intersection_contrast", "prominence_contrast")
 """Columns that a histogram can show."""
@@ -29,6 +27,7 @@ CONTRASTS = ("contrast", "peak_contrast", "intersection_contrast", "prominence_c
 HALF_WINDOW_PX = 10
 _MAX_BARS = 40
 _SAME_FRAMES, _SAME_PX = 50, 2.0
+_USUAL_BATCH = 200
 
 
 @dataclass
@@ -49,6 +48,13 @@ class Review:
         Rolling average, with the frames and pixels of ``placed``; None if not available.
     verdicts
         One verdict per row.
+    around
+        Frames before and after a landing in which its ring is visible; None for half the batch that
+        the table tells.
+    frames
+        First and last frame of the file that were analysed; None if not known.
+    spans
+        What disturbed the recording.
     """
 
     table: pd.DataFrame
@@ -57,8 +63,17 @@ class Review:
     traces: pd.DataFrame | None = None
     video: Video | None = None
     verdicts: list[Verdict] = field(default_factory=list)
+    around: float | None = None
+    frames: tuple[int, int] | None = None
+    spans: tuple[TimeSpan, ...] = ()
+    _before: list[dict[int, Verdict]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.around is None:
+            self.around = half_batch(self.table)
+        apart = (self.table["raw_frame"] - self.placed["frame"]).to_numpy(float)
+        # Frame of the file of the first frame at the place.
+        self._first = float(np.nanmedian(apart)) if np.isfinite(apart).any() else 0.0
         if len(self.verdicts) != len(self.table):
             self.verdicts = [""] * len(self.table)
 
@@ -84,12 +99,25 @@ class Review:
         if ACCEPTED in table.columns:
             verdicts = [verdict_of(value) for value in table[ACCEPTED]]
             table = table.drop(columns=ACCEPTED)
-        return cls(table, table, place, verdicts=verdicts)
+        return cls(table, table, place, verdicts=verdicts, around=around_of(layer))
 
     def judge(self, rows: list[int], verdict: Verdict) -> None:
-        """Set the verdict of some rows."""
+        """Set the verdict of some rows; :meth:`undo` takes it back."""
+        self._before.append({row: self.verdicts[row] for row in rows})
         for row in rows:
             self.verdicts[row] = verdict
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether a verdict was set in this review."""
+        return bool(self._before)
+
+    def undo(self) -> list[int]:
+        """Take back what was judged last; return its rows."""
+        before = self._before.pop() if self._before else {}
+        for row, verdict in before.items():
+            self.verdicts[row] = verdict
+        return list(before)
 
     def count(self, verdict: Verdict) -> int:
         """Return the number of landings with a verdict."""
@@ -112,15 +140,13 @@ class Review:
         trace = self.traces[self.traces["landing"] == self.table["landing"].iloc[row]]
         return trace["raw_frame"].to_numpy(float), trace["contrast"].to_numpy(float)
 
-    def world_frame(self, row: int, raw_frame: float) -> float:
+    def world_frame(self, file_frame: float) -> float:
         """Convert a frame of the file to a world position along time."""
-        event = float(self.table["raw_frame"].iloc[row])
-        return float(self.world(row)[0]) + self.place.frames_to_world(raw_frame - event)
+        return float(self.place.to_world((file_frame - self._first, 0.0, 0.0))[0])
 
-    def raw_frame(self, row: int, world_frame: float) -> float:
+    def file_frame(self, world_frame: float) -> float:
         """Convert a world position along time to a frame of the file."""
-        event = float(self.table["raw_frame"].iloc[row])
-        return event + self.place.frame_at(world_frame) - self.place.frame_at(self.world(row)[0])
+        return self.place.frame_at(world_frame) + self._first
 
     def cut_out(self, row: int) -> CutOut | None:
         """Return the surroundings of a landing in its frame of highest contrast, or None."""
@@ -154,6 +180,11 @@ class Review:
         values = self._counted(column)
         inside = self._bars(values, edges) == bar
         return [int(row) for row in np.flatnonzero(inside)]
+
+    def rows_between(self, first: float, last: float) -> list[int]:
+        """Return the rows between two frames of the file, the most confident landing first."""
+        frames = self.table["raw_frame"].to_numpy(float)
+        return [int(row) for row in np.flatnonzero((frames >= first) & (frames <= last))]
 
     def bar_of(self, row: int, column: str = "contrast") -> int:
         """Return the bar of a landing, or -1 if it is not counted."""
@@ -252,7 +283,17 @@ def contrast_bars(values: Floats) -> tuple[Floats, AnyArray]:
     return edges, np.histogram(values, edges)[0]
 
 
-def verdict_of(value: object) -> Verdict:
-    """Parse a verdict in a table."""
-    text = str(value).strip().lower()
-    return "yes" if text in {"yes", "true", "1"} else "no" if text in {"no", "false", "0"} else ""
+def half_batch(table: pd.DataFrame, batch_size: int | None = None) -> float:
+    """Return half the batch of a run, frames: how long before and after a landing it is in view.
+
+    Parameters
+    ----------
+    table
+        Landings. A ``raw_frame`` lies one batch after the ``frame`` of the rolling average, which
+        tells the batch of a run that is not known.
+    batch_size
+        Batch of the run, if known.
+    """
+    if batch_size is None and len(table) and {"frame", "raw_frame"} <= set(table.columns):
+        batch_size = round(float((table["raw_frame"] - table["frame"]).median()))
+    return (batch_size if batch_size and batch_size > 0 else _USUAL_BATCH) / 2

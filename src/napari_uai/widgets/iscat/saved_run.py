@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
-from napari_uai.widgets.iscat.review import ACCEPTED, Review, verdict_of
+from napari_uai.widgets.iscat.review import Review
 from napari_uai.widgets.iscat.stage_call import (
     STORED_AVERAGE,
     CallResult,
@@ -29,6 +29,7 @@ from napari_uai.widgets.kit.layers import (
     place_of,
     recording_layer,
 )
+from napari_uai.widgets.kit.ring_looks import ACCEPTED, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -20,7 +20,7 @@ from napari_uai.widgets.kit.layers import (
     points_layer,
     table_of,
 )
-from napari_uai.widgets.kit.palette import LANDING_RINGS, LOCALIZATION_RINGS
+from napari_uai.widgets.kit.ring_looks import ACCEPTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -374,10 +374,10 @@ class FolderCall:
 
 def landings_layer(review: Review, name: str) -> LayerTuple:
     """Return landings as a layer of rings, with the review in its metadata."""
-    from napari_uai.widgets.iscat.review import ACCEPTED
-
     table = review.placed.assign(**{ACCEPTED: review.verdicts})
-    data, attributes, kind = points_layer(table, review.place, name=name, colour=LANDING_RINGS)
+    data, attributes, kind = points_layer(
+        table, review.place, name=name, kind="landing", around=review.around
+    )
     attributes["metadata"][KEY]["review"] = review
     return data, attributes, kind
 
@@ -391,22 +391,34 @@ def localizations_layer(
         in_video(table, origin),
         place,
         name=name,
-        colour=LOCALIZATION_RINGS,
+        kind="localization",
         offset=(0, rows, columns),
     )
 
 
 def _review(result: RunResult, place: Place) -> Review:
+    from napari_uai.iscat.limit.search import batch_size_of
     from napari_uai.iscat.recipes.run import ROLLING_AVERAGE
     from napari_uai.iscat.recipes.summary_picture import last_rolling_average
-    from napari_uai.widgets.iscat.review import Review
+    from napari_uai.widgets.iscat.disturbed_times import disturbed_times
+    from napari_uai.widgets.iscat.review import Review, half_batch
 
     landings = result.landings
     placed = in_video(landings, result.origins.get(ROLLING_AVERAGE)) if len(landings) else landings
     video = None
     if ROLLING_AVERAGE in result.videos:
         video = result.videos[last_rolling_average(result)]
-    return Review(landings, placed, place, result.traces, video)
+    first = result.recording.first_frame
+    return Review(
+        landings,
+        placed,
+        place,
+        result.traces,
+        video,
+        around=half_batch(landings, batch_size_of(result.recipe)),
+        frames=(first, first + len(result.recording.video) - 1),
+        spans=disturbed_times(result),
+    )
 
 
 def video_of(layer: Image | None, what: str) -> tuple[Video, Place]:

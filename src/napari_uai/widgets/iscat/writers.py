@@ -26,6 +26,8 @@ RAW, TIFF, ZARR = (".raw", ".bin", ".npy"), (".ome.tif", ".ome.tiff"), (".zarr",
 HDF5, MOVIE = (".h5", ".hdf5"), (".mp4", ".avi", ".gif")
 """Suffixes of each format; the first one is added to a path without any of them."""
 
+_FRAME_DIGITS = 6
+
 
 def write_raw(path: str, data: Video, attributes: dict[str, Any]) -> list[str]:
     """Write an Image layer as raw data with a sidecar; see :func:`write_recording`."""
@@ -227,6 +229,7 @@ def places_table(
     import pandas as pd
 
     from napari_uai.widgets.kit.layers import AXES
+    from napari_uai.widgets.kit.ring_looks import window_of
 
     places = np.atleast_2d(np.asarray(data, np.float64))
     if places.shape[1] not in (2, 3):
@@ -235,6 +238,9 @@ def places_table(
             f"{name!r} has {places.shape[1]} axes, positions must have frame, row and column"
         )
     places = np.pad(places, ((0, 0), (3 - places.shape[1], 0)))
+    around = record.get("rings", {}).get("around")
+    if around is not None:
+        places[:, 0] = np.round(places[:, 0] * window_of(around), _FRAME_DIGITS)
     places = places + np.asarray(record.get("offset", (0, 0, 0)), float)
     table = pd.DataFrame(attributes.get("features", {})).reset_index(drop=True)
     for number, axis in enumerate(AXES):

@@ -15,7 +15,15 @@ import numpy as np
 
 from napari_uai.errors import BadValueError
 from napari_uai.videos.contrast import robust_limits
-from napari_uai.widgets.kit.palette import LANDING_RINGS, TRUTH_RINGS
+from napari_uai.widgets.kit.palette import UNSIGNED
+from napari_uai.widgets.kit.ring_looks import (
+    LOOKS,
+    RingKind,
+    ring_colours,
+    ring_sizes,
+    ring_text,
+    window_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -121,16 +129,20 @@ def moved_by(matrix: npt.ArrayLike, positions: npt.ArrayLike) -> Floats:
 
 
 def place_of(layer: Layer) -> Place:
-    """Return the place of a layer; an image with two axes is a video of one frame."""
+    """Return the place of a layer; an image with two axes is a video of one frame.
+
+    For rings, it is the place of the video in which they were found.
+    """
     lacking = 3 - layer.ndim
     record = dict(layer.metadata.get(KEY, {}))
+    window = window_of(record.pop("rings", {}).get("around"))
     scale = (*(1.0,) * lacking, *map(float, layer.scale))
     translate = (*(0.0,) * lacking, *map(float, layer.translate))
     own = scaled_and_moved(scale, translate)
     affine = world_matrix(layer) @ np.linalg.inv(own)
     return Place(
         name=record.get("name") or layer.name,
-        scale=scale,
+        scale=(scale[0] / window, *scale[1:]),
         translate=translate,
         units=(*("pixel",) * lacking, *map(str, layer.units)),
         affine=NOT_LINKED if np.allclose(affine, np.eye(4)) else _rows(affine),
@@ -226,7 +238,7 @@ def table_of(layer: Points, place: Place) -> pd.DataFrame:
     lacking = 3 - layer.ndim
     if lacking < 0:
         raise BadValueError(f"layer {layer.name!r} has more than three axes: choose another layer")
-    world = place_of(layer).to_world(np.pad(layer.data, ((0, 0), (lacking, 0))))
+    world = moved_by(world_matrix(layer), np.pad(layer.data, ((0, 0), (lacking, 0))))
     table = layer.features.reset_index(drop=True).copy()
     for axis, values in zip(AXES, place.to_data(world).T, strict=True):
         table[axis] = values
@@ -306,7 +318,8 @@ def points_layer(
     place: Place,
     *,
     name: str,
-    colour: str = "",
+    kind: RingKind = "position",
+    around: float | None = None,
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> LayerTuple:
     """Return a table of positions as a layer of rings; rows without a position are skipped.
@@ -315,13 +328,18 @@ def points_layer(
     ----------
     table
         Columns ``frame``, ``y``, ``x`` in px of the video at ``place``; other columns become
-        features. ``sigma`` or ``sigma_px`` sets the size of the rings.
+        features. ``sigma`` or ``sigma_px`` sets the size of the rings, the sign of the contrast
+        their hue.
     place
         Place of the video.
     name
         Name of the layer.
-    colour
-        Colour of the rings.
+    kind
+        What the positions are; sets the look of the rings.
+    around
+        Frames before and after its own in which a ring is visible; None: in its own only. napari
+        draws a point within half a data pixel of the slice, so the data count in such windows
+        along time, and the scale of the layer is as much larger.
     offset
         Added to frame, y and x when the layer is saved, so that they count from the first pixel
         of the recording. Stored with the order of the columns, so that saving restores the table.
@@ -329,20 +347,23 @@ def points_layer(
     positions = table[list(AXES)].to_numpy(float)
     known = np.isfinite(positions).all(axis=1)  # NaN would corrupt the range of the slider
     features = table.loc[known].drop(columns=list(AXES)).reset_index(drop=True)
+    look, any_known, window = LOOKS[kind], bool(known.any()), window_of(around)
     attributes = {
         "name": name,
         "ndim": 3,
-        "scale": place.scale,
+        "scale": (place.scale[0] * window, *place.scale[1:]),
         "translate": place.translate,
         "affine": np.asarray(place.affine),
         "units": place.units,
         "axis_labels": AXES,
         "features": features,
-        "symbol": "disc",  # with a transparent face it is a thin ring
+        "symbol": look.symbol,
         "face_color": "transparent",
-        "border_color": colour or LANDING_RINGS,
-        "border_width": 0.06,
-        "size": ring_sizes(features),
+        "border_color": ring_colours(features) if any_known else UNSIGNED,
+        "border_width": 0.25,
+        "border_width_is_relative": False,
+        "size": ring_sizes(features, kind),
+        "visible": look.visible,
         # napari draws an empty frame as one point of size 0; a lower limit would make it visible.
         "canvas_size_limits": (0, 10_000),
         "metadata": {
@@ -351,19 +372,13 @@ def points_layer(
                 "kind": "table",
                 "columns": list(table.columns),
                 "offset": tuple(map(float, offset)),
+                "rings": {"kind": kind, "around": around},
             }
         },
     }
-    return positions[known], attributes, "points"
-
-
-def ring_sizes(features: pd.DataFrame) -> Floats | float:
-    """Return diameters, px, of rings that surround the spots without covering them."""
-    for column in ("sigma", "sigma_px"):
-        if column in features.columns:
-            sigma = features[column].to_numpy(float)
-            return np.clip(np.where(np.isfinite(sigma), 6.0 * sigma, 8.0), 6.0, 40.0)
-    return 13.0  # larger than the rings of localizations
+    if look.numbered and any_known and "landing" in features.columns:
+        attributes["text"] = ring_text(features, kind)
+    return positions[known] / (window, 1.0, 1.0), attributes, "points"
 
 
 def sample_truth(path: Path, place: Place) -> LayerTuple:
@@ -372,6 +387,10 @@ def sample_truth(path: Path, place: Place) -> LayerTuple:
 
     from napari_uai.untrusted import read_json
 
-    truth = pd.DataFrame(read_json(path, error=BadValueError)["landings"])
+    told = read_json(path, error=BadValueError)
+    truth = pd.DataFrame(told["landings"])
     table = truth.assign(frame=truth["raw_frame"])
-    return points_layer(table, place, name=f"{place.name}: true landings", colour=TRUTH_RINGS)
+    around = told["settings"]["batch_size"] / 2
+    return points_layer(
+        table, place, name=f"{place.name}: true landings", kind="truth", around=around
+    )

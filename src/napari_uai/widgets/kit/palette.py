@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ORANGE, SKY_BLUE, GREEN, YELLOW = "#e69f00", "#56b4e9", "#009e73", "#f0e442"
 VERMILION, PURPLE = "#d55e00", "#cc79a7"
 LIGHT_BLUE, LIGHT_GREEN, LIGHT_GREY = "#7f9cff", "#00b388", "#dddddd"
-AMBER, CYAN, PINK, MINT, GREY = "#ffb000", "#4cc9f0", "#f72585", "#80ed99", "#6c757d"
+AMBER, CYAN, PINK, MINT = "#ffb000", "#4cc9f0", "#f72585", "#80ed99"
 WHITE, RED, SAND, SLATE = "#ffffff", "#ff3b30", "#ffd166", "#2a2d34"
 
 CLASS_COLOURS = (
@@ -38,23 +38,33 @@ CHOSEN_CASING = WHITE
 
 THUMBNAIL_START, THUMBNAIL_GROUND = WHITE, SLATE
 
-LANDING_RINGS, LOCALIZATION_RINGS, TRUTH_RINGS, PREVIEW_RINGS = AMBER, CYAN, MINT, MINT
-"""Rings around positions."""
-
-VERDICT_COLOURS = {"yes": MINT, "no": GREY, "": AMBER}
-"""Accepted, rejected and undecided landings."""
-
-BRIGHT, DARK = AMBER, CYAN
-"""Positive and negative contrast in plots."""
+BRIGHT, DARK, UNSIGNED = AMBER, CYAN, LIGHT_GREY
+"""Positive and negative contrast, everywhere in iSCAT; positions whose contrast is not known."""
 
 MARK = PINK
-"""The event, ring or bar that a plot points out."""
+"""The event that a plot points out."""
 
-ON_LIGHT = {AMBER: "#a85f00", CYAN: "#0a6c96"}
+ON_LIGHT = {AMBER: "#8a4b00", CYAN: "#075a7e", LIGHT_GREY: "#4d5359"}
 """Darker variants for plots on a light theme."""
 
 ERROR_ON_DARK, ERROR_ON_LIGHT = "#ff7a6e", "#b3261e"
 """Text of error messages on either theme."""
+
+
+def sign_colour(contrast: float) -> str:
+    """Return the colour of a contrast by its sign.
+
+    Parameters
+    ----------
+    contrast
+        Signed contrast; 0 or NaN if not known.
+
+    Returns
+    -------
+    str
+        Colour as ``#rrggbb``.
+    """
+    return BRIGHT if contrast > 0 else DARK if contrast < 0 else UNSIGNED
 
 
 def class_colour(number: int) -> str:

@@ -10,12 +10,11 @@ from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_uai.widgets.kit.palette import (
-    BRIGHT,
-    DARK,
     ERROR_ON_DARK,
     ERROR_ON_LIGHT,
     MARK,
     ON_LIGHT,
+    sign_colour,
 )
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class Plot(QWidget):
 
     def seen(self, colour: str) -> QColor:
         """Return a colour, darkened on a light theme."""
-        return QColor(ON_LIGHT.get(colour, colour) if is_light(self) else colour)
+        return seen_on(self, colour)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Emit the position of a click."""
@@ -188,8 +187,7 @@ class Curve(Plot):
                 at = float(self.to_pixels(value, 0)[0])
                 painter.setPen(QPen(colour, 1, style))
                 self._line(painter, at, area.top(), at, area.bottom())
-        bright = np.nansum(self._y) > 0
-        painter.setPen(QPen(self.seen(BRIGHT if bright else DARK), 1.6))
+        painter.setPen(QPen(self.seen(sign_colour(float(np.nansum(self._y)))), 1.6))
         x, y = self.to_pixels(self._x, self._y)
         gaps = np.flatnonzero(~np.isfinite(y))
         for part in np.split(np.arange(len(x)), gaps):
@@ -226,7 +224,7 @@ class Bars(Plot):
         self.update()
 
     def mark(self, bar: int) -> None:
-        """Highlight a bar; -1 for none."""
+        """Outline a bar; -1 for none."""
         self.marked = bar
         self.update()
 
@@ -234,9 +232,9 @@ class Bars(Plot):
         """Draw the bars."""
         for bar, count in enumerate(self._counts):
             (left, right), (bottom, top) = self.to_pixels(self._edges[bar : bar + 2], (0, count))
-            colour = BRIGHT if self._edges[bar] + self._edges[bar + 1] > 0 else DARK
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self.seen(MARK if bar == self.marked else colour))
+            colour = sign_colour(self._edges[bar] + self._edges[bar + 1])
+            painter.setPen(QPen(inks(self)[0], 2) if bar == self.marked else Qt.PenStyle.NoPen)
+            painter.setBrush(self.seen(colour))
             painter.drawRect(QRectF(left + 0.5, top, max(right - left - 1, 1), bottom - top))
 
     def _choose(self, x: float, _y: float) -> None:
@@ -253,6 +251,7 @@ class Picture(QWidget):
         self.title = self.message = ""
         self._image: QImage | None = None
         self._ring: tuple[float, float, float] | None = None
+        self._colour = QColor(MARK)
         self.setMinimumSize(110, 110)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
@@ -262,6 +261,7 @@ class Picture(QWidget):
         limits: tuple[float, float],
         *,
         ring: tuple[float, float, float] | None = None,
+        colour: str = MARK,
         title: str = "",
     ) -> None:
         """Draw an image, (rows, columns); ``ring`` is row, column and radius, px."""
@@ -271,7 +271,7 @@ class Picture(QWidget):
         rows, columns = grey.shape
         image = QImage(grey.tobytes(), columns, rows, columns, QImage.Format.Format_Grayscale8)
         self._image = image.copy()  # owns its memory
-        self._ring, self.title, self.message = ring, title, ""
+        self._ring, self._colour, self.title, self.message = ring, QColor(colour), title, ""
         self.update()
 
     def say(self, message: str) -> None:
@@ -295,7 +295,7 @@ class Picture(QWidget):
             painter.drawImage(QRectF(left, area.top(), columns * size, rows * size), self._image)
             if self._ring is not None:
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                painter.setPen(QPen(QColor(MARK), 1.5))
+                painter.setPen(QPen(self._colour, 1.5))
                 row, column, radius = self._ring
                 at = QPointF(left + (column + 0.5) * size, area.top() + (row + 0.5) * size)
                 painter.drawEllipse(at, radius * size, radius * size)
@@ -305,6 +305,11 @@ class Picture(QWidget):
 def is_light(widget: QWidget) -> bool:
     """Return whether a widget has a light theme."""
     return widget.palette().windowText().color().lightness() < 128
+
+
+def seen_on(widget: QWidget, colour: str) -> QColor:
+    """Return a colour, darkened if the theme of a widget is light."""
+    return QColor(ON_LIGHT.get(colour, colour) if is_light(widget) else colour)
 
 
 def error_style(widget: QWidget) -> str:
