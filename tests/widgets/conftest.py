@@ -91,6 +91,22 @@ def drain(qapp):
 
 
 @pytest.fixture
+def previewed(qtbot, drain):
+    """Wait until suggestions and preview have arrived; a suggestion starts another preview."""
+
+    def wait(widget):
+        def is_idle():
+            requests = widget._frame_request, widget._guess_request
+            return not (widget._later.isActive() or any(request.busy for request in requests))
+
+        for _ in range(2):
+            qtbot.waitUntil(is_idle, timeout=60_000)
+            drain()
+
+    return wait
+
+
+@pytest.fixture
 def settled(qtbot):
     """Wait until a trail dock has finished its work and its drawing."""
 

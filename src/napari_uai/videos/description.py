@@ -11,7 +11,7 @@ from napari_uai.videos.info import VideoInfo
 from napari_uai.videos.layout.axes import AXIS_NAMES, UNNAMED
 from napari_uai.videos.pixel_types import PackedType, pixel_type
 
-_KINDS = {"u": "unsigned integers", "i": "signed integers", "f": "floats", "b": "booleans"}
+_KINDS = {"u": "unsigned", "i": "signed", "f": "float", "b": "boolean"}
 _ORDERS = {"<": ", little-endian", ">": ", big-endian"}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _AXES = {**AXIS_NAMES, UNNAMED: "unnamed frames"}
@@ -55,7 +55,7 @@ def describe(info: VideoInfo) -> dict[str, str]:
         "format": title,
         "size on disk": _bytes(info.file_bytes),
         "video": f"{n} frame{'s' * (n != 1)} of {rows} x {columns} px, {info.dtype}",
-        "type": _type(info.dtype),
+        "type": type_in_words(info.dtype),
         "axes": _axes(info.axes),
         "image": info.image,
         "compression": details.pop("compression", "none" if info.offset else ""),
@@ -71,11 +71,18 @@ def describe(info: VideoInfo) -> dict[str, str]:
     return {one_line(name): one_line(value) for name, value in known.items() if value}
 
 
-def _type(dtype: str) -> str:
+def type_in_words(dtype: str) -> str:
+    """Return a type of pixels in words, instead of numpy's code for it.
+
+    Examples
+    --------
+    >>> type_in_words("<u2"), type_in_words("|u1"), type_in_words("mono12p")
+    ('16-bit unsigned, little-endian', '8-bit unsigned', '12-bit packed, mono12p')
+    """
     pixels = pixel_type(dtype)
     if isinstance(pixels, PackedType):
-        return f"unsigned integers of {pixels.bits} bits, packed"
-    return f"{_KINDS[pixels.kind]} of {8 * pixels.itemsize} bits{_ORDERS.get(dtype[0], '')}"
+        return f"{pixels.bits}-bit packed, {pixels.name}"
+    return f"{8 * pixels.itemsize}-bit {_KINDS[pixels.kind]}{_ORDERS.get(dtype[0], '')}"
 
 
 def _stated(info: VideoInfo, name: str, unit: str) -> str:

@@ -202,7 +202,7 @@ def test_plane_and_channel_are_chosen_in_the_dock(viewer, planes, asked, keep_pi
     assert widget.height_px.isHidden()
     assert widget.remember.isHidden()
     assert "Choose plane and channel" in widget.message.text()
-    assert not widget.preview.pixmap().isNull()
+    assert not widget.preview.picture.pixmap().isNull()
     viewer.window._qt_window.resize(1280, 800)
     keep_picture(viewer, "choice-of-plane-and-channel")
     widget.choices.boxes["plane"].setCurrentText("2")

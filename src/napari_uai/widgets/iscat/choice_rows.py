@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout
 
 from napari_uai.videos.read_options import ReadOptions
-from napari_uai.widgets.kit.forms import add_row
+from napari_uai.widgets.kit.forms import add_row, let_shrink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,9 +39,8 @@ class ChoiceRows(QObject):
         super().__init__(layout.parentWidget())
         self._layout = layout
         self.boxes = {name: QComboBox() for name in _ROWS}
-        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         for name, box in self.boxes.items():
-            box.setSizeAdjustPolicy(policy)
+            let_shrink(box)
             add_row(layout, *_labelled(name, box))
         self.boxes["axes"].setEditable(True)
         self.clear()

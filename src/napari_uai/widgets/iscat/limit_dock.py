@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -21,6 +20,7 @@ from napari_uai.parameters import Parameters
 from napari_uai.widgets.iscat.limit_call import LimitCall, batches_of
 from napari_uai.widgets.iscat.recall_plot import RecallPlot
 from napari_uai.widgets.iscat.training_form import LANDINGS_TITLE
+from napari_uai.widgets.kit.docks import dock_layout
 from napari_uai.widgets.kit.forms import ParameterForm, add_row, form_layout, scrolling
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.path_choice import FolderChoice
@@ -193,8 +193,8 @@ class LimitWidget(QWidget):
         self.report.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.use_button.setEnabled(False)
         self.use_button.setToolTip(f"Open {LANDINGS_TITLE} with this recipe and batch.")
-        layout = QVBoxLayout(self)
-        for part in (top, self.form, bottom, self.run_bar):
+        layout = dock_layout(self, self.run_bar)
+        for part in (top, self.form, bottom):
             layout.addWidget(part)
         layout.addWidget(self.plot, 1)
         layout.addWidget(self._report_area)

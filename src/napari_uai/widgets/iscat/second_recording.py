@@ -8,15 +8,14 @@ import numpy as np
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_uai.errors import BadValueError
 from napari_uai.widgets.iscat.affine import Link, affine_of_pairs, with_time, world_affine
+from napari_uai.widgets.kit.docks import button_grid, dock_layout
 from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.layers import KEY, place_of, world_matrix
@@ -175,13 +174,10 @@ class SecondRecordingWidget(QWidget):
         unlink.clicked.connect(self.unlink)
         self.grid.setToolTip("Show the layers in a grid instead of on top of each other.")
         self.grid.toggled.connect(self._show_grid)
-        buttons = QHBoxLayout()
-        for button in (rates, link, unlink):
-            buttons.addWidget(button)
         self.status.setWordWrap(True)
-        layout = QVBoxLayout(self)
+        layout = dock_layout(self)
         layout.addWidget(form)
-        layout.addLayout(buttons)
+        layout.addLayout(button_grid(rates, link, unlink))
         layout.addWidget(self.grid)
         layout.addWidget(self.status)
         layout.addStretch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from napari_uai.errors import BadValueError, NapariUaiError
@@ -74,13 +74,10 @@ class TrainingForm(QWidget):
         Emitted when the path of the weights was changed.
     contents_changed
         Emitted when the recording, or what it contains, was changed.
-    folded
-        Emitted when the section *More* was folded or unfolded.
     """
 
     weights_changed = Signal()
     contents_changed = Signal()
-    folded = Signal()
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
@@ -285,7 +282,6 @@ class TrainingForm(QWidget):
         more.setDuration(0)
         more.addWidget(recipe)
         more.addWidget(self.more)
-        more.toggled.connect(lambda _: QTimer.singleShot(0, self.folded.emit))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (summary, self.form, more):

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QHBoxLayout,
+    QGridLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -20,6 +19,7 @@ from napari_uai.files import whole_file
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from napari_uai.widgets.iscat.add_results import add_results
 from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
+from napari_uai.widgets.kit.docks import button_grid, dock_layout
 from napari_uai.widgets.kit.forms import add_row, form_layout, scrolling
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.path_choice import FolderChoice
@@ -268,16 +268,15 @@ class RecipeWidget(QWidget):
         add_row(rows, "Average", self.average, "What to do with the rolling average.")
         self._area = scrolling(QWidget())
         self._area.setMinimumHeight(110)
-        layout = QVBoxLayout(self)
+        layout = dock_layout(self, self.run_bar)
         layout.addWidget(top)
         layout.addWidget(self.description)
         layout.addWidget(self._area, 1)
         layout.addLayout(self._buttons())
         layout.addWidget(bottom)
-        layout.addWidget(self.run_bar)
 
-    def _buttons(self) -> QHBoxLayout:
-        buttons = QHBoxLayout()
+    def _buttons(self) -> QGridLayout:
+        buttons = []
         for text, name, action, tooltip in (
             ("Load…", "load", self._ask_and_load, "Load a recipe from a file (.toml)."),
             ("Save…", "save", self._ask_and_save, "Save the recipe with the present values."),
@@ -290,8 +289,8 @@ class RecipeWidget(QWidget):
             button.setObjectName(name)
             button.setToolTip(tooltip)
             button.clicked.connect(lambda _=False, act=action: act())
-            buttons.addWidget(button)
-        return buttons
+            buttons.append(button)
+        return button_grid(*buttons)
 
     def _reset(self) -> None:
         if self.steps is not None:

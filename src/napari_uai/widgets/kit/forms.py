@@ -21,6 +21,8 @@ from qtpy.QtWidgets import (
     QScrollArea,
     QSizePolicy,
     QSpinBox,
+    QStyle,
+    QStyleOptionSpinBox,
     QWidget,
 )
 
@@ -33,6 +35,13 @@ if TYPE_CHECKING:
     Editor: TypeAlias = "BareEditor | TextEditor | OptionalEditor"
 
 _LARGEST_INT = 2**31 - 1
+_TEXT_MARGIN = 8
+"""Width, px, that a line of text needs beside its text."""
+
+_STYLED = (QEvent.Type.Polish, QEvent.Type.StyleChange, QEvent.Type.FontChange, QEvent.Type.Show)
+
+DEFAULT = "default"
+"""Shown instead of a number that is not overridden."""
 
 
 class ParameterForm(QWidget):
@@ -117,6 +126,17 @@ class IntEditor(QSpinBox):
         """Show a value."""
         self.setValue(int(value))
 
+    def event(self, event: QEvent | None) -> bool:
+        """Keep room for number, unit and buttons, which the theme knows nothing of."""
+        done = super().event(event)
+        if event is not None and event.type() in _STYLED:
+            _keep_room(self, "00000")
+        return done
+
+    def sizeHint(self) -> QSize:
+        """Return the minimum; a form gives more where it has more."""
+        return QSize(self.minimumWidth(), super().sizeHint().height())
+
 
 class FloatEditor(QDoubleSpinBox):
     """Editor of a float of any magnitude: shows six digits, accepts ``1e-4``."""
@@ -136,6 +156,17 @@ class FloatEditor(QDoubleSpinBox):
     def set_value(self, value: float) -> None:
         """Show a value."""
         self.setValue(float(value))
+
+    def event(self, event: QEvent | None) -> bool:
+        """Keep room for number, unit and buttons, which the theme knows nothing of."""
+        done = super().event(event)
+        if event is not None and event.type() in _STYLED:
+            _keep_room(self, "0.0000")
+        return done
+
+    def sizeHint(self) -> QSize:
+        """Return the minimum; a form gives more where it has more."""
+        return QSize(self.minimumWidth(), super().sizeHint().height())
 
     def textFromValue(self, value: float) -> str:
         """Format a value with at most six significant digits."""
@@ -166,9 +197,7 @@ class ChoiceEditor(QComboBox):
         super().__init__()
         for choice in parameter.choices:
             self.addItem(str(choice), choice)
-        # A long choice must not squeeze the label.
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(6)
+        let_shrink(self)
 
     def value(self) -> object:
         """Return the chosen value."""
@@ -246,10 +275,12 @@ class OptionalEditor(QWidget):
         self.inner = inner
         self.override = QCheckBox()
         self.override.setToolTip("Tick to override the default.")
-        self.override.toggled.connect(inner.setEnabled)
+        self.override.toggled.connect(self._show_state)
         self.override.toggled.connect(self._emit_changed)
         signal_of(inner).connect(self._emit_changed)
-        inner.setEnabled(False)
+        self._last: float | None = None
+        self._own: bool | None = None
+        self._show_state(False)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.override)
@@ -264,6 +295,21 @@ class OptionalEditor(QWidget):
         self.override.setChecked(value is not None)
         if value is not None:
             self.inner.set_value(value)
+
+    def _show_state(self, own: bool) -> None:
+        """Show a number of the user's, or that it is the default, which is not a number."""
+        if isinstance(self.inner, (IntEditor, FloatEditor)) and own != self._own:
+            if own:
+                self.inner.setSpecialValueText("")
+                self.inner.set_value(
+                    _first_number(self.inner) if self._last is None else self._last
+                )
+            else:
+                self._last = self.inner.value() if self._own else None
+                self.inner.setSpecialValueText(DEFAULT)
+                self.inner.setValue(self.inner.minimum())
+        self._own = own
+        self.inner.setEnabled(own)
 
     def _emit_changed(self, *_: object) -> None:
         self.changed.emit()
@@ -324,6 +370,7 @@ def form_layout(widget: QWidget) -> QFormLayout:
     layout = QFormLayout(widget)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
     layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     return layout
 
@@ -339,6 +386,20 @@ def add_row(
     policy.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
     editor.setSizePolicy(policy)
     layout.insertRow(layout.rowCount() if row is None else row, caption, editor)
+
+
+def let_shrink(choice: QComboBox) -> None:
+    """Let a list be narrower than its texts; its tooltip and its entries show them in full."""
+    policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    choice.setSizeAdjustPolicy(policy)
+    choice.setMinimumContentsLength(6)
+    view, model = choice.view(), choice.model()
+    if view is None or model is None:
+        return
+    view.setTextElideMode(Qt.TextElideMode.ElideNone)
+    model.rowsInserted.connect(
+        lambda *_: view.setMinimumWidth(view.sizeHintForColumn(0) + _TEXT_MARGIN)
+    )
 
 
 class VerticalScrollArea(QScrollArea):
@@ -394,10 +455,29 @@ def tooltip_of(parameter: Parameter) -> str:
     return f"<qt><p>{description}</p><p><i>{html.escape(parameter.accepts)}</i></p></qt>"
 
 
+def _first_number(box: QSpinBox | QDoubleSpinBox) -> float:
+    """Return a round number within the limits, from which the user starts."""
+    low, high = box.minimum(), box.maximum()
+    if low < 0 <= high:
+        return 0.0
+    return (low + high) / 2 if high <= 1 else min(max(1.0, low), high)
+
+
+def _keep_room(box: QSpinBox | QDoubleSpinBox, digits: str) -> None:
+    """Make a box wide enough for so many digits, the unit and the buttons."""
+    option, style = QStyleOptionSpinBox(), box.style()
+    box.initStyleOption(option)
+    option.rect = box.rect()
+    if style is not None:
+        kind, field = QStyle.ComplexControl.CC_SpinBox, QStyle.SubControl.SC_SpinBoxEditField
+        buttons = box.width() - style.subControlRect(kind, option, field, box).width()
+        text = box.fontMetrics().horizontalAdvance(digits + box.suffix())
+        box.setMinimumWidth(text + max(buttons, 0) + _TEXT_MARGIN)
+
+
 def _style_number(box: QSpinBox | QDoubleSpinBox, parameter: Parameter) -> None:
     box.setLocale(QLocale.c())  # a decimal point, as in recipes
     box.setKeyboardTracking(False)
     box.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
     if parameter.unit:
         box.setSuffix(f" {parameter.unit}")
-    box.setMinimumWidth(90)

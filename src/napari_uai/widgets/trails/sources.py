@@ -69,7 +69,7 @@ class SourcePanel(QWidget):
         self.frame_rate.setPlaceholderText("Hz, for files with frame numbers (default 1)")
         self.scene = QLineEdit()
         self.scene.setPlaceholderText("1280x720, or the path of an image")
-        self.keep_extrapolated = QCheckBox("Keep positions extrapolated by the tracker")
+        self.keep_extrapolated = QCheckBox("Keep extrapolated positions")
         self.keep_extrapolated.setChecked(True)
         self.open_button = QPushButton("Open")
         self.tracks, self.image = QComboBox(), QComboBox()
