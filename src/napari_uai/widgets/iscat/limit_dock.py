@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QLabel,
     QLineEdit,
@@ -20,6 +19,7 @@ from napari_uai.parameters import Parameters
 from napari_uai.widgets.iscat.limit_call import LimitCall, batches_of
 from napari_uai.widgets.iscat.recall_plot import RecallPlot
 from napari_uai.widgets.iscat.training_form import LANDINGS_TITLE
+from napari_uai.widgets.kit.choice import Choice
 from napari_uai.widgets.kit.docks import dock_layout
 from napari_uai.widgets.kit.forms import ParameterForm, add_row, form_layout, scrolling
 from napari_uai.widgets.kit.layer_choice import LayerChoice
@@ -64,7 +64,7 @@ class LimitWidget(QWidget):
         self.setObjectName("detection_limit")
         self.viewer = napari_viewer
         self.recording = LayerChoice(self.viewer, "video")
-        self.recipe_choice = QComboBox()
+        self.recipe_choice = Choice()
         for name in recipe_names():
             self.recipe_choice.addItem(name)
         self.recipe_choice.setCurrentText("matched")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -34,8 +33,9 @@ from napari_uai.widgets.iscat.raw_shapes import (
     usual_pixel_size,
     write_sidecar,
 )
+from napari_uai.widgets.kit.choice import Choice
 from napari_uai.widgets.kit.docks import dock_layout
-from napari_uai.widgets.kit.forms import FloatEditor, add_row, form_layout, let_shrink
+from napari_uai.widgets.kit.forms import FloatEditor, add_row, form_layout
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.plots import error_style
 
@@ -68,9 +68,9 @@ class RawRecordingWidget(QWidget):
         self.setObjectName("open_raw")
         self.viewer = napari_viewer
         self.path = QLineEdit()
-        self.suggestions = QComboBox()
+        self.suggestions = Choice()
         self.height_px, self.width_px = _int_box(1, 72, " px"), _int_box(1, 72, " px")
-        self.pixel_type = QComboBox()
+        self.pixel_type = Choice()
         self.offset = _int_box(0, 0, " bytes")
         self.frame_header = _int_box(0, 0, " bytes")
         self.pixel_size_um = _scale_box("pixel_size_um", "µm")
@@ -304,9 +304,6 @@ class RawRecordingWidget(QWidget):
         self._shape_fields = ("height_px", "width_px", "pixel_type", "offset", "frame_header")
         for name in (*self._shape_fields, "suggestions", "trust", "remember", "message"):
             getattr(self, name).setObjectName(name)
-        for choice in (self.suggestions, self.pixel_type):
-            let_shrink(choice)
-        self.suggestions.currentTextChanged.connect(self.suggestions.setToolTip)
         self.trust.setToolTip("The pixels suggest another shape.")
         self.remember.setToolTip("Write shape and scale to a .json file next to it.")
         browse = QPushButton("…")
@@ -336,6 +333,7 @@ class RawRecordingWidget(QWidget):
         layout = dock_layout(self, self.open_button)
         for widget in (form, self.preview, self.message, self.remember):
             layout.addWidget(widget)
+        layout.addStretch()
 
 
 def _int_box(least: int, value: int, suffix: str) -> QSpinBox:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_uai.widgets.kit.folds import Fold
 from napari_uai.widgets.kit.forms import ParameterForm
 
 if TYPE_CHECKING:
@@ -117,9 +118,7 @@ class RecipeSteps(QWidget):
         return switch
 
     def _section(self, number: int, step: Step) -> QWidget:
-        from superqt import QCollapsible
-
-        section = QCollapsible(f"{number}. {step.stage.title}", expandedIcon="▾", collapsedIcon="▸")
+        section = Fold(f"{number}. {step.stage.title}")
         section.setObjectName(step.name)
         section.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         section.setToolTip(f"<qt>{step.stage.summary.replace('`', '')}</qt>")

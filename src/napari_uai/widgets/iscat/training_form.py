@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_uai.errors import BadValueError, NapariUaiError
 from napari_uai.iscat.fastdvdnet.settings import NetworkSettings, TrainingSettings
@@ -23,6 +23,8 @@ from napari_uai.widgets.iscat.training_call import (
     suggested_weights,
 )
 from napari_uai.widgets.iscat.weights_choice import WeightsChoice
+from napari_uai.widgets.kit.choice import Choice
+from napari_uai.widgets.kit.folds import Fold
 from napari_uai.widgets.kit.forms import ParameterForm, add_row, form_layout
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 
@@ -82,8 +84,8 @@ class TrainingForm(QWidget):
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         self.recording = LayerChoice(viewer, "video")
-        self.contents = QComboBox()
-        self.recipe_choice = QComboBox()
+        self.contents = Choice()
+        self.recipe_choice = Choice()
         self._groups = {
             "training": dict(Parameters.of_settings(TrainingSettings)),
             "network": dict(Parameters.of_settings(NetworkSettings)),
@@ -251,8 +253,6 @@ class TrainingForm(QWidget):
         ]
 
     def _lay_out(self) -> None:
-        from superqt import QCollapsible
-
         from napari_uai.iscat.fastdvdnet.stages import PACKAGED
 
         for widget, name in (
@@ -277,7 +277,7 @@ class TrainingForm(QWidget):
         add_row(rows, "Start from", self.start_from, START_HELP.format(packaged=PACKAGED))
         recipe = QWidget()
         add_row(form_layout(recipe), "Recipe", self.recipe_choice, RECIPE_HELP)
-        more = QCollapsible("More", expandedIcon="▾", collapsedIcon="▸")
+        more = Fold("More")
         more.setObjectName("more")
         more.setDuration(0)
         more.addWidget(recipe)

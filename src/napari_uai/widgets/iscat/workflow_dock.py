@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QPushButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -19,7 +20,7 @@ from napari_uai.files import whole_file
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from napari_uai.widgets.iscat.add_results import add_results
 from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
-from napari_uai.widgets.kit.docks import button_grid, dock_layout
+from napari_uai.widgets.kit.docks import button_grid, share_place
 from napari_uai.widgets.kit.forms import add_row, form_layout, scrolling
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.path_choice import FolderChoice
@@ -268,12 +269,14 @@ class RecipeWidget(QWidget):
         add_row(rows, "Average", self.average, "What to do with the rolling average.")
         self._area = scrolling(QWidget())
         self._area.setMinimumHeight(110)
-        layout = dock_layout(self, self.run_bar)
+        layout = QVBoxLayout(self)
         layout.addWidget(top)
         layout.addWidget(self.description)
         layout.addWidget(self._area, 1)
         layout.addLayout(self._buttons())
         layout.addWidget(bottom)
+        layout.addWidget(self.run_bar)
+        share_place(self)
 
     def _buttons(self) -> QGridLayout:
         buttons = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QDockWidget, QGridLayout, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
 from napari_uai.widgets.kit.forms import VerticalScrollArea
@@ -53,39 +53,51 @@ def button_grid(*buttons: QPushButton, columns: int = 3) -> QGridLayout:
 
 
 class _Tabs(QObject):
-    """Puts a dock behind the other docks of this plugin when it is first shown."""
+    """Puts a dock beside the other docks of this plugin when it is first placed in a window."""
 
     def __init__(self, widget: QWidget) -> None:
         super().__init__(widget)
         self.setObjectName(_OURS)
-        self._widget = widget
+        self._dock: QDockWidget | None = None
         widget.installEventFilter(self)
 
-    def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:
-        """Make the tab once the widget is in a window."""
-        if event is not None and event.type() == QEvent.Type.Show:
-            dock = _ancestor(self._widget, QDockWidget)
-            window = None if dock is None else _ancestor(dock, QMainWindow)
-            if isinstance(dock, QDockWidget) and isinstance(window, QMainWindow):
-                self._widget.removeEventFilter(self)
-                _tabify(window, dock)
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Watch the dock that the widget is put into, and raise it when it is shown."""
+        if event is None or not isinstance(watched, QWidget):
+            return False
+        if event.type() == QEvent.Type.ParentChange and self._dock is None:
+            dock = _ancestor(watched, QDockWidget)
+            if isinstance(dock, QDockWidget):
+                self._dock = dock
+                # Later than this, the window has grown to show the docks above each other.
+                dock.dockLocationChanged.connect(self._placed)
+        elif event.type() == QEvent.Type.Show and self._dock is not None:
+            watched.removeEventFilter(self)
+            self._dock.raise_()
         return False
 
+    def _placed(self, area: Qt.DockWidgetArea) -> None:
+        dock = self._dock
+        window = None if dock is None else _ancestor(dock, QMainWindow)
+        if dock is None or not isinstance(window, QMainWindow):
+            return
+        dock.dockLocationChanged.disconnect(self._placed)
+        others = [
+            other
+            for other in window.findChildren(QDockWidget)
+            if other is not dock
+            and not other.isFloating()
+            and not _was_closed(other)
+            and window.dockWidgetArea(other) == area
+            and other.findChild(QObject, _OURS) is not None
+        ]
+        if others:
+            window.tabifyDockWidget(others[-1], dock)
 
-def _tabify(window: QMainWindow, dock: QDockWidget) -> None:
-    area = window.dockWidgetArea(dock)
-    others = [
-        other
-        for other in window.findChildren(QDockWidget)
-        if other is not dock
-        and not other.isFloating()
-        and not other.isHidden()
-        and window.dockWidgetArea(other) == area
-        and other.findChild(QObject, _OURS) is not None
-    ]
-    if others and others[-1] not in window.tabifiedDockWidgets(dock):
-        window.tabifyDockWidget(others[-1], dock)
-        dock.raise_()
+
+def _was_closed(dock: QDockWidget) -> bool:
+    """Return whether a dock was hidden by the user; one that is new is not shown yet."""
+    return dock.isHidden() and dock.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide)
 
 
 def _ancestor(widget: QWidget, kind: type[QWidget]) -> QWidget | None:

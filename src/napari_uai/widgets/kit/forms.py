@@ -26,6 +26,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_uai.widgets.kit.choice import Choice
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -190,14 +192,13 @@ class FloatEditor(QDoubleSpinBox):
         return (text or "").removesuffix(self.suffix()).strip()
 
 
-class ChoiceEditor(QComboBox):
+class ChoiceEditor(Choice):
     """Editor of one of a few values."""
 
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
         for choice in parameter.choices:
             self.addItem(str(choice), choice)
-        let_shrink(self)
 
     def value(self) -> object:
         """Return the chosen value."""
@@ -386,20 +387,6 @@ def add_row(
     policy.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
     editor.setSizePolicy(policy)
     layout.insertRow(layout.rowCount() if row is None else row, caption, editor)
-
-
-def let_shrink(choice: QComboBox) -> None:
-    """Let a list be narrower than its texts; its tooltip and its entries show them in full."""
-    policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    choice.setSizeAdjustPolicy(policy)
-    choice.setMinimumContentsLength(6)
-    view, model = choice.view(), choice.model()
-    if view is None or model is None:
-        return
-    view.setTextElideMode(Qt.TextElideMode.ElideNone)
-    model.rowsInserted.connect(
-        lambda *_: view.setMinimumWidth(view.sizeHintForColumn(0) + _TEXT_MARGIN)
-    )
 
 
 class VerticalScrollArea(QScrollArea):

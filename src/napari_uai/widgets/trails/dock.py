@@ -49,8 +49,6 @@ _PAINTED_MS = 250
 
 _DRAG_PX = 3
 """Movement of the mouse, px of the screen, from which on a click is a drag."""
-_PAGE_HEIGHT = 160
-"""Height of a page, px, that a small window must have; a taller page scrolls."""
 
 
 class TrailWorkflow(QWidget):
@@ -444,12 +442,12 @@ class TrailWorkflow(QWidget):
         self.run_bar.run_button.setText("Rank")
         self.pages = QTabWidget()
         self.pages.setObjectName("pages")
-        self._classes_tab = scrolling(self.region_page, max_min_height=_PAGE_HEIGHT)
+        self._classes_tab = scrolling(self.region_page)
         for page, title in (
-            (scrolling(self.sources, max_min_height=_PAGE_HEIGHT), "Open"),
+            (scrolling(self.sources), "Open"),
             (self._classes_tab, "Classes"),
-            (scrolling(self.settings, max_min_height=_PAGE_HEIGHT), "Heat and scores"),
-            (scrolling(self.view_options, max_min_height=_PAGE_HEIGHT), "View"),
+            (scrolling(self.settings), "Heat and scores"),
+            (scrolling(self.view_options), "View"),
         ):
             self.pages.addTab(page, title)
         parts = QSplitter(Qt.Orientation.Vertical)

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_uai.widgets.kit.folds import Fold
 from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.layer_choice import NONE, identity, layer_of
 from napari_uai.widgets.trails.table_form import TableForm
@@ -210,15 +211,13 @@ class SourcePanel(QWidget):
         return files
 
     def _reading_options(self) -> QWidget:
-        from superqt import QCollapsible
-
         options = QWidget()
         rows = form_layout(options)
         rows.addRow(self.keep_extrapolated)
         add_row(rows, "Frame rate", self.frame_rate, "Frames per second.")
         add_row(rows, "Scene", self.scene, "Size of the camera image, or an image of the scene.")
         rows.addRow(self.table)
-        folded = QCollapsible("Reading options", expandedIcon="▾", collapsedIcon="▸")
+        folded = Fold("Reading options")
         folded.addWidget(options)
         return folded
 
