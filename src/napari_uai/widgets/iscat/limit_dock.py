@@ -83,6 +83,9 @@ class LimitWidget(QWidget):
         self.result: LimitResult | None = None
         self._lay_out()
         self.suggest.toggled.connect(self.batches.setDisabled)
+        self.form.changed.connect(self.run_bar.forget_error)
+        for changed in (self.recording.currentIndexChanged, self.batches.textChanged):
+            changed.connect(lambda _: self.run_bar.forget_error())
         self.task.succeeded.connect(self._show_result)
         self.run_bar.run_asked.connect(self.run)
         self.use_button.clicked.connect(self.use_batch)
@@ -140,6 +143,7 @@ class LimitWidget(QWidget):
                 f"{LANDINGS_TITLE} is running: wait for it or cancel it, then try again"
             )
             return
+        self.run_bar.forget_error()
         if dock.recipe_choice.currentText() != best.recipe.name:
             dock.show_recipe(best.recipe.name)
         form = None if dock.steps is None else dock.steps.forms.get(ROLLING_AVERAGE)

@@ -68,6 +68,7 @@ class StageWidget(QWidget):
         self.task.succeeded.connect(self._show_result)
         self.run_bar.run_asked.connect(self.run)
         self.form.changed.connect(self.preview.refresh)
+        self.form.changed.connect(self.run_bar.forget_error)
         self._lay_out()
 
     def call(self) -> StageCall:
@@ -114,6 +115,7 @@ class StageWidget(QWidget):
         self.preview.look_after()
         if before != [choice.currentData() for choice in self.choices]:
             self.preview.refresh()
+            self.run_bar.forget_error()
 
     def _inputs(self) -> list[Layer | None]:
         return [choice.layer() for choice in self.choices]
@@ -125,6 +127,7 @@ class StageWidget(QWidget):
             choice.setObjectName(wanted.name)
             meaning = wanted.description.replace("`", "")
             choice.currentIndexChanged.connect(self.preview.refresh)
+            choice.currentIndexChanged.connect(lambda _: self.run_bar.forget_error())
             add_row(self.form.rows, label_of(wanted.name), choice, meaning, row=row)
         if self.shape is not None:
             add_row(self.form.rows, "From shape", self.shape, SHAPE_HELP)

@@ -138,6 +138,7 @@ class TrainingWidget(QWidget):
                 f"{LANDINGS_TITLE} is running: wait for it or cancel it, then try again"
             )
             return
+        self.run_bar.forget_error()
         dock.show_recipe(PREDICTION)
         batch_size = self.form.values()["batch_size"]
         dock.steps.forms[ROLLING_AVERAGE].set_values({"batch_size": batch_size})
@@ -254,6 +255,10 @@ class TrainingWidget(QWidget):
     def _connect(self) -> None:
         self.inputs.weights_changed.connect(self._show_file)
         self.inputs.contents_changed.connect(self._enable_use)
+        for form in (self.form, self.more):
+            form.changed.connect(self.run_bar.forget_error)
+        for changed in (self.inputs.weights_changed, self.inputs.contents_changed):
+            changed.connect(self.run_bar.forget_error)
         self.new_file_button.clicked.connect(self._train_into_new_file)
         self.run_bar.run_asked.connect(self.run)
         self.task.succeeded.connect(self._succeeded)
