@@ -162,7 +162,7 @@ class LandingsView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(splitter)
-        self.setMinimumHeight(210)
+        self.setMinimumHeight(170)
 
     def _lay_out_table(self) -> None:
         self._sorted.setSourceModel(self._model)

@@ -39,7 +39,8 @@ class SideBySide:
     def show(self, second: Layer) -> None:
         """Show a recording in a column of its own; all others share the other column."""
         grid, layers = self._viewer.canvas.grid, self._viewer.layers
-        if self._before is None:
+        is_new = self._before is None
+        if is_new:
             self._before = grid.enabled, grid.shape, grid.stride
             self._order = list(layers)
         of_second = [layer for layer in layers if _is_of(layer, second)]
@@ -49,6 +50,8 @@ class SideBySide:
         grid.shape = (1, 2)
         grid.stride = max(len(groups[0]), 1)
         grid.enabled = True
+        if is_new:
+            self._viewer.reset_view()  # each column shows the whole of its recording
 
     def end(self) -> None:
         """Restore the grid and the order of the layers."""

@@ -279,7 +279,6 @@ class TrainingForm(QWidget):
         add_row(form_layout(recipe), "Recipe", self.recipe_choice, RECIPE_HELP)
         more = Fold("More")
         more.setObjectName("more")
-        more.setDuration(0)
         more.addWidget(recipe)
         more.addWidget(self.more)
         layout = QVBoxLayout(self)

@@ -20,8 +20,8 @@ from napari_uai.files import whole_file
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from napari_uai.widgets.iscat.add_results import add_results
 from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
-from napari_uai.widgets.kit.docks import button_grid, share_place
-from napari_uai.widgets.kit.forms import add_row, form_layout, scrolling
+from napari_uai.widgets.kit.docks import button_grid, dock_layout
+from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.path_choice import FolderChoice
 from napari_uai.widgets.kit.preferences import PLUGIN, preferences
@@ -113,7 +113,10 @@ class RecipeWidget(QWidget):
         self.recipe_choice.blockSignals(False)
         self.description.setText(loaded.description)
         self.steps = RecipeSteps(loaded)
-        self._area.setWidget(self.steps)
+        shown = self._list.takeAt(0)
+        if shown is not None and shown.widget() is not None:
+            shown.widget().deleteLater()
+        self._list.addWidget(self.steps)
 
     def call(self) -> RecipeCall | FolderCall:
         """Return the run of the recipe with the chosen inputs.
@@ -267,16 +270,14 @@ class RecipeWidget(QWidget):
         rows = form_layout(bottom)
         add_row(rows, "Results folder", self.results_folder, RESULTS_HELP)
         add_row(rows, "Average", self.average, "What to do with the rolling average.")
-        self._area = scrolling(QWidget())
-        self._area.setMinimumHeight(110)
-        layout = QVBoxLayout(self)
+        self._list = QVBoxLayout()
+        layout = dock_layout(self, self.run_bar)
         layout.addWidget(top)
         layout.addWidget(self.description)
-        layout.addWidget(self._area, 1)
+        layout.addLayout(self._list)
         layout.addLayout(self._buttons())
         layout.addWidget(bottom)
-        layout.addWidget(self.run_bar)
-        share_place(self)
+        layout.addStretch()
 
     def _buttons(self) -> QGridLayout:
         buttons = []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QDockWidget, QGridLayout, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
 from napari_uai.widgets.kit.forms import VerticalScrollArea
+
+_USUAL_WIDTH = 316
+"""Width of the content of a dock, px, at which docks open."""
 
 _OURS = "napari_uai_dock"
 """Name of the object that marks a dock of this plugin."""
@@ -30,7 +33,7 @@ def dock_layout(dock: QWidget, *below: QWidget) -> QVBoxLayout:
     margins = outer.contentsMargins()
     layout.setContentsMargins(0, 0, 0, 0)
     outer.setContentsMargins(margins.left(), 4, margins.right(), 4)
-    outer.addWidget(VerticalScrollArea(content), 1)
+    outer.addWidget(_Content(content), 1)
     for widget in below:
         outer.addWidget(widget)
     share_place(dock)
@@ -50,6 +53,14 @@ def button_grid(*buttons: QPushButton, columns: int = 3) -> QGridLayout:
     for column in range(min(columns, len(buttons))):
         grid.setColumnStretch(column, 1)
     return grid
+
+
+class _Content(VerticalScrollArea):
+    """Content of a dock, which opens at a usual width and may be made narrower."""
+
+    def sizeHint(self) -> QSize:
+        """Return a width in which most labels stand beside their editors."""
+        return super().sizeHint().expandedTo(QSize(_USUAL_WIDTH, 0))
 
 
 class _Tabs(QObject):

@@ -42,6 +42,9 @@ _TEXT_MARGIN = 8
 
 _STYLED = (QEvent.Type.Polish, QEvent.Type.StyleChange, QEvent.Type.FontChange, QEvent.Type.Show)
 
+_SHORT_UNITS = {"standard deviations": "SD", "robust standard deviations": "robust SD"}
+"""Units that are too long for a box; tooltips have them in full."""
+
 DEFAULT = "default"
 """Shown instead of a number that is not overridden."""
 
@@ -132,7 +135,7 @@ class IntEditor(QSpinBox):
         """Keep room for number, unit and buttons, which the theme knows nothing of."""
         done = super().event(event)
         if event is not None and event.type() in _STYLED:
-            _keep_room(self, "00000")
+            _keep_room(self, "0000")
         return done
 
     def sizeHint(self) -> QSize:
@@ -467,4 +470,4 @@ def _style_number(box: QSpinBox | QDoubleSpinBox, parameter: Parameter) -> None:
     box.setKeyboardTracking(False)
     box.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
     if parameter.unit:
-        box.setSuffix(f" {parameter.unit}")
+        box.setSuffix(f" {_SHORT_UNITS.get(parameter.unit, parameter.unit)}")

@@ -50,6 +50,9 @@ _PAINTED_MS = 250
 _DRAG_PX = 3
 """Movement of the mouse, px of the screen, from which on a click is a drag."""
 
+_PAGE_HEIGHT = 120
+"""Height of a page, px, above which it scrolls if the window is small."""
+
 
 class TrailWorkflow(QWidget):
     """Open trails, paint region masks, rank, inspect, export.
@@ -442,12 +445,12 @@ class TrailWorkflow(QWidget):
         self.run_bar.run_button.setText("Rank")
         self.pages = QTabWidget()
         self.pages.setObjectName("pages")
-        self._classes_tab = scrolling(self.region_page)
+        self._classes_tab = scrolling(self.region_page, max_min_height=_PAGE_HEIGHT)
         for page, title in (
-            (scrolling(self.sources), "Open"),
+            (scrolling(self.sources, max_min_height=_PAGE_HEIGHT), "Open"),
             (self._classes_tab, "Classes"),
-            (scrolling(self.settings), "Heat and scores"),
-            (scrolling(self.view_options), "View"),
+            (scrolling(self.settings, max_min_height=_PAGE_HEIGHT), "Heat and scores"),
+            (scrolling(self.view_options, max_min_height=_PAGE_HEIGHT), "View"),
         ):
             self.pages.addTab(page, title)
         parts = QSplitter(Qt.Orientation.Vertical)
