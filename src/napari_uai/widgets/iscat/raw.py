@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_uai.videos.info import VideoInfo
+    from napari_uai.videos.recording import Recording
     from napari_uai.widgets.iscat.raw_shapes import Suggestion
 
 PIXEL_TYPES = ("<u2", ">u2", "|u1", "<i2", "<u4", "<f4", "<f8", *PACKED)
@@ -131,9 +132,8 @@ class RawRecordingWidget(QWidget):
         path = Path(self.path.text())
         try:
             shape = self.shape_of_file()
-            usual, _ = usual_pixel_size(self.viewer)
-            scale = {"pixel_size_um": usual or None, "frame_rate_hz": None, **self.scale()}
-            data, attributes, _ = recording_layer(replace(read_recording(path, shape), **scale))
+            recording = self._scaled(read_recording(path, shape))
+            data, attributes, _ = recording_layer(recording)
         except (NapariUaiError, OSError) as error:
             self._say(str(error), is_error=True)
             show_error(str(error))
@@ -141,7 +141,7 @@ class RawRecordingWidget(QWidget):
         if self.headerless:
             remember_shape(shape)
         note = ""
-        if scale["pixel_size_um"] and are_drawn_in_pixels(self.viewer):
+        if recording.pixel_size_um and are_drawn_in_pixels(self.viewer):
             # Layers of different units would be drawn as if a pixel were a micrometre.
             attributes |= {"scale": (1.0, 1.0, 1.0), "units": ("pixel",) * 3}
             note = ", drawn in pixels as the layers that are open; its pixel size is kept"
@@ -149,6 +149,18 @@ class RawRecordingWidget(QWidget):
         self._say(f"Opened {path.name}{note}")
         if self.headerless and self.remember.isChecked():
             self._write_sidecar(path, shape)
+
+    def _scaled(self, recording: Recording) -> Recording:
+        """Return a recording with the scale in the form; what is not entered is the file's."""
+        pixel, rate = (
+            box.value() or (None if name in self._by_hand else stated)
+            for name, box, stated in (
+                ("pixel_size_um", self.pixel_size_um, recording.pixel_size_um),
+                ("frame_rate_hz", self.frame_rate_hz, recording.frame_rate_hz),
+            )
+        )
+        usual, _ = usual_pixel_size(self.viewer)
+        return replace(recording, pixel_size_um=pixel or usual or None, frame_rate_hz=rate)
 
     def reset_choices(self, event: Event | None = None) -> None:  # noqa: ARG002
         """Show the pixel size of the other recordings; napari calls this when layers change."""

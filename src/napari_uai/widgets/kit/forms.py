@@ -305,9 +305,8 @@ class OptionalEditor(QWidget):
         if isinstance(self.inner, (IntEditor, FloatEditor)) and own != self._own:
             if own:
                 self.inner.setSpecialValueText("")
-                self.inner.set_value(
-                    _first_number(self.inner) if self._last is None else self._last
-                )
+                first = _first_number(self.inner) if self._last is None else self._last
+                self.set_value(first)
             else:
                 self._last = self.inner.value() if self._own else None
                 self.inner.setSpecialValueText(DEFAULT)
