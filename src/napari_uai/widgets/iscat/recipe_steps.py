@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_uai.iscat.recipes.recipe import Recipe, Step
 
 _ROOM = 10
-_WIDEST = "✓ 99999 s"
+_WIDEST = "✓ 9999 s"
 
 
 class RecipeSteps(QWidget):
