@@ -9,10 +9,8 @@ from napari_uai.errors import one_line
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.info import VideoInfo
 from napari_uai.videos.layout.axes import AXIS_NAMES, UNNAMED
-from napari_uai.videos.pixel_types import PackedType, pixel_type
+from napari_uai.videos.pixel_types import type_in_words
 
-_KINDS = {"u": "unsigned", "i": "signed", "f": "float", "b": "boolean"}
-_ORDERS = {"<": ", little-endian", ">": ", big-endian"}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _AXES = {**AXIS_NAMES, UNNAMED: "unnamed frames"}
 _SOURCES = {
@@ -69,20 +67,6 @@ def describe(info: VideoInfo) -> dict[str, str]:
         **details,
     }
     return {one_line(name): one_line(value) for name, value in known.items() if value}
-
-
-def type_in_words(dtype: str) -> str:
-    """Return a type of pixels in words, instead of numpy's code for it.
-
-    Examples
-    --------
-    >>> type_in_words("<u2"), type_in_words("|u1"), type_in_words("mono12p")
-    ('16-bit unsigned, little-endian', '8-bit unsigned', '12-bit packed, mono12p')
-    """
-    pixels = pixel_type(dtype)
-    if isinstance(pixels, PackedType):
-        return f"{pixels.bits}-bit packed, {pixels.name}"
-    return f"{8 * pixels.itemsize}-bit {_KINDS[pixels.kind]}{_ORDERS.get(dtype[0], '')}"
 
 
 def _stated(info: VideoInfo, name: str, unit: str) -> str:

@@ -21,8 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import ChoiceNeededError, NapariUaiError, counted
 from napari_uai.parameters import Parameter
-from napari_uai.videos.description import type_in_words
-from napari_uai.videos.pixel_types import PACKED
+from napari_uai.videos.pixel_types import PACKED, type_in_words
 from napari_uai.videos.read_options import ReadOptions
 from napari_uai.widgets.iscat.choice_rows import ChoiceRows
 from napari_uai.widgets.iscat.raw_preview import FramePreview, Preview, preview_of

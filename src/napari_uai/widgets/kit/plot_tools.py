@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, QPointF, QRect, Qt
+from qtpy.QtCore import QEvent, QObject, QPointF, QRect, Qt, Signal
 from qtpy.QtGui import QContextMenuEvent, QImage, QMouseEvent, QPainter, QWheelEvent
-from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QToolTip
+from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QToolTip, QWidget
 
-from napari_uai.csv_cells import disarmed
 from napari_uai.errors import OutputError
 from napari_uai.files import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_uai.widgets.kit.plots import Plot
+    from napari_uai.typing import AnyArray
 
     Range = tuple[float, float]
 
@@ -30,6 +29,37 @@ _SHARPNESS = 2
 """Pixels of a saved picture per pixel of the screen."""
 
 
+class PlotArea(QWidget):
+    """What the tools need of a plot.
+
+    Attributes
+    ----------
+    clicked
+        Emitted with the position of a click, in the units of the axes.
+    """
+
+    clicked = Signal(float, float)
+    x_range: Range
+    y_range: Range
+    message: str
+
+    def to_data(self, at: QPointF) -> tuple[float, float]:
+        """Return the position in data units at a pixel of the widget."""
+        raise NotImplementedError
+
+    def paint(self, painter: QPainter) -> None:
+        """Paint title, axes and data, or the message."""
+        raise NotImplementedError
+
+    def reading_at(self, x: float, y: float) -> str:
+        """Return what is told of a position."""
+        raise NotImplementedError
+
+    def values(self) -> dict[str, AnyArray]:
+        """Return the data as columns of a table; overridden by subclasses."""
+        return {}
+
+
 class PlotTools(QObject):
     """Wheel, drag, double click, hover and context menu of a plot.
 
@@ -41,7 +71,7 @@ class PlotTools(QObject):
         Plot to operate; its own new data end a zoom.
     """
 
-    def __init__(self, plot: Plot) -> None:
+    def __init__(self, plot: PlotArea) -> None:
         super().__init__(plot)
         self._plot = plot
         self._whole: tuple[Range, Range] | None = None
@@ -137,6 +167,8 @@ class PlotTools(QObject):
             If the file cannot be written.
         """
         import pandas as pd
+
+        from napari_uai.csv_cells import disarmed
 
         with whole_file(Path(path)) as partial:
             disarmed(pd.DataFrame(self._plot.values())).to_csv(partial, index=False)

@@ -17,7 +17,7 @@ from napari_uai.widgets.kit.palette import (
     MARK,
     ON_LIGHT,
 )
-from napari_uai.widgets.kit.plot_tools import PlotTools
+from napari_uai.widgets.kit.plot_tools import PlotArea, PlotTools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,18 +30,11 @@ if TYPE_CHECKING:
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 18.0, 20.0, 36.0
 
 
-class Plot(QWidget):
+class Plot(PlotArea):
     """Axes with ticks, labels and a title; subclasses draw the data.
 
     Wheel, drag and double click zoom, pan and reset; a right click copies and saves.
-
-    Attributes
-    ----------
-    clicked
-        Emitted with the position of a click, in the units of the axes.
     """
-
-    clicked = Signal(float, float)
 
     whole = whole_x = False
     """Whether the ticks of the y axis and of the x axis are integers only."""
@@ -73,10 +66,6 @@ class Plot(QWidget):
             x0 + (at.x() - area.left()) / max(area.width(), 1.0) * (x1 - x0),
             y0 + (area.bottom() - at.y()) / max(area.height(), 1.0) * (y1 - y0),
         )
-
-    def values(self) -> dict[str, AnyArray]:
-        """Return the data as columns of a table; overridden by subclasses."""
-        return {}
 
     def reading_at(self, x: float, y: float) -> str:
         """Return what is told of a position; subclasses tell the values there."""
