@@ -34,7 +34,8 @@ from napari_uai.widgets.iscat.raw_shapes import (
 )
 from napari_uai.widgets.kit.choice import Choice
 from napari_uai.widgets.kit.docks import dock_layout
-from napari_uai.widgets.kit.forms import FloatEditor, add_row, form_layout
+from napari_uai.widgets.kit.editors import FloatEditor
+from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.plots import error_style
 
