@@ -52,7 +52,7 @@ def test_format_type_size_and_scale_are_shown_with_their_origin(info, tmp_path, 
     path = write_video(frames(), tmp_path / f"a{suffix}", pixel_size_um=0.05, frame_rate_hz=400)
     rows = info(path)
     assert rows["video"] == "20 frames of 12 x 14 px, <u2"
-    assert rows["type"] == "unsigned integers of 16 bits, little-endian"
+    assert rows["type"] == "16-bit unsigned, little-endian"
     assert "bytes" in rows["size on disk"]
     assert rows["status line"] == "none found"
     if suffix != ".npy":

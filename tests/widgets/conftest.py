@@ -91,6 +91,51 @@ def drain(qapp):
 
 
 @pytest.fixture
+def previewed(qtbot, drain):
+    """Wait until suggestions and preview have arrived; a suggestion starts another preview."""
+
+    def wait(widget):
+        def is_idle():
+            requests = widget._frame_request, widget._guess_request
+            return not (widget._later.isActive() or any(request.busy for request in requests))
+
+        for _ in range(2):
+            qtbot.waitUntil(is_idle, timeout=60_000)
+            drain()
+
+    return wait
+
+
+@pytest.fixture
+def review():
+    """Three landings with their traces and a rolling average."""
+    import pandas as pd
+
+    from napari_uai.widgets.iscat.review import Review
+    from napari_uai.widgets.kit.layers import Place
+
+    frames = np.arange(100, 500)
+    events = [(300, 10.0, 8.0, 0.02), (150, 5.2, 12.4, -0.011), (400, 15.0, 4.0, 0.004)]
+    table = pd.DataFrame(events, columns=["raw_frame", "y", "x", "contrast"]).assign(
+        landing=[1, 2, 3], score=[30.0, 12.0, 6.0], n_localizations=[80, 40, 12]
+    )
+    traces = pd.concat(
+        pd.DataFrame(
+            {
+                "landing": i + 1,
+                "raw_frame": frames,
+                "contrast": c * np.clip(1 - abs(frames - f) / 100, 0, 1),
+            }
+        )
+        for i, (f, _, _, c) in enumerate(events)
+    )
+    video = np.random.default_rng(0).normal(0, 0.002, (401, 24, 20)).astype(np.float32)
+    placed = table.assign(frame=table["raw_frame"] - 100)
+    place = Place(scale=(1.0, 0.5, 0.5), translate=(100.0, 0.0, 0.0))
+    return Review(table, placed, place, traces, video)
+
+
+@pytest.fixture
 def settled(qtbot):
     """Wait until a trail dock has finished its work and its drawing."""
 

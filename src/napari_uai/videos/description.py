@@ -9,10 +9,8 @@ from napari_uai.errors import one_line
 from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.info import VideoInfo
 from napari_uai.videos.layout.axes import AXIS_NAMES, UNNAMED
-from napari_uai.videos.pixel_types import PackedType, pixel_type
+from napari_uai.videos.pixel_types import type_in_words
 
-_KINDS = {"u": "unsigned integers", "i": "signed integers", "f": "floats", "b": "booleans"}
-_ORDERS = {"<": ", little-endian", ">": ", big-endian"}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _AXES = {**AXIS_NAMES, UNNAMED: "unnamed frames"}
 _SOURCES = {
@@ -55,7 +53,7 @@ def describe(info: VideoInfo) -> dict[str, str]:
         "format": title,
         "size on disk": _bytes(info.file_bytes),
         "video": f"{n} frame{'s' * (n != 1)} of {rows} x {columns} px, {info.dtype}",
-        "type": _type(info.dtype),
+        "type": type_in_words(info.dtype),
         "axes": _axes(info.axes),
         "image": info.image,
         "compression": details.pop("compression", "none" if info.offset else ""),
@@ -69,13 +67,6 @@ def describe(info: VideoInfo) -> dict[str, str]:
         **details,
     }
     return {one_line(name): one_line(value) for name, value in known.items() if value}
-
-
-def _type(dtype: str) -> str:
-    pixels = pixel_type(dtype)
-    if isinstance(pixels, PackedType):
-        return f"unsigned integers of {pixels.bits} bits, packed"
-    return f"{_KINDS[pixels.kind]} of {8 * pixels.itemsize} bits{_ORDERS.get(dtype[0], '')}"
 
 
 def _stated(info: VideoInfo, name: str, unit: str) -> str:

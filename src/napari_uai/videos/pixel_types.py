@@ -11,6 +11,9 @@ import numpy.typing as npt
 from napari_uai.errors import BadValueError
 from napari_uai.typing import AnyArray
 
+_KINDS = {"u": "unsigned", "i": "signed", "f": "float", "b": "boolean"}
+_ORDERS = {"<": ", little-endian", ">": ", big-endian"}
+
 
 @dataclass(frozen=True)
 class PackedType:
@@ -162,3 +165,17 @@ def pixels_in(content: npt.NDArray[np.uint8], pixels: PixelType) -> AnyArray:
     size, _ = group_of(pixels)
     whole = content[: content.size // size * size]
     return pixels.unpack(whole) if isinstance(pixels, PackedType) else whole.view(pixels)
+
+
+def type_in_words(dtype: str) -> str:
+    """Return a type of pixels in words, instead of numpy's code for it.
+
+    Examples
+    --------
+    >>> type_in_words("<u2"), type_in_words("|u1"), type_in_words("mono12p")
+    ('16-bit unsigned, little-endian', '8-bit unsigned', '12-bit packed, mono12p')
+    """
+    pixels = pixel_type(dtype)
+    if isinstance(pixels, PackedType):
+        return f"{pixels.bits}-bit packed, {pixels.name}"
+    return f"{8 * pixels.itemsize}-bit {_KINDS[pixels.kind]}{_ORDERS.get(dtype[0], '')}"

@@ -156,7 +156,7 @@ def test_broken_weights_are_named_with_the_stage(own, tmp_path):
     broken.with_suffix(".json").write_bytes(own.with_suffix(".json").read_bytes())
     video = np.random.default_rng(1).poisson(1e4, (60, 12, 12)).astype(np.uint16)
     recipe = parse_recipe(RECIPE, name="r").with_settings([f"background.weights={broken}"])
-    with pytest.raises(WeightsError, match=r"stage background: .*broken\.safetensors"):
+    with pytest.raises(WeightsError, match=r"\(stage background\): .*broken\.safetensors"):
         run_recipe(video, recipe)
 
 

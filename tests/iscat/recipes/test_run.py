@@ -55,7 +55,7 @@ def test_nothing_found_gives_empty_tables_with_their_columns(steps_video):
 
 
 def test_error_names_the_stage(steps_video):
-    with pytest.raises(BadValueError, match="stage dra: too short"):
+    with pytest.raises(BadValueError, match=r"\(stage dra\): too short"):
         run_recipe(steps_video, "toy", settings=["dra.batch_size=30"])
 
 

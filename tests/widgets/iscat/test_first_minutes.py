@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_uai.iscat.recipes.recipe import load_recipe
 from napari_uai.sample_data import sample_path
-from napari_uai.widgets.kit.docks import RAW_TITLE
 from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.plugin_docks import RAW_TITLE
 from napari_uai.widgets.window import open_window
 
 TITLE = "iSCAT workflow"

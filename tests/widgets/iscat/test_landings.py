@@ -14,29 +14,6 @@ from napari_uai.widgets.kit.layers import Place
 
 
 @pytest.fixture
-def review():
-    frames = np.arange(100, 500)
-    events = [(300, 10.0, 8.0, 0.02), (150, 5.2, 12.4, -0.011), (400, 15.0, 4.0, 0.004)]
-    table = pd.DataFrame(events, columns=["raw_frame", "y", "x", "contrast"]).assign(
-        landing=[1, 2, 3], score=[30.0, 12.0, 6.0], n_localizations=[80, 40, 12]
-    )
-    traces = pd.concat(
-        pd.DataFrame(
-            {
-                "landing": i + 1,
-                "raw_frame": frames,
-                "contrast": c * np.clip(1 - abs(frames - f) / 100, 0, 1),
-            }
-        )
-        for i, (f, _, _, c) in enumerate(events)
-    )
-    video = np.random.default_rng(0).normal(0, 0.002, (401, 24, 20)).astype(np.float32)
-    placed = table.assign(frame=table["raw_frame"] - 100)
-    place = Place(scale=(1.0, 0.5, 0.5), translate=(100.0, 0.0, 0.0))
-    return Review(table, placed, place, traces, video)
-
-
-@pytest.fixture
 def shown(viewer, review, recording):
     viewer.add_image(recording, name="raw", scale=(1, 0.5, 0.5))
     data, attributes, _ = landings_layer(review, "landings")

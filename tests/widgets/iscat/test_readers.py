@@ -14,8 +14,8 @@ from napari_uai.videos.frames import Frames
 from napari_uai.videos.read_options import ReadOptions
 from napari_uai.videos.writing.writers import write_video
 from napari_uai.widgets.iscat.readers import recording_reader, table_reader
-from napari_uai.widgets.kit.docks import RAW_TITLE
 from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.plugin_docks import RAW_TITLE
 from napari_uai.widgets.kit.preferences import preferences
 
 
@@ -56,22 +56,6 @@ def test_an_unknown_shape_is_asked_for_in_a_widget(viewer, bare_file, monkeypatc
     assert widget.path.text() == str(bare_file)
 
 
-@pytest.fixture
-def previewed(qtbot, drain):
-    """Wait until suggestions and preview have arrived; a suggestion starts another preview."""
-
-    def wait(widget):
-        def is_idle():
-            requests = widget._frame_request, widget._guess_request
-            return not (widget._later.isActive() or any(request.busy for request in requests))
-
-        for _ in range(2):
-            qtbot.waitUntil(is_idle, timeout=60_000)
-            drain()
-
-    return wait
-
-
 def test_the_widget_previews_opens_and_remembers(
     viewer, open_widget, bare_file, recording, previewed
 ):
@@ -83,7 +67,7 @@ def test_the_widget_previews_opens_and_remembers(
     previewed(widget)
     assert widget.suggestions.count() > 1
     assert (widget.height_px.value(), widget.width_px.value()) == (24, 20)  # as typed
-    assert not widget.preview.pixmap().isNull()
+    assert not widget.preview.picture.pixmap().isNull()
     assert "600 frames of 24 x 20 px" in widget.message.text()
     widget.remember.setChecked(True)
     widget.open_button.click()

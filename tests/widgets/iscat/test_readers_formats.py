@@ -17,8 +17,8 @@ from napari_uai.videos.formats import FORMATS
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.read_options import ReadOptions
 from napari_uai.videos.writing.writers import write_video
-from napari_uai.widgets.kit.docks import RAW_TITLE
 from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.plugin_docks import RAW_TITLE
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_plane_and_channel_are_chosen_in_the_dock(viewer, planes, asked, keep_pi
     assert widget.height_px.isHidden()
     assert widget.remember.isHidden()
     assert "Choose plane and channel" in widget.message.text()
-    assert not widget.preview.pixmap().isNull()
+    assert not widget.preview.picture.pixmap().isNull()
     viewer.window._qt_window.resize(1280, 800)
     keep_picture(viewer, "choice-of-plane-and-channel")
     widget.choices.boxes["plane"].setCurrentText("2")

@@ -118,12 +118,71 @@ def test_missing_inputs_are_reported(viewer, linked, notifications):
     assert "for each of the two" in notifications[-1]
 
 
-def test_side_by_side_is_a_grid(viewer, linked):
+@pytest.mark.parametrize("opened_before", [True, False])
+def test_the_recordings_that_are_preset_differ(viewer, open_widget, recording, opened_before):
+    widget = open_widget(viewer, TITLE) if opened_before else None
+    viewer.add_image(recording, name="iscat")
+    viewer.add_image(np.zeros((60, 12, 10), np.uint8), name="fluorescence")
+    widget = widget or open_widget(viewer, TITLE)
+    assert (widget.first.currentText(), widget.second.currentText()) == ("iscat", "fluorescence")
+
+
+def cells(viewer):
+    """Row and column of each visible layer in the grid, by its name."""
+    layers, grid = viewer.layers, viewer.canvas.grid
+    return {layer.name: grid.position(i, layers) for i, layer in enumerate(layers)}
+
+
+def test_side_by_side_is_beside_each_other_whatever_else_is_open(viewer, linked):
     widget, _, _ = linked
+    for name in ("landings", "more"):
+        viewer.add_points(np.zeros((1, 3)), name=name)
+    order = [layer.name for layer in viewer.layers]
     widget.grid.setChecked(True)
-    assert viewer.canvas.grid.enabled
+    assert cells(viewer) == {
+        "iscat": (0, 0), "landings": (0, 0), "more": (0, 0), "fluorescence": (0, 1),
+    }  # fmt: skip
+    viewer.add_points(np.zeros((1, 3)), name="new")
+    assert cells(viewer)["new"] == (0, 0)
     widget.grid.setChecked(False)
     assert not viewer.canvas.grid.enabled
+    assert [layer.name for layer in viewer.layers] == [*order, "new"]
+
+
+def test_results_of_the_second_recording_are_in_its_column(viewer, linked):
+    widget, _, second = linked
+    second.metadata[KEY] = {"name": "fluorescence", "source": "f.tif"}
+    viewer.add_points(np.zeros((1, 3)), name="spots", metadata={KEY: dict(second.metadata[KEY])})
+    widget.grid.setChecked(True)
+    at = cells(viewer)
+    assert at["spots"] == at["fluorescence"] != at["iscat"]
+    assert {row for row, _ in at.values()} == {0}
+
+
+@pytest.mark.parametrize("end", ["unlink", "close"])
+def test_the_grid_goes_when_the_link_goes(viewer, linked, drain, qtbot, end):
+    widget, _, _ = linked
+    viewer.canvas.grid.stride = 3
+    widget.grid.setChecked(True)
+    if end == "unlink":
+        widget.unlink()
+        assert not widget.grid.isChecked()
+    else:
+        with qtbot.waitSignal(widget.destroyed):
+            viewer.window.remove_dock_widget(widget)
+            widget.deleteLater()
+    assert not viewer.canvas.grid.enabled
+    assert viewer.canvas.grid.stride == 3
+
+
+def test_an_error_goes_with_the_next_success(linked, notifications):
+    widget, _, _ = linked
+    widget.second.choose("iscat")
+    widget.link()
+    assert widget.status.styleSheet()
+    widget.second.choose("fluorescence")
+    widget.link()
+    assert not widget.status.styleSheet()
 
 
 def test_results_of_a_linked_recording_are_drawn_over_it(viewer, linked, open_widget, run, qtbot):

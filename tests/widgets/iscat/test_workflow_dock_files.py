@@ -18,7 +18,7 @@ from napari_uai.sample_data import sample_path
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.writing.writers import write_video
 from napari_uai.widgets.iscat.landings import LandingsView
-from napari_uai.widgets.kit.docks import RAW_TITLE
+from napari_uai.widgets.kit.plugin_docks import RAW_TITLE
 
 TITLE = "iSCAT workflow"
 QUICK = """

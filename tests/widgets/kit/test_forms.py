@@ -10,7 +10,7 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_uai.iscat.recipes.catalogue import STAGES
+from napari_uai.iscat.recipes.catalogue import STAGES, stage
 from napari_uai.parameters import Odd
 from napari_uai.stages import Stage
 from napari_uai.widgets.kit.forms import ParameterForm, label_of
@@ -149,3 +149,19 @@ def test_the_form_of_every_stage_holds_its_defaults(name, qtbot):
 def test_labels_are_words():
     assert label_of("batch_size") == "Batch size"
     assert label_of("sigma_px") == "Sigma"
+
+
+def test_a_number_that_is_not_overridden_is_no_number(qtbot):
+    [offset] = [p for p in stage("noise_floor").parameters.values() if p.optional]
+    form = ParameterForm([offset])
+    qtbot.addWidget(form)
+    editor = form.editors[offset.name]
+    assert editor.inner.text() == "default"
+    editor.override.setChecked(True)
+    assert editor.inner.text().startswith("1")
+    assert form.values()[offset.name] == 1
+    editor.inner.setValue(40)
+    editor.override.setChecked(False)
+    assert (editor.inner.text(), form.values()[offset.name]) == ("default", None)
+    editor.override.setChecked(True)
+    assert form.values()[offset.name] == 40

@@ -7,6 +7,7 @@ import pytest
 from numba.core import event
 from qtpy.QtWidgets import QWidget
 
+from napari_uai.errors import BadValueError
 from napari_uai.videos.writing.writers import write_video
 from napari_uai.widgets.kit.running import RunBar, Task, time_left
 
@@ -115,3 +116,16 @@ def test_an_overwritten_file_shows_its_new_frames(viewer, recording, tmp_path):
     write_video(recording[::-1], path, overwrite=True)
     [again] = viewer.open(path, plugin="napari-uai")
     np.testing.assert_array_equal(np.asarray(again.data[5]), recording[-6])
+
+
+def test_an_error_goes_with_the_next_success(bar, notifications):
+    def fails():
+        raise BadValueError("too few frames: choose a smaller batch")
+
+    assert bar.tried(fails) is None
+    assert "too few frames" in bar.status.text()
+    assert bar.tried(lambda: 1) == 1
+    assert bar.status.text() == ""
+    bar.say("Done: 3 landings")
+    assert bar.tried(lambda: 1) == 1
+    assert bar.status.text() == "Done: 3 landings"

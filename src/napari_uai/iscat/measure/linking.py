@@ -134,7 +134,7 @@ def _link(
             ):
                 particles.append(np.asarray(ids, np.int64))
                 if t % FRAMES_PER_REPORT == 0:
-                    monitor.update(t / (last - first + 1), "linking")
+                    monitor.update(t / (last - first + 1), f"frame {first + t}")
     except SubnetOversizeException as error:
         raise BadValueError(
             f"too many spots lie within search_range_px = {search_range_px:g} of each other: "

@@ -80,6 +80,11 @@ class Step:
     inputs: tuple[str, ...]
     parameters: Mapping[str, Any]
 
+    @property
+    def label(self) -> str:
+        """Title of the stage, as in docks, and the name of the step, as in recipe files."""
+        return f"{self.stage.title} (stage {self.name})"
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -251,7 +256,7 @@ class Recipe:
 
     def _without(self, name: str) -> Recipe:
         step = self.step(name)
-        needed = RecipeError(f"recipe {self.name}: stage {name} cannot be omitted")
+        needed = RecipeError(f"recipe {self.name}: {step.label} cannot be omitted")
         others = [s for s in self.steps if s.name != name]
         referred = any(
             isinstance(v, str) and v.startswith(f"@{name}.")

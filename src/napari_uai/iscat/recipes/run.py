@@ -335,7 +335,7 @@ def named_in_errors(step: Step) -> Iterator[None]:
     except CancelledError:
         raise
     except NapariUaiError as error:
-        raise type(error)(f"stage {step.name}: {error}") from error
+        raise type(error)(f"{step.label}: {error}") from error
 
 
 def _status(frames: Frames, monitor: Monitor) -> StatusReport | None:

@@ -21,8 +21,8 @@ from qtpy.QtWidgets import (
 from napari_uai.errors import NapariUaiError, TableFormatError, counted
 from napari_uai.widgets.iscat.review import contrast_bars
 from napari_uai.widgets.iscat.saved_run_docks import open_for_review
-from napari_uai.widgets.kit.docks import RAW_TITLE, shown_dock
 from napari_uai.widgets.kit.plots import Bars
+from napari_uai.widgets.kit.plugin_docks import RAW_TITLE, shown_dock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout
+from qtpy.QtWidgets import QFormLayout
 
 from napari_uai.videos.read_options import ReadOptions
+from napari_uai.widgets.kit.choice import Choice
 from napari_uai.widgets.kit.forms import add_row
 
 if TYPE_CHECKING:
@@ -38,10 +39,8 @@ class ChoiceRows(QObject):
     def __init__(self, layout: QFormLayout) -> None:
         super().__init__(layout.parentWidget())
         self._layout = layout
-        self.boxes = {name: QComboBox() for name in _ROWS}
-        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.boxes = {name: Choice() for name in _ROWS}
         for name, box in self.boxes.items():
-            box.setSizeAdjustPolicy(policy)
             add_row(layout, *_labelled(name, box))
         self.boxes["axes"].setEditable(True)
         self.clear()
@@ -94,6 +93,6 @@ class ChoiceRows(QObject):
         )
 
 
-def _labelled(name: str, box: QComboBox) -> tuple[str, QComboBox, str]:
+def _labelled(name: str, box: Choice) -> tuple[str, Choice, str]:
     label, tooltip = _ROWS[name]
     return label, box, tooltip

@@ -48,6 +48,9 @@ _BUTTONS: dict[Verdict, tuple[str, str]] = {
     "": ("Undecided", "U"),
 }
 
+_LOWEST_PLOT = 56
+"""Height of plots, px, in a small window."""
+
 
 class LandingsView(QWidget):
     """Landings of a run; a landing chosen in table, viewer or histogram is chosen everywhere.
@@ -169,7 +172,9 @@ class LandingsView(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.timeline)
         layout.addWidget(splitter, 1)
-        self.setMinimumHeight(210)
+        for plot in (self.trace, self.picture, self.bars):
+            plot.setMinimumHeight(_LOWEST_PLOT)
+        self.setMinimumHeight(170)
 
     def _buttons(self) -> QHBoxLayout:
         buttons = QHBoxLayout()

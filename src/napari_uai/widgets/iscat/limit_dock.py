@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QLabel,
     QLineEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -20,10 +18,12 @@ from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from napari_uai.parameters import Parameters
 from napari_uai.widgets.iscat.limit_call import LimitCall, batches_of
 from napari_uai.widgets.iscat.recall_plot import RecallPlot
-from napari_uai.widgets.kit.docks import LANDINGS_TITLE, shown_dock
+from napari_uai.widgets.kit.choice import Choice
+from napari_uai.widgets.kit.docks import dock_layout
 from napari_uai.widgets.kit.forms import ParameterForm, add_row, form_layout, scrolling
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.path_choice import FolderChoice
+from napari_uai.widgets.kit.plugin_docks import LANDINGS_TITLE, shown_dock
 from napari_uai.widgets.kit.running import RunBar, Task
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class LimitWidget(QWidget):
         self.setObjectName("detection_limit")
         self.viewer = napari_viewer
         self.recording = LayerChoice(self.viewer, "recording")
-        self.recipe_choice = QComboBox()
+        self.recipe_choice = Choice()
         for name in recipe_names():
             self.recipe_choice.addItem(name)
         self.recipe_choice.setCurrentText("matched")
@@ -82,6 +82,9 @@ class LimitWidget(QWidget):
         self.result: LimitResult | None = None
         self._lay_out()
         self.suggest.toggled.connect(self.batches.setDisabled)
+        self.form.changed.connect(self.run_bar.forget_error)
+        for changed in (self.recording.currentIndexChanged, self.batches.textChanged):
+            changed.connect(lambda _: self.run_bar.forget_error())
         self.task.succeeded.connect(self._show_result)
         self.run_bar.run_asked.connect(self.run)
         self.use_button.clicked.connect(self.use_batch)
@@ -139,6 +142,7 @@ class LimitWidget(QWidget):
                 f"{LANDINGS_TITLE} is running: wait for it or cancel it, then try again"
             )
             return
+        self.run_bar.forget_error()
         if dock.recipe_choice.currentText() != best.recipe.name:
             dock.show_recipe(best.recipe.name)
         form = None if dock.steps is None else dock.steps.forms.get(ROLLING_AVERAGE)
@@ -192,8 +196,8 @@ class LimitWidget(QWidget):
         self.report.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.use_button.setEnabled(False)
         self.use_button.setToolTip(f"Open {LANDINGS_TITLE} with this recipe and batch.")
-        layout = QVBoxLayout(self)
-        for part in (top, self.form, bottom, self.run_bar):
+        layout = dock_layout(self, self.run_bar)
+        for part in (top, self.form, bottom):
             layout.addWidget(part)
         layout.addWidget(self.plot, 1)
         layout.addWidget(self._report_area)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+import numpy as np
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF
 
 from napari_uai.widgets.iscat.training_call import Losses
 from napari_uai.widgets.kit.palette import BRIGHT, DARK
 from napari_uai.widgets.kit.plots import Plot, inks
+
+if TYPE_CHECKING:
+    from napari_uai.typing import AnyArray
 
 
 class LossPlot(Plot):
@@ -35,6 +40,16 @@ class LossPlot(Plot):
             self.y_range = (min(values) - margin, max(values) + margin)
             self.x_range = (-0.02 * n_epochs, 1.02 * max(n_epochs, losses.epochs[-1]))
         self.update()
+
+    def values(self) -> dict[str, AnyArray]:
+        """Return both losses of each epoch."""
+        losses = self.losses
+        columns = {
+            "epoch": losses.epochs,
+            "training": losses.training,
+            "held_out": losses.validation,
+        }
+        return {name: np.asarray(column) for name, column in columns.items()}
 
     def draw(self, painter: QPainter) -> None:
         """Draw both curves, the mark at the best epoch and the legend."""

@@ -2,62 +2,58 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-import numpy as np
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_uai.errors import ChoiceNeededError, NapariUaiError, counted
-from napari_uai.files import whole_file
-from napari_uai.videos.pixel_types import PACKED
+from napari_uai.parameters import Parameter
+from napari_uai.videos.pixel_types import PACKED, type_in_words
 from napari_uai.videos.read_options import ReadOptions
 from napari_uai.widgets.iscat.choice_rows import ChoiceRows
+from napari_uai.widgets.iscat.raw_preview import FramePreview, Preview, preview_of
+from napari_uai.widgets.iscat.raw_shapes import (
+    are_drawn_in_pixels,
+    is_headerless,
+    likely_shapes,
+    usual_pixel_size,
+    write_sidecar,
+)
+from napari_uai.widgets.kit.choice import Choice
+from napari_uai.widgets.kit.docks import dock_layout
+from napari_uai.widgets.kit.editors import FloatEditor
 from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.plots import error_style
 
 if TYPE_CHECKING:
+    from napari.utils.events import Event
     from napari.viewer import Viewer
 
-    from napari_uai.monitor import Monitor
-    from napari_uai.typing import AnyArray
     from napari_uai.videos.info import VideoInfo
-
-    Suggestion: TypeAlias = tuple[int, int, int, str, int, int]
-    """Frames, rows, columns, pixel type, bytes before the first frame and before each."""
+    from napari_uai.videos.recording import Recording
+    from napari_uai.widgets.iscat.raw_shapes import Suggestion
 
 PIXEL_TYPES = ("<u2", ">u2", "|u1", "<i2", "<u4", "<f4", "<f8", *PACKED)
-_NAMES = {
-    "<u2": "uint16, little-endian",
-    ">u2": "uint16, big-endian",
-    "|u1": "uint8",
-    "<i2": "int16, little-endian",
-    "<u4": "uint32, little-endian",
-    "<f4": "float32, little-endian",
-    "<f8": "float64, little-endian",
-    **{name: f"{each.bits} bits packed, {name}" for name, each in PACKED.items()},
-}
-_PREVIEW_PX = 220
+_GUESSED_FROM = ("pixel_type", "offset")
+"""Fields that the suggestions follow once they were entered by hand."""
 
 
 class RawRecordingWidget(QWidget):
-    """Form for what a file does not say of its recording, with a preview of a frame.
+    """Form for what a file does not say of its recording, with a preview of three frames.
 
     Headerless files need height, width, pixel type and header; files with more axes, or several
     images, a plane, channel or image. Only the rows that a file needs are shown.
@@ -73,18 +69,21 @@ class RawRecordingWidget(QWidget):
         self.setObjectName("open_raw")
         self.viewer = napari_viewer
         self.path = QLineEdit()
-        self.suggestions = QComboBox()
+        self.suggestions = Choice()
         self.height_px, self.width_px = _int_box(1, 72, " px"), _int_box(1, 72, " px")
-        self.pixel_type = QComboBox()
+        self.pixel_type = Choice()
         self.offset = _int_box(0, 0, " bytes")
         self.frame_header = _int_box(0, 0, " bytes")
-        self.trust = QCheckBox("Open although the pixels suggest another shape")
-        self.remember = QCheckBox("Remember for this file (writes a .json file next to it)")
-        self.preview = QLabel("")
+        self.pixel_size_um = _scale_box("pixel_size_um", "µm")
+        self.frame_rate_hz = _scale_box("frame_rate_hz", "Hz")
+        self.trust = QCheckBox("Open with this shape anyway")
+        self.remember = QCheckBox("Remember for this file")
+        self.preview = FramePreview()
         self.message = QLabel("")
         self.open_button = QPushButton("Open")
         self._frame_request, self._guess_request = LatestRequest(self), LatestRequest(self)
-        self._typed = self._applying = False
+        self._by_hand: set[str] = set()
+        self._applying = False
         self.headerless = True
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -92,6 +91,7 @@ class RawRecordingWidget(QWidget):
         self._later.timeout.connect(self.show_preview)
         self._lay_out()
         self._connect()
+        self.reset_choices()
 
     def set_path(self, path: str | Path) -> None:
         """Choose a file and suggest shapes that fit it, or ask what to take from it."""
@@ -116,33 +116,63 @@ class RawRecordingWidget(QWidget):
             trust_shape=self.trust.isChecked(),
         )
 
+    def scale(self) -> dict[str, float]:
+        """Return pixel size and frame rate in the form, by their names; without unknown ones."""
+        boxes = {"pixel_size_um": self.pixel_size_um, "frame_rate_hz": self.frame_rate_hz}
+        return {name: box.value() for name, box in boxes.items() if box.value() > 0}
+
     def open(self) -> None:
         """Add the recording to the viewer."""
         from napari.utils.notifications import show_error
 
-        from napari_uai.widgets.iscat.readers import raw_layers, remember_shape
+        from napari_uai.videos.recording import read_recording
+        from napari_uai.widgets.iscat.readers import remember_shape
+        from napari_uai.widgets.kit.layers import recording_layer
 
         path = Path(self.path.text())
         try:
             shape = self.shape_of_file()
-            layers = raw_layers(path, shape)
+            recording = self._scaled(read_recording(path, shape))
+            data, attributes, _ = recording_layer(recording)
         except (NapariUaiError, OSError) as error:
             self._say(str(error), is_error=True)
             show_error(str(error))
             return
         if self.headerless:
             remember_shape(shape)
-        for data, attributes, _ in layers:
-            self.viewer.add_image(data, **attributes)
-        self._say(f"Opened {path.name}")
+        note = ""
+        if recording.pixel_size_um and are_drawn_in_pixels(self.viewer):
+            # Layers of different units would be drawn as if a pixel were a micrometre.
+            attributes |= {"scale": (1.0, 1.0, 1.0), "units": ("pixel",) * 3}
+            note = ", drawn in pixels as the layers that are open; its pixel size is kept"
+        self.viewer.add_image(data, **attributes)
+        self._say(f"Opened {path.name}{note}")
         if self.headerless and self.remember.isChecked():
             self._write_sidecar(path, shape)
+
+    def _scaled(self, recording: Recording) -> Recording:
+        """Return a recording with the scale in the form; what is not entered is the file's."""
+        pixel, rate = (
+            box.value() or (None if name in self._by_hand else stated)
+            for name, box, stated in (
+                ("pixel_size_um", self.pixel_size_um, recording.pixel_size_um),
+                ("frame_rate_hz", self.frame_rate_hz, recording.frame_rate_hz),
+            )
+        )
+        usual, _ = usual_pixel_size(self.viewer)
+        return replace(recording, pixel_size_um=pixel or usual or None, frame_rate_hz=rate)
+
+    def reset_choices(self, event: Event | None = None) -> None:  # noqa: ARG002
+        """Show the pixel size of the other recordings; napari calls this when layers change."""
+        size, origin = usual_pixel_size(self.viewer)
+        text = f"{size:.4g} µm, {origin}" if size else "unknown"
+        self.pixel_size_um.setSpecialValueText(text)
 
     def _write_sidecar(self, path: Path, options: ReadOptions) -> None:
         from napari.utils.notifications import show_warning
 
         try:
-            _write_sidecar(path, options)
+            write_sidecar(path, options, self.scale())
         except (NapariUaiError, OSError) as error:
             show_warning(
                 f"{path.name} is open, but its shape could not be saved next to it: {error}; copy "
@@ -150,7 +180,7 @@ class RawRecordingWidget(QWidget):
             )
 
     def show_preview(self) -> None:
-        """Show the first frame with the values of the form, or the reason why it cannot be read."""
+        """Show frames as read with the values of the form, or why they cannot be read."""
         if not self.path.text():
             self._say("Choose a recording.")
             return
@@ -160,22 +190,31 @@ class RawRecordingWidget(QWidget):
         except NapariUaiError as error:
             self._show_problem(str(error))
             return
-        self._frame_request.ask(partial(_first_frame, path, shape))
+        self._frame_request.ask(partial(preview_of, path, shape))
 
-    def _show_frame(self, result: tuple[AnyArray, VideoInfo] | ChoiceNeededError) -> None:
+    def _show_frames(self, result: Preview | ChoiceNeededError) -> None:
         if isinstance(result, ChoiceNeededError):
             self._show_problem(str(result))
             if self.choices.ask_for(result.choices):
                 self._later.start()
             return
-        frame, info = result
-        self.preview.setPixmap(_pixmap(frame))
+        info = result.info
+        self.preview.show_frames(result)
+        self._show_scale(info)
         n, height, width = info.shape
         lines = [f"{counted(n, 'frame')} of {height} x {width} px", *info.warnings]
         if self.choices.asked:
             names = " and ".join(name.lower() for name in self.choices.asked)
             lines.append(f"Choose {names}, then Open.")
         self._say("\n".join(lines))
+
+    def _show_scale(self, info: VideoInfo) -> None:
+        """Show what the file says of its scale, unless the user entered something."""
+        for name in ("pixel_size_um", "frame_rate_hz"):
+            if name not in self._by_hand:
+                self._applying = True
+                getattr(self, name).set_value(getattr(info, name) or 0.0)
+                self._applying = False
 
     def _show_problem(self, message: str) -> None:
         self.preview.clear()
@@ -185,34 +224,38 @@ class RawRecordingWidget(QWidget):
 
     def _suggest(self) -> None:
         path = Path(self.path.text())
-        self.headerless = _is_headerless(path)
+        self.headerless = is_headerless(path)
         self.choices.clear()
         for row in self._shape_rows:
             self._form.setRowVisible(row, self.headerless)
         self.remember.setVisible(self.headerless)
         self.trust.setChecked(False)
         self._form.setRowVisible(self.trust, False)
-        self._typed = False
+        self._by_hand = set()
         self._guess_request.forget()
         if self.headerless:
-            self._show_suggestions([], "looking for likely shapes…")
-            self._guess_request.ask(partial(_likely_shapes, path))
+            self._ask_for_suggestions()
         self._later.start()
 
+    def _ask_for_suggestions(self) -> None:
+        """Look for shapes that fit the file, and the type and header entered by hand."""
+        kind = self.pixel_type.currentData() if "pixel_type" in self._by_hand else None
+        offset = self.offset.value() if "offset" in self._by_hand else None
+        self._show_suggestions([], "looking for likely shapes…")
+        known = ReadOptions(dtype=kind, offset=offset)
+        self._guess_request.ask(partial(likely_shapes, Path(self.path.text()), known))
+
     def _show_suggestions(
-        self,
-        suggestions: list[Suggestion],
-        first: str = "choose, or enter below",
+        self, suggestions: list[Suggestion], first: str = "choose, or enter below"
     ) -> None:
-        self.suggestions.blockSignals(True)
         self.suggestions.clear()
         self.suggestions.addItem(first, None)
         for n, rows, columns, kind, *headers in suggestions:
-            text = f"{counted(n, 'frame')} of {rows} x {columns} px, {_NAMES.get(kind, kind)}"
+            text = f"{counted(n, 'frame')} of {rows} x {columns} px, {type_in_words(kind)}"
             self.suggestions.addItem(text, (rows, columns, kind, *headers))
-        self.suggestions.blockSignals(False)
-        if suggestions and not self._typed:
+        if suggestions and not self._by_hand:
             self.suggestions.setCurrentIndex(1)
+            self._apply_suggestion(1)
 
     def _apply_suggestion(self, index: int) -> None:
         suggestion = self.suggestions.itemData(index)
@@ -224,16 +267,22 @@ class RawRecordingWidget(QWidget):
             self.height_px.setValue(rows)
             self.width_px.setValue(columns)
             if self.pixel_type.findData(kind) < 0:
-                self.pixel_type.addItem(_NAMES.get(kind, kind), kind)
+                self.pixel_type.addItem(type_in_words(kind), kind)
             self.pixel_type.setCurrentIndex(self.pixel_type.findData(kind))
             self.offset.setValue(offset)
             self.frame_header.setValue(frame_header)
         finally:
             self._applying = False
 
-    def _layout_changed(self, *_: object) -> None:
-        self._typed = self._typed or not self._applying
+    def _changed(self, name: str, *_: object) -> None:
         self._later.start()
+        if self._applying:
+            return
+        self._by_hand.add(name)
+        if name in _GUESSED_FROM and self.path.text():
+            self._ask_for_suggestions()
+        elif name in self._shape_fields:
+            self.suggestions.setCurrentIndex(0)  # it is no longer what the form shows
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open raw recording")
@@ -247,22 +296,28 @@ class RawRecordingWidget(QWidget):
 
     def _connect(self) -> None:
         self.path.textChanged.connect(self._suggest)
-        self.suggestions.currentIndexChanged.connect(self._apply_suggestion)
-        for box in (self.height_px, self.width_px, self.offset, self.frame_header):
-            box.valueChanged.connect(self._layout_changed)
+        self.suggestions.activated.connect(self._apply_suggestion)  # also if chosen again
+        for name in self._shape_fields:
+            box = getattr(self, name)
+            signal = box.currentIndexChanged if box is self.pixel_type else box.valueChanged
+            signal.connect(partial(self._changed, name))
+        for name in ("pixel_size_um", "frame_rate_hz"):
+            getattr(self, name).valueChanged.connect(partial(self._changed, name))
         self.trust.toggled.connect(self._later.start)
         self.choices.changed.connect(self._later.start)
-        self.pixel_type.currentIndexChanged.connect(self._layout_changed)
         self.open_button.clicked.connect(self.open)
-        self._frame_request.done.connect(self._show_frame)
+        self._frame_request.done.connect(self._show_frames)
         self._frame_request.failed.connect(self._show_problem)
         self._guess_request.done.connect(self._show_suggestions)
 
     def _lay_out(self) -> None:
         for kind in PIXEL_TYPES:
-            self.pixel_type.addItem(_NAMES[kind], kind)
-        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        self.suggestions.setSizeAdjustPolicy(policy)
+            self.pixel_type.addItem(type_in_words(kind), kind)
+        self._shape_fields = ("height_px", "width_px", "pixel_type", "offset", "frame_header")
+        for name in (*self._shape_fields, "suggestions", "trust", "remember", "message"):
+            getattr(self, name).setObjectName(name)
+        self.trust.setToolTip("The pixels suggest another shape.")
+        self.remember.setToolTip("Write shape and scale to a .json file next to it.")
         browse = QPushButton("…")
         browse.setFixedWidth(32)
         browse.clicked.connect(self._browse)
@@ -280,19 +335,17 @@ class RawRecordingWidget(QWidget):
         add_row(rows, "Pixel type", self.pixel_type, "Data type and byte order.")
         add_row(rows, "Header", self.offset, "Bytes before the first frame.")
         add_row(rows, "Frame header", self.frame_header, "Bytes before each frame.")
-        self._shape_rows = (
-            *(self.suggestions, self.height_px, self.width_px),
-            *(self.pixel_type, self.offset, self.frame_header),
-        )
+        self._shape_rows = (self.suggestions, *(getattr(self, f) for f in self._shape_fields))
         rows.addRow(self.trust)
         rows.setRowVisible(self.trust, False)
         self.choices = ChoiceRows(rows)
-        self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.preview.setMinimumHeight(_PREVIEW_PX)
+        add_row(rows, "Pixel size", self.pixel_size_um, "Size of a pixel in the sample.")
+        add_row(rows, "Frame rate", self.frame_rate_hz, "Frames per second.")
         self.message.setWordWrap(True)
-        layout = QVBoxLayout(self)
-        for widget in (form, self.preview, self.message, self.remember, self.open_button):
+        layout = dock_layout(self, self.open_button)
+        for widget in (form, self.preview, self.message, self.remember):
             layout.addWidget(widget)
+        layout.addStretch()
 
 
 def _int_box(least: int, value: int, suffix: str) -> QSpinBox:
@@ -303,70 +356,9 @@ def _int_box(least: int, value: int, suffix: str) -> QSpinBox:
     return box
 
 
-def _pixmap(frame: AnyArray) -> QPixmap:
-    """Return a frame as a grey image in the size of the preview."""
-    values = np.nan_to_num(np.asarray(frame, np.float64))
-    low, high = np.percentile(values, (0.5, 99.5))
-    grey = (255 * np.clip((values - low) / ((high - low) or 1.0), 0, 1)).astype(np.uint8)
-    grey = np.ascontiguousarray(grey)
-    rows, columns = grey.shape
-    image = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8).copy()
-    return QPixmap.fromImage(image).scaled(
-        _PREVIEW_PX, _PREVIEW_PX, Qt.AspectRatioMode.KeepAspectRatio
-    )
-
-
-def _first_frame(
-    path: Path, options: ReadOptions, _monitor: Monitor
-) -> tuple[AnyArray, VideoInfo] | ChoiceNeededError:
-    """Return the first frame and the properties of the file, or what has to be chosen."""
-    from napari_uai.videos.formats import open_frames
-
-    try:
-        frames, info = open_frames(path, options)
-    except ChoiceNeededError as error:
-        return error
-    return frames.read(0, 1)[0], info
-
-
-def _is_headerless(path: Path) -> bool:
-    """Return whether a file needs a shape; a file of unknown format may have one."""
-    from napari_uai.videos.formats import video_format
-
-    try:
-        return video_format(path) == "raw"
-    except (NapariUaiError, OSError):
-        return not path.is_dir()
-
-
-def _likely_shapes(path: Path, _monitor: Monitor) -> list[Suggestion]:
-    """Return the shape in the sidecar or name of a file, otherwise those its pixels suggest."""
-    from napari_uai.videos.headerless.guess import plausible_shapes
-
-    if not path.is_file() or not path.stat().st_size:
-        return []
-    return _stated_shape(path) or [(*shape, 0, 0) for shape in plausible_shapes(path)]
-
-
-def _stated_shape(path: Path) -> list[Suggestion]:
-    """Return the shape in the sidecar or name of a recording, or nothing."""
-    from napari_uai.videos.headerless.sidecars import read_sidecar
-    from napari_uai.videos.readers.raw import raw_layout
-    from napari_uai.widgets.iscat.readers import lacks_shape
-
-    try:
-        if lacks_shape(path):
-            return []
-        layout = raw_layout(path, sidecar=read_sidecar(path))
-    except (NapariUaiError, OSError):
-        return []
-    return [(*layout.shape, layout.dtype.str, layout.offset, layout.frame_header)]
-
-
-def _write_sidecar(path: Path, options: ReadOptions) -> None:
-    from napari_uai.videos.headerless.sidecars import read_sidecar, sidecar_paths
-
-    sidecar = sidecar_paths(path)[0]
-    known = {key: value for key, value in read_sidecar(path).values.items() if key != "dtype"}
-    with whole_file(sidecar) as partial_file:
-        partial_file.write_text(json.dumps({**known, **options.facts}, indent=1) + "\n", "utf-8")
+def _scale_box(name: str, unit: str) -> FloatEditor:
+    """Return an editor of a pixel size or frame rate, in which 0 is unknown."""
+    box = FloatEditor(Parameter(name, float, float, 0.0, minimum=0.0, unit=unit))
+    box.setObjectName(name)
+    box.setSpecialValueText("unknown")
+    return box

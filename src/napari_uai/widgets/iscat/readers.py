@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_uai.widgets.kit.docks import RAW_TITLE, shown_dock
+from napari_uai.widgets.kit.plugin_docks import RAW_TITLE, shown_dock
 
 if TYPE_CHECKING:
     import pandas as pd

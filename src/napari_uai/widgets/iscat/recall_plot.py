@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_uai.iscat.limit.result import LimitResult
-    from napari_uai.typing import Floats
+    from napari_uai.typing import AnyArray, Floats
 
 _BAND_OPACITY = 60
 
@@ -41,6 +41,15 @@ class RecallPlot(Plot):
         self.x_range = (0.0, 1e4 * float(curves["contrast"].max()))
         self.y_range = (0.0, 1.02)
         self.update()
+
+    def values(self) -> dict[str, AnyArray]:
+        """Return the curves one after another, with the label of each."""
+        names = ("label", "contrast", "recall", "low", "high")
+        return {
+            name: np.concatenate([curve[name].to_numpy() for curve in self.curves.values()])
+            for name in names
+            if self.curves
+        }
 
     def draw(self, painter: QPainter) -> None:
         """Draw the levels of recall, a band and a curve for each batch, and the legend."""

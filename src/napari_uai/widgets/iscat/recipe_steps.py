@@ -8,17 +8,16 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_uai.iscat.recipes.recipe import is_reference
+from napari_uai.widgets.kit.folds import Fold
 from napari_uai.widgets.kit.forms import ParameterForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from superqt import QCollapsible
-
     from napari_uai.iscat.recipes.recipe import Recipe, Step
 
 _ROOM = 10
-_WIDEST = "✓ 99999 s"
+_WIDEST = "✓ 9999 s"
 
 
 Changes: TypeAlias = "dict[str, dict[str, Any]]"
@@ -51,7 +50,7 @@ class RecipeSteps(QWidget):
         self.forms: dict[str, ParameterForm] = {}
         self.switches: dict[str, QCheckBox] = {}
         self.states: dict[str, QLabel] = {}
-        self._sections: dict[str, tuple[QCollapsible, str]] = {}
+        self._sections: dict[str, tuple[Fold, str]] = {}
         self._initial: dict[str, dict[str, Any]] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -178,10 +177,8 @@ class RecipeSteps(QWidget):
         return switch
 
     def _section(self, number: int, step: Step) -> QWidget:
-        from superqt import QCollapsible
-
         title = f"{number}. {step.stage.title}"
-        section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+        section = Fold(title)
         self._sections[step.name] = section, title
         section.setObjectName(step.name)
         section.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -8,18 +8,19 @@ import numpy as np
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_uai.errors import BadValueError
 from napari_uai.widgets.iscat.affine import Link, affine_of_pairs, with_time, world_affine
+from napari_uai.widgets.iscat.side_by_side import SideBySide
+from napari_uai.widgets.kit.docks import button_grid, dock_layout
 from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.layers import KEY, place_of, world_matrix
+from napari_uai.widgets.kit.plots import error_style
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points
@@ -76,7 +77,12 @@ class SecondRecordingWidget(QWidget):
         self.fields = {name: _spin_box(name, field) for name, field in _FIELDS.items()}
         self.grid = QCheckBox("Side by side")
         self.status = QLabel("")
+        self.status.setObjectName("status")
+        self._beside = beside = SideBySide(napari_viewer)
         self._lay_out()
+        self._keep_apart(preset=True)
+        # Qt would not call a method of the dock that is being destroyed.
+        self.destroyed.connect(lambda: beside.end())  # noqa: PLW0108
 
     def link(self) -> None:
         """Move the second recording as given by the form, or by the pairs of points."""
@@ -85,18 +91,19 @@ class SecondRecordingWidget(QWidget):
         try:
             residual = self._link()
         except BadValueError as error:
-            self.status.setText(str(error))
+            self._say(str(error), is_error=True)
             show_error(str(error))
             return
         precision = "" if residual is None else f"; the points agree within {residual:.2f} px"
-        self.status.setText(f"Linked: one time slider moves both recordings{precision}.")
+        self._say(f"Linked: one time slider moves both recordings{precision}.")
 
     def unlink(self) -> None:
-        """Undo the link."""
+        """Undo the link, and put the recordings on top of each other again."""
+        self.grid.setChecked(False)
         layer = self.second.layer()
         if layer is not None:
             layer.affine = np.eye(layer.ndim + 1)
-            self.status.setText("Unlinked.")
+            self._say("Unlinked.")
 
     def use_rates(self) -> None:
         """Fill in the ratios of frame rates and pixel sizes of the layers."""
@@ -114,12 +121,30 @@ class SecondRecordingWidget(QWidget):
             self.fields["magnification"].setValue(second / first)
             filled.append("pixel sizes")
         missing = "Frame rates and pixel sizes of the layers are unknown: enter the ratios."
-        self.status.setText(f"Ratios set from {' and '.join(filled)}." if filled else missing)
+        self._say(f"Ratios set from {' and '.join(filled)}." if filled else missing)
 
     def reset_choices(self, event: Event | None = None) -> None:  # noqa: ARG002
         """Update the lists of layers; napari calls this when layers change."""
         for choice in (self.first, self.second, self.first_points, self.second_points):
             choice.reset_choices()
+        self._keep_apart()
+        if self._beside.is_on:
+            self._show_grid(True)
+
+    def _keep_apart(self, *, preset: bool = False) -> None:
+        """Preset two different recordings: the oldest as the first, the newest as the second."""
+        first, second = self.first, self.second
+        if preset and first.count() > 1:
+            first.setCurrentIndex(first.count() - 1)  # the newest is at the top
+            second.setCurrentIndex(0)
+        if first.currentData() is not None and first.currentData() == second.currentData():
+            others = [i for i in range(second.count()) if second.itemData(i) != first.currentData()]
+            if others:
+                second.setCurrentIndex(others[0])
+
+    def _say(self, text: str, *, is_error: bool = False) -> None:
+        self.status.setStyleSheet(error_style(self) if is_error else "")
+        self.status.setText(text)
 
     def _link(self) -> float | None:
         first, second = self.first.layer(), self.second.layer()
@@ -172,22 +197,25 @@ class SecondRecordingWidget(QWidget):
         link, unlink = QPushButton("Link"), QPushButton("Unlink")
         link.setObjectName("link")
         link.clicked.connect(self.link)
+        unlink.setObjectName("unlink")
         unlink.clicked.connect(self.unlink)
-        self.grid.setToolTip("Show the layers in a grid instead of on top of each other.")
+        self.grid.setObjectName("grid")
+        self.grid.setToolTip("Show the second recording beside the first instead of on top of it.")
         self.grid.toggled.connect(self._show_grid)
-        buttons = QHBoxLayout()
-        for button in (rates, link, unlink):
-            buttons.addWidget(button)
         self.status.setWordWrap(True)
-        layout = QVBoxLayout(self)
+        layout = dock_layout(self)
         layout.addWidget(form)
-        layout.addLayout(buttons)
+        layout.addLayout(button_grid(rates, link, unlink))
         layout.addWidget(self.grid)
         layout.addWidget(self.status)
         layout.addStretch()
 
     def _show_grid(self, on: bool) -> None:
-        self.viewer.canvas.grid.enabled = on
+        second = self.second.layer()
+        if on and second is not None:
+            self._beside.show(second)
+        else:
+            self._beside.end()
 
 
 def _spin_box(name: str, field: _Field) -> QDoubleSpinBox:

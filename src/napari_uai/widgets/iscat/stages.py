@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_uai.errors import NapariUaiError
 from napari_uai.iscat.recipes.catalogue import STAGES, stage
@@ -16,7 +16,8 @@ from napari_uai.widgets.iscat.add_results import add_results
 from napari_uai.widgets.iscat.in_view import can_be_seen
 from napari_uai.widgets.iscat.preview import LivePreview
 from napari_uai.widgets.iscat.shape_choice import SHAPE_HELP, ShapeChoice
-from napari_uai.widgets.kit.forms import ParameterForm, add_row, label_of, scrolling
+from napari_uai.widgets.kit.docks import dock_layout
+from napari_uai.widgets.kit.forms import ParameterForm, add_row, label_of
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.running import RunBar, Task
 
@@ -52,9 +53,11 @@ class StageWidget(QWidget):
         self.form = ParameterForm(self.stage.parameters.values())
         self.preview = LivePreview(self.viewer, self.call, self._inputs)
         self.preview.setVisible(can_be_seen(self.stage))
-        self.keep = QCheckBox("Compute all frames and keep them in memory")
+        self.keep = QCheckBox("Keep all frames in memory")
         self.keep.setObjectName("keep")
-        self.keep.setToolTip("By default each frame is computed when it is displayed.")
+        self.keep.setToolTip(
+            "<qt>Compute all frames now; by default each is computed when it is displayed.</qt>"
+        )
         self.keep.setVisible(self.stage.output == "video")
         self.shape: ShapeChoice | None = None
         if self.stage.drawn:
@@ -65,6 +68,7 @@ class StageWidget(QWidget):
         self.task.succeeded.connect(self._show_result)
         self.run_bar.run_asked.connect(self.run)
         self.form.changed.connect(self.preview.refresh)
+        self.form.changed.connect(self.run_bar.forget_error)
         self._lay_out()
 
     def call(self) -> StageCall:
@@ -111,6 +115,7 @@ class StageWidget(QWidget):
         self.preview.look_after()
         if before != [choice.currentData() for choice in self.choices]:
             self.preview.refresh()
+            self.run_bar.forget_error()
 
     def _inputs(self) -> list[Layer | None]:
         return [choice.layer() for choice in self.choices]
@@ -122,6 +127,7 @@ class StageWidget(QWidget):
             choice.setObjectName(wanted.name)
             meaning = wanted.description.replace("`", "")
             choice.currentIndexChanged.connect(self.preview.refresh)
+            choice.currentIndexChanged.connect(lambda _: self.run_bar.forget_error())
             add_row(self.form.rows, label_of(wanted.name), choice, meaning, row=row)
         if self.shape is not None:
             add_row(self.form.rows, "From shape", self.shape, SHAPE_HELP)
@@ -136,15 +142,12 @@ class StageWidget(QWidget):
         if self.stage.parameters:
             below.addWidget(reset)
         below.addWidget(copy)
-        layout = QVBoxLayout(self)
+        layout = dock_layout(self, self.run_bar)
         layout.addWidget(summary)
-        area = scrolling(self.form)
-        area.setMaximumHeight(self.form.sizeHint().height() + 4)
-        layout.addWidget(area)
+        layout.addWidget(self.form)
         layout.addLayout(below)
         layout.addWidget(self.preview)
         layout.addWidget(self.keep)
-        layout.addWidget(self.run_bar)
         layout.addStretch()
 
     def _show_result(self, result: CallResult) -> None:

@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from napari_uai.errors import BadValueError, NapariUaiError
 from napari_uai.iscat.fastdvdnet.loading import INSTALL, torch_is_installed
@@ -16,9 +16,9 @@ from napari_uai.iscat.recipes.recipe import PREDICTING, PREDICTION
 from napari_uai.widgets.iscat.loss_plot import LossPlot
 from napari_uai.widgets.iscat.training_call import Losses, next_free, stopped_at
 from napari_uai.widgets.iscat.training_form import TrainingForm
-from napari_uai.widgets.kit.docks import LANDINGS_TITLE, shown_dock
-from napari_uai.widgets.kit.forms import scrolling
+from napari_uai.widgets.kit.docks import button_grid, dock_layout
 from napari_uai.widgets.kit.layer_choice import layer_of
+from napari_uai.widgets.kit.plugin_docks import LANDINGS_TITLE, shown_dock
 from napari_uai.widgets.kit.running import RunBar, Task
 
 if TYPE_CHECKING:
@@ -27,16 +27,12 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.utils.events import Event
     from napari.viewer import Viewer
-    from qtpy.QtGui import QResizeEvent
 
     from napari_uai.iscat.fastdvdnet.training_files import Unfinished
     from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.monitor import Monitor
     from napari_uai.widgets.iscat.training_call import Trained, TrainingCall
     from napari_uai.widgets.kit.layers import LayerTuple
-
-_MAX_FORM_HEIGHT = 380
-"""Height of the form, px, above which it scrolls if space is short."""
 
 _BUSY: set[Path] = set()
 """Weights that are being trained, in any window."""
@@ -142,6 +138,7 @@ class TrainingWidget(QWidget):
                 f"{LANDINGS_TITLE} is running: wait for it or cancel it, then try again"
             )
             return
+        self.run_bar.forget_error()
         dock.show_recipe(PREDICTION)
         batch_size = self.form.values()["batch_size"]
         dock.steps.forms[ROLLING_AVERAGE].set_values({"batch_size": batch_size})
@@ -163,11 +160,6 @@ class TrainingWidget(QWidget):
             layer = getattr(self.viewer, f"add_{kind}")(data, **attributes)
             self._added[path] = str(layer.unique_id)
         return layer
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Adapt the height of the form, whose text wraps."""
-        super().resizeEvent(event)
-        QTimer.singleShot(0, self._fit)
 
     def reset_choices(self, event: Event | None = None) -> None:  # noqa: ARG002
         """Update the list of layers; napari calls this when layers change."""
@@ -244,7 +236,6 @@ class TrainingWidget(QWidget):
             losses = Losses.of(self._stopped.history)
             self.plot.show_losses(losses, self._stopped.training.epochs)
         self._enable_use()
-        QTimer.singleShot(0, self._fit)
 
     def _enable_use(self) -> None:
         """Enable the buttons that use the weights once these exist."""
@@ -261,20 +252,13 @@ class TrainingWidget(QWidget):
         self.note.setVisible(not running and bool(self.note.text()))
         self._enable_use()
 
-    def _fit(self) -> None:
-        """Give the form the height it needs; if space is short, it scrolls."""
-        bar = self._area.verticalScrollBar()
-        width = self._area.width() - (bar.sizeHint().width() if bar is not None else 0)
-        layout, height = self.inputs.layout(), self.inputs.sizeHint().height()
-        if layout is not None and layout.hasHeightForWidth():
-            height = max(height, layout.totalHeightForWidth(width))
-        self._area.setMinimumHeight(min(height, _MAX_FORM_HEIGHT))
-        self._area.setMaximumHeight(height)
-
     def _connect(self) -> None:
         self.inputs.weights_changed.connect(self._show_file)
         self.inputs.contents_changed.connect(self._enable_use)
-        self.inputs.folded.connect(self._fit)
+        for form in (self.form, self.more):
+            form.changed.connect(self.run_bar.forget_error)
+        for changed in (self.inputs.weights_changed, self.inputs.contents_changed):
+            changed.connect(self.run_bar.forget_error)
         self.new_file_button.clicked.connect(self._train_into_new_file)
         self.run_bar.run_asked.connect(self.run)
         self.task.succeeded.connect(self._succeeded)
@@ -304,15 +288,9 @@ class TrainingWidget(QWidget):
         self.find_button.setToolTip(
             f"<qt>Open {LANDINGS_TITLE} with recipe {PREDICTION} and these weights.</qt>"
         )
-        self._area = scrolling(self.inputs)
-        use = QHBoxLayout()
-        use.addWidget(QLabel("Use weights:"))
-        use.addWidget(self.predict_button)
-        use.addWidget(self.find_button)
-        use.addStretch()
-        layout = QVBoxLayout(self)
-        layout.addWidget(self._area, 3)
-        for widget in (self.note, self.new_file_button, self.run_bar):
+        layout = dock_layout(self, self.run_bar)
+        for widget in (self.inputs, self.note, self.new_file_button):
             layout.addWidget(widget)
         layout.addWidget(self.plot, 1)
-        layout.addLayout(use)
+        layout.addWidget(QLabel("Use weights:"))
+        layout.addLayout(button_grid(self.predict_button, self.find_button))

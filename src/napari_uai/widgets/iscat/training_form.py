@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_uai.errors import BadValueError, NapariUaiError
 from napari_uai.iscat.fastdvdnet.settings import NetworkSettings, TrainingSettings
@@ -23,9 +23,11 @@ from napari_uai.widgets.iscat.training_call import (
     suggested_weights,
 )
 from napari_uai.widgets.iscat.weights_choice import WeightsChoice
-from napari_uai.widgets.kit.docks import LANDINGS_TITLE
+from napari_uai.widgets.kit.choice import Choice
+from napari_uai.widgets.kit.folds import Fold
 from napari_uai.widgets.kit.forms import ParameterForm, add_row, form_layout
 from napari_uai.widgets.kit.layer_choice import LayerChoice
+from napari_uai.widgets.kit.plugin_docks import LANDINGS_TITLE
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -74,19 +76,16 @@ class TrainingForm(QWidget):
         Emitted when the path of the weights was changed.
     contents_changed
         Emitted when the recording, or what it contains, was changed.
-    folded
-        Emitted when the section *More* was folded or unfolded.
     """
 
     weights_changed = Signal()
     contents_changed = Signal()
-    folded = Signal()
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         self.recording = LayerChoice(viewer, "video")
-        self.contents = QComboBox()
-        self.recipe_choice = QComboBox()
+        self.contents = Choice()
+        self.recipe_choice = Choice()
         self._groups = {
             "training": dict(Parameters.of_settings(TrainingSettings)),
             "network": dict(Parameters.of_settings(NetworkSettings)),
@@ -254,8 +253,6 @@ class TrainingForm(QWidget):
         ]
 
     def _lay_out(self) -> None:
-        from superqt import QCollapsible
-
         from napari_uai.iscat.fastdvdnet.stages import PACKAGED
 
         for widget, name in (
@@ -280,12 +277,10 @@ class TrainingForm(QWidget):
         add_row(rows, "Start from", self.start_from, START_HELP.format(packaged=PACKAGED))
         recipe = QWidget()
         add_row(form_layout(recipe), "Recipe", self.recipe_choice, RECIPE_HELP)
-        more = QCollapsible("More", expandedIcon="▾", collapsedIcon="▸")
+        more = Fold("More")
         more.setObjectName("more")
-        more.setDuration(0)
         more.addWidget(recipe)
         more.addWidget(self.more)
-        more.toggled.connect(lambda _: QTimer.singleShot(0, self.folded.emit))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (summary, self.form, more):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QGridLayout,
     QLabel,
@@ -25,12 +24,14 @@ from napari_uai.widgets.iscat.chosen_values import ChosenValues, suggest_batch
 from napari_uai.widgets.iscat.essentials import Essentials
 from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
 from napari_uai.widgets.iscat.start_panel import StartPanel
-from napari_uai.widgets.kit.docks import LIMIT_TITLE, TRAINING_TITLE, shown_dock
-from napari_uai.widgets.kit.forms import add_row, form_layout, scrolling, stacked
+from napari_uai.widgets.kit.choice import Choice
+from napari_uai.widgets.kit.docks import button_grid, dock_layout
+from napari_uai.widgets.kit.forms import add_row, form_layout, stacked
 from napari_uai.widgets.kit.frame_choice import FrameChoice
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.path_choice import FolderChoice
+from napari_uai.widgets.kit.plugin_docks import LIMIT_TITLE, TRAINING_TITLE, shown_dock
 from napari_uai.widgets.kit.preferences import PLUGIN, preferences
 from napari_uai.widgets.kit.running import RunBar, Task
 
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
 
 DEFAULT_RECIPE = "matched"
 _SAME_RECORDING = ("name", "source")
-_BUTTONS_IN_A_ROW = 3
-NARROW = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-"""A list may be narrower than its longest entry, which is shown whole when it is opened."""
 
 AVERAGES: dict[Average, str] = {
     "lazy": "compute on display",
@@ -76,10 +74,10 @@ class RecipeWidget(QWidget):
         self.setAcceptDrops(True)
         self.viewer = napari_viewer
         self.recording = LayerChoice(self.viewer, "recording")
-        self.source_kind = QComboBox()
+        self.source_kind = Choice()
         self.source_folder = FolderChoice("Folder of recordings", "folder of recordings")
         self.frames = FrameChoice()
-        self.recipe_choice = QComboBox()
+        self.recipe_choice = Choice()
         self._names = recipe_names()
         self.recipe_choice.addItems(self._names)
         self.description = QLabel("")
@@ -92,7 +90,7 @@ class RecipeWidget(QWidget):
         self._suggested: Changes = {}
         self._reset_values: list[str] = []
         self.results_folder = FolderChoice("Folder for the results", "not saved")
-        self.average = QComboBox()
+        self.average = Choice()
         self.landings: LandingsView | None = None
         self.batch: BatchList | None = None
         self._running: RecipeCall | FolderCall | None = None
@@ -136,11 +134,15 @@ class RecipeWidget(QWidget):
         self.recipe_choice.blockSignals(True)
         self.recipe_choice.setCurrentText(recipe)
         self.recipe_choice.blockSignals(False)
+        self.run_bar.forget_error()
         self.description.setText(loaded.description)
         self.steps = RecipeSteps(loaded)
         self._suggested, self._reset_values = {}, []
         self.essentials = Essentials(self.steps)
-        self._area.setWidget(stacked(self.essentials, self.steps))
+        shown = self._list.takeAt(0)
+        if shown is not None and shown.widget() is not None:
+            shown.widget().deleteLater()
+        self._list.addWidget(stacked(self.essentials, self.steps))
         self._suggest()
         self.steps.changed.connect(self._keep_values)
 
@@ -308,6 +310,7 @@ class RecipeWidget(QWidget):
 
     def _keep_values(self) -> None:
         """Keep what is shown with the recording, so that it survives another one and the dock."""
+        self.run_bar.forget_error()
         layer = self.recording.layer()
         if layer is not None and self.steps is not None:
             recipe = self.recipe_choice.currentText()
@@ -371,9 +374,6 @@ class RecipeWidget(QWidget):
         self.source_kind.addItem("all recordings in a folder", "folder")
         for key, text in AVERAGES.items():
             self.average.addItem(text, key)
-        for choice in (self.source_kind, self.average):
-            choice.setSizeAdjustPolicy(NARROW)
-            choice.setMinimumContentsLength(12)
         top, bottom = QWidget(), QWidget()
         self._rows = form_layout(top)
         add_row(self._rows, "Run on", self.source_kind, "A layer, or all files in a folder.")
@@ -384,34 +384,33 @@ class RecipeWidget(QWidget):
         rows = form_layout(bottom)
         add_row(rows, "Results folder", self.results_folder, RESULTS_HELP)
         add_row(rows, "Average", self.average, "What to do with the rolling average.")
-        self._area = scrolling(QWidget())
-        self._area.setMinimumHeight(110)
-        layout = QVBoxLayout(self)
+        self._list = QVBoxLayout()
+        layout = dock_layout(self, self.run_bar)
         layout.addWidget(self.start)
         layout.addWidget(top)
         layout.addWidget(self.description)
         layout.addWidget(self.note)
-        layout.addWidget(self._area, 1)
+        layout.addLayout(self._list)
         layout.addLayout(self._buttons())
         layout.addWidget(bottom)
-        layout.addWidget(self.run_bar)
+        layout.addStretch()
 
     def _buttons(self) -> QGridLayout:
-        buttons = QGridLayout()
-        for place, (text, name, action, tooltip) in enumerate((
+        buttons = []
+        for text, name, action, tooltip in (
             ("Load…", "load", self._ask_and_load, "Load a recipe from a file (.toml)."),
             ("Save…", "save", self._ask_and_save, "Save the recipe with the present values."),
             ("Reset", "reset", self._reset, "Restore the values of the recipe."),
             ("Review", "review", self.review, "Review the landings of a layer."),
             ("Train…", "train", self.train, "Train a network on the background of the recording."),
             ("Limit…", "limit", self.limit, "Measure what would be found on the recording."),
-        )):  # fmt: skip
+        ):  # fmt: skip
             button = QPushButton(text)
             button.setObjectName(name)
             button.setToolTip(tooltip)
             button.clicked.connect(lambda _=False, act=action: act())
-            buttons.addWidget(button, *divmod(place, _BUTTONS_IN_A_ROW))
-        return buttons
+            buttons.append(button)
+        return button_grid(*buttons)
 
     def _reset(self) -> None:
         if self.steps is not None:

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import html
-import math
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QLocale, QObject, QSize, Qt, Signal
-from qtpy.QtGui import QValidator
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
-    QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QFrame,
-    QHBoxLayout,
     QLabel,
-    QLineEdit,
     QScrollArea,
     QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
+
+from napari_uai.widgets.kit.editors import editor_of, signal_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from napari_uai.parameters import Parameter
-
-    BareEditor: TypeAlias = "IntEditor | FloatEditor | ChoiceEditor | BoolEditor"
-    Editor: TypeAlias = "BareEditor | TextEditor | OptionalEditor"
-
-_LARGEST_INT = 2**31 - 1
 
 
 class ParameterForm(QWidget):
@@ -97,179 +87,6 @@ class ParameterForm(QWidget):
         self.changed.emit()
 
 
-class IntEditor(QSpinBox):
-    """Editor of an integer; steps from odd to odd number if only those are accepted."""
-
-    def __init__(self, parameter: Parameter) -> None:
-        super().__init__()
-        low = -_LARGEST_INT if parameter.minimum is None else math.ceil(parameter.minimum)
-        high = _LARGEST_INT if parameter.maximum is None else math.floor(parameter.maximum)
-        low += parameter.open_minimum and low == parameter.minimum
-        high -= parameter.open_maximum and high == parameter.maximum
-        if parameter.odd:
-            low, high = low + (low % 2 == 0), high - (high % 2 == 0)
-        self.setRange(max(low, -_LARGEST_INT), min(high, _LARGEST_INT))
-        _style_number(self, parameter)
-        if parameter.odd:
-            self.setStepType(QSpinBox.StepType.DefaultStepType)
-            self.setSingleStep(2)
-
-    def set_value(self, value: int) -> None:
-        """Show a value."""
-        self.setValue(int(value))
-
-
-class FloatEditor(QDoubleSpinBox):
-    """Editor of a float of any magnitude: shows six digits, accepts ``1e-4``."""
-
-    def __init__(self, parameter: Parameter) -> None:
-        super().__init__()
-        self.setDecimals(15)
-        low = -1e12 if parameter.minimum is None else parameter.minimum
-        high = 1e12 if parameter.maximum is None else parameter.maximum
-        # A spin box has closed limits only, so an open limit is moved to the next number.
-        self.setRange(
-            low + 1e-15 * max(1.0, abs(low)) if parameter.open_minimum else low,
-            high - 1e-15 * max(1.0, abs(high)) if parameter.open_maximum else high,
-        )
-        _style_number(self, parameter)
-
-    def set_value(self, value: float) -> None:
-        """Show a value."""
-        self.setValue(float(value))
-
-    def textFromValue(self, value: float) -> str:
-        """Format a value with at most six significant digits."""
-        return f"{value:.6g}"
-
-    def valueFromText(self, text: str | None) -> float:
-        """Parse a number, ignoring the unit."""
-        return float(self._without_unit(text))
-
-    def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
-        """Accept numbers in Python's notation, and text that may become one."""
-        try:
-            number = float(self._without_unit(text))
-        except ValueError:
-            return QValidator.State.Intermediate, text or "", position
-        inside = self.minimum() <= number <= self.maximum()
-        state = QValidator.State.Acceptable if inside else QValidator.State.Intermediate
-        return state, text or "", position
-
-    def _without_unit(self, text: str | None) -> str:
-        return (text or "").removesuffix(self.suffix()).strip()
-
-
-class ChoiceEditor(QComboBox):
-    """Editor of one of a few values."""
-
-    def __init__(self, parameter: Parameter) -> None:
-        super().__init__()
-        for choice in parameter.choices:
-            self.addItem(str(choice), choice)
-        # A long choice must not squeeze the label.
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(6)
-
-    def value(self) -> object:
-        """Return the chosen value."""
-        return self.currentData()
-
-    def set_value(self, value: object) -> None:
-        """Choose a value."""
-        self.setCurrentIndex(max(self.findData(value), 0))
-
-
-class BoolEditor(QCheckBox):
-    """Editor of a boolean."""
-
-    def value(self) -> bool:
-        """Return whether the box is ticked."""
-        return self.isChecked()
-
-    def set_value(self, value: bool) -> None:
-        """Tick or untick the box."""
-        self.setChecked(bool(value))
-
-
-class TextEditor(QLineEdit):
-    """Editor of any other type, in the notation of a recipe: ``[0.5, 2]``, ``auto``, a path."""
-
-    def __init__(self, parameter: Parameter) -> None:
-        super().__init__()
-        self.setPlaceholderText(parameter.accepts)
-        self._is_text = parameter.type is str
-        self._optional = parameter.optional
-
-    def value(self) -> Any:
-        """Return the value as parsed by TOML, or the text itself if it is not TOML."""
-        from napari_uai.errors import RecipeError
-        from napari_uai.untrusted import parse_toml
-
-        text = self.text().strip()
-        if not text and self._optional:
-            return None
-        if self._is_text:
-            return text
-        for candidate in (text, f"[{text}]"):
-            try:
-                return parse_toml(f"value = {candidate}", "value", error=RecipeError)["value"]
-            except RecipeError:
-                continue
-        return text
-
-    def set_value(self, value: object) -> None:
-        """Show a value."""
-        if isinstance(value, (list, tuple)):
-            self.setText(", ".join(map(str, value)))
-        else:
-            self.setText("" if value is None else str(value))
-
-
-class OptionalEditor(QWidget):
-    """Editor of a value that may be None: a tick box and the editor of the value.
-
-    Parameters
-    ----------
-    inner
-        Editor of the value.
-
-    Attributes
-    ----------
-    changed
-        Emitted when the tick or the value was changed.
-    """
-
-    changed = Signal()
-
-    def __init__(self, inner: BareEditor) -> None:
-        super().__init__()
-        self.inner = inner
-        self.override = QCheckBox()
-        self.override.setToolTip("Tick to override the default.")
-        self.override.toggled.connect(inner.setEnabled)
-        self.override.toggled.connect(self._emit_changed)
-        signal_of(inner).connect(self._emit_changed)
-        inner.setEnabled(False)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.override)
-        layout.addWidget(inner, 1)
-
-    def value(self) -> Any:
-        """Return the value, or None if the box is not ticked."""
-        return self.inner.value() if self.override.isChecked() else None
-
-    def set_value(self, value: Any) -> None:
-        """Show a value, or untick the box if it is None."""
-        self.override.setChecked(value is not None)
-        if value is not None:
-            self.inner.set_value(value)
-
-    def _emit_changed(self, *_: object) -> None:
-        self.changed.emit()
-
-
 class WheelGuard(QObject):
     """Makes the mouse wheel scroll the form instead of changing the value under the pointer."""
 
@@ -290,41 +107,12 @@ class WheelGuard(QObject):
         return True
 
 
-def editor_of(parameter: Parameter) -> Editor:
-    """Return an editor for a parameter."""
-    editor: BareEditor
-    if parameter.choices:
-        editor = ChoiceEditor(parameter)
-    elif parameter.type is bool:
-        editor = BoolEditor()
-    elif parameter.type is int:
-        editor = IntEditor(parameter)
-    elif parameter.type is float:
-        editor = FloatEditor(parameter)
-    else:
-        return TextEditor(parameter)  # an empty line is None
-    return OptionalEditor(editor) if parameter.optional else editor
-
-
-def signal_of(editor: QWidget) -> Any:
-    """Return the signal that an editor emits when its value changes.
-
-    Raises
-    ------
-    AttributeError
-        If the widget has no such signal.
-    """
-    for name in ("changed", "valueChanged", "currentIndexChanged", "toggled", "textChanged"):
-        if hasattr(editor, name):
-            return getattr(editor, name)
-    raise AttributeError(f"{type(editor).__name__} has no signal for a changed value")
-
-
 def form_layout(widget: QWidget) -> QFormLayout:
     """Return a form layout without margins whose fields fill the width."""
     layout = QFormLayout(widget)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
     layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     return layout
 
@@ -404,12 +192,3 @@ def tooltip_of(parameter: Parameter) -> str:
     """Return description and limits as rich text, which Qt wraps."""
     description = html.escape(parameter.description.replace("`", ""))
     return f"<qt><p>{description}</p><p><i>{html.escape(parameter.accepts)}</i></p></qt>"
-
-
-def _style_number(box: QSpinBox | QDoubleSpinBox, parameter: Parameter) -> None:
-    box.setLocale(QLocale.c())  # a decimal point, as in recipes
-    box.setKeyboardTracking(False)
-    box.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
-    if parameter.unit:
-        box.setSuffix(f" {parameter.unit}")
-    box.setMinimumWidth(90)

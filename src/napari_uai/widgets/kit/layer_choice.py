@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy
+from qtpy.QtWidgets import QSizePolicy
+
+from napari_uai.widgets.kit.choice import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,7 +32,7 @@ _CORRECTIONS = {
 """Stages whose results are still recordings."""
 
 
-class LayerChoice(QComboBox):
+class LayerChoice(Choice):
     """Drop-down list of the layers of one kind, newest first.
 
     Parameters
@@ -59,8 +61,6 @@ class LayerChoice(QComboBox):
         self._required = required
         self._listed: set[str] = set()
         self._last: str | None = None
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(12)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.reset_choices()
         self.currentIndexChanged.connect(self._tell)

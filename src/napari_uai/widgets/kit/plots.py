@@ -16,28 +16,24 @@ from napari_uai.widgets.kit.palette import (
     ON_LIGHT,
     sign_colour,
 )
+from napari_uai.widgets.kit.plot_tools import PlotArea, PlotTools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
-    from qtpy.QtGui import QMouseEvent, QPaintEvent
+    from qtpy.QtGui import QPaintEvent
 
     from napari_uai.typing import AnyArray, Floats
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 18.0, 20.0, 36.0
 
 
-class Plot(QWidget):
+class Plot(PlotArea):
     """Axes with ticks, labels and a title; subclasses draw the data.
 
-    Attributes
-    ----------
-    clicked
-        Emitted with the position of a click, in the units of the axes.
+    Wheel, drag and double click zoom, pan and reset; a right click copies and saves.
     """
-
-    clicked = Signal(float, float)
 
     whole = whole_x = False
     """Whether the ticks of the y axis and of the x axis are integers only."""
@@ -48,6 +44,7 @@ class Plot(QWidget):
         self.x_label, self.y_label = x_label, y_label
         self.x_range = self.y_range = (0.0, 1.0)
         self.message = ""
+        self.tools = PlotTools(self)
         self.setMinimumSize(150, 110)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
@@ -60,9 +57,27 @@ class Plot(QWidget):
             area.bottom() - (np.asarray(y, float) - y0) / (y1 - y0) * area.height(),
         )
 
+    def to_data(self, at: QPointF) -> tuple[float, float]:
+        """Return the position in data units at a pixel of the widget."""
+        area = self._area()
+        (x0, x1), (y0, y1) = self.x_range, self.y_range
+        return (
+            x0 + (at.x() - area.left()) / max(area.width(), 1.0) * (x1 - x0),
+            y0 + (area.bottom() - at.y()) / max(area.height(), 1.0) * (y1 - y0),
+        )
+
+    def reading_at(self, x: float, y: float) -> str:
+        """Return what is told of a position; subclasses tell the values there."""
+        return f"{self.x_label} {x:.5g}, {self.y_label} {y:.4g}"
+
     def paintEvent(self, _event: QPaintEvent | None) -> None:
-        """Paint title, axes and data, or the message."""
+        """Paint the plot on the screen."""
         painter = QPainter(self)
+        self.paint(painter)
+        painter.end()
+
+    def paint(self, painter: QPainter) -> None:
+        """Paint title, axes and data, or the message."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = self._area()
         ink, _ = inks(self)
@@ -75,7 +90,6 @@ class Plot(QWidget):
             self._draw_axes(painter, area)
             painter.setClipRect(area)
             self.draw(painter)
-        painter.end()
 
     def draw(self, painter: QPainter) -> None:
         """Draw the data; overridden by subclasses."""
@@ -83,18 +97,6 @@ class Plot(QWidget):
     def seen(self, colour: str) -> QColor:
         """Return a colour, darkened on a light theme."""
         return seen_on(self, colour)
-
-    def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Emit the position of a click."""
-        area = self._area()
-        if event is None or self.message or area.width() <= 0:
-            return
-        (x0, x1), (y0, y1) = self.x_range, self.y_range
-        at = event.position()
-        self.clicked.emit(
-            x0 + (at.x() - area.left()) / area.width() * (x1 - x0),
-            y0 + (area.bottom() - at.y()) / area.height() * (y1 - y0),
-        )
 
     def _area(self) -> QRectF:
         return QRectF(_LEFT, _TOP, self.width() - _LEFT - _RIGHT, self.height() - _TOP - _BOTTOM)
@@ -168,6 +170,15 @@ class Curve(Plot):
             self.x_range = (first, last) if last > first else (first - 1, first + 1)
         self.update()
 
+    def values(self) -> dict[str, AnyArray]:
+        """Return the curve."""
+        return {self.x_label: self._x, self.y_label: self._y}
+
+    def reading_at(self, x: float, y: float) -> str:  # noqa: ARG002
+        """Return the point of the curve nearest along x."""
+        at = int(np.argmin(np.abs(self._x - x)))
+        return f"{self.x_label} {self._x[at]:.6g}: {self.y_label} {self._y[at]:.4g}"
+
     def show_now(self, frame: float) -> None:
         """Mark the current frame."""
         self._now = frame
@@ -222,6 +233,18 @@ class Bars(Plot):
             self.y_range = (0.0, 1.1 * float(counts.max()))
         self.marked = -1
         self.update()
+
+    def values(self) -> dict[str, AnyArray]:
+        """Return the edges of the bars and their counts."""
+        return {"from": self._edges[:-1], "to": self._edges[1:], "count": self._counts}
+
+    def reading_at(self, x: float, y: float) -> str:  # noqa: ARG002
+        """Return the count of the bar."""
+        bar = int(np.searchsorted(self._edges, x, "right")) - 1
+        if not 0 <= bar < len(self._counts):
+            return ""
+        low, high = self._edges[bar : bar + 2]
+        return f"{self.x_label} {low:.4g} to {high:.4g}: {self._counts[bar]}"
 
     def mark(self, bar: int) -> None:
         """Outline a bar; -1 for none."""

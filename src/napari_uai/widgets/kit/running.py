@@ -144,7 +144,7 @@ class RunBar(QWidget):
         self.cancel_button = QPushButton("Cancel")
         self.bar = QProgressBar()
         self.status = QLabel("")
-        self._cancelled = self._failed = False
+        self._cancelled = self._failed = self._is_error = False
         self._started = 0.0
         self._note, self._done = "", 0.0
         self._lay_out()
@@ -175,16 +175,24 @@ class RunBar(QWidget):
 
     def say(self, message: str) -> None:
         """Show a message in the status line."""
+        self._is_error = False
         self.status.setStyleSheet("")
         self.status.setText(message)
 
     def tried(self, make: Callable[[], Made]) -> Made | None:
         """Return what a function returns; if it raises an error, show it and return None."""
         try:
-            return make()
+            made = make()
         except NapariUaiError as error:
             self.show_error(str(error))
             return None
+        self.forget_error()
+        return made
+
+    def forget_error(self) -> None:
+        """Clear an error, because what it complained of has changed; other messages stay."""
+        if self._is_error and not self.task.running:
+            self.say("")
 
     def show_error(self, message: str) -> None:
         """Show an error in the status line and as a notification."""
@@ -217,7 +225,7 @@ class RunBar(QWidget):
         layout.addWidget(self.status)
 
     def _show_failure(self, message: str) -> None:
-        self._failed = True
+        self._failed = self._is_error = True
         self.status.setStyleSheet(error_style(self))
         self.status.setText(message)
 

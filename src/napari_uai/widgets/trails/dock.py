@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_uai.errors import NapariUaiError
+from napari_uai.widgets.kit.docks import share_place
 from napari_uai.widgets.kit.forms import scrolling
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.palette import class_colours
@@ -51,6 +52,9 @@ _PAINTED_MS = 250
 
 _DRAG_PX = 3
 """Movement of the mouse, px of the screen, from which on a click is a drag."""
+
+_PAGE_HEIGHT = 120
+"""Height of a page, px, above which it scrolls if the window is small."""
 
 
 class TrailWorkflow(QWidget):
@@ -482,12 +486,12 @@ class TrailWorkflow(QWidget):
         self.run_bar.run_button.setText("Rank")
         self.pages = QTabWidget()
         self.pages.setObjectName("pages")
-        self._classes_tab = scrolling(self.region_page)
+        self._classes_tab = scrolling(self.region_page, max_min_height=_PAGE_HEIGHT)
         for page, title in (
-            (scrolling(self.sources), "Open"),
+            (scrolling(self.sources, max_min_height=_PAGE_HEIGHT), "Open"),
             (self._classes_tab, "Classes"),
-            (scrolling(self.settings), "Heat and scores"),
-            (scrolling(self.view_options), "View"),
+            (scrolling(self.settings, max_min_height=_PAGE_HEIGHT), "Heat and scores"),
+            (scrolling(self.view_options, max_min_height=_PAGE_HEIGHT), "View"),
         ):
             self.pages.addTab(page, title)
         parts = QSplitter(Qt.Orientation.Vertical)
@@ -499,7 +503,7 @@ class TrailWorkflow(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(parts, 1)
         layout.addWidget(self.run_bar)
-        self.setMinimumWidth(320)
+        share_place(self)
 
 
 def _warn_of_problems(problems: pd.DataFrame) -> None:

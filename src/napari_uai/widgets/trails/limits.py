@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_uai.widgets.kit.forms import FloatEditor, WheelGuard
+from napari_uai.widgets.kit.editors import FloatEditor
+from napari_uai.widgets.kit.forms import WheelGuard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_uai.widgets.kit.docks import TRAILS_TITLE, shown_dock
+from napari_uai.widgets.kit.plugin_docks import TRAILS_TITLE, shown_dock
 
 if TYPE_CHECKING:
     from napari_uai.typing import Floats

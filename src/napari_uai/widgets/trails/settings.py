@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_uai.widgets.kit.folds import Fold
 from napari_uai.widgets.kit.forms import ParameterForm, add_row, form_layout
 from napari_uai.widgets.trails.limits import LimitsBox
 
@@ -182,9 +183,7 @@ class SettingsPage(QWidget):
 
     def _add_more(self, layout: QVBoxLayout) -> None:
         """Add the form of the other parameters, and the buttons."""
-        from superqt import QCollapsible
-
-        more = QCollapsible("More parameters", expandedIcon="▾", collapsedIcon="▸")
+        more = Fold("More parameters")
         more.setObjectName("more")
         more.addWidget(self._form)
         defaults = QPushButton("Defaults")

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_uai.widgets.kit.folds import Fold
 from napari_uai.widgets.kit.forms import add_row, form_layout
 from napari_uai.widgets.kit.layer_choice import NONE, identity, layer_of
 from napari_uai.widgets.trails.table_form import TableForm
@@ -216,8 +217,6 @@ class SourcePanel(QWidget):
         return files
 
     def _reading_options(self) -> QWidget:
-        from superqt import QCollapsible
-
         options = QWidget()
         rows = form_layout(options)
         rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -225,7 +224,7 @@ class SourcePanel(QWidget):
         add_row(rows, "Frame rate", self.frame_rate, "Frames per second.")
         add_row(rows, "Scene", self.scene, "Size of the camera image, or an image of the scene.")
         rows.addRow(self.table)
-        folded = QCollapsible("Reading options", expandedIcon="▾", collapsedIcon="▸")
+        folded = Fold("Reading options")
         folded.addWidget(options)
         return folded
 

@@ -256,6 +256,17 @@ def test_it_can_be_cancelled():
         )
 
 
+def test_its_progress_does_not_repeat_the_name_of_the_stage():
+    said = set()
+    detect_steps(
+        np.random.default_rng(0).normal(1, 0.01, (400, 20, 20)),
+        batch_size=100,
+        monitor=Monitor(lambda _, message: said.add(message)),
+    )
+    assert "scores" in said
+    assert not [message for message in said if "steps" in message]
+
+
 @pytest.mark.slow
 def test_frames_and_pixels_that_are_left_out_change_nothing_else(found):
     events, truth = found

@@ -197,7 +197,8 @@ def detect_steps(
     for i, part in enumerate(parts):
         if i == 0 or not part.shares_segment(parts[i - 1]):  # all its tiles are read once
             images = part.read_segment(monitor)
-        of_part = monitor.part(i / len(parts), (i + 1) / len(parts), "steps")
+        label = f"part {i + 1} of {len(parts)}" if len(parts) > 1 else ""
+        of_part = monitor.part(i / len(parts), (i + 1) / len(parts), label)
         masked = part.tile_of(found.masked[None])[0]
         tables.append(part.owned(finder.find(part.tile_of(images), masked, of_part)).assign(part=i))
     events = counted_once(
