@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QKeyEvent
 
-_HIDDEN = ("y_error", "x_error", "frame_error", "frame_before", "frame_after")
+_HIDDEN = ("frame", "y_error", "x_error", "frame_error", "frame_before", "frame_after")
 _VERDICT_HELP = "✓ accepted, ✗ rejected, empty: undecided"
 _TOOLTIP_WIDTH = 70
 _FLAGS = QItemSelectionModel.SelectionFlag
