@@ -9,12 +9,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import napari
-from qtpy.QtWidgets import QApplication
-from superqt import QCollapsible
+from napari.settings import get_settings
+from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_uai.sample_data import sample_path
 from napari_uai.simulate.iscat.recording import simulate_recording
 from napari_uai.simulate.iscat.scenarios import scenario
+from napari_uai.widgets.kit.plugin_docks import LANDINGS_TITLE
+from napari_uai.widgets.window import open_window
 
 FOLDER = Path(__file__).parent / "images"
 BATCH_SIZE = 200
@@ -24,6 +26,8 @@ CHOSEN_TRAIL = 4
 def main() -> None:
     """Take all pictures."""
     FOLDER.mkdir(exist_ok=True)
+    first_minutes("dark", (1280, 800))
+    first_minutes("light", (1600, 1000))
     landings()
     linked()
     training()
@@ -49,6 +53,21 @@ def trails() -> None:
     viewer.close()
 
 
+def first_minutes(theme: str, size: tuple[int, int]) -> None:
+    """Do what a new user does: an empty dock, *Open sample*, *Run*."""
+    get_settings().appearance.theme = theme
+    viewer = open_window()
+    viewer.window.resize(*size)
+    dock = viewer.window.dock_widgets[f"{LANDINGS_TITLE} (napari-uai)"]
+    dock.start.findChild(QPushButton, "open_sample").click()
+    run(dock)
+    viewer.fit_to_view()
+    settle(1.0)
+    save(window(viewer), FOLDER / f"first-minutes-{theme}.png")
+    viewer.close()
+    get_settings().appearance.theme = "dark"
+
+
 def landings() -> None:
     """Open the sample recording, find its landings, and take a picture of the window."""
     viewer = napari.Viewer()
@@ -64,7 +83,6 @@ def landings() -> None:
     arrange(viewer)
     landings.landings.judge("yes")
     landings.landings.judge("yes")
-    landings.steps.findChild(QCollapsible, "dra").expand(animate=False)
     viewer.fit_to_view()
     settle(1.0)
     save(window(viewer), FOLDER / "napari.png")
@@ -90,7 +108,7 @@ def linked() -> None:
     average.choices[0].choose(frames.name)
     average.form.set_values({"batch_size": BATCH_SIZE})
     run(average)
-    viewer.dims.set_point(0, truth.data[-1, 0])
+    viewer.dims.set_point(0, truth.data_to_world(truth.data[-1])[0])
     for layer in (video, truth, frames):
         layer.visible = False
     second.opacity = 0.6
