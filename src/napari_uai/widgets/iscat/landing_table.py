@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _HIDDEN = ("frame", "y_error", "x_error", "frame_error", "frame_before", "frame_after")
 _VERDICT_HELP = "✓ accepted, ✗ rejected, empty: undecided"
 _TOOLTIP_WIDTH = 70
+_ROOM_FOR_BOLD = 8
+"""Width, px, that an accepted row needs more than others."""
+
 _FLAGS = QItemSelectionModel.SelectionFlag
 
 
@@ -56,6 +59,8 @@ class LandingTable(QTableView):
         self.verticalHeader().setVisible(False)
         self.verticalHeader().setDefaultSectionSize(22)
         self.resizeColumnsToContents()
+        for column in range(self.horizontalHeader().count()):
+            self.setColumnWidth(column, self.columnWidth(column) + _ROOM_FOR_BOLD)
         self.selectionModel().currentRowChanged.connect(self._on_current)
 
     def show_rows(self, rows: Sequence[int]) -> None:
