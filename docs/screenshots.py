@@ -184,7 +184,7 @@ def settle(seconds: float) -> None:
 def arrange(viewer: Any) -> None:
     """Show the rolling average and the rings over it; hide what they hide."""
     for layer in viewer.layers:
-        layer.visible = "rolling average" in layer.name or "landings (" in layer.name
+        layer.visible = layer.name.startswith(("average ·", "landings ·"))
 
 
 def save(picture: Any, path: Path) -> None:

@@ -41,7 +41,7 @@ def test_from_the_empty_dock_to_five_landings(viewer, dock, run, keep_picture):
     message = run(dock)
     assert "5 landings" in message
     truth = next(layer for layer in viewer.layers if "true" in layer.name.lower())
-    landings = next(layer for layer in viewer.layers if "landings (matched)" in layer.name)
+    landings = viewer.layers["landings · matched b200 · landings"]
     assert isinstance(landings, Points)
     distance = np.linalg.norm(
         np.asarray(landings.data)[:, None, -2:] - np.asarray(truth.data)[None, :, -2:], axis=2
@@ -74,7 +74,7 @@ def test_the_newest_recording_is_chosen_and_results_are_not_offered(viewer, dock
     viewer.add_image(recording, name="first")
     dock.show_recipe("classical")
     run(dock)
-    average = next(layer for layer in viewer.layers if "rolling average" in layer.name)
+    average = next(layer for layer in viewer.layers if layer.name.startswith("average"))
     assert isinstance(average, Image)
     assert [dock.recording.itemText(i) for i in range(dock.recording.count())] == ["first"]
     viewer.add_image(recording[:500], name="second")
@@ -186,7 +186,7 @@ def test_a_span_of_frames_is_analysed_and_keeps_the_numbers_of_the_file(
     assert "300 frames: batch 50 suggested" in dock.note.text()
     dock.steps.forms["spots"].set_values({"threshold": 4.0})
     run(dock)
-    average = next(layer for layer in viewer.layers if "rolling average" in layer.name)
+    average = next(layer for layer in viewer.layers if layer.name.startswith("average"))
     assert average.data.shape[0] == 300 - 2 * 50 + 1
     assert average.translate[0] == 150 + 50
     assert dock.landings is not None
@@ -196,3 +196,27 @@ def test_a_span_of_frames_is_analysed_and_keeps_the_numbers_of_the_file(
     assert dock.frames.span() is None
     dock.recording.choose("raw")
     assert dock.frames.span() == (150, 450)
+
+
+def test_a_run_replaces_the_last_one_on_its_recording_unless_that_is_kept(viewer, dock, run):
+    video, truth = viewer.open_sample("napari-uai", "landings")
+    opened = [video.name, truth.name]
+    dock.recipe_choice.setCurrentText("classical")
+    run(dock)
+    first = {layer.name for layer in viewer.layers}
+    assert first >= {"average · classical b200 · landings", "landings · classical b200 · landings"}
+    dock.landings.judge("yes")
+    dock.steps.forms["dra"].set_values({"batch_size": 150})
+    run(dock)
+    names = {layer.name for layer in viewer.layers}
+    assert {name for name in names if "b200" in name} == set()
+    assert "landings · classical b150 · landings" in names
+    assert names >= set(opened)
+    reviews = [d for d in viewer.window.dock_widgets if d.startswith("landings ·")]
+    assert reviews == ["landings · classical b150 · landings"]
+    assert dock.landings.review.count("yes") == 1
+    dock.keep_earlier.setChecked(True)
+    dock.steps.forms["dra"].set_values({"batch_size": 100})
+    run(dock)
+    names = {layer.name for layer in viewer.layers}
+    assert {"landings · classical b150 · landings", "landings · classical b100 · landings"} <= names

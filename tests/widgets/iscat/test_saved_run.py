@@ -75,9 +75,9 @@ def test_a_folder_of_results_opens_with_recording_average_landings_and_traces(
     names = [layer.name for layer in viewer.layers]
     assert names == [
         "landings",
-        "landings: rolling average (classical)",
-        "landings: localizations (classical)",
-        "landings: landings (classical)",
+        "average · classical b200 · landings",
+        "localizations · classical b200 · landings",
+        "landings · classical b200 · landings",
     ]
     pd.testing.assert_frame_equal(view.review.table, result.landings, check_dtype=False)
     frames, contrasts = view.review.trace(0)
@@ -93,7 +93,7 @@ def test_a_folder_of_results_opens_with_recording_average_landings_and_traces(
 
 def test_rings_of_a_saved_run_are_where_the_run_placed_them(viewer, analysed, saved, opened):
     opened(saved / "results", average=False)
-    rings = viewer.layers["landings: landings (classical)"]
+    rings = viewer.layers["landings · classical b200 · landings"]
     landing = analysed[1].landings.iloc[0]
     world = np.asarray(rings.data_to_world(rings.data[0]))
     pixel = 0.0437
@@ -169,7 +169,7 @@ def test_a_run_without_landings_opens_and_says_none(viewer, saved, opened):
     view = opened(saved / "results")
     assert view.count.text() == "0 landings"
     names = [layer.name for layer in viewer.layers]
-    assert names == ["landings", "landings: rolling average (classical)"]
+    assert names == ["landings", "average · classical b200 · landings"]
 
 
 @pytest.mark.parametrize("name", ["run.json", "recipe.toml", "landings.csv", "traces.csv"])

@@ -117,7 +117,7 @@ def test_a_row_of_the_landings_leads_to_its_frame_and_place(viewer, open_widget,
         for dock in viewer.window.dock_widgets.values()
         for inner in dock.findChildren(QTableView)
     ]
-    landings = next(layer for layer in viewer.layers if "landings (classical)" in layer.name)
+    landings = viewer.layers["landings · classical b200 · landings"]
     assert table.model().rowCount() == len(landings.data)
     table.selectRow(0)
     first = next(

@@ -129,7 +129,7 @@ def test_the_rolling_average_is_kept_as_asked(viewer, dock, run, tmp_path, avera
     dock.average.setCurrentIndex(dock.average.findData(average))
     dock.recording.choose("raw")
     run(dock)
-    made = [layer for layer in viewer.layers if "rolling average" in layer.name][-1]
+    made = [layer for layer in viewer.layers if layer.name.startswith("average")][-1]
     assert isinstance(made.data, kind)
     np.testing.assert_array_equal(np.asarray(made.data), lazy)
     assert (tmp_path / "out" / "run.json").exists()
@@ -356,7 +356,7 @@ def test_a_layer_that_is_renamed_or_deleted_mid_way_does_not_matter(viewer, open
         qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 100, timeout=60_000)
         viewer.layers.remove(layer)
     assert "landing" in widget.run_bar.status.text()
-    assert any("landings (classical)" in made.name for made in viewer.layers)
+    assert any("landings · classical" in made.name for made in viewer.layers)
     assert widget.recording.layer() is None  # the rolling average is no recording
 
 

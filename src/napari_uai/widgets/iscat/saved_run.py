@@ -20,6 +20,7 @@ from napari_uai.widgets.iscat.stage_call import (
     in_video,
     landings_layer,
     localizations_layer,
+    name_of_result,
 )
 from napari_uai.widgets.kit.layers import (
     KEY,
@@ -247,25 +248,24 @@ class SavedRun:
     ) -> OpenedRun:
         from napari_uai.videos.recording import open_recording
 
-        label = f"({self.recipe.name})"
         review = self.review(place)
         layers = [] if recording is None else [recording]
         stored = self.folder / STORED_AVERAGE
         call = None
         if stored.exists():
             review.video = open_recording(stored).video
-            name = f"{self.name}: rolling average {label}"
+            name = name_of_result("average", self.recipe, self.name)
             layers.append(image_layer(review.video, review.place, name=name))
         elif video is not None:
             recipe = recipe_of_average(self.recipe)
             call = None if recipe is None else RecipeCall(recipe, video, place)
         if self.localizations is not None and len(self.localizations):
-            name = f"{self.name}: localizations {label}"
-            layer = localizations_layer(self.localizations, review.place, self.origin, name)
-            layer[1]["visible"] = False  # a ring per spot and frame would hide the landings
-            layers.append(layer)
+            name = name_of_result("localizations", self.recipe, self.name)
+            place = review.place
+            layers.append(localizations_layer(self.localizations, place, self.origin, name))
         if len(review.table):
-            layers.append(landings_layer(review, f"{self.name}: landings {label}"))
+            name = name_of_result("landings", self.recipe, self.name)
+            layers.append(landings_layer(review, name))
         notes = [note] if note else []
         return OpenedRun(CallResult(layers, notes=notes, review=review), call, self.name)
 

@@ -292,16 +292,17 @@ class RecipeCall:
         average_place = place.moved(origin or Offset())
         layers: list[LayerTuple] = []
         if ROLLING_AVERAGE in result.videos:
-            name = f"{place.name}: rolling average ({self.recipe.name})"
+            name = name_of_result("average", self.recipe, place.name)
             video = self._average(result.videos[ROLLING_AVERAGE], monitor.part(0.83, 0.98))
             layers.append(image_layer(video, average_place, name=name))
         monitor.update(0.98, "layers")
         review = _review(result, average_place)
         if len(result.localizations):
-            name = f"{place.name}: localizations ({self.recipe.name})"
+            name = name_of_result("localizations", self.recipe, place.name)
             layers.append(localizations_layer(result.localizations, average_place, origin, name))
         if len(review.placed):
-            layers.append(landings_layer(review, f"{place.name}: landings ({self.recipe.name})"))
+            name = name_of_result("landings", self.recipe, place.name)
+            layers.append(landings_layer(review, name))
         n = len(review.table)
         message = counted(n, "landing") if n else "no landings found"
         message += f", written to {self.folder}" if self.folder else ""
@@ -370,6 +371,22 @@ class FolderCall:
         if failed:
             message += f"; {failed} failed: see the list"
         return CallResult(message=message)
+
+
+def name_of_result(what: str, recipe: Recipe, recording: str) -> str:
+    """Return the name of a layer, which begins with what sets it apart from others.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> name_of_result("landings", uai.load_recipe("matched"), "sample")
+    'landings · matched b500 · sample'
+    """
+    from napari_uai.iscat.recipes.batches import batches_of
+
+    batch = next(iter(batches_of(recipe).values()), None)
+    run = recipe.name if batch is None else f"{recipe.name} b{batch}"
+    return f"{what} · {run} · {recording}"
 
 
 def landings_layer(review: Review, name: str) -> LayerTuple:

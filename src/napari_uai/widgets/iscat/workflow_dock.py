@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QGridLayout,
     QLabel,
@@ -23,6 +24,7 @@ from napari_uai.widgets.iscat.add_results import add_results
 from napari_uai.widgets.iscat.chosen_values import ChosenValues, suggest_batch
 from napari_uai.widgets.iscat.essentials import Essentials
 from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
+from napari_uai.widgets.iscat.shown_run import ShownRun
 from napari_uai.widgets.iscat.start_panel import StartPanel
 from napari_uai.widgets.kit.choice import Choice
 from napari_uai.widgets.kit.docks import button_grid, dock_layout
@@ -43,11 +45,9 @@ if TYPE_CHECKING:
     from napari_uai.widgets.iscat.batch_list import BatchList
     from napari_uai.widgets.iscat.landings import LandingsView
     from napari_uai.widgets.iscat.recipe_steps import Changes
-    from napari_uai.widgets.iscat.review import Review
     from napari_uai.widgets.iscat.stage_call import Average, CallResult, FolderCall, RecipeCall
 
 DEFAULT_RECIPE = "matched"
-_SAME_RECORDING = ("name", "source")
 
 AVERAGES: dict[Average, str] = {
     "lazy": "compute on display",
@@ -92,6 +92,10 @@ class RecipeWidget(QWidget):
         self.results_folder = FolderChoice("Folder for the results", "not saved")
         self.average = Choice()
         self.landings: LandingsView | None = None
+        self.shown: ShownRun | None = None
+        self.keep_earlier = QCheckBox("Keep the layers of earlier runs")
+        self.keep_earlier.setObjectName("keep_earlier")
+        self.keep_earlier.setToolTip("Otherwise a run on the same recording replaces the last one.")
         self.batch: BatchList | None = None
         self._running: RecipeCall | FolderCall | None = None
         self.task = Task(self)
@@ -231,9 +235,11 @@ class RecipeWidget(QWidget):
         self._hand_over(LIMIT_TITLE)
 
     def open(self, path: str | Path) -> None:
-        """Open a recording, a folder of recordings or a recipe with this plugin."""
+        """Open a recording, a folder of recordings or of results, or a recipe."""
+        from napari_uai.widgets.iscat.saved_run import is_saved_run
+
         path = Path(path)
-        if path.is_dir() and path.suffix.lower() != ".zarr":
+        if path.is_dir() and path.suffix.lower() != ".zarr" and not is_saved_run(path):
             self.source_kind.setCurrentIndex(self.source_kind.findData("folder"))
             self.source_folder.line.setText(str(path))
             return
@@ -246,7 +252,7 @@ class RecipeWidget(QWidget):
             self.run_bar.show_error(f"cannot open {path.name}: {error}")
             return
         self.source_kind.setCurrentIndex(self.source_kind.findData("layer"))
-        if layers:
+        if layers and self.recording.findText(layers[0].name) >= 0:
             self.recording.choose(layers[0].name)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
@@ -393,6 +399,7 @@ class RecipeWidget(QWidget):
         layout.addLayout(self._list)
         layout.addLayout(self._buttons())
         layout.addWidget(bottom)
+        layout.addWidget(self.keep_earlier)
         layout.addStretch()
 
     def _buttons(self) -> QGridLayout:
@@ -464,18 +471,13 @@ class RecipeWidget(QWidget):
                 self.run_bar.show_error(str(error))
 
     def _show_result(self, result: CallResult) -> None:
-        if result.review is not None and self.landings is not None:
-            self._keep_verdicts(result.review)
-        view = add_results(result, self.viewer)
-        self.landings = view or self.landings
+        if result.review is None:
+            add_results(result, self.viewer)
+        else:
+            keep = self.keep_earlier.isChecked()
+            self.shown = ShownRun.of(result, self.viewer, self.shown, keep=keep)
+            self.landings = self.shown.view or self.landings
         if result.result is not None and self.steps is not None:
             self.steps.show_seconds(result.result.timings_s)
         self.run_bar.bar.setValue(self.run_bar.bar.maximum())
         self.run_bar.say(f"Done: {result.message}")
-
-    def _keep_verdicts(self, review: Review) -> None:
-        """Copy the verdicts of the previous run on the same recording."""
-        previous = self.landings.review if self.landings is not None else review
-        record, other = review.place.record, previous.place.record
-        if all(record.get(key) == other.get(key) for key in _SAME_RECORDING):
-            review.copy_verdicts(previous)
