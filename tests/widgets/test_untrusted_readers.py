@@ -69,9 +69,9 @@ def test_landings_are_read_within_limits(tmp_path):
     path = tmp_path / "landings.csv"
     path.write_text("raw_frame,y,x,score\n1,2,3,4\n")
     read = table_reader(str(path))
-    [(positions, _, kind)] = read(str(path))
+    [(positions, attributes, kind)] = read(str(path))
     assert kind == "points"
-    np.testing.assert_array_equal(positions, [[1, 2, 3]])
+    np.testing.assert_allclose(positions * attributes["scale"], [[1, 2, 3]])
     path.write_text("raw_frame,y,x,score\n1,2,3,4\none,2,3,4\n")
     assert "raw_frame must contain numbers" in refusal(read, str(path))
     path.write_text("raw_frame,y,x,score\n" + "1," * 40_000 + "\n")

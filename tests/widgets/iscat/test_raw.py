@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from napari_uai.sample_data import sample_path
-from napari_uai.widgets.iscat.readers import RAW_WIDGET
 from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.plugin_docks import RAW_TITLE
 from napari_uai.widgets.kit.preferences import preferences
 
 
@@ -23,7 +23,7 @@ def bare_file(tmp_path):
 
 @pytest.fixture
 def dialog(viewer, open_widget, bare_file, previewed):
-    widget = open_widget(viewer, RAW_WIDGET)
+    widget = open_widget(viewer, RAW_TITLE)
     widget.set_path(bare_file)
     previewed(widget)
     return widget

@@ -374,7 +374,7 @@ def test_two_docks_of_two_viewers_keep_to_themselves(
     for number, (dock, viewer) in enumerate(zip(docks, viewers, strict=True)):
         qtbot.waitUntil(lambda dock=dock: not dock.task.running, timeout=60_000)
         assert dock.run_bar.status.text().startswith("Done")
-        assert all(layer.name.startswith(f"raw {number}") for layer in viewer.layers)
+        assert all(layer.name.endswith(f"raw {number}") for layer in viewer.layers)
         assert viewer.layers[1].data.shape[0] == 600 - number - 199
 
 
