@@ -108,7 +108,8 @@ def found(viewer, open_widget, run, tmp_path):
     widget.results_folder.line.setText(str(tmp_path / "run"))
     run(widget)
     layers = {name: la for la in viewer.layers for name in ("landings", "localizations")
-              if f"{name} ({RECIPE})" in la.name}  # fmt: skip
+              if la.name.startswith(f"{name} · {RECIPE}")}  # fmt: skip
+    assert len(layers) == 2
     return widget, tmp_path / "run", layers
 
 
