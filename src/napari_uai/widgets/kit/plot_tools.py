@@ -52,7 +52,7 @@ class PlotArea(QWidget):
         raise NotImplementedError
 
     def reading_at(self, x: float, y: float) -> str:
-        """Return what is told of a position."""
+        """Return the text shown at a position."""
         raise NotImplementedError
 
     def values(self) -> dict[str, AnyArray]:

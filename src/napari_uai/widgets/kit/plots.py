@@ -67,7 +67,7 @@ class Plot(PlotArea):
         )
 
     def reading_at(self, x: float, y: float) -> str:
-        """Return what is told of a position; subclasses tell the values there."""
+        """Return the text shown at a position; subclasses add the values there."""
         return f"{self.x_label} {x:.5g}, {self.y_label} {y:.4g}"
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:

@@ -47,7 +47,7 @@ def around_of(layer: Layer) -> float | None:
 
 
 def refresh_rings(layer: Points, viewer: ViewerModel) -> None:
-    """Draw the rings of a layer anew, after verdicts have changed."""
+    """Redraw the rings of a layer after verdicts have changed."""
     if _rings_of(layer) and len(layer.data):
         _thin(layer, viewer)
         _fade(layer, viewer)
