@@ -19,6 +19,7 @@ from napari_uai.csv_cells import disarmed
 from napari_uai.errors import OutputError
 from napari_uai.files import cannot_write
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.untrusted import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -184,10 +185,10 @@ def _refuse_to_replace(folder: Path, names: tuple[str, ...], record: str) -> Non
 
 
 def _checksums_in(record: Path) -> Mapping[str, Any] | None:
-    """Return the checksums of the files of an earlier run; None if there is no record of one."""
+    """Return the checksums of the files of an earlier run; None without a valid record."""
     try:
-        sums = json.loads(record.read_text(encoding="utf-8"))[CHECKSUMS]
-    except (OSError, ValueError, KeyError, TypeError):
+        sums = read_json(record, error=OutputError)[CHECKSUMS]
+    except (OSError, KeyError, TypeError):  # an OutputError is an OSError
         return None
     return sums if isinstance(sums, dict) else None
 

@@ -8,6 +8,7 @@ import pytest
 
 from napari_uai.cli.app import main
 from napari_uai.cli.terminal import FAILED
+from napari_uai.sample_data import sample_path
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +50,11 @@ def test_mistakes_are_told_on_one_line(recording, tmp_path, one_line_error, argu
     assert main(["limit", str(recording), "--out", str(out), *arguments]) == FAILED
     one_line_error(*words)
     assert not out.exists()
+
+
+def test_files_of_the_user_stop_it_before_it_begins(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("napari_uai.iscat.limit.analysis.detection_limit", None)  # not reached
+    (tmp_path / "curves.csv").write_text("mine")
+    assert main(["limit", str(sample_path("landings.bin")), "--out", str(tmp_path)]) == 2
+    assert "has curves.csv, which no run has written like that" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["curves.csv"]

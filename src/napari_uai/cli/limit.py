@@ -62,14 +62,18 @@ def limit(
     Writes recall against contrast, limits, errors, false rows, and a picture.
     """
     from napari_uai.iscat.limit.analysis import detection_limit
-    from napari_uai.iscat.limit.outputs import write_limit
+    from napari_uai.iscat.limit.outputs import FILES, RECORD, write_limit_files
     from napari_uai.iscat.limit.wording import report_lines
     from napari_uai.results import results_folder
     from napari_uai.videos.recording import read_recording
 
     masses = _calibration(calibration, contrast_per_kda)
     recipes = [named_recipe(name) for name in recipe or ("matched",)]
-    with results_folder(out), announced_compiling(), progress_bar(source.name) as monitor:
+    with (
+        results_folder(out, replaces=FILES, record=RECORD) as partial,
+        announced_compiling(),
+        progress_bar(source.name) as monitor,
+    ):
         result = detection_limit(
             read_recording(source, options),
             recipes,
@@ -83,7 +87,7 @@ def limit(
             seed=seed,
             monitor=monitor.part(0.0, 0.98),
         )
-        write_limit(result, out, monitor=monitor.part(0.98, 1.0))
+        write_limit_files(result, partial, monitor=monitor.part(0.98, 1.0))
     for line in report_lines(result):
         typer.echo(line)
     typer.echo(f"tables and pictures in {out}")

@@ -104,6 +104,14 @@ def test_files_of_the_user_are_neither_replaced_nor_removed(recording, tmp_path,
     assert (out / name).read_text() == "mine"
 
 
+def test_a_hostile_record_is_no_record(recording, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "run.json").write_text("[" * 100_000)
+    with pytest.raises(OutputError, match=r"has run\.json, which no run has written like that"):
+        write_results(run_recipe(recording, "toy"), out)
+
+
 def test_results_that_were_changed_since_are_kept(recording, tmp_path):
     result = run_recipe(recording, "toy")
     landings = write_results(result, tmp_path)["landings.csv"]

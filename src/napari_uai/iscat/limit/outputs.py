@@ -20,7 +20,8 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import results_folder, versions, write_record, write_table
 
 TABLES = ("limits", "curves", "groups", "accuracy", "nulls", "injections")
-FILES = (*(f"{name}.csv" for name in TABLES), *PICTURES, "recipe.toml", "limit.json")
+RECORD = "limit.json"
+FILES = (*(f"{name}.csv" for name in TABLES), *PICTURES, "recipe.toml", RECORD)
 """All files that a detection limit may write."""
 
 RECORD_FORMAT = "napari-uai limit 1"
@@ -63,23 +64,28 @@ def write_limit(
     >>> sorted(files)[:3]
     ['accuracy.csv', 'curves.csv', 'groups.csv']
     """
-    with results_folder(folder, replaces=FILES, record="limit.json") as partial:
-        record = limit_record(result, monitor=monitor)
-        picture = limit_picture(result)
-        try:
-            for name in TABLES:
-                table = getattr(result, name)
-                if len(table):
-                    write_table(table, partial / f"{name}.csv")
-            for name in PICTURES:
-                save_figure(
-                    picture, partial / name, font_size=FONT_SIZE, pixels_per_inch=PIXELS_PER_INCH
-                )
-            (partial / "recipe.toml").write_text(result.best.recipe.to_toml(), encoding="utf-8")
-            write_record(record, partial / "limit.json")
-        except OSError as error:
-            raise cannot_write(Path(folder), error) from error
+    with results_folder(folder, replaces=FILES, record=RECORD) as partial:
+        write_limit_files(result, partial, monitor=monitor)
     return {name: Path(folder) / name for name in FILES if (Path(folder) / name).exists()}
+
+
+def write_limit_files(result: LimitResult, folder: Path, *, monitor: Monitor = SILENT) -> None:
+    """Write the files directly into an existing folder; see :func:`write_limit`."""
+    record = limit_record(result, monitor=monitor)
+    picture = limit_picture(result)
+    try:
+        for name in TABLES:
+            table = getattr(result, name)
+            if len(table):
+                write_table(table, folder / f"{name}.csv")
+        for name in PICTURES:
+            save_figure(
+                picture, folder / name, font_size=FONT_SIZE, pixels_per_inch=PIXELS_PER_INCH
+            )
+        (folder / "recipe.toml").write_text(result.best.recipe.to_toml(), encoding="utf-8")
+        write_record(record, folder / RECORD)
+    except OSError as error:
+        raise cannot_write(folder.parent, error) from error
 
 
 def limit_record(result: LimitResult, *, monitor: Monitor = SILENT) -> dict[str, Any]:

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QPushButton,
-    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -20,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import NapariUaiError, TableFormatError, counted
 from napari_uai.widgets.iscat.review import contrast_bars
-from napari_uai.widgets.iscat.saved_run_docks import open_for_review
+from napari_uai.widgets.iscat.saved_run_docks import list_for_review, open_for_review
 from napari_uai.widgets.kit.plots import Bars
 from napari_uai.widgets.kit.plugin_docks import RAW_TITLE, shown_dock
 
@@ -58,12 +56,7 @@ class BatchList(QWidget):
         self.viewer = viewer
         self._paths = list(paths)
         self._outcomes: list[Outcome | None] = [None] * len(paths)
-        self.list = QTreeWidget()
-        self.list.setObjectName("recordings")
-        self.list.setHeaderLabels(list(_COLUMNS))
-        self.list.setRootIsDecorated(False)
-        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.list.setToolTip("Double click: open recording and landings for review.")
+        self.list = list_for_review("recordings", *_COLUMNS)
         for path in paths:
             name = path.relative_to(source).as_posix()
             item = QTreeWidgetItem([name, WAITING, "", ""])
@@ -80,11 +73,15 @@ class BatchList(QWidget):
         self.bars = Bars(x_label="contrast", y_label="landings")
         self.bars.setObjectName("pooled")
         self._contrasts: dict[int, Floats] = {}
+        self._shown: tuple[int, bool] | None = None
         self._lay_out()
 
     def show_outcomes(self, outcomes: Sequence[Outcome], *, running: bool) -> None:
         """Show what has been analysed, in the order of the recordings, and whether that goes on."""
         n = len(outcomes)
+        if (n, running) == self._shown:  # progress is reported many times per recording
+            return
+        self._shown = n, running
         for row in range(len(self._paths)):
             if row < n:
                 if self._outcomes[row] is None:

@@ -69,13 +69,17 @@ class LimitCall:
     def run(self, monitor: Monitor = SILENT) -> LimitResult:
         """Measure the limit, and write its files if there is a folder."""
         from napari_uai.iscat.limit.analysis import detection_limit
-        from napari_uai.iscat.limit.outputs import write_limit
+        from napari_uai.iscat.limit.outputs import FILES, RECORD, write_limit_files
         from napari_uai.iscat.mass.calibration import read_calibration
         from napari_uai.results import results_folder
 
         calibration = None if self.calibration is None else read_calibration(self.calibration)
         # Entering the folder first reports a folder that is not writable before the run.
-        with results_folder(self.folder) if self.folder else nullcontext():
+        with (
+            results_folder(self.folder, replaces=FILES, record=RECORD)
+            if self.folder
+            else nullcontext() as partial
+        ):
             result = detection_limit(
                 recording_of(self.array, self.place),
                 self.recipe,
@@ -85,8 +89,8 @@ class LimitCall:
                 monitor=monitor.part(0.0, _RUN_SHARE),
                 **self.values,
             )
-            if self.folder:
-                write_limit(result, self.folder, monitor=monitor.part(_RUN_SHARE, 1.0))
+            if isinstance(partial, Path):
+                write_limit_files(result, partial, monitor=monitor.part(_RUN_SHARE, 1.0))
         return result
 
 

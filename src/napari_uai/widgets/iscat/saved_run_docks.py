@@ -90,6 +90,17 @@ def open_for_review(folder: str | Path, viewer: Viewer) -> None:
         show_error(str(error))
 
 
+def list_for_review(name: str, *columns: str) -> QTreeWidget:
+    """Return an empty list of recordings, of which a double click opens one."""
+    runs = QTreeWidget()
+    runs.setObjectName(name)
+    runs.setHeaderLabels(list(columns))
+    runs.setRootIsDecorated(False)
+    runs.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    runs.setToolTip("Double click: open recording and landings for review.")
+    return runs
+
+
 class RunList(QWidget):
     """The saved runs of a batch; a double click opens recording and landings for review.
 
@@ -107,12 +118,7 @@ class RunList(QWidget):
         super().__init__()
         self.setObjectName("saved_runs")
         self.viewer = viewer
-        self.list = QTreeWidget()
-        self.list.setObjectName("runs")
-        self.list.setHeaderLabels(["Recording", "Landings", "Folder"])
-        self.list.setRootIsDecorated(False)
-        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.list.setToolTip("Double click: open recording and landings for review.")
+        self.list = list_for_review("runs", "Recording", "Landings", "Folder")
         for run in runs:
             self.list.addTopLevelItem(_item_of(run, folder))
         self.list.setCurrentItem(self.list.topLevelItem(0))

@@ -287,8 +287,7 @@ class RecipeWidget(QWidget):
     def _show_recording(self) -> None:
         """Show the values that were chosen for a recording, or a batch that fits it."""
         layer = self.recording.layer()
-        is_folder = self.source_kind.currentData() == "folder"
-        self.start.setVisible(layer is None and not is_folder)
+        self._show_start()
         n = 0 if layer is None else layer.data.shape[0] if layer.ndim == 3 else 1
         record = {} if layer is None else layer.metadata.get(KEY, {})
         self.frames.show_recording(int(record.get("first_frame") or 0), n)
@@ -431,6 +430,11 @@ class RecipeWidget(QWidget):
         self._rows.setRowVisible(self.frames, not is_folder)
         self._rows.setRowVisible(self.source_folder, is_folder)
         self.average.setEnabled(not is_folder)
+        self._show_start()
+
+    def _show_start(self) -> None:
+        """Show how to begin as long as there is nothing to run on."""
+        is_folder = self.source_kind.currentData() == "folder"
         self.start.setVisible(not is_folder and self.recording.layer() is None)
 
     def _list_of(self, call: RecipeCall | FolderCall) -> BatchList | None:

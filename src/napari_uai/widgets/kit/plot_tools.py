@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QToolTip, QWidget
 
 from napari_uai.errors import OutputError
 from napari_uai.files import whole_file
+from napari_uai.widgets.kit.tables import save_csv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,10 +169,7 @@ class PlotTools(QObject):
         """
         import pandas as pd
 
-        from napari_uai.csv_cells import disarmed
-
-        with whole_file(Path(path)) as partial:
-            disarmed(pd.DataFrame(self._plot.values())).to_csv(partial, index=False)
+        save_csv(pd.DataFrame(self._plot.values()), path)
 
     def _wheel(self, event: QWheelEvent) -> None:
         turned = event.angleDelta().y() or event.angleDelta().x()  # Shift turns y into x

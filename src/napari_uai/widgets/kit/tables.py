@@ -31,6 +31,18 @@ if TYPE_CHECKING:
 _NO_PARENT = QModelIndex()
 
 
+def save_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as CSV, with texts that a spreadsheet would take for formulas disarmed.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    with whole_file(Path(path)) as partial:
+        disarmed(table).to_csv(partial, index=False)
+
+
 class TableView(QWidget):
     """A table whose rows lead to positions in the viewer.
 
@@ -66,8 +78,7 @@ class TableView(QWidget):
         OutputError
             If the file cannot be written.
         """
-        with whole_file(Path(path)) as partial:
-            disarmed(self.table).to_csv(partial, index=False)
+        save_csv(self.table, path)
 
     def _lay_out(self) -> None:
         self.view.setModel(self._sorted)
