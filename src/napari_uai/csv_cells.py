@@ -7,8 +7,10 @@ when a spreadsheet opens the csv; with an apostrophe in front it is shown. Our o
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ARMED = re.compile(r"'*[=+\-@\t\r\n]")
 _DISARMED = re.compile(r"'+[=+\-@\t\r\n]")
@@ -27,6 +29,7 @@ def disarmed(table: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> table = pd.DataFrame({"class": ["car", "=1+1"], "y": [-1.5, 2.0]})
     >>> disarmed(table).values.tolist()
     [['car', -1.5], ["'=1+1", 2.0]]
@@ -40,6 +43,7 @@ def rearmed(table: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rearmed(pd.DataFrame({"class": ["car", "'=1+1", "'s"]}))["class"].tolist()
     ['car', '=1+1', "'s"]
     """
@@ -68,4 +72,7 @@ def _is_number(text: str) -> bool:
 
 def _texts(table: pd.DataFrame) -> list[str]:
     """Return the columns that hold texts."""
-    return [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    # here, because the docks name this module when napari starts, which takes no table
+    from pandas.api.types import is_numeric_dtype
+
+    return [name for name in table.columns if not is_numeric_dtype(table[name])]
