@@ -6,8 +6,8 @@ import pytest
 
 from napari_uai.iscat.correct.binning import bin_frames
 from napari_uai.iscat.correct.power import power_normalization
+from napari_uai.iscat.detect.point_profile import PointProfile
 from napari_uai.iscat.detect.point_spread_function import gaussian_psf
-from napari_uai.iscat.detect.radial_curve import RadialCurve
 from napari_uai.iscat.limit.injection import (
     InjectedFrames,
     PointImage,
@@ -53,7 +53,7 @@ def test_frames_are_multiplied_from_the_landing_on(counts, image):
 
 
 def test_the_image_is_one_at_the_centre_and_cut_at_the_edge():
-    for shape in (gaussian_psf(1.7), RadialCurve.expected(1.7)):
+    for shape in (gaussian_psf(1.7), PointProfile.expected(1.7)):
         rows, columns, patch = PointImage.of(shape).at(0.0, 10.0, (24, 22))
         assert rows.start == 0
         assert patch[0, 10 - columns.start] == pytest.approx(1.0, abs=1e-6)

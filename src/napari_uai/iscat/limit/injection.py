@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from dask.base import tokenize
 
+from napari_uai.iscat.detect.point_profile import PointProfile
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
-from napari_uai.iscat.detect.radial_curve import RadialCurve
 from napari_uai.monitor import raise_if_cancelled
 from napari_uai.typing import Floats
 from napari_uai.videos.frames import Frames
@@ -41,11 +41,11 @@ class PointImage:
     error: float = 0.0
 
     @classmethod
-    def of(cls, image: PointSpreadFunction | RadialCurve) -> PointImage:
+    def of(cls, image: PointSpreadFunction | PointProfile) -> PointImage:
         """Return the image of a point that the detector uses."""
         if isinstance(image, PointSpreadFunction):
             return cls(image.contrast_between, float(image.radius))
-        return cls(lambda dy, dx: image.at(np.hypot(dy, dx)), image.radius, _norm_error(image))
+        return cls(image.image, image.radius, _norm_error(image))
 
     def at(self, y: float, x: float, shape: tuple[int, int]) -> tuple[slice, slice, Floats]:
         """Return the rows and columns that a point at (y, x) covers, and its image there."""
@@ -64,13 +64,13 @@ class PointImage:
         return rows, columns, self.values(dy, dx)
 
 
-def _norm_error(curve: RadialCurve) -> float:
+def _norm_error(profile: PointProfile) -> float:
     """Return the relative error of the norm of an image by that of its profile, to first order."""
-    offsets = np.arange(-int(curve.radius), int(curve.radius) + 1)
-    distance = np.hypot(offsets[:, None], offsets)
-    image = curve.at(distance)
-    change = np.tensordot(curve.splines(distance), image, 2) / np.sum(image**2)
-    return float(np.sqrt(change @ curve.covariance @ change))
+    offsets = np.arange(-int(profile.radius), int(profile.radius) + 1.0)
+    dy, dx = np.meshgrid(offsets, offsets, indexing="ij")
+    image = profile.image(dy, dx)
+    change = np.tensordot(profile.parameter_derivatives(dy, dx), image, 2) / np.sum(image**2)
+    return float(np.sqrt(change @ profile.covariance @ change))
 
 
 class InjectedFrames(Frames):

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from napari_uai.errors import counted
+from napari_uai.iscat.detect.point_profile import PointProfile
 from napari_uai.iscat.detect.point_spread_function import (
     PointSpreadFunction,
     gaussian_psf,
     read_psf,
 )
-from napari_uai.iscat.detect.radial_curve import RadialCurve
 from napari_uai.iscat.detect.steps.background import matched_filter, prepared
 from napari_uai.iscat.detect.steps.joint_fit import STRONG, JointFit
 from napari_uai.iscat.detect.steps.parts import recording_parts
@@ -59,7 +59,7 @@ def point_image(
         return PointImage.of(read_psf(choice)), f"image {choice}", ()
     n_strong = int(np.sum(_ratio(found) >= STRONG))
     if not n_strong:
-        expected = PointImage.of(RadialCurve.expected(sigma))
+        expected = PointImage.of(PointProfile.expected(sigma))
         return expected, f"expected at {sigma:g} px", (NO_STRONG.format(sigma),)
     curve = fitted_curve(search, found, monitor)
     return PointImage.of(curve), f"fitted to {counted(n_strong, 'strong landing')}", ()
@@ -71,10 +71,10 @@ def check_choice(choice: str) -> None:
         read_psf(choice)
 
 
-def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT) -> RadialCurve:
+def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT) -> PointProfile:
     """Learn the profile of a point as the detector does, from the part that determines it best."""
     frames = search.with_bins(search.bins)
-    best, curves = np.inf, RadialCurve.expected(search.sigma_px)
+    best, curves = np.inf, PointProfile.expected(search.sigma_px)
     margin = 2 * gaussian_psf(search.sigma_px).radius
     parts = list(recording_parts(frames, search.batch_size, search.tile_px, margin=margin))
     for i, part in enumerate(parts):
@@ -89,12 +89,12 @@ def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT)
             continue
         images = part.tile_of(part.read_segment(monitor))
         background, relative = prepared(images, search.drift_order)
-        joint = JointFit(relative, background, RadialCurve.expected(search.sigma_px))
+        joint = JointFit(relative, background, PointProfile.expected(search.sigma_px))
         joint.learn(
             places[inside], times[inside], found["contrast"].to_numpy(np.float64)[inside], STRONG
         )
         image = joint.image
-        assert isinstance(image, RadialCurve)
+        assert isinstance(image, PointProfile)
         uncertain = float(np.trace(image.covariance))
         if uncertain < best:
             best, curves = uncertain, image

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_uai.iscat.correct.moving_background import MovingBackground, gradient_images
+from napari_uai.iscat.detect.point_profile import PointProfile
 from napari_uai.iscat.detect.point_spread_function import gaussian_psf
-from napari_uai.iscat.detect.radial_curve import RadialCurve
 from napari_uai.iscat.detect.steps.joint_fit import (
     APART,
     APART_IF_WEAK,
@@ -58,7 +58,7 @@ def test_contrasts_are_not_lost_to_camera_lines_in_fields_of_any_size(side, lear
             (y, x, rng.uniform(25, 75), c) for (y, x), c in zip(places, [8e-3] * 5, strict=True)
         ]
         frames, background = scene(rng, (side, side), events)
-        image = RadialCurve.expected(1.7) if learnt else gaussian_psf(1.7)
+        image = PointProfile.expected(1.7) if learnt else gaussian_psf(1.7)
         found = measured(frames, background, events, image, rng)
         ratios += list(found.contrasts / 8e-3)
     assert abs(np.mean(ratios) - 1) < 0.01

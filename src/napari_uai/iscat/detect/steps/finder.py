@@ -11,8 +11,8 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 from napari_uai.errors import BadValueError
+from napari_uai.iscat.detect.point_profile import PointProfile
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
-from napari_uai.iscat.detect.radial_curve import RadialCurve
 from napari_uai.iscat.detect.steps.background import STILL, matched_filter, prepared
 from napari_uai.iscat.detect.steps.footprints import points_alike
 from napari_uai.iscat.detect.steps.joint_fit import JointFit, Measured
@@ -50,7 +50,7 @@ class Finder:
         """Return events with bin, y, x, contrast, score and errors, in the part's coordinates."""
         background, relative = prepared(images, self.drift_order, masked)
         psf, model = self.psf, np.zeros_like(relative)
-        image = RadialCurve.expected(self.sigma_px) if self.fit_psf else psf
+        image = PointProfile.expected(self.sigma_px) if self.fit_psf else psf
         joint = JointFit(relative, background, image)
         bad = background.weights == 0
         known: Events = (np.empty((0, 2)), np.empty(0), np.empty(0))

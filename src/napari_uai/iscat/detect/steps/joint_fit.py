@@ -21,8 +21,8 @@ from scipy.linalg import qr
 from scipy.sparse import csr_array
 
 from napari_uai.iscat.correct.moving_background import MovingBackground
+from napari_uai.iscat.detect.point_profile import PointProfile
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
-from napari_uai.iscat.detect.radial_curve import RadialCurve
 from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
 from napari_uai.iscat.detect.steps.pursuit import SEARCH_BINS
 from napari_uai.iscat.detect.steps.times import EventTime, event_times, likeliest_time, step_course
@@ -194,7 +194,7 @@ class JointFit:
         self,
         relative: Floats,
         background: MovingBackground,
-        image: PointSpreadFunction | RadialCurve,
+        image: PointSpreadFunction | PointProfile,
     ) -> None:
         self.n_bins, self.shape = len(relative), (relative.shape[1], relative.shape[2])
         self.image = image
@@ -231,7 +231,7 @@ class JointFit:
         if isinstance(self.image, PointSpreadFunction):
             return self.image
         offsets = np.arange(-radius, radius + 1)
-        return PointSpreadFunction(self.image.at(np.hypot(offsets[:, None], offsets)))
+        return PointSpreadFunction(self.image.image(*np.meshgrid(offsets, offsets, indexing="ij")))
 
     def frames(self, places: Floats, times: Floats, contrasts: Floats) -> Floats:
         """Return the relative frames of events alone, 0 at bad pixels, (bins, rows, columns)."""
@@ -303,7 +303,7 @@ class JointFit:
                 places = places + np.clip(fit.shifts, -FARTHEST_PX, FARTHEST_PX)
                 times = _moved(fit, times, statistics)
                 courses = self._courses(times)
-                if isinstance(self.image, RadialCurve):
+                if isinstance(self.image, PointProfile):
                     self.image = self._learnt(places, courses, fit, statistics)
                 images = self._images(places)
         return fit, statistics, white
@@ -377,31 +377,28 @@ class JointFit:
 
     def _learnt(
         self, places: Floats, courses: Floats, fit: _Fit, statistics: StepStatistics
-    ) -> RadialCurve:
-        """Learn the profile of a point from the strong events, whose contrasts remain free."""
-        assert isinstance(self.image, RadialCurve)
+    ) -> PointProfile:
+        """Learn the image of a point from the strong events, whose contrasts remain free."""
+        assert isinstance(self.image, PointProfile)
         ratio = np.abs(fit.contrasts) / fit.contrast_errors
         strong = [i for i in np.argsort(-ratio)[:MOST_STRONG] if ratio[i] >= STRONG]
         if not strong:
             return self.image
-        n, m = len(places), len(self.image.coefficients)
+        n, m = len(places), len(self.image.covariance)
         images = self._images(places)
         every = images.rows(slice(n))
         information, residual = np.zeros((m, m)), np.zeros(m)
         for i in strong:
             raise_if_cancelled()
             weight = courses[i] @ statistics.precision
-            splines = self._placed(
-                places[i : i + 1], [self.image.splines(np.hypot(*self._offsets(*places[i])))],
-                self._radius,
-            )  # fmt: skip
+            changes = self._image_changes(places[i : i + 1])
             own = images.rows(np.array([i, n + i, 2 * n + i]))  # contrast and place remain free
             mean, events = self._data @ weight, fit.contrasts * (courses @ weight)
             left, of_own = (
-                each.on(mean) - each.products(every) @ events for each in (splines, own)
+                each.on(mean) - each.products(every) @ events for each in (changes, own)
             )
-            shared = np.linalg.solve(own.products(own), own.products(splines)).T
-            free = splines.products(splines) - shared @ own.products(splines)
+            shared = np.linalg.solve(own.products(own), own.products(changes)).T
+            free = changes.products(changes) - shared @ own.products(changes)
             information += fit.contrasts[i] ** 2 * (weight @ courses[i]) * free
             residual += fit.contrasts[i] * (left - shared @ of_own)
         return self.image.learnt(information, residual)
@@ -421,14 +418,11 @@ class JointFit:
 
     def _image_error(self) -> float:
         """Relative error of contrasts by that of the profile, for a point in the middle."""
-        if not isinstance(self.image, RadialCurve):
+        if not isinstance(self.image, PointProfile):
             return 0.0
         middle = np.array([[n // 2 for n in self.shape]], np.float64)
-        splines = self._placed(
-            middle, [self.image.splines(np.hypot(*self._offsets(*middle[0])))], self._radius
-        )
         own = self._images(middle).rows(slice(1))
-        change = (splines.products(own) / own.products(own))[:, 0]
+        change = (self._image_changes(middle).products(own) / own.products(own))[:, 0]
         return float(np.sqrt(change @ self.image.covariance @ change))
 
     # images of points -----------------------------------------------------------------------------
@@ -446,12 +440,16 @@ class JointFit:
         ordered = [(patch[i],) for i in range(3) for patch in patches]
         return self._placed(np.tile(places, (3, 1)), ordered, self._radius)
 
+    def _image_changes(self, place: Floats) -> _Images:
+        """Return how the image of a point at a place, (1, 2), changes with what is learnt of it."""
+        assert isinstance(self.image, PointProfile)
+        patches = self.image.parameter_derivatives(*self._offsets(*place[0]))
+        return self._placed(place, [patches], self._radius)
+
     def _image(self, dy: Floats, dx: Floats) -> Floats:
         """Return the image of contrast 1 at offsets from a point, and its derivatives by place."""
-        if isinstance(self.image, RadialCurve):
-            distance = np.hypot(dy, dx)
-            slope = self.image.slope(distance) / np.maximum(distance, np.finfo(float).tiny)
-            return np.stack([self.image.at(distance), -slope * dy, -slope * dx])
+        if isinstance(self.image, PointProfile):
+            return np.stack([self.image.image(dy, dx), *self.image.place_derivatives(dy, dx)])
         value, down, up, right, left = (
             self.image.contrast_between(dy - a, dx - b)
             for a, b in ((0, 0), (STEP_PX, 0), (-STEP_PX, 0), (0, STEP_PX), (0, -STEP_PX))
