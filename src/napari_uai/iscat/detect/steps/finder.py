@@ -27,7 +27,13 @@ from napari_uai.iscat.detect.steps.weighing import (
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import Bools, Floats
 
-PASSES = 3
+FEWEST_PASSES, MOST_PASSES = 3, 12
+"""Passes over the bins: each has a background, and noise in time, without the events of those
+before, and so sees weaker ones."""
+
+STILL_GROWING = 0.05
+"""Share by which the known events grow in a pass that is followed by another one of its kind."""
+
 AGAIN_FROM = 4.0
 
 MODEL_FROM = 5.0
@@ -54,8 +60,10 @@ class Finder:
         joint = JointFit(relative, background, image)
         bad = background.weights == 0
         known: Events = (np.empty((0, 2)), np.empty(0), np.empty(0))
-        for turn in range(PASSES):
-            ask = monitor.part(turn / (PASSES + 1), (turn + 1) / (PASSES + 1)).update
+        settled = False
+        for turn in range(MOST_PASSES):
+            last = settled or turn == MOST_PASSES - 1
+            ask = monitor.part(_done(turn), _done(turn + 1)).update
             ask(0.0, "background")
             rest, _ = background.subtract(relative - model)
             rest -= rest.mean(axis=0)
@@ -73,15 +81,17 @@ class Finder:
             ask(0.7, "noise in time")
             statistics = StepStatistics.of(temporal)
             ask(0.8, "search")
-            last = turn == PASSES - 1
             pursuit = Pursuit(_field(statistics, quiet), statistics, psf)
             ask(0.9, "search")
             steps = pursuit.run(stop=PURSUE_TO if last else MODEL_FROM, again=AGAIN_FROM)
-            if not last:
-                known = joint.learn(*_joined(known, _starts(steps, psf, gain)), MODEL_FROM)
-                model = joint.frames(*known)
-                psf = joint.psf(psf.radius)
-        weighing = monitor.part(PASSES / (PASSES + 1), 1.0, "scores")
+            if last:
+                break
+            before = len(known[1])
+            known = joint.learn(*_joined(known, _starts(steps, psf, gain)), MODEL_FROM)
+            settled = turn >= FEWEST_PASSES - 2 and len(known[1]) <= before * (1 + STILL_GROWING)
+            model = joint.frames(*known)
+            psf = joint.psf(psf.radius)
+        weighing = monitor.part(_done(turn + 1), 1.0, "scores")
         steps = _steps(known, statistics, psf, gain) + steps
         residual = rest + np.where(bad, 0, model)
         steps = _points(steps, residual, background.weights, statistics, white, psf, gain)
@@ -97,6 +107,11 @@ class Finder:
         measured = joint.measure(*starts, together, scores < REAL_FROM, noise)
         # What looks like an event alone may be a part of others.
         return _table(np.minimum(scores, measured.significance), measured)
+
+
+def _done(passes: int) -> float:
+    """Return the share of the work that some passes are, of a number not known beforehand."""
+    return passes / (passes + 1)
 
 
 def _points(
