@@ -159,3 +159,24 @@ def test_the_fit_is_that_of_all_columns_at_once():
     # The image reaches 8 px; beyond, the Gaussian is below 2e-5.
     own = images.products(images)[0, 0]
     np.testing.assert_allclose(images.on(joint._data)[:, 0] / own, fitted[0], atol=2e-6)
+
+
+def test_an_image_that_is_longer_in_one_direction_is_learnt():
+    """Oblique, twice as long as wide; contrasts and places are those of the scene all the same."""
+    rng = np.random.default_rng(4)
+    shape, contrast = (64, 64), 8e-3
+    frames, background = scene(rng, shape, [])
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    events = [(a, b, rng.uniform(25, 75), contrast) for a in (16, 32, 48) for b in (16, 32, 48)]
+    for row, column, time, _ in events:
+        along, across = (y - row + x - column) / np.sqrt(2), (y - row - x + column) / np.sqrt(2)
+        spot = np.exp(-(along**2 / 2 + across**2 * 2) / (2 * 1.7**2))
+        frames += contrast * step_course(time, BINS)[:, None, None] * spot
+    joint = JointFit(frames, background, PointProfile.expected(1.7))
+    true = np.array(events)
+    places, times, contrasts = joint.learn(true[:, :2], true[:, 2].round(), true[:, 3], 5.0)
+    assert isinstance(joint.image, PointProfile)
+    np.testing.assert_allclose(joint.image.stretch, [0, np.log(2) / 2], atol=0.03)
+    np.testing.assert_allclose(places, true[:, :2], atol=0.15)
+    np.testing.assert_allclose(times, true[:, 2], atol=0.5)
+    np.testing.assert_allclose(contrasts.mean(), contrast, rtol=0.03)

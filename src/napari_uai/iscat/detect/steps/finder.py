@@ -53,7 +53,10 @@ class Finder:
     drift_order: int
 
     def find(self, images: Floats, masked: Bools, monitor: Monitor = SILENT) -> pd.DataFrame:
-        """Return events with bin, y, x, contrast, score and errors, in the part's coordinates."""
+        """Return events with bin, y, x, contrast, score and errors, in the part's coordinates.
+
+        ``slow_share`` is the same for all: at which share of the places the background changes.
+        """
         background, relative = prepared(images, self.drift_order, masked)
         psf, model = self.psf, np.zeros_like(relative)
         image = PointProfile.expected(self.sigma_px) if self.fit_psf else psf
@@ -96,7 +99,7 @@ class Finder:
         residual = rest + np.where(bad, 0, model)
         steps = _points(steps, residual, background.weights, statistics, white, psf, gain)
         if not steps:
-            return _table(np.empty(0), None)
+            return _table(np.empty(0), None).assign(slow_share=0.0)
         filtered, _ = matched_filter(residual, background.weights, psf)
         noise = SlowNoise.over(temporal, white, monitor=weighing.part(0.0, 0.5))
         scores, noise = weighed(steps, filtered, noise, psf, self.sigma_px, weighing.part(0.5, 1.0))
@@ -106,7 +109,8 @@ class Finder:
         )
         measured = joint.measure(*starts, together, scores < REAL_FROM, noise)
         # What looks like an event alone may be a part of others.
-        return _table(np.minimum(scores, measured.significance), measured)
+        events = _table(np.minimum(scores, measured.significance), measured)
+        return events.assign(slow_share=noise.slow_share)
 
 
 def _done(passes: int) -> float:

@@ -170,6 +170,11 @@ class SlowNoise:
         prior = np.log(np.r_[1 - slow_share, np.full(len(covariances), share)])
         return cls(tuple(models), prior)
 
+    @property
+    def slow_share(self) -> float:
+        """Share of the places at which more than the common noise changes."""
+        return float(-np.expm1(self.log_prior[0]))
+
     def log_likelihood(self, series: Floats) -> Floats:
         """Return the log likelihood of time courses (bins, places) under each model."""
         likelihoods = []
