@@ -230,7 +230,7 @@ class JointFit:
         """Return the image of a point as it is known now, sampled at pixels."""
         if isinstance(self.image, PointSpreadFunction):
             return self.image
-        offsets = np.arange(-radius, radius + 1)
+        offsets = np.arange(-radius, radius + 1.0)
         return PointSpreadFunction(self.image.image(*np.meshgrid(offsets, offsets, indexing="ij")))
 
     def frames(self, places: Floats, times: Floats, contrasts: Floats) -> Floats:
