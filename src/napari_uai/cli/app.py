@@ -23,6 +23,7 @@ from napari_uai.cli.info import info
 from napari_uai.cli.iscat import iscat
 from napari_uai.cli.limit import limit
 from napari_uai.cli.mass import mass
+from napari_uai.cli.progress import signals_to_stop
 from napari_uai.cli.report import report
 from napari_uai.cli.simulate import simulate_app
 from napari_uai.cli.terminal import CRASHED, FAILED, INTERRUPTED, say
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=logging.INFO)
         logging.getLogger("napari_uai").setLevel(logging.DEBUG)
     try:
-        with options_of_command_line():
+        with signals_to_stop(), options_of_command_line():
             code = app(args=words, prog_name="napari-uai", standalone_mode=False)
     except (CancelledError, KeyboardInterrupt, typer.Abort):
         return say("cancelled; no incomplete results were written", INTERRUPTED)

@@ -75,6 +75,7 @@ class _Task:
     recipe: str
     recipe_name: str
     options: ReadOptions = UNKNOWN
+    overwrite: bool = False
 
 
 def analyse_recording(
@@ -84,6 +85,7 @@ def analyse_recording(
     *,
     options: ReadOptions = UNKNOWN,
     scheduler: str | None = None,
+    overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> Outcome:
     """Run a recipe on one file and write the results.
@@ -101,6 +103,8 @@ def analyse_recording(
     scheduler
         Address of a dask.distributed scheduler whose workers can access the same files; None:
         local.
+    overwrite
+        Replace files of your own with the names of results as well, which are an error otherwise.
     monitor
         Progress and cancellation.
 
@@ -124,7 +128,7 @@ def analyse_recording(
     True
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    task = _task(Path(source), Path(folder), recipe, options)
+    task = _task(Path(source), Path(folder), recipe, options, overwrite=overwrite)
     if scheduler is None:
         return _analyse(task, monitor)
     outcome = next(iter(_on_cluster([task], scheduler, monitor)))
@@ -140,6 +144,7 @@ def analyse_folder(
     *,
     options: ReadOptions = UNKNOWN,
     scheduler: str | None = None,
+    overwrite: bool = False,
     on_outcome: Callable[[Outcome], None] | None = None,
     monitor: Monitor = SILENT,
 ) -> list[Outcome]:
@@ -154,7 +159,7 @@ def analyse_folder(
         The folder; sub-folders are searched as well.
     folder
         Folder of the results.
-    recipe, options, scheduler, monitor
+    recipe, options, scheduler, overwrite, monitor
         As in :func:`analyse_recording`.
     on_outcome
         Called with each outcome: as soon as it is known, or on a cluster when all are.
@@ -193,7 +198,10 @@ def analyse_folder(
             f"{source} contains no recordings; choose a folder with .bin, .raw, .tif ..."
         )
     folders = [folder / name for name in _folder_names(paths, source)]
-    tasks = [_task(p, f, recipe, options) for p, f in zip(paths, folders, strict=True)]
+    tasks = [
+        _task(p, f, recipe, options, overwrite=overwrite)
+        for p, f in zip(paths, folders, strict=True)
+    ]
     with results_folder(folder) as partial:
         if scheduler is None:
             coming = _one_by_one(tasks, monitor)
@@ -231,7 +239,9 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
     from napari_uai.iscat.recipes.recipe import parse_recipe
 
     recipe = parse_recipe(task.recipe, name=task.recipe_name)
-    with results_folder(task.folder, replaces=FILES, record=RECORD) as partial:
+    with results_folder(
+        task.folder, replaces=FILES, record=RECORD, overwrite=task.overwrite
+    ) as partial:
         recording = read_recording(task.source, task.options)
         with _named(task.source):
             result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
@@ -355,17 +365,17 @@ def _wait(futures: Sequence[Any], monitor: Monitor) -> None:
         time.sleep(0.1)
 
 
-def _task(source: Path, folder: Path, recipe: Recipe, options: ReadOptions) -> _Task:
-    return _Task(source, folder, recipe.to_toml(), recipe.name, options)
+def _task(
+    source: Path, folder: Path, recipe: Recipe, options: ReadOptions, *, overwrite: bool
+) -> _Task:
+    return _Task(source, folder, recipe.to_toml(), recipe.name, options, overwrite)
 
 
 def _absolute(task: _Task) -> _Task:
-    return _Task(
-        Path(os.path.abspath(task.source)),  # noqa: PTH100  # keeps links, as the user wrote them
-        Path(os.path.abspath(task.folder)),  # noqa: PTH100
-        task.recipe,
-        task.recipe_name,
-        task.options,
+    return replace(
+        task,
+        source=Path(os.path.abspath(task.source)),  # noqa: PTH100  # links stay as the user wrote
+        folder=Path(os.path.abspath(task.folder)),  # noqa: PTH100
     )
 
 

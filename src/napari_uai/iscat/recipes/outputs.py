@@ -1,7 +1,6 @@
 """Writing the results of a run: tables, recipe, record of the run, picture.
 
-Files are first written into a hidden folder beside their destination and moved there at the end, so
-that incomplete files never appear under their final names.
+They take their places together at the end: :func:`napari_uai.results.results_folder`.
 """
 
 from __future__ import annotations
@@ -47,7 +46,11 @@ RECORD_FORMAT = "napari-uai run 1"
 
 
 def write_results(
-    result: RunResult, folder: str | Path, *, monitor: Monitor = SILENT
+    result: RunResult,
+    folder: str | Path,
+    *,
+    overwrite: bool = False,
+    monitor: Monitor = SILENT,
 ) -> dict[str, Path]:
     """Write the files of a run.
 
@@ -58,6 +61,8 @@ def write_results(
     folder
         Created if necessary. Files of an earlier run are replaced; those that this run does not
         produce are removed.
+    overwrite
+        Replace files of your own with the names of results as well, which are an error otherwise.
     monitor
         Progress and cancellation.
 
@@ -70,7 +75,8 @@ def write_results(
     Raises
     ------
     OutputError
-        If the folder cannot be written, or the disk is full.
+        If the folder cannot be written, the disk is full, another run writes into the folder, or
+        files of your own would be replaced.
 
     Examples
     --------
@@ -80,7 +86,7 @@ def write_results(
     >>> sorted(uai.write_results(result, "results"))
     ['landings.csv', 'localizations.csv', 'recipe.toml', 'run.json', 'summary.png', 'traces.csv']
     """
-    with results_folder(folder, replaces=FILES, record=RECORD) as partial:
+    with results_folder(folder, replaces=FILES, record=RECORD, overwrite=overwrite) as partial:
         write_files(result, partial, monitor=monitor)
     return {name: Path(folder) / name for name in FILES if (Path(folder) / name).exists()}
 
