@@ -166,3 +166,15 @@ def test_scheduler_without_the_package_says_what_to_install(folder, tmp_path, mo
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(BadValueError, match=r"napari-uai\[cluster\]"):
         analyse_folder(folder, tmp_path / "o", "toy", options=SHAPE, scheduler="tcp://127.0.0.1:9")
+
+
+def test_a_recording_that_changes_meanwhile_is_an_error_and_leaves_nothing(folder, tmp_path):
+    path = folder / "run10.bin"
+
+    def touch(fraction, message):
+        if "Peaks" in message:
+            path.touch()
+
+    with pytest.raises(NapariUaiError, match=r"run10\.bin changed while it was analysed"):
+        analyse_recording(path, tmp_path / "out", "toy", options=SHAPE, monitor=Monitor(touch))
+    assert not (tmp_path / "out").exists()

@@ -194,6 +194,12 @@ def recording_record(
         What was analysed, if it is not the video of the recording.
     monitor
         Progress of the checksum.
+
+    Raises
+    ------
+    VideoFormatError
+        If its file is not as it was when it was opened, so that the checksum is not that of what
+        was analysed.
     """
     if video is None:
         video = recording.video
@@ -201,6 +207,7 @@ def recording_record(
     if recording.source is not None and recording.source.exists():
         size, checksum = checksum_of(recording.source, monitor=monitor)
         record |= {"bytes": size, "sha256": checksum}
+    recording.check_unchanged()
     return record | {
         "shape": [int(n) for n in video.shape],
         "dtype": str(video.dtype),

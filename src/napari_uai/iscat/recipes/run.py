@@ -266,6 +266,7 @@ def run_recipe(
         for step, part in _parts(recipe, monitor.part(_BEFORE_STEPS, 1.0)):
             started = time.perf_counter()
             _run_step(result, step, part)
+            recording.check_unchanged(quickly=True)
             result.timings_s[step.name] = time.perf_counter() - started
         monitor.update(1.0, "done")
     long_batch = warning_of_batch(recipe, len(frames))
