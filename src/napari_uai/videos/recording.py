@@ -39,6 +39,8 @@ class Recording:
         into ``run.json``.
     state
         State of the file when it was opened, if it is known.
+    checksum
+        Size (bytes) and SHA-256 of the file, if they were computed since.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Recording:
     problems: tuple[str, ...] = ()
     reading: Mapping[str, Any] = field(default_factory=dict)
     state: State | None = None
+    checksum: tuple[int, str] | None = None
 
     @property
     def name(self) -> str:

@@ -19,6 +19,8 @@ from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
 from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import results_folder
+from napari_uai.store.folder import Store
+from napari_uai.store.keeping import keeping
 from napari_uai.videos.folders import IMAGE_SUFFIXES, RECORDING_SUFFIXES, list_recordings
 from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.recording import read_recording
@@ -239,9 +241,12 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
     from napari_uai.iscat.recipes.recipe import parse_recipe
 
     recipe = parse_recipe(task.recipe, name=task.recipe_name)
-    with results_folder(
-        task.folder, replaces=FILES, record=RECORD, overwrite=task.overwrite
-    ) as partial:
+    with (
+        keeping() as store,
+        results_folder(
+            task.folder, replaces=FILES, record=RECORD, overwrite=task.overwrite
+        ) as partial,
+    ):
         recording = read_recording(task.source, task.options)
         with _named(task.source):
             result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
@@ -251,8 +256,13 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
         task.folder,
         n_landings=len(result.landings),
         n_localizations=len(result.localizations),
-        problems=result.problems,
+        problems=(*result.problems, *_not_kept(store)),
     )
+
+
+def _not_kept(store: Store) -> Iterator[str]:
+    if store.problem:
+        yield f"nothing can be kept for a run that is killed: {store.problem}"
 
 
 @contextmanager

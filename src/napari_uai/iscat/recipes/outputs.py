@@ -205,7 +205,8 @@ def recording_record(
         video = recording.video
     record: dict[str, Any] = {"name": recording.name}
     if recording.source is not None and recording.source.exists():
-        size, checksum = checksum_of(recording.source, monitor=monitor)
+        known = recording.checksum
+        size, checksum = known or checksum_of(recording.source, monitor=monitor)
         record |= {"bytes": size, "sha256": checksum}
     recording.check_unchanged()
     return record | {
