@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from napari_uai import __version__
+from napari_uai.cli.cache import cache_app
 from napari_uai.cli.catalogue import recipes, stages
 from napari_uai.cli.demo import demo
 from napari_uai.cli.evaluate import evaluate
@@ -57,6 +58,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(simulate_app, name="simulate")
+app.add_typer(cache_app, name="cache")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

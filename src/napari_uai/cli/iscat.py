@@ -77,6 +77,7 @@ def _report(outcome: Outcome) -> None:
     typer.echo(
         f"{counted(outcome.n_landings, 'landing')}, "
         f"{counted(outcome.n_localizations, 'localization')} in {outcome.folder}"
+        f"{' (of an earlier run)' if outcome.earlier else ''}"
     )
     notes(outcome.problems)
 

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from napari_uai.errors import BadValueError, CancelledError, NapariUaiError
-from napari_uai.iscat.recipes.outputs import FILES, RECORD, write_files
-from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
-from napari_uai.iscat.recipes.run import run_recipe
+from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, OutputError
+from napari_uai.iscat.recipes.outputs import FILES, RECORD, is_record_of, write_files
+from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, parse_recipe
+from napari_uai.iscat.recipes.run import is_of_this_package, run_recipe
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.results import results_folder
+from napari_uai.option_names import option
+from napari_uai.results import results_folder, settle
 from napari_uai.store.folder import Store
 from napari_uai.store.keeping import keeping
+from napari_uai.untrusted import read_json
 from napari_uai.videos.folders import IMAGE_SUFFIXES, RECORDING_SUFFIXES, list_recordings
 from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.recording import read_recording
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _LOG = logging.getLogger(__name__)
+PROBLEMS = "problems.csv"
+_COLUMNS = ("recording", "failed", "problem")
+
 _CONNECT_S, _ASK_S = 10, 0.5
 
 
@@ -50,6 +55,8 @@ class Outcome:
         Why there are no results; empty if there are.
     seconds
         Time that it took.
+    earlier
+        Whether the results are those of an earlier run, which are complete and would be the same.
 
     Examples
     --------
@@ -66,6 +73,7 @@ class Outcome:
     problems: tuple[str, ...] = ()
     error: str = ""
     seconds: float = 0.0
+    earlier: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,9 @@ def analyse_folder(
 ) -> list[Outcome]:
     """Run a recipe on all recordings of a folder, each into its own sub-folder.
 
-    Recordings that cannot be analysed do not stop the others. ``problems.csv`` in ``folder`` lists
+    Results that are complete, of the same recordings by the same recipe and code, are left as they
+    are: after a kill, the next run goes on. Recordings that cannot be analysed do not stop the
+    others. ``problems.csv`` in ``folder`` lists
     failed recordings and the warnings of the others, one line each.
 
     Parameters
@@ -204,6 +214,8 @@ def analyse_folder(
         _task(p, f, recipe, options, overwrite=overwrite)
         for p, f in zip(paths, folders, strict=True)
     ]
+    if not overwrite:
+        _check_problems(folder / PROBLEMS)
     with results_folder(folder) as partial:
         if scheduler is None:
             coming = _one_by_one(tasks, monitor)
@@ -214,7 +226,7 @@ def analyse_folder(
             outcomes.append(outcome)
             if on_outcome is not None:
                 on_outcome(outcome)
-        _write_problems(outcomes, source, partial / "problems.csv")
+        _write_problems(outcomes, source, partial / PROBLEMS)
     return outcomes
 
 
@@ -238,8 +250,6 @@ def is_folder_of_recordings(source: str | Path) -> bool:
 
 
 def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
-    from napari_uai.iscat.recipes.recipe import parse_recipe
-
     recipe = parse_recipe(task.recipe, name=task.recipe_name)
     with (
         keeping() as store,
@@ -265,6 +275,33 @@ def _not_kept(store: Store) -> Iterator[str]:
         yield f"nothing can be kept for a run that is killed: {store.problem}"
 
 
+def _earlier(task: _Task, monitor: Monitor) -> Outcome | None:
+    """Return the results of an earlier run if this one would write the same."""
+    steps = parse_recipe(task.recipe, name=task.recipe_name).steps
+    if task.overwrite or not all(map(is_of_this_package, steps)):
+        return None
+    settle(task.folder)
+    try:
+        record = read_json(task.folder / RECORD, error=OutputError)
+        recipe = (task.folder / "recipe.toml").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    recording = read_recording(task.source, task.options)
+    if recipe != task.recipe or not is_record_of(
+        record, recording, task.folder, name=task.recipe_name, monitor=monitor
+    ):
+        return None
+    found = record["found"]
+    return Outcome(
+        task.source,
+        task.folder,
+        n_landings=found["landings"],
+        n_localizations=found["localizations"],
+        problems=tuple(record["problems"]),
+        earlier=True,
+    )
+
+
 @contextmanager
 def _named(source: Path) -> Iterator[None]:
     """Add the name of the recording to errors."""
@@ -285,7 +322,7 @@ def _analyse_or_say_why(task: _Task, monitor: Monitor = SILENT) -> Outcome:
 
 def _outcome(task: _Task, monitor: Monitor) -> Outcome:
     try:
-        return _analyse(task, monitor)
+        return _earlier(task, monitor) or _analyse(task, monitor)
     except CancelledError:
         raise
     except NapariUaiError as error:
@@ -409,10 +446,24 @@ def _holds_other_recordings(source: Path) -> bool:
     return bool(list_recordings(source, others))
 
 
+def _check_problems(path: Path) -> None:
+    """Raise an error if a list of problems is the user's own."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            own = file.readline(100).strip() != ",".join(_COLUMNS)
+    except OSError:
+        return
+    if own:
+        raise OutputError(
+            f"{path} is no list of problems of a run: choose another folder, rename it, or "
+            f"overwrite it ({option('overwrite')})"
+        )
+
+
 def _write_problems(outcomes: Sequence[Outcome], source: Path, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["recording", "failed", "problem"])
+        writer.writerow(_COLUMNS)
         for outcome in outcomes:
             name = outcome.source.relative_to(source).as_posix()
             if outcome.error:

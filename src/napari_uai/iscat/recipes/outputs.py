@@ -6,6 +6,7 @@ They take their places together at the end: :func:`napari_uai.results.results_fo
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +16,15 @@ from napari_uai.files import cannot_write
 from napari_uai.iscat.recipes.recipe import RECORDING
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import (
+    CHECKSUMS,
     checksum_of,
+    plain_value,
     results_folder,
     versions,
     write_record,
     write_table,
 )
+from napari_uai.store.keeping import code_digest
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.run import RunResult
@@ -165,7 +169,52 @@ def run_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any
         ),
         "problems": list(result.problems),
         "versions": versions(),
+        "code_sha256": code_digest(),
     }
+
+
+def is_record_of(
+    record: Any, recording: Recording, folder: Path, *, name: str, monitor: Monitor = SILENT
+) -> bool:
+    """Return whether a record is of a run that would not write anything else now.
+
+    Parameters
+    ----------
+    record
+        Content of ``run.json``.
+    recording
+        What would be analysed.
+    folder
+        Folder of the results; all of them have to be as they were written.
+    name
+        Of the recipe; whether it is the same is for the caller to say.
+    monitor
+        Progress of the checksum of the recording.
+    """
+    try:
+        same = (
+            record["format"] == RECORD_FORMAT
+            and record["recipe"]["name"] == name
+            and record["versions"] == versions()
+            and record["code_sha256"] == code_digest()
+            and not _files_in(record["stages"])
+            and all(checksum_of(folder / n)[1] == s for n, s in record[CHECKSUMS].items())
+        )
+        then = {**record["input"], "dtype": ""}
+    except (KeyError, TypeError, AttributeError, OSError):
+        return False
+    if not same:
+        return False
+    now = {**recording_record(recording, monitor=monitor), "dtype": ""}
+    if recording.source is not None and "sha256" in now:
+        now["path"] = _seen_from(folder, recording.source)
+    return bool(then == json.loads(json.dumps(now, default=plain_value)))
+
+
+def _files_in(stages: Any) -> bool:
+    """Return whether parameters name files, whose content the record does not tell."""
+    values = [value for stage in stages for value in stage["parameters"].values()]
+    return any(isinstance(value, str) and os.path.isfile(value) for value in values)  # noqa: PTH113
 
 
 def _seen_from(folder: Path, source: Path) -> str:

@@ -39,9 +39,6 @@ from napari_uai.videos.status_report import StatusReport, status_report
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-PACKAGE = __name__.partition(".")[0]
-"""Only its own code is known to be the same as when a piece was kept."""
-
 ROLLING_AVERAGE = "dra"
 """Name of the rolling average in recipes; ``frame`` of the results counts its frames."""
 
@@ -364,11 +361,10 @@ def _identity_of_step(
     step: Step, values: Mapping[str, Any], weights: str | None, identities: Mapping[str, str | None]
 ) -> str | None:
     """Return what identifies the output of a step; None if its code, or its input, is unknown."""
-    stage = step.stage
     inputs = [identities[name] for name in step.inputs]
-    if None in inputs or not stage.function.__module__.startswith(f"{PACKAGE}."):
+    if None in inputs or not is_of_this_package(step):
         return None
-    return identity_of(stage.name, dict(values), weights, inputs)
+    return identity_of(step.stage.name, dict(values), weights, inputs)
 
 
 @contextmanager
@@ -429,6 +425,11 @@ def as_recording(recording: Runnable) -> Recording:
     if isinstance(recording, (str, Path)):
         return open_recording(recording)
     return Recording(recording)
+
+
+def is_of_this_package(step: Step) -> bool:
+    """Return whether it is known if the code of a step is the same as before."""
+    return step.stage.function.__module__.split(".")[0] == __name__.split(".")[0]
 
 
 def with_checksum(recording: Recording, monitor: Monitor = SILENT) -> Recording:
