@@ -66,7 +66,9 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
 
     Texts that a spreadsheet would take for formulas are disarmed.
     """
-    disarmed(table).to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
+    disarmed(table).to_csv(
+        path, index=False, float_format="%.9g", lineterminator="\n", errors="backslashreplace"
+    )
 
 
 def write_record(record: Mapping[str, Any], path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -71,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words.remove("--debug")
         logging.basicConfig(level=logging.INFO)
         logging.getLogger("napari_uai").setLevel(logging.DEBUG)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # any name of a file, in any locale
+            stream.reconfigure(errors="backslashreplace")
     try:
         with signals_to_stop(), options_of_command_line():
             code = app(args=words, prog_name="napari-uai", standalone_mode=False)

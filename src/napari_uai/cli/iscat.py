@@ -11,7 +11,7 @@ import typer
 from napari_uai.cli.options import Out, Overwrite, RecipeSettings, named_recipe, with_read_options
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import FAILED, notes, say
-from napari_uai.errors import counted
+from napari_uai.errors import counted, one_line
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.batch import Outcome
@@ -76,7 +76,7 @@ def iscat(
 def _report(outcome: Outcome) -> None:
     typer.echo(
         f"{counted(outcome.n_landings, 'landing')}, "
-        f"{counted(outcome.n_localizations, 'localization')} in {outcome.folder}"
+        f"{counted(outcome.n_localizations, 'localization')} in {one_line(outcome.folder)}"
         f"{' (of an earlier run)' if outcome.earlier else ''}"
     )
     notes(outcome.problems)

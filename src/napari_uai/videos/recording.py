@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Unpack
 
+from napari_uai.errors import one_line
 from napari_uai.videos.formats import open_frames
 from napari_uai.videos.frames import Video, lazy_video
 from napari_uai.videos.info import VideoInfo
@@ -64,8 +65,8 @@ class Recording:
 
     @property
     def name(self) -> str:
-        """Name of the file, or ``recording``."""
-        return self.source.name if self.source else "recording"
+        """Name of the file in printable characters, or ``recording``."""
+        return one_line(self.source.name) if self.source else "recording"
 
     def check_unchanged(self, *, quickly: bool = False) -> None:
         """Raise an error if the file is not as it was when it was opened.

@@ -461,7 +461,7 @@ def _check_problems(path: Path) -> None:
 
 
 def _write_problems(outcomes: Sequence[Outcome], source: Path, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for outcome in outcomes:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_uai.figures import missing_letters
 from napari_uai.files import cannot_write
 from napari_uai.iscat.recipes.recipe import RECORDING
 from napari_uai.monitor import SILENT, Monitor
@@ -119,7 +120,8 @@ def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -
             if table is not None:
                 write_table(table, folder / f"{name}.csv")
         (folder / "recipe.toml").write_text(result.recipe.to_toml(), encoding="utf-8")
-        picture.savefig(folder / "summary.png", dpi=110)
+        with missing_letters():
+            picture.savefig(folder / "summary.png", dpi=110)
         write_record(record, folder / RECORD)
     except OSError as error:
         raise cannot_write(folder.parent, error) from error
