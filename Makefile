@@ -13,7 +13,7 @@
 #   make bench-limit  whether detection limits are true: ARGS="--recordings 10"
 #   make bench-disturbances  what disturbances of a recording cost: ARGS="--seeds 2"
 #   make bench-mass  how well masses of a mixture come back: ARGS="--trials 100 --short"
-#   make bench-survival  kills, full disks, files that change; an hour or more: ARGS="--rounds 3 --only older"
+#   make bench-survival  kills, full disks, files that change; an hour or more: ARGS="--rounds 3 --only replace"
 #   make bench-trails-detection  how high anomalous trails rank: ARGS="--seeds 5"
 #   make fuzz    20 000 damaged and hostile files of every format; ten minutes: ARGS="--inputs 2000"
 #   make docs    the site, in docs/_build/html; fails on a warning or a broken link
