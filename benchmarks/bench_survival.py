@@ -446,7 +446,9 @@ def main() -> None:
         for job in (recording, many, trails, training):
             for number in (signal.SIGKILL, signal.SIGTERM):
                 attacks[f"{job.name}, {number.name}"] = lambda b, j=job, n=number: killed(b, j, n)
-        attacks["results that replace others, SIGKILL"] = lambda b: killed_over_older_results(b, recording)
+        attacks["results that replace others, SIGKILL"] = lambda b: killed_over_older_results(
+            b, recording
+        )
         for job in (recording, trails, training):
             attacks[f"{job.name}, full disk"] = lambda b, j=job: full_disk(b, j)
         for how in CHANGES:

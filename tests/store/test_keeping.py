@@ -82,6 +82,19 @@ def test_a_piece_brings_its_warnings_with_it(store):
         assert list(dict.fromkeys(str(w.message) for w in caught)) == ["before", "seen"]
 
 
+def test_nothing_is_kept_of_a_source_that_has_changed(store):
+    def changed():
+        raise ValueError("changed")
+
+    with (
+        keeping(store),
+        pieces_of("x", "a.bin", check=changed),
+        pytest.raises(ValueError, match="changed"),
+    ):
+        kept("a", None, lambda: 1)
+    assert list(store.pieces()) == []
+
+
 def test_what_cannot_be_kept_is_returned_all_the_same(store):
     with keeping(store), pieces_of("x", "a.bin"):
         assert isinstance(kept("a", None, object), object)

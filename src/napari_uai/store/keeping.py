@@ -34,6 +34,10 @@ _ELSEWHERE = {"cli", "report", "widgets", "sample_data", "__pycache__"}
 """Parts of the package on which no piece depends."""
 
 
+def _nothing() -> None:
+    """Check nothing."""
+
+
 @dataclass(frozen=True)
 class _Scope:
     """Where pieces are kept, and what those of the work under way depend on."""
@@ -41,6 +45,7 @@ class _Scope:
     store: Store
     key: str
     label: str
+    check: Callable[[], None]
     warned: list[warnings.WarningMessage] | None = None
 
 
@@ -85,7 +90,11 @@ def is_keeping() -> bool:
 
 @contextmanager
 def pieces_of(
-    source: Any, label: str, *, warned: list[warnings.WarningMessage] | None = None
+    source: Any,
+    label: str,
+    *,
+    check: Callable[[], None] = _nothing,
+    warned: list[warnings.WarningMessage] | None = None,
 ) -> Iterator[None]:
     """Let :func:`kept` keep what depends on a source.
 
@@ -95,13 +104,16 @@ def pieces_of(
         Plain values that identify the content of the source; None: it is not known.
     label
         Its name, for people.
+    check
+        Raises an error if the source is not as it was, so that a piece would be of a mixture.
     warned
         Warnings that are being recorded: a piece brings its own with it.
     """
     store = _store.get()
     scope = None
     if store is not None and source is not None:
-        scope = _Scope(store, identity_of(code_digest(), versions(), source), label, warned)
+        key = identity_of(code_digest(), versions(), source)
+        scope = _Scope(store, key, label, check, warned)
     token = _scope.set(scope)
     try:
         yield
@@ -147,6 +159,7 @@ def kept(what: str, depends_on: Any, compute: Callable[[], Result]) -> Result:
         result = compute()
     finally:
         _scope.reset(token)
+    scope.check()
     texts = [str(each.message) for each in (scope.warned or ())[before:]]
     try:
         scope.store.put(key, packed((result, list(dict.fromkeys(texts)))), label)

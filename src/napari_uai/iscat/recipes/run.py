@@ -257,7 +257,8 @@ def run_recipe(
         recording = with_checksum(as_recording(recording), before.part(0.0, 0.1))
         frames = frames_of(recording.video)
         identity = _identity(recording, frames, recipe)
-        stack.enter_context(pieces_of(identity, recording.name, warned=warned))
+        check = recording.check_unchanged
+        stack.enter_context(pieces_of(identity, recording.name, check=check, warned=warned))
         status = kept("status line", None, partial(_status, frames, before.part(0.1, 0.2)))
         health = kept("health", None, partial(_health, frames, before.part(0.2, 0.4)))
         if health.not_finite.size:
@@ -364,7 +365,10 @@ def _identity_of_step(
     inputs = [identities[name] for name in step.inputs]
     if None in inputs or not is_of_this_package(step):
         return None
-    return identity_of(step.stage.name, dict(values), weights, inputs)
+    try:
+        return identity_of(step.stage.name, dict(values), weights, inputs)
+    except TypeError:  # a value that is no plain one
+        return None
 
 
 @contextmanager
