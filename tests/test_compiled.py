@@ -5,11 +5,11 @@ import sys
 import numba
 import numpy as np
 
-from napari_uai.compiled import announced_compilation
+from napari_uai.compiled import announced_compilation, kernel
 
 PROGRAM = """
 import numpy as np
-from napari_uai.compiled import announced_compilation
+from napari_uai.compiled import announced_compilation, kernel
 from napari_uai.iscat.kernels.median_network import median_network
 from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction
 with announced_compilation(lambda: print("compiling")):
@@ -43,3 +43,15 @@ def test_kernels_from_the_cache_on_disk_are_not_announced(tmp_path):
         for _ in range(2)
     ]
     assert outputs == ["compiling\n", ""]
+
+
+def test_without_a_folder_for_its_cache_a_kernel_is_compiled_every_time(monkeypatch):
+    njit = numba.njit
+
+    def nowhere(*args, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(*args, **options)
+
+    monkeypatch.setattr(numba, "njit", nowhere)
+    assert kernel(lambda x: 2 * x)(3) == 6

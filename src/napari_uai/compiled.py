@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 from numba.core.event import Event, Listener, install_listener
@@ -21,15 +21,34 @@ def kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Resul
     Kernels loop over slices of one row, because indices that may be negative, and then count from
     the end, make the loops of numba four times slower.
     """
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return cast("Callable[Parameters, Result]", compiled)
+    return _compiled(function)
 
 
 def reordering_kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Compile like :func:`kernel`, but allow reordering of sums; NaN and infinity are preserved."""
-    reordering = {"reassoc", "nsz", "contract"}
-    options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": reordering}
-    compiled = numba.njit(**options)(function)
+    return _compiled(function, fastmath={"reassoc", "nsz", "contract"})
+
+
+def strict_kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Compile like :func:`kernel`, but division by zero is an error, as in Python."""
+    return _compiled(function, error_model="python")
+
+
+def strict_reordering_kernel(
+    function: Callable[Parameters, Result],
+) -> Callable[Parameters, Result]:
+    """Compile like :func:`strict_kernel`, but allow reordering of sums."""
+    return _compiled(function, error_model="python", fastmath={"contract", "reassoc"})
+
+
+def _compiled(
+    function: Callable[Parameters, Result], **options: Any
+) -> Callable[Parameters, Result]:
+    options = {"nogil": True, "error_model": "numpy", **options}
+    try:
+        compiled = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # neither this folder nor the user's can be written: compiled every time
+        compiled = numba.njit(**options)(function)
     return cast("Callable[Parameters, Result]", compiled)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +39,17 @@ def print_style(font_size: float) -> AbstractContextManager[None]:
     return mpl.rc_context({**_STYLE, "font.size": font_size})
 
 
+@contextmanager
+def missing_letters() -> Iterator[None]:
+    """Draw a box for each letter that the font lacks, as in names of files, without a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
 def save_figure(
     figure: Figure, path: Path, *, font_size: float, pixels_per_inch: float | None = None
 ) -> None:
     """Save a figure of :func:`print_style` so that the same result gives the same file."""
-    with print_style(font_size):
+    with print_style(font_size), missing_letters():
         figure.savefig(path, metadata=_UNDATED.get(path.suffix), dpi=pixels_per_inch or "figure")

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from napari_uai.errors import OutputError
+from napari_uai.working_folders import put_in_place, working_folder
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside the final one, which it replaces on success.
+    """Yield a temporary path near the final one, which it replaces on success.
 
-    On an error or if cancelled, the temporary file is removed and the final path is unchanged.
+    On an error or if cancelled, the temporary file is removed and the final path is unchanged. What
+    a killed process has left there is removed by the next one that writes the same path.
 
     Parameters
     ----------
@@ -46,17 +46,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     >>> [file.name for file in folder.iterdir()]
     ['table.csv']
     """
-    partial = _beside(path, "partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        _replace(partial, path)
+        with working_folder(path) as folder:
+            yield folder / path.name
+            put_in_place(folder, path)
     except OutputError:
         raise
     except OSError as error:
         raise cannot_write(path, error) from error
-    finally:
-        _remove(partial)
 
 
 def write_files(files: Mapping[Path, bytes]) -> None:
@@ -90,27 +88,3 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     advice = "free disk space or choose another folder" if full else "choose another folder"
     return OutputError(f"cannot write to {path}: {error.strerror or error}; {advice}")
-
-
-def _replace(partial: Path, path: Path) -> None:
-    if partial.is_file() or not path.is_dir():
-        partial.replace(path)  # fails if the path is a folder, whose content would be lost
-        return
-    # A folder cannot replace another one in a single step.
-    old = _beside(path, "old")
-    path.rename(old)
-    partial.rename(path)
-    _remove(old)
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):  # the error that stopped the writing is more informative
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _beside(path: Path, ending: str) -> Path:
-    """Return a hidden name that no other process uses."""
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.{ending}")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import tarfile
 from importlib.resources import files
 from pathlib import Path
 
 from napari_uai.errors import BadValueError, OutputError, nearest
 from napari_uai.files import whole_file
+from napari_uai.store.folder import cache_folder
 
 __all__ = ["sample_names", "sample_path"]
 
@@ -94,7 +94,7 @@ def sample_path(name: str) -> Path:
 def _cached(sample: str, archive: Path | None) -> Path:
     """Return the folder of a sample in the cache, which is filled if it does not exist."""
     key = _version() if archive is None else hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
-    folder = _cache() / f"{sample}-{key}"
+    folder = cache_folder() / f"{sample}-{key}"
     if folder.is_dir():
         return folder
     try:
@@ -108,15 +108,6 @@ def _cached(sample: str, archive: Path | None) -> Path:
         if not folder.is_dir():  # otherwise another process has just filled it
             raise
     return folder
-
-
-def _cache() -> Path:
-    folder = os.environ.get("NAPARI_UAI_CACHE")
-    if folder:
-        return Path(folder)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("napari-uai", appauthor=False)
 
 
 def _unpack(archive: Path, folder: Path) -> None:

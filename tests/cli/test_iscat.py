@@ -353,8 +353,9 @@ def test_bug_is_one_line_without_a_traceback(monkeypatch, one_line_error):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
-def test_interrupt_cancels_and_leaves_nothing(tmp_path):
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signals_to_stop_cancel_and_leave_nothing(name, tmp_path):
     command = [sys.executable, "-m", "napari_uai.cli", "simulate", "iscat", "--out"]
     settings = ["--set", "frames=400000"]
     process = subprocess.Popen(
@@ -363,7 +364,7 @@ def test_interrupt_cancels_and_leaves_nothing(tmp_path):
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".*.partial")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, name))
     _, text = process.communicate(timeout=60)
     assert process.returncode == 130
     assert text == "napari-uai: cancelled; no incomplete results were written\n"

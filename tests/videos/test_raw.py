@@ -1,6 +1,7 @@
 """Headerless recordings: every type, byte order, offset and range; shapes found and refused."""
 
 import json
+import os
 import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -74,15 +75,14 @@ def test_what_was_written_is_read_for_every_type_offset_and_range(tmp_path, data
     np.testing.assert_array_equal(got, video[start:stop].astype(got.dtype))
 
 
-def test_frames_of_native_type_are_views_of_the_file(tmp_path):
+def test_frames_of_native_type_are_read_without_conversion(tmp_path):
     video = speckle_recording()
     video.tofile(tmp_path / "a.bin")
     frames, _ = open_frames(
         tmp_path / "a.bin", ReadOptions(height=36, width=48, dtype="<u2", frames=(5, None))
     )
     block = frames.read(10, 20)
-    assert block.base is not None
-    assert not block.flags.writeable
+    assert block.dtype == video.dtype
     np.testing.assert_array_equal(block, video[15:25])
 
 
@@ -361,13 +361,13 @@ def test_a_file_cut_while_open_is_an_error_not_a_crash(tmp_path):
         frames.read(20, 21)
 
 
-def test_views_stay_valid_while_the_map_gives_pages_back(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_uai.videos.mapped._RESIDENT_BYTES", 1000)
+def test_frames_that_were_read_stay_valid_when_the_file_is_cut(tmp_path):
     video = speckle_recording()
     video.tofile(tmp_path / "a.bin")
     frames = FileFrames(tmp_path / "a.bin", shape=video.shape, dtype="<u2")
-    views = [frames.read(i, i + 1) for i in range(60)]
-    np.testing.assert_array_equal(np.concatenate(views), video)
+    blocks = [frames.read(i, i + 1) for i in range(60)]
+    os.truncate(tmp_path / "a.bin", 0)
+    np.testing.assert_array_equal(np.concatenate(blocks), video)
 
 
 def test_many_threads_read_the_same_as_one(tmp_path):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 from napari_uai import __version__
+from napari_uai.cli.cache import cache_app
 from napari_uai.cli.catalogue import recipes, stages
 from napari_uai.cli.demo import demo
 from napari_uai.cli.evaluate import evaluate
@@ -23,6 +25,7 @@ from napari_uai.cli.info import info
 from napari_uai.cli.iscat import iscat
 from napari_uai.cli.limit import limit
 from napari_uai.cli.mass import mass
+from napari_uai.cli.progress import signals_to_stop
 from napari_uai.cli.report import report
 from napari_uai.cli.simulate import simulate_app
 from napari_uai.cli.terminal import CRASHED, FAILED, INTERRUPTED, say
@@ -56,6 +59,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(simulate_app, name="simulate")
+app.add_typer(cache_app, name="cache")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,8 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words.remove("--debug")
         logging.basicConfig(level=logging.INFO)
         logging.getLogger("napari_uai").setLevel(logging.DEBUG)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # any name of a file, in any locale
+            stream.reconfigure(errors="backslashreplace")
     try:
-        with options_of_command_line():
+        with signals_to_stop(), options_of_command_line():
             code = app(args=words, prog_name="napari-uai", standalone_mode=False)
     except (CancelledError, KeyboardInterrupt, typer.Abort):
         return say("cancelled; no incomplete results were written", INTERRUPTED)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from napari_uai.cli.progress import signals_end_the_process
 from napari_uai.errors import BadValueError
 
 
@@ -28,4 +29,5 @@ def gui(
         raise BadValueError("the window needs napari: pip install 'napari-uai[napari]' PyQt6")
     from napari_uai.widgets.window import run_window
 
+    signals_end_the_process()
     run_window(source, trails=trails)

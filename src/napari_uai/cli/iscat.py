@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Out, RecipeSettings, named_recipe, with_read_options
+from napari_uai.cli.options import Out, Overwrite, RecipeSettings, named_recipe, with_read_options
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import FAILED, notes, say
-from napari_uai.errors import counted
+from napari_uai.errors import counted, one_line
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.batch import Outcome
@@ -34,6 +34,7 @@ def iscat(
             metavar="ADDRESS", help="dask.distributed scheduler, such as tcp://host:8786."
         ),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> int:
     """Detect landings in a recording, or in all recordings of a folder.
 
@@ -49,12 +50,24 @@ def iscat(
     if is_folder_of_recordings(source):
         with announced_compiling(), progress_bar("recordings") as monitor:
             outcomes = analyse_folder(
-                source, out, chosen, options=options, scheduler=scheduler, monitor=monitor
+                source,
+                out,
+                chosen,
+                options=options,
+                scheduler=scheduler,
+                overwrite=overwrite,
+                monitor=monitor,
             )
         return _report_folder(outcomes, out)
     with announced_compiling(), progress_bar(source.name) as monitor:
         outcome = analyse_recording(
-            source, out, chosen, options=options, scheduler=scheduler, monitor=monitor
+            source,
+            out,
+            chosen,
+            options=options,
+            scheduler=scheduler,
+            overwrite=overwrite,
+            monitor=monitor,
         )
     _report(outcome)
     return 0
@@ -63,7 +76,8 @@ def iscat(
 def _report(outcome: Outcome) -> None:
     typer.echo(
         f"{counted(outcome.n_landings, 'landing')}, "
-        f"{counted(outcome.n_localizations, 'localization')} in {outcome.folder}"
+        f"{counted(outcome.n_localizations, 'localization')} in {one_line(outcome.folder)}"
+        f"{' (of an earlier run)' if outcome.earlier else ''}"
     )
     notes(outcome.problems)
 

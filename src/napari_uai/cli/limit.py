@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Out, RecipeSettings, named_recipe, with_read_options
+from napari_uai.cli.options import Out, Overwrite, RecipeSettings, named_recipe, with_read_options
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
 from napari_uai.errors import BadValueError
@@ -56,6 +56,7 @@ def limit(
         float | None, typer.Option(metavar="SLOPE", help="Calibration as a number: 3.2e-5.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything that is random.")] = 0,
+    overwrite: Overwrite = False,
 ) -> None:
     """Measure what would be found on a recording, by landings injected into it.
 
@@ -70,7 +71,7 @@ def limit(
     masses = _calibration(calibration, contrast_per_kda)
     recipes = [named_recipe(name) for name in recipe or ("matched",)]
     with (
-        results_folder(out, replaces=FILES, record=RECORD) as partial,
+        results_folder(out, replaces=FILES, record=RECORD, overwrite=overwrite) as partial,
         announced_compiling(),
         progress_bar(source.name) as monitor,
     ):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_uai.cli.options import Out
+from napari_uai.cli.options import Out, Overwrite
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
 from napari_uai.errors import BadValueError, counted
@@ -93,6 +93,7 @@ def mass(
         int, typer.Option(help="Exchanges between groups for p values of weights.")
     ] = 999,
     seed: Annotated[int, typer.Option(help="Seed of everything that is random.")] = 0,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert contrasts to masses, fit their distribution, and compare conditions.
 
@@ -130,7 +131,7 @@ def mass(
             seed=seed,
             monitor=monitor,
         )
-        write_masses(result, out, bin_kda=bin_kda, inputs=sources)
+        write_masses(result, out, bin_kda=bin_kda, inputs=sources, overwrite=overwrite)
     _report(result, out)
     notes([*problems, *result.problems])
 

@@ -30,6 +30,13 @@ Out = Annotated[
     typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the results."),
 ]
 
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace files of your own with the names of results as well."
+    ),
+]
+
 RecipeSettings = Annotated[
     list[str] | None,
     typer.Option(

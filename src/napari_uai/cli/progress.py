@@ -1,13 +1,16 @@
-"""Progress bars in the terminal, and cancellation by Ctrl-C."""
+"""Progress bars in the terminal, and cancellation by Ctrl-C and other signals to stop."""
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from types import FrameType
 
 import typer
 
@@ -29,10 +32,11 @@ def announced_compiling() -> Iterator[None]:
 def progress_bar(label: str) -> Iterator[Monitor]:
     """Yield a monitor that shows a progress bar in a terminal and is cancelled by Ctrl-C.
 
-    The first Ctrl-C stops the work at the next block of frames, the second immediately.
+    The first Ctrl-C stops the work at the next block of frames, the second immediately. So do the
+    signals of a job that is cancelled (SIGTERM) and of a terminal that is closed (SIGHUP).
     """
     stop = threading.Event()
-    with _on_interrupt(stop):
+    with signals_to_stop(lambda: _stop_or_interrupt(stop)):
         if not sys.stderr.isatty():
             quiet = Monitor(cancelled=stop.is_set)
             with active_monitor(quiet):
@@ -53,19 +57,55 @@ def progress_bar(label: str) -> Iterator[Monitor]:
                 yield monitor
 
 
+def interrupt() -> None:
+    """Stop the work immediately, with all that it has to clean up."""
+    raise KeyboardInterrupt
+
+
 @contextmanager
-def _on_interrupt(stop: threading.Event) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def signals_to_stop(stop: Callable[[], None] = interrupt) -> Iterator[None]:
+    """Call a function when the process is asked to stop: Ctrl-C, SIGTERM, a closed terminal.
 
-    def interrupt(number: int, frame: Any) -> None:
-        if stop.is_set():
-            signal.default_int_handler(number, frame)
-        stop.set()
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
+    Signals that are ignored, as under nohup, stay so.
+    """
+    with ExitStack() as stack:
+        if threading.current_thread() is threading.main_thread():
+            for number in _TO_STOP:
+                before = signal.getsignal(number)
+                if before is not signal.SIG_IGN:
+                    signal.signal(number, partial(_asked_to_stop, stop))
+                    stack.callback(signal.signal, number, before)
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+
+
+def signals_end_the_process() -> None:
+    """Let the signals end the process at once, as a window does that has its own loop of events."""
+    for number in _TO_STOP:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _asked_to_stop(stop: Callable[[], None], number: int, frame: FrameType | None) -> None:
+    del frame
+    if number == _CLOSED:
+        _write_nowhere()
+    stop()
+
+
+def _write_nowhere() -> None:
+    """Drop what would be written to a terminal that is no longer there, which is an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in (1, 2):
+        if stat.S_ISCHR(os.fstat(output).st_mode):
+            os.dup2(nowhere, output)
+    os.close(nowhere)
+
+
+def _stop_or_interrupt(stop: threading.Event) -> None:
+    if stop.is_set():
+        interrupt()
+    stop.set()
+
+
+_CLOSED = getattr(signal, "SIGHUP", None)
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+_TO_STOP = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))

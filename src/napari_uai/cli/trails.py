@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Out
+from napari_uai.cli.options import Out, Overwrite
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
 from napari_uai.errors import BadValueError, counted, one_line
@@ -132,6 +132,7 @@ def trails(
             help="List the parameters for --set and exit.",
         ),
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Rank trails by how unusual they are.
 
@@ -166,6 +167,7 @@ def trails(
             masks={**earlier.masks, **_masks(mask or ())},
             top=earlier.top if top is None else top,
             settings=[*earlier.settings, *(settings or ())],
+            overwrite=overwrite,
             monitor=monitor,
         )
     _report_trails(result, out)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from napari_uai.errors import BadValueError
 from napari_uai.evaluate.evaluation import Evaluation, pool
 from napari_uai.evaluate.metrics import FALSE_RATE_FRAMES
-from napari_uai.figures import COLOURS
+from napari_uai.figures import COLOURS, missing_letters
 from napari_uai.files import whole_file
 
 if TYPE_CHECKING:
@@ -199,7 +199,8 @@ def write_comparison(results: Results, folder: str | Path) -> pd.DataFrame:
         whole_file(folder / "comparison.png") as picture_file,
     ):
         table.to_csv(table_file, index=False)
-        picture.savefig(picture_file, dpi=120, format="png")
+        with missing_letters():
+            picture.savefig(picture_file, dpi=120, format="png")
     return table
 
 

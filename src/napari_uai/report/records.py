@@ -18,6 +18,7 @@ from napari_uai.errors import BadValueError, one_line
 from napari_uai.iscat.recipes.outputs import RECORD_FORMAT as LANDINGS
 from napari_uai.limits import FILE_BYTES, HEADER_BYTES, MEMBERS
 from napari_uai.pictures import MAX_BYTES, read_picture
+from napari_uai.results import settle
 from napari_uai.trails.analysis.result import RECORD
 from napari_uai.trails.analysis.result import RECORD_FORMAT as TRAILS
 from napari_uai.untrusted import check_header, read_json, read_whole, refusing
@@ -165,14 +166,16 @@ def find_results(folder: Path) -> Found:
     if not folder.is_dir():
         what = "is a file: choose the folder that it is in" if folder.exists() else "does not exist"
         raise BadValueError(f"{folder} {what}")
+    settle(folder)
     if (folder / RECORD).exists():
         places = [folder]
     else:
         places = []
-        for n, (root, names, files) in enumerate(os.walk(folder)):
+        for n, (root, names, _) in enumerate(os.walk(folder)):
             MEMBERS.check(folder, n + 1, "contains folders:", error=BadValueError)
             names[:] = sorted(name for name in names if not name.startswith("."))
-            if RECORD in files:
+            settle(Path(root))
+            if (Path(root) / RECORD).exists():
                 places.append(Path(root))
     found = Found()
     for place in places:

@@ -1,30 +1,160 @@
-"""Contiguous frames in a file, read through a memory map."""
+"""Frames that lie in a file as they are: an array of which parts are read by their places.
+
+Not through a memory map: if the file becomes shorter in the meantime, reading the map ends the
+process, whereas reading the file is an error. It costs 0.1 s of processor time per GiB.
+"""
 
 from __future__ import annotations
 
-import mmap
+import math
 import os
-import sys
+import threading
+import weakref
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from dask.base import tokenize
+from numpy.lib.stride_tricks import as_strided
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
 from napari_uai.videos.frames import Frames
 
-_RESIDENT_BYTES = 64 * 2**20
-"""Pages of the file that stay resident; others are released while views stay valid."""
+_SPARSE = 2
+"""Bytes per wanted byte up to which a part of the file is read as a whole."""
+
+
+class FileArray:
+    """An array in a file; an index of integers and slices reads what it needs.
+
+    The file is opened on the first read in each process, so objects can be pickled.
+
+    Parameters
+    ----------
+    path
+        The file.
+    shape
+        Length of each axis.
+    dtype
+        Type in the file.
+    offset
+        Bytes before the first element.
+    strides
+        Bytes from one element to the next along each axis; by default the last axis varies fastest.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, ...],
+        dtype: npt.DTypeLike,
+        *,
+        offset: int = 0,
+        strides: tuple[int, ...] | None = None,
+    ) -> None:
+        self.path = path
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self.offset = offset
+        self.strides = strides or _contiguous(shape, self.dtype.itemsize)
+        self.end = offset + _span(shape, self.strides, self.dtype.itemsize)
+        self._start_closed()
+
+    @classmethod
+    def of(cls, array: np.memmap[Any, Any], path: Path) -> FileArray:
+        """Return the array of a memory map."""
+        return cls(path, array.shape, array.dtype, offset=array.offset, strides=array.strides)
+
+    def _start_closed(self) -> None:
+        self._file: int | None = None
+        self._lock = threading.Lock()
+        # An array of which no element is ever read tells where the wanted ones are.
+        self._places = as_strided(np.empty(1, self.dtype), self.shape, self.strides)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Drop the open file; the copy reopens it."""
+        return {k: v for k, v in self.__dict__.items() if k not in {"_file", "_lock", "_places"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start_closed()
+
+    def __getitem__(self, index: Any) -> AnyArray:
+        """Read a part.
+
+        Raises
+        ------
+        VideoFormatError
+            If the file was deleted or truncated since it was opened.
+        """
+        places = self._places
+        part = places[(*(index if isinstance(index, tuple) else (index,)), ...)]
+        start = part.__array_interface__["data"][0] - places.__array_interface__["data"][0]
+        file = self._opened()
+        if not part.size:
+            return np.empty(part.shape, self.dtype)
+        return self._read(file, self.offset + start, part.shape, part.strides)
+
+    def _opened(self) -> int:
+        try:
+            with self._lock:
+                if self._file is None:
+                    self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+                    weakref.finalize(self, os.close, self._file)
+            size = os.fstat(self._file).st_size
+        except OSError as error:
+            message = f"{self.path} can no longer be read ({error}): open it again"
+            raise VideoFormatError(message) from error
+        if size < self.end:
+            raise self._shorter(size)
+        return self._file
+
+    def _read(
+        self, file: int, start: int, shape: tuple[int, ...], strides: tuple[int, ...]
+    ) -> AnyArray:
+        span = _span(shape, strides, self.dtype.itemsize)
+        if span <= _SPARSE * math.prod(shape) * self.dtype.itemsize:
+            buffer = np.empty(span, np.uint8)
+            self._fill(file, buffer.data, start)
+            return np.ndarray(shape, self.dtype, buffer, 0, strides)
+        axis = int(np.argmax([s if n > 1 else -1 for n, s in zip(shape, strides, strict=True)]))
+        rest = (*shape[:axis], *shape[axis + 1 :]), (*strides[:axis], *strides[axis + 1 :])
+        step = strides[axis]
+        parts = [self._read(file, start + i * step, *rest) for i in range(shape[axis])]
+        # The axis varies slowest in memory too, whichever it is.
+        return np.moveaxis(np.stack(parts), 0, axis)
+
+    def _fill(self, file: int, view: memoryview, start: int) -> None:
+        done = 0
+        while done < len(view):
+            try:
+                n = self._read_into(file, view[done:], start + done)
+            except OSError as error:
+                message = f"{self.path} cannot be read ({error.strerror or error}): copy it again"
+                raise VideoFormatError(message) from error
+            if not n:
+                raise self._shorter(start + done)
+            done += n
+
+    def _read_into(self, file: int, view: memoryview, start: int) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(file, [view], start)
+        with self._lock:
+            os.lseek(file, start, os.SEEK_SET)
+            content = os.read(file, len(view))
+        view[: len(content)] = content
+        return len(content)
+
+    def _shorter(self, size: int) -> VideoFormatError:
+        return VideoFormatError(
+            f"{self.path} has become shorter ({size} bytes, {self.end} needed): open it again"
+        )
 
 
 class FileFrames(Frames):
-    """Contiguous frames in one file, read without copying if the type allows it.
-
-    Native and aligned types are views of a memory map; other types are converted block by block.
-    The map is opened on the first read in each process, so objects can be pickled.
+    """Contiguous frames in one file.
 
     Parameters
     ----------
@@ -57,8 +187,6 @@ class FileFrames(Frames):
         self.stored = np.dtype(dtype)
         self.dtype = native_dtype(self.stored)
         self.offset = offset
-        self.order = order
-        self.frame_header = frame_header
         status = self.path.stat()
         self._name: str = "file-" + tokenize(
             str(self.path),
@@ -70,64 +198,42 @@ class FileFrames(Frames):
             order,
             frame_header,
         )
-        frame_bytes = frame_header + shape[1] * shape[2] * self.stored.itemsize
-        self._end = offset + shape[0] * frame_bytes
-        self._map: mmap.mmap | None = None
-        self._handed_out = 0
+        size = self.stored.itemsize
+        if order == "C":
+            first, row, column = _contiguous(shape, size)
+            strides = first + frame_header, row, column
+        else:
+            strides = size, shape[0] * size, shape[0] * shape[1] * size
+        self._array = FileArray(
+            self.path, shape, self.stored, offset=offset + frame_header, strides=strides
+        )
 
     @property
     def name(self) -> str:
         """Path, size and modification time of the file, and position of the frames in it."""
         return self._name
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Drop the map; the copy reopens it."""
-        return {**self.__dict__, "_map": None, "_handed_out": 0}
-
     def read(self, start: int, stop: int) -> AnyArray:
-        """Return a read-only view if the file has a native type, else a copy.
+        """Read some frames.
 
         Raises
         ------
         VideoFormatError
             If the file was deleted or truncated since it was opened.
         """
-        block = self._frames(self._mapped())[start:stop]
-        self._give_back(block.nbytes)
-        return to_native(block)
+        return to_native(self._array[start:stop])
 
-    def _frames(self, buffer: mmap.mmap) -> AnyArray:
-        if not self.frame_header:
-            return np.ndarray(self.shape, self.stored, buffer, self.offset, order=self.order)
-        size = self.stored.itemsize
-        row = self.shape[2] * size
-        strides = (self.frame_header + self.shape[1] * row, row, size)
-        return np.ndarray(self.shape, self.stored, buffer, self.offset + self.frame_header, strides)
 
-    def _mapped(self) -> mmap.mmap:
-        # Reading a map beyond the end of its file kills the process: check the size each time.
-        try:
-            if self._map is None:
-                with self.path.open("rb") as file:
-                    self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            size = self._map.size()
-        except (OSError, ValueError) as error:
-            message = f"{self.path} can no longer be read ({error}): open it again"
-            raise VideoFormatError(message) from error
-        if min(size, len(self._map)) < self._end:
-            raise VideoFormatError(
-                f"{self.path} has become shorter ({size} bytes, {self._end} needed): open it again"
-            )
-        return self._map
+def _contiguous(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return the strides of an array of which the last axis varies fastest."""
+    return tuple(itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape)))
 
-    def _give_back(self, n_bytes: int) -> None:
-        # Mapped pages count as memory of this process; without this, a pass over a recording would
-        # appear to need its whole size.
-        self._handed_out += n_bytes
-        if self._handed_out > _RESIDENT_BYTES and sys.platform != "win32":
-            self._handed_out = 0
-            if self._map is not None:
-                self._map.madvise(mmap.MADV_DONTNEED)
+
+def _span(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> int:
+    """Return the bytes from the first element of an array to the end of the last."""
+    if not math.prod(shape):
+        return 0
+    return sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) + itemsize
 
 
 def native_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Unpack
 
+from napari_uai.errors import one_line
 from napari_uai.videos.formats import open_frames
 from napari_uai.videos.frames import Video, lazy_video
 from napari_uai.videos.info import VideoInfo
 from napari_uai.videos.read_options import UNKNOWN, ReadKeywords, ReadOptions
+from napari_uai.videos.unchanged import State
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,10 @@ class Recording:
     reading
         How the file was read: its format, type, axes and image, and what the caller stated; goes
         into ``run.json``.
+    state
+        State of the file when it was opened, if it is known.
+    checksum
+        Size (bytes) and SHA-256 of the file, if they were computed since.
 
     Examples
     --------
@@ -54,11 +60,31 @@ class Recording:
     history: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     reading: Mapping[str, Any] = field(default_factory=dict)
+    state: State | None = None
+    checksum: tuple[int, str] | None = None
 
     @property
     def name(self) -> str:
-        """Name of the file, or ``recording``."""
-        return self.source.name if self.source else "recording"
+        """Name of the file in printable characters, or ``recording``."""
+        return one_line(self.source.name) if self.source else "recording"
+
+    def check_unchanged(self, *, quickly: bool = False) -> None:
+        """Raise an error if the file is not as it was when it was opened.
+
+        Parameters
+        ----------
+        quickly
+            Leave out folders, of which every file has to be asked.
+
+        Raises
+        ------
+        VideoFormatError
+            If it was changed, replaced or removed.
+        """
+        if self.source is None or self.state is None:
+            return
+        if not (quickly and self.state.files):
+            self.state.check(self.source)
 
 
 def open_recording(path: str | Path, **options: Unpack[ReadKeywords]) -> Recording:
@@ -98,6 +124,7 @@ def read_recording(path: str | Path, options: ReadOptions = UNKNOWN) -> Recordin
 
     Errors are those of :func:`napari_uai.videos.open_frames`.
     """
+    state = State.of(Path(path))
     video, info = open_frames(path, options)
     return Recording(
         lazy_video(video),
@@ -108,6 +135,7 @@ def read_recording(path: str | Path, options: ReadOptions = UNKNOWN) -> Recordin
         history=(f"opened {Path(path).name}",),
         problems=info.warnings,
         reading=_reading(info, options),
+        state=state,
     )
 
 

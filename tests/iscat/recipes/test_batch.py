@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from napari_uai.errors import BadValueError, CancelledError, NapariUaiError
+from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, OutputError
+from napari_uai.iscat.recipes import catalogue
 from napari_uai.iscat.recipes.batch import (
     analyse_folder,
     analyse_recording,
     is_folder_of_recordings,
 )
+from napari_uai.iscat.recipes.recipe import load_recipe
 from napari_uai.monitor import Monitor
 from napari_uai.videos.read_options import ReadOptions
 
@@ -166,3 +169,95 @@ def test_scheduler_without_the_package_says_what_to_install(folder, tmp_path, mo
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(BadValueError, match=r"napari-uai\[cluster\]"):
         analyse_folder(folder, tmp_path / "o", "toy", options=SHAPE, scheduler="tcp://127.0.0.1:9")
+
+
+def test_a_recording_that_changes_meanwhile_is_an_error_and_leaves_nothing(folder, tmp_path):
+    path = folder / "run10.bin"
+
+    def touch(fraction, message):
+        if "Peaks" in message:
+            path.touch()
+
+    with pytest.raises(NapariUaiError, match=r"run10\.bin changed while it was analysed"):
+        analyse_recording(path, tmp_path / "out", "toy", options=SHAPE, monitor=Monitor(touch))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def _known_code(toys, monkeypatch):
+    """Let the toys pass for stages of the package, of which it is known if they change."""
+    for stage in catalogue.STAGES.values():
+        monkeypatch.setattr(stage.function, "__module__", "napari_uai.toys")
+
+
+@pytest.mark.usefixtures("_known_code")
+def test_a_folder_that_was_killed_goes_on_after_the_last_complete_recording(
+    folder, tmp_path, monkeypatch
+):
+    (folder / "sub" / "bad.bin").unlink()
+    analyse_folder(folder, tmp_path / "whole", "toy", options=SHAPE)
+
+    def kill(fraction, message):
+        if message.startswith("run10.bin: Peaks"):
+            raise SystemExit
+
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit):
+        analyse_folder(folder, out, "toy", options=SHAPE, monitor=Monitor(kill))
+    first = (out / "run2" / "run.json").stat()
+    outcomes = analyse_folder(folder, out, "toy", options=SHAPE)
+    assert [(o.source.name, o.earlier) for o in outcomes] == [
+        ("run2.bin", True), ("run10.bin", False),
+    ]  # fmt: skip
+    assert (out / "run2" / "run.json").stat().st_mtime_ns == first.st_mtime_ns
+    for name in ("landings.csv", "localizations.csv", "summary.png", "recipe.toml"):
+        for each in ("run2", "run10"):
+            one, other = (tmp_path / where / each / name for where in ("out", "whole"))
+            assert one.read_bytes() == other.read_bytes()
+    assert (out / "problems.csv").read_bytes() == (tmp_path / "whole/problems.csv").read_bytes()
+
+
+def test_code_of_the_user_may_have_changed_and_runs_again(folder, tmp_path):
+    for _ in range(2):
+        outcomes = analyse_folder(folder, tmp_path / "out", "toy", options=SHAPE)
+        assert not any(outcome.earlier for outcome in outcomes)
+
+
+@pytest.mark.usefixtures("_known_code")
+@pytest.mark.parametrize("changed", ["recording", "result", "recipe", "code", "options", "asked"])
+def test_a_recording_is_analysed_again_if_anything_has_changed(
+    changed, folder, tmp_path, monkeypatch
+):
+    for name in ("run10.bin", "sub/bad.bin"):
+        (folder / name).unlink()
+    out, options, more = tmp_path / "out", SHAPE, {}
+    analyse_folder(folder, out, "toy", options=SHAPE)
+    recipe = load_recipe("toy")
+    if changed == "recording":
+        content = bytearray((folder / "run2.bin").read_bytes())
+        content[-1] ^= 1
+        (folder / "run2.bin").write_bytes(content)
+    elif changed == "result":
+        (out / "run2" / "landings.csv").unlink()
+    elif changed == "recipe":
+        recipe = recipe.with_settings(["spots.threshold=1.5"])
+    elif changed == "code":
+        monkeypatch.setattr("napari_uai.iscat.recipes.outputs.code_digest", lambda: "other")
+    elif changed == "options":
+        options = replace(SHAPE, frames=(1, None))
+    else:
+        more = {"overwrite": True}
+    (outcome,) = analyse_folder(folder, out, recipe, options=options, **more)
+    assert not outcome.error
+    assert not outcome.earlier
+
+
+def test_a_list_of_problems_of_the_user_is_kept(folder, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "problems.csv").write_text("mine")
+    with pytest.raises(OutputError, match=r"problems\.csv is no list"):
+        analyse_folder(folder, out, "toy", options=SHAPE)
+    assert (out / "problems.csv").read_text() == "mine"
+    analyse_folder(folder, out, "toy", options=SHAPE, overwrite=True)
+    assert (out / "problems.csv").read_text() != "mine"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from napari_uai.compiled import strict_kernel
 from napari_uai.iscat.kernels.gaussian_taps import gaussian_radius, gaussian_taps
 
 SURROUND = 1.6
@@ -80,7 +80,7 @@ def _blurred(frame: npt.NDArray[Any], weights: npt.NDArray[Any]) -> npt.NDArray[
     return np.asarray(smooth)
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _curvature(smooth: _Float, of_both: bool, out: _Float) -> None:
     """Sum of the curvatures, or root of their product where they have the same sign.
 
@@ -103,7 +103,7 @@ def _curvature(smooth: _Float, of_both: bool, out: _Float) -> None:
             out[y, x] = size if yy + xx > 0 else -size
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def find_extrema(
     block: _Float,
     response: _Float,
@@ -140,7 +140,7 @@ def find_extrema(
     return rows[:total].copy()
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _extrema(
     response: _Float,
     threshold: float,
@@ -163,7 +163,7 @@ def _extrema(
     return count
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _is_peak(response: _Float, y: int, x: int, sign: float) -> bool:
     """Whether no neighbour is larger; of two equal neighbours, the first in reading order wins."""
     height, width = response.shape
@@ -177,7 +177,7 @@ def _is_peak(response: _Float, y: int, x: int, sign: float) -> bool:
     return True
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _strongest(
     response: _Float,
     size: npt.NDArray[np.float64],
@@ -211,7 +211,7 @@ def _strongest(
     return n_kept
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _ring(r2: float, kind: int) -> float:
     """Response at a distance (squared, in sigma) from a spot, relative to that at its centre."""
     if kind == 1:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from napari_uai.compiled import strict_kernel, strict_reordering_kernel
 from napari_uai.typing import Floats, Ints
 
 _NOT_CONVERGED, _CENTRE, _WIDTH, _EDGE, _NOT_FINITE, _FLAT, _DEGENERATE = range(1, 8)
@@ -17,7 +17,7 @@ MAX_ITERATIONS = 100
 LEGACY_ITERATIONS = 1000
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def fit_windows(
     block: npt.NDArray[Any],
     frame: Ints,
@@ -44,7 +44,7 @@ def fit_windows(
                 fits[i, k] *= root2
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _fit(data: Floats, yc: float, xc: float, sigma: float, legacy: bool, out: Floats) -> int:
     """Fit one window by Levenberg-Marquardt; return the status code."""
     middle = np.median(data)
@@ -72,7 +72,7 @@ def _fit(data: Floats, yc: float, xc: float, sigma: float, legacy: bool, out: Fl
     return code
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _linear_start(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> None:
     """Set amplitude and background, both linear, to their best values at the starting point."""
     p[0] = 1.0
@@ -86,7 +86,7 @@ def _linear_start(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> No
         p[5] = (gg * d1 - g1 * gd) / determinant
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Floats) -> int:
     """Change p to the nearest least-squares solution; return the status code."""
     height, width = data.shape
@@ -137,7 +137,7 @@ def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Flo
     return code
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _relative_step(p: Floats, trial: Floats) -> float:
     """Largest change: of the centre in px, of all other parameters relative to their size."""
     amplitude = abs(trial[0]) + 1e-12
@@ -147,7 +147,7 @@ def _relative_step(p: Floats, trial: Floats) -> float:
     return moved
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _at_bound(p: Floats, lower: Floats, upper: Floats, code: int) -> int:
     for k in range(1, 5):
         if p[k] <= lower[k] + 1e-3 or p[k] >= upper[k] - 1e-3:
@@ -155,7 +155,7 @@ def _at_bound(p: Floats, lower: Floats, upper: Floats, code: int) -> int:
     return code
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _errors(data: Floats, p: Floats, sums: Floats, row_sums: Floats, out: Floats) -> int:
     """Fill in standard errors and R2 from the residuals, summed pixel by pixel."""
     height, width = data.shape
@@ -188,7 +188,7 @@ def _errors(data: Floats, p: Floats, sums: Floats, row_sums: Floats, out: Floats
 # rows 0-3 the products of those of x, rows 4-7 of those of y, row 8 the sums with the data.
 
 
-@nb.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+@strict_reordering_kernel
 def _products(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> None:
     height, width = data.shape
     sums[:] = 0.0
@@ -225,7 +225,7 @@ def _products(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> None:
         row_sums[y, 3] *= v[1, y]
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _functions(centre: float, sigma: float, u: Floats) -> None:
     for k in range(u.shape[1]):
         z = (k - centre) / sigma
@@ -233,7 +233,7 @@ def _functions(centre: float, sigma: float, u: Floats) -> None:
         u[0, k], u[1, k], u[2, k], u[3, k] = 1.0, g, g * z, g * z * z
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _cost(data: Floats, squares: float, p: Floats, sums: Floats, row_sums: Floats) -> float:
     """Sum of squared residuals; NaN if the parameters have diverged."""
     _products(data, p, sums, row_sums)
@@ -243,7 +243,7 @@ def _cost(data: Floats, squares: float, p: Floats, sums: Floats, row_sums: Float
     return cost
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _normal_equations(
     p: Floats, sums: Floats, row_sums: Floats, normal: Floats, gradient: Floats
 ) -> None:
@@ -268,7 +268,7 @@ def _normal_equations(
             normal[k, m] = factor[k] * factor[m] * product
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _solve(normal: Floats, right: Floats, damping: float, out: Floats) -> bool:
     """Solve (N + damping diag N) out = right by Cholesky; False if N is not positive definite."""
     n = right.size

@@ -29,7 +29,11 @@ RECORD_FORMAT = "napari-uai limit 1"
 
 
 def write_limit(
-    result: LimitResult, folder: str | Path, *, monitor: Monitor = SILENT
+    result: LimitResult,
+    folder: str | Path,
+    *,
+    overwrite: bool = False,
+    monitor: Monitor = SILENT,
 ) -> dict[str, Path]:
     """Write the files of a detection limit.
 
@@ -39,6 +43,8 @@ def write_limit(
         As returned by :func:`~napari_uai.detection_limit`.
     folder
         Created if necessary. Files of an earlier detection limit are replaced; others are kept.
+    overwrite
+        Replace files of your own with the names of results as well, which are an error otherwise.
     monitor
         Progress and cancellation.
 
@@ -64,7 +70,7 @@ def write_limit(
     >>> sorted(files)[:3]
     ['accuracy.csv', 'curves.csv', 'groups.csv']
     """
-    with results_folder(folder, replaces=FILES, record=RECORD) as partial:
+    with results_folder(folder, replaces=FILES, record=RECORD, overwrite=overwrite) as partial:
         write_limit_files(result, partial, monitor=monitor)
     return {name: Path(folder) / name for name in FILES if (Path(folder) / name).exists()}
 

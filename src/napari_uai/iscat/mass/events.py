@@ -15,6 +15,7 @@ import pandas as pd
 from napari_uai.errors import TableFormatError, counted, one_line
 from napari_uai.iscat.mass.calibration import Calibration
 from napari_uai.limits import CHUNK_BYTES, COLUMNS, FRAMES
+from napari_uai.results import settle
 from napari_uai.typing import Floats
 from napari_uai.untrusted import check_header, check_regular, read_whole, refusing
 
@@ -108,6 +109,7 @@ def read_landings(path: str | Path) -> list[LandingTable]:
     """
     path = Path(path)
     if path.is_dir():
+        settle(path)
         return _read_folder(path)
     if not path.exists():
         raise TableFormatError(f"{path} does not exist: check the path")

@@ -41,6 +41,7 @@ def write_masses(
     *,
     bin_kda: float | None = None,
     inputs: Sequence[str | Path] = (),
+    overwrite: bool = False,
 ) -> dict[str, Path]:
     """Write the files of an analysis of masses.
 
@@ -54,6 +55,8 @@ def write_masses(
         As for :func:`mass_picture`.
     inputs
         Files and folders that were read, for the record.
+    overwrite
+        Replace files of your own with the names of results as well, which are an error otherwise.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def write_masses(
     calibration = result.calibration
     if calibration is not None and len(calibration.standards):
         tables["standards"] = calibration.standards
-    with results_folder(folder, replaces=FILES, record="mass.json") as partial:
+    with results_folder(folder, replaces=FILES, record="mass.json", overwrite=overwrite) as partial:
         picture = mass_picture(result, bin_kda=bin_kda)
         record = mass_record(result, inputs)
         try:

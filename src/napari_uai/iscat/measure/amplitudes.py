@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from annotated_types import Ge, Unit
 
+from napari_uai.compiled import strict_reordering_kernel
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.parameters import BatchSize, SigmaPx
 from napari_uai.iscat.tables import check_inside, require_columns
@@ -211,7 +211,7 @@ def _patches(places: Floats, shape: tuple[int, int, int], sigma_px: float) -> tu
     return boxes, weights
 
 
-@nb.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+@strict_reordering_kernel
 def _amplitudes(block: npt.NDArray[Any], boxes: Ints, weights: Floats) -> Floats:
     """Weighted sums over the boxes: frame by frame, box by box, concatenated."""
     n = block.shape[0]

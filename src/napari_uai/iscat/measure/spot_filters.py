@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from annotated_types import Ge, Le, Lt, Unit
 from scipy.spatial import KDTree
 
+from napari_uai.compiled import strict_kernel
 from napari_uai.iscat.tables import require_columns
 from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, frames_of
@@ -267,7 +267,7 @@ def _pairs(table: pd.DataFrame, overlap: float) -> npt.NDArray[np.intp]:
     return kept
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@strict_kernel
 def _greedy(
     order: npt.NDArray[np.intp], starts: npt.NDArray[np.intp], neighbours: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.bool_]:

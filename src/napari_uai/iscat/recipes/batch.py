@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from napari_uai.errors import BadValueError, CancelledError, NapariUaiError
-from napari_uai.iscat.recipes.outputs import FILES, RECORD, write_files
-from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
-from napari_uai.iscat.recipes.run import run_recipe
+from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, OutputError
+from napari_uai.iscat.recipes.outputs import FILES, RECORD, is_record_of, write_files
+from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, parse_recipe
+from napari_uai.iscat.recipes.run import is_of_this_package, run_recipe
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.results import results_folder
+from napari_uai.option_names import option
+from napari_uai.results import results_folder, settle
+from napari_uai.store.folder import Store
+from napari_uai.store.keeping import keeping
+from napari_uai.untrusted import read_json
 from napari_uai.videos.folders import IMAGE_SUFFIXES, RECORDING_SUFFIXES, list_recordings
 from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.recording import read_recording
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _LOG = logging.getLogger(__name__)
+PROBLEMS = "problems.csv"
+_COLUMNS = ("recording", "failed", "problem")
+
 _CONNECT_S, _ASK_S = 10, 0.5
 
 
@@ -48,6 +55,8 @@ class Outcome:
         Why there are no results; empty if there are.
     seconds
         Time that it took.
+    earlier
+        Whether the results are those of an earlier run, which are complete and would be the same.
 
     Examples
     --------
@@ -64,6 +73,7 @@ class Outcome:
     problems: tuple[str, ...] = ()
     error: str = ""
     seconds: float = 0.0
+    earlier: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,7 @@ class _Task:
     recipe: str
     recipe_name: str
     options: ReadOptions = UNKNOWN
+    overwrite: bool = False
 
 
 def analyse_recording(
@@ -84,6 +95,7 @@ def analyse_recording(
     *,
     options: ReadOptions = UNKNOWN,
     scheduler: str | None = None,
+    overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> Outcome:
     """Run a recipe on one file and write the results.
@@ -101,6 +113,8 @@ def analyse_recording(
     scheduler
         Address of a dask.distributed scheduler whose workers can access the same files; None:
         local.
+    overwrite
+        Replace files of your own with the names of results as well, which are an error otherwise.
     monitor
         Progress and cancellation.
 
@@ -124,7 +138,7 @@ def analyse_recording(
     True
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    task = _task(Path(source), Path(folder), recipe, options)
+    task = _task(Path(source), Path(folder), recipe, options, overwrite=overwrite)
     if scheduler is None:
         return _analyse(task, monitor)
     outcome = next(iter(_on_cluster([task], scheduler, monitor)))
@@ -140,12 +154,15 @@ def analyse_folder(
     *,
     options: ReadOptions = UNKNOWN,
     scheduler: str | None = None,
+    overwrite: bool = False,
     on_outcome: Callable[[Outcome], None] | None = None,
     monitor: Monitor = SILENT,
 ) -> list[Outcome]:
     """Run a recipe on all recordings of a folder, each into its own sub-folder.
 
-    Recordings that cannot be analysed do not stop the others. ``problems.csv`` in ``folder`` lists
+    Results that are complete, of the same recordings by the same recipe and code, are left as they
+    are: after a kill, the next run goes on. Recordings that cannot be analysed do not stop the
+    others. ``problems.csv`` in ``folder`` lists
     failed recordings and the warnings of the others, one line each.
 
     Parameters
@@ -154,7 +171,7 @@ def analyse_folder(
         The folder; sub-folders are searched as well.
     folder
         Folder of the results.
-    recipe, options, scheduler, monitor
+    recipe, options, scheduler, overwrite, monitor
         As in :func:`analyse_recording`.
     on_outcome
         Called with each outcome: as soon as it is known, or on a cluster when all are.
@@ -193,7 +210,12 @@ def analyse_folder(
             f"{source} contains no recordings; choose a folder with .bin, .raw, .tif ..."
         )
     folders = [folder / name for name in _folder_names(paths, source)]
-    tasks = [_task(p, f, recipe, options) for p, f in zip(paths, folders, strict=True)]
+    tasks = [
+        _task(p, f, recipe, options, overwrite=overwrite)
+        for p, f in zip(paths, folders, strict=True)
+    ]
+    if not overwrite:
+        _check_problems(folder / PROBLEMS)
     with results_folder(folder) as partial:
         if scheduler is None:
             coming = _one_by_one(tasks, monitor)
@@ -204,7 +226,7 @@ def analyse_folder(
             outcomes.append(outcome)
             if on_outcome is not None:
                 on_outcome(outcome)
-        _write_problems(outcomes, source, partial / "problems.csv")
+        _write_problems(outcomes, source, partial / PROBLEMS)
     return outcomes
 
 
@@ -228,10 +250,13 @@ def is_folder_of_recordings(source: str | Path) -> bool:
 
 
 def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
-    from napari_uai.iscat.recipes.recipe import parse_recipe
-
     recipe = parse_recipe(task.recipe, name=task.recipe_name)
-    with results_folder(task.folder, replaces=FILES, record=RECORD) as partial:
+    with (
+        keeping() as store,
+        results_folder(
+            task.folder, replaces=FILES, record=RECORD, overwrite=task.overwrite
+        ) as partial,
+    ):
         recording = read_recording(task.source, task.options)
         with _named(task.source):
             result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
@@ -241,7 +266,39 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
         task.folder,
         n_landings=len(result.landings),
         n_localizations=len(result.localizations),
-        problems=result.problems,
+        problems=(*result.problems, *_not_kept(store)),
+    )
+
+
+def _not_kept(store: Store) -> Iterator[str]:
+    if store.problem:
+        yield f"nothing can be kept for a run that is killed: {store.problem}"
+
+
+def _earlier(task: _Task, monitor: Monitor) -> Outcome | None:
+    """Return the results of an earlier run if this one would write the same."""
+    steps = parse_recipe(task.recipe, name=task.recipe_name).steps
+    if task.overwrite or not all(map(is_of_this_package, steps)):
+        return None
+    settle(task.folder)
+    try:
+        record = read_json(task.folder / RECORD, error=OutputError)
+        recipe = (task.folder / "recipe.toml").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    recording = read_recording(task.source, task.options)
+    if recipe != task.recipe or not is_record_of(
+        record, recording, task.folder, name=task.recipe_name, monitor=monitor
+    ):
+        return None
+    found = record["found"]
+    return Outcome(
+        task.source,
+        task.folder,
+        n_landings=found["landings"],
+        n_localizations=found["localizations"],
+        problems=tuple(record["problems"]),
+        earlier=True,
     )
 
 
@@ -265,7 +322,7 @@ def _analyse_or_say_why(task: _Task, monitor: Monitor = SILENT) -> Outcome:
 
 def _outcome(task: _Task, monitor: Monitor) -> Outcome:
     try:
-        return _analyse(task, monitor)
+        return _earlier(task, monitor) or _analyse(task, monitor)
     except CancelledError:
         raise
     except NapariUaiError as error:
@@ -355,17 +412,17 @@ def _wait(futures: Sequence[Any], monitor: Monitor) -> None:
         time.sleep(0.1)
 
 
-def _task(source: Path, folder: Path, recipe: Recipe, options: ReadOptions) -> _Task:
-    return _Task(source, folder, recipe.to_toml(), recipe.name, options)
+def _task(
+    source: Path, folder: Path, recipe: Recipe, options: ReadOptions, *, overwrite: bool
+) -> _Task:
+    return _Task(source, folder, recipe.to_toml(), recipe.name, options, overwrite)
 
 
 def _absolute(task: _Task) -> _Task:
-    return _Task(
-        Path(os.path.abspath(task.source)),  # noqa: PTH100  # keeps links, as the user wrote them
-        Path(os.path.abspath(task.folder)),  # noqa: PTH100
-        task.recipe,
-        task.recipe_name,
-        task.options,
+    return replace(
+        task,
+        source=Path(os.path.abspath(task.source)),  # noqa: PTH100  # links stay as the user wrote
+        folder=Path(os.path.abspath(task.folder)),  # noqa: PTH100
     )
 
 
@@ -389,10 +446,24 @@ def _holds_other_recordings(source: Path) -> bool:
     return bool(list_recordings(source, others))
 
 
+def _check_problems(path: Path) -> None:
+    """Raise an error if a list of problems is the user's own."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            own = file.readline(100).strip() != ",".join(_COLUMNS)
+    except OSError:
+        return
+    if own:
+        raise OutputError(
+            f"{path} is no list of problems of a run: choose another folder, rename it, or "
+            f"overwrite it ({option('overwrite')})"
+        )
+
+
 def _write_problems(outcomes: Sequence[Outcome], source: Path, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["recording", "failed", "problem"])
+        writer.writerow(_COLUMNS)
         for outcome in outcomes:
             name = outcome.source.relative_to(source).as_posix()
             if outcome.error:

@@ -1,27 +1,31 @@
 """Writing the results of a run: tables, recipe, record of the run, picture.
 
-Files are first written into a hidden folder beside their destination and moved there at the end, so
-that incomplete files never appear under their final names.
+They take their places together at the end: :func:`napari_uai.results.results_folder`.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_uai.figures import missing_letters
 from napari_uai.files import cannot_write
 from napari_uai.iscat.recipes.recipe import RECORDING
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import (
+    CHECKSUMS,
     checksum_of,
+    plain_value,
     results_folder,
     versions,
     write_record,
     write_table,
 )
+from napari_uai.store.keeping import code_digest
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.run import RunResult
@@ -47,7 +51,11 @@ RECORD_FORMAT = "napari-uai run 1"
 
 
 def write_results(
-    result: RunResult, folder: str | Path, *, monitor: Monitor = SILENT
+    result: RunResult,
+    folder: str | Path,
+    *,
+    overwrite: bool = False,
+    monitor: Monitor = SILENT,
 ) -> dict[str, Path]:
     """Write the files of a run.
 
@@ -58,6 +66,8 @@ def write_results(
     folder
         Created if necessary. Files of an earlier run are replaced; those that this run does not
         produce are removed.
+    overwrite
+        Replace files of your own with the names of results as well, which are an error otherwise.
     monitor
         Progress and cancellation.
 
@@ -70,7 +80,8 @@ def write_results(
     Raises
     ------
     OutputError
-        If the folder cannot be written, or the disk is full.
+        If the folder cannot be written, the disk is full, another run writes into the folder, or
+        files of your own would be replaced.
 
     Examples
     --------
@@ -80,7 +91,7 @@ def write_results(
     >>> sorted(uai.write_results(result, "results"))
     ['landings.csv', 'localizations.csv', 'recipe.toml', 'run.json', 'summary.png', 'traces.csv']
     """
-    with results_folder(folder, replaces=FILES, record=RECORD) as partial:
+    with results_folder(folder, replaces=FILES, record=RECORD, overwrite=overwrite) as partial:
         write_files(result, partial, monitor=monitor)
     return {name: Path(folder) / name for name in FILES if (Path(folder) / name).exists()}
 
@@ -109,7 +120,8 @@ def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -
             if table is not None:
                 write_table(table, folder / f"{name}.csv")
         (folder / "recipe.toml").write_text(result.recipe.to_toml(), encoding="utf-8")
-        picture.savefig(folder / "summary.png", dpi=110)
+        with missing_letters():
+            picture.savefig(folder / "summary.png", dpi=110)
         write_record(record, folder / RECORD)
     except OSError as error:
         raise cannot_write(folder.parent, error) from error
@@ -159,7 +171,52 @@ def run_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any
         ),
         "problems": list(result.problems),
         "versions": versions(),
+        "code_sha256": code_digest(),
     }
+
+
+def is_record_of(
+    record: Any, recording: Recording, folder: Path, *, name: str, monitor: Monitor = SILENT
+) -> bool:
+    """Return whether a record is of a run that would not write anything else now.
+
+    Parameters
+    ----------
+    record
+        Content of ``run.json``.
+    recording
+        What would be analysed.
+    folder
+        Folder of the results; all of them have to be as they were written.
+    name
+        Of the recipe; whether it is the same is for the caller to say.
+    monitor
+        Progress of the checksum of the recording.
+    """
+    try:
+        same = (
+            record["format"] == RECORD_FORMAT
+            and record["recipe"]["name"] == name
+            and record["versions"] == versions()
+            and record["code_sha256"] == code_digest()
+            and not _files_in(record["stages"])
+            and all(checksum_of(folder / n)[1] == s for n, s in record[CHECKSUMS].items())
+        )
+        then = {**record["input"], "dtype": ""}
+    except (KeyError, TypeError, AttributeError, OSError):
+        return False
+    if not same:
+        return False
+    now = {**recording_record(recording, monitor=monitor), "dtype": ""}
+    if recording.source is not None and "sha256" in now:
+        now["path"] = _seen_from(folder, recording.source)
+    return bool(then == json.loads(json.dumps(now, default=plain_value)))
+
+
+def _files_in(stages: Any) -> bool:
+    """Return whether parameters name files, whose content the record does not tell."""
+    values = [value for stage in stages for value in stage["parameters"].values()]
+    return any(isinstance(value, str) and os.path.isfile(value) for value in values)  # noqa: PTH113
 
 
 def _seen_from(folder: Path, source: Path) -> str:
@@ -188,13 +245,21 @@ def recording_record(
         What was analysed, if it is not the video of the recording.
     monitor
         Progress of the checksum.
+
+    Raises
+    ------
+    VideoFormatError
+        If its file is not as it was when it was opened, so that the checksum is not that of what
+        was analysed.
     """
     if video is None:
         video = recording.video
     record: dict[str, Any] = {"name": recording.name}
     if recording.source is not None and recording.source.exists():
-        size, checksum = checksum_of(recording.source, monitor=monitor)
+        known = recording.checksum
+        size, checksum = known or checksum_of(recording.source, monitor=monitor)
         record |= {"bytes": size, "sha256": checksum}
+    recording.check_unchanged()
     return record | {
         "shape": [int(n) for n in video.shape],
         "dtype": str(video.dtype),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -21,6 +23,8 @@ from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.recipes.batches import warning_of_batch
 from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, load_recipe
 from napari_uai.monitor import SILENT, Monitor, active_monitor
+from napari_uai.results import checksum_of
+from napari_uai.store.keeping import content_of, identity_of, is_keeping, kept, pieces_of
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
 from napari_uai.videos.health import Health, finite_video, recording_health
 from napari_uai.videos.offset import Offset
@@ -246,26 +250,34 @@ def run_recipe(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     recipe = recipe.with_settings(settings).with_values(**values)
-    with active_monitor(monitor), _collected_warnings(monitor) as problems:
-        recording = as_recording(recording)
-        frames = frames_of(recording.video)
+    with ExitStack() as stack:
+        stack.enter_context(active_monitor(monitor))
+        problems, warned = stack.enter_context(_collected_warnings(monitor))
         before = monitor.part(0.0, _BEFORE_STEPS)
-        status = _status(frames, before.part(0.0, 0.2))
-        health = _health(frames, before.part(0.2, 0.4))
+        recording = with_checksum(as_recording(recording), before.part(0.0, 0.1))
+        frames = frames_of(recording.video)
+        identity = _identity(recording, frames, recipe)
+        check = recording.check_unchanged
+        stack.enter_context(pieces_of(identity, recording.name, check=check, warned=warned))
+        status = kept("status line", None, partial(_status, frames, before.part(0.1, 0.2)))
+        health = kept("health", None, partial(_health, frames, before.part(0.2, 0.4)))
         if health.not_finite.size:
             frames = frames_of(finite_video(frames, health))
-        found = _disturbances(frames, before.part(0.4, 1.0))
+        found = kept("disturbances", None, partial(_disturbances, frames, before.part(0.4, 1.0)))
         said = health.problems
         if found.any:
             frames = mended_frames(frames, found)
-            said = (*health.of_not_finite, *_health(frames, before.part(1.0, 1.0)).problems)
+            again = partial(_health, frames, before.part(1.0, 1.0))
+            said = (*health.of_not_finite, *kept("health of the rest", None, again).problems)
         recording = replace(recording, video=lazy_video(frames))
         result = RunResult(recording, recipe, disturbances=found)
         result.videos[RECORDING] = lazy_video(frames)
         result.origins[RECORDING] = Offset()
+        identities = {RECORDING: identity}
         for step, part in _parts(recipe, monitor.part(_BEFORE_STEPS, 1.0)):
             started = time.perf_counter()
-            _run_step(result, step, part)
+            _run_step(result, step, identities, part)
+            recording.check_unchanged(quickly=True)
             result.timings_s[step.name] = time.perf_counter() - started
         monitor.update(1.0, "done")
     long_batch = warning_of_batch(recipe, len(frames))
@@ -300,7 +312,9 @@ def shifted(table: pd.DataFrame, offset: Offset) -> pd.DataFrame:
     return table
 
 
-def _run_step(result: RunResult, step: Step, monitor: Monitor) -> None:
+def _run_step(
+    result: RunResult, step: Step, identities: dict[str, str | None], monitor: Monitor
+) -> None:
     stage, values = step.stage, result.recipe.values(step.name)
     video = next((n for n in step.inputs if n in result.videos), None)
     origin = result.origins[video or step.inputs[0]]
@@ -317,14 +331,44 @@ def _run_step(result: RunResult, step: Step, monitor: Monitor) -> None:
     with named_in_errors(step):
         if stage.checksum is not None:
             result.weights[step.name] = stage.checksum(values["weights"])
-        output = stage.function(*inputs, **values, **extra)
+        identity = _identity_of_step(step, values, result.weights.get(step.name), identities)
+        compute = partial(stage.function, *inputs, **values, **extra)
+        keep = stage.output == "table" and identity is not None
+        output = kept(stage.title, identity, compute) if keep else compute()
         if stage.origin is not None and video is not None:
             origin = origin.plus(Offset(*stage.origin(result.videos[video], values)))
     result.origins[step.name] = origin
+    if keep:  # the same table leads to the same results, whatever it came from
+        content = content_of(output)
+        identity = identity if content is None else identity_of(content, [*origin])
+    identities[step.name] = identity
     if stage.output == "table":
         result.tables[step.name] = output
     else:
         result.videos[step.name] = output
+
+
+def _identity(recording: Recording, frames: Frames, recipe: Recipe) -> str | None:
+    """Return what identifies a recording, and the files that the recipe names; None if unknown."""
+    if recording.checksum is None:
+        return None
+    values = [value for step in recipe.steps for value in recipe.values(step.name).values()]
+    texts = sorted({value for value in values if isinstance(value, str)})
+    named = [(text, checksum_of(Path(text))) for text in texts if os.path.isfile(text)]  # noqa: PTH113
+    return identity_of(frames.name, recording.checksum, named)
+
+
+def _identity_of_step(
+    step: Step, values: Mapping[str, Any], weights: str | None, identities: Mapping[str, str | None]
+) -> str | None:
+    """Return what identifies the output of a step; None if its code, or its input, is unknown."""
+    inputs = [identities[name] for name in step.inputs]
+    if None in inputs or not is_of_this_package(step):
+        return None
+    try:
+        return identity_of(step.stage.name, dict(values), weights, inputs)
+    except TypeError:  # a value that is no plain one
+        return None
 
 
 @contextmanager
@@ -387,6 +431,19 @@ def as_recording(recording: Runnable) -> Recording:
     return Recording(recording)
 
 
+def is_of_this_package(step: Step) -> bool:
+    """Return whether it is known if the code of a step is the same as before."""
+    return step.stage.function.__module__.split(".")[0] == __name__.split(".")[0]
+
+
+def with_checksum(recording: Recording, monitor: Monitor = SILENT) -> Recording:
+    """Return a recording with the checksum of its file, if the run keeps finished pieces."""
+    source = recording.source
+    if not is_keeping() or recording.checksum is not None or source is None or not source.exists():
+        return recording
+    return replace(recording, checksum=checksum_of(source, monitor=monitor))
+
+
 def _numbered(table: pd.DataFrame, ranks: Mapping[Any, int]) -> pd.DataFrame:
     """Replace numbers of landings by their ranks, and sort by rank."""
     numbers = [ranks.get(landing, 0) for landing in table["landing"]]
@@ -398,8 +455,10 @@ _COLLECTING = threading.Lock()
 
 
 @contextmanager
-def _collected_warnings(monitor: Monitor) -> Iterator[list[str]]:
-    """Collect warnings as one line each.
+def _collected_warnings(
+    monitor: Monitor,
+) -> Iterator[tuple[list[str], list[warnings.WarningMessage]]]:
+    """Collect warnings as one line each, at the end; they are recorded as they come.
 
     Python's warning filters are shared by all threads, so runs take turns; each run uses all cores
     anyway.
@@ -410,7 +469,7 @@ def _collected_warnings(monitor: Monitor) -> Iterator[list[str]]:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            yield problems
+            yield problems, caught
             lines = [" ".join(str(w.message).split()) for w in caught]
             problems += cast("list[str]", list(dict.fromkeys(lines)))
     finally:

@@ -139,6 +139,7 @@ def rank_trails(
     masks: Mapping[str, MaskLike | str | Path] | None = None,
     top: TopTrails = TOP,
     settings: SettingsLike = (),
+    overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> TrailResult:
     """Open trails, analyse them and write the results.
@@ -153,6 +154,8 @@ def rank_trails(
         Options for opening the files.
     preset, masks, top, settings
         As for :func:`~napari_uai.trails.analyse_trails`.
+    overwrite
+        Replace files of your own with the names of results as well, which are an error otherwise.
     monitor
         Progress and cancellation.
 
@@ -189,7 +192,9 @@ def rank_trails(
     source = source or TrailSource()
     checked_settings(preset, setting_texts(settings))  # an error is raised before any long work
     folder = Path(folder)
-    with results_folder(folder, replaces=files_of_run(folder), record=RECORD) as partial:
+    with results_folder(
+        folder, replaces=files_of_run(folder), record=RECORD, overwrite=overwrite
+    ) as partial:
         started = time.perf_counter()
         trails = source.open(path, monitor=monitor.part(0.0, 0.4))
         seconds = time.perf_counter() - started

@@ -20,6 +20,7 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import (
     checksum_of,
     results_folder,
+    settle,
     versions,
     write_record,
     write_table,
@@ -48,7 +49,11 @@ _LONGEST_STEM = 48
 
 
 def write_trail_results(
-    result: TrailResult, folder: str | Path, *, monitor: Monitor = SILENT
+    result: TrailResult,
+    folder: str | Path,
+    *,
+    overwrite: bool = False,
+    monitor: Monitor = SILENT,
 ) -> dict[str, Path]:
     """Write the results of a trail analysis to a folder.
 
@@ -59,6 +64,8 @@ def write_trail_results(
     folder
         Folder of the results; created if it does not exist. Files of an earlier run are replaced
         or, if this run has no such file, removed.
+    overwrite
+        Replace files of your own with the names of results as well, which are an error otherwise.
     monitor
         Progress and cancellation.
 
@@ -89,7 +96,9 @@ def write_trail_results(
     ['heatmap_unclassified.png', 'heatmap_unclassified.tif', 'problems.csv']
     """
     folder = Path(folder)
-    with results_folder(folder, replaces=files_of_run(folder), record=RECORD) as partial:
+    with results_folder(
+        folder, replaces=files_of_run(folder), record=RECORD, overwrite=overwrite
+    ) as partial:
         names = write_trail_files(result, partial, monitor=monitor)
     return {name: folder / name for name in names}
 
@@ -166,6 +175,7 @@ def files_of_earlier_run(folder: Path) -> tuple[str, ...]:
 
     Other files with similar names belong to the user.
     """
+    settle(folder)
     try:
         record = read_json(folder / RECORD, error=BadValueError)
         if record.get("format") != RECORD_FORMAT:

@@ -19,13 +19,13 @@ from napari_uai.videos.info import Opened
 from napari_uai.videos.layout.axes import array_layout
 from napari_uai.videos.layout.choose import chosen_name, images_among
 from napari_uai.videos.layout.frame_axis import check_frame_axis
-from napari_uai.videos.mapped import FileFrames
+from napari_uai.videos.mapped import FileArray, FileFrames
 from napari_uai.videos.read_options import ReadOptions
 from napari_uai.videos.sources.stored import StoredFrames
 
 
 def open_npy(path: Path, options: ReadOptions) -> Opened:
-    """Open a ``.npy`` file through a memory map.
+    """Open a ``.npy`` file.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def open_npy(path: Path, options: ReadOptions) -> Opened:
             path, shape=layout.shape, dtype=array.dtype, offset=array.offset, order=order
         )
     else:
-        frames = StoredFrames(path, _mapped, array.dtype, layout, parallel=True)
+        frames = StoredFrames(path, _file_array, array.dtype, layout, parallel=True)
     check_frame_axis(path, frames, layout)
     offset = array.offset if isinstance(frames, FileFrames) else 0
     return Opened(frames, array.dtype, offset, warnings=layout.notes, axes=layout.axes)
@@ -99,9 +99,9 @@ class _Member:
     order: Literal["C", "F"]
     offset: int | None
 
-    def mapped(self, path: Path) -> np.memmap[Any, Any]:
+    def mapped(self, path: Path) -> FileArray:
         offset = self.offset or 0
-        return np.memmap(path, self.dtype, "r", offset, self.shape, self.order)
+        return FileArray.of(np.memmap(path, self.dtype, "r", offset, self.shape, self.order), path)
 
 
 def _members(path: Path) -> dict[str, _Member]:
@@ -136,6 +136,10 @@ def _unpacked(path: Path, *, name: str) -> AnyArray:
     with np.load(path, allow_pickle=False) as archive:
         member: AnyArray = archive[name]
         return member
+
+
+def _file_array(path: Path) -> FileArray:
+    return FileArray.of(_mapped(path), path)
 
 
 def _mapped(path: Path) -> np.memmap[Any, Any]:

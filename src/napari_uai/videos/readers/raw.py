@@ -54,7 +54,7 @@ class RawLayout:
 
 
 def open_raw(path: Path, options: ReadOptions) -> Opened:
-    """Open a headerless file through a memory map.
+    """Open a headerless file.
 
     Raises
     ------

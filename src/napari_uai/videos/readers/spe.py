@@ -6,7 +6,6 @@ fixed positions, the frames, and in version 3 a description in XML behind them.
 
 from __future__ import annotations
 
-import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,14 +18,13 @@ import numpy as np
 
 from napari_uai.errors import VideoFormatError, counted
 from napari_uai.limits import DOCUMENT_BYTES
-from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_frame, check_xml
 from napari_uai.videos.frames import Frames
 from napari_uai.videos.info import Opened
 from napari_uai.videos.layout.axes import Layout
 from napari_uai.videos.layout.choose import chosen_name
 from napari_uai.videos.layout.scale import positive
-from napari_uai.videos.mapped import FileFrames
+from napari_uai.videos.mapped import FileArray, FileFrames
 from napari_uai.videos.read_options import ReadOptions
 from napari_uai.videos.sources.stored import StoredFrames
 
@@ -225,11 +223,9 @@ def _frames(path: Path, plan: _Plan, region: _Region) -> Frames:
 
 def _mapped(
     path: Path, *, sizes: tuple[int, int, int], dtype: np.dtype[Any], start: int, step: int
-) -> AnyArray:
-    with path.open("rb") as file:
-        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+) -> FileArray:
     strides = (step, sizes[2] * dtype.itemsize, dtype.itemsize)
-    return np.ndarray(sizes, dtype, content, start, strides)
+    return FileArray(path, sizes, dtype, offset=start, strides=strides)
 
 
 def _rate(path: Path, plan: _Plan) -> float | None:

@@ -25,7 +25,7 @@ from napari_uai.videos.info import Opened
 from napari_uai.videos.layout.axes import Layout, array_layout
 from napari_uai.videos.layout.embedded import check_other_files, check_segments
 from napari_uai.videos.layout.frame_axis import check_frame_axis
-from napari_uai.videos.mapped import FileFrames, native_dtype
+from napari_uai.videos.mapped import FileArray, FileFrames, native_dtype
 from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.readers.tiff_metadata import scale_of, shaped_facts
 from napari_uai.videos.sources.joined import JoinedFrames, parts
@@ -40,7 +40,7 @@ _MAPPED_AT_MOST = 64
 def open_tiff(path: Path, options: ReadOptions = UNKNOWN, *, check_axes: bool = True) -> Opened:
     """Open a TIFF file, and the other files of its OME series.
 
-    Contiguous uncompressed pages are read through a memory map, others page by page. Series of
+    Contiguous uncompressed pages are read by their places, others page by page. Series of
     equal pages, as programs leave them that append, are one video.
 
     Parameters
@@ -266,10 +266,8 @@ def _other_files(tiff: Any, series: Any) -> list[Any]:
     return [file for file in files.values() if file is not tiff]
 
 
-def _mapped(
-    path: Path, *, dtype: np.dtype[Any], offset: int, sizes: tuple[int, ...]
-) -> np.memmap[Any, Any]:
-    return np.memmap(path, dtype, "r", offset, sizes)
+def _mapped(path: Path, *, dtype: np.dtype[Any], offset: int, sizes: tuple[int, ...]) -> FileArray:
+    return FileArray(path, sizes, dtype, offset=offset)
 
 
 def _whole(path: Path, *, number: int) -> AnyArray:

@@ -102,8 +102,10 @@ class SavedRun:
         """
         from napari_uai.iscat.recipes.recipe import load_recipe
         from napari_uai.report.records import LandingRecord, find_results, read_record
+        from napari_uai.results import settle
 
         folder = Path(folder)
+        settle(folder)
         for name in _NEEDED:
             if not (folder / name).is_file():
                 raise BadValueError(

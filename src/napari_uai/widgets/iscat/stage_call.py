@@ -277,9 +277,11 @@ class RecipeCall:
 
     def _result(self, monitor: Monitor) -> RunResult:
         from napari_uai.iscat.recipes.run import run_recipe
+        from napari_uai.store.keeping import keeping
 
         recording = recording_of(self.array, self.place)
-        return run_recipe(recording, self.recipe, monitor=monitor)
+        with keeping():
+            return run_recipe(recording, self.recipe, monitor=monitor)
 
     def _call_result(self, result: RunResult, monitor: Monitor) -> CallResult:
         from napari_uai.iscat.recipes.run import ROLLING_AVERAGE

@@ -23,6 +23,7 @@ and covariance, so that memory stays bounded and the background may differ betwe
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -34,13 +35,16 @@ from napari_uai.iscat.correct.moving_background import DriftOrder
 from napari_uai.iscat.detect.steps.background import starting_psf
 from napari_uai.iscat.detect.steps.false_alarms import expected_false, favour_common_sign
 from napari_uai.iscat.detect.steps.finder import Finder
-from napari_uai.iscat.detect.steps.parts import counted_once, recording_parts
+from napari_uai.iscat.detect.steps.parts import Part, counted_once, recording_parts
 from napari_uai.iscat.detect.steps.weighing import REAL_FROM, SAME_TIME_BINS
 from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.parameters import BatchSize, Polarity, SigmaPx
 from napari_uai.iscat.tables import require_columns
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
+from napari_uai.store.keeping import kept
+from napari_uai.typing import Floats
+from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Video, frames_of
 from napari_uai.videos.sources.chosen import ChosenFrames
 
@@ -198,14 +202,14 @@ def detect_steps(
             ChosenFrames(frames, piece), batch_size, tile_px, margin=2 * psf.radius, numbers=piece
         )
     ]
-    tables, images = [], np.empty(0)
+    tables = []
     for i, part in enumerate(parts):
         if i == 0 or not part.shares_segment(parts[i - 1]):  # all its tiles are read once
-            images = part.read_segment(monitor)
+            images = Memo(partial(part.read_segment, monitor))
         label = f"part {i + 1} of {len(parts)}" if len(parts) > 1 else ""
         of_part = monitor.part(i / len(parts), (i + 1) / len(parts), label)
-        masked = part.tile_of(found.masked[None])[0]
-        tables.append(part.owned(finder.find(part.tile_of(images), masked, of_part)).assign(part=i))
+        search = partial(_found_in, part, images, found, finder, of_part)
+        tables.append(kept(f"part {i + 1} of {len(parts)}", i, search).assign(part=i))
     events = counted_once(
         pd.concat(tables, ignore_index=True),
         near_px=TWIN_SIGMAS * sigma_px,
@@ -222,6 +226,14 @@ def detect_steps(
     order = ["score", "frame", "y", "x"]
     events = events.sort_values(order, ascending=[False, True, True, True], ignore_index=True)
     return events.loc[:, list(EVENT_COLUMNS)]
+
+
+def _found_in(
+    part: Part, images: Memo[Floats], found: Disturbances, finder: Finder, monitor: Monitor
+) -> pd.DataFrame:
+    """Return the events that a part owns."""
+    masked = part.tile_of(found.masked[None])[0]
+    return part.owned(finder.find(part.tile_of(images()), masked, monitor))
 
 
 @stage(
