@@ -32,41 +32,42 @@ from napari_uai.trails.parameters import (
     Weigh,
 )
 from napari_uai.trails.scores.combine_scores import Evidence, combine
-from napari_uai.trails.scores.companions import Companions, find_companions
+from napari_uai.trails.scores.companions import (
+    MOST,
+    Companions,
+    find_companions,
+    furthest,
+    worst_stretches,
+)
 from napari_uai.trails.scores.direction import against_the_stream
 from napari_uai.trails.scores.explanations import departing_stretches, score_samples
 from napari_uai.trails.scores.motion import dwell_scores, measure_pace, speed_scores
 from napari_uai.trails.scores.nearest import mean_of_nearest, nearest_of_points, relative
 from napari_uai.trails.scores.resampling import resample_along_arc
+from napari_uai.trails.scores.score_names import SCORES
+from napari_uai.trails.scores.shape import shape_scores
+from napari_uai.trails.scores.turning import turning_scores
 from napari_uai.trails.table import Groups, Trails, problem_table
 from napari_uai.typing import Bools, Floats, Floats32, Ints
 
-SCORES: Mapping[str, str] = MappingProxyType(
-    {
-        "heat": "how few others pass in the same direction, along the whole trail",
-        "worst_window": "the same along the least frequented stretch",
-        "direction": "heading against the most frequent direction",
-        "nearest": "distance from the most similar trail, from start to end",
-        "companion": "distance from the closest companions, which may go elsewhere before or after",
-        "dwell": "longest stay, relative to what is usual there",
-        "speed": "slower or faster than usual there",
-    }
-)
-"""Columns of scores, and what they measure."""
-
 EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
     {
-        "nearest": Evidence(1.0),
         "companion": Evidence(1.0),
-        "worst_window": Evidence(1.0),
-        "dwell": Evidence(0.25, above=2.0),
-        "speed": Evidence(0.25, above=2.0),
+        "kink": Evidence(1.0),
+        "followers": Evidence(1.0),
+        "worst_window": Evidence(1.5),
+        "shape": Evidence(0.25, above=3.0),
+        "dwell": Evidence(0.25, above=3.0),
+        "speed": Evidence(0.25, above=3.0),
     }
 )
 """Contribution of each score to the anomaly."""
 
-SIMILAR = 4
-"""Number of most similar trails that are tried as companions."""
+LONG, SHORT = 24, 6
+"""Lengths of the worst stretches of ``companion`` and ``kink``, in points of a walk."""
+
+SIMILAR = 10
+"""Number of most similar trails: their turning is usual, and the first are tried as companions."""
 
 DEPARTING = 0.9
 """Quantile of the samples of the class below which no sample departs."""
@@ -155,12 +156,13 @@ def score_trails(
 ) -> Scores:
     """Rank trails by how little they fit the ordinary traffic of the scene.
 
-    Each class is compared with itself. The ``anomaly`` is the mean of the logarithms of
-    ``nearest``, ``companion`` and ``worst_window`` on a common scale (:func:`combine`); ``dwell``
-    and ``speed``, which are noisy, contribute only where they are extreme. Strengths and weaknesses
-    of each score are described with the function that measures it: :func:`mean_over_trails` and
-    :func:`worst_window` of the heat, :func:`against_the_stream`, :func:`nearest_distances`,
-    :func:`find_companions`, :func:`dwell_scores`, :func:`speed_scores`. ``heat`` detects long
+    Each class is compared with itself. The ``anomaly`` is a mean of the surprises of
+    ``companion``, ``kink``, ``followers`` and ``worst_window`` (:func:`combine`); ``shape``,
+    ``dwell`` and ``speed``, which are noisy, contribute only where they are extreme. Strengths and
+    weaknesses of each score are described with the function that measures it:
+    :func:`mean_over_trails` and :func:`worst_window` of the heat, :func:`against_the_stream`,
+    :func:`nearest_distances`, :func:`find_companions`, :func:`shape_scores`,
+    :func:`turning_scores`, :func:`dwell_scores`, :func:`speed_scores`. ``heat`` detects long
     stays and routes off the beaten track but not short excursions, which ``worst_window`` detects;
     to both, every rare place is anomalous, and a rare sequence of ordinary places is not.
 
@@ -286,14 +288,21 @@ def measure_trails(
         points, k=max(k, SIMILAR), groups=groups, monitor=monitor.part(0.4, 0.5)
     )
     companions = find_companions(
-        trails, groups=groups, similar=similar, monitor=monitor.part(0.5, 0.95)
+        trails, groups=groups, similar=similar[:, :MOST], monitor=monitor.part(0.5, 0.8)
     )
+    diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
+    shape = shape_scores(companions.paths, diagonal, groups, monitor=monitor.part(0.8, 0.9))
+    turning = turning_scores(companions.paths, similar, monitor=monitor.part(0.9, 0.95))
     pace = measure_pace(trails, groups=groups, monitor=monitor.part(0.95, 1.0))
     against = mean_over_trails(footprints, against_the_stream(heat), weigh="arc")
     raw = {
         "direction": against.astype(np.float64),
         "nearest": mean_of_nearest(distances, k),
-        "companion": mean_of_nearest(companions.distances, 2),
+        "companion": worst_stretches(companions, LONG),
+        "kink": worst_stretches(companions, SHORT),
+        "followers": furthest(companions.distances),
+        "shape": shape,
+        "turning": turning,
         "dwell": dwell_scores(pace),
         "speed": speed_scores(pace),
     }
