@@ -31,7 +31,7 @@ from napari_uai.trails.parameters import (
     SeveralDirections,
     Weigh,
 )
-from napari_uai.trails.scores.combine_scores import Evidence, combine
+from napari_uai.trails.scores.combine_scores import Anomaly, Evidence, combine
 from napari_uai.trails.scores.companions import (
     MOST,
     Companions,
@@ -41,6 +41,7 @@ from napari_uai.trails.scores.companions import (
 )
 from napari_uai.trails.scores.direction import against_the_stream
 from napari_uai.trails.scores.explanations import departing_stretches, score_samples
+from napari_uai.trails.scores.jumps import find_jumps
 from napari_uai.trails.scores.motion import dwell_scores, measure_pace, speed_scores
 from napari_uai.trails.scores.nearest import mean_of_nearest, nearest_of_points, relative
 from napari_uai.trails.scores.resampling import resample_along_arc
@@ -82,7 +83,8 @@ class Scores:
     table
         One row per trail, most anomalous first: ``trail``, ``class``, ``n_samples``, ``rank``
         (from 1), ``anomaly``, ``p_value``, the scores of :data:`SCORES` (0 to 1, 1 is most
-        anomalous), ``departs_from`` and ``departs_to`` (times of the departing stretch, in s).
+        anomalous), ``departs_from`` and ``departs_to`` (times of the departing stretch, in s),
+        ``reason`` (the score that is most surprising, or a jump of the tracker).
     rows
         Row of ``trails.table`` of each row of ``table``; int64.
     at_samples
@@ -121,6 +123,8 @@ class Measurements:
         The same scores, mapped to 0 to 1; float64.
     typical_px
         For each trail, the distance from a companion that maps to 0.5; float64.
+    jumps
+        What to tell about the jumps of trails, by row.
     problems
         Classes with too few trails: ``file``, ``trail``, ``problem``.
     """
@@ -132,6 +136,7 @@ class Measurements:
     raw: Mapping[str, Floats]
     shown: Mapping[str, Floats]
     typical_px: Floats
+    jumps: Mapping[int, str]
     problems: pd.DataFrame
 
 
@@ -309,7 +314,8 @@ def measure_trails(
     typical = _typical_px(companions.distances[:, 0], groups)
     shown = {name: _shown(name, values, groups) for name, values in raw.items()}
     table = problem_table(problems)
-    return Measurements(trails, groups, heat, companions, raw, shown, typical, table)
+    jumps = find_jumps(trails).texts()
+    return Measurements(trails, groups, heat, companions, raw, shown, typical, jumps, table)
 
 
 @checked
@@ -358,6 +364,7 @@ def score_measured(
     shown |= measured.shown
     order = np.argsort(-combined.anomaly, kind="stable")
     table = _table(trails, order, combined.anomaly, combined.p_value, shown, stretches)
+    table["reason"] = _reasons(measured, combined)[order]
     return Scores(table, order, at_samples, stretches[order], measured.problems)
 
 
@@ -437,6 +444,19 @@ def _shown(name: str, values: Floats, groups: Groups) -> Floats:
         typical = float(np.median(valid)) if len(valid) else 1.0
         shown[members] = np.nan_to_num(relative(values[members], typical))
     return shown
+
+
+def _reasons(measured: Measurements, combined: Anomaly) -> Groups:
+    """Return a jump of each trail, or the score that contributes most to its anomaly; str."""
+    parts = np.stack(
+        [
+            part.weight * np.maximum(combined.surprise[name] - max(part.above, 0.0), 0)
+            for name, part in EVIDENCE.items()
+        ]
+    )
+    reasons = np.array(list(EVIDENCE), object)[parts.argmax(axis=0)]
+    reasons[list(measured.jumps)] = list(measured.jumps.values())
+    return reasons
 
 
 def _table(
