@@ -202,8 +202,9 @@ def _cells(paths: Paths, places: Places, groups: Ints, trails: Trails, side: flo
     rows, columns = (
         int(np.ceil(3 * size / side)) + 1 for size in (trails.scene.height, trails.scene.width)
     )
-    taken = np.flatnonzero((np.arange(len(paths.y)) - paths.offsets[paths.owner]) % EVERY == 0)
-    owner = paths.owner[taken]
+    every = -(-np.diff(paths.offsets) // EVERY)
+    owner = np.repeat(np.arange(len(groups)), every)
+    taken = EVERY * (np.arange(len(owner)) - offsets_of(every)[owner]) + paths.offsets[owner]
     row = np.clip((paths.y[taken] - low_y) // side, 0, rows - 1).astype(np.int64)
     column = np.clip((paths.x[taken] - low_x) // side, 0, columns - 1).astype(np.int64)
     cell = (groups[owner] * rows + row) * columns + column

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
+from napari_uai.compiled import kernel
 from napari_uai.trails.table import Trails, group_codes
-from napari_uai.typing import Bools, Floats, Ints
+from napari_uai.typing import Bools, Floats, Floats32, Ints
 
 LEAST = 0.03
 """Length of the shortest jump, in diagonals of the scene."""
@@ -74,14 +74,17 @@ def find_jumps(trails: Trails) -> Jumps:
     >>> find_jumps(trails_of_frame(samples, scene_size=(80, 40))).texts()
     {0: 'jump of 31 px in 1 s: two objects?'}
     """
-    owner = trails.owner
-    inside = owner[1:] == owner[:-1]
-    length = np.hypot(np.diff(trails.y.astype(np.float64)), np.diff(trails.x.astype(np.float64)))
-    seconds = np.maximum(np.diff(trails.time), 1e-6)
-    fast = length / seconds > TIMES * _usual_speeds(trails, length / seconds, inside)[owner[1:]]
-    diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
-    found = np.flatnonzero(inside & fast & (length >= LEAST * diagonal))
-    return Jumps(owner[found], found + 1, length[found], seconds[found])
+    speeds = np.empty(len(trails.y), np.float32)
+    _speeds(trails.offsets, trails.y, trails.x, trails.time, speeds)
+    fast = np.zeros(len(trails.y), bool)
+    _compare(trails.offsets, speeds, TIMES * _usual_speeds(trails, speeds), fast)
+    found = np.flatnonzero(fast)
+    y, x = (places[found].astype(np.float64) - places[found - 1] for places in (trails.y, trails.x))
+    length = np.hypot(y, x)
+    long = length >= LEAST * float(np.hypot(trails.scene.width, trails.scene.height))
+    found, length = found[long], length[long]
+    rows = np.searchsorted(trails.offsets, found, side="right") - 1
+    return Jumps(rows, found, length, trails.time[found] - trails.time[found - 1])
 
 
 def split_at_jumps(trails: Trails) -> Trails:
@@ -128,9 +131,31 @@ def split_at_jumps(trails: Trails) -> Trails:
     return replace(trails, offsets=offsets, table=table, hulls=hulls)
 
 
-def _usual_speeds(trails: Trails, speed: Floats, inside: Bools) -> Floats:
+def _usual_speeds(trails: Trails, speeds: Floats32) -> Floats:
     """Return for each trail the speed that 95 % of the moving steps of its class do not exceed."""
     codes = group_codes(trails.table["class"].to_numpy(dtype=object))
-    moving = inside & (speed > 0)
-    steps = pd.Series(speed[moving]).groupby(codes[trails.owner[1:]][moving]).quantile(0.95)
-    return steps.reindex(codes, fill_value=np.inf).to_numpy()
+    usual = np.full(len(trails), np.inf)
+    for code in range(int(codes.max(initial=-1)) + 1):
+        members = codes == code
+        own = speeds[np.repeat(members, trails.n_samples)]
+        own = own[own > 0]
+        if len(own):
+            usual[members] = np.quantile(own, 0.95, overwrite_input=True)
+    return usual
+
+
+@kernel
+def _speeds(offsets: Ints, y: Floats32, x: Floats32, time: Floats, speeds: Floats32) -> None:
+    """Write the speed of the step to each sample, in px/s; 0 for the first of a trail."""
+    for i in range(len(offsets) - 1):
+        speeds[offsets[i]] = 0.0
+        for j in range(offsets[i] + 1, offsets[i + 1]):
+            dy, dx = np.float64(y[j]) - y[j - 1], np.float64(x[j]) - x[j - 1]
+            speeds[j] = np.sqrt(dy * dy + dx * dx) / max(time[j] - time[j - 1], 1e-6)
+
+
+@kernel
+def _compare(offsets: Ints, speeds: Floats32, limits: Floats, fast: Bools) -> None:
+    for i in range(len(offsets) - 1):
+        for j in range(offsets[i], offsets[i + 1]):
+            fast[j] = speeds[j] > limits[i]
