@@ -1,13 +1,15 @@
 """How well anomalous trails are told from ordinary ones: simulated scenes with known anomalies.
 
 Run it as ``python benchmarks/bench_trails_detection.py --seeds 5 --first-seed 0``. Each seed is
-another place. Figures are means over the seeds; a kind is told from the ordinary trails alone.
+another place, and in the scenes of lanes another camera and tracker. Figures are means over the
+seeds; a kind is compared with the ordinary trails alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,12 +19,11 @@ import pandas as pd
 from napari_uai.evaluate.ranking import ALL_KINDS, evaluate_trail_scores
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.simulation import simulate_trails
-from napari_uai.simulate.trails.traffic import ANOMALY_KINDS
 from napari_uai.trails.scores.reference import reference_scores
 from napari_uai.trails.scores.scores import SCORES, score_trails
 from napari_uai.trails.table import UNCLASSIFIED
 
-AUC_TARGET, PRECISION_TARGET = 0.95, 0.6
+AUC_TARGET, PRECISION_TARGET = 0.95, 0.85
 """ROC AUC and average precision that ``anomaly`` is to reach over all kinds."""
 
 COLUMNS = ("anomaly", *SCORES, "reference")
@@ -30,15 +31,51 @@ COLUMNS = ("anomaly", *SCORES, "reference")
 
 @dataclass(frozen=True)
 class Situation:
-    """A way in which trails may come."""
+    """A way in which trails may come, and the average precision that is expected."""
 
     name: str
+    settings: Callable[[TrailSettings], TrailSettings]
+    target: float
     classes: bool = True
 
 
+def varied_lanes(settings: TrailSettings) -> TrailSettings:
+    """Return a scene of lanes whose size, tracker and traffic depend on the seed."""
+    rng = np.random.default_rng([settings.seed, 77])
+    slowest = float(rng.uniform(1.5, 8))
+    return replace(
+        settings,
+        scene="lanes",
+        trails=int(rng.choice([400, 800, 1500])),
+        lanes=int(rng.integers(5, 30)),
+        perspective=float(rng.uniform(1, 5)),
+        occluders=int(rng.integers(0, 3)),
+        rates_hz=(slowest, slowest * float(rng.uniform(1, 3))),
+        jitter_px=float(rng.choice([0.2, 0.5, 0.8, 1.5])),
+        spread=float(rng.uniform(0.5, 1.5)),
+        lost_fraction=float(rng.choice([0, 0.05, 0.12])),
+        gap_fraction=float(rng.choice([0, 0.1])),
+        whims=float(rng.uniform(0, 1)),
+        speed_variation=0.25,
+        anomalies="movements",
+    )
+
+
 SITUATIONS = (
-    Situation("classes as the tracker tells them"),
-    Situation("no classes told (then no wrong class either)", classes=False),
+    Situation("roundabout, classes as the tracker gives them", lambda s: s, PRECISION_TARGET),
+    Situation(
+        "roundabout, classes unknown (then no wrong class either)", lambda s: s, 0.6, classes=False
+    ),
+    Situation("lanes, movements", varied_lanes, 0.7),
+    Situation("roundabout, movements", lambda s: replace(s, anomalies="movements"), 0.7),
+    Situation(
+        "lanes, rare routes of five",
+        lambda s: replace(varied_lanes(s), anomalies="rare routes"),
+        0.7,
+    ),
+    Situation(
+        "roundabout, rare routes of five", lambda s: replace(s, anomalies="rare routes"), 0.7
+    ),
 )
 
 
@@ -46,22 +83,21 @@ def main() -> None:
     """Print the figures, and write them if asked to."""
     arguments = parse_arguments()
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
-    settings = TrailSettings(trails=arguments.trails, anomalous_fraction=arguments.fraction)
+    base = TrailSettings(trails=arguments.trails, anomalous_fraction=arguments.fraction)
     tables = []
     for situation in SITUATIONS:
         began = time.perf_counter()
+        chosen = [situation.settings(replace(base, seed=seed)) for seed in seeds]
         figures = pd.concat(
-            [evaluate(replace(settings, seed=seed), situation).assign(seed=seed) for seed in seeds]
+            [evaluate(settings, situation).assign(seed=settings.seed) for settings in chosen]
         )
-        seconds = time.perf_counter() - began
         print(
             f"\n{situation.name}: {arguments.seeds} scenes, seeds {seeds[0]} to {seeds[-1]}, "
-            f"{settings.trails} trails, {100 * settings.anomalous_fraction:g} % anomalous "
-            f"({seconds:.0f} s)"
+            f"{100 * base.anomalous_fraction:g} % anomalous ({time.perf_counter() - began:.0f} s)"
         )
         show(figures)
+        verdict(figures, situation.target)
         tables.append(figures.assign(situation=situation.name))
-    verdict(tables[0])
     if arguments.out:
         pd.concat(tables).to_csv(arguments.out, index=False)
 
@@ -85,7 +121,7 @@ def evaluate(settings: TrailSettings, situation: Situation) -> pd.DataFrame:
 
 def show(figures: pd.DataFrame) -> None:
     """Print a row per kind of anomaly, a column per score."""
-    kinds = [kind for kind in (ALL_KINDS, *ANOMALY_KINDS) if kind in set(figures["anomaly"])]
+    kinds = list(dict.fromkeys(figures["anomaly"]))
     for figure, name in (("roc_auc", "ROC AUC"), ("average_precision", "average precision")):
         mean = figures.pivot_table(index="anomaly", columns="score", values=figure, aggfunc="mean")
         mean = mean.loc[kinds, list(COLUMNS)].round(3)
@@ -95,20 +131,17 @@ def show(figures: pd.DataFrame) -> None:
         print(mean.rename_axis(index=None, columns=None).to_string())
 
 
-def verdict(figures: pd.DataFrame) -> None:
+def verdict(figures: pd.DataFrame, target: float) -> None:
     """Say whether the targets are met."""
     all_kinds = figures[(figures["score"] == "anomaly") & (figures["anomaly"] == ALL_KINDS)]
-    auc, precision = all_kinds["roc_auc"].mean(), all_kinds["average_precision"].mean()
-    for name, value, target in (
-        ("ROC AUC", auc, AUC_TARGET),
-        ("average precision", precision, PRECISION_TARGET),
+    for name, value, wanted in (
+        ("ROC AUC", all_kinds["roc_auc"].mean(), AUC_TARGET),
+        ("average precision", all_kinds["average_precision"].mean(), target),
     ):
         print(
-            f"\n{name} of anomaly {value:.3f}, target {target}: "
-            f"{'met' if np.round(value, 3) >= target else 'MISSED'}",
-            end="",
+            f"{name} of anomaly {value:.3f}, target {wanted}: "
+            f"{'met' if np.round(value, 3) >= wanted else 'MISSED'}"
         )
-    print()
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -123,6 +123,12 @@ def trails(
         bool,
         typer.Option("--drop-extrapolated", help="Ignore samples that the tracker extrapolated."),
     ] = False,
+    split_jumps: Annotated[
+        bool,
+        typer.Option(
+            "--split-jumps", help="Divide trails where the tracker jumped from object to object."
+        ),
+    ] = False,
     parameters: Annotated[
         bool,
         typer.Option(
@@ -151,6 +157,7 @@ def trails(
         frame_rate_hz=frame_rate,
         table=TableOptions(columns, where, time_format, normalized, box_point),  # type: ignore[arg-type]  # checked there
         scene=scene_of_text(scene) if scene else None,
+        split_jumps=split_jumps,
     )
     if export is not None:
         check_trail_file(export)

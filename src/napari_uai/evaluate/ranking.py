@@ -11,13 +11,14 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from napari_uai.errors import BadValueError, TrailFormatError, one_line
+from napari_uai.trails.scores.score_names import SCORES
 from napari_uai.typing import AnyArray, Bools
 from napari_uai.untrusted import read_csv
 
 ALL_KINDS = "all"
 """Name of the row in which all kinds of anomalies are counted together."""
 
-RANKED_SCORES = ("anomaly", "heat", "worst_window", "direction", "nearest", "dwell", "speed")
+RANKED_SCORES = ("anomaly", *SCORES)
 """Columns of a table of scores that are evaluated by default."""
 
 
@@ -125,8 +126,7 @@ def evaluate_trail_scores(
         One row per trail: ``trail`` and ``anomaly`` (kind; empty if ordinary), see
         :func:`~napari_uai.evaluate.ranking.read_trail_truth`. Trails without scores rank last.
     columns
-        Scores to evaluate; by default those of ``anomaly``, ``heat``, ``worst_window``,
-        ``direction``, ``nearest``, ``dwell`` and ``speed`` that exist.
+        Scores to evaluate; by default ``anomaly`` and all single scores that exist.
 
     Returns
     -------

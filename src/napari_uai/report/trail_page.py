@@ -39,6 +39,7 @@ from napari_uai.results import checksum_of
 from napari_uai.trails.analysis.outputs import files_of_earlier_run
 from napari_uai.trails.analysis.result import PRESETS, RECORD
 from napari_uai.trails.analysis.settings import settable_parameters
+from napari_uai.trails.scores.score_names import SCORES
 
 N_ROWS = 50
 """Rows of the table of trails."""
@@ -46,7 +47,6 @@ N_ROWS = 50
 MOST_CLASSES = 12
 """Classes whose pictures are shown."""
 
-_SCORES = ("heat", "worst_window", "direction", "nearest", "companion", "dwell", "speed")
 _PARTS = {
     "default": (
         (
@@ -117,7 +117,7 @@ def trail_page(folder: Path) -> Page:
     scores = read_table(
         folder / "scores.csv",
         needed=("trail", "class", "n_samples", "rank", "anomaly", "p_value"),
-        optional=_SCORES,
+        optional=tuple(SCORES),
     )
     listed = read_table(folder / "problems.csv", needed=("file", "trail", "problem"))
     methods = trail_methods(record)
@@ -263,7 +263,7 @@ def _pictures(folder: Path, record: TrailRecord) -> list[Markup]:
 
 
 def _table(scores: Any) -> Markup:
-    columns = [name for name in _SCORES if name in scores.columns]
+    columns = [name for name in SCORES if name in scores.columns]
     rows = [
         [
             number(row["rank"]), one_line(row["trail"], 60), one_line(row["class"], 60),

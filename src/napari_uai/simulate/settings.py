@@ -297,6 +297,19 @@ class TrailSettings:
         Range of the number of trails on each rare route, per 1500 trails.
     snapshot_every_s
         Time between snapshots of the camera.
+    scene
+        Scene: a roundabout with all classes; or bending lanes of cars, seen in perspective.
+    lanes
+        Number of lanes of the scene of lanes.
+    perspective
+        Scale at the lower edge of the scene of lanes, divided by that at its upper edge.
+    occluders
+        Number of things behind which objects of the scene of lanes are not seen.
+    anomalies
+        Anomalies: of the traffic, of movements on ordinary routes, or rare routes; see
+        :func:`~napari_uai.simulate.simulate_trails`.
+    rare_route_members
+        Number of objects on each anomalous rare route.
 
     Examples
     --------
@@ -320,6 +333,17 @@ class TrailSettings:
     gap_fraction: Annotated[float, Ge(0), Lt(1)] = 0.1
     rare_route_trails: Range = (10.0, 20.0)
     snapshot_every_s: Annotated[float, Gt(0), Unit("s")] = 10.0
+    scene: Literal["roundabout", "lanes"] = "roundabout"
+    lanes: Annotated[int, Ge(2), Le(60)] = 15
+    perspective: Annotated[float, Ge(1), Le(10)] = 3.0
+    occluders: Annotated[int, Ge(0), Le(10)] = 0
+    anomalies: Literal["traffic", "movements", "rare routes"] = "traffic"
+    rare_route_members: Annotated[int, Ge(1)] = 5
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if self.scene == "lanes" and self.anomalies == "traffic":
+            raise BadValueError(
+                "the scene of lanes has no anomalies of the traffic; set anomalies to movements or "
+                "rare routes"
+            )

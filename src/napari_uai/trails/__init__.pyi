@@ -21,6 +21,7 @@ from .pictures.top import top_picture
 from .scores.companions import find_companions
 from .scores.direction import against_the_stream
 from .scores.explanations import departing_stretches, score_samples
+from .scores.jumps import find_jumps, split_at_jumps
 from .scores.motion import dwell_scores, measure_pace, speed_scores
 from .scores.nearest import nearest_distances
 from .scores.reference import reference_scores
@@ -42,6 +43,7 @@ __all__ = [
     "departing_stretches",
     "dwell_scores",
     "find_companions",
+    "find_jumps",
     "frame_of_trails",
     "heatmap_picture",
     "inside_fraction",
@@ -62,6 +64,7 @@ __all__ = [
     "score_samples",
     "score_trails",
     "speed_scores",
+    "split_at_jumps",
     "tile_sheet",
     "top_picture",
     "tracks_of_trails",

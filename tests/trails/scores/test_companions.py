@@ -44,14 +44,14 @@ def features(found, heading_px):
 
 def exhaustive(found, groups, heading_px):
     every = features(found, heading_px)
-    distances = np.full((len(every), 2), np.nan)
+    distances = np.full((len(every), companions.MOST), np.nan)
     for i, mine in enumerate(every):
         apart = sorted(
             np.linalg.norm(mine[:, None] - other[None], axis=2).min(1).mean()
             for j, other in enumerate(every)
             if j != i and groups[j] == groups[i]
         )
-        distances[i, : len(apart[:2])] = apart[:2]
+        distances[i, : len(apart[: companions.MOST])] = apart[: companions.MOST]
     return distances
 
 
@@ -99,7 +99,7 @@ def test_a_part_of_a_trail_is_in_company_but_not_the_whole_of_a_part():
     found = find_companions(make_trails([whole, part]))
     assert found.distances[1, 0] < 5
     assert found.distances[0, 0] > 50
-    np.testing.assert_array_equal(found.rows, [[1, -1], [0, -1]])
+    np.testing.assert_array_equal(found.rows[:, :2], [[1, -1], [0, -1]])
     assert np.isnan(found.distances[:, 1]).all()
 
 
@@ -132,7 +132,7 @@ def test_a_trail_without_others_has_no_companion():
     found = find_companions(
         make_trails([line((0, 0), (9, 90)), [[5, 5]]], ["a", "b"]), groups=everybody
     )
-    np.testing.assert_array_equal(found.rows, [[1, -1], [0, -1]])
+    np.testing.assert_array_equal(found.rows[:, :2], [[1, -1], [0, -1]])
 
 
 def test_long_trails_keep_points_at_equal_distances():
@@ -148,13 +148,13 @@ def test_long_trails_keep_points_at_equal_distances():
 
 def test_no_trails_have_no_companions(crowd):
     found = find_companions(crowd.select([]))
-    assert found.distances.shape == (0, 2)
+    assert found.distances.shape == (0, companions.MOST)
 
 
 def test_crowded_cells_still_know_trails_that_go_along(crowd, monkeypatch):
     monkeypatch.setattr(companions, "MAX_PER_CELL", 4)
     found = find_companions(crowd)
-    assert np.all(np.isfinite(found.distances))
+    assert np.all(np.isfinite(found.distances[:, 0]))
     assert found.distances[-6:, 0].min() > np.quantile(found.distances[:-6, 0], 0.9)
 
 

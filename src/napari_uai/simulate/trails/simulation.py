@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,15 +12,20 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.simulate.paths import smooth_paths
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.curves import STEP_PX, headings, path_length
+from napari_uai.simulate.trails.journeys import journeys_of
+from napari_uai.simulate.trails.lanes import hidden, lane_scene, scale_at
 from napari_uai.simulate.trails.outlines import outlines_of
 from napari_uai.simulate.trails.routes import HEIGHT, WIDTH
 from napari_uai.simulate.trails.scene import StreetScene, street_scene
-from napari_uai.simulate.trails.traffic import HABITS, Journey, journeys_of
+from napari_uai.simulate.trails.traffic import HABITS, Journey
 from napari_uai.trails.table import Scene, Trails, offsets_of
 from napari_uai.typing import Bools, Floats, Floats32
 
 START = datetime(2024, 6, 12, 8, 0, tzinfo=UTC)
 """Start of the recording."""
+
+JUMP_S = 1e-3
+"""Time in which a tracker changes from one object to another, in s: less than between samples."""
 
 BRIDGED_S = (0.4, 1.5)
 """Range of the duration of extrapolated gaps, in s."""
@@ -80,6 +85,18 @@ def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> Si
     - ``shortcut``: moving straight from one route to another, or cutting a corner,
     - ``wrong class``: using a route of another class that the object's own class does not use.
 
+    ``anomalies="movements"`` replaces them by movements at ordinary places:
+
+    - ``kink``: to the side and back within a few steps,
+    - ``back and forth``: back some way, then on again,
+    - ``hop``: to a neighbouring lane within a few steps,
+    - ``turn round``: turning in the lane and going back,
+    - ``jump``: a tracker that continues with another object.
+
+    ``anomalies="rare routes"`` by ``rare route``: a connection of two routes that only
+    ``rare_route_members`` objects use. ``scene="lanes"`` is another scene: bending lanes of one
+    class in perspective, some side by side, with stop lines and with things that hide objects.
+
     Parameters
     ----------
     settings
@@ -106,14 +123,16 @@ def simulate_trails(settings: TrailSettings, *, monitor: Monitor = SILENT) -> Si
     (50, 2)
     """
     rng = np.random.default_rng(settings.seed)
-    place = street_scene(rng)
+    lanes = settings.scene == "lanes"
+    place = lane_scene(rng, settings) if lanes else street_scene(rng)
     journeys = journeys_of(rng, place, settings)
     starts = np.sort(rng.uniform(0, settings.duration_s, len(journeys))) + START.timestamp()
     tracks = []
     for i, journey in enumerate(journeys):
         if i % 100 == 0:
             monitor.update(i / len(journeys), "simulating trails")
-        tracks.append(_track(rng, journey, settings))
+        track = _track(rng, journey, settings)
+        tracks.append(_seen(track, hidden(track.points, place)) if lanes else track)
     return _collect(place, settings, journeys, tracks, np.round(starts, 3))
 
 
@@ -146,8 +165,12 @@ def _track(rng: np.random.Generator, journey: Journey, settings: TrailSettings) 
     right = np.stack(
         [np.interp(place, at, along[:, 1]), np.interp(place, at, -along[:, 0])], axis=1
     )
-    points = middle + right * _keeping(rng, at, place, habits.spread_px * settings.spread)[:, None]
-    points += _jitter(rng, len(points), settings.jitter_px, rate)
+    beside = _keeping(rng, at, place, habits.spread_px * settings.spread)[:, None]
+    jitter = _jitter(rng, len(middle), settings.jitter_px, rate)
+    if settings.scene == "lanes":
+        beside *= scale_at(middle, settings.perspective)[:, None]
+    points = middle + right * beside
+    points += jitter
     odd = _odd_time(journey, reached, sway_at, time)
     angles = np.arctan2(-right[:, 1], right[:, 0])
     return _lose(rng, _Track(time, points, np.zeros(len(time), bool), angles, odd), settings)
@@ -165,10 +188,15 @@ def _timetable(
         turn = np.gradient(np.unwrap(np.arctan2(*headings(journey.path).T)))
         bend = np.abs(np.convolve(turn, np.ones(9) / 9, mode="same")) / STEP_PX
         speed = np.minimum(speed, np.sqrt(habits.bend / np.maximum(bend, 1e-6)))
+    if settings.scene == "lanes":
+        speed *= scale_at(journey.path, settings.perspective)
     for place, _, _ in journey.halts:
         near = np.sqrt(np.abs(at - place) / (0.5 * habits.speed))
         speed = np.minimum(speed, own * np.clip(near, 0.15, None))
-    when = np.concatenate([[0.0], np.cumsum(np.diff(at) * 2 / (speed[1:] + speed[:-1]))])
+    steps = np.diff(at) * 2 / (speed[1:] + speed[:-1])
+    if journey.jump is not None:
+        steps[journey.jump] = JUMP_S
+    when = np.concatenate([[0.0], np.cumsum(steps)])
     places, sways = at, []
     for halt, seconds, sway in sorted(journey.halts):
         place = min(halt, float(at[-1]))
@@ -244,6 +272,19 @@ def _lose(rng: np.random.Generator, track: _Track, settings: TrailSettings) -> _
     if track.odd is not None:
         odd = (max(track.odd[0], time[0]) - time[0], min(track.odd[1], time[-1]) - time[0])
     return _Track(time - time[0], points, unseen, track.angles[first:last], odd)
+
+
+def _seen(track: _Track, behind: Bools) -> _Track:
+    """Leave out the samples behind something, but keep enough, and both ends."""
+    kept = ~behind
+    kept[[0, 1, -2, -1]] = True
+    return replace(
+        track,
+        time=track.time[kept],
+        points=track.points[kept],
+        extrapolated=track.extrapolated[kept],
+        angles=track.angles[kept],
+    )
 
 
 def _extrapolate(points: Floats, unseen: Bools, start: int, n: int) -> None:

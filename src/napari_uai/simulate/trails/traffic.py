@@ -87,66 +87,7 @@ class Journey:
     speed: float = 1.0
     anomaly: str = ""
     odd: tuple[float, float] | None = None  # anomalous stretch (px); None for the whole path
-
-
-def journeys_of(
-    rng: np.random.Generator, place: StreetScene, settings: TrailSettings
-) -> list[Journey]:
-    """Return the journeys of all objects, in random order.
-
-    Parameters
-    ----------
-    rng
-        Random number generator.
-    place
-        Streets and routes.
-    settings
-        Numbers of trails, anomalies and stops.
-
-    Returns
-    -------
-    list of Journey
-        One per trail; all kinds of anomalies are equally frequent.
-
-    Raises
-    ------
-    BadValueError
-        If a kind of anomaly is impossible in this scene.
-    """
-    n_odd = round(settings.trails * settings.anomalous_fraction)
-    kinds = [ANOMALY_KINDS[i % len(ANOMALY_KINDS)] for i in range(n_odd)]
-    maker = _Oddities(rng, place, settings)
-    journeys = [maker.make(kind) for kind in kinds]
-    n_ordinary = settings.trails - n_odd
-    for kind, n in _class_counts(rng, n_ordinary).items():
-        routes = _choose_routes(rng, place, kind, n, settings)
-        journeys.extend(ordinary_journey(rng, route, settings) for route in routes)
-    order = rng.permutation(len(journeys))
-    return [journeys[i] for i in order]
-
-
-def _class_counts(rng: np.random.Generator, n: int) -> dict[ObjectClass, int]:
-    shares = np.array([HABITS[kind].share for kind in OBJECT_CLASSES])
-    counts = np.floor(shares * n).astype(int)
-    counts[0] += n - counts.sum()
-    moved = int(rng.integers(0, n // 50 + 1))
-    counts[0] -= moved
-    counts[2] += moved
-    return dict(zip(OBJECT_CLASSES, counts.tolist(), strict=True))
-
-
-def _choose_routes(
-    rng: np.random.Generator, place: StreetScene, kind: str, n: int, settings: TrailSettings
-) -> list[Route]:
-    """Choose routes: a few trails for each rare route, the others by popularity."""
-    routes = [route for route in place.routes if route.kind == kind]
-    few = [route for route in routes if route.rare]
-    usual = [route for route in routes if not route.rare]
-    low, high = np.asarray(settings.rare_route_trails) * settings.trails / 1500
-    chosen = [r for r in few for _ in range(round(rng.uniform(low, high)))][:n]
-    shares = np.array([route.share for route in usual])
-    counts = rng.multinomial(n - len(chosen), shares / shares.sum())
-    return chosen + [r for r, count in zip(usual, counts, strict=True) for _ in range(count)]
+    jump: int | None = None  # point after which the tracker continues with another object
 
 
 def ordinary_journey(rng: np.random.Generator, route: Route, settings: TrailSettings) -> Journey:
@@ -163,7 +104,9 @@ def ordinary_journey(rng: np.random.Generator, route: Route, settings: TrailSett
         at = place * path_length(path)[-1]
         seconds = 15 * rng.lognormal(0, 0.6)
         halts = tuple(sorted([*halts, (float(at), float(min(seconds, 75)), 1.0)]))
-    if route.kind == "pedestrian" and rng.random() < 0.01 * settings.whims:
+    # Where turning round is an anomaly, no ordinary pedestrian does.
+    turns = settings.anomalies != "movements" and route.kind == "pedestrian"
+    if turns and rng.random() < 0.01 * settings.whims:
         turn = int(rng.uniform(0.3, 0.9) * len(path))
         path = np.concatenate([path[:turn], path[turn - 2 :: -1]])
     return Journey(route.kind, route.name, path, halts)
@@ -193,7 +136,7 @@ def _halts(
     )
 
 
-class _Oddities:
+class Oddities:
     """Generator of anomalous journeys, which repeats until an observer would notice the anomaly."""
 
     def __init__(

@@ -20,6 +20,7 @@ from napari_uai.trails.heat.masks import MaskLike
 from napari_uai.trails.io.reading import open_trails
 from napari_uai.trails.io.table_options import NOTHING_SAID, TableOptions
 from napari_uai.trails.parameters import TopTrails
+from napari_uai.trails.scores.jumps import split_at_jumps
 from napari_uai.trails.table import Trails
 
 
@@ -35,6 +36,9 @@ class TrailSource:
         How to read a table of samples.
     scene
         Width and height of the camera's picture in px, or the path of a picture of the scene.
+    split_jumps
+        Whether a trail that jumps, because the tracker took two objects for one, becomes a trail
+        for each object; see :func:`~napari_uai.trails.split_at_jumps`.
 
     Examples
     --------
@@ -50,6 +54,7 @@ class TrailSource:
     frame_rate_hz: float | None = None
     table: TableOptions = NOTHING_SAID
     scene: tuple[int, int] | Path | None = None
+    split_jumps: bool = False
 
     def open(self, path: str | Path, *, monitor: Monitor = SILENT) -> Trails:
         """Open trails with these options.
@@ -87,6 +92,8 @@ class TrailSource:
             scene_size=size,
             monitor=monitor,
         )
+        if self.split_jumps:
+            trails = split_at_jumps(trails)
         if picture is None:
             return trails
         return replace(trails, scene=replace(trails.scene, image=picture, source=image))
@@ -102,6 +109,7 @@ class TrailSource:
             "frame_rate_hz": self.frame_rate_hz,
             **self.table.record,
             "scene_given": scene,
+            "split_jumps": self.split_jumps or None,
         }
         return {name: value for name, value in options.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""One rank from several scores, without labels: how far each exceeds what is typical."""
+"""One rank from several scores, without labels: how surprising each is within its class."""
 
 from __future__ import annotations
 
@@ -14,8 +14,21 @@ from napari_uai.typing import Floats, Ints
 FLOOR = 0.1
 """Fraction of the median added before the logarithm, so that tiny values do not differ."""
 
-HALF = 2.0
-"""Evidence at which the anomaly is 0.5: twice that of the 90th percentile of the class."""
+TAIL = (0.90, 0.97)
+"""Quantiles between which the tail of a score is measured: anomalies, a few per cent at most, lie
+above."""
+
+TAIL_TRAILS = 20
+"""Number of trails that the tail should hold: in small classes it starts further down."""
+
+ABOVE_TRAILS = 2
+"""Number of trails that must lie above it: in small classes it ends further down."""
+
+SHARPNESS = 1.5
+"""Exponent of the mean of surprises: more than 1, so that a strong one is not averaged away."""
+
+HALF = float(np.log(1000))
+"""Surprise at which the anomaly is 0.5: that of one trail in a thousand."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +38,9 @@ class Evidence:
     Parameters
     ----------
     weight
-        Weight of its excess in the weighted mean.
+        Weight of its surprise in the mean.
     above
-        Excess above which it counts. Noisy scores count only where they are extreme.
+        Surprise above which it counts. Noisy scores count only where they are extreme.
     """
 
     weight: float
@@ -41,17 +54,17 @@ class Anomaly:
     Parameters
     ----------
     anomaly
-        0 to 1; 0.5 where the evidence is twice that of the 90th percentile of the class; float64.
+        0 to 1; 0.5 where the surprise is that of one trail in a thousand; float64.
     p_value
         Fraction of the trails of its class that are at least as anomalous, including itself;
         float64.
-    excess
-        Excess of each score that counts: 0 at the median of the class, 1 at the 90th percentile.
+    surprise
+        Surprise of each score that counts; float64.
     """
 
     anomaly: Floats
     p_value: Floats
-    excess: Mapping[str, Floats]
+    surprise: Mapping[str, Floats]
 
 
 def combine(
@@ -59,10 +72,11 @@ def combine(
 ) -> Anomaly:
     """Combine several scores of each trail into one.
 
-    The logarithm of each score is normalized within each class to 0 at the median and 1 at the
-    90th percentile; a few per cent of anomalies, of any size, leave both unchanged. The weighted
-    mean ranks the trails. Unlike a sum of ranks, it retains how extreme a trail is; unlike a
-    minimum of p-values, it is not dominated by the noisiest score.
+    Each score becomes a surprise: minus the logarithm of the fraction of the class that reaches
+    it, which the tail of the class extrapolates (:func:`surprise_within`). Tails differ: a value
+    of ten times the median is nothing special in one score, and in another unheard of. The power
+    mean of surprises ranks the trails. Unlike a mean of ranks, it retains how extreme a trail is;
+    unlike a maximum, it is not dominated by the noisiest score.
 
     Parameters
     ----------
@@ -109,37 +123,95 @@ def combine(
     if missing:
         raise BadValueError(f"unknown score {', '.join(sorted(missing))}")
     codes = group_codes(groups)
-    excess = {name: excess_within(scores[name], codes) for name in counting}
-    total = np.zeros(len(groups))
-    # Scores that count only where extreme are added to the mean of the others.
-    whole = sum(part.weight for part in counting.values() if part.above == -np.inf) or 1.0
-    for name, part in counting.items():
-        above = (
-            excess[name] if part.above == -np.inf else np.maximum(excess[name] - part.above, 0.0)
-        )
-        total += part.weight / whole * above
-    with np.errstate(over="ignore"):  # the exponential of very typical trails
-        anomaly = 1 / (1 + np.exp(HALF - total))
-    return Anomaly(anomaly, conformal_p_values(total, codes), excess)
+    surprise = {name: surprise_within(scores[name], codes) for name in counting}
+    total = total_surprise(surprise, counting)
+    return Anomaly(total / (total + HALF), conformal_p_values(total, codes), surprise)
 
 
-def excess_within(values: Floats, groups: Ints) -> Floats:
-    """Return logarithms of values, 0 at the median of the group and 1 at the 90th percentile."""
-    excess = np.zeros(len(values))
+def total_surprise(surprise: Mapping[str, Floats], evidence: Mapping[str, Evidence]) -> Floats:
+    """Return the power mean of surprises, plus those that count only where they are extreme."""
+    whole = sum(part.weight for part in evidence.values() if part.above == -np.inf) or 1.0
+    total = np.zeros(len(next(iter(surprise.values()))))
+    for name, part in evidence.items():
+        if part.above == -np.inf:
+            total += part.weight / whole * surprise[name] ** SHARPNESS
+    total = np.asarray(total ** (1 / SHARPNESS))
+    for name, part in evidence.items():
+        if part.above > -np.inf:
+            total += part.weight * np.maximum(surprise[name] - part.above, 0.0)
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class Tail:
+    """Distribution of a score in a class: its ranks, and the slope of its tail.
+
+    Parameters
+    ----------
+    ascending
+        Logarithms of all values; float64.
+    floor
+        Added to values before the logarithm.
+    starts
+        Logarithm of the value where the tail starts.
+    above
+        Fraction of the class above it.
+    slope
+        Surprise per unit of the logarithm in the tail.
+    """
+
+    ascending: Floats
+    floor: float
+    starts: float
+    above: float
+    slope: float
+
+    @classmethod
+    def of(cls, values: Floats) -> Tail | None:
+        """Return the distribution of values, or None if they say nothing: all NaN or 0."""
+        valid = values[~np.isnan(values)]
+        if not len(valid):
+            return None
+        typical = float(np.median(valid))
+        # If most values are 0, the mean sets the scale.
+        floor = FLOOR * (typical if typical > 0 else float(np.mean(valid)))
+        if floor <= 0:
+            return None
+        logs = np.sort(np.log(valid + floor))
+        high = min(TAIL[1], max(1 - ABOVE_TRAILS / len(logs), 0.6))
+        low = max(min(TAIL[0], high - TAIL_TRAILS / len(logs)), 0.5)
+        starts, ends = np.quantile(logs, [low, high])
+        slope = np.log((1 - low) / (1 - high)) / max(ends - starts, 1e-3)
+        return cls(logs, floor, float(starts), 1 - low, float(slope))
+
+    def surprise(self, values: Floats) -> Floats:
+        """Return minus the logarithm of the fraction of the class that reaches each value.
+
+        The fraction in the tail is that of an exponential distribution of the logarithm, which is
+        a power law of the value.
+        """
+        logs = np.log(values + self.floor)
+        n = len(self.ascending)
+        reached = n - np.searchsorted(self.ascending, logs, side="left")
+        ranked = np.minimum(-np.log(np.maximum(reached, 1) / n), -np.log(self.above))
+        beyond = self.slope * (logs - self.starts) - np.log(self.above)
+        return np.where(logs > self.starts, beyond, ranked)
+
+
+def surprise_within(values: Floats, groups: Ints) -> Floats:
+    """Return the surprise of values within their groups; that of the median for NaN.
+
+    It is 0 for the smallest value of a group, 0.7 for the median, 2.3 for the 90th percentile, and
+    above that the tail between the 90th and the 97th percentile is extrapolated.
+    """
+    surprise = np.full(len(values), np.log(2.0))
     for group in range(int(groups.max(initial=-1)) + 1):
         rows = np.flatnonzero(groups == group)
+        tail = Tail.of(values[rows])
         valid = rows[~np.isnan(values[rows])]
-        if not len(valid):
-            continue
-        members = values[valid]
-        typical = float(np.median(members))
-        # If most values are 0, the mean sets the scale.
-        floor = FLOOR * (typical if typical > 0 else float(np.mean(members)))
-        if floor > 0:
-            logs = np.log(members + floor)
-            middle, high = np.quantile(logs, [0.5, 0.9])
-            excess[valid] = (logs - middle) / max(high - middle, 1e-3)
-    return excess
+        if tail is not None:
+            surprise[valid] = tail.surprise(values[valid])
+    return surprise
 
 
 def conformal_p_values(values: Floats, groups: Ints) -> Floats:

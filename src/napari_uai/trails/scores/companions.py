@@ -17,16 +17,25 @@ from napari_uai.trails.scores.resampling import Paths, walk, within_reach
 from napari_uai.trails.table import Groups, Trails, group_codes, offsets_of
 from napari_uai.typing import Floats, Floats32, Ints, Ints32
 
+STEP = 0.0075
+"""Default distance between the points along a trail, in diagonals of the scene."""
+
+HEADING = 0.06
+"""Default weight of the heading, in diagonals of the scene."""
+
 MAX_POINTS = 128
 """Largest number of points of a trail: more take time without adding information."""
 
 ANCHORS = 6
 """Number of points along a trail at which candidates are searched for."""
 
-EVERY = 2
+EVERY = 4
 """Interval of the points by which a trail can be found."""
 
-CANDIDATES = 12
+MOST = 6
+"""Number of closest companions that are looked for."""
+
+CANDIDATES = 18
 """Number of trails near the anchors that are compared point by point."""
 
 CELL = 0.03
@@ -39,15 +48,16 @@ remains in all cells along its path."""
 
 @dataclass(frozen=True, eq=False)
 class Companions:
-    """The two closest companions of each trail.
+    """The closest companions of each trail.
 
     Parameters
     ----------
     distances
-        Mean distance of the points of each trail from its best and second-best companion, in px:
-        trails, 2; float64. NaN if there is none.
+        Mean distance of the points of each trail from its companions, closest first, in px:
+        trails, :data:`MOST`; float64. NaN if there are fewer.
     rows
-        Rows of these companions in the table of trails: trails, 2; int64. -1 if there is none.
+        Rows of these companions in the table of trails: trails, :data:`MOST`; int64. -1 if there
+        are fewer.
     paths
         The points of all trails that were compared.
     apart
@@ -79,18 +89,18 @@ def find_companions(
     Strengths: detects whatever no other trail did as a whole, such as travel in the wrong
     direction, places that nobody visits, and unusual sequences of turns; trails that the tracker
     lost or found midway remain ordinary, being part of another trail. Weaknesses: trails that end
-    early, unusual speeds and stops, and anomalies shared by two trails; the second companion
-    reveals the latter.
+    early, unusual speeds and stops, and anomalies shared by several trails; the distance from the
+    sixth companion reveals those of up to six.
 
     Parameters
     ----------
     trails
         Trails of one scene.
     step_px
-        Distance between the points along a trail; 1.5 % of the scene's diagonal if None.
+        Distance between the points along a trail; :data:`STEP` of the scene's diagonal if None.
     heading_px
         Weight of the heading: opposite headings are as far apart as places at twice this distance.
-        6 % of the diagonal if None.
+        :data:`HEADING` of the diagonal if None.
     groups
         Group that each trail is compared with; its class if None.
     similar
@@ -130,8 +140,8 @@ def find_companions(
     array([2. , 2. , 9.6])
     """
     diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
-    step = 0.015 * diagonal if step_px is None else step_px
-    weight = 0.06 * diagonal if heading_px is None else heading_px
+    step = STEP * diagonal if step_px is None else step_px
+    weight = HEADING * diagonal if heading_px is None else heading_px
     paths = walk(within_reach(trails), step_px=step, monitor=monitor.part(0, 0.2))
     headings = np.empty((2, len(paths.y)), np.float32)
     _head(paths.offsets, paths.y, paths.x, weight, headings)
@@ -141,8 +151,8 @@ def find_companions(
     places = (paths.y, paths.x, headings[0], headings[1])
     index = _cells(paths, places, codes, trails, CELL * diagonal)
     companions = Companions(
-        np.full((len(trails), 2), np.nan),
-        np.full((len(trails), 2), -1, np.int64),
+        np.full((len(trails), MOST), np.nan),
+        np.full((len(trails), MOST), -1, np.int64),
         paths,
         np.full(len(paths.y), np.nan, np.float32),
     )
@@ -178,6 +188,9 @@ def find_companions(
 Places: TypeAlias = tuple[Floats32, Floats32, Floats32, Floats32]
 """y, x and heading (y, x) of points."""
 
+Room: TypeAlias = tuple[Floats32, Ints32]
+"""Room for squared distances, and the same memory as integers."""
+
 Cells: TypeAlias = tuple[float, float, float, int, int, Ints, Places, Ints32]
 """Origin (y, x), side, rows, columns; index of each cell's first point; points; their trails."""
 
@@ -189,12 +202,13 @@ def _cells(paths: Paths, places: Places, groups: Ints, trails: Trails, side: flo
     rows, columns = (
         int(np.ceil(3 * size / side)) + 1 for size in (trails.scene.height, trails.scene.width)
     )
-    taken = np.flatnonzero((np.arange(len(paths.y)) - paths.offsets[paths.owner]) % EVERY == 0)
-    owner = paths.owner[taken]
+    every = -(-np.diff(paths.offsets) // EVERY)
+    owner = np.repeat(np.arange(len(groups)), every)
+    taken = EVERY * (np.arange(len(owner)) - offsets_of(every)[owner]) + paths.offsets[owner]
     row = np.clip((paths.y[taken] - low_y) // side, 0, rows - 1).astype(np.int64)
     column = np.clip((paths.x[taken] - low_x) // side, 0, columns - 1).astype(np.int64)
     cell = (groups[owner] * rows + row) * columns + column
-    priority = np.random.default_rng(0).permutation(len(groups))
+    priority = _priority(paths)
     order = np.lexsort((priority[owner], cell))
     starts = np.searchsorted(
         cell[order], np.arange((groups.max(initial=0) + 1) * rows * columns + 1)
@@ -204,6 +218,46 @@ def _cells(paths: Paths, places: Places, groups: Ints, trails: Trails, side: flo
     starts = offsets_of(np.minimum(np.diff(starts), MAX_PER_CELL))
     y, x, hy, hx = (values[taken[order]] for values in places)
     return low_y, low_x, side, rows, columns, starts, (y, x, hy, hx), owner[order].astype(np.int32)
+
+
+def _priority(paths: Paths) -> Ints:
+    """Return a random order of the trails that does not depend on the order of their rows."""
+    counts, first, last = np.diff(paths.offsets), paths.offsets[:-1], paths.offsets[1:] - 1
+    apart = np.hypot(paths.y[last] - paths.y[first], paths.x[last] - paths.x[first])
+    priority = np.empty(len(counts), np.int64)
+    priority[np.lexsort((apart, counts))] = np.random.default_rng(0).permutation(len(counts))
+    return priority
+
+
+def worst_stretches(companions: Companions, n_points: int) -> Floats:
+    """Return how far each trail is from its closest companion where it is farthest.
+
+    Parameters
+    ----------
+    companions
+        Companions of the trails.
+    n_points
+        Length of the stretch over which the distance is averaged, in points.
+
+    Returns
+    -------
+    numpy.ndarray
+        Largest mean distance of any stretch of each trail, in px; float64. That of the whole trail
+        if it is shorter; NaN without a companion.
+    """
+    offsets = companions.paths.offsets
+    worst = np.empty(len(offsets) - 1)
+    _worst_stretches(offsets, companions.apart, n_points, worst)
+    return worst
+
+
+def furthest(distances: Floats) -> Floats:
+    """Return the distance of each trail from the last of its companions; NaN without any.
+
+    A trail that has fewer companions than others of its group counts by the last that it has.
+    """
+    last = np.maximum(np.count_nonzero(~np.isnan(distances), axis=1) - 1, 0)
+    return np.asarray(distances[np.arange(len(distances)), last])
 
 
 def _thinned(paths: Paths, headings: Floats32) -> tuple[Paths, Floats32]:
@@ -220,6 +274,21 @@ def _thinned(paths: Paths, headings: Floats32) -> tuple[Paths, Floats32]:
         paths, offsets=offsets, y=paths.y[take], x=paths.x[take], sample=paths.sample[take]
     )
     return thinned, np.ascontiguousarray(headings[:, take])
+
+
+@kernel
+def _worst_stretches(offsets: Ints, apart: Floats32, n_points: int, worst: Floats) -> None:
+    for i in range(len(offsets) - 1):
+        own = apart[offsets[i] : offsets[i + 1]]
+        length = min(n_points, len(own))
+        total = 0.0
+        for p in range(length):
+            total += own[p]
+        highest = total
+        for p in range(length, len(own)):
+            total += np.float64(own[p]) - own[p - length]
+            highest = max(highest, total)
+        worst[i] = highest / length
 
 
 @kernel
@@ -256,6 +325,8 @@ def _find(
     near, closest = np.zeros(n, np.float32), np.zeros(n, np.float32)
     last_anchor = np.full(n, -1, np.int64)
     touched = np.empty(n, np.int32)
+    squares = np.empty(MAX_POINTS + 1, np.float32)
+    room = squares, squares.view(np.int32)
     chosen = np.empty(CANDIDATES + similar.shape[1], np.int64)
     for i in range(start, stop):
         group = groups[i]
@@ -263,17 +334,17 @@ def _find(
         n_touched = 0
         if end - first > 2 * CANDIDATES:
             n_touched = _seek(offsets, places, group, index, i, near, closest, last_anchor, touched)
-        if n_touched >= 2:
+        if n_touched >= MOST:
             n_chosen = _choose(touched[:n_touched], near, chosen[:CANDIDATES])
             for u in similar[i]:
                 if u >= 0 and not np.any(chosen[:n_chosen] == u):
                     chosen[n_chosen] = u
                     n_chosen += 1
-            _compare(offsets, places, i, chosen[:n_chosen], distances, rows)
+            _compare(offsets, places, i, chosen[:n_chosen], room, distances, rows)
         else:
-            _compare(offsets, places, i, members[first:end], distances, rows)
+            _compare(offsets, places, i, members[first:end], room, distances, rows)
         if rows[i, 0] >= 0:
-            _measure(offsets, places, i, rows[i, 0], apart)
+            _measure(offsets, places, i, rows[i, 0], room, apart)
 
 
 @kernel
@@ -349,35 +420,37 @@ def _compare(
     places: Places,
     i: int,
     candidates: Ints,
+    room: Room,
     distances: Floats,
     rows: Ints,
 ) -> None:
-    """Write the two candidates with the smallest distances."""
+    """Write the candidates with the smallest mean distances, closest first."""
     n_points = offsets[i + 1] - offsets[i]
-    best, second = np.inf, np.inf
+    nearest, which = distances[i], rows[i]
+    n, most = 0, len(nearest)
     for u in candidates:
         if u == i:
             continue
-        total = _mean_distance(offsets, places, i, u, second * n_points)
-        if total / n_points < best:
-            rows[i, 1], rows[i, 0] = rows[i, 0], u
-            second, best = best, total / n_points
-        elif total / n_points < second:
-            rows[i, 1] = u
-            second = total / n_points
-    if rows[i, 0] >= 0:
-        distances[i, 0] = best
-    if rows[i, 1] >= 0:
-        distances[i, 1] = second
+        enough = nearest[most - 1] * n_points if n == most else np.inf
+        total = _total_distance(offsets, places, i, u, enough, room) / n_points
+        if n == most and total >= nearest[most - 1]:
+            continue
+        n = min(n + 1, most)
+        k = n - 1
+        while k > 0 and nearest[k - 1] > total:
+            nearest[k], which[k] = nearest[k - 1], which[k - 1]
+            k -= 1
+        nearest[k], which[k] = total, u
 
 
 @kernel
-def _mean_distance(
+def _total_distance(
     offsets: Ints,
     places: Places,
     i: int,
     u: int,
     enough: float,
+    room: Room,
 ) -> float:
     """Sum the distances of a trail's points from another trail; infinite above a limit."""
     y, x, hy, hx = places
@@ -385,19 +458,19 @@ def _mean_distance(
     uy, ux, vy, vx = y[a:b], x[a:b], hy[a:b], hx[a:b]
     total = 0.0
     for p in range(offsets[i], offsets[i + 1]):
-        total += np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx))
+        total += np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx, room))
         if total > enough:
             return np.inf
     return total
 
 
 @kernel
-def _measure(offsets: Ints, places: Places, i: int, u: int, apart: Floats32) -> None:
+def _measure(offsets: Ints, places: Places, i: int, u: int, room: Room, apart: Floats32) -> None:
     y, x, hy, hx = places
     a, b = offsets[u], offsets[u + 1]
     uy, ux, vy, vx = y[a:b], x[a:b], hy[a:b], hx[a:b]
     for p in range(offsets[i], offsets[i + 1]):
-        apart[p] = np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx))
+        apart[p] = np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx, room))
 
 
 @kernel
@@ -410,10 +483,19 @@ def _nearest_square(
     ux: Floats32,
     vy: Floats32,
     vx: Floats32,
+    room: Room,
 ) -> float:
-    least = np.float32(np.inf)
+    """Return the smallest squared distance of a point from those of a trail.
+
+    Floats that are not negative have the order of their bits as integers, whose minimum, unlike
+    that of floats, the compiler finds for eight at a time.
+    """
+    squares, bits = room
     for q in range(len(uy)):
         dy, dx, ey, ex = uy[q] - y, ux[q] - x, vy[q] - hy, vx[q] - hx
-        square = dy * dy + dx * dx + ey * ey + ex * ex
-        least = min(least, square)
-    return float(least)
+        squares[q] = dy * dy + dx * dx + ey * ey + ex * ex
+    least = bits[0]
+    for q in range(len(uy)):
+        least = min(least, bits[q])
+    bits[MAX_POINTS] = least
+    return float(squares[MAX_POINTS])

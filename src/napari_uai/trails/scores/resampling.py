@@ -140,6 +140,28 @@ def walk(trails: Trails, *, step_px: StepLength, monitor: Monitor = SILENT) -> P
     return paths
 
 
+def divide(paths: Paths, rows: Ints, n_points: int) -> Floats32:
+    """Return the same number of points along some paths, at equal distances.
+
+    Parameters
+    ----------
+    paths
+        Points along trails.
+    rows
+        Paths to divide; int64.
+    n_points
+        Number of points per path.
+
+    Returns
+    -------
+    numpy.ndarray
+        Positions in px: rows, points, (y, x); float32.
+    """
+    points = np.empty((len(rows), n_points, 2), np.float32)
+    _divide_paths((paths.offsets, paths.y, paths.x), rows, points)
+    return points
+
+
 def _divided(trails: Trails, counts: Ints, monitor: Monitor) -> Paths:
     paths = _room_for(counts)
     samples = (trails.offsets, trails.y, trails.x)
@@ -204,6 +226,19 @@ def _divide(
             out_x[k] = x[j] + part * (x[min(j + 1, last)] - x[j])
             out_sample[k] = j + part
         out_y[end - 1], out_x[end - 1], out_sample[end - 1] = y[last], x[last], last
+
+
+@kernel
+def _divide_paths(paths: tuple[Ints, Floats32, Floats32], rows: Ints, points: Floats32) -> None:
+    n_points = points.shape[1]
+    ends, sample = np.array([0, n_points]), np.empty(n_points)
+    y, x = np.empty(n_points, np.float32), np.empty(n_points, np.float32)
+    for k in range(len(rows)):
+        a, b = paths[0][rows[k]], paths[0][rows[k] + 1]
+        one = np.array([0, b - a]), paths[1][a:b], paths[2][a:b]
+        _divide(one, 0, 1, (ends, y, x, sample))
+        points[k, :, 0] = y
+        points[k, :, 1] = x
 
 
 @kernel

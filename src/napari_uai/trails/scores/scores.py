@@ -31,42 +31,44 @@ from napari_uai.trails.parameters import (
     SeveralDirections,
     Weigh,
 )
-from napari_uai.trails.scores.combine_scores import Evidence, combine
-from napari_uai.trails.scores.companions import Companions, find_companions
+from napari_uai.trails.scores.combine_scores import Anomaly, Evidence, combine
+from napari_uai.trails.scores.companions import (
+    MOST,
+    Companions,
+    find_companions,
+    furthest,
+    worst_stretches,
+)
 from napari_uai.trails.scores.direction import against_the_stream
 from napari_uai.trails.scores.explanations import departing_stretches, score_samples
+from napari_uai.trails.scores.jumps import find_jumps
 from napari_uai.trails.scores.motion import dwell_scores, measure_pace, speed_scores
 from napari_uai.trails.scores.nearest import mean_of_nearest, nearest_of_points, relative
 from napari_uai.trails.scores.resampling import resample_along_arc
+from napari_uai.trails.scores.score_names import SCORES
+from napari_uai.trails.scores.shape import shape_scores
+from napari_uai.trails.scores.turning import turning_scores
 from napari_uai.trails.table import Groups, Trails, problem_table
 from napari_uai.typing import Bools, Floats, Floats32, Ints
 
-SCORES: Mapping[str, str] = MappingProxyType(
-    {
-        "heat": "how few others pass in the same direction, along the whole trail",
-        "worst_window": "the same along the least frequented stretch",
-        "direction": "heading against the most frequent direction",
-        "nearest": "distance from the most similar trail, from start to end",
-        "companion": "distance from the closest companions, which may go elsewhere before or after",
-        "dwell": "longest stay, relative to what is usual there",
-        "speed": "slower or faster than usual there",
-    }
-)
-"""Columns of scores, and what they measure."""
-
 EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
     {
-        "nearest": Evidence(1.0),
         "companion": Evidence(1.0),
-        "worst_window": Evidence(1.0),
-        "dwell": Evidence(0.25, above=2.0),
-        "speed": Evidence(0.25, above=2.0),
+        "kink": Evidence(1.0),
+        "followers": Evidence(1.0),
+        "worst_window": Evidence(1.5),
+        "shape": Evidence(0.25, above=3.0),
+        "dwell": Evidence(0.25, above=3.0),
+        "speed": Evidence(0.25, above=3.0),
     }
 )
 """Contribution of each score to the anomaly."""
 
-SIMILAR = 4
-"""Number of most similar trails that are tried as companions."""
+LONG, SHORT = 24, 6
+"""Lengths of the worst stretches of ``companion`` and ``kink``, in points of a walk."""
+
+SIMILAR = 10
+"""Number of most similar trails: their turning is usual, and the first are tried as companions."""
 
 DEPARTING = 0.9
 """Quantile of the samples of the class below which no sample departs."""
@@ -81,7 +83,8 @@ class Scores:
     table
         One row per trail, most anomalous first: ``trail``, ``class``, ``n_samples``, ``rank``
         (from 1), ``anomaly``, ``p_value``, the scores of :data:`SCORES` (0 to 1, 1 is most
-        anomalous), ``departs_from`` and ``departs_to`` (times of the departing stretch, in s).
+        anomalous), ``departs_from`` and ``departs_to`` (times of the departing stretch, in s),
+        ``reason`` (the score that is most surprising, or a jump of the tracker).
     rows
         Row of ``trails.table`` of each row of ``table``; int64.
     at_samples
@@ -120,6 +123,8 @@ class Measurements:
         The same scores, mapped to 0 to 1; float64.
     typical_px
         For each trail, the distance from a companion that maps to 0.5; float64.
+    jumps
+        What to tell about the jumps of trails, by row.
     problems
         Classes with too few trails: ``file``, ``trail``, ``problem``.
     """
@@ -131,6 +136,7 @@ class Measurements:
     raw: Mapping[str, Floats]
     shown: Mapping[str, Floats]
     typical_px: Floats
+    jumps: Mapping[int, str]
     problems: pd.DataFrame
 
 
@@ -155,12 +161,13 @@ def score_trails(
 ) -> Scores:
     """Rank trails by how little they fit the ordinary traffic of the scene.
 
-    Each class is compared with itself. The ``anomaly`` is the mean of the logarithms of
-    ``nearest``, ``companion`` and ``worst_window`` on a common scale (:func:`combine`); ``dwell``
-    and ``speed``, which are noisy, contribute only where they are extreme. Strengths and weaknesses
-    of each score are described with the function that measures it: :func:`mean_over_trails` and
-    :func:`worst_window` of the heat, :func:`against_the_stream`, :func:`nearest_distances`,
-    :func:`find_companions`, :func:`dwell_scores`, :func:`speed_scores`. ``heat`` detects long
+    Each class is compared with itself. The ``anomaly`` is a mean of the surprises of
+    ``companion``, ``kink``, ``followers`` and ``worst_window`` (:func:`combine`); ``shape``,
+    ``dwell`` and ``speed``, which are noisy, contribute only where they are extreme. Strengths and
+    weaknesses of each score are described with the function that measures it:
+    :func:`mean_over_trails` and :func:`worst_window` of the heat, :func:`against_the_stream`,
+    :func:`nearest_distances`, :func:`find_companions`, :func:`shape_scores`,
+    :func:`turning_scores`, :func:`dwell_scores`, :func:`speed_scores`. ``heat`` detects long
     stays and routes off the beaten track but not short excursions, which ``worst_window`` detects;
     to both, every rare place is anomalous, and a rare sequence of ordinary places is not.
 
@@ -286,21 +293,29 @@ def measure_trails(
         points, k=max(k, SIMILAR), groups=groups, monitor=monitor.part(0.4, 0.5)
     )
     companions = find_companions(
-        trails, groups=groups, similar=similar, monitor=monitor.part(0.5, 0.95)
+        trails, groups=groups, similar=similar[:, :MOST], monitor=monitor.part(0.5, 0.8)
     )
+    diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
+    shape = shape_scores(companions.paths, diagonal, groups, monitor=monitor.part(0.8, 0.9))
+    turning = turning_scores(companions.paths, similar, monitor=monitor.part(0.9, 0.95))
     pace = measure_pace(trails, groups=groups, monitor=monitor.part(0.95, 1.0))
     against = mean_over_trails(footprints, against_the_stream(heat), weigh="arc")
     raw = {
         "direction": against.astype(np.float64),
         "nearest": mean_of_nearest(distances, k),
-        "companion": mean_of_nearest(companions.distances, 2),
+        "companion": worst_stretches(companions, LONG),
+        "kink": worst_stretches(companions, SHORT),
+        "followers": furthest(companions.distances),
+        "shape": shape,
+        "turning": turning,
         "dwell": dwell_scores(pace),
         "speed": speed_scores(pace),
     }
     typical = _typical_px(companions.distances[:, 0], groups)
     shown = {name: _shown(name, values, groups) for name, values in raw.items()}
     table = problem_table(problems)
-    return Measurements(trails, groups, heat, companions, raw, shown, typical, table)
+    jumps = find_jumps(trails).texts()
+    return Measurements(trails, groups, heat, companions, raw, shown, typical, jumps, table)
 
 
 @checked
@@ -349,6 +364,7 @@ def score_measured(
     shown |= measured.shown
     order = np.argsort(-combined.anomaly, kind="stable")
     table = _table(trails, order, combined.anomaly, combined.p_value, shown, stretches)
+    table["reason"] = _reasons(measured, combined)[order]
     return Scores(table, order, at_samples, stretches[order], measured.problems)
 
 
@@ -428,6 +444,19 @@ def _shown(name: str, values: Floats, groups: Groups) -> Floats:
         typical = float(np.median(valid)) if len(valid) else 1.0
         shown[members] = np.nan_to_num(relative(values[members], typical))
     return shown
+
+
+def _reasons(measured: Measurements, combined: Anomaly) -> Groups:
+    """Return a jump of each trail, or the score that contributes most to its anomaly; str."""
+    parts = np.stack(
+        [
+            part.weight * np.maximum(combined.surprise[name] - max(part.above, 0.0), 0)
+            for name, part in EVIDENCE.items()
+        ]
+    )
+    reasons = np.array(list(EVIDENCE), object)[parts.argmax(axis=0)]
+    reasons[list(measured.jumps)] = list(measured.jumps.values())
+    return reasons
 
 
 def _table(

@@ -9,22 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.trails.scores.score_names import SCORES
 
 if TYPE_CHECKING:
     from napari_uai.trails.analysis.result import TrailResult
     from napari_uai.trails.table import Trails
     from napari_uai.typing import Bools, Floats, Ints
 
-SCORE_NAMES = (
-    "anomaly",
-    "heat",
-    "worst_window",
-    "direction",
-    "nearest",
-    "companion",
-    "dwell",
-    "speed",
-)
+SCORE_NAMES = ("anomaly", *SCORES)
 
 
 @dataclass(frozen=True)

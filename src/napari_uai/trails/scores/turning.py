@@ -1,0 +1,64 @@
+"""Turning: where a trail changes its heading more than similar trails do."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from napari_uai.monitor import SILENT, Monitor
+from napari_uai.trails.scores.resampling import Paths, divide
+from napari_uai.typing import Floats, Floats32, Ints
+
+N_POINTS = 64
+"""Number of points along a trail at which its turning is measured."""
+
+BLOCK = 4096
+"""Trails that are compared at a time."""
+
+
+def turning_scores(paths: Paths, similar: Ints, *, monitor: Monitor = SILENT) -> Floats:
+    """Return how much more each trail turns at some place than similar trails do there.
+
+    Strengths: kinks, movements back and forth and turns of trails on ordinary lanes, however small
+    the places that they touch. Weaknesses: classes in which everybody turns anywhere.
+
+    Parameters
+    ----------
+    paths
+        Points along the trails, without the jitter of the tracker.
+    similar
+        Rows of the trails that each is compared with, negative for none: trails, any number; int64.
+    monitor
+        Progress and cancellation, once per block of trails.
+
+    Returns
+    -------
+    numpy.ndarray
+        Largest excess of the turning at any of 64 points along each trail over the median of
+        the similar trails at the same point, at least 0, in rad; float64.
+    """
+    n = len(paths.offsets) - 1
+    turns = np.empty((n, N_POINTS - 2), np.float32)
+    for start in range(0, n, BLOCK):
+        monitor.update(0.5 * start / n, "turning")
+        rows = np.arange(start, min(start + BLOCK, n))
+        turns[rows] = _turns(divide(paths, rows, N_POINTS))
+    scores = np.zeros(n)
+    for start in range(0, n, BLOCK):
+        monitor.update(0.5 + 0.5 * start / n, "turning")
+        block = slice(start, start + BLOCK)
+        # Without a similar trail, a trail is compared with a straight line.
+        usual = np.where((similar[block] < 0)[..., None], 0, turns[similar[block]])
+        excess = turns[block] - (np.median(usual, axis=1) if similar.shape[1] else 0)
+        scores[block] = np.maximum(excess, 0).max(axis=1)
+    return scores
+
+
+def _turns(points: Floats32) -> Floats32:
+    """Return the absolute change of the heading at each inner point of smoothed trails, in rad."""
+    ahead = np.diff(gaussian_filter1d(points, 1.0, axis=1, mode="nearest"), axis=1)
+    angle = np.arctan2(ahead[..., 0], ahead[..., 1])
+    turn = np.abs(np.mod(np.diff(angle, axis=1) + np.pi, 2 * np.pi) - np.pi)
+    length = np.hypot(ahead[..., 0], ahead[..., 1])
+    moves = (length[:, 1:] > 1e-3) & (length[:, :-1] > 1e-3)
+    return np.where(moves, turn, 0).astype(np.float32)
