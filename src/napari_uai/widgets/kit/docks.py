@@ -27,16 +27,21 @@ def dock_layout(dock: QWidget, *below: QWidget) -> QVBoxLayout:
     below
         Widgets that stay in sight below the content, such as a Run button.
     """
+    share_place(dock)
+    return scrolled_layout(dock, *below)
+
+
+def scrolled_layout(widget: QWidget, *below: QWidget) -> QVBoxLayout:
+    """Return the layout for the content of a dock, or of a part of one, which scrolls."""
     content = QWidget()
     layout = QVBoxLayout(content)
-    outer = QVBoxLayout(dock)
+    outer = QVBoxLayout(widget)
     margins = outer.contentsMargins()
     layout.setContentsMargins(0, 0, 0, 0)
     outer.setContentsMargins(margins.left(), 4, margins.right(), 4)
     outer.addWidget(_Content(content), 1)
-    for widget in below:
-        outer.addWidget(widget)
-    share_place(dock)
+    for each in below:
+        outer.addWidget(each)
     return layout
 
 
