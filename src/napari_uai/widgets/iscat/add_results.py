@@ -22,9 +22,9 @@ def add_results(result: CallResult, viewer: Viewer) -> LandingsView | None:
     from napari.utils.notifications import show_warning
 
     from napari_uai.widgets.iscat.landings import LandingsView
+    from napari_uai.widgets.iscat.stage_plots import StageTable
     from napari_uai.widgets.kit.layers import KEY
     from napari_uai.widgets.kit.rings import follow_rings
-    from napari_uai.widgets.kit.tables import TableView
 
     follow_rings(viewer)
     landings = None
@@ -33,8 +33,11 @@ def add_results(result: CallResult, viewer: Viewer) -> LandingsView | None:
         if "review" in attributes["metadata"][KEY]:
             landings = layer
     for entry in result.tables:
-        table = TableView(entry.table, viewer, entry.place)
-        viewer.window.add_dock_widget(table, name=entry.name, area="bottom")
+        earlier = viewer.window.dock_widgets.get(entry.name)
+        if earlier is not None:
+            viewer.window.remove_dock_widget(earlier)
+        table = StageTable(entry, viewer)
+        viewer.window.add_dock_widget(table, name=entry.name, area="bottom", tabify=True)
     view = None
     if result.review is not None and landings is not None:
         view = LandingsView(result.review, viewer, landings)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from napari_uai.errors import BadValueError
-from napari_uai.widgets.kit.layer_choice import LayerChoice
+from napari_uai.stages import Shape
+from napari_uai.widgets.kit.drawing_layer import Drawn, drawing_layer
+from napari_uai.widgets.kit.layer_choice import LayerChoice, identity
 from napari_uai.widgets.kit.layers import place_of
 
 if TYPE_CHECKING:
@@ -18,9 +21,12 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer, Shapes
 
-    from napari_uai.stages import Shape
     from napari_uai.typing import Floats
     from napari_uai.widgets.kit.layers import Place
+
+_NO_VIDEO = "choose the video first: the mask is in its pixels"
+
+_DRAWN: dict[Shape, Drawn] = {"circle": "ellipse", "polygon": "polygon"}
 
 SHAPE_HELP = "Use the shape that is selected in a Shapes layer, otherwise the last shape."
 
@@ -49,6 +55,8 @@ class ShapeChoice(QWidget):
         self, viewer: ViewerModel, shape: Shape, layers: Callable[[], list[Layer | None]]
     ) -> None:
         super().__init__()
+        self._viewer = viewer
+        self._kind = shape
         self._parameters = SHAPES[shape]
         self._layers = layers
         self.choice = LayerChoice(viewer, "shapes")
@@ -56,10 +64,15 @@ class ShapeChoice(QWidget):
         self.button = QPushButton("Use")
         self.button.setObjectName("use_shape")
         self.button.clicked.connect(self.use)
-        layout = QHBoxLayout(self)
+        self.draw_button = QPushButton(f"Draw {shape}")
+        self.draw_button.setObjectName("draw")
+        self.draw_button.clicked.connect(self.draw)
+        layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.choice, 1)
-        layout.addWidget(self.button)
+        layout.addWidget(self.draw_button, 0, 0, 1, 2)
+        layout.addWidget(self.choice, 1, 0)
+        layout.addWidget(self.button, 1, 1)
+        layout.setColumnStretch(0, 1)
 
     def use(self) -> None:
         """Read the shape; a notification shows what is missing."""
@@ -69,6 +82,25 @@ class ShapeChoice(QWidget):
             self.drawn.emit(self.values())
         except BadValueError as error:
             show_error(str(error))
+
+    def draw(self) -> None:
+        """Add a Shapes layer in which the mouse draws; what is drawn is read at once."""
+        from napari.utils.notifications import show_error
+
+        video = self._layers()[0]
+        if video is None:
+            show_error(_NO_VIDEO)
+            return
+        place = place_of(video)
+        layer = drawing_layer(
+            self._viewer,
+            place,
+            _DRAWN[self._kind],
+            name=f"{place.name}: {self._kind}",
+            on_drawn=self._read,
+        )
+        self.choice.reset_choices()
+        self.choice.choose(layer.name)
 
     def values(self) -> dict[str, Any]:
         """Return the parameter values of the shape.
@@ -82,7 +114,7 @@ class ShapeChoice(QWidget):
         if shapes is None or len(shapes.data) == 0:
             raise BadValueError("no shape found: draw a shape in a Shapes layer first")
         if video is None:
-            raise BadValueError("choose the video first: the mask is in its pixels")
+            raise BadValueError(_NO_VIDEO)
         selected = sorted(shapes.selected_data)
         index = selected[-1] if selected else -1
         return self._parameters(corners_in(shapes, index, place_of(video)))
@@ -90,6 +122,12 @@ class ShapeChoice(QWidget):
     def reset_choices(self) -> None:
         """Update the list of layers."""
         self.choice.reset_choices()
+
+    def _read(self, layer: Shapes) -> None:
+        """Read a layer of our own, if it is still the chosen one."""
+        with suppress(RuntimeError):  # the form was closed, the layer is still there
+            if self.choice.currentData() == identity(layer):
+                self.use()
 
 
 def corners_in(shapes: Shapes, index: int, place: Place) -> Floats:
