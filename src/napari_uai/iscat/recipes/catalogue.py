@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from napari_uai.errors import RecipeError, nearest
 from napari_uai.iscat._stages import LISTED, MODULES
@@ -87,7 +88,7 @@ class Listed:
 
 def listed_stages() -> dict[str, Listed]:
     """Return what is known of all stages without importing them, by name."""
-    known = {name: _listed(name, *entry) for name, entry in LISTED.items()}
+    known = {name: _listed(name, *cast("Any", entry)) for name, entry in LISTED.items()}
     own = {name: s for name, s in list(REGISTERED.items()) if name not in known}
     return known | {
         name: Listed(
@@ -101,5 +102,5 @@ def listed_stages() -> dict[str, Listed]:
 def _listed(
     name: str, title: str, menu: Menu, inputs: str, output: Kind, selects: bool, summary: str
 ) -> Listed:
-    needs = tuple(kind for kind in inputs.split() if not kind.endswith("?"))
+    needs = tuple(cast("Kind", kind) for kind in inputs.split() if not kind.endswith("?"))
     return Listed(name, title, menu, needs, output, selects, summary)

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 _NO_VIDEO = "choose the video first: the mask is in its pixels"
 
-_DRAWN: dict[Shape, Drawn] = {"circle": "ellipse", "polygon": "polygon"}
+_DRAWN: dict[Shape, tuple[Drawn, str]] = {
+    "circle": ("ellipse", "Draw circle"),
+    "polygon": ("polygon", "Draw polygon"),
+}
+"""What the mouse draws, and the text of the button."""
 
 SHAPE_HELP = "Use the shape that is selected in a Shapes layer, otherwise the last shape."
 
@@ -64,7 +68,7 @@ class ShapeChoice(QWidget):
         self.button = QPushButton("Use")
         self.button.setObjectName("use_shape")
         self.button.clicked.connect(self.use)
-        self.draw_button = QPushButton(f"Draw {shape}")
+        self.draw_button = QPushButton(_DRAWN[shape][1])
         self.draw_button.setObjectName("draw")
         self.draw_button.clicked.connect(self.draw)
         layout = QGridLayout(self)
@@ -95,7 +99,7 @@ class ShapeChoice(QWidget):
         layer = drawing_layer(
             self._viewer,
             place,
-            _DRAWN[self._kind],
+            _DRAWN[self._kind][0],
             name=f"{place.name}: {self._kind}",
             on_drawn=self._read,
         )

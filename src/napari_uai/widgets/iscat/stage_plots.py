@@ -134,13 +134,15 @@ def _histogram(table: pd.DataFrame) -> Plot:
 def _noise(table: pd.DataFrame) -> Plot:
     lines = Lines(x_label="batch size (frames)", y_label="noise (contrast)")
     names = {"noise": "measured", "shot_noise": "1/√batch", "photon_limit": "photon limit"}
-    lines.show_lines(table["batch_size"].to_numpy(), {n: table[c] for c, n in names.items()})
+    lines.show_lines(
+        table["batch_size"].to_numpy(), {n: table[c].to_numpy() for c, n in names.items()}
+    )
     return lines
 
 
 def _drift(table: pd.DataFrame) -> Plot:
     lines = Lines(x_label="frame", y_label="drift (px)")
-    lines.show_lines(table["frame"].to_numpy(), {axis: table[f"{axis}_px"] for axis in "yx"})
+    lines.show_lines(table["frame"].to_numpy(), {a: table[f"{a}_px"].to_numpy() for a in "yx"})
     return lines
 
 
