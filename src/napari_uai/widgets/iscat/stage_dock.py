@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QLabel, QLineEdit, QSplitter, QVBoxLayout, QWidget
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.widgets.iscat.stage_list import StageList
 from napari_uai.widgets.kit.docks import share_place
+from napari_uai.widgets.kit.help import beside_help
 from napari_uai.widgets.kit.plugin_docks import STAGE_TITLE, shown_dock
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class StageDock(QWidget):
         listed, self._place = QVBoxLayout(above), QVBoxLayout(below)
         for layout in (listed, self._place):
             layout.setContentsMargins(0, 0, 0, 0)
-        listed.addWidget(self.search)
+        listed.addLayout(beside_help("stage", self.search))
         listed.addWidget(self.list, 1)
         self._place.addWidget(self.hint)
         self.parts.setChildrenCollapsible(False)

@@ -9,6 +9,7 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
+from napari_uai.widgets.kit.help import help_button
 from napari_uai.widgets.kit.layers import has_positions
 from napari_uai.widgets.kit.plots import Bars, Curve, Plot, inks
 from napari_uai.widgets.kit.tables import TableView
@@ -42,6 +43,7 @@ class StageTable(QWidget):
         super().__init__()
         self.table = TableView(entry.table, viewer, entry.place)
         self.plot = plot_of(entry.table)
+        self.table.below.addWidget(help_button("stage_table"))
         parts = QSplitter(Qt.Orientation.Horizontal)
         parts.addWidget(self.table)
         if self.plot is not None:

@@ -286,7 +286,7 @@ class TrainingWidget(QWidget):
         self.find_button.setToolTip(
             f"<qt>Open {LANDINGS_TITLE} with recipe {PREDICTION} and these weights.</qt>"
         )
-        layout = dock_layout(self, self.run_bar)
+        layout = dock_layout(self, self.run_bar, topic="train_network")
         for widget in (self.inputs, self.note, self.new_file_button):
             layout.addWidget(widget)
         layout.addWidget(self.plot, 1)

@@ -390,7 +390,7 @@ class RecipeWidget(QWidget):
         add_row(rows, "Results folder", self.results_folder, RESULTS_HELP)
         add_row(rows, "Average", self.average, "What to do with the rolling average.")
         self._list = QVBoxLayout()
-        layout = dock_layout(self, self.run_bar)
+        layout = dock_layout(self, self.run_bar, topic="iscat_run")
         layout.addWidget(self.start)
         layout.addWidget(top)
         layout.addWidget(self.description)

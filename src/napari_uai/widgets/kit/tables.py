@@ -98,7 +98,7 @@ class TableView(QWidget):
         save.setObjectName("save")
         save.clicked.connect(self._ask_and_save)
         rows = len(self.table)
-        below = QHBoxLayout()
+        self.below = below = QHBoxLayout()
         below.addWidget(QLabel(f"{rows} row{'' if rows == 1 else 's'}"), 1)
         below.addWidget(save)
         layout = QVBoxLayout(self)
