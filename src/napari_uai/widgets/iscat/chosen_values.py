@@ -10,6 +10,7 @@ from napari_uai.iscat.recipes.batches import BATCH, batches_of, suggested_batch
 if TYPE_CHECKING:
     from napari.layers import Layer
 
+    from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.widgets.iscat.recipe_steps import Changes, RecipeSteps
 
 CHOSEN = "napari_uai chosen values"
@@ -28,6 +29,8 @@ class ChosenValues:
         Values that differ from the recipe.
     off
         Stages that are switched off.
+    edited
+        The recipe with stages added, removed or moved; None if there are none.
     span
         Frames, as start and stop; None for all.
     """
@@ -36,6 +39,7 @@ class ChosenValues:
     changes: Changes
     off: tuple[str, ...] = ()
     span: tuple[int, int] | None = None
+    edited: Recipe | None = None
 
     @classmethod
     def shown(
@@ -43,7 +47,7 @@ class ChosenValues:
     ) -> ChosenValues:
         """Return what a list of stages shows."""
         off = [name for name, switch in steps.switches.items() if not switch.isChecked()]
-        return cls(recipe, steps.changes(), tuple(off), span)
+        return cls(recipe, steps.changes(), tuple(off), span, steps.edited)
 
     @classmethod
     def of_layer(cls, layer: Layer) -> ChosenValues | None:

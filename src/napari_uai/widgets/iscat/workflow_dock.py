@@ -140,15 +140,31 @@ class RecipeWidget(QWidget):
         self.recipe_choice.blockSignals(False)
         self.run_bar.forget_error()
         self.description.setText(loaded.description)
-        self.steps = RecipeSteps(loaded)
-        self._suggested, self._reset_values = {}, []
-        self.essentials = Essentials(self.steps)
+        self._reset_values = []
+        self._show_steps(RecipeSteps(loaded))
+
+    def _show_steps(self, steps: RecipeSteps) -> None:
+        """Show a list of stages, with a batch that fits, instead of the one before."""
+        self.steps, self._suggested = steps, {}
+        self.essentials = Essentials(steps)
         shown = self._list.takeAt(0)
         if shown is not None and shown.widget() is not None:
             shown.widget().deleteLater()
-        self._list.addWidget(stacked(self.essentials, self.steps))
+        self._list.addWidget(stacked(self.essentials, steps))
         self._suggest()
-        self.steps.changed.connect(self._keep_values)
+        steps.changed.connect(self._keep_values)
+        steps.restaged.connect(self._restage)
+        steps.refused.connect(self.run_bar.show_error)
+
+    def _restage(self, edited: Recipe) -> None:
+        """Show the recipe with a stage more, less or elsewhere, and the values so far."""
+        if self.steps is None:
+            return
+        chosen, opened = ChosenValues.shown("", self.steps), self.steps.opened()
+        self._show_steps(RecipeSteps(self.steps.loaded, edited))
+        chosen.show(self.steps)
+        self.steps.open(opened)
+        self._keep_values()
 
     def call(self) -> RecipeCall | FolderCall:
         """Return the run of the recipe with the chosen inputs.
@@ -282,6 +298,8 @@ class RecipeWidget(QWidget):
             if chosen.changes.get(name) == values:
                 del chosen.changes[name]
         self._reset_values = self.steps.take(chosen.changes)
+        if chosen.edited is not None:
+            self._reset_values.append("stages added, removed or moved")
         self._suggest()
 
     def _show_recording(self) -> None:
@@ -294,6 +312,8 @@ class RecipeWidget(QWidget):
         chosen = None if layer is None else ChosenValues.of_layer(layer)
         if chosen is not None:
             self.show_recipe(chosen.recipe)
+            if self.steps is not None and chosen.edited is not None:
+                self._show_steps(RecipeSteps(self.steps.loaded, chosen.edited))
             if self.steps is not None:
                 chosen.show(self.steps)
             self.frames.choose(chosen.span)
@@ -335,8 +355,12 @@ class RecipeWidget(QWidget):
             ]
             if taken:
                 lines.append(f"{n} frames: batch {', '.join(taken)} suggested.")
-            with suppress(RecipeError):
+            try:
                 lines += [f"{w}." for w in [warning_of_batch(self.steps.recipe(), n)] if w]
+            except RecipeError as error:
+                lines.append(f"{error}.")
+            if self.steps.edited is not None:
+                lines.append("Stages differ from the recipe; Reset restores them.")
         if self._reset_values:
             lines.append(f"Reset, not in this recipe: {', '.join(self._reset_values)}.")
         self.note.setText("\n".join(lines))
@@ -419,7 +443,10 @@ class RecipeWidget(QWidget):
         return button_grid(*buttons)
 
     def _reset(self) -> None:
-        if self.steps is not None:
+        if self.steps is not None and self.steps.edited is not None:
+            self.show_recipe(self.recipe_choice.currentText())
+            self._keep_values()
+        elif self.steps is not None:
             self.steps.reset()
             self._reset_values = []
             self._suggest()
