@@ -3,6 +3,7 @@
 MODULES = {
     "read_status_line": "napari_uai.videos.status_line",
     "remove_status_line": "napari_uai.videos.status_line",
+    "crop": "napari_uai.iscat.correct.regions",
     "dark_frame_subtraction": "napari_uai.iscat.correct.dark_frame",
     "power_normalization": "napari_uai.iscat.correct.power",
     "bad_pixel_repair": "napari_uai.iscat.correct.bad_pixels",
@@ -58,6 +59,7 @@ MODULES = {
 LISTED = {
     "read_status_line": ('Read status line', 'measure', 'video', 'table', False, 'Decode the status line of every frame.'),
     "remove_status_line": ('Remove status line', 'filter', 'video', 'video', False, 'Crop the status line; a video without one is returned unchanged.'),
+    "crop": ('Crop to a region', 'filter', 'video', 'video', False, 'Keep a region of each frame, without the status line.'),
     "dark_frame_subtraction": ('Subtract dark frame', 'filter', 'video video', 'video', False, 'Subtract the mean of a recording made without light.'),
     "power_normalization": ('Power normalisation', 'filter', 'video', 'video', False, 'Divide each frame by its power, the sum of its pixels, and multiply by the mean power.'),
     "bad_pixel_repair": ('Repair bad pixels', 'filter', 'video', 'video', False, 'Replace bad pixels by the median of the good pixels around them; keep all others.'),

@@ -7,7 +7,12 @@ import pytest
 
 from napari_uai.errors import RecipeError
 from napari_uai.iscat.recipes.catalogue import STAGES
-from napari_uai.iscat.recipes.editing import stages_to_insert, with_stage_after, with_stage_moved
+from napari_uai.iscat.recipes.editing import (
+    limited_to,
+    stages_to_insert,
+    with_stage_after,
+    with_stage_moved,
+)
 from napari_uai.iscat.recipes.recipe import load_recipe, parse_recipe, recipe_names
 from napari_uai.iscat.recipes.run import run_recipe
 
@@ -101,6 +106,16 @@ def test_a_stage_does_not_move_before_what_makes_its_input():
         with_stage_moved(load_recipe("classical"), "status_line", -1)
     with pytest.raises(RecipeError, match="is the last stage"):
         with_stage_moved(load_recipe("classical"), "landings", 1)
+
+
+def test_a_region_limits_all_stages_and_comes_first():
+    recipe = limited_to(load_recipe("matched"), (1, 20, 2, 30))
+    assert names(recipe)[0] == "crop"
+    assert recipe.step("status_line").inputs == ("crop",)
+    assert parse_recipe(recipe.to_toml(), name="matched").steps == recipe.steps
+    again = limited_to(recipe, (2, 25, 3, 35))
+    assert names(again) == names(recipe)
+    assert again.values("crop")["region"] == (2, 25, 3, 35)
 
 
 def test_an_edited_recipe_runs_as_one_that_was_written_so():

@@ -7,7 +7,7 @@ the stages after it. Such stages can be put between others; what they passed is 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from napari_uai.errors import RecipeError
 from napari_uai.iscat.recipes.catalogue import listed_stages, stage
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from napari_uai.iscat.recipes.catalogue import Listed
     from napari_uai.stages import Kind
+
+
+Corners: TypeAlias = tuple[int, int, int, int]
+_CROP = "crop"
 
 
 def stages_to_insert(recipe: Recipe, after: str) -> list[Listed]:
@@ -87,7 +91,43 @@ def with_stage_after(recipe: Recipe, use: str, *, after: str) -> Recipe:
     others = [each.kind for each in new.inputs[1:] if each.required]
     inputs = [after, *(_latest(kinds, kind, but=after) for kind in others)]
     values = {p.name: p.default for p in new.parameters.values()}
-    step = Step(_free_name(recipe, use), new, tuple(inputs), values)
+    return _put_in(recipe, Step(_free_name(recipe, use), new, tuple(inputs), values), after)
+
+
+def limited_to(recipe: Recipe, region: Corners) -> Recipe:
+    """Return the recipe limited to a region of the field, by a stage before all others.
+
+    Places in the results are still those of the whole recording. A recipe that begins with such a
+    stage is limited to the new region instead.
+
+    Parameters
+    ----------
+    recipe
+        Recipe to limit.
+    region
+        First row, last row + 1, first column, last column + 1.
+
+    Raises
+    ------
+    RecipeError
+        If the region is not four integers.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> recipe = limited_to(uai.load_recipe("matched"), (40, 120, 30, 90))
+    >>> recipe.steps[0].name, recipe.values("crop")["region"]
+    ('crop', (40, 120, 30, 90))
+    """
+    first = recipe.steps[0]
+    if first.stage.name == _CROP and first.inputs == (RECORDING,):
+        return recipe.with_values(**{first.name: {"region": region}})
+    step = Step(_free_name(recipe, _CROP), stage(_CROP), (RECORDING,), {"region": region})
+    return _put_in(recipe, step, RECORDING)
+
+
+def _put_in(recipe: Recipe, step: Step, after: str) -> Recipe:
+    """Return the recipe with a step put after another, whose output it passes on."""
     at = 0 if after == RECORDING else [s.name for s in recipe.steps].index(after) + 1
     later = [_with_inputs(s, {after: step.name}) for s in recipe.steps[at:]]
     outputs = {o: step.name if s == after else s for o, s in recipe.outputs.items()}

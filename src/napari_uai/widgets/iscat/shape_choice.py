@@ -1,4 +1,4 @@
-"""Parameters of a mask from a circle or polygon drawn in a Shapes layer."""
+"""Parameters of a mask or region from a circle, polygon or rectangle in a Shapes layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_uai.errors import BadValueError
 from napari_uai.stages import Shape
 from napari_uai.widgets.kit.drawing_layer import Drawn, drawing_layer
 from napari_uai.widgets.kit.layer_choice import LayerChoice, identity
-from napari_uai.widgets.kit.layers import place_of
+from napari_uai.widgets.kit.layers import array_of, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,7 @@ _NO_VIDEO = "choose the video first: the mask is in its pixels"
 _DRAWN: dict[Shape, tuple[Drawn, str]] = {
     "circle": ("ellipse", "Draw circle"),
     "polygon": ("polygon", "Draw polygon"),
+    "rectangle": ("rectangle", "Draw rectangle"),
 }
 """What the mouse draws, and the text of the button."""
 
@@ -121,7 +122,8 @@ class ShapeChoice(QWidget):
             raise BadValueError(_NO_VIDEO)
         selected = sorted(shapes.selected_data)
         index = selected[-1] if selected else -1
-        return self._parameters(corners_in(shapes, index, place_of(video)))
+        corners = corners_in(shapes, index, place_of(video))
+        return self._parameters(corners, array_of(video).shape[1:])
 
     def reset_choices(self) -> None:
         """Update the list of layers."""
@@ -141,20 +143,29 @@ def corners_in(shapes: Shapes, index: int, place: Place) -> Floats:
     return place.to_data(np.pad(world, ((0, 0), (3 - world.shape[1], 0))))[:, 1:]
 
 
-def polygon(corners: Floats) -> dict[str, Any]:
+def polygon(corners: Floats, _shape: tuple[int, int]) -> dict[str, Any]:
     """Return the vertices of a polygon, rounded to hundredths of a pixel."""
     return {"vertices": [[round(float(v), 2) for v in corner] for corner in corners]}
 
 
-def circle(corners: Floats) -> dict[str, Any]:
+def circle(corners: Floats, _shape: tuple[int, int]) -> dict[str, Any]:
     """Return the circle at the centre of a shape, with half its mean extent as radius."""
     low, high = corners.min(axis=0), corners.max(axis=0)
     center = tuple(round(float(v), 2) for v in (low + high) / 2)
     return {"center": center, "radius_px": round(float((high - low).mean() / 2), 2)}
 
 
-SHAPES: dict[Shape, Callable[[Floats], dict[str, Any]]] = {
+def rectangle(corners: Floats, shape: tuple[int, int]) -> dict[str, Any]:
+    """Return the pixels of frames whose centres are in the rectangle around a shape."""
+    last = np.array(shape) - 1
+    low = np.clip(np.ceil(corners.min(axis=0) - 1e-6), 0, last).astype(int)
+    high = np.clip(np.floor(corners.max(axis=0) + 1e-6), low, last).astype(int) + 1
+    return {"region": [int(low[0]), int(high[0]), int(low[1]), int(high[1])]}
+
+
+SHAPES: dict[Shape, Callable[[Floats, tuple[int, int]], dict[str, Any]]] = {
     "circle": circle,
     "polygon": polygon,
+    "rectangle": rectangle,
 }
 """Functions from the corners of a shape to parameters of a stage."""

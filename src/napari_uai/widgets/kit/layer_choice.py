@@ -27,7 +27,7 @@ _LAYER_TYPES: dict[LayerKind, str] = {
 
 _CORRECTIONS = {
     "remove_status_line", "dark_frame_subtraction", "power_normalization", "bad_pixel_repair",
-    "flat_field",
+    "flat_field", "crop",
 }  # fmt: skip
 """Stages whose results are still recordings."""
 
