@@ -245,19 +245,26 @@ class RecipeCall:
         layer: Image | None,
         *,
         span: tuple[int, int] | None = None,
+        region: tuple[int, int, int, int] | None = None,
         folder: Path | None = None,
         average: Average = "lazy",
     ) -> RecipeCall:
         """Read the recording from a layer, or a span of its frames (start, stop).
+
+        A region (first row, last row + 1, first column, last column + 1) limits the recipe to it.
 
         Raises
         ------
         BadValueError
             If the layer is missing or not a video.
         """
+        from napari_uai.iscat.recipes.editing import limited_to
+
         array, place = video_of(layer, "a recipe")
         if span is not None:
             array, place = _spanned(array, place, *span)
+        if region is not None:
+            recipe = limited_to(recipe, region)
         return cls(recipe, array, place, folder, average)
 
     def progress(self, fraction: float) -> dict[str, float]:

@@ -24,6 +24,7 @@ from napari_uai.widgets.iscat.add_results import add_results
 from napari_uai.widgets.iscat.chosen_values import ChosenValues, suggest_batch
 from napari_uai.widgets.iscat.essentials import Essentials
 from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
+from napari_uai.widgets.iscat.region_choice import RegionChoice, text_of
 from napari_uai.widgets.iscat.shown_run import ShownRun
 from napari_uai.widgets.iscat.start_panel import StartPanel
 from napari_uai.widgets.kit.choice import Choice
@@ -56,6 +57,8 @@ AVERAGES: dict[Average, str] = {
 }
 """What to do with the rolling average."""
 
+REGION_HELP = "Part of the field that is analysed; places count from the whole of it."
+
 RESULTS_HELP = "Tables, summary image, recipe and record of the run, as by the command line."
 
 
@@ -77,6 +80,7 @@ class RecipeWidget(QWidget):
         self.source_kind = Choice()
         self.source_folder = FolderChoice("Folder of recordings", "folder of recordings")
         self.frames = FrameChoice()
+        self.region = RegionChoice(self.viewer)
         self.recipe_choice = Choice()
         self._names = recipe_names()
         self.recipe_choice.addItems(self._names)
@@ -105,6 +109,7 @@ class RecipeWidget(QWidget):
         self.recording.layer_changed.connect(self._show_recording)
         self.frames.first.valueChanged.connect(self._change_frames)
         self.frames.last.valueChanged.connect(self._change_frames)
+        self.region.changed.connect(self._keep_values)
         self.source_kind.currentIndexChanged.connect(self._show_source)
         self.task.succeeded.connect(self._show_result)
         self.task.progressed.connect(self._show_progress)
@@ -193,6 +198,7 @@ class RecipeWidget(QWidget):
             self.recipe(),
             self.recording.layer(),
             span=self.frames.span(),
+            region=self.region.region,
             folder=folder,
             average=average,
         )
@@ -286,6 +292,7 @@ class RecipeWidget(QWidget):
     def reset_choices(self, event: Event | None = None) -> None:  # noqa: ARG002
         """Update the list of layers; napari calls this when layers change."""
         self.recording.reset_choices()
+        self.region.look_after()
 
     def _change_recipe(self, recipe: str) -> None:
         """Show another recipe with the values so far, as far as it has them."""
@@ -310,6 +317,7 @@ class RecipeWidget(QWidget):
         record = {} if layer is None else layer.metadata.get(KEY, {})
         self.frames.show_recording(int(record.get("first_frame") or 0), n)
         chosen = None if layer is None else ChosenValues.of_layer(layer)
+        self.region.show_recording(layer, None if chosen is None else chosen.region)
         if chosen is not None:
             self.show_recipe(chosen.recipe)
             if self.steps is not None and chosen.edited is not None:
@@ -339,7 +347,8 @@ class RecipeWidget(QWidget):
         layer = self.recording.layer()
         if layer is not None and self.steps is not None:
             recipe = self.recipe_choice.currentText()
-            ChosenValues.shown(recipe, self.steps, self.frames.span()).keep(layer)
+            chosen = ChosenValues.shown(recipe, self.steps, self.frames.span(), self.region.region)
+            chosen.keep(layer)
         self._show_note()
 
     def _show_note(self) -> None:
@@ -359,6 +368,8 @@ class RecipeWidget(QWidget):
                 lines += [f"{w}." for w in [warning_of_batch(self.steps.recipe(), n)] if w]
             except RecipeError as error:
                 lines.append(f"{error}.")
+            if self.region.region is not None:
+                lines.append(f"Limited to region {text_of(self.region.region)} (rows x columns).")
             if self.steps.edited is not None:
                 lines.append("Stages differ from the recipe; Reset restores them.")
         if self._reset_values:
@@ -409,6 +420,7 @@ class RecipeWidget(QWidget):
         add_row(self._rows, "Recording", self.recording, "Raw recording, in counts.")
         add_row(self._rows, "Folder", self.source_folder, "Subfolders are included.")
         add_row(self._rows, "Frames", self.frames, "First and last frame that are analysed.")
+        add_row(self._rows, "Region", self.region, REGION_HELP)
         add_row(self._rows, "Recipe", self.recipe_choice, "Sequence of stages to run.")
         rows = form_layout(bottom)
         add_row(rows, "Results folder", self.results_folder, RESULTS_HELP)
@@ -455,6 +467,7 @@ class RecipeWidget(QWidget):
         is_folder = self.source_kind.currentData() == "folder"
         self._rows.setRowVisible(self.recording, not is_folder)
         self._rows.setRowVisible(self.frames, not is_folder)
+        self._rows.setRowVisible(self.region, not is_folder)
         self._rows.setRowVisible(self.source_folder, is_folder)
         self.average.setEnabled(not is_folder)
         self._show_start()
