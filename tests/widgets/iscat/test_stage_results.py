@@ -6,7 +6,8 @@ import pytest
 from napari.layers import Points, Tracks
 
 from napari_uai import iscat
-from napari_uai.widgets.iscat.stage_call import NamedTable, linked_tracks
+from napari_uai.widgets.iscat.linked_tracks import linked_tracks
+from napari_uai.widgets.iscat.stage_call import NamedTable
 from napari_uai.widgets.iscat.stage_plots import Lines, StageTable, plot_of
 from napari_uai.widgets.kit.layers import Place, points_layer
 from napari_uai.widgets.kit.plots import Bars, Curve

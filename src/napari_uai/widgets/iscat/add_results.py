@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_uai.errors import NapariUaiError
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -45,3 +47,28 @@ def add_results(result: CallResult, viewer: Viewer) -> LandingsView | None:
     for note in result.notes:
         show_warning(note)
     return view
+
+
+def opened_review(viewer: Viewer) -> LandingsView | None:
+    """Open the landings of the selected layer, or of the last one that has some, for review.
+
+    Returns
+    -------
+    LandingsView or None
+        Dock for the review; None if no layer has landings.
+    """
+    from napari_uai.widgets.iscat.landings import LandingsView
+    from napari_uai.widgets.iscat.review import Review
+
+    for layer in (viewer.layers.selection.active, *reversed(viewer.layers)):
+        if layer is None or not hasattr(layer, "features"):
+            continue
+        try:
+            review = Review.of_layer(layer)
+        except NapariUaiError:
+            continue
+        view = LandingsView(review, viewer, layer)
+        name = f"{layer.name} (review)"
+        viewer.window.add_dock_widget(view, name=name, area="bottom", tabify=True)
+        return view
+    return None

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_uai.errors import BadValueError, counted
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.widgets.iscat.linked_tracks import is_newly_linked, linked_tracks, tracks_layer
 from napari_uai.widgets.kit.layers import (
     KEY,
     LayerTuple,
@@ -21,7 +22,6 @@ from napari_uai.widgets.kit.layers import (
     place_of,
     points_layer,
     table_of,
-    tracks_layer,
 )
 from napari_uai.widgets.kit.ring_looks import ACCEPTED
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.iscat.recipes.run import RunResult
     from napari_uai.stages import Stage
-    from napari_uai.typing import Floats
     from napari_uai.videos.frames import Video
     from napari_uai.videos.offset import Offset
     from napari_uai.videos.recording import Recording
@@ -44,8 +43,6 @@ if TYPE_CHECKING:
 
 Average: TypeAlias = Literal["lazy", "memory", "stored"]
 STORED_AVERAGE = "rolling_average.zarr"
-PARTICLE = "particle"
-"""Column that tells to which track a linked spot belongs."""
 _RUN_SHARE = 0.8
 
 
@@ -199,8 +196,7 @@ class StageCall:
         if self.stage.output == "video":
             return self._video(result, place, name, monitor)
         monitor.update(1.0)
-        was_linked = any(PARTICLE in getattr(i, "columns", ()) for i in self.inputs)
-        return _table(result, place, name, newly_linked=not was_linked)
+        return _table(result, place, name, newly_linked=is_newly_linked(result, self.inputs))
 
     def _video(self, video: Video, place: Place, name: str, monitor: Monitor) -> CallResult:
         from napari_uai.videos.frames import compute_video, frames_of
@@ -529,36 +525,16 @@ def in_video(table: pd.DataFrame, origin: Offset | None) -> pd.DataFrame:
     return table.assign(y=table["y"] - origin.rows, x=table["x"] - origin.columns)
 
 
-def _table(
-    table: pd.DataFrame, place: Place, name: str, *, newly_linked: bool = False
-) -> CallResult:
+def _table(table: pd.DataFrame, place: Place, name: str, *, newly_linked: bool) -> CallResult:
     rows = counted(len(table), "row")
     if not has_positions(table):
         return CallResult(tables=[NamedTable(name, table)], message=rows)
     if table.empty:
         return CallResult(message="nothing found")
     layers, message = [points_layer(table, place, name=name)], f"{rows} found"
-    if newly_linked and PARTICLE in table.columns:
+    if newly_linked:
         tracks = linked_tracks(table)
         if len(tracks):
             layers.append(tracks_layer(tracks, place, name=f"{place.name}: tracks"))
         message = f"{counted(len(np.unique(tracks[:, 0])), 'track')} of two or more spots"
     return CallResult(layers, [NamedTable(name, table, place)], message)
-
-
-def linked_tracks(table: pd.DataFrame) -> Floats:
-    """Return the tracks of linked spots, of at least two spots each.
-
-    Returns
-    -------
-    numpy.ndarray
-        (spots, 4): particle, frame, y, x, as :func:`napari_uai.iscat.link_spots` places them,
-        sorted by particle and frame.
-    """
-    from napari_uai.iscat.measure.linking import spot_places
-
-    spots = np.c_[table[[PARTICLE, "frame"]].to_numpy(float), spot_places(table)]
-    spots = spots[np.isfinite(spots).all(axis=1)]
-    spots = spots[np.lexsort((spots[:, 1], spots[:, 0]))]
-    _, particle, counts = np.unique(spots[:, 0], return_inverse=True, return_counts=True)
-    return spots[counts[particle] > 1]

@@ -18,13 +18,13 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
 from napari_uai.files import whole_file
-from napari_uai.iscat.recipes.batches import warning_of_batch
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
-from napari_uai.widgets.iscat.add_results import add_results
+from napari_uai.widgets.iscat.add_results import add_results, opened_review
 from napari_uai.widgets.iscat.chosen_values import ChosenValues, suggest_batch
 from napari_uai.widgets.iscat.essentials import Essentials
+from napari_uai.widgets.iscat.recipe_notes import notes_of_recipe
 from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
-from napari_uai.widgets.iscat.region_choice import RegionChoice, text_of
+from napari_uai.widgets.iscat.region_choice import RegionChoice
 from napari_uai.widgets.iscat.shown_run import ShownRun
 from napari_uai.widgets.iscat.start_panel import StartPanel
 from napari_uai.widgets.kit.choice import Choice
@@ -227,26 +227,13 @@ class RecipeWidget(QWidget):
 
     def review(self) -> None:
         """Open the landings of a layer for review, with their verdicts."""
-        from napari_uai.widgets.iscat.landings import LandingsView
-        from napari_uai.widgets.iscat.review import Review
-
-        active = self.viewer.layers.selection.active
-        layers = [active, *reversed(self.viewer.layers)]
-        for layer in layers:
-            if layer is None or not hasattr(layer, "features"):
-                continue
-            try:
-                review = Review.of_layer(layer)
-            except NapariUaiError:
-                continue
-            self.landings = LandingsView(review, self.viewer, layer)
-            self.viewer.window.add_dock_widget(
-                self.landings, name=f"{layer.name} (review)", area="bottom", tabify=True
+        view = opened_review(self.viewer)
+        if view is None:
+            self.run_bar.show_error(
+                "no layer with landings found: run a recipe, or open a landings.csv, then review"
             )
-            return
-        self.run_bar.show_error(
-            "no layer with landings found: run a recipe, or open a landings.csv, then review"
-        )
+        else:
+            self.landings = view
 
     def train(self) -> None:
         """Open the dock that trains a network on the recording."""
@@ -353,25 +340,10 @@ class RecipeWidget(QWidget):
 
     def _show_note(self) -> None:
         """Say what was suggested, what is unwise, and which values the recipe does not have."""
-        lines, layer = [], self.recording.layer()
-        if layer is not None and self.steps is not None:
-            n, changes = self.frames.count(), self.steps.changes()
-            taken = [
-                str(batch)
-                for name, values in self._suggested.items()
-                for parameter, batch in values.items()
-                if changes.get(name, {}).get(parameter) == batch
-            ]
-            if taken:
-                lines.append(f"{n} frames: batch {', '.join(taken)} suggested.")
-            try:
-                lines += [f"{w}." for w in [warning_of_batch(self.steps.recipe(), n)] if w]
-            except RecipeError as error:
-                lines.append(f"{error}.")
-            if self.region.region is not None:
-                lines.append(f"Limited to region {text_of(self.region.region)} (rows x columns).")
-            if self.steps.edited is not None:
-                lines.append("Stages differ from the recipe; Reset restores them.")
+        lines: list[str] = []
+        if self.recording.layer() is not None and self.steps is not None:
+            n, region = self.frames.count(), self.region.region
+            lines += notes_of_recipe(self.steps, n, self._suggested, region)
         if self._reset_values:
             lines.append(f"Reset, not in this recipe: {', '.join(self._reset_values)}.")
         self.note.setText("\n".join(lines))

@@ -381,30 +381,6 @@ def points_layer(
     return positions[known] / (window, 1.0, 1.0), attributes, "points"
 
 
-def tracks_layer(tracks: Floats, place: Place, *, name: str) -> LayerTuple:
-    """Return tracks, (spots, 4), as a layer over the video at a place.
-
-    Parameters
-    ----------
-    tracks
-        Track, frame, y and x of each spot, sorted by track and frame.
-    place
-        Place of the video.
-    name
-        Name of the layer.
-    """
-    attributes = {
-        "name": name,
-        "scale": place.scale,
-        "translate": place.translate,
-        "affine": np.asarray(place.affine),
-        "units": place.units,
-        "axis_labels": AXES,
-        "metadata": {KEY: {**place.record, "kind": "tracks"}},
-    }
-    return tracks, attributes, "tracks"
-
-
 def sample_truth(path: Path, place: Place) -> LayerTuple:
     """Return the true landings of a simulated recording as a layer."""
     import pandas as pd
