@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QPushButton
 from napari_uai.sample_data import sample_path
 from napari_uai.simulate.iscat.recording import simulate_recording
 from napari_uai.simulate.iscat.scenarios import scenario
+from napari_uai.widgets.iscat.stage_dock import StageDock, shown_stage
 from napari_uai.widgets.kit.plugin_docks import LANDINGS_TITLE
 from napari_uai.widgets.window import open_window
 
@@ -104,7 +105,7 @@ def linked() -> None:
         link.fields[name].setValue(known[name])
     link.link()
     frames = without_status_line(viewer, video)
-    _, average = widget(viewer, "Differential rolling average")
+    average = shown_stage(viewer, "differential_rolling_average")
     average.choices[0].choose(frames.name)
     average.form.set_values({"batch_size": BATCH_SIZE})
     run(average)
@@ -122,10 +123,10 @@ def linked() -> None:
 
 def without_status_line(viewer: Any, video: Any) -> Any:
     """Add a layer of a recording without its status line."""
-    dock, status_line = widget(viewer, "Remove status line")
+    status_line = shown_stage(viewer, "remove_status_line")
     status_line.choices[0].choose(video.name)
     run(status_line)
-    viewer.window.remove_dock_widget(dock)
+    viewer.window.remove_dock_widget(status_line.window().findChild(StageDock))
     return viewer.layers[-1]
 
 

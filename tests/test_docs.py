@@ -15,6 +15,7 @@ from napari_uai.iscat.column_meanings import LANDING_MEANINGS
 from napari_uai.iscat.measure.contrast import CONTRAST_COLUMNS
 from napari_uai.iscat.recipes import outputs as landing_outputs
 from napari_uai.iscat.recipes import run
+from napari_uai.iscat.recipes.catalogue import listed_stages
 from napari_uai.iscat.recipes.recipe import OUTPUTS, load_recipe, recipe_names
 from napari_uai.iscat.tables import LANDING_COLUMNS
 from napari_uai.stages import REGISTERED
@@ -132,6 +133,7 @@ def test_labels_of_the_window_exist(name: str) -> None:
         path.read_text("utf-8")
         for path in (*(PACKAGE / "widgets").rglob("*.py"), PACKAGE / "napari.yaml")
     )
+    shown += "".join(f'"{stage.title}"' for stage in listed_stages().values())
     labels = {
         label
         for italic in re.findall(r"(?<![*\w])\*([^*\n]+(?:\n[^*\n]+)?)\*(?![*\w])", page(name))

@@ -1,4 +1,4 @@
-"""Check that a wheel holds what is not Python: manifest, recipes, sample data, type marker."""
+"""Check that a wheel holds what is not Python: manifest, recipes, samples, pages of help."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ NEEDED = (
     "napari_uai/iscat/fastdvdnet/trained/*.json",
     "napari_uai/sample_data/fluorescence.tar.xz",
     "napari_uai/sample_data/trails.tar.xz",
+    "napari_uai/handbook/tutorial-napari.md",
 )
 LIMIT = 5_000_000
 

@@ -1,4 +1,4 @@
-"""Build hook of the wheel: pack the sample data, one archive per sample.
+"""Build hook of the wheel: pack the sample data, one archive per sample, and the pages of help.
 
 The recording is left out: what comes with the package simulates it, see napari_uai.sample_data.
 """
@@ -24,12 +24,14 @@ GUNZIPPED = ".gunzipped"
 
 
 class SampleHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Adds ``napari_uai/sample_data/<sample>.tar.xz``."""
+    """Adds ``napari_uai/sample_data/<sample>.tar.xz`` and ``napari_uai/handbook/<page>.md``."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Pack before the wheel is put together; an editable installation reads the files."""
         if version == "editable":
             return
+        for page in sorted(Path(self.root, "docs").glob("*.md")):
+            build_data["force_include"][str(page)] = f"napari_uai/handbook/{page.name}"
         source = Path(self.root, "sample_data")
         for sample, names in PACKED.items():
             archive = Path(self.directory, f"{sample}.tar.xz")

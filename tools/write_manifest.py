@@ -41,8 +41,20 @@ def find_stages() -> dict[str, Stage]:
 def table() -> str:
     """Return the module of :data:`TABLE`."""
     about = "Where the stages are, in the order of menus and pages; written by ``make manifest``."
-    lines = [f'    "{name}": "{stage.function.__module__}",\n' for name, stage in STAGES.items()]
-    return f'"""{about}"""\n\n' + "MODULES = {\n" + "".join(lines) + "}\n"
+    modules = [f'    "{name}": "{stage.function.__module__}",\n' for name, stage in STAGES.items()]
+    listed = [f'    "{name}": {listing(stage)},\n' for name, stage in STAGES.items()]
+    return (
+        f'"""{about}"""\n\nMODULES = {{\n'
+        + "".join(modules)
+        + "}\n\n# Title, menu, inputs (? if optional), output, whether it selects, summary.\n"
+        "LISTED = {\n" + "".join(listed) + "}\n"
+    )
+
+
+def listing(stage: Stage) -> tuple[str, ...]:
+    """Return what lists of stages show of one, so that they need not import its module."""
+    inputs = " ".join(i.kind + ("" if i.required else "?") for i in stage.inputs)
+    return stage.title, stage.menu, inputs, stage.output, stage.selects, stage.summary
 
 
 def stub() -> str:
@@ -60,13 +72,8 @@ def command(stage: Stage) -> str:
     return (
         f"- id: {identifier(stage)}\n"
         f"  title: {stage.title}…\n"
-        f"  python_name: napari_uai.widgets.iscat.stages:{stage.name}\n"
+        f"  python_name: napari_uai.widgets.iscat.stage_dock:{stage.name}\n"
     )
-
-
-def widget(stage: Stage) -> str:
-    """Return the entry of a stage among the widgets."""
-    return f"- command: {identifier(stage)}\n  display_name: {stage.title}\n"
 
 
 def recordings() -> str:
@@ -103,7 +110,6 @@ def complete(manifest: str) -> str:
         (
             "".join(map(command, STAGES.values())),
             recordings(),
-            "".join(map(widget, STAGES.values())),
             menus(),
         )
     )

@@ -26,8 +26,8 @@ Kind: TypeAlias = Literal["video", "table"]
 Menu: TypeAlias = Literal["filter", "register", "measure", "track"]
 """napari's layer menu that contains the widget of a stage."""
 
-Shape: TypeAlias = Literal["circle", "polygon"]
-"""Shape that sets parameters when drawn: ``center`` and ``radius_px``, or ``vertices``."""
+Shape: TypeAlias = Literal["circle", "polygon", "rectangle"]
+"""Shape that sets parameters when drawn: ``center``, ``radius_px``; ``vertices``; ``region``."""
 
 Origin: TypeAlias = Callable[[Any, Mapping[str, Any]], tuple[int, int, int]]
 """Takes the input video and the parameters of a stage; returns frames, rows, columns to add."""

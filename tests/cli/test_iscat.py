@@ -43,6 +43,30 @@ def test_iscat_writes_every_file(results):
     }  # fmt: skip
 
 
+def test_a_region_is_analysed_and_recorded_and_places_are_those_of_the_file(tmp_path):
+    out = tmp_path / "part"
+    assert main(["iscat", SAMPLE, "--out", str(out), *QUICK, "--region", "5:41,9:38"]) == 0
+    table = pd.read_csv(out / "landings.csv")
+    truth = json.loads(sample_path("landings_truth.json").read_text())["landings"]
+    inside = [t for t in truth if 12 < t["y"] < 33 and 16 < t["x"] < 31]
+    assert inside
+    for landing in inside:
+        assert np.hypot(table["y"] - landing["y"], table["x"] - landing["x"]).min() < 1
+    first = json.loads((out / "run.json").read_text())["stages"][0]
+    assert first["use"] == "crop"
+    assert first["parameters"] == {"region": [5, 41, 9, 38]}
+    assert first["origin"] == [0, 5, 9]
+
+
+@pytest.mark.parametrize(
+    "region", ["5:41", "5:41,9", "a:b,c:d", "5:5,9:38", "5:41,38:9", "5:41:9,38"]
+)
+def test_a_region_that_is_none_is_refused(region, tmp_path, capsys):
+    assert main(["iscat", SAMPLE, "--out", str(tmp_path / "x"), "--region", region]) == 2
+    assert "--region" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
 def test_landings_are_ranked_and_in_the_frames_of_the_file(results):
     table = pd.read_csv(results / "landings.csv")
     assert list(table.columns[:8]) == [

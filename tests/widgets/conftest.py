@@ -26,9 +26,15 @@ def viewer(plugin, make_napari_viewer_proxy):
 
 @pytest.fixture
 def open_widget():
-    """Open a widget of the plugin in a viewer, as its menu entry does."""
+    """Open a widget of the plugin in a viewer, or the form of a stage, as its menu entry does."""
+    from napari_uai.iscat.recipes.catalogue import listed_stages
+    from napari_uai.widgets.iscat.stage_dock import shown_stage
+
+    stages = {stage.title: stage.name for stage in listed_stages().values()}
 
     def open_it(viewer, title):
+        if title in stages:
+            return shown_stage(viewer, stages[title])
         return viewer.window.add_plugin_dock_widget("napari-uai", title)[1]
 
     return open_it

@@ -7,7 +7,6 @@ import npe2
 import pytest
 
 from napari_uai.iscat.recipes.catalogue import STAGES
-from napari_uai.widgets.iscat.stages import StageWidget
 from napari_uai.widgets.iscat.workflow_dock import AVERAGES, DEFAULT_RECIPE, RecipeWidget
 from napari_uai.widgets.kit.preferences import preferences
 
@@ -17,44 +16,42 @@ def contributions():
     return npe2.PluginManifest.from_file(str(files("napari_uai") / "napari.yaml")).contributions
 
 
-def test_every_stage_is_a_command_a_widget_and_a_menu_entry(contributions):
+def test_every_stage_is_a_command_in_the_layer_menus(contributions):
     commands = {c.id: c for c in contributions.commands}
-    widgets = {w.command: w for w in contributions.widgets}
     in_menus = {
         item.command
         for items in contributions.menus.values()
         for item in items
         if hasattr(item, "command")
     }
-    for name, stage in STAGES.items():
+    for name in STAGES:
         identifier = f"napari-uai.{name}"
-        assert commands[identifier].python_name == f"napari_uai.widgets.iscat.stages:{name}"
-        assert widgets[identifier].display_name == stage.title
+        assert commands[identifier].python_name == f"napari_uai.widgets.iscat.stage_dock:{name}"
         assert identifier in in_menus
+
+
+def test_the_menu_of_the_plugin_is_short(contributions):
+    assert [widget.display_name for widget in contributions.widgets] == [
+        "iSCAT workflow",
+        "Trail workflow",
+        "Open raw recording",
+        "iSCAT stage",
+        "Train network",
+        "Detection limit",
+        "Link a second recording",
+    ]
 
 
 def test_no_command_names_a_stage_that_does_not_exist(contributions):
     for command in contributions.commands:
         module, _, name = command.python_name.partition(":")
-        assert module != "napari_uai.widgets.iscat.stages" or name in STAGES
+        assert module != "napari_uai.widgets.iscat.stage_dock" or name in {*STAGES, "StageDock"}
 
 
 def test_every_command_can_be_imported(contributions):
     for command in contributions.commands:
         module, _, name = command.python_name.partition(":")
         assert callable(getattr(importlib.import_module(module), name))
-
-
-def test_a_stage_has_its_own_class_made_once():
-    import napari_uai.widgets.iscat.stages as module
-
-    for name in STAGES:
-        made = getattr(module, name)
-        assert issubclass(made, StageWidget)
-        assert made.stage_name == name
-        assert getattr(module, name) is made
-    with pytest.raises(AttributeError, match="no_such_stage"):
-        module.no_such_stage  # noqa: B018
 
 
 def test_preferences_begin_with_the_values_of_the_dock():

@@ -29,8 +29,8 @@ def stages(
     from napari_uai.iscat.recipes import catalogue
 
     if name is None:
-        for stage in catalogue.STAGES.values():
-            typer.echo(f"{stage.name:32}{stage.summary}")
+        for listed in catalogue.listed_stages().values():
+            typer.echo(f"{listed.name:32}{listed.summary}")
         return
     stage = catalogue.stage(name)
     typer.echo(f"{stage.title}: {stage.summary}")

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Out, Overwrite, RecipeSettings, named_recipe, with_read_options
+from napari_uai.cli.options import (
+    Out,
+    Overwrite,
+    RecipeSettings,
+    named_recipe,
+    region_of,
+    with_read_options,
+)
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import FAILED, notes, say
 from napari_uai.errors import counted, one_line
@@ -28,6 +35,13 @@ def iscat(
     *,
     options: ReadOptions,
     settings: RecipeSettings = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOP:BOTTOM,LEFT:RIGHT",
+            help="Part of the field to analyse, px; BOTTOM and RIGHT are excluded.",
+        ),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -45,8 +59,12 @@ def iscat(
         analyse_recording,
         is_folder_of_recordings,
     )
+    from napari_uai.iscat.recipes.editing import limited_to
 
     chosen = named_recipe(recipe).with_settings(settings or ())
+    corners = region_of(region)
+    if corners is not None:
+        chosen = limited_to(chosen, corners)
     if is_folder_of_recordings(source):
         with announced_compiling(), progress_bar("recordings") as monitor:
             outcomes = analyse_folder(

@@ -154,6 +154,24 @@ def named_recipe(name: str) -> Recipe:
     return recipe
 
 
+def region_of(text: str | None) -> tuple[int, int, int, int] | None:
+    """Parse ``TOP:BOTTOM,LEFT:RIGHT``."""
+    if text is None:
+        return None
+    axes = [[part.strip() for part in axis.split(":")] for axis in text.split(",")]
+    parts = [part for axis in axes for part in axis]
+    if [len(axis) for axis in axes] != [2, 2] or not all(part.isdecimal() for part in parts):
+        raise BadValueError(
+            f"--region must be TOP:BOTTOM,LEFT:RIGHT in px, such as 40:120,30:90, got {text!r}"
+        )
+    top, bottom, left, right = map(int, parts)
+    if bottom <= top or right <= left:
+        raise BadValueError(
+            f"--region {text} is empty: BOTTOM and RIGHT must be above TOP and LEFT"
+        )
+    return top, bottom, left, right
+
+
 def frame_range(text: str | None) -> FrameRange | None:
     """Parse ``START:STOP``, in which either number may be omitted."""
     if text is None:

@@ -13,6 +13,7 @@ from napari_uai.iscat.correct.noise_floor import noise_floor as noise_floor
 from napari_uai.iscat.correct.normalization import frame_normalization as frame_normalization
 from napari_uai.iscat.correct.normalization import global_normalization as global_normalization
 from napari_uai.iscat.correct.power import power_normalization as power_normalization
+from napari_uai.iscat.correct.regions import crop as crop
 from napari_uai.iscat.correct.rolling_average import differential_rolling_average as differential_rolling_average
 from napari_uai.iscat.correct.rolling_average import rolling_mean as rolling_mean
 from napari_uai.iscat.correct.stage_drift import measure_stage_drift as measure_stage_drift
@@ -63,6 +64,7 @@ __all__ = [
     "circular_mask",
     "contrast_histogram",
     "contrast_traces",
+    "crop",
     "dark_frame_subtraction",
     "dense_spots",
     "detect_spots",

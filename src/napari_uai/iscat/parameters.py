@@ -12,6 +12,9 @@ BatchSize: TypeAlias = Annotated[int, Ge(1), Unit("frames")]
 SigmaPx: TypeAlias = Annotated[float, Gt(0), Unit("px")]
 """Standard deviation of a Gaussian (not sqrt(2) times it)."""
 
+Region: TypeAlias = Annotated[tuple[int, int, int, int], Unit("px")]
+"""Part of the field: first row, last row + 1, first column, last column + 1."""
+
 Axes: TypeAlias = Literal["both", "rows", "columns"]
 """Direction of a pattern: one value per row, one per column, or both."""
 

@@ -319,6 +319,15 @@ def status_line_origin(video: Video, *, edges: Edges = "line") -> tuple[int, int
     return rows.start or 0, columns.start or 0
 
 
+def image_without(line: StatusLine | None, shape: tuple[int, int]) -> tuple[range, range]:
+    """Return the rows and columns of frames of a shape that a status line does not take."""
+    height, width = shape
+    if line is None:
+        return range(height), range(width)
+    rows, columns = _kept(line, "line")
+    return range(height)[rows], range(width)[columns]
+
+
 def _found(video: Video, edges: Edges) -> StatusLine | None:
     if edges not in {"line", "both"}:
         raise BadValueError(f"edges must be 'line' or 'both', got {edges!r}")

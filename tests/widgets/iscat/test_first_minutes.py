@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_uai.iscat.recipes.recipe import load_recipe
 from napari_uai.sample_data import sample_path
+from napari_uai.widgets.kit.help import HelpWindow
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.plugin_docks import RAW_TITLE
 from napari_uai.widgets.window import open_window
@@ -220,3 +221,10 @@ def test_a_run_replaces_the_last_one_on_its_recording_unless_that_is_kept(viewer
     run(dock)
     names = {layer.name for layer in viewer.layers}
     assert {"landings · classical b150 · landings", "landings · classical b100 · landings"} <= names
+
+
+def test_an_empty_dock_leads_to_the_tutorial(viewer, dock):
+    dock.start.findChild(QPushButton, "tutorial").click()
+    [window] = viewer.window._qt_window.findChildren(HelpWindow)
+    assert window.page.name == "tutorial-napari"
+    window.close()

@@ -11,6 +11,7 @@ from napari_uai.iscat.detect.spots import detect_spots
 from napari_uai.videos.contrast import robust_limits
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.plugin_docks import STAGE_TITLE
 
 DRA = "Differential rolling average"
 
@@ -134,9 +135,10 @@ def test_new_data_in_the_layer_are_shown(viewer, open_widget, shown, recording):
 
 
 def test_closing_the_widget_takes_the_preview_away(viewer, open_widget, shown, recording, qtbot):
-    widget = average_with_preview(viewer, open_widget, shown, recording)
-    viewer.window.remove_dock_widget(widget)
-    widget.deleteLater()
+    average_with_preview(viewer, open_widget, shown, recording)
+    dock = open_widget(viewer, STAGE_TITLE)
+    viewer.window.remove_dock_widget(dock)
+    dock.deleteLater()
     qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=5_000)
     viewer.dims.set_point(0, 310)
 
@@ -225,6 +227,35 @@ def test_a_drawn_ellipse_becomes_a_circle(viewer, open_widget, recording):
     widget = open_widget(viewer, "Circular mask")
     widget.shape.button.click()
     assert widget.form.values() == {"radius_px": 4.5, "center": [7.0, 6.0], "fill": "median"}
+
+
+def test_draw_makes_a_layer_in_which_the_mouse_draws_the_mask(viewer, open_widget, recording):
+    viewer.add_image(recording, name="raw", scale=(1, 0.5, 0.5), translate=(0, 1, 1))
+    widget = open_widget(viewer, "Polygonal mask")
+    widget.shape.draw_button.click()
+    shapes = viewer.layers[-1]
+    assert viewer.layers.selection.active.name == shapes.name
+    assert str(shapes.mode) == "add_polygon"
+    assert widget.shape.choice.layer().name == shapes.name
+    shapes.add_polygons(np.array([[2, 2], [2, 10], [14, 10]]))  # in px of the video
+    assert widget.form.values()["vertices"] == [[2.0, 2.0], [2.0, 10.0], [14.0, 10.0]]
+
+
+def test_a_circle_is_drawn_as_an_ellipse(viewer, open_widget, recording):
+    viewer.add_image(recording, name="raw")
+    widget = open_widget(viewer, "Circular mask")
+    widget.shape.draw_button.click()
+    assert str(viewer.layers[-1].mode) == "add_ellipse"
+    viewer.layers[-1].add_ellipses(np.array([[2, 2], [2, 10], [10, 10], [10, 2]]))
+    assert widget.form.values()["center"] == [6.0, 6.0]
+    assert widget.form.values()["radius_px"] == 4.0
+
+
+def test_nothing_is_drawn_without_a_video(viewer, open_widget, notifications):
+    widget = open_widget(viewer, "Polygonal mask")
+    widget.shape.draw_button.click()
+    assert "choose the video first" in notifications[-1]
+    assert len(viewer.layers) == 0
 
 
 def test_a_missing_shape_is_reported(viewer, open_widget, recording, notifications):

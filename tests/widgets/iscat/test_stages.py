@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,12 +9,12 @@ import pytest
 from napari.layers import Image, Points
 from qtpy.QtWidgets import QLabel
 
-import napari_uai.widgets.iscat.stages as stages
 from napari_uai.iscat import anomaly_scores
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import REGISTERED, Stage
 from napari_uai.videos.frames import Frames, Video
+from napari_uai.widgets.iscat.stages import MAX_LAYERS, StageWidget
 from napari_uai.widgets.kit.layers import KEY
 
 DRA = "Differential rolling average"
@@ -41,15 +42,13 @@ def count_frames(video: Video) -> pd.DataFrame:
 
 @pytest.fixture
 def own_stage(monkeypatch):
-    """A widget class of a function of this module, as if it stood in the catalogue."""
+    """The form of a function of this module, as if it stood in the catalogue."""
 
     def make(function):
         stage = Stage(function, function.__name__, "filter")
         monkeypatch.setitem(REGISTERED, function.__name__, stage)
         released.clear()
-        made = getattr(stages, function.__name__)
-        monkeypatch.delitem(vars(stages), function.__name__)
-        return made
+        return partial(StageWidget, name=function.__name__)
 
     return make
 
@@ -58,7 +57,7 @@ def own_stage(monkeypatch):
 def test_every_stage_has_a_widget_with_its_inputs_parameters_and_summary(name, viewer, open_widget):
     stage = STAGES[name]
     widget = open_widget(viewer, stage.title)
-    inputs = stage.inputs_of(stages.MAX_LAYERS)
+    inputs = stage.inputs_of(MAX_LAYERS)
     assert [choice.objectName() for choice in widget.choices] == [i.name for i in inputs]
     assert list(widget.form.editors) == list(stage.parameters)
     texts = [label.text() for label in widget.findChildren(QLabel)]

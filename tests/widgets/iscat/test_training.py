@@ -18,6 +18,7 @@ from napari_uai.iscat.fastdvdnet.train import train_network  # noqa: E402
 from napari_uai.iscat.fastdvdnet.training_files import state_path, unfinished_training  # noqa: E402
 from napari_uai.iscat.fastdvdnet.weights import load_weights  # noqa: E402
 from napari_uai.widgets.iscat import training_call  # noqa: E402
+from napari_uai.widgets.iscat.stage_dock import shown_stage  # noqa: E402
 from napari_uai.widgets.iscat.training_call import Losses  # noqa: E402
 
 TITLE = "Train network"
@@ -166,7 +167,7 @@ def test_the_weights_are_used_by_a_preview_and_by_a_recipe(viewer, dock, run, qt
     assert not dock.predict_button.isEnabled()
     run(dock)
     dock.predict_button.click()
-    stage = viewer.window.add_plugin_dock_widget("napari-uai", "Predict background (network)")[1]
+    stage = shown_stage(viewer, "predict_background")
     assert stage.choices[0].layer().name == "average"
     with qtbot.waitSignal(stage.preview.shown, timeout=30_000):
         viewer.dims.set_point(0, 40)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from typing import Annotated, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Unit
 from dask.base import tokenize
 
 from napari_uai.compiled import kernel, reordering_kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.correct.camera_offset import CameraOffset, without_offset
+from napari_uai.iscat.correct.regions import checked_region
 from napari_uai.iscat.kernels.blocks import Block, as_block
+from napari_uai.iscat.parameters import Region
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.stages import stage
@@ -25,9 +26,6 @@ from napari_uai.videos.frames import (
     map_chunks,
     video_like,
 )
-
-Region: TypeAlias = Annotated[tuple[int, int, int, int], Unit("px")]
-"""Part of the field: first row, last row + 1, first column, last column + 1."""
 
 
 @stage(
@@ -118,7 +116,7 @@ def frame_power(
     array([8., 8.])
     """
     frames = frames_of(video)
-    region = _checked_region(region, frames.shape)
+    region = checked_region(region, frames.shape)
     chunk = frames_per_chunk(frames.shape)
 
     def powers(start: int, stop: int) -> npt.NDArray[np.float64]:
@@ -139,7 +137,7 @@ class PowerNormalizedFrames(Frames):
         if len(source) == 0:
             raise TooFewFramesError("power normalisation needs at least 1 frame, the video has 0")
         self.source = source
-        self.region = _checked_region(region, source.shape)
+        self.region = checked_region(region, source.shape)
         self.shape = source.shape
         self.dtype = np.dtype(np.float32)
         self._power: npt.NDArray[np.float64] | None = None
@@ -234,22 +232,6 @@ def block_power(block: Block, region: tuple[int, int, int, int]) -> npt.NDArray[
     out = np.empty(block.shape[0])
     sum_frames(block, 0, region, out)
     return out
-
-
-def _checked_region(
-    region: Region | None, shape: tuple[int, int, int]
-) -> tuple[int, int, int, int]:
-    """Return the region (default: the whole frame); raise BadValueError unless it is inside."""
-    _, height, width = shape
-    if region is None:
-        return 0, height, 0, width
-    top, bottom, left, right = region
-    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-        raise BadValueError(
-            f"region {region} is not inside frames of {height} rows and {width} columns: give "
-            "(first row, last row + 1, first column, last column + 1)"
-        )
-    return top, bottom, left, right
 
 
 @reordering_kernel

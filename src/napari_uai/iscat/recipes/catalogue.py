@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 from napari_uai.errors import RecipeError, nearest
-from napari_uai.iscat._stages import MODULES
-from napari_uai.stages import REGISTERED, Stage
+from napari_uai.iscat._stages import LISTED, MODULES
+from napari_uai.stages import REGISTERED, Kind, Menu, Stage
 
 
 class Catalogue(Mapping[str, Stage]):
@@ -56,3 +58,49 @@ def stage(name: str) -> Stage:
     if name not in STAGES:
         raise RecipeError(f"no stage {name!r}; {nearest(name, STAGES)}")
     return STAGES[name]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a list of stages shows of one, known without importing its module.
+
+    Attributes
+    ----------
+    name, title, menu, output, selects, summary
+        As in :class:`napari_uai.Stage`.
+    needs
+        Kind of each input that is required.
+    """
+
+    name: str
+    title: str
+    menu: Menu
+    needs: tuple[Kind, ...]
+    output: Kind
+    selects: bool
+    summary: str
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether the output can take the place of the first input, as in a chain."""
+        return self.needs[0] == self.output and (self.output == "video" or self.selects)
+
+
+def listed_stages() -> dict[str, Listed]:
+    """Return what is known of all stages without importing them, by name."""
+    known = {name: _listed(name, *cast("Any", entry)) for name, entry in LISTED.items()}
+    own = {name: s for name, s in list(REGISTERED.items()) if name not in known}
+    return known | {
+        name: Listed(
+            name, s.title, s.menu, tuple(i.kind for i in s.inputs if i.required), s.output,
+            s.selects, s.summary,
+        )
+        for name, s in own.items()
+    }  # fmt: skip
+
+
+def _listed(
+    name: str, title: str, menu: Menu, inputs: str, output: Kind, selects: bool, summary: str
+) -> Listed:
+    needs = tuple(cast("Kind", kind) for kind in inputs.split() if not kind.endswith("?"))
+    return Listed(name, title, menu, needs, output, selects, summary)

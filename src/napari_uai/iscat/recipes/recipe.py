@@ -198,7 +198,7 @@ class Recipe:
             changed = replace(step, parameters={**step.parameters, **values})
             others = tuple(changed if s.name == name else s for s in recipe.steps)
             recipe = replace(recipe, steps=others)
-        return _checked(recipe)
+        return checked_recipe(recipe)
 
     def without(self, names: Iterable[str]) -> Recipe:
         """Return the recipe without some steps, whose inputs replace their outputs.
@@ -266,7 +266,7 @@ class Recipe:
         beside = name not in {i for s in others for i in s.inputs} and not (
             {o for o, s in self.outputs.items() if s == name} & {"landings", "localizations"}
         )
-        instead = _taken_instead(step)
+        instead = passed_on(step)
         if referred or not others or not (beside or instead):
             raise needed
         outputs = {o: (instead or "" if s == name else s) for o, s in self.outputs.items()}
@@ -276,7 +276,7 @@ class Recipe:
             replace(s, inputs=tuple((instead or i) if i == name else i for i in s.inputs))
             for s in others
         ]
-        return _checked(replace(self, steps=tuple(rewired), outputs=outputs))
+        return checked_recipe(replace(self, steps=tuple(rewired), outputs=outputs))
 
     def _follow(self, value: Any, seen: tuple[str, ...]) -> Any:
         if not is_reference(value):
@@ -296,8 +296,8 @@ def is_reference(value: object) -> bool:
     return isinstance(value, str) and value.startswith("@")
 
 
-def _taken_instead(step: Step) -> str:
-    """Return what can replace a step's output, empty if nothing can."""
+def passed_on(step: Step) -> str:
+    """Return the input that a step passes on, which can replace its output; empty if none can."""
     kind = step.stage.output
     if kind == "table" and not step.stage.selects:
         return ""
@@ -393,7 +393,7 @@ def parse_recipe(text: str, *, name: str) -> Recipe:
     if not (isinstance(outputs, dict) and all(isinstance(v, str) for v in outputs.values())):
         raise RecipeError(f'recipe {name}: write [outputs] as landings = "name of a stage"')
     description = str(document.get("description", ""))
-    return _checked(Recipe(name, description, tuple(steps), outputs))
+    return checked_recipe(Recipe(name, description, tuple(steps), outputs))
 
 
 def _step(entry: dict[str, Any], *, before: str, recipe: str) -> Step:
@@ -420,7 +420,7 @@ def _step(entry: dict[str, Any], *, before: str, recipe: str) -> Step:
     return Step(name, stage, tuple(inputs), ordered)
 
 
-def _checked(recipe: Recipe) -> Recipe:
+def checked_recipe(recipe: Recipe) -> Recipe:
     """Return the recipe with every value in its type.
 
     Raises

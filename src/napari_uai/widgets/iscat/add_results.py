@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_uai.errors import NapariUaiError
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -22,9 +24,9 @@ def add_results(result: CallResult, viewer: Viewer) -> LandingsView | None:
     from napari.utils.notifications import show_warning
 
     from napari_uai.widgets.iscat.landings import LandingsView
+    from napari_uai.widgets.iscat.stage_plots import StageTable
     from napari_uai.widgets.kit.layers import KEY
     from napari_uai.widgets.kit.rings import follow_rings
-    from napari_uai.widgets.kit.tables import TableView
 
     follow_rings(viewer)
     landings = None
@@ -33,8 +35,11 @@ def add_results(result: CallResult, viewer: Viewer) -> LandingsView | None:
         if "review" in attributes["metadata"][KEY]:
             landings = layer
     for entry in result.tables:
-        table = TableView(entry.table, viewer, entry.place)
-        viewer.window.add_dock_widget(table, name=entry.name, area="bottom")
+        earlier = viewer.window.dock_widgets.get(entry.name)
+        if earlier is not None:
+            viewer.window.remove_dock_widget(earlier)
+        table = StageTable(entry, viewer)
+        viewer.window.add_dock_widget(table, name=entry.name, area="bottom", tabify=True)
     view = None
     if result.review is not None and landings is not None:
         view = LandingsView(result.review, viewer, landings)
@@ -42,3 +47,28 @@ def add_results(result: CallResult, viewer: Viewer) -> LandingsView | None:
     for note in result.notes:
         show_warning(note)
     return view
+
+
+def opened_review(viewer: Viewer) -> LandingsView | None:
+    """Open the landings of the selected layer, or of the last one that has some, for review.
+
+    Returns
+    -------
+    LandingsView or None
+        Dock for the review; None if no layer has landings.
+    """
+    from napari_uai.widgets.iscat.landings import LandingsView
+    from napari_uai.widgets.iscat.review import Review
+
+    for layer in (viewer.layers.selection.active, *reversed(viewer.layers)):
+        if layer is None or not hasattr(layer, "features"):
+            continue
+        try:
+            review = Review.of_layer(layer)
+        except NapariUaiError:
+            continue
+        view = LandingsView(review, viewer, layer)
+        name = f"{layer.name} (review)"
+        viewer.window.add_dock_widget(view, name=name, area="bottom", tabify=True)
+        return view
+    return None

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_uai.errors import NapariUaiError, TableFormatError, counted
 from napari_uai.widgets.iscat.review import contrast_bars
 from napari_uai.widgets.iscat.saved_run_docks import list_for_review, open_for_review
+from napari_uai.widgets.kit.help import help_button
 from napari_uai.widgets.kit.plots import Bars
 from napari_uai.widgets.kit.plugin_docks import RAW_TITLE, shown_dock
 
@@ -140,6 +141,7 @@ class BatchList(QWidget):
         below = QHBoxLayout()
         below.addWidget(self.count, 1)
         below.addWidget(self.open_button)
+        below.addWidget(help_button("batch"))
         left = QVBoxLayout()
         left.addWidget(self.list, 1)
         left.addLayout(below)

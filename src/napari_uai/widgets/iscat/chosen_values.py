@@ -10,7 +10,9 @@ from napari_uai.iscat.recipes.batches import BATCH, batches_of, suggested_batch
 if TYPE_CHECKING:
     from napari.layers import Layer
 
+    from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.widgets.iscat.recipe_steps import Changes, RecipeSteps
+    from napari_uai.widgets.iscat.region_choice import Region
 
 CHOSEN = "napari_uai chosen values"
 """Key in the metadata of a layer: layers that are derived from it do not inherit these."""
@@ -28,6 +30,10 @@ class ChosenValues:
         Values that differ from the recipe.
     off
         Stages that are switched off.
+    region
+        Rows and columns of the field; None for all.
+    edited
+        The recipe with stages added, removed or moved; None if there are none.
     span
         Frames, as start and stop; None for all.
     """
@@ -36,14 +42,20 @@ class ChosenValues:
     changes: Changes
     off: tuple[str, ...] = ()
     span: tuple[int, int] | None = None
+    region: Region | None = None
+    edited: Recipe | None = None
 
     @classmethod
     def shown(
-        cls, recipe: str, steps: RecipeSteps, span: tuple[int, int] | None = None
+        cls,
+        recipe: str,
+        steps: RecipeSteps,
+        span: tuple[int, int] | None = None,
+        region: Region | None = None,
     ) -> ChosenValues:
         """Return what a list of stages shows."""
         off = [name for name, switch in steps.switches.items() if not switch.isChecked()]
-        return cls(recipe, steps.changes(), tuple(off), span)
+        return cls(recipe, steps.changes(), tuple(off), span, region, steps.edited)
 
     @classmethod
     def of_layer(cls, layer: Layer) -> ChosenValues | None:

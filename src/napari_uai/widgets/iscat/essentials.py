@@ -41,11 +41,9 @@ class Essentials(QWidget):
                     self.stages.setdefault(parameter, name)
         ordered = [name for name in ESSENTIAL if name in self.stages]
         parameters = [steps.forms[self.stages[name]].parameters[name] for name in ordered]
-        self.form = ParameterForm(parameters, self._values())
+        self.form = ParameterForm(parameters, self._values(), origin="recipe")
         for name in ordered:
-            caption = self.form.rows.labelForField(self.form.editors[name])
-            if caption is not None:
-                caption.setText(ESSENTIAL[name])
+            self.form.captions[name].setText(ESSENTIAL[name])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.form)

@@ -25,6 +25,7 @@ from napari_uai.widgets.iscat.landing_table import LandingTable
 from napari_uai.widgets.iscat.landing_timeline import LandingTimeline
 from napari_uai.widgets.iscat.review import CONTRASTS, CutOut, Review
 from napari_uai.widgets.iscat.review_keys import ReviewKeys
+from napari_uai.widgets.kit.help import help_button
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
 from napari_uai.widgets.kit.palette import sign_colour
@@ -194,6 +195,7 @@ class LandingsView(QWidget):
         save.setToolTip("Write landings.csv with the verdicts in a column 'accepted'.")
         save.clicked.connect(self._ask_and_export)
         buttons.addWidget(save)
+        buttons.addWidget(help_button("landings"))
         return buttons
 
     def _connect(self, layer: Points | None) -> None:

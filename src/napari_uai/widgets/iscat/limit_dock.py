@@ -196,7 +196,7 @@ class LimitWidget(QWidget):
         self.report.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.use_button.setEnabled(False)
         self.use_button.setToolTip(f"Open {LANDINGS_TITLE} with this recipe and batch.")
-        layout = dock_layout(self, self.run_bar)
+        layout = dock_layout(self, self.run_bar, topic="limit")
         for part in (top, self.form, bottom):
             layout.addWidget(part)
         layout.addWidget(self.plot, 1)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from napari_uai.errors import NapariUaiError, counted
 from napari_uai.widgets.iscat.in_view import InView, StageInView
+from napari_uai.widgets.kit.drawing_layer import in_plane
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
 from napari_uai.widgets.kit.palette import UNSIGNED
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer, Points
     from napari.utils.events import Event
 
-    from napari_uai.typing import Floats
     from napari_uai.widgets.iscat.stage_call import StageCall
-    from napari_uai.widgets.kit.layers import Place
 
 PREVIEW = "preview"
 """Kind of the layer in its metadata; such a layer is never offered as an input."""
@@ -175,7 +174,7 @@ class LivePreview(QWidget):
             "metadata": metadata,
         }
         common |= {"scale": result.place.scale[1:], "translate": result.place.translate[1:]}
-        common |= {"affine": _in_plane(result.place)}
+        common |= {"affine": in_plane(result.place)}
         if result.call.stage.output == "video":
             self._limits = result.limits
             layer = self.viewer.add_image(
@@ -286,14 +285,9 @@ def _place(layer: Image | Points, result: InView) -> None:
         value = getattr(result.place, attribute)[1:]
         if tuple(getattr(layer, attribute)) != value:
             setattr(layer, attribute, value)
-    affine = _in_plane(result.place)
+    affine = in_plane(result.place)
     if not np.array_equal(np.asarray(layer.affine), affine):
         layer.affine = affine
-
-
-def _in_plane(place: Place) -> Floats:
-    """Return the affine of a layer with rows and columns only, (3, 3)."""
-    return np.asarray(place.affine)[1:, 1:]
 
 
 def _summary(result: InView) -> str:

@@ -342,7 +342,7 @@ class RawRecordingWidget(QWidget):
         add_row(rows, "Pixel size", self.pixel_size_um, "Size of a pixel in the sample.")
         add_row(rows, "Frame rate", self.frame_rate_hz, "Frames per second.")
         self.message.setWordWrap(True)
-        layout = dock_layout(self, self.open_button)
+        layout = dock_layout(self, self.open_button, topic="open_raw")
         for widget in (form, self.preview, self.message, self.remember):
             layout.addWidget(widget)
         layout.addStretch()

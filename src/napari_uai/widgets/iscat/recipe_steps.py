@@ -8,11 +8,12 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_uai.iscat.recipes.recipe import is_reference
+from napari_uai.widgets.iscat.recipe_tools import StageTools
 from napari_uai.widgets.kit.folds import Fold
 from napari_uai.widgets.kit.forms import ParameterForm
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from napari_uai.iscat.recipes.recipe import Recipe, Step
 
@@ -27,31 +28,44 @@ Changes: TypeAlias = "dict[str, dict[str, Any]]"
 class RecipeSteps(QWidget):
     """One collapsible section per stage of a recipe, with a switch if the stage is optional.
 
-    The title of a stage counts its values that differ from the recipe.
+    The title of a stage counts its values that differ from the recipe; in the stage, they are bold
+    and can be restored one by one.
 
     Parameters
     ----------
     recipe
         Recipe to show.
+    edited
+        The recipe with other stages, or in another order; None if the stages are those of the
+        recipe.
 
     Attributes
     ----------
+    loaded, edited
+        As given; ``edited`` is None if its stages are those of the recipe after all.
     preset
-        The recipe, without what was changed.
+        What is shown, without values that were changed.
     changed
         Emitted when a value or a switch was changed, by the user or by the program.
+    restaged
+        Emitted with the recipe that has a stage more, less or elsewhere, to be shown instead.
+    refused
+        Emitted with the reason why a stage cannot be added, removed or moved.
     """
 
     changed = Signal()
+    restaged = Signal(object)
+    refused = Signal(str)
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, edited: Recipe | None = None) -> None:
         super().__init__()
-        self.preset = recipe
+        self.loaded = recipe
+        self.edited = None if edited is None or edited.steps == recipe.steps else edited
+        self.preset = recipe = self.edited or recipe
         self.forms: dict[str, ParameterForm] = {}
         self.switches: dict[str, QCheckBox] = {}
         self.states: dict[str, QLabel] = {}
         self._sections: dict[str, tuple[Fold, str]] = {}
-        self._initial: dict[str, dict[str, Any]] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -85,10 +99,7 @@ class RecipeSteps(QWidget):
 
     def changes(self) -> Changes:
         """Return the values that differ from the recipe."""
-        changed = {
-            name: {p: v for p, v in form.values().items() if v != self._initial[name][p]}
-            for name, form in self.forms.items()
-        }
+        changed = {name: form.differing() for name, form in self.forms.items()}
         return {name: values for name, values in changed.items() if values}
 
     def take(self, changes: Changes) -> list[str]:
@@ -111,6 +122,16 @@ class RecipeSteps(QWidget):
     def title(self, name: str) -> str:
         """Return the title of a stage as it is shown."""
         return str(self._sections[name][0].text())
+
+    def opened(self) -> list[str]:
+        """Return the names of the stages that are unfolded."""
+        return [name for name, (section, _) in self._sections.items() if section.isExpanded()]
+
+    def open(self, names: Iterable[str]) -> None:
+        """Unfold stages, as far as they are there."""
+        for name in names:
+            if name in self._sections:
+                self._sections[name][0].expand()
 
     def reset(self) -> None:
         """Show the values of the recipe, with all stages switched on."""
@@ -190,13 +211,16 @@ class RecipeSteps(QWidget):
         own = [
             p for p in step.stage.parameters.values() if not is_reference(step.parameters[p.name])
         ]
-        if not own:
+        if own:
+            values = {p.name: step.parameters[p.name] for p in own}
+            form = self.forms[step.name] = ParameterForm(own, values, origin="recipe")
+            section.addWidget(form)
+        else:
             section.addWidget(QLabel("No parameters"))
-            return section
-        form = ParameterForm(own, {p.name: step.parameters[p.name] for p in own})
-        self.forms[step.name] = form
-        self._initial[step.name] = form.values()
-        section.addWidget(form)
+        tools = StageTools(self.preset, step.name)
+        tools.restaged.connect(self.restaged)
+        tools.refused.connect(self.refused)
+        section.addWidget(tools)
         return section
 
 

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_uai.errors import NapariUaiError, counted
 from napari_uai.widgets.iscat.landings import LandingsView
 from napari_uai.widgets.iscat.saved_run import OpenedRun, why_unreadable
+from napari_uai.widgets.kit.help import help_button
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.preferences import PLUGIN
 from napari_uai.widgets.kit.running import Task
@@ -132,6 +133,7 @@ class RunList(QWidget):
         below = QHBoxLayout()
         below.addWidget(QLabel(counted(len(runs), "recording")), 1)
         below.addWidget(self.open_button)
+        below.addWidget(help_button("landings"))
         layout = QVBoxLayout(self)
         layout.addWidget(self.list, 1)
         layout.addLayout(below)

@@ -203,7 +203,7 @@ class SecondRecordingWidget(QWidget):
         self.grid.setToolTip("Show the second recording beside the first instead of on top of it.")
         self.grid.toggled.connect(self._show_grid)
         self.status.setWordWrap(True)
-        layout = dock_layout(self)
+        layout = dock_layout(self, topic="second_recording")
         layout.addWidget(form)
         layout.addLayout(button_grid(rates, link, unlink))
         layout.addWidget(self.grid)

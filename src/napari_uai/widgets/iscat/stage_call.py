@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import numpy as np
+
 from napari_uai.errors import BadValueError, counted
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.widgets.iscat.linked_tracks import is_newly_linked, linked_tracks, tracks_layer
 from napari_uai.widgets.kit.layers import (
     KEY,
     LayerTuple,
@@ -193,7 +196,7 @@ class StageCall:
         if self.stage.output == "video":
             return self._video(result, place, name, monitor)
         monitor.update(1.0)
-        return _table(result, place, name)
+        return _table(result, place, name, newly_linked=is_newly_linked(result, self.inputs))
 
     def _video(self, video: Video, place: Place, name: str, monitor: Monitor) -> CallResult:
         from napari_uai.videos.frames import compute_video, frames_of
@@ -238,19 +241,26 @@ class RecipeCall:
         layer: Image | None,
         *,
         span: tuple[int, int] | None = None,
+        region: tuple[int, int, int, int] | None = None,
         folder: Path | None = None,
         average: Average = "lazy",
     ) -> RecipeCall:
         """Read the recording from a layer, or a span of its frames (start, stop).
+
+        A region (first row, last row + 1, first column, last column + 1) limits the recipe to it.
 
         Raises
         ------
         BadValueError
             If the layer is missing or not a video.
         """
+        from napari_uai.iscat.recipes.editing import limited_to
+
         array, place = video_of(layer, "a recipe")
         if span is not None:
             array, place = _spanned(array, place, *span)
+        if region is not None:
+            recipe = limited_to(recipe, region)
         return cls(recipe, array, place, folder, average)
 
     def progress(self, fraction: float) -> dict[str, float]:
@@ -517,10 +527,16 @@ def in_video(table: pd.DataFrame, origin: Offset | None) -> pd.DataFrame:
     return table.assign(y=table["y"] - origin.rows, x=table["x"] - origin.columns)
 
 
-def _table(table: pd.DataFrame, place: Place, name: str) -> CallResult:
+def _table(table: pd.DataFrame, place: Place, name: str, *, newly_linked: bool) -> CallResult:
     rows = counted(len(table), "row")
     if not has_positions(table):
         return CallResult(tables=[NamedTable(name, table)], message=rows)
     if table.empty:
         return CallResult(message="nothing found")
-    return CallResult(layers=[points_layer(table, place, name=name)], message=f"{rows} found")
+    layers, message = [points_layer(table, place, name=name)], f"{rows} found"
+    if newly_linked:
+        tracks = linked_tracks(table)
+        if len(tracks):
+            layers.append(tracks_layer(tracks, place, name=f"{place.name}: tracks"))
+        message = f"{counted(len(np.unique(tracks[:, 0])), 'track')} of two or more spots"
+    return CallResult(layers, [NamedTable(name, table, place)], message)

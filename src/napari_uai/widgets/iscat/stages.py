@@ -1,22 +1,18 @@
-"""A widget for every stage of the catalogue, built from its signature and docstring.
-
-The manifest refers to ``napari_uai.widgets.iscat.stages:<stage>``; such a class is created on first
-access, so that a new stage needs no code here.
-"""
+"""The form of a stage, built from its signature and docstring."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_uai.errors import NapariUaiError
-from napari_uai.iscat.recipes.catalogue import STAGES, stage
+from napari_uai.iscat.recipes.catalogue import stage
 from napari_uai.widgets.iscat.add_results import add_results
 from napari_uai.widgets.iscat.in_view import can_be_seen
 from napari_uai.widgets.iscat.preview import LivePreview
 from napari_uai.widgets.iscat.shape_choice import SHAPE_HELP, ShapeChoice
-from napari_uai.widgets.kit.docks import dock_layout
+from napari_uai.widgets.kit.docks import scrolled_layout
 from napari_uai.widgets.kit.forms import ParameterForm, add_row, label_of
 from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.running import RunBar, Task
@@ -39,15 +35,15 @@ class StageWidget(QWidget):
     ----------
     napari_viewer
         Viewer whose layers are the inputs and to which the result is added.
+    name
+        Name of the stage.
     """
 
-    stage_name: ClassVar[str]
-
-    def __init__(self, napari_viewer: Viewer) -> None:
+    def __init__(self, napari_viewer: Viewer, name: str) -> None:
         super().__init__()
-        self.setObjectName(self.stage_name)
+        self.setObjectName(name)
         self.viewer = napari_viewer
-        self.stage = stage(self.stage_name)
+        self.stage = stage(name)
         self.inputs = self.stage.inputs_of(MAX_LAYERS)
         self.choices = [LayerChoice(self.viewer, i.kind, required=i.required) for i in self.inputs]
         self.form = ParameterForm(self.stage.parameters.values())
@@ -142,7 +138,7 @@ class StageWidget(QWidget):
         if self.stage.parameters:
             below.addWidget(reset)
         below.addWidget(copy)
-        layout = dock_layout(self, self.run_bar)
+        layout = scrolled_layout(self, self.run_bar)
         layout.addWidget(summary)
         layout.addWidget(self.form)
         layout.addLayout(below)
@@ -155,18 +151,3 @@ class StageWidget(QWidget):
         add_results(result, self.viewer)
         self.run_bar.bar.setValue(self.run_bar.bar.maximum())
         self.run_bar.say(f"Done: {result.message}")
-
-
-def __getattr__(name: str) -> type[StageWidget]:
-    """Return the widget class of a stage.
-
-    Raises
-    ------
-    AttributeError
-        If there is no such stage.
-    """
-    if name not in STAGES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    widget = type(name, (StageWidget,), {"stage_name": name, "__doc__": STAGES[name].title})
-    globals()[name] = widget
-    return widget

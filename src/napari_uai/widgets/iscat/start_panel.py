@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton
 
+from napari_uai.widgets.kit.help import PAGES, show_help
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,7 +19,7 @@ HINT = (
 
 
 class StartPanel(QFrame):
-    """Buttons that open the sample or a file, and a hint.
+    """Buttons that open the sample, a file or the tutorial, and a hint.
 
     Parameters
     ----------
@@ -29,18 +31,21 @@ class StartPanel(QFrame):
         super().__init__()
         self.setObjectName("start")
         self.setFrameShape(QFrame.Shape.StyledPanel)
-        layout = QGridLayout(self)
-        for column, (text, name, action) in enumerate(
-            (
-                ("Open sample", "open_sample", open_sample),
-                ("Open recording…", "open_recording", open_file),
-            )
-        ):
-            button = QPushButton(text)
-            button.setObjectName(name)
-            button.clicked.connect(lambda _=False, act=action: act())
-            layout.addWidget(button, 0, column)
         hint = QLabel(HINT)
         hint.setWordWrap(True)
         hint.setAlignment(Qt.AlignmentFlag.AlignTop)
+        layout = QGridLayout(self)
+        layout.addWidget(_button("Open sample", "open_sample", open_sample), 0, 0)
+        layout.addWidget(_button("Open recording…", "open_recording", open_file), 0, 1)
         layout.addWidget(hint, 1, 0, 1, 2)
+        layout.addWidget(_button("Tutorial", "tutorial", self._show_tutorial), 2, 0)
+
+    def _show_tutorial(self) -> None:
+        show_help(PAGES["iscat_run"], self)
+
+
+def _button(text: str, name: str, action: Callable[[], None]) -> QPushButton:
+    button = QPushButton(text)
+    button.setObjectName(name)
+    button.clicked.connect(lambda _=False: action())
+    return button

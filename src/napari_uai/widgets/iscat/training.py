@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from napari_uai.errors import BadValueError, NapariUaiError
 from napari_uai.iscat.fastdvdnet.loading import INSTALL, torch_is_installed
-from napari_uai.iscat.recipes.catalogue import stage
 from napari_uai.iscat.recipes.recipe import PREDICTING, PREDICTION
 from napari_uai.widgets.iscat.loss_plot import LossPlot
+from napari_uai.widgets.iscat.stage_dock import shown_stage
 from napari_uai.widgets.iscat.training_call import Losses, next_free, stopped_at
 from napari_uai.widgets.iscat.training_form import TrainingForm
 from napari_uai.widgets.kit.docks import button_grid, dock_layout
@@ -117,9 +117,7 @@ class TrainingWidget(QWidget):
         layer = self.average_layer()
         if path is None or layer is None:
             return
-        title = stage(PREDICTING).title
-        dock = shown_dock(self.viewer, title)
-        dock.reset_choices()
+        dock = shown_stage(self.viewer, PREDICTING)
         dock.choices[0].choose(layer.name)
         dock.form.set_values({"weights": str(path)})
         dock.preview.tick.setChecked(True)
@@ -288,7 +286,7 @@ class TrainingWidget(QWidget):
         self.find_button.setToolTip(
             f"<qt>Open {LANDINGS_TITLE} with recipe {PREDICTION} and these weights.</qt>"
         )
-        layout = dock_layout(self, self.run_bar)
+        layout = dock_layout(self, self.run_bar, topic="train_network")
         for widget in (self.inputs, self.note, self.new_file_button):
             layout.addWidget(widget)
         layout.addWidget(self.plot, 1)

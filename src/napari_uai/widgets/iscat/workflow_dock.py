@@ -18,12 +18,13 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
 from napari_uai.files import whole_file
-from napari_uai.iscat.recipes.batches import warning_of_batch
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
-from napari_uai.widgets.iscat.add_results import add_results
+from napari_uai.widgets.iscat.add_results import add_results, opened_review
 from napari_uai.widgets.iscat.chosen_values import ChosenValues, suggest_batch
 from napari_uai.widgets.iscat.essentials import Essentials
+from napari_uai.widgets.iscat.recipe_notes import notes_of_recipe
 from napari_uai.widgets.iscat.recipe_steps import RecipeSteps
+from napari_uai.widgets.iscat.region_choice import RegionChoice
 from napari_uai.widgets.iscat.shown_run import ShownRun
 from napari_uai.widgets.iscat.start_panel import StartPanel
 from napari_uai.widgets.kit.choice import Choice
@@ -56,6 +57,8 @@ AVERAGES: dict[Average, str] = {
 }
 """What to do with the rolling average."""
 
+REGION_HELP = "Part of the field that is analysed; places count from the whole of it."
+
 RESULTS_HELP = "Tables, summary image, recipe and record of the run, as by the command line."
 
 
@@ -77,6 +80,7 @@ class RecipeWidget(QWidget):
         self.source_kind = Choice()
         self.source_folder = FolderChoice("Folder of recordings", "folder of recordings")
         self.frames = FrameChoice()
+        self.region = RegionChoice(self.viewer)
         self.recipe_choice = Choice()
         self._names = recipe_names()
         self.recipe_choice.addItems(self._names)
@@ -105,6 +109,7 @@ class RecipeWidget(QWidget):
         self.recording.layer_changed.connect(self._show_recording)
         self.frames.first.valueChanged.connect(self._change_frames)
         self.frames.last.valueChanged.connect(self._change_frames)
+        self.region.changed.connect(self._keep_values)
         self.source_kind.currentIndexChanged.connect(self._show_source)
         self.task.succeeded.connect(self._show_result)
         self.task.progressed.connect(self._show_progress)
@@ -140,15 +145,31 @@ class RecipeWidget(QWidget):
         self.recipe_choice.blockSignals(False)
         self.run_bar.forget_error()
         self.description.setText(loaded.description)
-        self.steps = RecipeSteps(loaded)
-        self._suggested, self._reset_values = {}, []
-        self.essentials = Essentials(self.steps)
+        self._reset_values = []
+        self._show_steps(RecipeSteps(loaded))
+
+    def _show_steps(self, steps: RecipeSteps) -> None:
+        """Show a list of stages, with a batch that fits, instead of the one before."""
+        self.steps, self._suggested = steps, {}
+        self.essentials = Essentials(steps)
         shown = self._list.takeAt(0)
         if shown is not None and shown.widget() is not None:
             shown.widget().deleteLater()
-        self._list.addWidget(stacked(self.essentials, self.steps))
+        self._list.addWidget(stacked(self.essentials, steps))
         self._suggest()
-        self.steps.changed.connect(self._keep_values)
+        steps.changed.connect(self._keep_values)
+        steps.restaged.connect(self._restage)
+        steps.refused.connect(self.run_bar.show_error)
+
+    def _restage(self, edited: Recipe) -> None:
+        """Show the recipe with a stage more, less or elsewhere, and the values so far."""
+        if self.steps is None:
+            return
+        chosen, opened = ChosenValues.shown("", self.steps), self.steps.opened()
+        self._show_steps(RecipeSteps(self.steps.loaded, edited))
+        chosen.show(self.steps)
+        self.steps.open(opened)
+        self._keep_values()
 
     def call(self) -> RecipeCall | FolderCall:
         """Return the run of the recipe with the chosen inputs.
@@ -177,6 +198,7 @@ class RecipeWidget(QWidget):
             self.recipe(),
             self.recording.layer(),
             span=self.frames.span(),
+            region=self.region.region,
             folder=folder,
             average=average,
         )
@@ -205,26 +227,13 @@ class RecipeWidget(QWidget):
 
     def review(self) -> None:
         """Open the landings of a layer for review, with their verdicts."""
-        from napari_uai.widgets.iscat.landings import LandingsView
-        from napari_uai.widgets.iscat.review import Review
-
-        active = self.viewer.layers.selection.active
-        layers = [active, *reversed(self.viewer.layers)]
-        for layer in layers:
-            if layer is None or not hasattr(layer, "features"):
-                continue
-            try:
-                review = Review.of_layer(layer)
-            except NapariUaiError:
-                continue
-            self.landings = LandingsView(review, self.viewer, layer)
-            self.viewer.window.add_dock_widget(
-                self.landings, name=f"{layer.name} (review)", area="bottom", tabify=True
+        view = opened_review(self.viewer)
+        if view is None:
+            self.run_bar.show_error(
+                "no layer with landings found: run a recipe, or open a landings.csv, then review"
             )
-            return
-        self.run_bar.show_error(
-            "no layer with landings found: run a recipe, or open a landings.csv, then review"
-        )
+        else:
+            self.landings = view
 
     def train(self) -> None:
         """Open the dock that trains a network on the recording."""
@@ -270,6 +279,7 @@ class RecipeWidget(QWidget):
     def reset_choices(self, event: Event | None = None) -> None:  # noqa: ARG002
         """Update the list of layers; napari calls this when layers change."""
         self.recording.reset_choices()
+        self.region.look_after()
 
     def _change_recipe(self, recipe: str) -> None:
         """Show another recipe with the values so far, as far as it has them."""
@@ -282,6 +292,8 @@ class RecipeWidget(QWidget):
             if chosen.changes.get(name) == values:
                 del chosen.changes[name]
         self._reset_values = self.steps.take(chosen.changes)
+        if chosen.edited is not None:
+            self._reset_values.append("stages added, removed or moved")
         self._suggest()
 
     def _show_recording(self) -> None:
@@ -292,8 +304,11 @@ class RecipeWidget(QWidget):
         record = {} if layer is None else layer.metadata.get(KEY, {})
         self.frames.show_recording(int(record.get("first_frame") or 0), n)
         chosen = None if layer is None else ChosenValues.of_layer(layer)
+        self.region.show_recording(layer, None if chosen is None else chosen.region)
         if chosen is not None:
             self.show_recipe(chosen.recipe)
+            if self.steps is not None and chosen.edited is not None:
+                self._show_steps(RecipeSteps(self.steps.loaded, chosen.edited))
             if self.steps is not None:
                 chosen.show(self.steps)
             self.frames.choose(chosen.span)
@@ -319,24 +334,16 @@ class RecipeWidget(QWidget):
         layer = self.recording.layer()
         if layer is not None and self.steps is not None:
             recipe = self.recipe_choice.currentText()
-            ChosenValues.shown(recipe, self.steps, self.frames.span()).keep(layer)
+            chosen = ChosenValues.shown(recipe, self.steps, self.frames.span(), self.region.region)
+            chosen.keep(layer)
         self._show_note()
 
     def _show_note(self) -> None:
         """Say what was suggested, what is unwise, and which values the recipe does not have."""
-        lines, layer = [], self.recording.layer()
-        if layer is not None and self.steps is not None:
-            n, changes = self.frames.count(), self.steps.changes()
-            taken = [
-                str(batch)
-                for name, values in self._suggested.items()
-                for parameter, batch in values.items()
-                if changes.get(name, {}).get(parameter) == batch
-            ]
-            if taken:
-                lines.append(f"{n} frames: batch {', '.join(taken)} suggested.")
-            with suppress(RecipeError):
-                lines += [f"{w}." for w in [warning_of_batch(self.steps.recipe(), n)] if w]
+        lines: list[str] = []
+        if self.recording.layer() is not None and self.steps is not None:
+            n, region = self.frames.count(), self.region.region
+            lines += notes_of_recipe(self.steps, n, self._suggested, region)
         if self._reset_values:
             lines.append(f"Reset, not in this recipe: {', '.join(self._reset_values)}.")
         self.note.setText("\n".join(lines))
@@ -385,12 +392,13 @@ class RecipeWidget(QWidget):
         add_row(self._rows, "Recording", self.recording, "Raw recording, in counts.")
         add_row(self._rows, "Folder", self.source_folder, "Subfolders are included.")
         add_row(self._rows, "Frames", self.frames, "First and last frame that are analysed.")
+        add_row(self._rows, "Region", self.region, REGION_HELP)
         add_row(self._rows, "Recipe", self.recipe_choice, "Sequence of stages to run.")
         rows = form_layout(bottom)
         add_row(rows, "Results folder", self.results_folder, RESULTS_HELP)
         add_row(rows, "Average", self.average, "What to do with the rolling average.")
         self._list = QVBoxLayout()
-        layout = dock_layout(self, self.run_bar)
+        layout = dock_layout(self, self.run_bar, topic="iscat_run")
         layout.addWidget(self.start)
         layout.addWidget(top)
         layout.addWidget(self.description)
@@ -419,7 +427,10 @@ class RecipeWidget(QWidget):
         return button_grid(*buttons)
 
     def _reset(self) -> None:
-        if self.steps is not None:
+        if self.steps is not None and self.steps.edited is not None:
+            self.show_recipe(self.recipe_choice.currentText())
+            self._keep_values()
+        elif self.steps is not None:
             self.steps.reset()
             self._reset_values = []
             self._suggest()
@@ -428,6 +439,7 @@ class RecipeWidget(QWidget):
         is_folder = self.source_kind.currentData() == "folder"
         self._rows.setRowVisible(self.recording, not is_folder)
         self._rows.setRowVisible(self.frames, not is_folder)
+        self._rows.setRowVisible(self.region, not is_folder)
         self._rows.setRowVisible(self.source_folder, is_folder)
         self.average.setEnabled(not is_folder)
         self._show_start()

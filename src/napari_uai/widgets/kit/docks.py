@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QDockWidget, QGridLayout, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
 from napari_uai.widgets.kit.forms import VerticalScrollArea
+from napari_uai.widgets.kit.help import beside_help
+
+if TYPE_CHECKING:
+    from napari_uai.widgets.kit.help import Topic
 
 _USUAL_WIDTH = 316
 """Width of the content of a dock, px, at which docks open."""
@@ -14,7 +20,7 @@ _OURS = "napari_uai_dock"
 """Name of the object that marks a dock of this plugin."""
 
 
-def dock_layout(dock: QWidget, *below: QWidget) -> QVBoxLayout:
+def dock_layout(dock: QWidget, *below: QWidget, topic: Topic) -> QVBoxLayout:
     """Return the layout for the content of a dock, which scrolls where the window is too small.
 
     napari enlarges its window, beyond the screen if need be, until every dock has its minimum
@@ -26,17 +32,28 @@ def dock_layout(dock: QWidget, *below: QWidget) -> QVBoxLayout:
         Widget without a layout.
     below
         Widgets that stay in sight below the content, such as a Run button.
+    topic
+        What the "?" beside these widgets tells about.
     """
+    share_place(dock)
+    layout = scrolled_layout(dock)
+    outer = dock.layout()
+    if isinstance(outer, QVBoxLayout):
+        outer.addLayout(beside_help(topic, *below))
+    return layout
+
+
+def scrolled_layout(widget: QWidget, *below: QWidget) -> QVBoxLayout:
+    """Return the layout for the content of a part of a dock, which scrolls."""
     content = QWidget()
     layout = QVBoxLayout(content)
-    outer = QVBoxLayout(dock)
+    outer = QVBoxLayout(widget)
     margins = outer.contentsMargins()
     layout.setContentsMargins(0, 0, 0, 0)
     outer.setContentsMargins(margins.left(), 4, margins.right(), 4)
     outer.addWidget(_Content(content), 1)
-    for widget in below:
-        outer.addWidget(widget)
-    share_place(dock)
+    for each in below:
+        outer.addWidget(each)
     return layout
 
 

@@ -11,7 +11,9 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QFrame,
+    QHBoxLayout,
     QLabel,
+    QPushButton,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from napari_uai.parameters import Parameter
 
 
+_RESTORE = "↺"
+_BUTTON_ROOM = 4
+
+
 class ParameterForm(QWidget):
     """One row per parameter.
 
@@ -35,11 +41,16 @@ class ParameterForm(QWidget):
         Parameters to edit, in order.
     values
         Initial values by name; parameters without one start at their default.
-    parent
-        Parent widget.
+    origin
+        Where the initial values are from, such as ``recipe``. The label of a value that differs is
+        then bold, with a button beside it that restores the initial one; empty: no such marks.
 
     Attributes
     ----------
+    captions
+        Label of each parameter.
+    initial
+        Initial values, as the editors have them.
     changed
         Emitted when a value was changed, by the user or by the program.
     """
@@ -50,9 +61,12 @@ class ParameterForm(QWidget):
         self,
         parameters: Iterable[Parameter],
         values: Mapping[str, Any] | None = None,
-        parent: QWidget | None = None,
+        *,
+        origin: str = "",
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
+        self._origin = origin
+        self.resets: dict[str, QPushButton] = {}
         self._guard = WheelGuard(self)
         self._initial = dict(values or {})
         self.parameters = {p.name: p for p in parameters}
@@ -64,7 +78,10 @@ class ParameterForm(QWidget):
             add_row(layout, label_of(parameter.name), editor, tooltip_of(parameter))
             self._guard.watch(editor)
             signal_of(editor).connect(self._emit_changed)
+        self.captions = {n: caption_of(layout, e) for n, e in self.editors.items()}
         self.reset()
+        self.initial = self.values()
+        self.resets = {n: self._reset_button(n) for n in self.editors} if origin else {}
 
     def values(self) -> dict[str, Any]:
         """Return the value of each parameter by name; the stage checks the limits."""
@@ -75,16 +92,69 @@ class ParameterForm(QWidget):
         for name, value in values.items():
             self.editors[name].set_value(value)
 
+    def differing(self) -> dict[str, Any]:
+        """Return the values that differ from the initial ones."""
+        return {n: v for n, v in self.values().items() if v != self.initial[n]}
+
     def reset(self) -> None:
         """Show the initial values."""
-        for name, parameter in self.parameters.items():
-            if name in self._initial:
-                self.editors[name].set_value(self._initial[name])
-            elif not parameter.required:
-                self.editors[name].set_value(parameter.default)
+        for name in self.parameters:
+            self.reset_value(name)
+
+    def reset_value(self, name: str) -> None:
+        """Show the initial value of a parameter."""
+        parameter = self.parameters[name]
+        if name in self._initial:
+            self.editors[name].set_value(self._initial[name])
+        elif not parameter.required:
+            self.editors[name].set_value(parameter.default)
 
     def _emit_changed(self, *_: object) -> None:
+        if self.resets:
+            self._mark_differing()
         self.changed.emit()
+
+    def _mark_differing(self) -> None:
+        """Make the labels of values that differ bold, and show their buttons."""
+        differing = self.differing()
+        for name, button in self.resets.items():
+            differs, caption = name in differing, self.captions[name]
+            font = caption.font()
+            if font.bold() != differs:
+                font.setBold(differs)
+                caption.setFont(font)
+                button.setVisible(differs)
+
+    def _reset_button(self, name: str) -> QPushButton:
+        """Put a hidden button beside a label, which restores the initial value."""
+        button = QPushButton(_RESTORE)
+        button.setObjectName(f"reset_{name}")
+        initial = self.initial[name]
+        shown = "default" if initial is None else initial
+        button.setToolTip(f"{self._origin}: {shown}")
+        button.setFixedSize(*(button.fontMetrics().height() + _BUTTON_ROOM,) * 2)
+        button.clicked.connect(lambda: self.reset_value(name))
+        button.hide()
+        caption = self.captions[name]
+        row, _ = self.rows.getWidgetPosition(self.editors[name])
+        beside = QWidget()
+        across = QHBoxLayout(beside)
+        across.setContentsMargins(0, 0, 0, 0)
+        across.setSpacing(4)
+        self.rows.removeWidget(caption)
+        across.addWidget(caption)
+        across.addWidget(button)
+        across.addStretch()
+        self.rows.setWidget(row, QFormLayout.ItemRole.LabelRole, beside)
+        return button
+
+
+def caption_of(rows: QFormLayout, editor: QWidget) -> QLabel:
+    """Return the label of an editor in a form."""
+    caption = rows.labelForField(editor)
+    if not isinstance(caption, QLabel):
+        raise TypeError(f"{editor.objectName()} has no label")
+    return caption
 
 
 class WheelGuard(QObject):

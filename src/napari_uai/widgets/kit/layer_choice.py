@@ -27,7 +27,7 @@ _LAYER_TYPES: dict[LayerKind, str] = {
 
 _CORRECTIONS = {
     "remove_status_line", "dark_frame_subtraction", "power_normalization", "bad_pixel_repair",
-    "flat_field",
+    "flat_field", "crop",
 }  # fmt: skip
 """Stages whose results are still recordings."""
 
@@ -80,7 +80,7 @@ class LayerChoice(Choice):
         """
         previous = self.currentData()
         active = self._viewer.layers.selection.active
-        layers = [layer for layer in reversed(self._viewer.layers) if self._fits(layer)]
+        layers = layers_of_kind(self._viewer, self._kind)[::-1]
         keys = [identity(layer) for layer in layers]
         self.blockSignals(True)
         self.clear()
@@ -107,24 +107,30 @@ class LayerChoice(Choice):
             self._last = self.currentData()
             self.layer_changed.emit()
 
-    def _fits(self, layer: Layer) -> bool:
-        from napari.layers import Labels, Points, Shapes
 
-        from napari_uai.widgets.kit.layers import KEY, why_no_video
+def layers_of_kind(viewer: ViewerModel, kind: LayerKind) -> list[Layer]:
+    """Return the layers of a viewer that can be chosen where a kind is wanted, oldest first."""
+    return [layer for layer in viewer.layers if _is_of_kind(layer, kind)]
 
-        record = layer.metadata.get(KEY, {})
-        kind = record.get("kind")
-        if kind == "preview":
-            return False
-        if self._kind == "labels":
-            return isinstance(layer, Labels) and kind != "mask"
-        if self._kind == "table":
-            return isinstance(layer, Points) and layer.ndim <= 3
-        if self._kind == "shapes":
-            return isinstance(layer, Shapes)
-        if self._kind == "recording" and not _is_recording(record.get("history", ())):
-            return False
-        return not why_no_video(layer)
+
+def _is_of_kind(layer: Layer, wanted: LayerKind) -> bool:
+    from napari.layers import Labels, Points, Shapes
+
+    from napari_uai.widgets.kit.layers import KEY, why_no_video
+
+    record = layer.metadata.get(KEY, {})
+    kind = record.get("kind")
+    if kind == "preview":
+        return False
+    if wanted == "labels":
+        return isinstance(layer, Labels) and kind != "mask"
+    if wanted == "table":
+        return isinstance(layer, Points) and layer.ndim <= 3
+    if wanted == "shapes":
+        return isinstance(layer, Shapes)
+    if wanted == "recording" and not _is_recording(record.get("history", ())):
+        return False
+    return not why_no_video(layer)
 
 
 def _is_recording(history: Iterable[Mapping[str, Any]]) -> bool:

@@ -47,6 +47,7 @@ MARK = PINK
 ON_LIGHT = {AMBER: "#8a4b00", CYAN: "#075a7e", LIGHT_GREY: "#4d5359"}
 """Darker variants for plots on a light theme."""
 
+LINK_ON_DARK, LINK_ON_LIGHT = "#7cb7ff", "#1a5fb4"
 ERROR_ON_DARK, ERROR_ON_LIGHT = "#ff7a6e", "#b3261e"
 """Text of error messages on either theme."""
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 LANDINGS_TITLE, TRAILS_TITLE = "iSCAT workflow", "Trail workflow"
 TRAINING_TITLE, LIMIT_TITLE, RAW_TITLE = "Train network", "Detection limit", "Open raw recording"
+STAGE_TITLE = "iSCAT stage"
 """Names of widgets in the manifest."""
 
 

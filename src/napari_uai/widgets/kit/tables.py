@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -52,7 +52,14 @@ class TableView(QWidget):
         Rows to show.
     viewer, place
         If the rows are positions: the viewer to move, and the place of their video.
+
+    Attributes
+    ----------
+    row_chosen
+        Emitted with the number of the row of ``table`` that was chosen.
     """
+
+    row_chosen = Signal(int)
 
     def __init__(
         self, table: pd.DataFrame, viewer: ViewerModel | None = None, place: Place | None = None
@@ -63,10 +70,7 @@ class TableView(QWidget):
         self._place = place
         self.view = QTableView()
         self.view.setObjectName("table")
-        self._model = TableModel(table, self.view)
-        self._sorted = QSortFilterProxyModel(self.view)
-        self._sorted.setSourceModel(self._model)
-        self._sorted.setSortRole(Qt.ItemDataRole.UserRole)
+        self._model = SortableTable(table, self.view)
         self._lay_out()
         self.view.selectionModel().currentRowChanged.connect(self._go_to)
 
@@ -81,9 +85,9 @@ class TableView(QWidget):
         save_csv(self.table, path)
 
     def _lay_out(self) -> None:
-        self.view.setModel(self._sorted)
-        self.view.setSortingEnabled(True)
+        self.view.setModel(self._model)
         self.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.view.setSortingEnabled(True)
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.view.verticalHeader().setVisible(False)
@@ -94,7 +98,7 @@ class TableView(QWidget):
         save.setObjectName("save")
         save.clicked.connect(self._ask_and_save)
         rows = len(self.table)
-        below = QHBoxLayout()
+        self.below = below = QHBoxLayout()
         below.addWidget(QLabel(f"{rows} row{'' if rows == 1 else 's'}"), 1)
         below.addWidget(save)
         layout = QVBoxLayout(self)
@@ -114,9 +118,13 @@ class TableView(QWidget):
     def _go_to(self, current: QModelIndex, _previous: QModelIndex) -> None:
         from napari_uai.widgets.kit.layers import AXES, has_positions
 
+        if not current.isValid():
+            return
+        at = self._model.row_at(current)
+        self.row_chosen.emit(at)
         if self._viewer is None or self._place is None or not has_positions(self.table):
             return
-        row = self.table.iloc[self._sorted.mapToSource(current).row()]
+        row = self.table.iloc[at]
         position = row[list(AXES)].to_numpy(float)
         if not np.isfinite(position).all():
             return
@@ -162,3 +170,44 @@ class TableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
             return self._names[section]
         return None
+
+
+def _sort_keys(column: pd.Series) -> pd.Series:
+    """Return a column as numbers if all that it has are numbers, else as texts."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if numbers.notna().equals(column.notna()) else column.astype(str)
+
+
+class SortableTable(TableModel):
+    """Qt model of a DataFrame that sorts whole columns at once, which a proxy does cell by cell."""
+
+    def __init__(self, table: pd.DataFrame, parent: QWidget) -> None:
+        super().__init__(table, parent)
+        self._table = table.reset_index(drop=True)
+        self._order = np.arange(len(table))
+
+    def row_at(self, index: QModelIndex) -> int:
+        """Return the row of the DataFrame that is shown at an index."""
+        return int(self._order[index.row()])
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what the model of the table has of a cell."""
+        return super().data(self.index(self.row_at(index), index.column()), role)
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column, -1 for the order of the DataFrame; missing values come last."""
+        if column < 0:
+            rows = np.arange(self._rows)
+        else:
+            ascending = order == Qt.SortOrder.AscendingOrder
+            keys = _sort_keys(self._table.iloc[:, column])
+            rows = keys.sort_values(ascending=ascending, kind="stable").index.to_numpy()
+        self.layoutAboutToBeChanged.emit()
+        kept = self.persistentIndexList()
+        place = np.argsort(rows)
+        moved = [self.index(int(place[self.row_at(i)]), i.column()) for i in kept]
+        self._order = rows
+        self.changePersistentIndexList(kept, moved)
+        self.layoutChanged.emit()

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QSplitter, QTabWidget, QVBoxLayout, QWid
 from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.kit.docks import share_place
 from napari_uai.widgets.kit.forms import scrolling
+from napari_uai.widgets.kit.help import beside_help
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.palette import class_colours
 from napari_uai.widgets.trails.display import Display
@@ -502,7 +503,7 @@ class TrailWorkflow(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(parts, 1)
-        layout.addWidget(self.run_bar)
+        layout.addLayout(beside_help("trail_workflow", self.run_bar))
         share_place(self)
 
 

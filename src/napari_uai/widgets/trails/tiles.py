@@ -10,6 +10,7 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QDialog, QFileDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout
 
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.widgets.kit.help import beside_help
 from napari_uai.widgets.kit.palette import channels_of
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class TileWindow(QDialog):
         save.clicked.connect(self._ask_and_save)
         layout = QVBoxLayout(self)
         layout.addWidget(area, 1)
-        layout.addWidget(save)
+        layout.addLayout(beside_help("tiles", save))
         screen = self.screen().availableGeometry()
         self.resize(min(columns + 50, screen.width() - 60), min(rows + 90, screen.height() - 60))
 
