@@ -63,9 +63,18 @@ class LandingsView(QWidget):
         Viewer in which the landings are shown.
     layer
         Points layer of the landings, with a feature ``landing``; None if there is none.
+    go
+        Whether the viewer moves to the first landing at once.
     """
 
-    def __init__(self, review: Review, viewer: ViewerModel, layer: Points | None = None) -> None:
+    def __init__(
+        self,
+        review: Review,
+        viewer: ViewerModel,
+        layer: Points | None = None,
+        *,
+        go: bool = True,
+    ) -> None:
         super().__init__()
         self.setObjectName("landings")
         self.review = review
@@ -94,7 +103,7 @@ class LandingsView(QWidget):
         self._show_counts()
         self._show_histogram()
         follow_rings(viewer)
-        self.choose(0)
+        self.choose(0, go=go)
 
     def choose(self, row: int, *, go: bool = True) -> None:
         """Choose a landing by its row in the review; the viewer moves to it if ``go``."""
