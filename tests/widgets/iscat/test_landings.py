@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -379,3 +380,25 @@ def test_a_new_name_of_the_layer_loses_nothing(viewer, shown):
     assert layer.features["accepted"].iloc[0] == "no"
     layer.selected_data = {2}
     assert view.row == 2
+
+
+def test_the_fitted_v_lies_over_the_trace_with_its_error(viewer, review, recording, keep_picture):
+    review.table["contrast_error"], review.table["frame_error"] = 0.001, 3.0
+    noise = np.random.default_rng(0).normal(0, 0.001, len(review.traces))
+    clean = review.traces["contrast"].copy()
+    review.traces["contrast"] += noise
+    viewer.add_image(recording, name="raw", scale=(1, 0.5, 0.5))
+    data, attributes, _ = landings_layer(review, "landings")
+    layer = viewer.add_points(data, **attributes)
+    known = replace(review, around=50)
+    view = LandingsView(known, viewer, layer)
+    viewer.window.add_dock_widget(view, name="landings", area="bottom")
+    values = view.trace.values()
+    assert values["fitted V"] == pytest.approx(clean[:400].to_numpy())  # a batch of 100 frames
+    flank = np.hypot(0.5 * 0.001, 0.02 / 100 * 3.0)
+    assert values["standard error"][250 - 100] == pytest.approx(flank)
+    assert keep_picture(viewer, "fitted-v").size
+
+
+def test_without_a_batch_no_v_is_claimed(review):
+    assert review.fitted(0, np.arange(10.0)) == (None, None)

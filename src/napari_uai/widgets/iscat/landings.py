@@ -25,10 +25,11 @@ from napari_uai.widgets.iscat.landing_table import LandingTable
 from napari_uai.widgets.iscat.landing_timeline import LandingTimeline
 from napari_uai.widgets.iscat.review import CONTRASTS, CutOut, Review
 from napari_uai.widgets.iscat.review_keys import ReviewKeys
+from napari_uai.widgets.kit.curve import Curve
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
 from napari_uai.widgets.kit.palette import sign_colour
-from napari_uai.widgets.kit.plots import Bars, Curve, Picture
+from napari_uai.widgets.kit.plots import Bars, Picture
 from napari_uai.widgets.kit.ring_looks import ACCEPTED, Verdict
 from napari_uai.widgets.kit.rings import follow_rings, refresh_rings
 
@@ -288,12 +289,15 @@ class LandingsView(QWidget):
         landing = self.table.iloc[row]
         error = f" ± {landing['contrast_error']:.1e}" if "contrast_error" in landing else ""
         frames, contrasts = self.review.trace(row)
+        model, model_error = self.review.fitted(row, frames)
         self.trace.show_curve(
             frames,
             contrasts,
             event=float(landing["raw_frame"]),
             title=f"landing {int(landing['landing'])}: {landing['contrast']:.2e}{error}, "
             f"score {landing['score']:.1f}",
+            model=model,
+            error=model_error,
         )
         self.moved()
         self.timeline.mark(row)

@@ -69,6 +69,7 @@ class Review:
     _before: list[dict[int, Verdict]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._batch = 2 * self.around if self.around else batch_of(self.table)
         if self.around is None:
             self.around = half_batch(self.table)
         apart = (self.table["raw_frame"] - self.placed["frame"]).to_numpy(float)
@@ -139,6 +140,25 @@ class Review:
             return np.zeros(0), np.zeros(0)
         trace = self.traces[self.traces["landing"] == self.table["landing"].iloc[row]]
         return trace["raw_frame"].to_numpy(float), trace["contrast"].to_numpy(float)
+
+    def fitted(self, row: int, frames: Floats) -> tuple[Floats | None, Floats | None]:
+        """Return the V of a landing at frames of the file, and its standard error, where known."""
+        from napari_uai.iscat.measure.v_shape import v_shape, v_shape_error
+
+        if self._batch is None:
+            return None, None
+        landing, error = self.table.iloc[row], None
+        v = v_shape(frames, landing["raw_frame"], landing["contrast"], self._batch)
+        if {"contrast_error", "frame_error"} <= {*self.table.columns}:
+            error = v_shape_error(
+                frames,
+                landing["raw_frame"],
+                landing["contrast"],
+                self._batch,
+                frame_error=landing["frame_error"],
+                contrast_error=landing["contrast_error"],
+            )
+        return v, error if error is not None and np.isfinite(error).all() else None
 
     def world_frame(self, file_frame: float) -> float:
         """Convert a frame of the file to a world position along time."""
@@ -294,6 +314,13 @@ def half_batch(table: pd.DataFrame, batch_size: int | None = None) -> float:
     batch_size
         Batch of the run, if known.
     """
-    if batch_size is None and len(table) and {"frame", "raw_frame"} <= set(table.columns):
-        batch_size = round(float((table["raw_frame"] - table["frame"]).median()))
-    return (batch_size if batch_size and batch_size > 0 else _USUAL_BATCH) / 2
+    batch = batch_size or batch_of(table)
+    return (batch if batch and batch > 0 else _USUAL_BATCH) / 2
+
+
+def batch_of(table: pd.DataFrame) -> float | None:
+    """Return the batch that a table of landings tells by its two kinds of frames, None if none."""
+    if not len(table) or not {"frame", "raw_frame"} <= set(table.columns):
+        return None
+    apart = float((table["raw_frame"] - table["frame"]).median())
+    return round(apart) if apart >= 1 else None

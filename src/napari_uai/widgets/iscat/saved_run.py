@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
-from napari_uai.widgets.iscat.review import Review
+from napari_uai.widgets.iscat.review import Review, half_batch
 from napari_uai.widgets.iscat.stage_call import (
     STORED_AVERAGE,
     CallResult,
@@ -224,8 +224,13 @@ class SavedRun:
         place
             Place of the recording.
         """
+        from napari_uai.iscat.recipes.batches import batches_of
+
         placed = in_video(self.landings, self.origin)
-        return reviewed(self.landings, placed, place.moved(self.origin), self.traces)
+        batch_size = next(iter(batches_of(self.recipe).values()), None)
+        around = half_batch(self.landings, batch_size)
+        place = place.moved(self.origin)
+        return reviewed(self.landings, placed, place, self.traces, around=around)
 
     @property
     def origin(self) -> Offset:
@@ -315,14 +320,19 @@ def recipe_of_average(recipe: Recipe) -> Recipe | None:
 
 
 def reviewed(
-    table: pd.DataFrame, placed: pd.DataFrame, place: Place, traces: pd.DataFrame | None
+    table: pd.DataFrame,
+    placed: pd.DataFrame,
+    place: Place,
+    traces: pd.DataFrame | None,
+    *,
+    around: float | None = None,
 ) -> Review:
     """Return the review of a table of landings, with the verdicts in its column ``accepted``."""
     if ACCEPTED not in table.columns:
-        return Review(table, placed, place, traces)
+        return Review(table, placed, place, traces, around=around)
     verdicts = [verdict_of(value) for value in table[ACCEPTED]]
     bare, bare_placed = (each.drop(columns=ACCEPTED) for each in (table, placed))
-    return Review(bare, bare_placed, place, traces, verdicts=verdicts)
+    return Review(bare, bare_placed, place, traces, verdicts=verdicts, around=around)
 
 
 def traces_beside(folder: Path) -> pd.DataFrame | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
+from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_uai.widgets.kit.palette import (
@@ -143,67 +143,6 @@ class Plot(PlotArea):
     @staticmethod
     def _line(painter: QPainter, x0: float, y0: float, x1: float, y1: float) -> None:
         painter.drawLine(QPointF(x0, y0), QPointF(x1, y1))
-
-
-class Curve(Plot):
-    """A curve over frames, with marks at an event and at the current frame."""
-
-    def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
-        super().__init__(x_label=x_label, y_label=y_label)
-        self._x = self._y = np.zeros(0)
-        self._event: float | None = None
-        self._now: float | None = None
-
-    def show_curve(
-        self, x: Floats, y: Floats, *, event: float | None = None, title: str = ""
-    ) -> None:
-        """Draw a curve; non-finite values leave gaps."""
-        known = np.isfinite(y)
-        self.title, self._event = title, event
-        self.message = "" if known.any() else "no trace available"
-        self._x, self._y = np.asarray(x, float), np.asarray(y, float)
-        if known.any():
-            low, high = min(float(y[known].min()), 0.0), max(float(y[known].max()), 0.0)
-            room = 0.08 * (high - low) or 1.0
-            self.y_range = (low - room, high + room)
-            first, last = float(self._x[0]), float(self._x[-1])
-            self.x_range = (first, last) if last > first else (first - 1, first + 1)
-        self.update()
-
-    def values(self) -> dict[str, AnyArray]:
-        """Return the curve."""
-        return {self.x_label: self._x, self.y_label: self._y}
-
-    def reading_at(self, x: float, y: float) -> str:  # noqa: ARG002
-        """Return the point of the curve nearest along x."""
-        at = int(np.argmin(np.abs(self._x - x)))
-        return f"{self.x_label} {self._x[at]:.6g}: {self.y_label} {self._y[at]:.4g}"
-
-    def show_now(self, frame: float) -> None:
-        """Mark the current frame."""
-        self._now = frame
-        self.update()
-
-    def draw(self, painter: QPainter) -> None:
-        """Draw the zero line, the marks and the curve."""
-        area = self._area()
-        zero = float(self.to_pixels(0, 0)[1])
-        ink, faint = inks(self)
-        painter.setPen(QPen(faint, 1))
-        self._line(painter, area.left(), zero, area.right(), zero)
-        event = QColor(MARK)
-        marks = ((self._event, event, Qt.PenStyle.DashLine), (self._now, ink, Qt.PenStyle.DotLine))
-        for value, colour, style in marks:
-            if value is not None:
-                at = float(self.to_pixels(value, 0)[0])
-                painter.setPen(QPen(colour, 1, style))
-                self._line(painter, at, area.top(), at, area.bottom())
-        painter.setPen(QPen(self.seen(sign_colour(float(np.nansum(self._y)))), 1.6))
-        x, y = self.to_pixels(self._x, self._y)
-        gaps = np.flatnonzero(~np.isfinite(y))
-        for part in np.split(np.arange(len(x)), gaps):
-            points = [QPointF(x[i], y[i]) for i in part if np.isfinite(y[i])]
-            painter.drawPolyline(QPolygonF(points))
 
 
 class Bars(Plot):
