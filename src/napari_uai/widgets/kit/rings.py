@@ -17,6 +17,7 @@ from napari_uai.widgets.kit.ring_looks import (
     LOOKS,
     ring_colours,
     ring_labels,
+    ring_symbols,
     ring_widths,
     window_of,
 )
@@ -57,6 +58,15 @@ def refresh_rings(layer: Points, viewer: ViewerModel) -> None:
         _fade(layer, viewer)
         if _numbered(layer):
             layer.text.string = {"array": ring_labels(layer.features)}
+
+
+def double_rings(layer: Points, landings: set[int]) -> None:
+    """Draw the rings of some landings, by their numbers, with two lines, all others with one."""
+    if not len(layer.data) or "landing" not in layer.features.columns:
+        return
+    symbols = ring_symbols(layer.features, _rings_of(layer).get("kind", "landing"), landings)
+    if [str(symbol) for symbol in layer.symbol] != symbols:
+        layer.symbol = symbols
 
 
 class _Follower:
