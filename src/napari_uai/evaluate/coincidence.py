@@ -15,6 +15,9 @@ from napari_uai.typing import Floats
 DISTANCE, COINCIDES, CHANCE = "spot_distance_px", "coincides", "coincidence_chance"
 """Columns that :func:`find_coincidences` adds to landings."""
 
+TOLERANCE_PX = 2.0
+"""Largest distance of a coincidence, px of the first recording."""
+
 TOLERANCES = np.arange(0.5, 6.01, 0.25)
 """Tolerances, px, of the curve."""
 
@@ -76,7 +79,7 @@ def find_coincidences(
     *,
     shape: tuple[int, int],
     link: npt.ArrayLike | None = None,
-    tolerance_px: float = 2.0,
+    tolerance_px: float = TOLERANCE_PX,
 ) -> Coincidences:
     """Find the landings that coincide with spots of a second recording, and how many would anyway.
 
@@ -133,7 +136,8 @@ def find_coincidences(
     check_columns(spots, ("y", "x"), "table of spots")
     matrix = np.eye(3) if link is None else np.asarray(link, np.float64)
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
-    places = _moved(np.linalg.inv(matrix), landings[["y", "x"]].to_numpy(np.float64))
+    back: Floats = np.linalg.inv(matrix)
+    places = _moved(back, landings[["y", "x"]].to_numpy(np.float64))
     inside = ((places >= -0.5) & (places <= np.array(shape) - 0.5)).all(axis=1)
     tolerances = np.union1d(TOLERANCES, tolerance_px)
     shifts = _shifts(shape, 2 * tolerances[-1] / scale)

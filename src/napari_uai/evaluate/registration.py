@@ -14,6 +14,9 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import Floats, Ints
 from napari_uai.videos.frames import Video, frames_of, frames_per_chunk, map_chunks
 
+SPOT_SIGMA_PX = 1.3
+"""Standard deviation of spots, px of the second recording."""
+
 MOST_POINTS = 20
 """Points of either recording from which hypotheses are made."""
 
@@ -160,7 +163,7 @@ def register_spots(
 def spots_of_mean(
     video: Video,
     *,
-    sigma_px: float = 1.3,
+    sigma_px: float = SPOT_SIGMA_PX,
     threshold: float = 6.0,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:

@@ -65,7 +65,7 @@ class ComparedRun(QWidget):
         layout.addWidget(self.counts, 2)
         self.other.addItem(NONE)
         self.offer()
-        self.other.currentIndexChanged.connect(self._compare)
+        self.other.currentIndexChanged.connect(self.compare)
 
     def offer(self, _event: Event | None = None) -> None:
         """List the other runs; the comparison ends when its run is removed."""
@@ -80,9 +80,10 @@ class ComparedRun(QWidget):
         self.other.blockSignals(False)
         self.setVisible(bool(layers))
         if self.other.currentData() != before:
-            self._compare()
+            self.compare()
 
-    def _compare(self, *_: object) -> None:
+    def compare(self, *_: object) -> None:
+        """Compare with the chosen run, if any, and list the landings."""
         chosen = layer_of(self._viewer, self.other.currentData() or "")
         listed = ListedLandings(self._review)
         if chosen is not None:

@@ -211,6 +211,7 @@ class LandingsView(QWidget):
         self.viewer.dims.events.current_step.connect(follower.moved)
         for event in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
             event.connect(follower.layers_changed)
+        self.review.when_changed.append(follower.columns_changed)
         if layer is not None:
             layer.selected_data.events.items_changed.connect(follower.points_chosen)
 
@@ -228,6 +229,11 @@ class LandingsView(QWidget):
 
     def _judge(self, verdict: Verdict, *_: object) -> None:
         self.judge(verdict)
+
+    def columns_changed(self) -> None:
+        """List the landings with their new columns."""
+        self.table = self.review.table
+        self.compared.compare()
 
     def _list(self, listed: ListedLandings) -> None:
         """List other rows, with those that only another run found."""
@@ -375,6 +381,11 @@ class _ViewerEvents:
         if self._view is not None:
             with suppress(RuntimeError):
                 self._view.points_chosen()
+
+    def columns_changed(self) -> None:
+        if self._view is not None:
+            with suppress(RuntimeError):
+                self._view.columns_changed()
 
     def layers_changed(self, _event: Event | None = None) -> None:
         if self._view is not None:

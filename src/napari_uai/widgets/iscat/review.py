@@ -14,6 +14,8 @@ from napari_uai.widgets.kit.ring_looks import ACCEPTED, Verdict, verdict_of
 from napari_uai.widgets.kit.rings import around_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from napari.layers import Points
 
@@ -55,6 +57,11 @@ class Review:
         First and last frame of the file that were analysed; None if not known.
     spans
         What disturbed the recording.
+
+    Attributes
+    ----------
+    when_changed
+        Called after the table has got other columns.
     """
 
     table: pd.DataFrame
@@ -66,6 +73,7 @@ class Review:
     around: float | None = None
     frames: tuple[int, int] | None = None
     spans: tuple[TimeSpan, ...] = ()
+    when_changed: list[Callable[[], None]] = field(default_factory=list, init=False, repr=False)
     _before: list[dict[int, Verdict]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +115,13 @@ class Review:
         self._before.append({row: self.verdicts[row] for row in rows})
         for row in rows:
             self.verdicts[row] = verdict
+
+    def add_columns(self, columns: pd.DataFrame) -> None:
+        """Add columns, by the number of the landing, or replace those of these names."""
+        rows = columns.reindex(self.table["landing"])
+        self.table = self.table.assign(**{name: rows[name].to_numpy() for name in columns})
+        for call in self.when_changed:
+            call()
 
     @property
     def can_undo(self) -> bool:

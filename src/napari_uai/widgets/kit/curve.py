@@ -14,7 +14,6 @@ from napari_uai.widgets.kit.plots import Plot, inks
 if TYPE_CHECKING:
     from napari_uai.typing import AnyArray, Floats
 
-MEASURED, FITTED, ERROR = "measured", "fitted V", "standard error"
 _BAND = 0.35
 _LEGEND_PX = 14.0
 _LEAST_ROOM = (200.0, 70.0)
@@ -26,6 +25,10 @@ class Curve(Plot):
 
     A model that was fitted is drawn over it as a line, with a band of its standard error.
     """
+
+    measured_name, model_name, error_name = "measured", "fitted V", "standard error"
+    band_name = "s.e."
+    """What the legend and the saved values call the lines."""
 
     def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
         super().__init__(x_label=x_label, y_label=y_label)
@@ -76,9 +79,9 @@ class Curve(Plot):
         """Return the curve, and the model with its error."""
         values = {self.x_label: self._x, self.y_label: self._y}
         if self._model is not None:
-            values[FITTED] = self._model
+            values[self.model_name] = self._model
         if self._error is not None:
-            values[ERROR] = self._error
+            values[self.error_name] = self._error
         return values
 
     def reading_at(self, x: float, y: float) -> str:  # noqa: ARG002
@@ -86,7 +89,7 @@ class Curve(Plot):
         at = int(np.argmin(np.abs(self._x - x)))
         text = f"{self.x_label} {self._x[at]:.6g}: {self.y_label} {self._y[at]:.4g}"
         if self._model is not None:
-            text += f"; {FITTED} {self._model[at]:.4g}"
+            text += f"; {self.model_name} {self._model[at]:.4g}"
             text += "" if self._error is None else f" ± {self._error[at]:.2g}"
         return text
 
@@ -141,7 +144,7 @@ class Curve(Plot):
             painter.drawPolyline(QPolygonF(points))
 
     def _draw_band(self, painter: QPainter) -> None:
-        if self._error is None:
+        if len(self._bounds()) < 2:
             return
         lower, upper = (self.to_pixels(self._x, edge) for edge in self._bounds())
         outline = [*zip(*lower, strict=True), *reversed([*zip(*upper, strict=True)])]
@@ -155,15 +158,17 @@ class Curve(Plot):
         if area.width() < _LEAST_ROOM[0] or area.height() < _LEAST_ROOM[1]:
             return
         ink = inks(self)[0]
-        fitted = FITTED if self._error is None else f"{FITTED} ± s.e."
+        fitted = self.model_name
+        if len(self._bounds()) > 1:
+            fitted += f" ± {self.band_name}"
         downwards = float(np.nansum(self._y)) < 0
         top = area.bottom() - 2 * _LEGEND_PX - 4 if downwards else area.top() + 4
         height = QFontMetricsF(painter.font()).ascent()
         for i, (text, pen) in enumerate(
-            ((MEASURED, self._measured_pen()), (fitted, QPen(ink, 1.4)))
+            ((self.measured_name, self._measured_pen()), (fitted, QPen(ink, 1.4)))
         ):
             middle = top + (i + 0.5) * _LEGEND_PX
-            if i and self._error is not None:
+            if i and len(self._bounds()) > 1:
                 painter.fillRect(QRectF(area.left() + 6, middle - 4, 18, 8), self._band_colour())
             painter.setPen(pen)
             self._line(painter, area.left() + 6, middle, area.left() + 24, middle)
