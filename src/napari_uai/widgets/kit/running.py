@@ -215,6 +215,10 @@ class RunBar(QWidget):
         self.forget_error()
         return made
 
+    def done(self, act: Callable[[], object]) -> bool:
+        """Call a function; if it raises an error, show it and return False."""
+        return self.tried(lambda: (act(),)) is not None
+
     def forget_error(self) -> None:
         """Clear an error, because what it complained of has changed; other messages stay."""
         if self._is_error and not self.task.running:

@@ -64,6 +64,7 @@ class Timeline(QWidget):
         self.range: tuple[int, int] | None = None
         self.marked = -1
         self._rate_hz: float | None = None
+        self._unit = ""
         self._now: float | None = None
         self._pressed: float | None = None
         self._dragged: float | None = None
@@ -79,10 +80,14 @@ class Timeline(QWidget):
         *,
         rate_hz: float | None = None,
         spans: Sequence[TimeSpan] = (),
+        unit: str = "",
     ) -> None:
-        """Set first and last frame of the recording, its frame rate and what disturbs it."""
+        """Set first and last frame of the recording, its frame rate and what disturbs it.
+
+        With a ``unit`` such as ``s``, what is called a frame here is a time.
+        """
         self.whole = self.view = (float(first), float(max(last, first + 1)))
-        self._rate_hz, self._spans = rate_hz or None, spans
+        self._rate_hz, self._spans, self._unit = rate_hz or None, spans, unit
         self._redraw()
 
     def show_events(
@@ -261,7 +266,7 @@ class Timeline(QWidget):
     def _time_text(self, frame: float, among: Sequence[float] | Floats) -> str:
         text = tick_text(frame, among if len(among) else (frame,))
         if self._rate_hz is None:
-            return text
+            return f"{text} {self._unit}".rstrip()
         return f"{text} ({frame / self._rate_hz:.4g} s)"
 
     def _marked_frame(self) -> float | None:
