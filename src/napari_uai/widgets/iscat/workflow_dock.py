@@ -238,7 +238,7 @@ class RecipeWidget(QWidget):
 
     def open(self, path: str | Path) -> None:
         """Open a recording, a folder of recordings or of results, or a recipe."""
-        from napari_uai.widgets.iscat.saved_run import is_saved_run
+        from napari_uai.widgets.iscat.saved_files import is_saved_run
 
         path = Path(path)
         if path.is_dir() and path.suffix.lower() != ".zarr" and not is_saved_run(path):
