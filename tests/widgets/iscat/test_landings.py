@@ -402,3 +402,25 @@ def test_the_fitted_v_lies_over_the_trace_with_its_error(viewer, review, recordi
 
 def test_without_a_batch_no_v_is_claimed(review):
     assert review.fitted(0, np.arange(10.0)) == (None, None)
+
+
+def test_the_histogram_has_bins_limits_and_a_logarithmic_axis(shown):
+    view, _ = shown
+    plots = view.plots
+    plots.n_bars.setValue(50)
+    edges = plots.bars.values()["from"]
+    assert 50 <= len(edges) <= 52
+    assert np.abs(edges).min() < 1e-12  # an edge at zero
+    assert plots.bars.values()["count"].sum() == 3
+    plots.bars.tools.zoom(2.0, (0.02, 0.0))
+    low, high = plots.bars.x_range
+    plots.limited.setChecked(True)
+    inside = view.table["contrast"].between(low, high).sum()
+    assert plots.bars.values()["count"].sum() == inside < 3
+    plots.limited.setChecked(False)
+    assert plots.bars.values()["count"].sum() == 3
+    plots.log.setChecked(True)
+    assert plots.bars.y_text(2.0, np.array([0.0, 2.0])) == "100"
+    assert plots.bars.y_range[0] < 0 < plots.bars.y_range[1]  # 1 is 0 decades
+    view.choose(1)
+    assert plots.bars.marked == view.review.bar_of(1, "contrast", 50)

@@ -5,10 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QSpinBox,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_uai.widgets.iscat.review import CONTRASTS, CutOut, Review
+from napari_uai.widgets.iscat.review import CONTRASTS, CutOut, Limits, Review
 from napari_uai.widgets.kit.curve import Curve
 from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.palette import sign_colour
@@ -17,7 +25,7 @@ from napari_uai.widgets.kit.plots import Bars, Picture
 if TYPE_CHECKING:
     from napari_uai.monitor import Monitor
 
-_LOWEST_PLOT = 56
+_LOWEST_PLOT = 52
 """Height of plots, px, in a small window."""
 
 
@@ -48,10 +56,16 @@ class LandingPlots(QSplitter):
         self.picture = Picture()
         self.bars = Bars(y_label="landings")
         self.column = QComboBox()
+        self.n_bars, self.log = QSpinBox(), QCheckBox("log")
+        self.limited = QCheckBox("in view")
+        self._limits: Limits | None = None
         self.latest = LatestRequest(self)
         self._lay_out()
         self.bars.chosen.connect(self._choose_bar)
-        self.column.currentIndexChanged.connect(self.show_histogram)
+        self.column.currentIndexChanged.connect(self._show_all)
+        self.n_bars.valueChanged.connect(self.show_histogram)
+        self.log.toggled.connect(self.show_histogram)
+        self.limited.toggled.connect(self._limit)
         self.trace.clicked.connect(lambda frame, _: self.jumped.emit(frame))
         self.latest.done.connect(self._show_cut_out)
         self.show_histogram()
@@ -80,7 +94,8 @@ class LandingPlots(QSplitter):
         column = self.column.currentText()
         if column:
             self.bars.x_label = column.replace("_", " ")
-            self.bars.show_bars(*self._review.histogram(column), title="Contrasts")
+            edges, counts = self._review.histogram(*self._binning())
+            self.bars.show_bars(edges, counts, title="Contrasts", log=self.log.isChecked())
             self._mark_bar()
 
     def _lay_out(self) -> None:
@@ -92,8 +107,9 @@ class LandingPlots(QSplitter):
         histogram = QWidget()
         rows = QVBoxLayout(histogram)
         rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(2)
         rows.addWidget(self.bars, 1)
-        rows.addWidget(self.column)
+        rows.addLayout(self._histogram_options())
         for widget, stretch in ((self.trace, 4), (self.picture, 2), (histogram, 3)):
             self.addWidget(widget)
             self.setStretchFactor(self.count() - 1, stretch)
@@ -101,14 +117,47 @@ class LandingPlots(QSplitter):
         for plot in (self.trace, self.picture, self.bars):
             plot.setMinimumHeight(_LOWEST_PLOT)
 
+    def _histogram_options(self) -> QHBoxLayout:
+        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.column.setSizeAdjustPolicy(policy)
+        self.column.setMinimumContentsLength(6)
+        self.n_bars.setRange(0, 500)
+        self.n_bars.setSpecialValueText("auto")
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        for widget, name, tooltip in (
+            (self.column, "column", self.column.toolTip()),
+            (self.n_bars, "n_bars", "Bars, about; an edge is always at zero."),
+            (self.log, "log", "Logarithmic counts."),
+            (self.limited, "in_view", "Bin what the plot shows: zoom with the wheel first."),
+        ):
+            widget.setObjectName(name)
+            widget.setToolTip(tooltip)
+            row.addWidget(widget, 1 if widget is self.column else 0)
+        return row
+
     def _mark_bar(self) -> None:
         if self._shown is not None:
             review, row = self._shown
-            column = self.column.currentText()
-            self.bars.mark(review.bar_of(row, column) if review is self._review else -1)
+            own = review is self._review
+            self.bars.mark(review.bar_of(row, *self._binning()) if own else -1)
 
     def _choose_bar(self, bar: int) -> None:
-        self.rows_chosen.emit(self._review.rows_in_bar(bar, self.column.currentText()))
+        self.rows_chosen.emit(self._review.rows_in_bar(bar, *self._binning()))
+
+    def _binning(self) -> tuple[str, int, Limits | None]:
+        return self.column.currentText(), self.n_bars.value(), self._limits
+
+    def _limit(self, limited: bool) -> None:
+        """Count between the limits to which the plot is zoomed, or everything again."""
+        self._limits = self.bars.x_range if limited else None
+        self.show_histogram()
+
+    def _show_all(self, *_: object) -> None:
+        """Count all of another contrast, which has other limits."""
+        with QSignalBlocker(self.limited):
+            self.limited.setChecked(False)
+        self._limit(limited=False)
 
     def _show_cut_out(self, cut: CutOut | None) -> None:
         if cut is None:

@@ -10,7 +10,6 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -19,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uai.errors import NapariUaiError, counted
+from napari_uai.errors import counted
 from napari_uai.widgets.iscat.compared_run import ComparedRun
 from napari_uai.widgets.iscat.landing_plots import LandingPlots
 from napari_uai.widgets.iscat.landing_table import LandingTable
@@ -30,6 +29,7 @@ from napari_uai.widgets.iscat.review_keys import ReviewKeys
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
 from napari_uai.widgets.kit.ring_looks import ACCEPTED, Verdict
 from napari_uai.widgets.kit.rings import follow_rings, refresh_rings
+from napari_uai.widgets.kit.saving import ask_and_save, saved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,14 +143,10 @@ class LandingsView(QWidget):
 
     def export(self, path: str | Path) -> None:
         """Write landings.csv, with a column ``accepted`` if there are verdicts."""
-        from napari.utils.notifications import show_error, show_info
+        from napari.utils.notifications import show_info
 
-        try:
-            self.review.export(path)
-        except NapariUaiError as error:
-            show_error(str(error))
-            return
-        show_info(f"{counted(len(self.table), 'landing')} written to {path}")
+        if saved(self.review.export, path):
+            show_info(f"{counted(len(self.table), 'landing')} written to {path}")
 
     def layer(self) -> Points | None:
         """Return the layer of the landings, or None if it was deleted."""
@@ -355,11 +351,7 @@ class LandingsView(QWidget):
         refresh_rings(layer, self.viewer)
 
     def _ask_and_export(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Export landings", "landings.csv", "CSV (*.csv)"
-        )
-        if path:
-            self.export(path)
+        ask_and_save(self, "Export landings", "landings.csv", "CSV (*.csv)", self.export)
 
 
 class _ViewerEvents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CONTRASTS = ("contrast", "peak_contrast", "intersection_contrast", "prominence_contrast")
 """Columns that a histogram can show."""
+
+Limits: TypeAlias = tuple[float, float]
 
 HALF_WINDOW_PX = 10
 _MAX_BARS = 40
@@ -205,14 +207,28 @@ class Review:
         limit = max(np.nan_to_num(contrast), float(np.nanpercentile(np.abs(image), 90)), 1e-12)
         return CutOut(row, frame, image, limit, (float(y - top), float(x - left)))
 
-    def histogram(self, column: str = "contrast") -> tuple[Floats, AnyArray]:
-        """Return edges and counts of signed contrasts; rejected landings are excluded."""
-        return contrast_bars(self._counted(column))
+    def histogram(
+        self, column: str = "contrast", n_bars: int = 0, limits: Limits | None = None
+    ) -> tuple[Floats, AnyArray]:
+        """Return edges and counts of signed contrasts; rejected landings are excluded.
 
-    def rows_in_bar(self, bar: int, column: str = "contrast") -> list[int]:
+        Parameters
+        ----------
+        column
+            Which contrast.
+        n_bars
+            Bars, about; 0 for as many as suit the number of landings.
+        limits
+            Contrasts outside are not counted; None to count all.
+        """
+        return contrast_bars(self._counted(column, limits), n_bars, limits)
+
+    def rows_in_bar(
+        self, bar: int, column: str = "contrast", n_bars: int = 0, limits: Limits | None = None
+    ) -> list[int]:
         """Return the rows in a bar, the most confident landing first."""
-        edges, _ = self.histogram(column)
-        values = self._counted(column)
+        edges, _ = self.histogram(column, n_bars, limits)
+        values = self._counted(column, limits)
         inside = self._bars(values, edges) == bar
         return [int(row) for row in np.flatnonzero(inside)]
 
@@ -221,10 +237,12 @@ class Review:
         frames = self.table["raw_frame"].to_numpy(float)
         return [int(row) for row in np.flatnonzero((frames >= first) & (frames <= last))]
 
-    def bar_of(self, row: int, column: str = "contrast") -> int:
+    def bar_of(
+        self, row: int, column: str = "contrast", n_bars: int = 0, limits: Limits | None = None
+    ) -> int:
         """Return the bar of a landing, or -1 if it is not counted."""
-        edges, _ = self.histogram(column)
-        return int(self._bars(self._counted(column), edges)[row])
+        edges, _ = self.histogram(column, n_bars, limits)
+        return int(self._bars(self._counted(column, limits), edges)[row])
 
     def exported(self) -> pd.DataFrame:
         """Return the table for landings.csv, with verdicts if there are any."""
@@ -267,9 +285,12 @@ class Review:
                 n_copied += 1
         return n_copied
 
-    def _counted(self, column: str) -> Floats:
+    def _counted(self, column: str, limits: Limits | None) -> Floats:
+        """Return contrasts; NaN where a landing is rejected or outside the limits."""
         values = self.table[column].to_numpy(float).copy()
         values[np.array([v == "no" for v in self.verdicts], bool)] = np.nan
+        if limits is not None:
+            values[(values < limits[0]) | (values > limits[1])] = np.nan
         return values
 
     @staticmethod
@@ -305,13 +326,18 @@ class CutOut:
     centre: tuple[float, float]
 
 
-def contrast_bars(values: Floats) -> tuple[Floats, AnyArray]:
-    """Return edges and counts of a histogram of signed contrasts; NaN is not counted."""
+def contrast_bars(
+    values: Floats, n_bars: int = 0, limits: Limits | None = None
+) -> tuple[Floats, AnyArray]:
+    """Return edges and counts of a histogram of signed contrasts; NaN is not counted.
+
+    The bars cover the limits, or all values and zero.
+    """
     values = values[np.isfinite(values)]
     if not len(values):
         return np.array([-1.0, 1.0]), np.zeros(1, int)
-    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
-    n = int(np.clip(2 * np.sqrt(len(values)), 8, _MAX_BARS))
+    low, high = limits or (min(values.min(), 0.0), max(values.max(), 0.0))
+    n = n_bars or int(np.clip(2 * np.sqrt(len(values)), 8, _MAX_BARS))
     step = (high - low) / n or 1.0
     # An edge at zero separates bright from dark landings.
     edges = np.arange(np.floor(low / step - 1e-9), np.ceil(high / step + 1e-9) + 1) * step

@@ -51,7 +51,7 @@ _PAINTED_MS = 250
 _CLASSES = 1
 """Page of the classes."""
 
-_PAGE_HEIGHT = 120
+_PAGE_HEIGHT = 110
 """Height of a page, px, above which it scrolls if the window is small."""
 
 
@@ -254,11 +254,9 @@ class TrailWorkflow(QWidget):
             return
         options = self.source.options if self.source is not None else {}
         write = export_of(session, request, options, self.review.verdicts, folder)
-
-        def report(paths: dict[str, Path]) -> None:
-            self.jobs.finish(f"{len(paths)} files written to {folder}")
-
-        self.jobs.do(write, report)
+        self.jobs.do(
+            write, lambda paths: self.jobs.finish(f"{len(paths)} files written to {folder}")
+        )
 
     def show_tiles(self) -> None:
         """Show the tile sheet of the top trails in a window."""
