@@ -136,7 +136,7 @@ def find_coincidences(
     check_columns(spots, ("y", "x"), "table of spots")
     matrix = np.eye(3) if link is None else np.asarray(link, np.float64)
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
-    back: Floats = np.linalg.inv(matrix)
+    back = np.linalg.inv(matrix).astype(np.float64)
     places = _moved(back, landings[["y", "x"]].to_numpy(np.float64))
     inside = ((places >= -0.5) & (places <= np.array(shape) - 0.5)).all(axis=1)
     tolerances = np.union1d(TOLERANCES, tolerance_px)

@@ -279,7 +279,7 @@ def _indexed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     for number, (hue, channel) in enumerate(((BRIGHT, red), (DARK, blue))):
         shade = np.minimum(channel * _SHADES // max(hue), _SHADES - 1)
         place = np.where(channel > np.minimum(red, blue), _GREYS + number * _SHADES + shade, place)
-    return place.astype(np.uint8)
+    return np.asarray(place, np.uint8)
 
 
 def _padded(block: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.uint8]:

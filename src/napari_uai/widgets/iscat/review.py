@@ -121,7 +121,7 @@ class Review:
     def add_columns(self, columns: pd.DataFrame) -> None:
         """Add columns, by the number of the landing, or replace those of these names."""
         rows = columns.reindex(self.table["landing"])
-        self.table = self.table.assign(**{name: rows[name].to_numpy() for name in columns})
+        self.table = self.table.assign(**{str(c): rows[c].to_numpy() for c in columns})
         for call in self.when_changed:
             call()
 

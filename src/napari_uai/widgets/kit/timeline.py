@@ -115,7 +115,9 @@ class Timeline(QWidget):
         scores = np.nan_to_num(np.asarray(heights, float)).clip(0)
         highest = float(scores.max()) if len(scores) else 0.0
         self._heights = _SMALLEST + (1 - _SMALLEST) * scores / (highest or 1.0)
-        self._names, self._colours = np.unique(np.asarray(colours, dtype=str), return_inverse=True)
+        self._names = list(dict.fromkeys(colours))
+        numbers = {name: i for i, name in enumerate(self._names)}
+        self._colours = np.array([numbers[name] for name in colours], np.int64)
         self.show_verdicts(verdicts)
 
     def show_verdicts(self, verdicts: Sequence[Verdict]) -> None:
@@ -329,7 +331,7 @@ class Timeline(QWidget):
         seen = np.isfinite(x) & (x >= 0) & (x <= self.width())
         for number, name in enumerate(self._names):
             here = seen & (self._colours == number)
-            colour = seen_on(self, str(name))
+            colour = seen_on(self, name)
             for rows, style in (
                 (here & ~self._rejected, Qt.PenStyle.SolidLine),
                 (here & self._rejected, Qt.PenStyle.DotLine),

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from napari_uai.widgets.kit.ring_looks import Verdict
     from napari_uai.widgets.trails.placement import Source
     from napari_uai.widgets.trails.ranking import Ranking
+    from napari_uai.widgets.trails.verdicts import Verdict as Judged
     from napari_uai.widgets.trails.verdicts import Verdicts
 
-_VERDICTS: dict[str, Verdict] = {"accepted": "yes", "rejected": "no", "": ""}
+_VERDICTS: dict[Judged, Verdict] = {"accepted": "yes", "rejected": "no", "": ""}
 
 
 class TrailTimeline(Timeline):
@@ -78,13 +79,16 @@ class TrailTimeline(Timeline):
 
     def show_opinions(self, verdicts: Verdicts) -> None:
         """Show the verdicts on the listed trails."""
-        if self._ranking is not None:
+        if not any(verdicts.count(verdict) for verdict in _VERDICTS if verdict):
+            self.show_verdicts(())  # at once, of a hundred thousand trails
+        elif self._ranking is not None:
             trails = self._ranking.result.scores["trail"].to_numpy()[self._ranking.places]
             self.show_verdicts([_VERDICTS[verdicts.of(trail).verdict] for trail in trails])
 
     def mark_trail(self, row: int | None) -> None:
         """Point out a trail by its row; None for none."""
-        places = [] if self._ranking is None else np.flatnonzero(self._ranking.rows == row)
+        rows = np.zeros(0) if self._ranking is None else self._ranking.rows
+        places = np.flatnonzero(rows == row)
         self.mark(int(places[0]) if len(places) else -1)
 
     def follow(self, _event: Any = None) -> None:
