@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from npe2 import PluginManifest
@@ -78,6 +80,25 @@ def test_a_review_below_all_docks_does_not_enlarge_the_window(small, review, dra
     data, attributes, _ = landings_layer(review, "landings")
     view = LandingsView(review, small, small.add_points(data, **attributes))
     small.window.add_dock_widget(view, name="review", area="bottom", tabify=True)
+    for _ in range(3):
+        drain()
+    assert main_window(small).size() == SMALL
+    assert faults_in(view) == []
+
+
+def test_two_runs_compared_below_all_docks_do_not_enlarge_the_window(small, review, drain):
+    small.add_image(np.zeros((600, 24, 20), np.uint16), name="raw")
+    for title in TITLES:
+        small.window.add_plugin_dock_widget("napari-uai", title)
+    layers = []
+    for name in ("landings of a", "landings of b"):
+        each = replace(review, table=review.table.copy())
+        data, attributes, _ = landings_layer(each, name)
+        layers.append(small.add_points(data, **attributes))
+    view = LandingsView(each, small, layers[1])
+    small.window.add_dock_widget(view, name="review", area="bottom", tabify=True)
+    view.compared.other.setCurrentText("landings of a")
+    assert view.compared.counts.text().startswith("3 found by both")
     for _ in range(3):
         drain()
     assert main_window(small).size() == SMALL

@@ -1,3 +1,5 @@
+from .coincidence import Coincidences, find_coincidences
+from .comparing import LandingComparison, compare_landings
 from .evaluation import Errors, Evaluation, evaluate_landings, pool
 from .matching import match_landings
 from .metrics import (
@@ -16,16 +18,21 @@ from .ranking import (
     read_trail_truth,
     roc_auc,
 )
+from .registration import Registration, register_spots, spots_of_mean
 from .report import comparison_picture, comparison_table, comparison_text, write_comparison
 from .truth import Truth, read_truth, truth_of
 
 __all__ = [
+    "Coincidences",
     "DetectionLimit",
     "Errors",
     "Evaluation",
+    "LandingComparison",
+    "Registration",
     "Truth",
     "average_precision",
     "average_precision_of_scores",
+    "compare_landings",
     "comparison_picture",
     "comparison_table",
     "comparison_text",
@@ -33,6 +40,7 @@ __all__ = [
     "detection_limit",
     "evaluate_landings",
     "evaluate_trail_scores",
+    "find_coincidences",
     "match_landings",
     "pool",
     "position_bound",
@@ -40,8 +48,10 @@ __all__ = [
     "read_trail_truth",
     "read_truth",
     "recall_by_snr",
+    "register_spots",
     "roc_auc",
     "snr_of_whole_recording",
+    "spots_of_mean",
     "truth_of",
     "write_comparison",
 ]

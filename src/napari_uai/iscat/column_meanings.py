@@ -102,6 +102,21 @@ LANDING_MEANINGS = (
         "three readings of the smoothed V, for comparison with PiSCAT; noise biases the "
         "first upwards",
     ),
+    Meaning(
+        ("spot_distance_px",),
+        "px",
+        "distance of the nearest spot of a second recording, where one was compared",
+    ),
+    Meaning(
+        ("coincides",),
+        "0 or 1",
+        "whether that spot is within the tolerance",
+    ),
+    Meaning(
+        ("coincidence_chance",),
+        "0 to 1",
+        "share of shifted copies of the spots with which the landing coincides",
+    ),
 )
 """In the order of the columns."""
 

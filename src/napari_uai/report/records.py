@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from napari_uai.errors import BadValueError, one_line
+from napari_uai.iscat.disturbances.record import SpanKind
 from napari_uai.iscat.recipes.outputs import RECORD_FORMAT as LANDINGS
 from napari_uai.limits import FILE_BYTES, HEADER_BYTES, MEMBERS
 from napari_uai.pictures import MAX_BYTES, read_picture
@@ -86,6 +87,29 @@ class StageRecord(msgspec.Struct, frozen=True):
     weights_sha256: str | None = None
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """Frames of the file that a run left out."""
+
+    kind: SpanKind
+    first: Count
+    last: Count
+
+
+class DisturbancesRecord(msgspec.Struct, frozen=True):
+    """What a run cut out, in frames of the file."""
+
+    frames_left_out: list[LeftOut] = []
+    jumps: list[Count] = []
+
+
+class StatusRecord(msgspec.Struct, frozen=True):
+    """What the status lines told, in frames from the first that was analysed."""
+
+    gaps: list[tuple[Count, Count]] = []
+    restarted: list[Count] = []
+    damaged: list[Count] = []
+
+
 class LandingRecord(msgspec.Struct, frozen=True):
     """The ``run.json`` of :func:`napari_uai.write_results`."""
 
@@ -98,6 +122,8 @@ class LandingRecord(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     problems: list[str] = []
     versions: dict[str, str] = {}
+    disturbances: DisturbancesRecord | None = None
+    status_line: StatusRecord | None = None
 
     def stages_of(self, use: str) -> list[StageRecord]:
         """Return the stages that ran a function."""

@@ -13,7 +13,7 @@ from napari_uai.errors import BadValueError, CancelledError, OutputError
 from napari_uai.monitor import Monitor
 from napari_uai.videos import MovieSettings, open_video, video_info, write_movie
 from napari_uai.videos.writing.movies import MOVIE_SUFFIXES
-from napari_uai.videos.writing.overlay import RING, Overlay, scale_bar_um
+from napari_uai.videos.writing.overlay import BRIGHT, DARK, UNSIGNED, Overlay, scale_bar_um
 
 PLAIN = {"zoom": 1, "scale_bar": False, "time": False}
 
@@ -95,10 +95,13 @@ def rgb(path):
         return np.array([frame.to_ndarray(format="rgb24") for frame in movie.decode(video=0)])
 
 
+@pytest.mark.parametrize(("contrast", "hue"), [(0.02, BRIGHT), (-0.01, DARK)])
 @pytest.mark.parametrize(("suffix", "off_by"), [(".avi", 0), (".gif", 1), (".mp4", 12)])
-def test_marks_are_coloured_and_all_else_stays_grey(tmp_path, suffix, off_by):
+def test_marks_are_coloured_by_sign_and_all_else_stays_grey(
+    tmp_path, suffix, off_by, contrast, hue
+):
     ramp = np.linspace(0, 255, 60 * 80).reshape(1, 60, 80).repeat(5, 0).round()
-    landings = pd.DataFrame({"frame": [2], "y": [30.0], "x": [20.0]})
+    landings = pd.DataFrame({"frame": [2], "y": [30.0], "x": [20.0], "contrast": [contrast]})
     settings = MovieSettings(low=0, high=255, rate=2, mark=1.0, **PLAIN | {"zoom": 4})
     path = write_movie(ramp, tmp_path / f"a{suffix}", settings, landings=landings)
     shown = rgb(path).astype(int)
@@ -114,13 +117,14 @@ def test_marks_are_coloured_and_all_else_stays_grey(tmp_path, suffix, off_by):
         assert coloured.any() == is_marked
         if is_marked:
             ring = frame[coloured & (np.abs(from_centre - 20) < 1)]
-            np.testing.assert_allclose(np.median(ring, axis=0), RING, atol=3 * off_by + 1)
+            np.testing.assert_allclose(np.median(ring, axis=0), hue, atol=3 * off_by + 1)
 
 
 def test_marks_have_the_colour_that_they_have_in_the_window():
-    from napari_uai.widgets.kit.palette import BRIGHT
+    from napari_uai.widgets.kit import palette
 
-    assert "#{:02x}{:02x}{:02x}".format(*RING) == BRIGHT
+    for rgb_colour, name in ((BRIGHT, "BRIGHT"), (DARK, "DARK"), (UNSIGNED, "UNSIGNED")):
+        assert "#{:02x}{:02x}{:02x}".format(*rgb_colour) == getattr(palette, name)
 
 
 @pytest.mark.parametrize(

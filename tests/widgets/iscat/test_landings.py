@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -379,3 +380,47 @@ def test_a_new_name_of_the_layer_loses_nothing(viewer, shown):
     assert layer.features["accepted"].iloc[0] == "no"
     layer.selected_data = {2}
     assert view.row == 2
+
+
+def test_the_fitted_v_lies_over_the_trace_with_its_error(viewer, review, recording, keep_picture):
+    review.table["contrast_error"], review.table["frame_error"] = 0.001, 3.0
+    noise = np.random.default_rng(0).normal(0, 0.001, len(review.traces))
+    clean = review.traces["contrast"].copy()
+    review.traces["contrast"] += noise
+    viewer.add_image(recording, name="raw", scale=(1, 0.5, 0.5))
+    data, attributes, _ = landings_layer(review, "landings")
+    layer = viewer.add_points(data, **attributes)
+    known = replace(review, around=50)
+    view = LandingsView(known, viewer, layer)
+    viewer.window.add_dock_widget(view, name="landings", area="bottom")
+    values = view.trace.values()
+    assert values["fitted V"] == pytest.approx(clean[:400].to_numpy())  # a batch of 100 frames
+    flank = np.hypot(0.5 * 0.001, 0.02 / 100 * 3.0)
+    assert values["standard error"][250 - 100] == pytest.approx(flank)
+    assert keep_picture(viewer, "fitted-v").size
+
+
+def test_without_a_batch_no_v_is_claimed(review):
+    assert review.fitted(0, np.arange(10.0)) == (None, None)
+
+
+def test_the_histogram_has_bins_limits_and_a_logarithmic_axis(shown):
+    view, _ = shown
+    plots = view.plots
+    plots.n_bars.setValue(50)
+    edges = plots.bars.values()["from"]
+    assert 50 <= len(edges) <= 52
+    assert np.abs(edges).min() < 1e-12  # an edge at zero
+    assert plots.bars.values()["count"].sum() == 3
+    plots.bars.tools.zoom(2.0, (0.02, 0.0))
+    low, high = plots.bars.x_range
+    plots.limited.setChecked(True)
+    inside = view.table["contrast"].between(low, high).sum()
+    assert plots.bars.values()["count"].sum() == inside < 3
+    plots.limited.setChecked(False)
+    assert plots.bars.values()["count"].sum() == 3
+    plots.log.setChecked(True)
+    assert plots.bars.y_text(2.0, np.array([0.0, 2.0])) == "100"
+    assert plots.bars.y_range[0] < 0 < plots.bars.y_range[1]  # 1 is 0 decades
+    view.choose(1)
+    assert plots.bars.marked == view.review.bar_of(1, "contrast", 50)

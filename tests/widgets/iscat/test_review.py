@@ -136,3 +136,17 @@ def test_ticks_are_round_and_distinct(low, high):
     assert (found >= low - 1e-12).all()
     assert (found <= high * (1 + 1e-9)).all()
     assert len({tick_text(t, found) for t in found}) == len(found)
+
+
+def test_limits_and_bins_are_those_of_numpy(review):
+    values = review.table["contrast"].to_numpy()
+    weakest, strongest = int(np.abs(values).argmin()), int(np.abs(values).argmax())
+    limit = 1.25 * abs(values[weakest])
+    binning = ("contrast", 10, (-limit, limit))
+    edges, counts = review.histogram(*binning)
+    inside = values[np.abs(values) <= limit]
+    assert counts.tolist() == np.histogram(inside, edges)[0].tolist()
+    assert 0 < counts.sum() == len(inside) < len(values)
+    assert np.allclose(np.diff(edges), limit / 5)
+    assert weakest in review.rows_in_bar(review.bar_of(weakest, *binning), *binning)
+    assert review.bar_of(strongest, *binning) == -1

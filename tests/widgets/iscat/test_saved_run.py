@@ -17,10 +17,11 @@ from napari_uai.iscat.recipes.outputs import write_results
 from napari_uai.iscat.recipes.recipe import load_recipe
 from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.sample_data import sample_path
+from napari_uai.widgets.iscat.average_again import recipe_of_average
 from napari_uai.widgets.iscat.landings import LandingsView
 from napari_uai.widgets.iscat.readers import saved_run_reader, table_reader
 from napari_uai.widgets.iscat.review import Review
-from napari_uai.widgets.iscat.saved_run import SavedRun, recipe_of_average
+from napari_uai.widgets.iscat.saved_run import SavedRun
 from napari_uai.widgets.iscat.saved_run_docks import RunList
 from napari_uai.widgets.kit.layers import KEY
 
@@ -99,6 +100,21 @@ def test_rings_of_a_saved_run_are_where_the_run_placed_them(viewer, analysed, sa
     pixel = 0.0437
     expected = landing["raw_frame"], pixel * landing["y"], pixel * landing["x"]
     np.testing.assert_allclose(world, expected, rtol=1e-6)
+
+
+def test_the_timeline_of_a_saved_run_shades_dropped_frames_of_the_whole_recording(saved, opened):
+    view = opened(saved / "results", average=False)
+    assert view.timeline.whole == (0, 1199)
+    assert {12, 440} <= {span.first for span in view.review.spans}
+    assert "1 image dropped" in view.timeline.text_at(float(view.timeline.to_pixels(440.5)))
+
+
+def test_the_fitted_v_of_a_saved_run_has_the_batch_of_its_recipe(saved, opened):
+    view = opened(saved / "results", average=False)
+    landing = view.review.table.iloc[0]
+    frames = landing["raw_frame"] + np.array([-300.0, -200.0, -100.0, 0.0, 100.0])
+    model, _ = view.review.fitted(0, frames)
+    np.testing.assert_allclose(model / landing["contrast"], [0, 0, 0.5, 1, 0.5])  # batch 200
 
 
 def test_exported_verdicts_are_there_again(saved, opened):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_uai.errors import BadValueError
 from napari_uai.widgets.iscat.affine import Link, affine_of_pairs, with_time
@@ -218,3 +219,92 @@ def test_results_of_a_linked_recording_are_drawn_over_it(viewer, linked, open_wi
     np.testing.assert_allclose(
         rings.data_to_world(rings.data[0]), average.data_to_world(rings.data[0]), atol=1e-9
     )
+
+
+@pytest.fixture
+def sampled(viewer, open_widget):
+    """The sample recordings, the true landings as a review, and the dock."""
+    from napari_uai.evaluate import read_truth
+    from napari_uai.sample_data import sample_path
+    from napari_uai.widgets.iscat.landings import LandingsView
+    from napari_uai.widgets.iscat.review import Review
+    from napari_uai.widgets.iscat.stage_call import landings_layer
+    from napari_uai.widgets.kit.layers import place_of
+
+    for name in ("landings.bin", "fluorescence.bin"):
+        viewer.open(sample_path(name), plugin="napari-uai")
+    first, second = viewer.layers
+    truth = read_truth(sample_path("landings_truth.json")).landings
+    table = truth.assign(landing=np.arange(1, 6), score=truth["snr"], frame=truth["raw_frame"])
+    review = Review(table, table, place_of(first), around=100)
+    data, attributes, _ = landings_layer(review, "landings")
+    layer = viewer.add_points(data, **attributes)
+    view = LandingsView(review, viewer, layer)
+    viewer.window.add_dock_widget(view, name="landings", area="bottom")
+    widget = open_widget(viewer, TITLE)
+    widget.first.choose(first.name)
+    widget.second.choose(second.name)
+    widget.coincidences.landings.choose("landings")
+    return widget, first, second, layer, view
+
+
+def find(widget, qtbot):
+    panel = widget.coincidences
+    with qtbot.waitSignal(panel.task.ended, timeout=60_000):
+        panel.run_bar.run_button.click()
+    return panel.run_bar.status.text()
+
+
+def test_the_second_recording_is_registered_by_the_landings(sampled, qtbot):
+    widget, first, second, *_ = sampled
+    widget.use_rates()
+    widget.fields["first_frame"].setValue(100)
+    text = find(widget, qtbot)
+    assert text.startswith("Registered by 4 pairs of landing and spot (3 by chance), residual 0.2")
+    assert widget.fields["rotation_deg"].value() == pytest.approx(6.0, abs=1.5)  # as simulated
+    assert widget.fields["magnification"].value() == pytest.approx(2.0, rel=0.03)
+    assert "Linked" in widget.status.text()
+    link = Link(magnification=2.0, rotation_deg=6.0, shift=(-1.0, -3.0)).plane()
+    for corner in ((0, 0), (0, 23), (23, 0), (23, 23)):
+        expected = first.data_to_world((0, *(link @ (*corner, 1))[:2]))[1:]
+        apart = np.subtract(second.data_to_world((0, *corner))[1:], expected)
+        assert np.hypot(*apart) / first.scale[-1] < 1.5  # px of the first recording
+
+
+def test_landings_have_columns_about_coincidences_and_the_figure_tells_chance(
+    viewer, sampled, qtbot, keep_picture
+):
+    widget, _, _, layer, view = sampled
+    assert "4 of 5 landings coincide with a spot within 2 px" in find(widget, qtbot)
+    names = [view.view.model().headerData(i, Qt.Orientation.Horizontal) for i in range(20)]
+    assert {"spot_distance_px", "coincides", "coincidence_chance"} <= set(names)
+    assert layer.features["coincides"].tolist() == [1, 1, 1, 1, 0]  # four are labelled
+    assert view.review.exported()["coincides"].sum() == 4
+    values = widget.coincidences.plot.values()
+    at = int(np.flatnonzero(values["tolerance (px)"] == 2.0)[0])
+    assert values["landings"][at] == 4
+    assert values["by chance"][at] < 1 < values["landings"][at]
+    assert values["chance_low"][at] <= values["by chance"][at] <= values["chance_high"][at]
+    assert keep_picture(viewer, "coincidences").size
+
+
+def test_without_registration_the_present_link_counts(sampled, qtbot):
+    widget, *_ = sampled
+    widget.coincidences.register.setChecked(False)
+    wrong = find(widget, qtbot)
+    for name, value in {
+        "magnification": 2.0, "rotation_deg": 6.0, "shift_rows": -1.0, "shift_columns": -3.0,
+    }.items():  # fmt: skip
+        widget.fields[name].setValue(value)
+    widget.link()
+    right = find(widget, qtbot)
+    assert not wrong.startswith("4 of")
+    assert right.startswith("4 of 5 landings coincide")
+
+
+def test_a_layer_without_landings_is_refused_in_one_line(sampled, viewer):
+    widget, *_ = sampled
+    viewer.add_points(np.zeros((2, 3)), name="points")
+    widget.coincidences.landings.choose("points")
+    widget.coincidences.run_bar.run_button.click()
+    assert "choose a layer of landings" in widget.coincidences.run_bar.status.text()

@@ -113,6 +113,23 @@ def found(viewer, open_widget, run, tmp_path):
     return widget, tmp_path / "run", layers
 
 
+def test_marks_in_a_movie_have_the_colour_of_the_sign_of_their_landing(viewer, tmp_path):
+    import av
+
+    layer = viewer.add_image(np.zeros((6, 40, 40)), contrast_limits=(0, 1))
+    features = {"landing": [1, 2], "contrast": [0.01, -0.01]}
+    points = viewer.add_points([[3, 10, 10], [3, 28, 28]], features=features)
+    preferences("movies").time = False
+    save(viewer, layer, tmp_path / "a.avi", "movie", points)
+    with av.open(str(tmp_path / "a.avi")) as movie:
+        frame = [f.to_ndarray(format="rgb24") for f in movie.decode(video=0)][3].astype(int)
+    half = frame.shape[0] // 2
+    bright, dark = frame[:half, :half], frame[half:, half:]
+    assert (bright[..., 0] > bright[..., 2] + 100).any()  # orange
+    assert (dark[..., 2] > dark[..., 0] + 100).any()  # blue
+    assert not (bright[..., 2] > bright[..., 0]).any()
+
+
 def test_saved_landings_and_localizations_are_those_of_the_run_also_when_opened_again(
     viewer, found, tmp_path
 ):

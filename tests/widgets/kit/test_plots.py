@@ -7,7 +7,8 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QImage, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_uai.widgets.kit.plots import Bars, Curve
+from napari_uai.widgets.kit.curve import Curve
+from napari_uai.widgets.kit.plots import Bars
 
 
 @pytest.fixture
@@ -120,3 +121,30 @@ def test_the_menu_offers_what_there_is(curve):
     ]  # fmt: skip
     turn(curve, 25, 0)
     assert curve.tools.menu().actions()[-1].text() == "Show all"
+
+
+def test_the_fitted_model_and_its_error_are_among_the_saved_values(curve, tmp_path):
+    x = np.arange(101.0)
+    curve.show_curve(x, np.sin(x), model=np.cos(x), error=np.full(101, 0.1))
+    curve.tools.save_values(tmp_path / "v.csv")
+    saved = pd.read_csv(tmp_path / "v.csv")
+    assert list(saved) == ["frame", "contrast", "fitted V", "standard error"]
+    assert np.allclose(saved["fitted V"], np.cos(x))
+    assert (saved["standard error"] == 0.1).all()
+
+
+def test_the_band_of_the_model_is_drawn_around_it_and_not_beyond(curve):
+    x = np.arange(101.0)
+    curve.show_curve(x, np.full(101, np.nan) + (x == 0), model=np.full(101, 2.0))
+    without = curve.tools.picture()
+    curve.show_curve(
+        x, np.full(101, np.nan) + (x == 0), model=np.full(101, 2.0), error=np.full(101, 0.5)
+    )
+    with_band = curve.tools.picture()
+
+    def colour(picture, y):
+        return picture.pixelColor((at(curve, 80, y) * 2).toPoint()).name()
+
+    assert colour(with_band, 2.25) == colour(with_band, 1.75) != colour(with_band, 1.2)
+    assert colour(without, 1.2) == colour(with_band, 1.2)
+    assert "± 0.5" in curve.reading_at(50, 0)

@@ -385,7 +385,7 @@ def press(dock, viewer, position):
         button, type, pos = 1, "mouse_press", (10, 10)
 
     Event.position = position
-    steps = dock._on_press(viewer, Event)
+    steps = dock.clicks.on_press(viewer, Event)
     next(steps)
     Event.type = "mouse_release"
     with pytest.raises(StopIteration):

@@ -9,7 +9,6 @@ from typing import Annotated, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Le
-from scipy.interpolate import make_interp_spline
 from scipy.ndimage import median_filter
 
 from napari_uai.iscat.correct.bad_pixels import find_bad_pixels
@@ -193,6 +192,8 @@ def positive_mean(mean: Floats, bad: npt.NDArray[np.bool_]) -> Floats:
 @lru_cache(maxsize=64)
 def _derivative_matrix(n: int, order: int) -> Floats:
     """Return the matrix that differentiates n samples by a spline through them."""
+    from scipy.interpolate import make_interp_spline
+
     if order == 0:
         return np.eye(n)
     if n < SPLINE_DEGREE + 1:

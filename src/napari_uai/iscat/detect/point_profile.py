@@ -13,10 +13,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
-from scipy.interpolate import BSpline
 from scipy.linalg import block_diag
-from scipy.special import j0
-from scipy.stats import norm, qmc
+from scipy.special import j0, ndtri
 
 from napari_uai.typing import Floats
 
@@ -180,16 +178,16 @@ class PointProfile:
         return np.asarray(slope / (2 * np.maximum(distance, np.finfo(float).tiny)))
 
 
-_CARDINAL = BSpline.basis_element(np.arange(-2.0, 3.0), extrapolate=False)
-
-
 def _splines(distance: Floats, sigma_px: float) -> Floats:
     """Even cubic splines that are 0 at the centre and from the radius on, (n, *distance.shape)."""
+    from scipy.interpolate import BSpline
+
+    cardinal = BSpline.basis_element(np.arange(-2.0, 3.0), extrapolate=False)
     count = round(RADIUS_SIGMAS / KNOT_SIGMAS)
     places = np.append(np.ravel(distance), 0.0) * (count / (RADIUS_SIGMAS * sigma_px))
     values = np.stack(
         [
-            np.nan_to_num(_CARDINAL(places - k)) + (k > 0) * np.nan_to_num(_CARDINAL(places + k))
+            np.nan_to_num(cardinal(places - k)) + (k > 0) * np.nan_to_num(cardinal(places + k))
             for k in range(count - 1)
         ]
     )
@@ -221,10 +219,12 @@ def _pupil_profiles(distance: Floats, sigma_px: float) -> Floats:
     exp(i defocus u^2) J0(k r u) u`` over the pupil, u from 0 to 1 (Born & Wolf, Principles of
     Optics, section 8.8); k is set by the curvature at the centre, which is that of a Gaussian.
     """
+    from scipy.stats import qmc
+
     ring = (np.arange(PUPIL_RINGS) + 0.5) / PUPIL_RINGS
     quantiles = qmc.Sobol(4, rng=0).random(PUPILS)
     apodisation = MOST_APODISED * quantiles[:, 0]
-    defocus, phase, width = norm.ppf(np.clip(quantiles[:, 1:], 1e-3, 1 - 1e-3)).T
+    defocus, phase, width = ndtri(np.clip(quantiles[:, 1:], 1e-3, 1 - 1e-3)).T
     profiles = []
     for alpha, w, phi, log_width in zip(
         apodisation,

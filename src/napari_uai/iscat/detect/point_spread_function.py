@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import make_lsq_spline
 from scipy.ndimage import map_coordinates, spline_filter
-from scipy.signal import fftconvolve
 
 from napari_uai.errors import BadValueError
 from napari_uai.pictures import read_image
@@ -52,6 +50,8 @@ class PointSpreadFunction:
     """
 
     def __init__(self, image: npt.ArrayLike) -> None:
+        from scipy.signal import fftconvolve
+
         array = np.asarray(image, np.float64)
         if array.ndim != 2 or array.shape[0] != array.shape[1] or array.shape[0] % 2 == 0:
             raise BadValueError(
@@ -144,6 +144,8 @@ def radial_psf(
     taper_px
         Width over which the function falls to 0 at its rim (px).
     """
+    from scipy.interpolate import make_lsq_spline
+
     radius = image.shape[0] // 2
     offsets = np.arange(-radius, radius + 1)
     distance = np.hypot(offsets[:, None], offsets[None])

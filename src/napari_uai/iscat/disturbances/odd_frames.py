@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import median_filter
-from scipy.signal import fftconvolve
 
 from napari_uai.iscat.disturbances.overview import DARK, Overview
 from napari_uai.iscat.disturbances.record import Span, SpanKind, spans_of
@@ -128,6 +127,8 @@ def _row_deviation(relative: AnyArray, seen: Overview) -> Floats:
 
 def _is_shifted(relative: AnyArray, seen: Overview, usual: float) -> bool:
     """Return whether most of the frame is the reference, moved by whole pixels."""
+    from scipy.signal import fftconvolve
+
     reference = np.where(seen.steady, seen.reference, 1) - 1
     image = np.where(seen.steady, np.clip(relative, 0.5, 2), 1) - 1
     likeness = fftconvolve(image, reference[::-1, ::-1])

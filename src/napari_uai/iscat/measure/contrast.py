@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 from annotated_types import Ge, Gt, Unit
-from scipy.signal import find_peaks, peak_prominences, savgol_filter
 
 from napari_uai.iscat.parameters import BatchSize
 from napari_uai.iscat.tables import require_columns
@@ -161,6 +160,8 @@ def contrast_histogram(
 
 def _contrasts(time: Floats, trace: Floats, batch_size: int) -> Floats:
     """Peak, intersection and prominence of a trace whose peak is positive and near time 0."""
+    from scipy.signal import find_peaks, peak_prominences, savgol_filter
+
     contrasts = np.full(3, np.nan)
     contrasts[1] = _intersection(time, trace, batch_size)
     near = np.flatnonzero(np.abs(time) <= batch_size / 2)

@@ -11,7 +11,6 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 from annotated_types import Ge, Unit
-from scipy.signal import fftconvolve
 from scipy.spatial import KDTree
 
 from napari_uai.iscat.measure.amplitudes import amplitude_noise, traces_at
@@ -381,6 +380,8 @@ def _fit_triangle(
     Of all peak times from low to high, only those with an amplitude of the given sign are
     considered.
     """
+    from scipy.signal import fftconvolve
+
     triangle = 1 - np.abs(np.arange(1 - batch_size, batch_size)) / batch_size
     seen = np.isfinite(trace)
     overlap = fftconvolve(np.where(seen, trace, 0.0), triangle, mode="full")

@@ -454,7 +454,7 @@ def _reasons(measured: Measurements, combined: Anomaly) -> Groups:
             for name, part in EVIDENCE.items()
         ]
     )
-    reasons = np.array(list(EVIDENCE), object)[parts.argmax(axis=0)]
+    reasons = np.asarray(np.array(list(EVIDENCE), object)[parts.argmax(axis=0)])
     reasons[list(measured.jumps)] = list(measured.jumps.values())
     return reasons
 

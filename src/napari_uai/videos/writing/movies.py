@@ -18,7 +18,7 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import check_settings
 from napari_uai.videos.contrast import robust_limits
 from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
-from napari_uai.videos.writing.overlay import RING, Overlay
+from napari_uai.videos.writing.overlay import BRIGHT, DARK, Overlay
 from napari_uai.videos.writing.thumbnails import as_grey
 from napari_uai.videos.writing.writers import refuse_existing, write_sidecar
 
@@ -95,7 +95,8 @@ def write_movie(
     settings
         Contrast limits, step, rate and what is drawn.
     landings
-        Landings to mark: columns ``raw_frame`` (or ``frame``), ``y`` and ``x`` in the recording.
+        Landings to mark: columns ``raw_frame`` (or ``frame``), ``y`` and ``x`` in the recording;
+        the sign of ``contrast`` gives their colour.
     origin
         Frame, row and column of the recording at which the video starts.
     pixel_size_um, frame_rate_hz
@@ -258,21 +259,27 @@ def _frame(pixels: npt.NDArray[np.uint8], pixel_format: str) -> Any:
     return av.VideoFrame.from_ndarray(pixels, format="rgb24")
 
 
-_GREYS, _SHADES = 224, 32
+_GREYS, _SHADES = 192, 32
 _PALETTE = np.array(
     [(255, *(round(i * 255 / (_GREYS - 1)),) * 3) for i in range(_GREYS)]
-    + [(255, *(round(c * (i + 1) / _SHADES) for c in RING)) for i in range(_SHADES)],
+    + [
+        (255, *(round(c * (i + 1) / _SHADES) for c in hue))
+        for hue in (BRIGHT, DARK)
+        for i in range(_SHADES)
+    ],
     np.uint8,
 )
-"""Colours of a GIF: grey, and the colour of marks from dark to full; alpha, red, green, blue."""
+"""Colours of a GIF: grey, and those of marks from dark to full; alpha, red, green, blue."""
 
 
 def _indexed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return the place in the palette of each pixel of a picture with marks."""
-    red, green, blue = (pixels[..., i] for i in range(3))
-    grey = np.rint(green * np.float32((_GREYS - 1) / 255)).astype(np.uint8)
-    shade = _GREYS + (red.astype(np.uint16) * _SHADES // 256).astype(np.uint8)
-    return np.where((red == green) & (green == blue), grey, shade)
+    red, green, blue = (pixels[..., i].astype(np.int64) for i in range(3))
+    place = np.rint(green * ((_GREYS - 1) / 255))
+    for number, (hue, channel) in enumerate(((BRIGHT, red), (DARK, blue))):
+        shade = np.minimum(channel * _SHADES // max(hue), _SHADES - 1)
+        place = np.where(channel > np.minimum(red, blue), _GREYS + number * _SHADES + shade, place)
+    return np.asarray(place, np.uint8)
 
 
 def _padded(block: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.uint8]:
@@ -293,12 +300,15 @@ def _limits(frames: Frames, settings: MovieSettings) -> tuple[float, float]:
 def _marks(
     landings: pd.DataFrame | None, origin: tuple[int, int, int]
 ) -> npt.NDArray[np.float64] | None:
-    """Return raw frame, and row and column in the video, of each landing."""
+    """Return raw frame, row and column in the video, and sign, of each landing."""
     if landings is None:
         return None
     frame = "raw_frame" if "raw_frame" in landings.columns else "frame"
     missing = [name for name in (frame, "y", "x") if name not in landings.columns]
     if missing:
         raise BadValueError(f"landings have no column {missing[0]}: give a landings.csv")
-    places = landings[[frame, "y", "x"]].to_numpy(np.float64)
-    return places - (0, origin[1], origin[2])
+    places = landings[[frame, "y", "x"]].to_numpy(np.float64) - (0, origin[1], origin[2])
+    sign = np.zeros(len(landings))
+    if "contrast" in landings.columns:
+        sign = np.sign(np.nan_to_num(landings["contrast"].to_numpy(np.float64)))
+    return np.column_stack([places, sign])

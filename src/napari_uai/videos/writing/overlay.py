@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from napari_uai.typing import Floats
 
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
-RING = (255, 176, 0)
-"""Colour of the rings, as in the window; white in a picture without colours."""
+BRIGHT, DARK, UNSIGNED = (255, 176, 0), (76, 201, 240), (221, 221, 221)
+"""Colours of rings by the sign of the contrast, as in the window; white without colours."""
 
 _RING_PX = 5.0
 
@@ -38,7 +38,7 @@ class Overlay:
     timed
         Whether time or frame number are written.
     marks
-        Frame of the recording, row and column of each mark, (n, 3).
+        Frame of the recording, row, column and sign of the contrast of each mark, (n, 4).
     marked_frames
         Frames of the recording before and after a mark during which it is drawn.
     """
@@ -62,8 +62,8 @@ class Overlay:
         """
         if self.marks is not None:
             near = np.abs(self.marks[:, 0] - raw_frame) <= self.marked_frames
-            for _, y, x in self.marks[near]:
-                self._draw_ring(pixels, y, x)
+            for _, y, x, sign in self.marks[near]:
+                self._draw_ring(pixels, y, x, sign)
         size_px = min(max(pixels.shape[0] // 20, 10), 40)
         if self.timed:
             _stamp(pixels, self._time(raw_frame), size_px, (size_px // 2, size_px // 2))
@@ -76,10 +76,11 @@ class Overlay:
         digits = min(max(math.ceil(-math.log10(self.seconds_per_frame)), 0), 6)
         return f"{raw_frame * self.seconds_per_frame:.{digits}f} s"
 
-    def _draw_ring(self, pixels: npt.NDArray[np.uint8], y: float, x: float) -> None:
+    def _draw_ring(self, pixels: npt.NDArray[np.uint8], y: float, x: float, sign: float) -> None:
         centre = (int((x + 0.5) * self.zoom), int((y + 0.5) * self.zoom))
         radius = round(_RING_PX * self.zoom)
-        for colour, width in ((_BLACK, 4), (RING if pixels.ndim == 3 else _WHITE, 2)):
+        hue = BRIGHT if sign > 0 else DARK if sign < 0 else UNSIGNED
+        for colour, width in ((_BLACK, 4), (hue if pixels.ndim == 3 else _WHITE, 2)):
             cv2.circle(pixels, centre, radius, colour, width, cv2.LINE_AA)
 
 

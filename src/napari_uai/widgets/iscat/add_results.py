@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_uai.errors import NapariUaiError
+from napari_uai.widgets.iscat.landings import LandingsView
+from napari_uai.widgets.iscat.stage_plots import StageTable
+from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.rings import follow_rings, refresh_rings
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from napari.viewer import Viewer
 
-    from napari_uai.widgets.iscat.landings import LandingsView
     from napari_uai.widgets.iscat.stage_call import CallResult
 
 
-def add_results(result: CallResult, viewer: Viewer) -> LandingsView | None:
-    """Add layers and tables to a viewer, and show notes as warnings.
+def made_layers(result: CallResult) -> CallResult:
+    """Return a result with its layers made, so that the window only has to show them.
+
+    To be called in the thread that computed it: making a layer takes as long as showing it.
+    """
+    from napari.layers import Layer
+
+    if result.made:
+        return result
+    return replace(result, made=[Layer.create(*each) for each in result.layers])
+
+
+def add_results(result: CallResult, viewer: Viewer) -> Generator[None, None, LandingsView | None]:
+    """Add layers and tables to a viewer, and show notes as warnings; yields after each.
 
     Returns
     -------
@@ -23,27 +41,30 @@ def add_results(result: CallResult, viewer: Viewer) -> LandingsView | None:
     """
     from napari.utils.notifications import show_warning
 
-    from napari_uai.widgets.iscat.landings import LandingsView
-    from napari_uai.widgets.iscat.stage_plots import StageTable
-    from napari_uai.widgets.kit.layers import KEY
-    from napari_uai.widgets.kit.rings import follow_rings
-
     follow_rings(viewer)
+    yield
     landings = None
-    for data, attributes, kind in result.layers:
-        layer = getattr(viewer, f"add_{kind}")(data, **attributes)
-        if "review" in attributes["metadata"][KEY]:
+    for layer in made_layers(result).made:
+        if layer.metadata[KEY]["kind"] == "table":
+            refresh_rings(layer, viewer)
+        viewer.add_layer(layer)
+        if "review" in layer.metadata[KEY]:
             landings = layer
+        yield
     for entry in result.tables:
         earlier = viewer.window.dock_widgets.get(entry.name)
         if earlier is not None:
             viewer.window.remove_dock_widget(earlier)
         table = StageTable(entry, viewer)
         viewer.window.add_dock_widget(table, name=entry.name, area="bottom", tabify=True)
+        yield
     view = None
     if result.review is not None and landings is not None:
-        view = LandingsView(result.review, viewer, landings)
+        view = LandingsView(result.review, viewer, landings, go=False)
+        yield
         viewer.window.add_dock_widget(view, name=landings.name, area="bottom", tabify=True)
+        yield
+        view.choose(0)
     for note in result.notes:
         show_warning(note)
     return view
@@ -57,7 +78,6 @@ def opened_review(viewer: Viewer) -> LandingsView | None:
     LandingsView or None
         Dock for the review; None if no layer has landings.
     """
-    from napari_uai.widgets.iscat.landings import LandingsView
     from napari_uai.widgets.iscat.review import Review
 
     for layer in (viewer.layers.selection.active, *reversed(viewer.layers)):

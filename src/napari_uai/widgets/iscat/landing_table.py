@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QAbstractItemView, QTableView, QWidget
 
 from napari_uai.iscat.column_meanings import column_meaning
 from napari_uai.widgets.iscat.landing_filter import LandingFilter, WantedRows
-from napari_uai.widgets.iscat.review import CONTRASTS, Review
+from napari_uai.widgets.iscat.listed_landings import FOUND_BY
+from napari_uai.widgets.iscat.review import CONTRASTS
 from napari_uai.widgets.kit.palette import sign_colour
 from napari_uai.widgets.kit.plots import seen_on
 from napari_uai.widgets.kit.ring_looks import ACCEPTED, VERDICT_SIGNS
@@ -22,9 +23,15 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QKeyEvent
 
+    from napari_uai.widgets.iscat.listed_landings import ListedLandings
+
 _HIDDEN = ("frame", "y_error", "x_error", "frame_error", "frame_before", "frame_after")
 _VERDICT_HELP = "✓ accepted, ✗ rejected, empty: undecided"
+_FOUND_BY_HELP = "both runs, this one, or the other"
 _TOOLTIP_WIDTH = 70
+_LOWEST = 34
+"""Height, px, of the header in a small window, from which a drag of the border shows more."""
+
 _ROOM_FOR_BOLD = 8
 """Width, px, that an accepted row needs more than others."""
 
@@ -44,12 +51,12 @@ class LandingTable(QTableView):
 
     chosen = Signal(int)
 
-    def __init__(self, review: Review) -> None:
+    def __init__(self, listed: ListedLandings) -> None:
         super().__init__()
         self.setObjectName("table")
         self._choosing = False
-        self._rows = LandingModel(review, self)
-        self.fields = LandingFilter(review)
+        self._rows = LandingModel(listed, self)
+        self.fields = LandingFilter(listed)
         self._sorted = WantedRows(self.fields, self)
         self._sorted.setSourceModel(self._rows)
         self.setModel(self._sorted)
@@ -58,10 +65,16 @@ class LandingTable(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.verticalHeader().setVisible(False)
         self.verticalHeader().setDefaultSectionSize(22)
-        self.resizeColumnsToContents()
-        for column in range(self.horizontalHeader().count()):
-            self.setColumnWidth(column, self.columnWidth(column) + _ROOM_FOR_BOLD)
+        self.setMinimumHeight(_LOWEST)
+        self._give_columns_room()
         self.selectionModel().currentRowChanged.connect(self._on_current)
+
+    def show_listed(self, listed: ListedLandings) -> None:
+        """List other rows."""
+        self._rows = LandingModel(listed, self)
+        self.fields.show_listed(listed)
+        self._sorted.setSourceModel(self._rows)
+        self._give_columns_room()
 
     def show_rows(self, rows: Sequence[int]) -> None:
         """Select rows without emitting; the first becomes the current one."""
@@ -120,6 +133,11 @@ class LandingTable(QTableView):
         else:
             super().keyPressEvent(event)
 
+    def _give_columns_room(self) -> None:
+        self.resizeColumnsToContents()
+        for column in range(self.horizontalHeader().count()):
+            self.setColumnWidth(column, self.columnWidth(column) + _ROOM_FOR_BOLD)
+
     def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if not self._choosing and current.isValid():
             self.chosen.emit(self._sorted.mapToSource(current).row())
@@ -128,15 +146,15 @@ class LandingTable(QTableView):
 class LandingModel(TableModel):
     """Model of the table with the verdicts in the first column."""
 
-    def __init__(self, review: Review, parent: QWidget) -> None:
-        shown = review.table.drop(columns=list(_HIDDEN), errors="ignore")
-        super().__init__(shown.assign(**{ACCEPTED: review.verdicts})[[ACCEPTED, *shown]], parent)
-        self._review, self._view = review, parent
+    def __init__(self, listed: ListedLandings, parent: QWidget) -> None:
+        shown = listed.table.drop(columns=list(_HIDDEN), errors="ignore")
+        super().__init__(shown.assign(**{ACCEPTED: ""})[[ACCEPTED, *shown]], parent)
+        self._listed, self._view = listed, parent
         self._names[0] = "✓"
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the text of a cell; its font shows the verdict, the hue of a contrast its sign."""
-        verdict = self._review.verdicts[index.row()]
+        verdict = self._listed.verdict(index.row())
         if role == Qt.ItemDataRole.FontRole and verdict:
             font = QFont(self._view.font())
             font.setBold(verdict == "yes")
@@ -159,7 +177,10 @@ class LandingModel(TableModel):
     ) -> str | None:
         """Return the name of a column, and its meaning as a tooltip."""
         if role == Qt.ItemDataRole.ToolTipRole and orientation == Qt.Orientation.Horizontal:
-            return _in_lines(column_meaning(self._names[section])) if section else _VERDICT_HELP
+            name = self._names[section]
+            if not section or name == FOUND_BY:
+                return _FOUND_BY_HELP if section else _VERDICT_HELP
+            return _in_lines(column_meaning(name))
         return super().headerData(section, orientation, role)
 
     def changed(self, rows: list[int]) -> None:

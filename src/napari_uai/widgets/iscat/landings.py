@@ -1,4 +1,4 @@
-"""Dock for the review of landings: table, trace, cut-out and histogram, linked to the viewer."""
+"""Dock for the review of landings: timeline, table and plots, linked to the viewer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
-    QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -20,18 +18,19 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uai.errors import NapariUaiError, counted
+from napari_uai.errors import counted
+from napari_uai.widgets.iscat.compared_run import ComparedRun
+from napari_uai.widgets.iscat.landing_plots import LandingPlots
 from napari_uai.widgets.iscat.landing_table import LandingTable
 from napari_uai.widgets.iscat.landing_timeline import LandingTimeline
-from napari_uai.widgets.iscat.review import CONTRASTS, CutOut, Review
+from napari_uai.widgets.iscat.listed_landings import ListedLandings
+from napari_uai.widgets.iscat.review import Review
 from napari_uai.widgets.iscat.review_keys import ReviewKeys
 from napari_uai.widgets.kit.help import help_button
-from napari_uai.widgets.kit.latest_request import LatestRequest
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
-from napari_uai.widgets.kit.palette import sign_colour
-from napari_uai.widgets.kit.plots import Bars, Curve, Picture
 from napari_uai.widgets.kit.ring_looks import ACCEPTED, Verdict
 from napari_uai.widgets.kit.rings import follow_rings, refresh_rings
+from napari_uai.widgets.kit.saving import ask_and_save, saved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,16 +40,14 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
     from qtpy.QtGui import QHideEvent, QShowEvent
 
-    from napari_uai.monitor import Monitor
-
 _BUTTONS: dict[Verdict, tuple[str, str]] = {
     "yes": ("✓ Accept", "A"),
     "no": ("✗ Reject", "R"),
     "": ("Undecided", "U"),
 }
 
-_LOWEST_PLOT = 56
-"""Height of plots, px, in a small window."""
+_SPACING = 2
+"""Between rows, px: the dock shares a low window with others."""
 
 
 class LandingsView(QWidget):
@@ -64,9 +61,18 @@ class LandingsView(QWidget):
         Viewer in which the landings are shown.
     layer
         Points layer of the landings, with a feature ``landing``; None if there is none.
+    go
+        Whether the viewer moves to the first landing at once.
     """
 
-    def __init__(self, review: Review, viewer: ViewerModel, layer: Points | None = None) -> None:
+    def __init__(
+        self,
+        review: Review,
+        viewer: ViewerModel,
+        layer: Points | None = None,
+        *,
+        go: bool = True,
+    ) -> None:
         super().__init__()
         self.setObjectName("landings")
         self.review = review
@@ -75,16 +81,16 @@ class LandingsView(QWidget):
         self.row = -1
         self._layer_id = identity(layer) if layer is not None else ""
         self._choosing = False
-        self.view = LandingTable(review)
+        self.listed = ListedLandings(review)
+        self.view = LandingTable(self.listed)
         self.view.setToolTip("A: accept, R: reject, U: undecided; also for several selected rows.")
         self.timeline = LandingTimeline(review, viewer)
-        self.trace = Curve(x_label="frame of the file", y_label="contrast")
-        self.picture = Picture()
-        self.bars = Bars(y_label="landings")
-        self.column = QComboBox()
+        self.plots = plots = LandingPlots(review)
+        self.trace, self.picture, self.bars = plots.trace, plots.picture, plots.bars
+        self.column, self.latest = plots.column, plots.latest
+        self.compared = ComparedRun(review, viewer, layer)
         self.count = QLabel("")
         self.undo_button = QPushButton("Undo")
-        self.latest = LatestRequest(self)
         judging = {key: partial(self.judge, verdict) for verdict, (_, key) in _BUTTONS.items()}
         self._keys = ReviewKeys(self, judging)
         QShortcut(QKeySequence.StandardKey.Undo, self, self.undo).setContext(
@@ -93,13 +99,12 @@ class LandingsView(QWidget):
         self._lay_out()
         self._connect(layer)
         self._show_counts()
-        self._show_histogram()
         follow_rings(viewer)
-        self.choose(0)
+        self.choose(0, go=go)
 
     def choose(self, row: int, *, go: bool = True) -> None:
-        """Choose a landing by its row in the review; the viewer moves to it if ``go``."""
-        if not 0 <= row < len(self.table):
+        """Choose a landing by its row in the list; the viewer moves to it if ``go``."""
+        if not 0 <= row < len(self.listed.table):
             return
         self.row = row
         self._choosing = True
@@ -130,52 +135,44 @@ class LandingsView(QWidget):
             self.choose(rows[0])
 
     def chosen_rows(self) -> list[int]:
-        """Return the selected rows of the table, or the landing that is seen but filtered out."""
-        return self.view.chosen_rows() or [row for row in (self.row,) if row >= 0]
+        """Return the selected rows of the review, or the landing that is seen but filtered out.
+
+        Landings of another run are not among them: they are judged in its own review.
+        """
+        rows = self.view.chosen_rows() or [row for row in (self.row,) if row >= 0]
+        return [row for row in rows if row < len(self.table)]
 
     def export(self, path: str | Path) -> None:
         """Write landings.csv, with a column ``accepted`` if there are verdicts."""
-        from napari.utils.notifications import show_error, show_info
+        from napari.utils.notifications import show_info
 
-        try:
-            self.review.export(path)
-        except NapariUaiError as error:
-            show_error(str(error))
-            return
-        show_info(f"{counted(len(self.table), 'landing')} written to {path}")
+        if saved(self.review.export, path):
+            show_info(f"{counted(len(self.table), 'landing')} written to {path}")
 
     def layer(self) -> Points | None:
         """Return the layer of the landings, or None if it was deleted."""
         return layer_of(self.viewer, self._layer_id)
 
     def _lay_out(self) -> None:
-        self.picture.setObjectName("cut_out")
-        self.trace.setObjectName("trace")
-        self.bars.setObjectName("histogram")
-        self.column.addItems([c for c in CONTRASTS if c in self.table.columns])
-        self.column.setToolTip("Contrast shown in the histogram; rejected landings are excluded.")
-        left, right = QWidget(), QWidget()
+        left = QWidget()
         rows = QVBoxLayout(left)
         rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(_SPACING)
         rows.addWidget(self.view.fields)
         rows.addWidget(self.view, 1)
         rows.addLayout(self._buttons())
-        bars = QVBoxLayout(right)
-        bars.setContentsMargins(0, 0, 0, 0)
-        bars.addWidget(self.bars, 1)
-        bars.addWidget(self.column)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        for widget, stretch in ((left, 5), (self.trace, 4), (self.picture, 2), (right, 3)):
+        for widget, stretch in ((left, 5), (self.plots, 9)):
             splitter.addWidget(widget)
             splitter.setStretchFactor(splitter.count() - 1, stretch)
-        splitter.setSizes([520, 380, 220, 280])
+        splitter.setSizes([520, 880])
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setContentsMargins(4, _SPACING, 4, _SPACING)
+        layout.setSpacing(_SPACING)
         layout.addWidget(self.timeline)
+        layout.addWidget(self.compared)
         layout.addWidget(splitter, 1)
-        for plot in (self.trace, self.picture, self.bars):
-            plot.setMinimumHeight(_LOWEST_PLOT)
-        self.setMinimumHeight(170)
+        self.compared.offer()  # inside a layout, otherwise it is a window
 
     def _buttons(self) -> QHBoxLayout:
         buttons = QHBoxLayout()
@@ -201,34 +198,48 @@ class LandingsView(QWidget):
     def _connect(self, layer: Points | None) -> None:
         self.view.chosen.connect(self.choose)
         self.view.fields.changed.connect(self._show_counts)
-        self.bars.chosen.connect(self._on_bar)
-        self.column.currentIndexChanged.connect(self._show_histogram)
+        self.plots.rows_chosen.connect(self._choose_all)
+        self.plots.jumped.connect(self._go_to_frame)
+        self.compared.changed.connect(self._list)
         self.timeline.chosen.connect(self.choose)
         self.timeline.jumped.connect(self._go_to_frame)
         self.timeline.range_selected.connect(self._choose_between)
-        self.trace.clicked.connect(lambda frame, _: self._go_to_frame(frame))
-        self.latest.done.connect(self._show_cut_out)
         follower = _ViewerEvents(self)
         self._follower = follower
         self.viewer.dims.events.current_step.connect(follower.moved)
+        for event in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
+            event.connect(follower.layers_changed)
+        self.review.when_changed.append(follower.columns_changed)
         if layer is not None:
             layer.selected_data.events.items_changed.connect(follower.points_chosen)
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Let the keys act in canvas and window."""
+        """Let the keys act in canvas and window; double the rings that only one run has."""
         super().showEvent(event)
         self._keys.bind(self.layer(), self.viewer)
+        self.compared.draw()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
-        """Give the keys back."""
+        """Give the keys back, and the rings their single line."""
         super().hideEvent(event)
         self._keys.unbind()
+        self.compared.draw(seen=False)
 
     def _judge(self, verdict: Verdict, *_: object) -> None:
         self.judge(verdict)
 
-    def _on_bar(self, bar: int) -> None:
-        self._choose_all(self.review.rows_in_bar(bar, self.column.currentText()))
+    def columns_changed(self) -> None:
+        """List the landings with their new columns."""
+        self.table = self.review.table
+        self.compared.compare()
+
+    def _list(self, listed: ListedLandings) -> None:
+        """List other rows, with those that only another run found."""
+        self.listed = listed
+        row = self.row if self.row < len(listed.table) else 0
+        self.view.show_listed(listed)
+        self._show_counts()
+        self.choose(row, go=False)
 
     def _choose_between(self, first: int, last: int) -> None:
         """Choose the landings in a range of frames of the file."""
@@ -268,6 +279,7 @@ class LandingsView(QWidget):
     def _select_points(self, rows: list[int]) -> None:
         layer = self.layer()
         if layer is not None:
+            rows = [row for row in rows if row < len(self.table)]
             layer.selected_data = set(self._points_of(layer, rows))
 
     def _points_of(self, layer: Points, rows: list[int]) -> list[int]:
@@ -278,43 +290,12 @@ class LandingsView(QWidget):
         return [int(i) for i in np.flatnonzero(layer.features["landing"].isin(numbers))]
 
     def _show(self, row: int) -> None:
-        landing = self.table.iloc[row]
-        error = f" ± {landing['contrast_error']:.1e}" if "contrast_error" in landing else ""
-        frames, contrasts = self.review.trace(row)
-        self.trace.show_curve(
-            frames,
-            contrasts,
-            event=float(landing["raw_frame"]),
-            title=f"landing {int(landing['landing'])}: {landing['contrast']:.2e}{error}, "
-            f"score {landing['score']:.1f}",
-        )
+        self.plots.show_landing(*self.listed.at(row))
         self.moved()
-        self.timeline.mark(row)
-        self.bars.mark(self.review.bar_of(row, self.column.currentText()))
-        self.latest.ask(partial(_cut_out, self.review, row))
-
-    def _show_cut_out(self, cut: CutOut | None) -> None:
-        if cut is None:
-            self.picture.say("no rolling average\navailable")
-        elif cut.row == self.row:
-            self.picture.show_picture(
-                cut.image,
-                (-cut.limit, cut.limit),
-                ring=(*cut.centre, 4.5),
-                colour=sign_colour(float(self.table["contrast"].iloc[cut.row])),
-                title=f"average, frame {cut.frame}",
-            )
-
-    def _show_histogram(self, *_: object) -> None:
-        column = self.column.currentText()
-        if column:
-            self.bars.x_label = column.replace("_", " ")
-            self.bars.show_bars(*self.review.histogram(column), title="Contrasts")
-            if self.row >= 0:
-                self.bars.mark(self.review.bar_of(self.row, column))
+        self.timeline.mark(row if row < len(self.table) else -1)
 
     def _show_counts(self) -> None:
-        n, review = len(self.table), self.review
+        n, review = len(self.listed.table), self.review
         shown = self.view.n_shown()
         text = counted(n, "landing") if shown == n else f"{shown} of {counted(n, 'landing')}"
         if any(review.verdicts):
@@ -324,14 +305,15 @@ class LandingsView(QWidget):
 
     def _next_undecided(self) -> None:
         """Choose the next row without a verdict, in the order of the table."""
-        left = (row for row in self.view.rows_after(self.row) if not self.review.verdicts[row])
-        row = next(left, None)
+        own = (row for row in self.view.rows_after(self.row) if row < len(self.table))
+        row = next((row for row in own if not self.review.verdicts[row]), None)
         if row is not None:
             self.choose(row)
 
     def _go_to(self, row: int) -> None:
         """Move the time slider to the landing, and the camera if it is out of view."""
-        world = self.review.world(row)
+        review, at = self.listed.at(row)
+        world = review.world(at)
         if not np.isfinite(world).all():
             return
         first = self.viewer.dims.ndim - 3
@@ -355,7 +337,7 @@ class LandingsView(QWidget):
         self.view.changed(rows)
         self.timeline.show_verdicts(self.review.verdicts)
         self._show_counts()
-        self._show_histogram()
+        self.plots.show_histogram()
 
     def _store_in_layer(self, rows: list[int]) -> None:
         layer = self.layer()
@@ -371,11 +353,7 @@ class LandingsView(QWidget):
         refresh_rings(layer, self.viewer)
 
     def _ask_and_export(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Export landings", "landings.csv", "CSV (*.csv)"
-        )
-        if path:
-            self.export(path)
+        ask_and_save(self, "Export landings", "landings.csv", "CSV (*.csv)", self.export)
 
 
 class _ViewerEvents:
@@ -398,6 +376,12 @@ class _ViewerEvents:
             with suppress(RuntimeError):
                 self._view.points_chosen()
 
+    def columns_changed(self) -> None:
+        if self._view is not None:
+            with suppress(RuntimeError):
+                self._view.columns_changed()
 
-def _cut_out(review: Review, row: int, _monitor: Monitor) -> CutOut | None:
-    return review.cut_out(row)
+    def layers_changed(self, _event: Event | None = None) -> None:
+        if self._view is not None:
+            with suppress(RuntimeError):
+                self._view.compared.offer()

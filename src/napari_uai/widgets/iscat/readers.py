@@ -47,7 +47,7 @@ def saved_run_reader(path: ReaderPath) -> Reader | None:
 
     A folder with the results of a batch is one, too. Only names are read here.
     """
-    from napari_uai.widgets.iscat.saved_run import is_saved_run, saved_runs_below
+    from napari_uai.widgets.iscat.saved_files import is_saved_run, saved_runs_below
 
     folders = [Path(one) for one in (path if isinstance(path, list) else [path])]
     try:
@@ -259,7 +259,8 @@ def _read_saved_runs(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
     import napari
 
     from napari_uai.errors import BadValueError
-    from napari_uai.widgets.iscat.saved_run import SavedRun, is_saved_run, saved_runs_below
+    from napari_uai.widgets.iscat.saved_files import is_saved_run, saved_runs_below
+    from napari_uai.widgets.iscat.saved_run import SavedRun
     from napari_uai.widgets.kit.rings import follow_rings
 
     viewer = napari.current_viewer()
@@ -290,7 +291,7 @@ def _read_tables(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
     import napari
 
     from napari_uai.widgets.iscat.review import half_batch
-    from napari_uai.widgets.iscat.saved_run import read_numbers
+    from napari_uai.widgets.iscat.saved_files import read_numbers
     from napari_uai.widgets.iscat.stage_call import landings_layer
     from napari_uai.widgets.kit.layers import points_layer
     from napari_uai.widgets.kit.rings import follow_rings
@@ -325,7 +326,8 @@ def _review_with_traces(
     from napari.utils.notifications import show_warning
 
     from napari_uai.errors import NapariUaiError
-    from napari_uai.widgets.iscat.saved_run import reviewed, traces_beside
+    from napari_uai.widgets.iscat.saved_files import traces_beside
+    from napari_uai.widgets.iscat.saved_run import reviewed
 
     if not {"landing", "contrast", "raw_frame"} <= {*table.columns}:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from napari_uai.widgets.kit.ring_looks import ACCEPTED, Verdict, verdict_of
 from napari_uai.widgets.kit.rings import around_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from napari.layers import Points
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 CONTRASTS = ("contrast", "peak_contrast", "intersection_contrast", "prominence_contrast")
 """Columns that a histogram can show."""
+
+Limits: TypeAlias = tuple[float, float]
 
 HALF_WINDOW_PX = 10
 _MAX_BARS = 40
@@ -55,6 +59,11 @@ class Review:
         First and last frame of the file that were analysed; None if not known.
     spans
         What disturbed the recording.
+
+    Attributes
+    ----------
+    when_changed
+        Called after the table has got other columns.
     """
 
     table: pd.DataFrame
@@ -66,9 +75,11 @@ class Review:
     around: float | None = None
     frames: tuple[int, int] | None = None
     spans: tuple[TimeSpan, ...] = ()
+    when_changed: list[Callable[[], None]] = field(default_factory=list, init=False, repr=False)
     _before: list[dict[int, Verdict]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._batch = 2 * self.around if self.around else batch_of(self.table)
         if self.around is None:
             self.around = half_batch(self.table)
         apart = (self.table["raw_frame"] - self.placed["frame"]).to_numpy(float)
@@ -107,6 +118,13 @@ class Review:
         for row in rows:
             self.verdicts[row] = verdict
 
+    def add_columns(self, columns: pd.DataFrame) -> None:
+        """Add columns, by the number of the landing, or replace those of these names."""
+        rows = columns.reindex(self.table["landing"])
+        self.table = self.table.assign(**{str(c): rows[c].to_numpy() for c in columns})
+        for call in self.when_changed:
+            call()
+
     @property
     def can_undo(self) -> bool:
         """Whether a verdict was set in this review."""
@@ -140,6 +158,25 @@ class Review:
         trace = self.traces[self.traces["landing"] == self.table["landing"].iloc[row]]
         return trace["raw_frame"].to_numpy(float), trace["contrast"].to_numpy(float)
 
+    def fitted(self, row: int, frames: Floats) -> tuple[Floats | None, Floats | None]:
+        """Return the V of a landing at frames of the file, and its standard error, where known."""
+        from napari_uai.iscat.measure.v_shape import v_shape, v_shape_error
+
+        if self._batch is None:
+            return None, None
+        landing, error = self.table.iloc[row], None
+        v = v_shape(frames, landing["raw_frame"], landing["contrast"], self._batch)
+        if {"contrast_error", "frame_error"} <= {*self.table.columns}:
+            error = v_shape_error(
+                frames,
+                landing["raw_frame"],
+                landing["contrast"],
+                self._batch,
+                frame_error=landing["frame_error"],
+                contrast_error=landing["contrast_error"],
+            )
+        return v, error if error is not None and np.isfinite(error).all() else None
+
     def world_frame(self, file_frame: float) -> float:
         """Convert a frame of the file to a world position along time."""
         return float(self.place.to_world((file_frame - self._first, 0.0, 0.0))[0])
@@ -170,14 +207,28 @@ class Review:
         limit = max(np.nan_to_num(contrast), float(np.nanpercentile(np.abs(image), 90)), 1e-12)
         return CutOut(row, frame, image, limit, (float(y - top), float(x - left)))
 
-    def histogram(self, column: str = "contrast") -> tuple[Floats, AnyArray]:
-        """Return edges and counts of signed contrasts; rejected landings are excluded."""
-        return contrast_bars(self._counted(column))
+    def histogram(
+        self, column: str = "contrast", n_bars: int = 0, limits: Limits | None = None
+    ) -> tuple[Floats, AnyArray]:
+        """Return edges and counts of signed contrasts; rejected landings are excluded.
 
-    def rows_in_bar(self, bar: int, column: str = "contrast") -> list[int]:
+        Parameters
+        ----------
+        column
+            Which contrast.
+        n_bars
+            Bars, about; 0 for as many as suit the number of landings.
+        limits
+            Contrasts outside are not counted; None to count all.
+        """
+        return contrast_bars(self._counted(column, limits), n_bars, limits)
+
+    def rows_in_bar(
+        self, bar: int, column: str = "contrast", n_bars: int = 0, limits: Limits | None = None
+    ) -> list[int]:
         """Return the rows in a bar, the most confident landing first."""
-        edges, _ = self.histogram(column)
-        values = self._counted(column)
+        edges, _ = self.histogram(column, n_bars, limits)
+        values = self._counted(column, limits)
         inside = self._bars(values, edges) == bar
         return [int(row) for row in np.flatnonzero(inside)]
 
@@ -186,10 +237,12 @@ class Review:
         frames = self.table["raw_frame"].to_numpy(float)
         return [int(row) for row in np.flatnonzero((frames >= first) & (frames <= last))]
 
-    def bar_of(self, row: int, column: str = "contrast") -> int:
+    def bar_of(
+        self, row: int, column: str = "contrast", n_bars: int = 0, limits: Limits | None = None
+    ) -> int:
         """Return the bar of a landing, or -1 if it is not counted."""
-        edges, _ = self.histogram(column)
-        return int(self._bars(self._counted(column), edges)[row])
+        edges, _ = self.histogram(column, n_bars, limits)
+        return int(self._bars(self._counted(column, limits), edges)[row])
 
     def exported(self) -> pd.DataFrame:
         """Return the table for landings.csv, with verdicts if there are any."""
@@ -232,9 +285,12 @@ class Review:
                 n_copied += 1
         return n_copied
 
-    def _counted(self, column: str) -> Floats:
+    def _counted(self, column: str, limits: Limits | None) -> Floats:
+        """Return contrasts; NaN where a landing is rejected or outside the limits."""
         values = self.table[column].to_numpy(float).copy()
         values[np.array([v == "no" for v in self.verdicts], bool)] = np.nan
+        if limits is not None:
+            values[(values < limits[0]) | (values > limits[1])] = np.nan
         return values
 
     @staticmethod
@@ -270,13 +326,18 @@ class CutOut:
     centre: tuple[float, float]
 
 
-def contrast_bars(values: Floats) -> tuple[Floats, AnyArray]:
-    """Return edges and counts of a histogram of signed contrasts; NaN is not counted."""
+def contrast_bars(
+    values: Floats, n_bars: int = 0, limits: Limits | None = None
+) -> tuple[Floats, AnyArray]:
+    """Return edges and counts of a histogram of signed contrasts; NaN is not counted.
+
+    The bars cover the limits, or all values and zero.
+    """
     values = values[np.isfinite(values)]
     if not len(values):
         return np.array([-1.0, 1.0]), np.zeros(1, int)
-    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
-    n = int(np.clip(2 * np.sqrt(len(values)), 8, _MAX_BARS))
+    low, high = limits or (min(values.min(), 0.0), max(values.max(), 0.0))
+    n = n_bars or int(np.clip(2 * np.sqrt(len(values)), 8, _MAX_BARS))
     step = (high - low) / n or 1.0
     # An edge at zero separates bright from dark landings.
     edges = np.arange(np.floor(low / step - 1e-9), np.ceil(high / step + 1e-9) + 1) * step
@@ -294,6 +355,13 @@ def half_batch(table: pd.DataFrame, batch_size: int | None = None) -> float:
     batch_size
         Batch of the run, if known.
     """
-    if batch_size is None and len(table) and {"frame", "raw_frame"} <= set(table.columns):
-        batch_size = round(float((table["raw_frame"] - table["frame"]).median()))
-    return (batch_size if batch_size and batch_size > 0 else _USUAL_BATCH) / 2
+    batch = batch_size or batch_of(table)
+    return (batch if batch and batch > 0 else _USUAL_BATCH) / 2
+
+
+def batch_of(table: pd.DataFrame) -> float | None:
+    """Return the batch that a table of landings tells by its two kinds of frames, None if none."""
+    if not len(table) or not {"frame", "raw_frame"} <= set(table.columns):
+        return None
+    apart = float((table["raw_frame"] - table["frame"]).median())
+    return round(apart) if apart >= 1 else None

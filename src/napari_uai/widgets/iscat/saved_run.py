@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
-from napari_uai.widgets.iscat.review import Review
+from napari_uai.widgets.iscat.average_again import recipe_of_average
+from napari_uai.widgets.iscat.disturbed_times import recorded_times
+from napari_uai.widgets.iscat.review import Review, half_batch
+from napari_uai.widgets.iscat.saved_files import (
+    LANDINGS,
+    LOCALIZATIONS,
+    NEEDED,
+    RECIPE,
+    RECORD,
+    read_numbers,
+    traces_beside,
+)
 from napari_uai.widgets.iscat.stage_call import (
     STORED_AVERAGE,
     CallResult,
@@ -33,12 +44,12 @@ from napari_uai.widgets.kit.layers import (
 from napari_uai.widgets.kit.ring_looks import ACCEPTED, verdict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     import pandas as pd
     from napari.layers import Layer
 
-    from napari_uai.iscat.recipes.recipe import Recipe, Step
+    from napari_uai.iscat.recipes.recipe import Recipe
     from napari_uai.report.records import LandingRecord
     from napari_uai.videos.frames import Video
     from napari_uai.videos.offset import Offset
@@ -46,24 +57,9 @@ if TYPE_CHECKING:
     from napari_uai.videos.recording import Recording
     from napari_uai.widgets.kit.layers import LayerTuple
 
-RECORD, LANDINGS, RECIPE = "run.json", "landings.csv", "recipe.toml"
-LOCALIZATIONS, TRACES = "localizations.csv", "traces.csv"
-_NEEDED = (RECORD, LANDINGS, RECIPE)
 _PLACES = ("frame", "raw_frame", "y", "x")
 _N_FOLDERS_UP = 3
 """Folders above the results in which the recording is searched: those of a batch lie deeper."""
-
-
-def is_saved_run(folder: Path) -> bool:
-    """Return whether a folder has the names of a saved run; one file may be missing."""
-    return sum((folder / name).is_file() for name in _NEEDED) >= len(_NEEDED) - 1
-
-
-def saved_runs_below(folder: Path) -> list[Path]:
-    """Return the saved runs below a folder, as a batch writes them; only names are read."""
-    from napari_uai.widgets.kit.folders import folders_in
-
-    return sorted(each for each in folders_in(folder) if each != folder and is_saved_run(each))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +102,7 @@ class SavedRun:
 
         folder = Path(folder)
         settle(folder)
-        for name in _NEEDED:
+        for name in NEEDED:
             if not (folder / name).is_file():
                 raise BadValueError(
                     f"{folder} has no {name}: choose a complete folder of results, or run the "
@@ -226,8 +222,17 @@ class SavedRun:
         place
             Place of the recording.
         """
+        from napari_uai.iscat.recipes.batches import batches_of
+
         placed = in_video(self.landings, self.origin)
-        return reviewed(self.landings, placed, place.moved(self.origin), self.traces)
+        batch_size = next(iter(batches_of(self.recipe).values()), None)
+        around = half_batch(self.landings, batch_size)
+        place = place.moved(self.origin)
+        review = reviewed(self.landings, placed, place, self.traces, around=around)
+        first = self.record.input.first_frame
+        review.frames = first, first + self.record.input.shape[0] - 1
+        review.spans = recorded_times(self.record)
+        return review
 
     @property
     def origin(self) -> Offset:
@@ -291,88 +296,20 @@ class OpenedRun:
     name: str
 
 
-def recipe_of_average(recipe: Recipe) -> Recipe | None:
-    """Return the steps of a recipe that make the rolling average, and videos made of it alone.
-
-    Returns
-    -------
-    Recipe or None
-        None if the recipe has no rolling average.
-    """
-    from napari_uai.iscat.recipes.run import ROLLING_AVERAGE
-
-    steps = {step.name: step for step in recipe.steps}
-    if ROLLING_AVERAGE not in steps:
-        return None
-    wanted = set(_behind(steps, ROLLING_AVERAGE))
-    for step in recipe.steps:  # a chain of videos, each made of those before
-        if step.stage.output == "video" and wanted.issuperset(step.inputs):
-            wanted.add(step.name)
-    kept = [
-        replace(step, parameters=recipe.values(step.name))  # may refer to steps that are left out
-        for step in recipe.steps
-        if step.name in wanted
-    ]
-    return replace(recipe, steps=tuple(kept), outputs={})
-
-
 def reviewed(
-    table: pd.DataFrame, placed: pd.DataFrame, place: Place, traces: pd.DataFrame | None
+    table: pd.DataFrame,
+    placed: pd.DataFrame,
+    place: Place,
+    traces: pd.DataFrame | None,
+    *,
+    around: float | None = None,
 ) -> Review:
     """Return the review of a table of landings, with the verdicts in its column ``accepted``."""
     if ACCEPTED not in table.columns:
-        return Review(table, placed, place, traces)
+        return Review(table, placed, place, traces, around=around)
     verdicts = [verdict_of(value) for value in table[ACCEPTED]]
     bare, bare_placed = (each.drop(columns=ACCEPTED) for each in (table, placed))
-    return Review(bare, bare_placed, place, traces, verdicts=verdicts)
-
-
-def traces_beside(folder: Path) -> pd.DataFrame | None:
-    """Return the traces of the run in a folder, None if it has none.
-
-    Raises
-    ------
-    BadValueError
-        If they are damaged or too large.
-    """
-    from napari_uai.report.records import read_table
-
-    path = folder / TRACES
-    if not path.is_file():
-        return None
-    return read_table(path, needed=("landing", "raw_frame", "contrast"))
-
-
-def read_numbers(
-    path: Path, needed: Iterable[str], *, optional: Iterable[str] = ()
-) -> pd.DataFrame:
-    """Read a table of results; columns ``needed`` and, if there, ``optional`` are numbers.
-
-    Raises
-    ------
-    VideoFormatError
-        If it cannot be read, lacks a column or has something else in one.
-    """
-    from pandas.api.types import is_numeric_dtype
-
-    from napari_uai.errors import VideoFormatError
-    from napari_uai.untrusted import read_csv
-
-    table = read_csv(path, error=VideoFormatError)
-    for column in needed:
-        if column not in table.columns:
-            raise VideoFormatError(f"{path} has no column {column}: export it again")
-    for column in {*needed, *optional} & {*table.columns}:
-        if len(table) and not is_numeric_dtype(table[column]):
-            raise VideoFormatError(f"{path}: {column} must contain numbers: export it again")
-    return table
-
-
-def _behind(steps: dict[str, Step], name: str) -> Iterator[str]:
-    """Yield a step and all that it needs."""
-    yield name
-    for needed in steps[name].inputs if name in steps else ():
-        yield from _behind(steps, needed)
+    return Review(bare, bare_placed, place, traces, verdicts=verdicts, around=around)
 
 
 def _place_of_new(layer: LayerTuple) -> Place:
@@ -394,13 +331,3 @@ def _by(shape: tuple[int, ...]) -> str:
 def _tidy(path: Path) -> Path:
     """Return a path without ``..``; a recording that is gone cannot be resolved on the disk."""
     return Path(os.path.normpath(path.absolute()))
-
-
-def why_unreadable(folder: Path) -> tuple[LandingRecord | None, str]:
-    """Return the record of a run, or why it cannot be read."""
-    from napari_uai.report.records import LandingRecord, read_record
-
-    try:
-        return read_record(folder / RECORD, LandingRecord), ""
-    except (NapariUaiError, OSError) as error:
-        return None, str(error)

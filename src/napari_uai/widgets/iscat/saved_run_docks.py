@@ -20,7 +20,8 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import NapariUaiError, counted
 from napari_uai.widgets.iscat.landings import LandingsView
-from napari_uai.widgets.iscat.saved_run import OpenedRun, why_unreadable
+from napari_uai.widgets.iscat.saved_files import why_unreadable
+from napari_uai.widgets.iscat.saved_run import OpenedRun
 from napari_uai.widgets.kit.help import help_button
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.preferences import PLUGIN

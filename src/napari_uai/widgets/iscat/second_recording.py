@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 
 from napari_uai.errors import BadValueError
 from napari_uai.widgets.iscat.affine import Link, affine_of_pairs, with_time, world_affine
+from napari_uai.widgets.iscat.coincidence_panel import CoincidencePanel
 from napari_uai.widgets.iscat.side_by_side import SideBySide
 from napari_uai.widgets.kit.docks import button_grid, dock_layout
 from napari_uai.widgets.kit.forms import add_row, form_layout
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
+    from napari_uai.evaluate import Registration
     from napari_uai.typing import Floats
     from napari_uai.widgets.kit.layers import Place
 
@@ -78,6 +80,8 @@ class SecondRecordingWidget(QWidget):
         self.grid = QCheckBox("Side by side")
         self.status = QLabel("")
         self.status.setObjectName("status")
+        self.coincidences = CoincidencePanel(napari_viewer, self, self._recordings)
+        self.coincidences.registered.connect(self._use_registration)
         self._beside = beside = SideBySide(napari_viewer)
         self._lay_out()
         self._keep_apart(preset=True)
@@ -125,7 +129,8 @@ class SecondRecordingWidget(QWidget):
 
     def reset_choices(self, event: Event | None = None) -> None:  # noqa: ARG002
         """Update the lists of layers; napari calls this when layers change."""
-        for choice in (self.first, self.second, self.first_points, self.second_points):
+        points = self.first_points, self.second_points, self.coincidences.landings
+        for choice in (self.first, self.second, *points):
             choice.reset_choices()
         self._keep_apart()
         if self._beside.is_on:
@@ -146,12 +151,26 @@ class SecondRecordingWidget(QWidget):
         self.status.setStyleSheet(error_style(self) if is_error else "")
         self.status.setText(text)
 
-    def _link(self) -> float | None:
+    def _use_registration(self, found: Registration) -> None:
+        """Enter what was found in the form, and link by it."""
+        shift = dict(zip(("shift_rows", "shift_columns"), found.shift, strict=True))
+        numbers = {"magnification": found.magnification, "rotation_deg": found.rotation_deg}
+        for name, value in {**numbers, **shift}.items():
+            self.fields[name].setValue(value)
+        for points in (self.first_points, self.second_points):
+            points.setCurrentIndex(0)
+        self.link()
+
+    def _recordings(self) -> tuple[Image, Image]:
         first, second = self.first.layer(), self.second.layer()
         if first is None or second is None or first.unique_id == second.unique_id:
             raise BadValueError("choose two different recordings: open the second one first")
         if first.ndim != 3 or second.ndim != 3:
             raise BadValueError("both layers must be recordings with frames, not single images")
+        return first, second
+
+    def _link(self) -> float | None:
+        first, second = self._recordings()
         place = place_of(first)
         plane, residual = self._plane(place, second)
         link = with_time(
@@ -203,11 +222,12 @@ class SecondRecordingWidget(QWidget):
         self.grid.setToolTip("Show the second recording beside the first instead of on top of it.")
         self.grid.toggled.connect(self._show_grid)
         self.status.setWordWrap(True)
-        layout = dock_layout(self, topic="second_recording")
+        layout = dock_layout(self, self.coincidences.run_bar, topic="second_recording")
         layout.addWidget(form)
         layout.addLayout(button_grid(rates, link, unlink))
         layout.addWidget(self.grid)
         layout.addWidget(self.status)
+        layout.addWidget(self.coincidences)
         layout.addStretch()
 
     def _show_grid(self, on: bool) -> None:

@@ -10,7 +10,7 @@ from napari_uai.widgets.iscat.add_results import add_results
 from napari_uai.widgets.kit.layer_choice import identity, layer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
     from typing import Any
 
     from napari.viewer import Viewer
@@ -42,8 +42,8 @@ class ShownRun:
     @classmethod
     def of(
         cls, result: CallResult, viewer: Viewer, earlier: ShownRun | None, *, keep: bool
-    ) -> ShownRun:
-        """Add the results of a run to a viewer.
+    ) -> Generator[None, None, ShownRun]:
+        """Add the results of a run to a viewer; yields after each of them.
 
         Parameters
         ----------
@@ -63,8 +63,9 @@ class ShownRun:
                 result.review.copy_verdicts(earlier.view.review)
             if not keep:
                 earlier.remove(viewer)
+                yield
         before = {identity(layer) for layer in viewer.layers}
-        view = add_results(result, viewer)
+        view = yield from add_results(result, viewer)
         added = (identity(layer) for layer in viewer.layers)
         return cls(tuple(key for key in added if key not in before), record, view)
 

@@ -83,6 +83,8 @@ class CallResult:
         Landings for review, stored in the metadata of one of the layers.
     result
         Result of a recipe.
+    made
+        The layers, once they are made.
     """
 
     layers: Sequence[LayerTuple] = ()
@@ -91,6 +93,7 @@ class CallResult:
     notes: Sequence[str] = field(default=())
     review: Review | None = None
     result: RunResult | None = None
+    made: Sequence[Layer] = ()
 
 
 @dataclass(frozen=True)

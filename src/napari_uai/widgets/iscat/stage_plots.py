@@ -9,9 +9,10 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
+from napari_uai.widgets.kit.curve import Curve
 from napari_uai.widgets.kit.help import help_button
 from napari_uai.widgets.kit.layers import has_positions
-from napari_uai.widgets.kit.plots import Bars, Curve, Plot, inks
+from napari_uai.widgets.kit.plots import Bars, Plot, inks
 from napari_uai.widgets.kit.tables import TableView
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_uai.errors import NapariUaiError
 from napari_uai.iscat.recipes.catalogue import stage
-from napari_uai.widgets.iscat.add_results import add_results
+from napari_uai.widgets.iscat.add_results import add_results, made_layers
 from napari_uai.widgets.iscat.in_view import can_be_seen
 from napari_uai.widgets.iscat.preview import LivePreview
 from napari_uai.widgets.iscat.shape_choice import SHAPE_HELP, ShapeChoice
@@ -18,6 +18,8 @@ from napari_uai.widgets.kit.layer_choice import LayerChoice
 from napari_uai.widgets.kit.running import RunBar, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari.layers import Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
@@ -61,7 +63,7 @@ class StageWidget(QWidget):
             self.shape.drawn.connect(self.form.set_values)
         self.task = Task(self)
         self.run_bar = RunBar(self.task)
-        self.task.succeeded.connect(self._show_result)
+        self.task.succeeded.connect(lambda result: self.task.show(self._show_result(result)))
         self.run_bar.run_asked.connect(self.run)
         self.form.changed.connect(self.preview.refresh)
         self.form.changed.connect(self.run_bar.forget_error)
@@ -85,7 +87,7 @@ class StageWidget(QWidget):
         """Run the stage in a thread and add the result to the viewer."""
         call = self.run_bar.tried(self.call)
         if call is not None:
-            self.run_bar.start(call.run)
+            self.run_bar.start(lambda monitor: made_layers(call.run(monitor)))
 
     def copy_as_recipe(self) -> None:
         """Copy the stage with its parameters to the clipboard, in the format of a recipe."""
@@ -146,8 +148,9 @@ class StageWidget(QWidget):
         layout.addWidget(self.keep)
         layout.addStretch()
 
-    def _show_result(self, result: CallResult) -> None:
+    def _show_result(self, result: CallResult) -> Iterator[None]:
         self.preview.tick.setChecked(False)
-        add_results(result, self.viewer)
+        yield
+        yield from add_results(result, self.viewer)
         self.run_bar.bar.setValue(self.run_bar.bar.maximum())
         self.run_bar.say(f"Done: {result.message}")

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
 from napari_uai.files import whole_file
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
-from napari_uai.widgets.iscat.add_results import add_results, opened_review
+from napari_uai.widgets.iscat.add_results import add_results, made_layers, opened_review
 from napari_uai.widgets.iscat.chosen_values import ChosenValues, suggest_batch
 from napari_uai.widgets.iscat.essentials import Essentials
 from napari_uai.widgets.iscat.recipe_notes import notes_of_recipe
@@ -39,6 +39,8 @@ from napari_uai.widgets.kit.preferences import PLUGIN, preferences
 from napari_uai.widgets.kit.running import RunBar, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari.utils.events import Event
     from napari.viewer import Viewer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
@@ -111,7 +113,7 @@ class RecipeWidget(QWidget):
         self.frames.last.valueChanged.connect(self._change_frames)
         self.region.changed.connect(self._keep_values)
         self.source_kind.currentIndexChanged.connect(self._show_source)
-        self.task.succeeded.connect(self._show_result)
+        self.task.succeeded.connect(lambda result: self.task.show(self._show_result(result)))
         self.task.progressed.connect(self._show_progress)
         self.task.ended.connect(self._show_outcomes)
         self.run_bar.run_asked.connect(self.run)
@@ -212,7 +214,7 @@ class RecipeWidget(QWidget):
         if self.steps is not None:
             self.steps.show_progress({})
         self.batch = self._list_of(call)
-        self.run_bar.start(call.run)
+        self.run_bar.start(lambda monitor: made_layers(call.run(monitor)))
 
     def save_recipe(self, path: str | Path) -> None:
         """Save the recipe with the present values, for the command line or another session.
@@ -245,7 +247,7 @@ class RecipeWidget(QWidget):
 
     def open(self, path: str | Path) -> None:
         """Open a recording, a folder of recordings or of results, or a recipe."""
-        from napari_uai.widgets.iscat.saved_run import is_saved_run
+        from napari_uai.widgets.iscat.saved_files import is_saved_run
 
         path = Path(path)
         if path.is_dir() and path.suffix.lower() != ".zarr" and not is_saved_run(path):
@@ -486,12 +488,12 @@ class RecipeWidget(QWidget):
             except NapariUaiError as error:
                 self.run_bar.show_error(str(error))
 
-    def _show_result(self, result: CallResult) -> None:
+    def _show_result(self, result: CallResult) -> Iterator[None]:
         if result.review is None:
-            add_results(result, self.viewer)
+            yield from add_results(result, self.viewer)
         else:
             keep = self.keep_earlier.isChecked()
-            self.shown = ShownRun.of(result, self.viewer, self.shown, keep=keep)
+            self.shown = yield from ShownRun.of(result, self.viewer, self.shown, keep=keep)
             self.landings = self.shown.view or self.landings
         if result.result is not None and self.steps is not None:
             self.steps.show_seconds(result.result.timings_s)

@@ -306,12 +306,15 @@ def _marks(
     import pandas as pd
 
     from napari_uai.widgets.kit.layers import moved_by
+    from napari_uai.widgets.kit.ring_looks import signs_of
 
     data = np.atleast_2d(np.asarray(points[0], float))
     data = np.pad(data, ((0, 0), (3 - data.shape[1], 0)))
     world = moved_by(_to_world(points[1], 3), data)
     frame, y, x = moved_by(np.linalg.inv(_to_world(attributes, 3)), world).T
-    return pd.DataFrame({"raw_frame": frame + first, "y": y, "x": x})
+    features = pd.DataFrame(points[1].get("features"))
+    signs = signs_of(features) if len(features) == len(data) else 0.0
+    return pd.DataFrame({"raw_frame": frame + first, "y": y, "x": x, "contrast": signs})
 
 
 def _to_world(attributes: Mapping[str, Any], ndim: int) -> npt.NDArray[np.float64]:

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, QPointF, QRect, Qt, Signal
 from qtpy.QtGui import QContextMenuEvent, QImage, QMouseEvent, QPainter, QWheelEvent
-from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QToolTip, QWidget
+from qtpy.QtWidgets import QApplication, QMenu, QToolTip, QWidget
 
 from napari_uai.errors import OutputError
 from napari_uai.files import whole_file
+from napari_uai.widgets.kit.saving import ask_and_save
 from napari_uai.widgets.kit.tables import save_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari_uai.typing import AnyArray
 
     Range = tuple[float, float]
@@ -225,22 +224,8 @@ class PlotTools(QObject):
         self._plot.paint(painter)
 
     def _ask_for_picture(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self._plot, "Save picture", "plot.png", "Picture (*.png *.svg)"
-        )
-        self._try(self.save_picture, path)
+        kinds = "Picture (*.png *.svg)"
+        ask_and_save(self._plot, "Save picture", "plot.png", kinds, self.save_picture)
 
     def _ask_for_values(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self._plot, "Save values", "values.csv", "CSV (*.csv)"
-        )
-        self._try(self.save_values, path)
-
-    def _try(self, save: Callable[[str], None], path: str) -> None:
-        from napari.utils.notifications import show_error
-
-        if path:
-            try:
-                save(path)
-            except OutputError as error:
-                show_error(str(error))
+        ask_and_save(self._plot, "Save values", "values.csv", "CSV (*.csv)", self.save_values)

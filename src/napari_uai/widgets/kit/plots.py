@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
+from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_uai.widgets.kit.palette import (
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from napari_uai.typing import AnyArray, Floats
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 18.0, 20.0, 36.0
+_BELOW_ONE = 0.5
+"""Count at the foot of bars on a logarithmic axis."""
 
 
 class Plot(PlotArea):
@@ -65,6 +67,10 @@ class Plot(PlotArea):
             x0 + (at.x() - area.left()) / max(area.width(), 1.0) * (x1 - x0),
             y0 + (area.bottom() - at.y()) / max(area.height(), 1.0) * (y1 - y0),
         )
+
+    def y_text(self, value: float, among: Floats) -> str:
+        """Return the label of a tick of the y axis."""
+        return tick_text(value, among)
 
     def reading_at(self, x: float, y: float) -> str:
         """Return the text shown at a position; subclasses add the values there."""
@@ -129,7 +135,7 @@ class Plot(PlotArea):
         for value in y_ticks:
             at = float(self.to_pixels(0, value)[1])
             self._line(painter, area.left() - 4, at, area.left(), at)
-            text = tick_text(value, y_ticks)
+            text = self.y_text(value, y_ticks)
             painter.drawText(QPointF(area.left() - 7 - metrics.horizontalAdvance(text),
                                      at + metrics.ascent() / 2 - 1), text)  # fmt: skip
         ink, faint = inks(self)
@@ -143,67 +149,6 @@ class Plot(PlotArea):
     @staticmethod
     def _line(painter: QPainter, x0: float, y0: float, x1: float, y1: float) -> None:
         painter.drawLine(QPointF(x0, y0), QPointF(x1, y1))
-
-
-class Curve(Plot):
-    """A curve over frames, with marks at an event and at the current frame."""
-
-    def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
-        super().__init__(x_label=x_label, y_label=y_label)
-        self._x = self._y = np.zeros(0)
-        self._event: float | None = None
-        self._now: float | None = None
-
-    def show_curve(
-        self, x: Floats, y: Floats, *, event: float | None = None, title: str = ""
-    ) -> None:
-        """Draw a curve; non-finite values leave gaps."""
-        known = np.isfinite(y)
-        self.title, self._event = title, event
-        self.message = "" if known.any() else "no trace available"
-        self._x, self._y = np.asarray(x, float), np.asarray(y, float)
-        if known.any():
-            low, high = min(float(y[known].min()), 0.0), max(float(y[known].max()), 0.0)
-            room = 0.08 * (high - low) or 1.0
-            self.y_range = (low - room, high + room)
-            first, last = float(self._x[0]), float(self._x[-1])
-            self.x_range = (first, last) if last > first else (first - 1, first + 1)
-        self.update()
-
-    def values(self) -> dict[str, AnyArray]:
-        """Return the curve."""
-        return {self.x_label: self._x, self.y_label: self._y}
-
-    def reading_at(self, x: float, y: float) -> str:  # noqa: ARG002
-        """Return the point of the curve nearest along x."""
-        at = int(np.argmin(np.abs(self._x - x)))
-        return f"{self.x_label} {self._x[at]:.6g}: {self.y_label} {self._y[at]:.4g}"
-
-    def show_now(self, frame: float) -> None:
-        """Mark the current frame."""
-        self._now = frame
-        self.update()
-
-    def draw(self, painter: QPainter) -> None:
-        """Draw the zero line, the marks and the curve."""
-        area = self._area()
-        zero = float(self.to_pixels(0, 0)[1])
-        ink, faint = inks(self)
-        painter.setPen(QPen(faint, 1))
-        self._line(painter, area.left(), zero, area.right(), zero)
-        event = QColor(MARK)
-        marks = ((self._event, event, Qt.PenStyle.DashLine), (self._now, ink, Qt.PenStyle.DotLine))
-        for value, colour, style in marks:
-            if value is not None:
-                at = float(self.to_pixels(value, 0)[0])
-                painter.setPen(QPen(colour, 1, style))
-                self._line(painter, at, area.top(), at, area.bottom())
-        painter.setPen(QPen(self.seen(sign_colour(float(np.nansum(self._y)))), 1.6))
-        x, y = self.to_pixels(self._x, self._y)
-        gaps = np.flatnonzero(~np.isfinite(y))
-        for part in np.split(np.arange(len(x)), gaps):
-            points = [QPointF(x[i], y[i]) for i in part if np.isfinite(y[i])]
-            painter.drawPolyline(QPolygonF(points))
 
 
 class Bars(Plot):
@@ -221,16 +166,22 @@ class Bars(Plot):
     def __init__(self, *, x_label: str = "", y_label: str = "") -> None:
         super().__init__(x_label=x_label, y_label=y_label)
         self._edges, self._counts = np.zeros(1), np.zeros(0)
+        self._log = False
         self.marked = -1
         self.clicked.connect(self._choose)
 
-    def show_bars(self, edges: Floats, counts: AnyArray, *, title: str = "") -> None:
-        """Draw counts between edges."""
+    def show_bars(
+        self, edges: Floats, counts: AnyArray, *, title: str = "", log: bool = False
+    ) -> None:
+        """Draw counts between edges, on a logarithmic axis if ``log``."""
+        self._log = log
         self._edges, self._counts, self.title = np.asarray(edges, float), counts, title
         self.message = "" if len(counts) and counts.sum() else "no data"
         if not self.message:
             self.x_range = (float(edges[0]), float(edges[-1]))
-            self.y_range = (0.0, 1.1 * float(counts.max()))
+            top = float(self._heights(counts.max()))
+            low = float(self._heights(_BELOW_ONE)) if log else 0.0
+            self.y_range = (low, top + 0.1 * (top - low))
         self.marked = -1
         self.update()
 
@@ -246,6 +197,15 @@ class Bars(Plot):
         low, high = self._edges[bar : bar + 2]
         return f"{self.x_label} {low:.4g} to {high:.4g}: {self._counts[bar]}"
 
+    def y_text(self, value: float, among: Floats) -> str:
+        """Return a count, also where its logarithm is drawn."""
+        return f"{10.0**value:g}" if self._log else super().y_text(value, among)
+
+    def _heights(self, counts: npt.ArrayLike) -> Floats:
+        """Return how high counts are in units of the axis."""
+        values = np.asarray(counts, float)
+        return np.log10(np.maximum(values, _BELOW_ONE)) if self._log else values
+
     def mark(self, bar: int) -> None:
         """Outline a bar; -1 for none."""
         self.marked = bar
@@ -253,8 +213,9 @@ class Bars(Plot):
 
     def draw(self, painter: QPainter) -> None:
         """Draw the bars."""
-        for bar, count in enumerate(self._counts):
-            (left, right), (bottom, top) = self.to_pixels(self._edges[bar : bar + 2], (0, count))
+        for bar, height in enumerate(self._heights(self._counts)):
+            ends = (self.y_range[0] if self._log else 0.0, height)
+            (left, right), (bottom, top) = self.to_pixels(self._edges[bar : bar + 2], ends)
             colour = sign_colour(self._edges[bar] + self._edges[bar + 1])
             painter.setPen(QPen(inks(self)[0], 2) if bar == self.marked else Qt.PenStyle.NoPen)
             painter.setBrush(self.seen(colour))

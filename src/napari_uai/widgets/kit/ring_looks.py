@@ -22,6 +22,9 @@ ACCEPTED = "accepted"
 
 VERDICT_SIGNS: dict[Verdict, str] = {"yes": "✓", "no": "✗", "": ""}
 
+DOUBLE = "ring"
+"""Symbol of napari with an outer and an inner border."""
+
 _SIGNED = ("contrast", "Fit_Amplitude", "center_intensity")
 _FAINTEST, _REJECTED = 0.25, 0.4
 _ACCEPTED_PX = 2.0
@@ -119,6 +122,12 @@ def ring_widths(features: pd.DataFrame) -> Floats:
     if ACCEPTED in features.columns:
         widths[_judged(features, "yes")] = _ACCEPTED_PX
     return widths
+
+
+def ring_symbols(features: pd.DataFrame, kind: RingKind, doubled: set[int]) -> list[str]:
+    """Return the symbol of each ring; landings with the given numbers have a double line."""
+    numbers = np.nan_to_num(features["landing"].to_numpy(float), nan=-1.0).astype(int)
+    return [DOUBLE if number in doubled else LOOKS[kind].symbol for number in numbers]
 
 
 def ring_labels(features: pd.DataFrame) -> list[str]:

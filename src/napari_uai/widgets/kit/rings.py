@@ -17,6 +17,7 @@ from napari_uai.widgets.kit.ring_looks import (
     LOOKS,
     ring_colours,
     ring_labels,
+    ring_symbols,
     ring_widths,
     window_of,
 )
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer, Points
     from napari.utils.events import Event
 
-_ROUNDING = 1e-6
+_SAME_COLOUR = 1e-4
+"""Difference of colours, from 0 to 1, that is not worth drawing them again."""
 
 
 def follow_rings(viewer: ViewerModel | None) -> None:
@@ -47,12 +49,24 @@ def around_of(layer: Layer) -> float | None:
 
 
 def refresh_rings(layer: Points, viewer: ViewerModel) -> None:
-    """Redraw the rings of a layer after verdicts have changed."""
+    """Give the rings of a layer the look that they have in a viewer.
+
+    To be called after verdicts have changed, or before the layer is added, which draws them once.
+    """
     if _rings_of(layer) and len(layer.data):
         _thin(layer, viewer)
         _fade(layer, viewer)
         if _numbered(layer):
             layer.text.string = {"array": ring_labels(layer.features)}
+
+
+def double_rings(layer: Points, landings: set[int]) -> None:
+    """Draw the rings of some landings, by their numbers, with two lines, all others with one."""
+    if not len(layer.data) or "landing" not in layer.features.columns:
+        return
+    symbols = ring_symbols(layer.features, _rings_of(layer).get("kind", "landing"), landings)
+    if [str(symbol) for symbol in layer.symbol] != symbols:
+        layer.symbol = symbols
 
 
 class _Follower:
@@ -118,6 +132,8 @@ def _fade(layer: Points, viewer: ViewerModel) -> None:
         if distance.min() > around:
             return  # none is in view
     colours = ring_colours(layer.features, distance, around or 0.0)
+    if np.allclose(layer.border_color, colours, atol=_SAME_COLOUR):
+        return
     layer.border_color = colours
     if _numbered(layer):
         layer.text.color = {"array": colours}
@@ -127,4 +143,6 @@ def _thin(layer: Points, viewer: ViewerModel) -> None:
     """Give rings their width in pixels of the screen."""
     if len(layer.data):
         pixels = viewer.scene.camera.zoom * abs(float(layer.scale[-1]))
-        layer.border_width = ring_widths(layer.features) / pixels
+        widths = ring_widths(layer.features) / pixels
+        if not np.array_equal(layer.border_width, widths):  # setting it redraws the layer
+            layer.border_width = widths

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_uai.errors import CancelledError, NapariUaiError
@@ -15,7 +15,7 @@ from napari_uai.monitor import Monitor, active_monitor
 from napari_uai.widgets.kit.plots import error_style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari.qt.threading import FunctionWorker
 
@@ -66,11 +66,15 @@ class Task(QObject):
         parent.installEventFilter(self)
         self._stop = threading.Event()
         self._worker: FunctionWorker[Any] | None = None
+        self._showing: Iterator[None] | None = None
+        self._turn = QTimer(self)
+        self._turn.setSingleShot(True)
+        self._turn.timeout.connect(self._show_more)
 
     @property
     def running(self) -> bool:
-        """Whether work is in progress."""
-        return self._worker is not None
+        """Whether work is in progress, or its result being shown."""
+        return self._worker is not None or self._showing is not None
 
     def start(self, work: Work) -> None:
         """Call a function in a thread; ignored while another one is running."""
@@ -88,6 +92,13 @@ class Task(QObject):
         self._worker.returned.connect(self._returned)
         self._worker.errored.connect(self._broke)
         self._worker.start()
+
+    def show(self, steps: Iterator[None]) -> None:
+        """Show the result that has succeeded in steps, so that none of them holds up the window.
+
+        Each is a turn of the event loop; :attr:`ended` is emitted after the last.
+        """
+        self._showing = steps
 
     def cancel(self) -> None:
         """Request cancellation; it takes effect at the next progress report."""
@@ -111,7 +122,22 @@ class Task(QObject):
             elif not outcome.cancelled:
                 self.failed.emit(outcome.message)
         finally:
+            self._show_more()
+
+    def _show_more(self) -> None:
+        """Show the next step of a result, or end."""
+        try:
+            if self._showing is not None:
+                next(self._showing)
+                self._turn.start()
+                return
+        except StopIteration:
+            self._showing = None
+        except BaseException:
+            self._showing = None
             self.ended.emit()
+            raise
+        self.ended.emit()
 
     def _broke(self, error: Exception) -> None:
         self._worker = None
@@ -188,6 +214,10 @@ class RunBar(QWidget):
             return None
         self.forget_error()
         return made
+
+    def done(self, act: Callable[[], object]) -> bool:
+        """Call a function; if it raises an error, show it and return False."""
+        return self.tried(lambda: (act(),)) is not None
 
     def forget_error(self) -> None:
         """Clear an error, because what it complained of has changed; other messages stay."""

@@ -9,7 +9,6 @@ import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -19,8 +18,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_uai.csv_cells import disarmed
-from napari_uai.errors import OutputError
 from napari_uai.files import whole_file
+from napari_uai.widgets.kit.saving import ask_and_save
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,14 +105,7 @@ class TableView(QWidget):
         layout.addLayout(below)
 
     def _ask_and_save(self) -> None:
-        from napari.utils.notifications import show_error
-
-        path, _ = QFileDialog.getSaveFileName(self, "Save table", "table.csv", "CSV (*.csv)")
-        if path:
-            try:
-                self.save(path)
-            except OutputError as error:
-                show_error(str(error))
+        ask_and_save(self, "Save table", "table.csv", "CSV (*.csv)", self.save)
 
     def _go_to(self, current: QModelIndex, _previous: QModelIndex) -> None:
         from napari_uai.widgets.kit.layers import AXES, has_positions

@@ -64,6 +64,7 @@ class Timeline(QWidget):
         self.range: tuple[int, int] | None = None
         self.marked = -1
         self._rate_hz: float | None = None
+        self._unit = ""
         self._now: float | None = None
         self._pressed: float | None = None
         self._dragged: float | None = None
@@ -79,10 +80,14 @@ class Timeline(QWidget):
         *,
         rate_hz: float | None = None,
         spans: Sequence[TimeSpan] = (),
+        unit: str = "",
     ) -> None:
-        """Set first and last frame of the recording, its frame rate and what disturbs it."""
+        """Set first and last frame of the recording, its frame rate and what disturbs it.
+
+        With a ``unit`` such as ``s``, what is called a frame here is a time.
+        """
         self.whole = self.view = (float(first), float(max(last, first + 1)))
-        self._rate_hz, self._spans = rate_hz or None, spans
+        self._rate_hz, self._spans, self._unit = rate_hz or None, spans, unit
         self._redraw()
 
     def show_events(
@@ -110,7 +115,9 @@ class Timeline(QWidget):
         scores = np.nan_to_num(np.asarray(heights, float)).clip(0)
         highest = float(scores.max()) if len(scores) else 0.0
         self._heights = _SMALLEST + (1 - _SMALLEST) * scores / (highest or 1.0)
-        self._names, self._colours = np.unique(np.asarray(colours, dtype=str), return_inverse=True)
+        self._names = list(dict.fromkeys(colours))
+        numbers = {name: i for i, name in enumerate(self._names)}
+        self._colours = np.array([numbers[name] for name in colours], np.int64)
         self.show_verdicts(verdicts)
 
     def show_verdicts(self, verdicts: Sequence[Verdict]) -> None:
@@ -261,7 +268,7 @@ class Timeline(QWidget):
     def _time_text(self, frame: float, among: Sequence[float] | Floats) -> str:
         text = tick_text(frame, among if len(among) else (frame,))
         if self._rate_hz is None:
-            return text
+            return f"{text} {self._unit}".rstrip()
         return f"{text} ({frame / self._rate_hz:.4g} s)"
 
     def _marked_frame(self) -> float | None:
@@ -324,7 +331,7 @@ class Timeline(QWidget):
         seen = np.isfinite(x) & (x >= 0) & (x <= self.width())
         for number, name in enumerate(self._names):
             here = seen & (self._colours == number)
-            colour = seen_on(self, str(name))
+            colour = seen_on(self, name)
             for rows, style in (
                 (here & ~self._rejected, Qt.PenStyle.SolidLine),
                 (here & self._rejected, Qt.PenStyle.DotLine),

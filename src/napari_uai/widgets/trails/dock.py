@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,29 +10,28 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.kit.docks import share_place
 from napari_uai.widgets.kit.forms import scrolling
 from napari_uai.widgets.kit.help import beside_help
 from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.palette import class_colours
 from napari_uai.widgets.trails.display import Display
-from napari_uai.widgets.trails.draw_queue import DrawQueue, single_shot
+from napari_uai.widgets.trails.draw_queue import single_shot
 from napari_uai.widgets.trails.drawn_layers import REGIONS, TOP
+from napari_uai.widgets.trails.exports import export_of, settings_and_masks
 from napari_uai.widgets.trails.job_queue import JobQueue
+from napari_uai.widgets.trails.listing import Listing
+from napari_uai.widgets.trails.picking import Clicks, trail_under
 from napari_uai.widgets.trails.placement import own_trails, source_of_layer, source_of_trails
-from napari_uai.widgets.trails.ranking import SCORE_NAMES, rank
 from napari_uai.widgets.trails.ranking_page import RankingPage
 from napari_uai.widgets.trails.region_page import RegionPage
 from napari_uai.widgets.trails.settings import SettingsPage
-from napari_uai.widgets.trails.sources import SourcePanel
+from napari_uai.widgets.trails.sources import SourcePanel, warn_of_problems
 from napari_uai.widgets.trails.trail_review import TrailReview
+from napari_uai.widgets.trails.trail_timeline import TrailTimeline
 from napari_uai.widgets.trails.view_options import ViewOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pandas as pd
     from napari.layers import Image, Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
@@ -51,10 +49,10 @@ N_TOP = 9
 _PAINTED_MS = 250
 """Delay of an analysis after the last stroke in a region mask."""
 
-_DRAG_PX = 3
-"""Movement of the mouse, px of the screen, from which on a click is a drag."""
+_CLASSES = 1
+"""Page of the classes."""
 
-_PAGE_HEIGHT = 120
+_PAGE_HEIGHT = 110
 """Height of a page, px, above which it scrolls if the window is small."""
 
 
@@ -70,10 +68,10 @@ class TrailWorkflow(QWidget):
     ----------
     source
         Open trails and their placement.
-    request, result
-        Latest analysis and its result.
-    ranking
-        Listed trails.
+    request
+        Latest analysis.
+    listing
+        Its result, and the listed trails.
     review
         Verdicts and notes about the open trails.
     """
@@ -83,9 +81,7 @@ class TrailWorkflow(QWidget):
         self.setObjectName("trail_workflow")
         self.viewer = napari_viewer
         self.source: Source | None = None
-        self.result: TrailResult | None = None
         self.request: Request | None = None
-        self.ranking: Ranking | None = None
         self.jobs = JobQueue(self)
         self.task, self.run_bar = self.jobs.task, self.jobs.run_bar
         self.display = Display(self.viewer)
@@ -96,28 +92,47 @@ class TrailWorkflow(QWidget):
         self.view_options = ViewOptions()
         self.ranking_page = RankingPage()
         self.table = self.ranking_page.table
+        self.timeline = TrailTimeline(self.viewer)
         self.review = TrailReview(self.ranking_page, self.jobs, self._ranked_trails)
-        self._drawing = DrawQueue(self._draw_heat, self._draw_top, self._draw_tracks, self)
+        self.listing = Listing(
+            self,
+            display=self.display,
+            view_options=self.view_options,
+            page=self.ranking_page,
+            classes=self.classes,
+            review=self.review,
+            timeline=self.timeline,
+        )
+        self.clicks = Clicks(self.viewer, self._trail_under, self._choose_clicked)
         self._ask_soon = single_shot(self, 0, self.ask)
         self._ask_after_painting = single_shot(self, _PAINTED_MS, self.ask)
         self._lay_out()
         self._connect()
 
     @property
+    def result(self) -> TrailResult | None:
+        """Latest result."""
+        return self.listing.result
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """Listed trails."""
+        return self.listing.ranking
+
+    @property
     def busy(self) -> bool:
         """Whether work or drawing is in progress or about to start."""
         waiting = self._ask_soon.isActive() or self._ask_after_painting.isActive()
-        return waiting or self.jobs.busy or self._drawing.busy
+        return waiting or self.jobs.busy or self.listing.drawing.busy
 
     def open(self, path: str | Path | None = None) -> None:
         """Open a folder or file of trails; that of the *Open* page if None."""
         if path is not None:
             self.sources.set_path(path)
-        try:
-            wanted, options = self.sources.wanted()
-        except NapariUaiError as error:
-            self.run_bar.show_error(str(error))
+        chosen = self.run_bar.tried(self.sources.wanted)
+        if chosen is None:
             return
+        wanted, options = chosen
 
         def load(monitor: Monitor) -> Source:
             trails = options.open(wanted, monitor=monitor)
@@ -159,19 +174,21 @@ class TrailWorkflow(QWidget):
         """
         from napari_uai.trails.analysis.session import TrailSession
 
-        self.result = self.ranking = self.request = None
+        self.request = None
+        self.listing.forget()
         self.source = source
         trails = source.trails
         self.jobs.set_session(TrailSession(trails))
         self.display.show_source(source, scene=scene, tracks=tracks)
+        self.timeline.show_source(source)
         self.review.begin()
         self.table.ranks.class_colours = class_colours(trails.classes.index)
         self.region_page.show_classes({str(kind): int(n) for kind, n in trails.classes.items()})
         self.view_options.set_times(float(trails.time.min()), float(trails.time.max()), N_TOP)
         self.region_page.set_enabled(True)
         self.ranking_page.set_enabled(True)
-        self.pages.setCurrentWidget(self._classes_tab)
-        _warn_of_problems(trails.problems)
+        self.pages.setCurrentIndex(_CLASSES)
+        warn_of_problems(trails.problems)
         self.ask()
 
     def ask(self) -> None:
@@ -181,10 +198,8 @@ class TrailWorkflow(QWidget):
         from napari_uai.trails.analysis.session import Request
 
         self.display.masks.watch(self._mask_changed)
-        try:
-            masks = self.display.masks.painted()
-        except NapariUaiError as error:
-            self.run_bar.show_error(str(error))
+        masks = self.run_bar.tried(self.display.masks.painted)
+        if masks is None:
             return
         self.jobs.ask(
             Request(
@@ -198,10 +213,8 @@ class TrailWorkflow(QWidget):
 
     def new_mask(self) -> None:
         """Add a region mask of the chosen class, ready to be painted."""
-        try:
-            self.display.masks.new(self.region_page.kind())
-        except NapariUaiError as error:
-            self.run_bar.show_error(str(error))
+        kind = self.region_page.kind()
+        if not self.run_bar.done(lambda: self.display.masks.new(kind)):
             return
         self.display.masks.watch(self._mask_changed)
         self.run_bar.say("Paint where trails count; Ctrl+Z undoes a stroke.")
@@ -212,10 +225,8 @@ class TrailWorkflow(QWidget):
         if layer is None:
             self.run_bar.show_error("no Labels layer found: add one, or a new region mask")
             return
-        try:
-            self.display.masks.adopt(layer, self.region_page.kind())
-        except NapariUaiError as error:
-            self.run_bar.show_error(str(error))
+        kind = self.region_page.kind()
+        if not self.run_bar.done(lambda: self.display.masks.adopt(layer, kind)):
             return
         self.reset_choices()
         self.ask()
@@ -224,15 +235,10 @@ class TrailWorkflow(QWidget):
 
     def load_settings(self, path: str | Path) -> None:
         """Load settings and region masks of an earlier run or export."""
-        from napari_uai.trails.analysis.earlier_settings import settings_of_run
-        from napari_uai.trails.heat.masks import read_mask
-
-        try:
-            earlier = settings_of_run(path)
-            regions = {kind: read_mask(mask).inside for kind, mask in earlier.masks.items()}
-        except NapariUaiError as error:
-            self.run_bar.show_error(str(error))
+        run = self.run_bar.tried(lambda: settings_and_masks(path))
+        if run is None:
             return
+        earlier, regions = run
         self.settings.show_settings(earlier.preset, earlier.settings)
         self.view_options.n_top.setValue(earlier.top)
         if self.source is not None:
@@ -247,22 +253,11 @@ class TrailWorkflow(QWidget):
         if session is None or request is None:
             self.run_bar.show_error("nothing to export yet: wait until the trails are ranked")
             return
-        complete = replace(request, regions=True)
         options = self.source.options if self.source is not None else {}
-        verdicts = copy.deepcopy(self.review.verdicts)
-
-        def write(monitor: Monitor) -> dict[str, Path]:
-            from napari_uai.trails.analysis.outputs import write_trail_results
-
-            result = session.run(complete, monitor=monitor.part(0.0, 0.3))
-            scores = verdicts.added_to(result.scores)
-            result = replace(result, options=options, scores=scores)
-            return write_trail_results(result, folder, monitor=monitor.part(0.3, 1.0))
-
-        def report(paths: dict[str, Path]) -> None:
-            self.jobs.finish(f"{len(paths)} files written to {folder}")
-
-        self.jobs.do(write, report)
+        write = export_of(session, request, options, self.review.verdicts, folder)
+        self.jobs.do(
+            write, lambda paths: self.jobs.finish(f"{len(paths)} files written to {folder}")
+        )
 
     def show_tiles(self) -> None:
         """Show the tile sheet of the top trails in a window."""
@@ -271,14 +266,10 @@ class TrailWorkflow(QWidget):
             self.run_bar.show_error("no trails listed: show more classes, or lower the score")
             return
 
-        colours = self.table.ranks.class_colours
+        from napari_uai.widgets.trails.tiles import tile_picture
 
-        def draw(monitor: Monitor) -> Picture:
-            from napari_uai.widgets.trails.tiles import tile_picture
-
-            return tile_picture(ranking, n, colours, monitor=monitor)
-
-        self.jobs.do(draw, self._show_tiles)
+        draw = partial(tile_picture, ranking, n, self.table.ranks.class_colours)
+        self.jobs.do(lambda monitor: draw(monitor=monitor), self._show_tiles)
 
     def reset_choices(self, event: Event | None = None) -> None:  # noqa: ARG002
         """Update the lists of layers; napari calls this when layers change."""
@@ -290,16 +281,15 @@ class TrailWorkflow(QWidget):
     def close_display(self) -> None:
         """Disconnect from the viewer and its layers."""
         self.display.close()
-        if self._on_press in self.viewer.mouse_drag_callbacks:
-            self.viewer.mouse_drag_callbacks.remove(self._on_press)
+        self.timeline.close_display()
+        self.clicks.end()
         self.display.masks.stop_watching(self._mask_changed)
 
     def _mask_changed(self, event: Event | None = None) -> None:  # noqa: ARG002
         self._ask_after_painting.start()
 
     def _show_result(self, request: Request, result: TrailResult) -> None:
-        previous = self.result
-        self.request, self.result = request, result
+        previous, self.request = self.result, request
         self.run_bar.bar.setValue(self.run_bar.bar.maximum())  # repaints now, before more is drawn
         if previous is None or previous.heat is not result.heat:
             cells = (float(heat.counts.max(initial=0)) for heat in result.heat.values())
@@ -307,114 +297,30 @@ class TrailWorkflow(QWidget):
             self.settings.heat_limits.set_max_heat(max_heat)
             if self.settings.score_limits is not None:
                 self.settings.score_limits.set_max_heat(max_heat)
-            self._drawing.draw_heat()
-        if previous is None or previous.regions is not result.regions:
-            self.display.show_regions(result, self.classes.hidden())
         inside = {kind: heat.n_trails for kind, heat in result.heat.items()}
         self.classes.show_masks(inside, set(result.masks))
-        if (
-            previous is None
-            or previous.scores is not result.scores
-            or previous.trails is not result.trails
-        ):
-            self.review.end_likeness(unless_of=result.trails)
-            self._list_trails()
-        self.run_bar.say(self._summary(result))
-
-    def _summary(self, result: TrailResult) -> str:
-        """Return what was ranked, in one line."""
-        n, n_outside = len(result.scores), result.n_masked_out
-        n_drawn = self.view_options.n_drawn(n)
-        outside = f", {n_outside} outside the region mask" if n_outside else ""
-        drawn = f"; the top {n_drawn} are drawn over time" if n_drawn < n else ""
-        return f"{n} trail{'' if n == 1 else 's'} ranked{outside}{drawn}."
-
-    def _list_trails(self) -> None:
-        """List and draw the trails that pass the filters."""
-        if self.result is None:
-            return
-        likeness = self.review.likeness_in_use()
-        score = SCORE_NAMES[0] if likeness else self.ranking_page.score.currentText()
-        criteria = self.view_options.filter(score, self.classes.hidden())
-        self.ranking = rank(self.result, criteria, likeness)
-        self.table.show_ranking(self.ranking)
-        if self.table.chosen_row() is None:
-            self.display.hide_chosen()
-        self._show_counts()
-        self._drawing.draw_top()
-        self._drawing.draw_tracks()
-
-    def _show_counts(self) -> None:
-        """Show how many trails are listed, and how many of these are drawn over time."""
-        if self.ranking is not None and self.result is not None:
-            self.ranking_page.show_count(len(self.ranking), len(self.result.scores))
-            self.view_options.show_n_listed(len(self.ranking))
-
-    def _show_classes(self) -> None:
-        self.display.heat.show_classes(self.classes.hidden())
-        if self.result is not None:
-            self.display.show_regions(self.result, self.classes.hidden())
-        self._list_trails()
-
-    def _draw_heat(self) -> bool:
-        return self.result is not None and self.display.heat.show(
-            self.result, self.classes.hidden()
-        )
-
-    def _draw_top(self) -> bool:
-        n = self.view_options.n_top.value()
-        if self.ranking is None:
-            return False
-        return self.display.top.show(self.ranking, n, self.review.verdicts_on(self.ranking, n))
-
-    def _draw_tracks(self) -> None:
-        tracks, options = self.display.tracks, self.view_options
-        tracks.colour_by = options.colour_by.currentData()
-        tracks.span = options.span.currentData()
-        tracks.at_most = options.n_tracks.value()
-        self._show_counts()
-        if self.ranking is not None:
-            tracks.show(self.ranking)
+        self.listing.show(result)
+        self.run_bar.say(self.listing.summary())
 
     def _show_part(self, part: str, shown: bool) -> None:
         self.display.set_part(part, shown)
         self.ask()
-        if shown and self.result is not None and self.ranking is not None:
-            self._drawing.draw_heat()
-            self.display.show_regions(self.result, self.classes.hidden())
-            self._drawing.draw_top()
-            self._drawing.draw_tracks()
+        if shown:
+            self.listing.redraw()
+
+    def _trail_under(self, position: tuple[float, ...]) -> int | None:
+        if self.ranking is None or self.source is None:
+            return None
+        options = self.view_options
+        n_drawn = options.n_top.value() if options.parts[TOP].isChecked() else 0
+        return trail_under(self.ranking, self.source, self.viewer, position, n_drawn=n_drawn)
+
+    def _choose_clicked(self, row: int) -> None:
+        self.table.choose(row)
+        self.table.setFocus()  # for the keys of verdicts
 
     def _ranked_trails(self) -> Trails | None:
         return None if self.result is None else self.result.trails
-
-    def _show_opinions(self) -> None:
-        self._show_counts()
-        self._drawing.draw_top()
-
-    def _show_chosen(self, row: int) -> None:
-        if self.ranking is not None:
-            self.display.show_chosen(self.ranking, row)
-
-    def _on_press(self, viewer: Viewer, event: Event) -> Iterator[None]:
-        """Choose the clicked trail, unless the mouse is dragged or edits a layer."""
-        from napari_uai.widgets.trails.picking import has_tool, trail_under
-
-        if event.button != 1 or has_tool(viewer.layers.selection.active):
-            return
-        start = tuple(event.pos)
-        yield
-        while event.type == "mouse_move":
-            yield
-        is_drag = np.hypot(*(np.array(event.pos) - start)) > _DRAG_PX
-        if is_drag or self.ranking is None or self.source is None:
-            return
-        options = self.view_options
-        n_drawn = options.n_top.value() if options.parts[TOP].isChecked() else 0
-        row = trail_under(self.ranking, self.source, viewer, event.position, n_drawn=n_drawn)
-        if row is not None:
-            self.table.choose(row)
-            self.table.setFocus()  # for the keys of verdicts
 
     def _show_tiles(self, picture: Picture) -> None:
         from napari_uai.widgets.trails.tiles import TileWindow
@@ -444,19 +350,13 @@ class TrailWorkflow(QWidget):
 
     def _open_what_is_chosen(self) -> None:
         """Open the path if there is one, else the only layer of trails; else say what to do."""
-        n_layers = self.sources.n_tracks
         if self.sources.path.text().strip():
             self.open()
-        elif n_layers == 1:
+        elif self.sources.n_tracks == 1:
             self.use_layer()
         else:
             self.pages.setCurrentIndex(0)
-            self.run_bar.show_error(
-                "several layers of trails: choose one as Tracks, then click Use layer"
-                if n_layers
-                else "no trails yet: open a folder or file here, drop one into the window, or take "
-                "File > Open Sample > Trails of a roundabout"
-            )
+            self.run_bar.show_error(self.sources.advice())
 
     def _connect(self) -> None:
         options = self.view_options
@@ -464,22 +364,15 @@ class TrailWorkflow(QWidget):
         self.sources.layer_asked.connect(self.use_layer)
         self.region_page.new_mask_button.clicked.connect(self.new_mask)
         self.region_page.use_mask_button.clicked.connect(self.use_mask)
-        self.classes.changed.connect(self._show_classes)
         self.settings.changed.connect(self._ask_soon.start)
         self.settings.threshold_moved.connect(lambda: options.parts[REGIONS].setChecked(True))
         self.settings.load_asked.connect(self._ask_and_load)
-        options.filtered.connect(self._list_trails)
         options.n_top.valueChanged.connect(lambda _: self._ask_soon.start())
         options.part_shown.connect(self._show_part)
-        options.tracks_changed.connect(self._drawing.draw_tracks)
-        self.ranking_page.score.currentTextChanged.connect(self._list_trails)
         self.ranking_page.tiles_button.clicked.connect(self.show_tiles)
         self.ranking_page.export_button.clicked.connect(self._ask_and_export)
-        self.review.changed.connect(self._show_opinions)
-        self.table.chosen.connect(self._show_chosen)
         self.jobs.answered.connect(self._show_result)
         self.run_bar.run_asked.connect(self._run)
-        self.viewer.mouse_drag_callbacks.append(self._on_press)
         # Qt would not call a method of the dock that is being destroyed.
         self.destroyed.connect(lambda: self.close_display())  # noqa: PLW0108
 
@@ -487,14 +380,13 @@ class TrailWorkflow(QWidget):
         self.run_bar.run_button.setText("Rank")
         self.pages = QTabWidget()
         self.pages.setObjectName("pages")
-        self._classes_tab = scrolling(self.region_page, max_min_height=_PAGE_HEIGHT)
         for page, title in (
-            (scrolling(self.sources, max_min_height=_PAGE_HEIGHT), "Open"),
-            (self._classes_tab, "Classes"),
-            (scrolling(self.settings, max_min_height=_PAGE_HEIGHT), "Heat and scores"),
-            (scrolling(self.view_options, max_min_height=_PAGE_HEIGHT), "View"),
+            (self.sources, "Open"),
+            (self.region_page, "Classes"),
+            (self.settings, "Heat and scores"),
+            (self.view_options, "View"),
         ):
-            self.pages.addTab(page, title)
+            self.pages.addTab(scrolling(page, max_min_height=_PAGE_HEIGHT), title)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(self.pages)
         parts.addWidget(self.ranking_page)
@@ -503,17 +395,6 @@ class TrailWorkflow(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(parts, 1)
+        layout.addWidget(self.timeline)
         layout.addLayout(beside_help("trail_workflow", self.run_bar))
         share_place(self)
-
-
-def _warn_of_problems(problems: pd.DataFrame) -> None:
-    """Show the first problem of the input as a warning."""
-    from napari.utils.notifications import show_warning
-
-    if len(problems):
-        others = len(problems) - 1
-        more = f" (and {others} more, listed by Export)" if others else ""
-        first = str(problems["problem"].iloc[0])
-        skipped = any(word in first for word in ("dropped", "skipped", "ignored", "not "))
-        show_warning(f"{'some input was skipped: ' if skipped else ''}{first}{more}")

@@ -62,6 +62,11 @@ class Placement:
         world: Floats = data * self.place.scale + self.place.translate
         return world
 
+    def time_at(self, world_time: float) -> float:
+        """Convert a position in the world along time to a time, s."""
+        step = (world_time - self.place.translate[0]) / self.place.scale[0]
+        return float(step / self.rate_hz + self.origin_s)
+
     def to_px(self, world: npt.ArrayLike) -> Floats:
         """Convert a position in the world to y and x in px of the scene."""
         place = self.place

@@ -27,6 +27,7 @@ from napari_uai.widgets.trails.table_form import TableForm
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from napari.components import ViewerModel
     from napari.layers import Image, Layer, Points, Tracks
 
@@ -126,6 +127,15 @@ class SourcePanel(QWidget):
         """Return the chosen layers of tracks (or linked spots) and scene."""
         tracks, image = (layer_of(self._viewer, b.currentData()) for b in self._layer_boxes)
         return tracks, image
+
+    def advice(self) -> str:
+        """Return what to do before trails can be ranked."""
+        if self.n_tracks:
+            return "several layers of trails: choose one as Tracks, then click Use layer"
+        return (
+            "no trails yet: open a folder or file here, drop one into the window, or take "
+            "File > Open Sample > Trails of a roundabout"
+        )
 
     @property
     def n_tracks(self) -> int:
@@ -274,3 +284,15 @@ def _fill(box: QComboBox, entries: Sequence[tuple[str, str | None]]) -> None:
     if previous is not None:
         box.setCurrentIndex(max(box.findData(previous), 0))
     box.blockSignals(False)
+
+
+def warn_of_problems(problems: pd.DataFrame) -> None:
+    """Show the first problem of the input as a warning."""
+    from napari.utils.notifications import show_warning
+
+    if len(problems):
+        others = len(problems) - 1
+        more = f" (and {others} more, listed by Export)" if others else ""
+        first = str(problems["problem"].iloc[0])
+        skipped = any(word in first for word in ("dropped", "skipped", "ignored", "not "))
+        show_warning(f"{'some input was skipped: ' if skipped else ''}{first}{more}")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QDialog, QFileDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout
+from qtpy.QtWidgets import QDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout
 
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.widgets.kit.help import beside_help
 from napari_uai.widgets.kit.palette import channels_of
+from napari_uai.widgets.kit.saving import ask_and_save
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,13 +99,4 @@ class TileWindow(QDialog):
         write_picture(self.picture, Path(path))
 
     def _ask_and_save(self) -> None:
-        from napari.utils.notifications import show_error
-
-        from napari_uai.errors import NapariUaiError
-
-        path, _ = QFileDialog.getSaveFileName(self, "Save image", "tiles.png", "PNG (*.png)")
-        if path:
-            try:
-                self.save(path)
-            except NapariUaiError as error:
-                show_error(str(error))
+        ask_and_save(self, "Save image", "tiles.png", "PNG (*.png)", self.save)

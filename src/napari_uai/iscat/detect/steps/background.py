@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import oaconvolve
 
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.correct.moving_background import (
@@ -120,6 +119,8 @@ def matched_filter(
     relative: Floats, weights: Floats, psf: PointSpreadFunction
 ) -> tuple[Floats, Floats]:
     """Filter to unit noise; also return the response to a point of unit norm at each pixel."""
+    from scipy.signal import oaconvolve
+
     flipped = psf.image[::-1, ::-1]
     signal = oaconvolve(relative * weights, flipped[None], mode="same", axes=(1, 2))
     squares = oaconvolve(weights, flipped**2, mode="same")
