@@ -9,8 +9,9 @@ from napari_uai import iscat
 from napari_uai.widgets.iscat.linked_tracks import linked_tracks
 from napari_uai.widgets.iscat.stage_call import NamedTable
 from napari_uai.widgets.iscat.stage_plots import Lines, StageTable, plot_of
+from napari_uai.widgets.kit.curve import Curve
 from napari_uai.widgets.kit.layers import Place, points_layer
-from napari_uai.widgets.kit.plots import Bars, Curve
+from napari_uai.widgets.kit.plots import Bars
 
 
 @pytest.fixture
