@@ -142,8 +142,10 @@ class Plot(PlotArea):
         painter.setPen(faint)
         painter.drawRect(area)
         painter.setPen(ink)
-        bottom = QRectF(area.left(), self.height() - 17, area.width(), 16)
-        painter.drawText(bottom, Qt.AlignmentFlag.AlignCenter, self.x_label)
+        label = metrics.elidedText(self.x_label, Qt.TextElideMode.ElideRight, self.width() - 4)
+        needed = metrics.horizontalAdvance(label)
+        left = min(max(area.center().x() - needed / 2, 2.0), self.width() - needed - 2)
+        painter.drawText(QPointF(left, self.height() - 5), label)
         painter.drawText(QPointF(4, 13), self.y_label)
 
     @staticmethod
@@ -268,7 +270,9 @@ class Picture(QWidget):
         painter = QPainter(self)
         painter.setPen(inks(self)[0])
         centre = Qt.AlignmentFlag.AlignCenter
-        painter.drawText(QRectF(0, 1, self.width(), _TOP - 2), centre, self.title)
+        metrics = QFontMetricsF(painter.font())
+        title = metrics.elidedText(self.title, Qt.TextElideMode.ElideRight, self.width() - 4)
+        painter.drawText(QRectF(0, 1, self.width(), _TOP - 2), centre, title)
         area = QRectF(4, _TOP, self.width() - 8, self.height() - _TOP - 4)
         if self._image is None:
             painter.drawText(area, centre | Qt.TextFlag.TextWordWrap, self.message)
