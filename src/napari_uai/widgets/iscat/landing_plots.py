@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QSpinBox,
     QSplitter,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -29,8 +30,8 @@ _LOWEST_PLOT = 52
 """Height of plots, px, in a small window."""
 
 
-class LandingPlots(QSplitter):
-    """Trace and picture of a landing, and the histogram of the contrasts of a review.
+class LandingPlots(QTabWidget):
+    """Trace and picture of a landing, and behind them the histogram of the contrasts of a review.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ class LandingPlots(QSplitter):
     rows_chosen = Signal(list)
 
     def __init__(self, review: Review) -> None:
-        super().__init__(Qt.Orientation.Horizontal)
+        super().__init__()
         self._review = review
         self._shown: tuple[Review, int] | None = None
         self.trace = Curve(x_label="frame of the file", y_label="contrast")
@@ -110,10 +111,15 @@ class LandingPlots(QSplitter):
         rows.setSpacing(2)
         rows.addWidget(self.bars, 1)
         rows.addLayout(self._histogram_options())
-        for widget, stretch in ((self.trace, 4), (self.picture, 2), (histogram, 3)):
-            self.addWidget(widget)
-            self.setStretchFactor(self.count() - 1, stretch)
-        self.setSizes([380, 220, 280])
+        landing = QSplitter(Qt.Orientation.Horizontal)
+        for widget, stretch in ((self.trace, 2), (self.picture, 1)):
+            landing.addWidget(widget)
+            landing.setStretchFactor(landing.count() - 1, stretch)
+        landing.setSizes([480, 220])
+        self.setDocumentMode(True)
+        self.setTabPosition(QTabWidget.TabPosition.East)  # height is what a bottom dock lacks
+        self.addTab(landing, "Landing")
+        self.addTab(histogram, "Contrasts")
         for plot in (self.trace, self.picture, self.bars):
             plot.setMinimumHeight(_LOWEST_PLOT)
 
