@@ -118,8 +118,12 @@ class LandingPlots(QTabWidget):
         landing.setSizes([480, 220])
         self.setDocumentMode(True)
         self.setTabPosition(QTabWidget.TabPosition.East)  # height is what a bottom dock lacks
-        self.addTab(landing, "Landing")
-        self.addTab(histogram, "Contrasts")
+        self.setUsesScrollButtons(False)
+        for tab, name, tooltip in (
+            (landing, "One", "Trace and image of the chosen landing"),
+            (histogram, "All", "Histogram of all contrasts"),
+        ):
+            self.setTabToolTip(self.addTab(tab, name), tooltip)
         for plot in (self.trace, self.picture, self.bars):
             plot.setMinimumHeight(_LOWEST_PLOT)
 
