@@ -63,9 +63,9 @@ def write_model(model: SceneModel, path: str | Path) -> Path:
         "sha256": _checksum(arrays),
         "versions": versions(),
     }
-    text = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    members: dict[str, Any] = {ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays}
     with whole_file(Path(path)) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, **{ABOUT: text}, **arrays)
+        np.savez_compressed(file, **members)
     return Path(path)
 
 

@@ -195,7 +195,7 @@ class Tail:
         reached = n - np.searchsorted(self.ascending, logs, side="left")
         ranked = np.minimum(-np.log(np.maximum(reached, 1) / n), -np.log(self.above))
         beyond = self.slope * (logs - self.starts) - np.log(self.above)
-        return np.where(logs > self.starts, beyond, ranked)
+        return np.asarray(np.where(logs > self.starts, beyond, ranked))
 
 
 def surprise_within(values: Floats, groups: Ints) -> Floats:

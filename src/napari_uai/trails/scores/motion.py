@@ -261,7 +261,7 @@ def _keys(codes: Ints, paths: Paths, side_px: float) -> Ints:
     """Return the number of the square of each point, different in each group."""
     row, column = (np.floor(place / side_px).astype(np.int64) for place in (paths.y, paths.x))
     half = np.int64(1 << 19)
-    return (codes << 40) + ((row + half) << 20) + column + half
+    return np.asarray((codes << 40) + ((row + half) << 20) + column + half)
 
 
 def _learn(logs: Floats, codes: Ints, keys: Ints, whole: Bools, step_px: float) -> UsualPace:

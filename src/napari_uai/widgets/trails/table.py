@@ -311,7 +311,7 @@ class RankingModel(QAbstractTableModel):
 
 def meaning_of(name: str) -> str:
     """Return the meaning of a column."""
-    from napari_uai.trails.scores.scores import SCORES
+    from napari_uai.trails.scores.score_names import SCORES
 
     meanings = {
         "path": "path over the scene, from the dot, in the colour of its class",
