@@ -20,7 +20,8 @@ from napari_uai.evaluate.ranking import ALL_KINDS, evaluate_trail_scores
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.simulation import simulate_trails
 from napari_uai.trails.scores.reference import reference_scores
-from napari_uai.trails.scores.scores import SCORES, score_trails
+from napari_uai.trails.scores.score_names import SCORES
+from napari_uai.trails.scores.scores import score_trails
 from napari_uai.trails.table import UNCLASSIFIED
 
 AUC_TARGET, PRECISION_TARGET = 0.95, 0.85

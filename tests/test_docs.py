@@ -20,7 +20,7 @@ from napari_uai.iscat.recipes.recipe import OUTPUTS, load_recipe, recipe_names
 from napari_uai.iscat.tables import LANDING_COLUMNS
 from napari_uai.stages import REGISTERED
 from napari_uai.trails.analysis import outputs as trail_outputs
-from napari_uai.trails.scores.scores import SCORES
+from napari_uai.trails.scores.score_names import SCORES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

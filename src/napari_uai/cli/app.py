@@ -10,9 +10,10 @@ import logging
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from napari_uai import __version__
 from napari_uai.cli.cache import cache_app
@@ -29,13 +30,30 @@ from napari_uai.cli.progress import signals_to_stop
 from napari_uai.cli.report import report
 from napari_uai.cli.simulate import simulate_app
 from napari_uai.cli.terminal import CRASHED, FAILED, INTERRUPTED, say
+from napari_uai.cli.trail_models import fit_trails
 from napari_uai.cli.trails import trails
 from napari_uai.cli.train import train
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.option_names import options_of_command_line
 
+FIT = "trails fit"
+"""The command of two words: ``trails`` itself takes any path."""
+
+
+class Commands(TyperGroup):
+    """Commands, one of which has two words."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the arguments name, and the other arguments."""
+        words = FIT.split()
+        return super().resolve_command(
+            ctx, [FIT, *args[len(words) :]] if args[: len(words)] == words else args
+        )
+
+
 app = typer.Typer(
     name="napari-uai",
+    cls=Commands,
     help="Detect landings in iSCAT recordings, and rank unusual trails of tracked objects.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -58,6 +76,7 @@ for command in (
     stages,
 ):
     app.command()(command)
+app.command(FIT)(fit_trails)
 app.add_typer(simulate_app, name="simulate")
 app.add_typer(cache_app, name="cache")
 

@@ -12,6 +12,7 @@ import typer
 from napari_uai.cli.options import Out, Overwrite
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
+from napari_uai.cli.trail_models import score_with_model
 from napari_uai.errors import BadValueError, counted, one_line
 
 if TYPE_CHECKING:
@@ -123,6 +124,13 @@ def trails(
         bool,
         typer.Option("--drop-extrapolated", help="Ignore samples that the tracker extrapolated."),
     ] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SCENE.model",
+            help="Score each trail alone against a model of `trails fit`; writes scores only.",
+        ),
+    ] = None,
     split_jumps: Annotated[
         bool,
         typer.Option(
@@ -161,6 +169,19 @@ def trails(
     )
     if export is not None:
         check_trail_file(export)
+    if model is not None:
+        own = {
+            "--preset": preset,
+            "--mask": mask,
+            "--top": top,
+            "--like": like,
+            "--set": settings,
+            "--export": export,
+        }
+        score_with_model(
+            source, out, model, options, [name for name, value in own.items() if value is not None]
+        )
+        return
     earlier = settings_of_run(like) if like else RunSettings()
     if preset not in (None, earlier.preset):
         # Settings are relative to the defaults of their preset.

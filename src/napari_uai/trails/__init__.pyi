@@ -1,7 +1,9 @@
 from .analysis.analysis import analyse_trails
 from .analysis.folder import TrailSource, rank_trails
+from .analysis.model_file import read_model, write_model
 from .analysis.outputs import write_trail_results
 from .analysis.result import TrailResult
+from .analysis.scene_model import SceneModel, fit_scene, score_against
 from .heat.along_trails import mean_over_trails, worst_window
 from .heat.brush import count_trails
 from .heat.footprints import paint_footprints
@@ -31,6 +33,7 @@ from .table import Scene, Trails, trails_of
 
 __all__ = [
     "Scene",
+    "SceneModel",
     "TableOptions",
     "TrailResult",
     "TrailSource",
@@ -44,6 +47,7 @@ __all__ = [
     "dwell_scores",
     "find_companions",
     "find_jumps",
+    "fit_scene",
     "frame_of_trails",
     "heatmap_picture",
     "inside_fraction",
@@ -57,10 +61,12 @@ __all__ = [
     "paint_footprints",
     "rank_trails",
     "read_mask",
+    "read_model",
     "reference_scores",
     "regions_geojson",
     "resample_along_arc",
     "rescale",
+    "score_against",
     "score_samples",
     "score_trails",
     "speed_scores",
@@ -74,6 +80,7 @@ __all__ = [
     "update_heat",
     "walk",
     "worst_window",
+    "write_model",
     "write_picture",
     "write_trail_results",
     "write_trails",

@@ -8,7 +8,8 @@ import pytest
 from napari_uai.errors import BadValueError, CancelledError
 from napari_uai.monitor import Monitor
 from napari_uai.trails.scores.nearest import nearest_distances
-from napari_uai.trails.scores.scores import SCORES, comparison_groups, score_trails
+from napari_uai.trails.scores.score_names import SCORES
+from napari_uai.trails.scores.scores import comparison_groups, score_trails
 from napari_uai.trails.table import Scene, trails_of
 
 SCENE = Scene(640, 360)

@@ -252,6 +252,32 @@ def update_heat(
     )
 
 
+def heat_against(
+    blurred: Floats, classes: tuple[str, ...], footprints: Footprints, class_of_trail: Ints32
+) -> TrailHeat:
+    """Return the heat along new trails, none of which adds to it.
+
+    Parameters
+    ----------
+    blurred
+        Blurred heat of a reference: classes, layers, rows, columns; float64.
+    classes
+        Names of its classes.
+    footprints
+        Footprints of the new trails, in cells of the same size.
+    class_of_trail
+        Index of the class that each is measured against; int32.
+    """
+    n, n_points = len(footprints), len(footprints.cells)
+    included, own = np.zeros(n, bool), np.zeros(n_points, np.float32)
+    at_points = _without_own(footprints, class_of_trail, included, blurred, own, SILENT)
+    counts = np.zeros((len(classes), *footprints.map_shape), np.int32)
+    blur = make_blur(1)
+    return TrailHeat(
+        footprints, classes, class_of_trail, included, blur, counts, blurred, own, at_points
+    )
+
+
 def make_blur(blur_px: BlurWidth, blur_kind: BlurKind = "box") -> Blur:
     """Return the weights of a blur.
 

@@ -14,7 +14,7 @@ from napari_uai.parameters import checked
 from napari_uai.trails.parallel import in_blocks
 from napari_uai.trails.parameters import StepLength
 from napari_uai.trails.scores.resampling import Paths, walk, within_reach
-from napari_uai.trails.table import Groups, Trails, group_codes, offsets_of
+from napari_uai.trails.table import Groups, Scene, Trails, group_codes, offsets_of
 from napari_uai.typing import Floats, Floats32, Ints, Ints32
 
 STEP = 0.0075
@@ -142,22 +142,86 @@ def find_companions(
     diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
     step = STEP * diagonal if step_px is None else step_px
     weight = HEADING * diagonal if heading_px is None else heading_px
-    paths = walk(within_reach(trails), step_px=step, monitor=monitor.part(0, 0.2))
-    headings = np.empty((2, len(paths.y)), np.float32)
-    _head(paths.offsets, paths.y, paths.x, weight, headings)
-    paths, headings = _thinned(paths, headings)
+    paths = companion_paths(trails, step, monitor=monitor.part(0, 0.2))
     names = trails.table["class"].to_numpy() if groups is None else groups
     codes = group_codes(names)
+    return _companions(paths, codes, trails.scene, weight, similar, 0, monitor.part(0.2, 1))
+
+
+def companion_paths(trails: Trails, step_px: float, *, monitor: Monitor = SILENT) -> Paths:
+    """Return the points of trails that are compared."""
+    return _thinned(walk(within_reach(trails), step_px=step_px, monitor=monitor))
+
+
+def companions_among(
+    reference: Paths,
+    paths: Paths,
+    codes: Ints,
+    scene: Scene,
+    *,
+    similar: Ints | None = None,
+    monitor: Monitor = SILENT,
+) -> Companions:
+    """Find the companions of new trails among those of a reference.
+
+    Parameters
+    ----------
+    reference, paths
+        Points of the trails of the reference, and of the new trails.
+    codes
+        Number of the group of each trail, those of the reference first; int64.
+    scene
+        The scene.
+    similar
+        As for :func:`find_companions`, of the new trails: rows of the reference.
+    monitor
+        Progress and cancellation, once per block of trails.
+
+    Returns
+    -------
+    Companions
+        Of the new trails; rows are those of the reference.
+    """
+    n, weight = len(reference.offsets) - 1, HEADING * float(np.hypot(scene.width, scene.height))
+    offsets = np.concatenate([reference.offsets, paths.offsets[1:] + reference.offsets[-1]])
+    y, x, sample = (
+        np.concatenate([getattr(reference, name), getattr(paths, name)])
+        for name in ("y", "x", "sample")
+    )
+    tried = None
+    if similar is not None:
+        tried = np.concatenate([np.full((n, similar.shape[1]), -1, np.int64), similar])
+    together = Paths(offsets, y, x, sample)
+    found = _companions(together, codes, scene, weight, tried, n, monitor)
+    apart = found.apart[reference.offsets[-1] :]
+    return Companions(found.distances[n:], found.rows[n:], paths, apart)
+
+
+def _companions(
+    paths: Paths,
+    codes: Ints,
+    scene: Scene,
+    weight: float,
+    similar: Ints | None,
+    first: int,
+    monitor: Monitor,
+) -> Companions:
+    """Find the companions of trails: of all, or of those from ``first`` on among those before."""
+    n = len(codes)
+    headings = np.empty((2, len(paths.y)), np.float32)
+    _head(paths.offsets, paths.y, paths.x, weight, headings)
     places = (paths.y, paths.x, headings[0], headings[1])
-    index = _cells(paths, places, codes, trails, CELL * diagonal)
+    known = first or n
+    index = _cells(paths, places, codes, known, scene)
     companions = Companions(
-        np.full((len(trails), MOST), np.nan),
-        np.full((len(trails), MOST), -1, np.int64),
+        np.full((n, MOST), np.nan),
+        np.full((n, MOST), -1, np.int64),
         paths,
         np.full(len(paths.y), np.nan, np.float32),
     )
-    members = np.argsort(codes, kind="stable")
-    borders = np.searchsorted(codes[members], np.arange(codes.max(initial=0) + 2))
+    members = np.argsort(codes[:known], kind="stable")
+    borders = np.searchsorted(codes[:known][members], np.arange(codes.max(initial=0) + 2))
+    tried = np.empty((n, 0), np.int64) if similar is None else similar
 
     def work(start: int, stop: int) -> None:
         _find(
@@ -167,21 +231,16 @@ def find_companions(
             members,
             borders,
             index,
-            np.empty((len(trails), 0), np.int64) if similar is None else similar,
-            start,
-            stop,
+            tried,
+            first + start,
+            first + stop,
             companions.distances,
             companions.rows,
             companions.apart,
         )
 
-    in_blocks(
-        work,
-        paths.offsets,
-        text="companions of trails",
-        min_samples=2000,
-        monitor=monitor.part(0.2, 1),
-    )
+    offsets = paths.offsets[first:] - paths.offsets[first]
+    in_blocks(work, offsets, text="companions of trails", min_samples=2000, monitor=monitor)
     return companions
 
 
@@ -195,21 +254,23 @@ Cells: TypeAlias = tuple[float, float, float, int, int, Ints, Places, Ints32]
 """Origin (y, x), side, rows, columns; index of each cell's first point; points; their trails."""
 
 
-def _cells(paths: Paths, places: Places, groups: Ints, trails: Trails, side: float) -> Cells:
-    """Sort points into cells, one grid per group; crowded cells keep some trails only."""
+def _cells(paths: Paths, places: Places, groups: Ints, n_known: int, scene: Scene) -> Cells:
+    """Sort the points of the first trails into cells, one grid per group.
+
+    Crowded cells keep some trails only.
+    """
     # Positions may lie outside the scene: the grid extends it by its size on all sides.
-    low_y, low_x = -float(trails.scene.height), -float(trails.scene.width)
-    rows, columns = (
-        int(np.ceil(3 * size / side)) + 1 for size in (trails.scene.height, trails.scene.width)
-    )
-    every = -(-np.diff(paths.offsets) // EVERY)
-    owner = np.repeat(np.arange(len(groups)), every)
-    taken = EVERY * (np.arange(len(owner)) - offsets_of(every)[owner]) + paths.offsets[owner]
+    side = CELL * float(np.hypot(scene.width, scene.height))
+    low_y, low_x = -float(scene.height), -float(scene.width)
+    rows, columns = (int(np.ceil(3 * size / side)) + 1 for size in (scene.height, scene.width))
+    offsets = paths.offsets[: n_known + 1]
+    every = -(-np.diff(offsets) // EVERY)
+    owner = np.repeat(np.arange(n_known), every)
+    taken = EVERY * (np.arange(len(owner)) - offsets_of(every)[owner]) + offsets[owner]
     row = np.clip((paths.y[taken] - low_y) // side, 0, rows - 1).astype(np.int64)
     column = np.clip((paths.x[taken] - low_x) // side, 0, columns - 1).astype(np.int64)
     cell = (groups[owner] * rows + row) * columns + column
-    priority = _priority(paths)
-    order = np.lexsort((priority[owner], cell))
+    order = np.lexsort((_priority(replace(paths, offsets=offsets))[owner], cell))
     starts = np.searchsorted(
         cell[order], np.arange((groups.max(initial=0) + 1) * rows * columns + 1)
     )
@@ -260,20 +321,19 @@ def furthest(distances: Floats) -> Floats:
     return np.asarray(distances[np.arange(len(distances)), last])
 
 
-def _thinned(paths: Paths, headings: Floats32) -> tuple[Paths, Floats32]:
+def _thinned(paths: Paths) -> Paths:
     """Reduce long trails to fewer points, evenly."""
     counts = np.diff(paths.offsets)
     if counts.max(initial=0) <= MAX_POINTS:
-        return paths, headings
+        return paths
     kept = np.minimum(counts, MAX_POINTS)
     offsets = offsets_of(kept)
     position = np.arange(offsets[-1]) - np.repeat(offsets[:-1], kept)
     stretch = np.repeat((counts - 1) / np.maximum(kept - 1, 1), kept)
     take = np.repeat(paths.offsets[:-1], kept) + np.rint(position * stretch).astype(np.int64)
-    thinned = replace(
+    return replace(
         paths, offsets=offsets, y=paths.y[take], x=paths.x[take], sample=paths.sample[take]
     )
-    return thinned, np.ascontiguousarray(headings[:, take])
 
 
 @kernel

@@ -95,22 +95,71 @@ def measure_pace(
     >>> int(pace.paths.owner[pace.excess.argmax()])
     4
     """
-    diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
-    step = diagonal / 40 if step_px is None else step_px
-    check_finite(time=trails.time)
-    paths = walk(within_reach(trails), step_px=step, monitor=monitor)
-    times, whole = _times(trails, paths)
     if groups is None:
         groups = trails.table["class"].to_numpy()
-    codes = group_codes(groups)
-    side = CELL_STEPS * step
-    row, column = (np.floor(place / side).astype(np.int64) for place in (paths.y, paths.x))
-    codes = codes[paths.owner]
-    place = _numbered(codes, row, column)
-    # Trackers may repeat a time; differences below a microsecond are ignored.
-    logs = np.log(np.maximum(times, 1e-6))
-    excess = _excess(logs, codes, place, whole)
-    return Pace(paths, times, excess, whole)
+    return measure_and_learn_pace(trails, group_codes(groups), step_px=step_px, monitor=monitor)[0]
+
+
+def measure_and_learn_pace(
+    trails: Trails,
+    codes: Ints,
+    *,
+    step_px: StepLength | None = None,
+    monitor: Monitor = SILENT,
+) -> tuple[Pace, UsualPace]:
+    """Return the pace of trails, as :func:`measure_pace`, and what it is compared with.
+
+    ``codes`` is the number of the group of each trail.
+    """
+    diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
+    step = diagonal / 40 if step_px is None else step_px
+    paths, times, whole, logs = _steps(trails, step, monitor)
+    keys = _keys(codes[paths.owner], paths, CELL_STEPS * step)
+    usual = _learn(logs, codes[paths.owner], keys, whole, step)
+    return Pace(paths, times, usual.excess(logs, keys, codes[paths.owner], whole), whole), usual
+
+
+def pace_against(
+    usual: UsualPace, trails: Trails, codes: Ints, *, monitor: Monitor = SILENT
+) -> Pace:
+    """Compare the pace of new trails with what was usual among others."""
+    paths, times, whole, logs = _steps(trails, usual.step_px, monitor)
+    owner = codes[paths.owner]
+    keys = _keys(owner, paths, CELL_STEPS * usual.step_px)
+    return Pace(paths, times, usual.excess(logs, keys, owner, whole), whole)
+
+
+@dataclass(frozen=True, eq=False)
+class UsualPace:
+    """Usual times of a step, by place; the last rows are for places where nobody was, by group.
+
+    Parameters
+    ----------
+    step_px
+        Length of a step.
+    keys
+        Number of each place, ascending; int64.
+    middle
+        Median logarithm of the time of a step, of each place and then of each group; float64.
+    above, below
+        Spread of longer and of shorter times, likewise; float64.
+    """
+
+    step_px: float
+    keys: Ints
+    middle: Floats
+    above: Floats
+    below: Floats
+
+    def excess(self, logs: Floats, keys: Ints, codes: Ints, whole: Bools) -> Floats:
+        """Return how far the times of steps are from the usual ones, in spreads."""
+        place = np.minimum(np.searchsorted(self.keys, keys), max(len(self.keys) - 1, 0))
+        known = self.keys[place] == keys if len(self.keys) else np.zeros(len(keys), bool)
+        place = np.where(known, place, len(self.keys) + codes)
+        over = logs - self.middle[place]
+        excess = over / np.where(over > 0, self.above[place], self.below[place])
+        # The remainder at the end of a trail, shorter than a step, only counts if it takes long.
+        return np.asarray(np.where(whole, excess, np.maximum(excess, 0.0)))
 
 
 def dwell_scores(pace: Pace) -> Floats:
@@ -199,35 +248,39 @@ def _times(trails: Trails, paths: Paths) -> tuple[Floats, Bools]:
     return following - at, whole
 
 
-def _numbered(codes: Ints, row: Ints, column: Ints) -> Ints:
-    """Return the number of the square of each point, among the occupied squares of all groups."""
-    if not len(row):
-        return row
-    n_rows, n_columns = np.ptp(row) + 1, np.ptp(column) + 1
-    key = (codes * n_rows + row - row.min()) * n_columns + column - column.min()
-    return np.unique(key, return_inverse=True)[1].astype(np.int64)
+def _steps(trails: Trails, step_px: float, monitor: Monitor) -> tuple[Paths, Floats, Bools, Floats]:
+    """Return starts of steps, their times, whether they are complete, and logarithms of times."""
+    check_finite(time=trails.time)
+    paths = walk(within_reach(trails), step_px=step_px, monitor=monitor)
+    times, whole = _times(trails, paths)
+    # Trackers may repeat a time; differences below a microsecond are ignored.
+    return paths, times, whole, np.log(np.maximum(times, 1e-6))
 
 
-def _excess(logs: Floats, codes: Ints, places: Ints, whole: Bools) -> Floats:
+def _keys(codes: Ints, paths: Paths, side_px: float) -> Ints:
+    """Return the number of the square of each point, different in each group."""
+    row, column = (np.floor(place / side_px).astype(np.int64) for place in (paths.y, paths.x))
+    half = np.int64(1 << 19)
+    return np.asarray((codes << 40) + ((row + half) << 20) + column + half)
+
+
+def _learn(logs: Floats, codes: Ints, keys: Ints, whole: Bools, step_px: float) -> UsualPace:
     n_groups = int(codes.max(initial=-1)) + 1
     usual, _ = _quantiles(logs[whole], codes[whole], n_groups)
     # A class without any complete step has no usual time.
     usual = np.where(np.isnan(usual), 0.0, usual)
-    n_places = int(places.max(initial=-1)) + 1
-    group_of = np.zeros(n_places, np.int64)
-    group_of[places] = codes
-    local, counts = _quantiles(logs[whole], places[whole], n_places)
+    numbers, places = np.unique(keys, return_inverse=True)
+    group_of = numbers >> 40
+    local, counts = _quantiles(logs[whole], places[whole].astype(np.int64), len(numbers))
     trust = counts / (counts + PRIOR_POINTS)
     middle = trust * np.nan_to_num(local[1]) + (1 - trust) * usual[1][group_of]
     spreads = []
     for low, high in ((1, 2), (0, 1)):
         at_place = np.nan_to_num(local[high] - local[low])
-        of_class = (usual[high] - usual[low])[group_of]
-        spreads.append(np.maximum(trust * at_place + (1 - trust) * of_class, LEAST_SPREAD))
-    over = logs - middle[places]
-    excess = over / np.where(over > 0, spreads[0][places], spreads[1][places])
-    # The remainder at the end of a trail, shorter than a step, only counts if it takes long.
-    return np.asarray(np.where(whole, excess, np.maximum(excess, 0.0)))
+        of_class = usual[high] - usual[low]
+        at_places = np.maximum(trust * at_place + (1 - trust) * of_class[group_of], LEAST_SPREAD)
+        spreads.append(np.concatenate([at_places, np.maximum(of_class, LEAST_SPREAD)]))
+    return UsualPace(step_px, numbers, np.concatenate([middle, usual[1]]), spreads[0], spreads[1])
 
 
 def _quantiles(values: Floats, groups: Ints, n_groups: int) -> tuple[Floats, Floats]:

@@ -122,6 +122,31 @@ def nearest_of_points(
     return distances, rows
 
 
+def nearest_among(
+    reference: Floats32, points: Floats32, codes: Ints, *, k: int, monitor: Monitor = SILENT
+) -> tuple[Floats, Ints]:
+    """Return the trails of a reference that are most similar to new trails, as nearest_of_points.
+
+    ``codes`` is the number of the group of each trail, those of the reference first.
+    """
+    n = len(points)
+    distances, rows = np.full((n, k), np.nan), np.full((n, k), -1, np.int64)
+    known, new = codes[: len(reference)], codes[len(reference) :]
+    for group in np.unique(new):
+        members, mine = np.flatnonzero(known == group), np.flatnonzero(new == group)
+        if not len(members):
+            continue
+        tree = cKDTree(_frequencies(reference[members]))
+        most = min(k, len(members))
+        for start in range(0, len(mine), BLOCK):
+            monitor.update(start / len(mine), "most similar trails")
+            block = mine[start : start + BLOCK]
+            apart, which = tree.query(_frequencies(points[block]), k=most, workers=-1)
+            distances[block, :most] = np.reshape(apart, (len(block), most))
+            rows[block, :most] = members[np.reshape(which, (len(block), most))]
+    return distances / np.sqrt(points.shape[1]), rows
+
+
 def mean_of_nearest(distances: Floats, k: int) -> Floats:
     """Return the mean of the first k distances of each trail that are not NaN; else NaN."""
     first = distances[:, :k]

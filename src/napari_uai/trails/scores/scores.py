@@ -448,15 +448,20 @@ def _shown(name: str, values: Floats, groups: Groups) -> Floats:
 
 def _reasons(measured: Measurements, combined: Anomaly) -> Groups:
     """Return a jump of each trail, or the score that contributes most to its anomaly; str."""
+    reasons = strongest(combined.surprise)
+    reasons[list(measured.jumps)] = list(measured.jumps.values())
+    return reasons
+
+
+def strongest(surprise: Mapping[str, Floats]) -> Groups:
+    """Return the name of the score that contributes most to the anomaly of each trail; str."""
     parts = np.stack(
         [
-            part.weight * np.maximum(combined.surprise[name] - max(part.above, 0.0), 0)
+            part.weight * np.maximum(surprise[name] - max(part.above, 0.0), 0)
             for name, part in EVIDENCE.items()
         ]
     )
-    reasons = np.asarray(np.array(list(EVIDENCE), object)[parts.argmax(axis=0)])
-    reasons[list(measured.jumps)] = list(measured.jumps.values())
-    return reasons
+    return np.asarray(np.array(list(EVIDENCE), object)[parts.argmax(axis=0)])
 
 
 def _table(

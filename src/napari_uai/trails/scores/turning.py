@@ -37,18 +37,31 @@ def turning_scores(paths: Paths, similar: Ints, *, monitor: Monitor = SILENT) ->
         Largest excess of the turning at any of 64 points along each trail over the median of
         the similar trails at the same point, at least 0, in rad; float64.
     """
+    turns = turns_along(paths, monitor=monitor.part(0, 0.5))
+    return excess_turning(turns, turns, similar, monitor=monitor.part(0.5, 1))
+
+
+def turns_along(paths: Paths, *, monitor: Monitor = SILENT) -> Floats32:
+    """Return the change of the heading at 62 points along each trail, in rad: trails, points."""
     n = len(paths.offsets) - 1
     turns = np.empty((n, N_POINTS - 2), np.float32)
     for start in range(0, n, BLOCK):
-        monitor.update(0.5 * start / n, "turning")
+        monitor.update(start / n, "turning")
         rows = np.arange(start, min(start + BLOCK, n))
         turns[rows] = _turns(divide(paths, rows, N_POINTS))
-    scores = np.zeros(n)
-    for start in range(0, n, BLOCK):
-        monitor.update(0.5 + 0.5 * start / n, "turning")
+    return turns
+
+
+def excess_turning(
+    turns: Floats32, reference: Floats32, similar: Ints, *, monitor: Monitor = SILENT
+) -> Floats:
+    """Return the largest excess of turns over the median of similar trails of a reference."""
+    scores = np.zeros(len(turns))
+    for start in range(0, len(turns), BLOCK):
+        monitor.update(start / len(turns), "turning")
         block = slice(start, start + BLOCK)
         # Without a similar trail, a trail is compared with a straight line.
-        usual = np.where((similar[block] < 0)[..., None], 0, turns[similar[block]])
+        usual = np.where((similar[block] < 0)[..., None], 0, reference[similar[block]])
         excess = turns[block] - (np.median(usual, axis=1) if similar.shape[1] else 0)
         scores[block] = np.maximum(excess, 0).max(axis=1)
     return scores
