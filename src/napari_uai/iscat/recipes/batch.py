@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
 import threading
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, OutputError
+from napari_uai.iscat.recipes.identity import is_of_this_package
 from napari_uai.iscat.recipes.outputs import FILES, RECORD, is_record_of, write_files
+from napari_uai.iscat.recipes.problem_list import PROBLEMS, check_problems, write_problems
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, parse_recipe
-from napari_uai.iscat.recipes.run import is_of_this_package, run_recipe
+from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.option_names import option
 from napari_uai.results import results_folder, settle
 from napari_uai.store.folder import Store
 from napari_uai.store.keeping import keeping
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _LOG = logging.getLogger(__name__)
-PROBLEMS = "problems.csv"
-_COLUMNS = ("recording", "failed", "problem")
-
 _CONNECT_S, _ASK_S = 10, 0.5
 
 
@@ -215,7 +212,7 @@ def analyse_folder(
         for p, f in zip(paths, folders, strict=True)
     ]
     if not overwrite:
-        _check_problems(folder / PROBLEMS)
+        check_problems(folder / PROBLEMS)
     with results_folder(folder) as partial:
         if scheduler is None:
             coming = _one_by_one(tasks, monitor)
@@ -226,7 +223,7 @@ def analyse_folder(
             outcomes.append(outcome)
             if on_outcome is not None:
                 on_outcome(outcome)
-        _write_problems(outcomes, source, partial / PROBLEMS)
+        write_problems(_problems_of(outcomes, source), partial / PROBLEMS)
     return outcomes
 
 
@@ -446,26 +443,10 @@ def _holds_other_recordings(source: Path) -> bool:
     return bool(list_recordings(source, others))
 
 
-def _check_problems(path: Path) -> None:
-    """Raise an error if a list of problems is the user's own."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            own = file.readline(100).strip() != ",".join(_COLUMNS)
-    except OSError:
-        return
-    if own:
-        raise OutputError(
-            f"{path} is no list of problems of a run: choose another folder, rename it, or "
-            f"overwrite it ({option('overwrite')})"
-        )
-
-
-def _write_problems(outcomes: Sequence[Outcome], source: Path, path: Path) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        for outcome in outcomes:
-            name = outcome.source.relative_to(source).as_posix()
-            if outcome.error:
-                writer.writerow([name, "yes", outcome.error])
-            writer.writerows([name, "no", problem] for problem in outcome.problems)
+def _problems_of(outcomes: Sequence[Outcome], source: Path) -> Iterator[tuple[str, str, str]]:
+    for outcome in outcomes:
+        name = outcome.source.relative_to(source).as_posix()
+        if outcome.error:
+            yield name, "yes", outcome.error
+        for problem in outcome.problems:
+            yield name, "no", problem

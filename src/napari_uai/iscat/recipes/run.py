@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import warnings
@@ -21,10 +20,10 @@ from napari_uai.iscat.disturbances.finding import find_disturbances
 from napari_uai.iscat.disturbances.mending import mended_frames
 from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.recipes.batches import warning_of_batch
+from napari_uai.iscat.recipes.identity import identity_of_recording, identity_of_step, with_checksum
 from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, load_recipe
 from napari_uai.monitor import SILENT, Monitor, active_monitor
-from napari_uai.results import checksum_of
-from napari_uai.store.keeping import content_of, identity_of, is_keeping, kept, pieces_of
+from napari_uai.store.keeping import content_of, identity_of, kept, pieces_of
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
 from napari_uai.videos.health import Health, finite_video, recording_health
 from napari_uai.videos.offset import Offset
@@ -256,7 +255,7 @@ def run_recipe(
         before = monitor.part(0.0, _BEFORE_STEPS)
         recording = with_checksum(as_recording(recording), before.part(0.0, 0.1))
         frames = frames_of(recording.video)
-        identity = _identity(recording, frames, recipe)
+        identity = identity_of_recording(recording, frames, recipe)
         check = recording.check_unchanged
         stack.enter_context(pieces_of(identity, recording.name, check=check, warned=warned))
         status = kept("status line", None, partial(_status, frames, before.part(0.1, 0.2)))
@@ -331,7 +330,7 @@ def _run_step(
     with named_in_errors(step):
         if stage.checksum is not None:
             result.weights[step.name] = stage.checksum(values["weights"])
-        identity = _identity_of_step(step, values, result.weights.get(step.name), identities)
+        identity = identity_of_step(step, values, result.weights.get(step.name), identities)
         compute = partial(stage.function, *inputs, **values, **extra)
         keep = stage.output == "table" and identity is not None
         output = kept(stage.title, identity, compute) if keep else compute()
@@ -346,29 +345,6 @@ def _run_step(
         result.tables[step.name] = output
     else:
         result.videos[step.name] = output
-
-
-def _identity(recording: Recording, frames: Frames, recipe: Recipe) -> str | None:
-    """Return what identifies a recording, and the files that the recipe names; None if unknown."""
-    if recording.checksum is None:
-        return None
-    values = [value for step in recipe.steps for value in recipe.values(step.name).values()]
-    texts = sorted({value for value in values if isinstance(value, str)})
-    named = [(text, checksum_of(Path(text))) for text in texts if os.path.isfile(text)]  # noqa: PTH113
-    return identity_of(frames.name, recording.checksum, named)
-
-
-def _identity_of_step(
-    step: Step, values: Mapping[str, Any], weights: str | None, identities: Mapping[str, str | None]
-) -> str | None:
-    """Return what identifies the output of a step; None if its code, or its input, is unknown."""
-    inputs = [identities[name] for name in step.inputs]
-    if None in inputs or not is_of_this_package(step):
-        return None
-    try:
-        return identity_of(step.stage.name, dict(values), weights, inputs)
-    except TypeError:  # a value that is no plain one
-        return None
 
 
 @contextmanager
@@ -429,19 +405,6 @@ def as_recording(recording: Runnable) -> Recording:
     if isinstance(recording, (str, Path)):
         return open_recording(recording)
     return Recording(recording)
-
-
-def is_of_this_package(step: Step) -> bool:
-    """Return whether it is known if the code of a step is the same as before."""
-    return step.stage.function.__module__.split(".")[0] == __name__.split(".")[0]
-
-
-def with_checksum(recording: Recording, monitor: Monitor = SILENT) -> Recording:
-    """Return a recording with the checksum of its file, if the run keeps finished pieces."""
-    source = recording.source
-    if not is_keeping() or recording.checksum is not None or source is None or not source.exists():
-        return recording
-    return replace(recording, checksum=checksum_of(source, monitor=monitor))
 
 
 def _numbered(table: pd.DataFrame, ranks: Mapping[Any, int]) -> pd.DataFrame:
