@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from napari.layers import Points
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
@@ -21,6 +22,8 @@ from napari_uai.sample_data import sample_path
 N_FRAMES, SIDE, BATCH = 100_000, 72, 2000
 DRA = "Differential rolling average"
 BEAT_MS = 5
+OWN_MS = 50
+"""What showing a result may take beyond the longest step of napari, which adds a layer at once."""
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +224,7 @@ def test_the_window_is_never_blocked_by_the_result_of_a_stage(
         f"{running['clock']:.0f} ms, of which work in the window {running['work']:.0f} ms, garbage "
         f"{running['garbage']:.0f} ms; then it told {widget.run_bar.status.text()!r}")  # fmt: skip
     assert widget.run_bar.status.text().startswith("Done")
-    assert running["work"] < 100
+    assert running["work"] < adding_a_layer(viewer, qtbot, capsys) + OWN_MS
 
 
 def test_the_window_is_never_blocked_by_the_result_of_a_run(viewer, open_widget, qtbot, capsys):
@@ -236,7 +239,21 @@ def test_the_window_is_never_blocked_by_the_result_of_a_run(viewer, open_widget,
     say(capsys, f"run with {widget.run_bar.status.text()!r}: longest time between beats "
         f"{running['clock']:.0f} ms, of which work in the window {running['work']:.0f} ms, garbage "
         f"{running['garbage']:.0f} ms")  # fmt: skip
-    assert running["work"] < 100
+    assert running["work"] < adding_a_layer(viewer, qtbot, capsys) + OWN_MS
+
+
+def adding_a_layer(viewer, qtbot, capsys):
+    """Work of napari alone when a layer of points is added, ms: the longest of three."""
+    longest = 0.0
+    for _ in range(3):
+        points = Points(np.zeros((10, 3)), ndim=3)
+        with heartbeat() as adding:
+            qtbot.wait(50)
+            viewer.add_layer(points)
+            qtbot.wait(300)
+        longest = max(longest, adding["work"])
+    say(capsys, f"napari alone takes {longest:.0f} ms to add a layer of points")
+    return longest
 
 
 def spots(n):

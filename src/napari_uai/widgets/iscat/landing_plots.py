@@ -130,9 +130,10 @@ class LandingPlots(QTabWidget):
     def _histogram_options(self) -> QHBoxLayout:
         policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         self.column.setSizeAdjustPolicy(policy)
-        self.column.setMinimumContentsLength(6)
+        self.column.setMinimumContentsLength(3)
         self.n_bars.setRange(0, 500)
         self.n_bars.setSpecialValueText("auto")
+        self.n_bars.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         row = QHBoxLayout()
         row.setSpacing(2)
         for widget, name, tooltip in (

@@ -49,6 +49,9 @@ _BUTTONS: dict[Verdict, tuple[str, str]] = {
 _SPACING = 2
 """Between rows, px: the dock shares a low window with others."""
 
+_LOWEST = 176
+"""Height, px: what all docks of the plugin leave of a window of 720."""
+
 
 class LandingsView(QWidget):
     """Landings of a run; a landing chosen in table, viewer or histogram is chosen everywhere.
@@ -172,6 +175,7 @@ class LandingsView(QWidget):
         layout.addWidget(self.timeline)
         layout.addWidget(self.compared)
         layout.addWidget(splitter, 1)
+        self.setMinimumHeight(_LOWEST)
         self.compared.offer()  # inside a layout, otherwise it is a window
 
     def _buttons(self) -> QHBoxLayout:
