@@ -7,6 +7,7 @@ from scipy.spatial import KDTree
 
 from napari_uai.errors import BadValueError
 from napari_uai.simulate.settings import TrailSettings
+from napari_uai.simulate.trails.curves import STEP_PX
 from napari_uai.simulate.trails.lanes import hidden
 from napari_uai.simulate.trails.movements import MOVEMENT_KINDS, RARE_ROUTE
 from napari_uai.simulate.trails.routes import HEIGHT, WIDTH
@@ -67,7 +68,8 @@ def test_these_movements_keep_to_their_lane_and_go_back_on_it(simulated, kind):
         distance, near = KDTree(lane).query(way)
         assert np.median(distance) < 20
         back = np.diff(near)
-        assert back[back < 0].sum() < -8
+        # The shortest way back is 24 px where things are smallest, less what rounding takes away.
+        assert back[back < 0].sum() * STEP_PX < -24 / np.sqrt(3) + 2 * 3
 
 
 def test_kinks_leave_their_lane_and_return_to_it(simulated):

@@ -49,6 +49,21 @@ def write_model(model: SceneModel, path: str | Path) -> Path:
     ------
     OutputError
         If it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import fit_scene, write_model, trails_of_frame
+    >>> x = np.tile(np.arange(0, 60, 6), 20)
+    >>> lanes = pd.DataFrame({"trail": np.repeat(range(20), 10), "x": x, "frame": x // 6,
+    ...                       "y": 20 + np.repeat(np.arange(20), 10) / 4})
+    >>> trails = trails_of_frame(lanes, scene_size=(64, 48))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_model(fit_scene(trails), f"{folder}/scene.model")
+    >>> path.name
+    'scene.model'
     """
     arrays = _arrays(model)
     about = {
@@ -77,10 +92,31 @@ def read_model(path: str | Path) -> SceneModel:
     path
         File of :func:`~napari_uai.trails.write_model`.
 
+    Returns
+    -------
+    SceneModel
+        Equal to the model that was written.
+
     Raises
     ------
     TrailFormatError
         If the file is not a model, is of another version, or is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import fit_scene, read_model, write_model, trails_of_frame
+    >>> x = np.tile(np.arange(0, 60, 6), 20)
+    >>> lanes = pd.DataFrame({"trail": np.repeat(range(20), 10), "x": x, "frame": x // 6,
+    ...                       "y": 20 + np.repeat(np.arange(20), 10) / 4})
+    >>> trails = trails_of_frame(lanes, scene_size=(64, 48))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_model(fit_scene(trails), f"{folder}/scene.model")
+    ...     model = read_model(path)
+    >>> len(model), model.groups
+    (20, ('unclassified',))
     """
     path = Path(path)
     with refusing(path, "a model of a scene", error=TrailFormatError):

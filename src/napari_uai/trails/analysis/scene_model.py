@@ -92,6 +92,19 @@ class SceneModel:
         Scores of the trails of the reference, as measured, by name; float64.
     total
         Their total surprise; float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import fit_scene, trails_of_frame
+    >>> x = np.tile(np.arange(0, 60, 6), 20)
+    >>> lanes = pd.DataFrame({"trail": np.repeat(range(20), 10), "x": x, "frame": x // 6,
+    ...                       "y": 20 + np.repeat(np.arange(20), 10) / 4})
+    >>> trails = trails_of_frame(lanes, scene_size=(64, 48))
+    >>> model = fit_scene(trails)
+    >>> len(model), model.settings["n_directions"]
+    (20, 12)
     """
 
     scene: Scene
@@ -216,6 +229,19 @@ def score_against(model: SceneModel, trails: Trails, *, monitor: Monitor = SILEN
     ------
     BadValueError
         If the scene has another size, or a position or time is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai.trails import fit_scene, score_against, trails_of_frame
+    >>> x = np.tile(np.arange(0, 60, 6), 20)
+    >>> lanes = pd.DataFrame({"trail": np.repeat(range(20), 10), "x": x, "frame": x // 6,
+    ...                       "y": 20 + np.repeat(np.arange(20), 10) / 4})
+    >>> trails = trails_of_frame(lanes, scene_size=(64, 48))
+    >>> table = score_against(fit_scene(trails), trails.select([3]))
+    >>> table["trail"].tolist(), int(table["rank"][0])
+    (['3'], 1)
     """
     same = (model.scene.width, model.scene.height) == (trails.scene.width, trails.scene.height)
     if not same:

@@ -97,6 +97,11 @@ def split_at_jumps(trails: Trails) -> Trails:
     trails
         Trails of one scene, with times.
 
+    Returns
+    -------
+    Trails
+        The same samples; the trails themselves if none jumps.
+
     Examples
     --------
     >>> import numpy as np
