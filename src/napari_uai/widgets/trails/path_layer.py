@@ -11,6 +11,7 @@ from napari_uai.widgets.kit.layers import KEY
 from napari_uai.widgets.kit.palette import channels_of
 from napari_uai.widgets.trails.drawing import line_width
 from napari_uai.widgets.trails.drawn_layers import set_visible
+from napari_uai.widgets.trails.strokes import stroke
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -81,7 +82,8 @@ class PathLayer:
         with _in_plane(drawn.viewer):
             unit = self._relative_width * line_width(source)
             drawn_widths = [unit * width for width in widths or [1.0] * len(paths)]
-            _replace_paths(layer, paths, colours, drawn_widths)
+            strokes = [stroke(*each) for each in zip(paths, drawn_widths, strict=True)]
+            _replace_paths(layer, strokes, colours, drawn_widths)
         if paths and features_differ(layer, features):
             layer.features = dict(features)
         set_visible(layer, drawn.is_shown(part))
