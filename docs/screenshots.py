@@ -32,13 +32,16 @@ def main() -> None:
     landings()
     linked()
     training()
-    trails()
+    trails("trails-napari.png", "dark", (1500, 940))
+    trails("first-trails-dark.png", "dark", (1280, 800))
+    trails("first-trails-light.png", "light", (1600, 1000))
 
 
-def trails() -> None:
+def trails(name: str, theme: str, size: tuple[int, int]) -> None:
     """Open the sample trails, rank them, and take a picture of the window."""
+    get_settings().appearance.theme = theme
     viewer = napari.Viewer()
-    viewer.window.resize(1500, 940)
+    viewer.window.resize(*size)
     viewer.open_sample("napari-uai", "trails")
     _, dock = widget(viewer, "Trail workflow")
     dock.sources.use_button.click()
@@ -50,8 +53,9 @@ def trails() -> None:
     settle(0.5)
     viewer.fit_to_view()
     settle(1.0)
-    save(window(viewer), FOLDER / "trails-napari.png")
+    save(window(viewer), FOLDER / name)
     viewer.close()
+    get_settings().appearance.theme = "dark"
 
 
 def first_minutes(theme: str, size: tuple[int, int]) -> None:
