@@ -86,3 +86,30 @@ def test_fragments_of_a_pixel_are_none_and_its_neighbour_in_time_is():
     weights = np.ones((SIZE, SIZE))
     alike = points_alike(steps, residual, weights, STATISTICS, 1.0, psf, weights)
     assert alike.tolist() == [False, False, True]
+
+
+def told_beside(change, at, *, rng):
+    """Whether a weak step with this image is an event, where a particle landed 15 bins earlier."""
+    psf, early, late = gaussian_psf(1.7), 12, 30
+    residual = rng.standard_normal((BINS, SIZE, SIZE))
+    residual[early + 1 :] += 12 * image_of(24, 24, 1.7)
+    residual[late + 1 :] += change
+    point = image_of(*at, 1.7)
+    heights = 12 / psf.peak, np.sum(point * change) / np.sum(point**2) / psf.peak
+    steps = [
+        Step(k, 0.0, *place, height * STATISTICS.response[k], height)
+        for k, place, height in zip((early, late), ((24.0, 24.0), at), heights, strict=True)
+    ]
+    ones = np.ones((SIZE, SIZE))
+    return points_alike(steps, residual, ones, STATISTICS, 1.0, psf, ones).tolist()
+
+
+def test_a_particle_that_moves_is_no_second_event_and_one_that_lands_beside_it_is():
+    rng = np.random.default_rng(5)
+    moved = 12 * (image_of(24, 24.35, 1.7) - image_of(24, 24, 1.7))
+    landed = 3 * image_of(24, 26, 1.7)
+    of_moved = [told_beside(moved, (24.0, 26.0), rng=rng) for _ in range(40)]
+    of_landed = [told_beside(landed, (24.0, 26.0), rng=rng) for _ in range(40)]
+    assert np.mean(of_moved, axis=0)[0] == 1
+    assert np.mean(of_moved, axis=0)[1] <= 0.05
+    assert np.mean(of_landed, axis=0).min() >= 0.95

@@ -1,8 +1,9 @@
-"""Whether the image of an event is that of a point, or of one pixel or something wide.
+"""Whether the image of an event is that of a point, or of something else that makes a step.
 
-A pixel whose sensitivity jumps, two by two of them, or a bubble that comes to rest are steps in
-time as well. Their image is compared with that of a point by the likelihood of each, with its
-height free, in the image of the change that the step in time leaves of all bins.
+A pixel whose sensitivity jumps, two by two of them, a bubble that comes to rest, or a particle that
+landed earlier and moves a little are steps in time as well. Their image is compared with that of a
+point by the likelihood of each, with its height free, in the image of the change that the step in
+time leaves of all bins.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ must be larger: the image of a point may be wider than the assumed one, but not 
 
 BLOCK_FROM_PX = 1.5
 """Standard deviation of a point from which 2 x 2 pixels are something else."""
+
+MOVED_SIGMAS = 2.2
+MOVED_STRONGER = 2.0
+MOVED_SHARE = 0.8
+"""A particle that moves changes its image by a gradient of it, of which each lobe resembles a
+weaker event: how far away at most, in widths of a point; how much stronger the particle must be;
+and the evidence of the gradient in units of that of a point, of which a landing has a third."""
 
 NEAR_PX = 1
 FRAGMENT_SIGMAS = 2.5
@@ -83,8 +91,61 @@ def points_alike(
                 image -= shares[j] * _image(psf, steps[j], rows, columns)
         of_noise = weights[rows, columns] / (white * float(weight @ weight))
         alike[i] = _is_point(image, of_noise, psf, step, rows, columns)
+        if alike[i] and (moving := _may_have_moved(step, steps, psf.sigma_px)):
+            for j in _beside(step, steps, psf.sigma_px):
+                image += shares[j] * _image(psf, steps[j], rows, columns)
+            alike[i] = not _has_moved(image, of_noise, psf, step, moving, rows, columns)
     reach = FRAGMENT_SIGMAS * psf.sigma_px
     return alike & ~_fragments(steps, alike, reach)
+
+
+def _may_have_moved(step: Step, steps: Sequence[Step], sigma_px: float) -> list[Step]:
+    """Return the stronger events at the place of a step that happened before it."""
+    return [
+        other
+        for other in steps
+        if other.k < step.k - FRAGMENT_BINS
+        and abs(other.height) >= MOVED_STRONGER * abs(step.height)
+        and np.hypot(other.y - step.y, other.x - step.x) <= MOVED_SIGMAS * sigma_px
+    ]
+
+
+def _beside(step: Step, steps: Sequence[Step], sigma_px: float) -> list[int]:
+    """Return the numbers of events that may be the other lobe of a movement."""
+    return [
+        j
+        for j, other in enumerate(steps)
+        if other is not step
+        and abs(other.k - step.k) <= FRAGMENT_BINS
+        and np.hypot(other.y - step.y, other.x - step.x) <= 2 * MOVED_SIGMAS * sigma_px
+    ]
+
+
+def _has_moved(
+    image: Floats,
+    weights: Floats,
+    psf: PointSpreadFunction,
+    step: Step,
+    moving: Sequence[Step],
+    rows: slice,
+    columns: slice,
+) -> bool:
+    """Decide whether the image of a step is a gradient of one of those that may have moved."""
+    point = _evidence(_image(psf, step, rows, columns), image, weights)
+    for other in moving:
+        gradients = np.stack(
+            [
+                _image(psf, other, rows, columns, *offset)
+                - _image(psf, other, rows, columns, *np.negative(offset))
+                for offset in ((0.5, 0.0), (0.0, 0.5))
+            ]
+        ).reshape(2, -1)
+        weighted = gradients * weights.ravel()
+        seen = weighted @ image.ravel()
+        gradient = float(seen @ np.linalg.lstsq(weighted @ gradients.T, seen, rcond=None)[0])
+        if gradient > MOVED_SHARE * point:
+            return True
+    return False
 
 
 def _fragments(steps: Sequence[Step], alike: Bools, reach: float) -> Bools:
