@@ -380,10 +380,12 @@ def test_bug_is_one_line_without_a_traceback(monkeypatch, one_line_error):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signals_to_stop_cancel_and_leave_nothing(name, tmp_path):
-    command = [sys.executable, "-m", "napari_uai.cli", "simulate", "iscat", "--out"]
-    settings = ["--set", "frames=400000"]
+    # whoever runs the tests in the background has it ignored, and so would this process
+    start = f"import runpy, signal; signal.signal(signal.{name}, signal.SIG_DFL); "
+    start += "runpy.run_module('napari_uai.cli', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", start, "simulate", "iscat", "--out", str(tmp_path)]
     process = subprocess.Popen(
-        [*command, str(tmp_path), *settings], stderr=subprocess.PIPE, text=True
+        [*command, "--set", "frames=400000"], stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".*.partial")) and time.monotonic() < deadline:

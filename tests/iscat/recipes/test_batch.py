@@ -159,9 +159,9 @@ def test_cancelling_reaches_the_workers(folder, tmp_path):
         with pytest.raises(CancelledError):
             analyse_folder(folder, out, "toy", options=SHAPE, scheduler=address, monitor=monitor)
         deadline = time.monotonic() + 10
-        while list(out.rglob(".partial-*")) and time.monotonic() < deadline:
+        while list(out.rglob(".*")) and time.monotonic() < deadline:
             time.sleep(0.1)
-    assert not list(out.rglob(".partial-*"))
+    assert not list(out.rglob(".*"))
     assert not list(out.rglob("*.csv"))
 
 

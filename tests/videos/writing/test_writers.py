@@ -180,7 +180,7 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path, monkeypatch, suffix):
 
     def open_full(path, mode="r", *args, **kwargs):
         file = real_open(path, mode, *args, **kwargs)
-        return Full(file) if "w" in mode and ".partial" in path.name else file
+        return Full(file) if "w" in mode and ".partial" in str(path) else file
 
     monkeypatch.setattr(Path, "open", open_full)
     with pytest.raises(OutputError, match="free disk space"):

@@ -7,6 +7,7 @@ changed frames: slower, with the same meaning.
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ import pandas as pd
 from napari_uai.errors import RecipeError, TooFewFramesError
 from napari_uai.iscat.correct.binning import BinnedFrames
 from napari_uai.iscat.correct.stage_drift import binned_frames
-from napari_uai.iscat.detect.steps.detector import detect_steps
+from napari_uai.iscat.detect.steps.detector import ChangingBackgroundWarning, detect_steps
 from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH, END_BATCHES
 from napari_uai.iscat.limit.injection import (
     InjectedFrames,
@@ -363,7 +364,9 @@ def _parameter(
 def _run(
     step: Step, inputs: list[Video | pd.DataFrame], values: dict[str, Any], monitor: Monitor
 ) -> pd.DataFrame:
+    """Run a step, whose warning of false landings is needless where these are counted."""
     extra = {"monitor": monitor} if step.stage.takes_monitor else {}
-    with named_in_errors(step):
+    with named_in_errors(step), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ChangingBackgroundWarning)
         table: pd.DataFrame = step.stage.function(*inputs, **values, **extra)
     return table

@@ -75,6 +75,10 @@ EVENT_COLUMNS = (
 )
 
 
+class ChangingBackgroundWarning(UserWarning):
+    """The number of false landings cannot be known."""
+
+
 @stage(
     "Detect steps",
     menu="measure",
@@ -298,6 +302,7 @@ def _warn_of_changes(events: pd.DataFrame) -> None:
         warnings.warn(
             f"the background changes slowly at {share:.0%} of the places, where it can pass for "
             "landings: more than the accepted number may be false",
+            ChangingBackgroundWarning,
             stacklevel=3,
         )
 
