@@ -21,7 +21,7 @@ NEEDED = (
     "napari_uai/sample_data/trails.tar.xz",
     "napari_uai/handbook/tutorial-napari.md",
 )
-LIMIT = 5_000_000
+LIMIT = 5_500_000
 
 with ZipFile(sys.argv[1]) as wheel:
     names = wheel.namelist()
