@@ -204,14 +204,14 @@ def test_the_window_is_never_blocked_while_a_network_is_trained(
 def test_the_window_is_never_blocked_by_the_result_of_a_stage(
     viewer, qtbot, long_recording, capsys, stage, n_spots
 ):
-    from napari_uai.widgets.iscat import stages
+    from napari_uai.widgets.iscat.stages import StageWidget
     from napari_uai.widgets.kit.layers import place_of, points_layer
 
     viewer.open(long_recording, plugin="napari-uai")
     table = tracks_of(n_spots) if stage == "landings_from_tracks" else spots(n_spots)
     data, attributes, _ = points_layer(table, place_of(viewer.layers[0]), name="spots")
     viewer.add_points(data, **attributes)
-    widget = getattr(stages, stage)(viewer)
+    widget = StageWidget(viewer, stage)
     viewer.window.add_dock_widget(widget)
     widget.reset_choices()
     qtbot.wait(500)

@@ -16,7 +16,7 @@ from napari_uai.widgets.iscat.review import CONTRASTS
 from napari_uai.widgets.kit.palette import sign_colour
 from napari_uai.widgets.kit.plots import seen_on
 from napari_uai.widgets.kit.ring_looks import ACCEPTED, VERDICT_SIGNS
-from napari_uai.widgets.kit.tables import TableModel
+from napari_uai.widgets.kit.tables import ROWS_MEASURED, TableModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,6 +134,7 @@ class LandingTable(QTableView):
             super().keyPressEvent(event)
 
     def _give_columns_room(self) -> None:
+        self.horizontalHeader().setResizeContentsPrecision(ROWS_MEASURED)
         self.resizeColumnsToContents()
         for column in range(self.horizontalHeader().count()):
             self.setColumnWidth(column, self.columnWidth(column) + _ROOM_FOR_BOLD)

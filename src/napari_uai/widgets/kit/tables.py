@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _NO_PARENT = QModelIndex()
 
+ROWS_MEASURED = 100
+"""Rows by whose texts the width of columns is chosen; more would hold up the window."""
+
 
 def save_csv(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as CSV, with texts that a spreadsheet would take for formulas disarmed.
@@ -91,6 +94,7 @@ class TableView(QWidget):
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.view.verticalHeader().setVisible(False)
         self.view.verticalHeader().setDefaultSectionSize(22)
+        self.view.horizontalHeader().setResizeContentsPrecision(ROWS_MEASURED)
         self.view.resizeColumnsToContents()
         self.view.setMinimumHeight(120)
         save = QPushButton("Save as CSV…")
