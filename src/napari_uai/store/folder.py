@@ -99,7 +99,7 @@ class Store:
             return None
         payload = _checked(content)
         if payload is None:
-            _LOG.warning("%s is damaged and computed anew", path)
+            _LOG.warning("%s is damaged: computed again", path)
         return payload
 
     def put(self, key: str, payload: bytes, what: str) -> None:

@@ -44,7 +44,7 @@ def packed(value: Any) -> bytes:
     stream = io.BytesIO()
     named = {f"a{i}": array for i, array in enumerate(arrays)}
     named["document"] = np.frombuffer(document.encode(), np.uint8)
-    np.savez_compressed(stream, **named)  # type: ignore[arg-type]  # the names are no options
+    np.savez_compressed(stream, **named)  # type: ignore[arg-type]  # no name is that of an option
     return stream.getvalue()
 
 

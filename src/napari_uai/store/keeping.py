@@ -3,7 +3,7 @@
 A piece is a table, or plain values and arrays. Its key says all that its content depends on:
 recording, stage, parameters, the code of this package and the versions of those below it. So a
 piece is never out of date; at worst it is not found. Each has a checksum, and one that does not
-match is computed anew. The oldest go when there is no room.
+match is computed again. The oldest go when there is no room.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from napari_uai.videos.sources.stored import files_in
 class State:
     """Sizes and times of the files of a recording.
 
-    Not their inodes, which some network file systems number anew: a file that was replaced by
+    Not their inodes, which some network file systems renumber: a file that was replaced by
     another has another time of modification.
 
     Attributes

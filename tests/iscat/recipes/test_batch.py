@@ -256,7 +256,7 @@ def test_a_list_of_problems_of_the_user_is_kept(folder, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "problems.csv").write_text("mine")
-    with pytest.raises(OutputError, match=r"problems\.csv is no list"):
+    with pytest.raises(OutputError, match=r"problems\.csv is not a list"):
         analyse_folder(folder, out, "toy", options=SHAPE)
     assert (out / "problems.csv").read_text() == "mine"
     analyse_folder(folder, out, "toy", options=SHAPE, overwrite=True)

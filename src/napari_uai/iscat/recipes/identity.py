@@ -46,7 +46,7 @@ def identity_of_step(
         return None
     try:
         return identity_of(step.stage.name, dict(values), weights, inputs)
-    except TypeError:  # a value that is no plain one
+    except TypeError:  # a value that is not plain
         return None
 
 

@@ -26,7 +26,7 @@ def check_problems(path: Path) -> None:
         return
     if own:
         raise OutputError(
-            f"{path} is no list of problems of a run: choose another folder, rename it, or "
+            f"{path} is not a list of problems of a run: choose another folder, rename it, or "
             f"overwrite it ({option('overwrite')})"
         )
 
