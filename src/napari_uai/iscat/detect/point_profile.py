@@ -89,11 +89,11 @@ class PointProfile:
 
     def image(self, dy: Floats, dx: Floats) -> Floats:
         """Return the image at offsets (px) along rows and columns."""
-        return self.at(np.sqrt(self._squares(dy, dx)))
+        return self.at(self._distance(dy, dx))
 
     def place_derivatives(self, dy: Floats, dx: Floats) -> tuple[Floats, Floats]:
         """Return the derivatives of the image by the place of the point along y and x (1/px)."""
-        by_square = self._by_square(dy, dx)
+        by_square = self._by_square(self._distance(dy, dx))
         cosh, sinh, _ = self._hyperbolic
         along, across = self.stretch
         return (
@@ -103,7 +103,8 @@ class PointProfile:
 
     def parameter_derivatives(self, dy: Floats, dx: Floats) -> Floats:
         """Return the derivatives by coefficients and stretch, (n, *offsets.shape)."""
-        by_square = self._by_square(dy, dx)
+        distance = self._distance(dy, dx)
+        by_square = self._by_square(distance)
         _, sinh, curl = self._hyperbolic
         terms = dy**2 - dx**2, 2 * dy * dx
         shared = 2 * sinh * (dy**2 + dx**2) - curl * (
@@ -113,7 +114,7 @@ class PointProfile:
             by_square * (own * shared - sinh * term)
             for own, term in zip(self.stretch, terms, strict=True)
         ]
-        splines = _splines(np.sqrt(self._squares(dy, dx)), self.sigma_px)
+        splines = _splines(distance, self.sigma_px)
         return np.concatenate([splines, by_stretch])
 
     def learnt(self, information: Floats, residual: Floats) -> PointProfile:
@@ -163,16 +164,15 @@ class PointProfile:
         cosh = float(np.cosh(2 * e))
         return cosh, sinh, (2 * cosh - sinh) / e**2
 
-    def _squares(self, dy: Floats, dx: Floats) -> Floats:
-        """Return the squares of the distances (px) that offsets have in an image not stretched."""
+    def _distance(self, dy: Floats, dx: Floats) -> Floats:
+        """Return the distances (px) that offsets have in an image that is not stretched."""
         cosh, sinh, _ = self._hyperbolic
         along, across = self.stretch
         stretched = along * (dy**2 - dx**2) + 2 * across * dy * dx
-        return np.asarray(np.maximum(cosh * (dy**2 + dx**2) - sinh * stretched, 0))
+        return np.asarray(np.sqrt(np.maximum(cosh * (dy**2 + dx**2) - sinh * stretched, 0)))
 
-    def _by_square(self, dy: Floats, dx: Floats) -> Floats:
-        """Return the derivative of the image by the square of the distance."""
-        distance = np.sqrt(self._squares(dy, dx))
+    def _by_square(self, distance: Floats) -> Floats:
+        """Return the derivative of the profile by the square of the distance."""
         places, _, slopes = self._table
         slope = np.interp(distance, places, slopes, right=0.0)
         return np.asarray(slope / (2 * np.maximum(distance, np.finfo(float).tiny)))
