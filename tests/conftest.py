@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(autouse=True, scope="session")
 def _nothing_is_kept():
-    """Compute everything anew: tests replace parts of the code, which the store cannot know."""
+    """Keep no pieces: tests replace parts of the code, which the store does not notice."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAPARI_UAI_CACHE_GIB", "0")
         yield

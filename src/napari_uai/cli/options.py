@@ -30,6 +30,16 @@ Out = Annotated[
     typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the results."),
 ]
 
+Location = Annotated[str | None, typer.Option(help="Location; required if there are several.")]
+Camera = Annotated[str | None, typer.Option(help="Camera; required if there are several.")]
+SceneSize = Annotated[
+    str | None,
+    typer.Option("--scene", metavar="WxH|PICTURE", help="Size or picture of the scene."),
+]
+FrameRate = Annotated[
+    float | None, typer.Option(metavar="HZ", help="Frame rate of files with frame numbers.")
+]
+
 Overwrite = Annotated[
     bool,
     typer.Option(

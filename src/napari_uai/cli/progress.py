@@ -92,7 +92,7 @@ def _asked_to_stop(stop: Callable[[], None], number: int, frame: FrameType | Non
 
 
 def _write_nowhere() -> None:
-    """Drop what would be written to a terminal that is no longer there, which is an error."""
+    """Discard further output: writing to a closed terminal would be an error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for output in (1, 2):
         if stat.S_ISCHR(os.fstat(output).st_mode):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_uai.cli.options import Camera, FrameRate, Location, SceneSize
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
 from napari_uai.errors import BadValueError, counted, one_line
@@ -21,19 +22,10 @@ def fit_trails(
         Path, typer.Argument(metavar="INPUT", help="Report folder or table of a tracker.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="SCENE.model", help="File of the model.")],
-    location: Annotated[
-        str | None, typer.Option(help="Location; required if there are several.")
-    ] = None,
-    camera: Annotated[
-        str | None, typer.Option(help="Camera; required if there are several.")
-    ] = None,
-    scene: Annotated[
-        str | None,
-        typer.Option(metavar="WxH|PICTURE", help="Size or picture of the scene."),
-    ] = None,
-    frame_rate: Annotated[
-        float | None, typer.Option(metavar="HZ", help="Frame rate of files with frame numbers.")
-    ] = None,
+    location: Location = None,
+    camera: Camera = None,
+    scene: SceneSize = None,
+    frame_rate: FrameRate = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter of the scores."),

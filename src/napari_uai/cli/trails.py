@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Out, Overwrite
+from napari_uai.cli.options import Camera, FrameRate, Location, Out, Overwrite, SceneSize
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
 from napari_uai.cli.trail_models import score_with_model
@@ -44,12 +44,8 @@ def trails(
         ),
     ],
     out: Out,
-    location: Annotated[
-        str | None, typer.Option(help="Location; required if there are several.")
-    ] = None,
-    camera: Annotated[
-        str | None, typer.Option(help="Camera; required if there are several.")
-    ] = None,
+    location: Location = None,
+    camera: Camera = None,
     preset: Annotated[str | None, typer.Option(help="Preset: default or reference.")] = None,
     mask: Annotated[
         list[str] | None,
@@ -105,13 +101,8 @@ def trails(
             help="Position of an object in its box: centre, bottom, top-left, ...",
         ),
     ] = "centre",
-    frame_rate: Annotated[
-        float | None, typer.Option(metavar="HZ", help="Frame rate of files with frame numbers.")
-    ] = None,
-    scene: Annotated[
-        str | None,
-        typer.Option(metavar="WxH|PICTURE", help="Size or picture of the scene."),
-    ] = None,
+    frame_rate: FrameRate = None,
+    scene: SceneSize = None,
     export: Annotated[
         Path | None,
         typer.Option(

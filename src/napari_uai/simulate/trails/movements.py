@@ -128,7 +128,7 @@ class Movements:
         return Journey(route.kind, f"{route.name}, {other.name}", whole, odd=odd)
 
     def _step_aside(self, route: Route, path: Floats) -> Journey | None:
-        """Return a journey that hops to the side where there is no neighbouring lane."""
+        """Return a journey that hops to the side that has no neighbouring lane."""
         rng, (i, scale) = self.rng, self._point(path)
         beside = right_of(path, float(rng.uniform(16, 30) * scale * rng.choice([-1, 1])))
         j = i + int(0.4 * rng.uniform(16, 30) * scale / STEP_PX)
