@@ -307,7 +307,8 @@ def _evidence(frames: Floats, enough: float = 1.0) -> float:
 
 
 def _consistency(frames: Floats) -> float:
-    alike = [_correlation(frames[0], frame) for frame in frames[1:]]
+    first, *others = frames - frames.mean(axis=(1, 2), keepdims=True)
+    alike = [_cosine(first, frame) for frame in others]
     mean = frames.mean(axis=0)
     rows = _correlation(mean[:-1], mean[1:])
     columns = _correlation(mean[:, :-1], mean[:, 1:])
@@ -323,6 +324,11 @@ def _seam(path: Path, size: int, reading: Reading) -> float:
 
 
 def _correlation(one: Floats, other: Floats) -> float:
-    a, b = one.ravel() - one.mean(), other.ravel() - other.mean()
-    norm = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / norm if norm > 0 else 0.0
+    return _cosine(one - one.mean(), other - other.mean())
+
+
+def _cosine(one: Floats, other: Floats) -> float:
+    a, b = one.ravel(), other.ravel()
+    # Not by BLAS, whose threads would go on waiting busily for 0.1 s.
+    squares, products = (np.einsum("i,i", a, a) * np.einsum("i,i", b, b)), np.einsum("i,i", a, b)
+    return float(products / np.sqrt(squares)) if squares > 0 else 0.0
