@@ -204,6 +204,7 @@ class JointFit:
         flat = (relative * self._root).reshape(self.n_bins, -1)
         left = flat - (flat @ self._lines) @ self._lines.T
         self._data = np.ascontiguousarray(left.T)
+        self._seen: tuple[object, tuple[_Images, Floats, Floats]] | None = None
 
     def learn(
         self, places: Floats, times: Floats, contrasts: Floats, least: float
@@ -294,9 +295,10 @@ class JointFit:
         for turn in range(ROUNDS):
             raise_if_cancelled()
             if turn == 0:
-                first, _ = self._noise(images, courses, contrasts)
-                contrasts = self._fitted(images, times, places, contrasts, first).contrasts
-            statistics, white = self._noise(images, courses, contrasts)
+                statistics, _ = self._noise(images, courses, contrasts)
+                contrasts = self._fitted(images, times, places, contrasts, statistics).contrasts
+            if turn in (0, ROUNDS - 1):  # between, it hardly changes
+                statistics, white = self._noise(images, courses, contrasts)
             fit = self._fitted(images, times, places, contrasts, statistics)
             contrasts = fit.contrasts
             if turn < ROUNDS - 1:
@@ -312,6 +314,18 @@ class JointFit:
         self, images: _Images, courses: Floats, contrasts: Floats
     ) -> tuple[StepStatistics, float]:
         """Statistics in time of what the events leave, filtered to unit noise; its white part."""
+        filters, norms, filtered = self._filtered()
+        events = (courses.T * contrasts) @ images.rows(slice(len(courses))).products(filters)
+        quiet = (filtered - events) / norms
+        white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=0))) / 2
+        area = self.shape[0] * self.shape[1]
+        independent = min(area / (4 * np.pi * self.image.sigma_px**2), len(norms))
+        return StepStatistics.of(temporal_covariance(quiet, white, independent)), white
+
+    def _filtered(self) -> tuple[_Images, Floats, Floats]:
+        """Return images of a point all over the field, their lengths, and the data seen by them."""
+        if self._seen is not None and self._seen[0] is self.image:
+            return self._seen[1]
         radius = int(self._radius)
         area = self.shape[0] * self.shape[1]
         step = max(round(GRID_SIGMAS * self.image.sigma_px), round(np.sqrt(area / MOST_PLACES)), 1)
@@ -325,12 +339,9 @@ class JointFit:
         norms = np.sqrt(np.maximum(_squares(filters), 0))
         seen = np.flatnonzero(norms > LEAST_SEEN * np.median(norms))
         filters, norms = filters.rows(seen), norms[seen]
-        n = len(courses)
-        events = (courses.T * contrasts) @ images.rows(slice(n)).products(filters)
-        quiet = (filters.on(self._data) - events) / norms
-        white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=0))) / 2
-        independent = min(area / (4 * np.pi * self.image.sigma_px**2), len(seen))
-        return StepStatistics.of(temporal_covariance(quiet, white, independent)), white
+        result = filters, norms, filters.on(self._data)
+        self._seen = self.image, result
+        return result
 
     def _fitted(
         self,
