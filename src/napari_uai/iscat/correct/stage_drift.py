@@ -259,6 +259,8 @@ class DriftCorrectedFrames(Frames):
 
     def _corrected(self, numbers: Ints, frames: AnyArray) -> npt.NDArray[np.float32]:
         out = np.empty(frames.shape, np.float32)
+        if not len(numbers):
+            return out
         blocks, begins = np.unique(numbers // self.block, return_index=True)
         for block, begin, end in zip(blocks, begins, [*begins[1:], len(numbers)], strict=True):
             out[begin:end] = self._motion(int(block)).taken_from(frames[begin:end])
