@@ -51,7 +51,8 @@ def noise_floor(
         ``temporal``: mean over pixels of each pixel's standard deviation in time; ``spatial``: mean
         over frames of each frame's standard deviation.
     fixed_pattern
-        Correction of the rolling average: ``median``, ``clipped_mean`` or ``none``.
+        Correction of the rolling average: ``median``, ``clipped_mean``, ``fourier``, ``wavelet`` or
+        ``none``.
     axes
         Direction of the lines along which the pattern is corrected.
     electrons_per_count
