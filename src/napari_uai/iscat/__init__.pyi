@@ -13,6 +13,8 @@ from napari_uai.iscat.correct.noise_floor import noise_floor as noise_floor
 from napari_uai.iscat.correct.normalization import frame_normalization as frame_normalization
 from napari_uai.iscat.correct.normalization import global_normalization as global_normalization
 from napari_uai.iscat.correct.power import power_normalization as power_normalization
+from napari_uai.iscat.correct.radial_filters import fast_radial_symmetry as fast_radial_symmetry
+from napari_uai.iscat.correct.radial_filters import radial_variance_transform as radial_variance_transform
 from napari_uai.iscat.correct.regions import crop as crop
 from napari_uai.iscat.correct.rolling_average import differential_rolling_average as differential_rolling_average
 from napari_uai.iscat.correct.rolling_average import rolling_mean as rolling_mean
@@ -72,6 +74,7 @@ __all__ = [
     "difference_of_gaussians",
     "difference_of_gaussians_3d",
     "differential_rolling_average",
+    "fast_radial_symmetry",
     "fit_spots",
     "fixed_pattern_correction",
     "flat_field",
@@ -94,6 +97,7 @@ __all__ = [
     "polygonal_mask",
     "power_normalization",
     "predict_background",
+    "radial_variance_transform",
     "read_status_line",
     "remove_side_lobes",
     "remove_status_line",

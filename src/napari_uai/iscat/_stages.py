@@ -53,6 +53,8 @@ MODULES = {
     "measure_contrasts": "napari_uai.iscat.measure.contrast",
     "contrast_histogram": "napari_uai.iscat.measure.contrast",
     "landing_masses": "napari_uai.iscat.mass.masses",
+    "radial_variance_transform": "napari_uai.iscat.correct.radial_filters",
+    "fast_radial_symmetry": "napari_uai.iscat.correct.radial_filters",
 }
 
 # Title, menu, inputs (? if optional), output, whether it selects, summary.
@@ -109,4 +111,6 @@ LISTED = {
     "measure_contrasts": ('Measure contrasts', 'measure', 'table table', 'table', False, 'Measure three contrasts from the trace of each landing.'),
     "contrast_histogram": ('Contrast histogram', 'measure', 'table', 'table', False, 'Count landings by the absolute value of their contrast.'),
     "landing_masses": ('Masses of landings', 'measure', 'table', 'table', False, 'Convert contrasts to masses with a calibration.'),
+    "radial_variance_transform": ('Radial variance transform', 'filter', 'video', 'video', False, 'Replace each pixel by the variance of the means over rings around it.'),
+    "fast_radial_symmetry": ('Fast radial symmetry', 'filter', 'video', 'video', False, 'Replace each pixel by how many gradients at given distances point to it, and how steep.'),
 }

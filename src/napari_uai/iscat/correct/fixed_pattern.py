@@ -186,7 +186,8 @@ def _correct_block(
     frames: npt.NDArray[Any], *, method: FixedPattern, axes: Axes, settings: FilterSettings
 ) -> npt.NDArray[np.float32]:
     out = np.empty(frames.shape, np.float32)
-    correction = correction_for(method, axes, *frames.shape[1:], settings)
+    _, height, width = frames.shape
+    correction = correction_for(method, axes, height, width, settings)
     _correct_frames(as_block(frames), correction, out)
     return out
 
