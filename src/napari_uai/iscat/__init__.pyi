@@ -12,6 +12,7 @@ from napari_uai.iscat.correct.masks import polygonal_mask as polygonal_mask
 from napari_uai.iscat.correct.noise_floor import noise_floor as noise_floor
 from napari_uai.iscat.correct.normalization import frame_normalization as frame_normalization
 from napari_uai.iscat.correct.normalization import global_normalization as global_normalization
+from napari_uai.iscat.correct.photon_transfer import photon_transfer as photon_transfer
 from napari_uai.iscat.correct.power import power_normalization as power_normalization
 from napari_uai.iscat.correct.radial_filters import fast_radial_symmetry as fast_radial_symmetry
 from napari_uai.iscat.correct.radial_filters import radial_variance_transform as radial_variance_transform
@@ -94,6 +95,7 @@ __all__ = [
     "niblack_threshold_map",
     "noise_floor",
     "outlier_frames",
+    "photon_transfer",
     "polygonal_mask",
     "power_normalization",
     "predict_background",

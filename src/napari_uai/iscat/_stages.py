@@ -55,6 +55,7 @@ MODULES = {
     "landing_masses": "napari_uai.iscat.mass.masses",
     "radial_variance_transform": "napari_uai.iscat.correct.radial_filters",
     "fast_radial_symmetry": "napari_uai.iscat.correct.radial_filters",
+    "photon_transfer": "napari_uai.iscat.correct.photon_transfer",
 }
 
 # Title, menu, inputs (? if optional), output, whether it selects, summary.
@@ -113,4 +114,5 @@ LISTED = {
     "landing_masses": ('Masses of landings', 'measure', 'table', 'table', False, 'Convert contrasts to masses with a calibration.'),
     "radial_variance_transform": ('Radial variance transform', 'filter', 'video', 'video', False, 'Replace each pixel by the variance of the means over rings around it.'),
     "fast_radial_symmetry": ('Fast radial symmetry', 'filter', 'video', 'video', False, 'Replace each pixel by how many gradients at given distances point to it, and how steep.'),
+    "photon_transfer": ('Photon transfer', 'measure', 'video', 'table', False, 'Measure gain, offset and read noise of a camera by the line of variance against mean.'),
 }
