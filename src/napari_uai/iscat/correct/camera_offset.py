@@ -111,13 +111,22 @@ def dark_recording(path: Path) -> Frames:
     BadValueError
         If there is none.
     """
+    choices = f"a number of counts, {ESTIMATED}, or the path of a recording without light"
+    return opened_recording(path, f"offset must be {choices}")
+
+
+def opened_recording(path: Path, wanted: str) -> Frames:
+    """Open a recording without its status line.
+
+    Raises
+    ------
+    BadValueError
+        If there is none; the message begins with what is wanted.
+    """
     if not path.exists():
-        raise BadValueError(
-            f"offset must be a number of counts, {ESTIMATED}, or the path of a recording without "
-            f"light; {path} is none of them"
-        )
-    dark, _ = open_frames(path)
-    return frames_of(remove_status_line(dark))
+        raise BadValueError(f"{wanted}; {path} does not exist")
+    frames, _ = open_frames(path)
+    return frames_of(remove_status_line(frames))
 
 
 class OffsetFrames(Frames):
