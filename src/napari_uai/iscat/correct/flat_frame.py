@@ -107,4 +107,4 @@ def _factors(flat: Frames) -> Floats:
     lit = mean > 0
     if not lit.any():
         raise BadValueError("the flat frames have no light: check the file and the offset")
-    return np.divide(mean[lit].mean(), mean, out=np.zeros_like(mean), where=lit)
+    return np.asarray(np.divide(mean[lit].mean(), mean, out=np.zeros_like(mean), where=lit))
