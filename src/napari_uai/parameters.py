@@ -132,7 +132,7 @@ class Parameter:
 
 
 def _several(kind: Any, adjective: str = "") -> str:
-    """Describe a tuple: ``4 whole numbers``, ``numbers``, ``pairs of numbers``, ``groups of 4 ...``."""
+    """Describe a tuple: ``4 whole numbers``, ``numbers``, ``pairs of numbers``."""
     inner = get_args(kind)
     if get_origin(kind) is not tuple or not inner:
         return str(kind).replace("typing.", "")
