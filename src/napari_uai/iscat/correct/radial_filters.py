@@ -85,8 +85,7 @@ def radial_variance_transform(
     References
     ----------
     Kashkanova et al., Precision single-particle localization using radial variance transform, Opt.
-    Express 29, 11070 (2021), doi:10.1364/OE.420670; Kashkanova et al., Opt. Express 30, 23 (2022),
-    doi:10.1364/OE.450634.
+    Express 29, 11070 (2021), doi:10.1364/OE.420670.
 
     Examples
     --------

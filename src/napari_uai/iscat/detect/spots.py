@@ -108,7 +108,7 @@ def detect_spots(
     ----------
     Marr & Hildreth, Proc. R. Soc. Lond. B 207, 187 (1980), doi:10.1098/rspb.1980.0020; Lindeberg,
     Int. J. Comput. Vis. 30, 79 (1998), doi:10.1023/A:1008045108935; Kashkanova et al., Opt. Express
-    30, 23 (2022), doi:10.1364/OE.450634; Loy & Zelinsky, IEEE Trans. Pattern Anal. Mach. Intell.
+    29, 11070 (2021), doi:10.1364/OE.420670; Loy & Zelinsky, IEEE Trans. Pattern Anal. Mach. Intell.
     25, 959 (2003), doi:10.1109/TPAMI.2003.1217601.
 
     Examples
