@@ -174,7 +174,7 @@ def _counts(
 @lru_cache(maxsize=16)
 def _table(read_noise: float) -> tuple[Floats, Floats]:
     """Return the mean transform of Poisson electrons with read noise, for means on a fine grid."""
-    from scipy.stats import poisson
+    from scipy.special import gammaln, xlogy
 
     electrons = np.linspace(0, np.sqrt(_TABLE_UP_TO + read_noise**2), 600) ** 2
     nodes = np.linspace(-6, 6, 601)
@@ -182,4 +182,5 @@ def _table(read_noise: float) -> tuple[Floats, Floats]:
     counts = np.arange(electrons[-1] + _TAIL * np.sqrt(electrons[-1]) + 1)
     with_noise = _root(counts[:, None] + read_noise * nodes, read_noise)
     transformed = with_noise @ (weights / weights.sum())
-    return poisson.pmf(counts, electrons[:, None]) @ transformed, electrons
+    logarithm = xlogy(counts, electrons[:, None]) - electrons[:, None] - gammaln(counts + 1)
+    return np.exp(logarithm) @ transformed, electrons
