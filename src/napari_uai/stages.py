@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_type_hints
 
+from napari_uai.blas import one_blas_thread
 from napari_uai.docstrings import described_parameters, references
 from napari_uai.parameters import Parameters, checked
 
@@ -239,7 +240,7 @@ def stage(
     """
 
     def decorate(function: Function) -> Function:
-        decorated = cast("Any", checked(function))
+        decorated = cast("Any", one_blas_thread()(checked(function)))
         decorated.stage = Stage(
             decorated,
             title,

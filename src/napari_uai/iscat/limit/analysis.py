@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge
 
+from napari_uai.blas import one_blas_thread
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.limit.measuring import Measurement
 from napari_uai.iscat.limit.point_image import check_choice
@@ -39,6 +40,7 @@ BEGIN_SHARE, NULL_SHARE = 0.2, 0.25
 Choice: TypeAlias = Recipe | str | Path
 
 
+@one_blas_thread()
 @checked
 def detection_limit(
     recording: Runnable,

@@ -120,16 +120,16 @@ def fit_spots(
         rows = slice(*np.searchsorted(frame, (start, stop)))
         if rows.start == rows.stop:
             return
-        first = int(frame[rows.start])
-        block = np.ascontiguousarray(frames.read(first, int(frame[rows.stop - 1]) + 1))
+        numbers, at = np.unique(frame[rows], return_inverse=True)
+        block = np.ascontiguousarray(frames.read_at(numbers))
         y, x = np.rint(place[rows, :2]).astype(np.int64).T
-        seen = block[frame[rows] - first, y, x]
+        seen = block[at, y, x]
         intensity[rows] = np.where(np.isnan(intensity[rows]), seen, intensity[rows])
         for begin in range(rows.start, rows.stop, FITS_AT_ONCE):
             raise_if_cancelled()
             some = slice(begin, min(begin + FITS_AT_ONCE, rows.stop))
             own = windows[some], place[some], legacy, fits[some], codes[some]
-            fit_windows(block, frame[some] - first, *own)
+            fit_windows(block, at[begin - rows.start : some.stop - rows.start], *own)
 
     chunk = frames_per_chunk(frames.shape)
     for _ in map_chunks(fit, len(frames), chunk, monitor=monitor, message="fits"):

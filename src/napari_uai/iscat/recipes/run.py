@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 import pandas as pd
 
+from napari_uai.blas import one_blas_thread
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.iscat.correct.camera_offset import NO_OFFSET
 from napari_uai.iscat.disturbances.finding import find_disturbances
@@ -205,6 +206,7 @@ class RunResult:
         return {landing: rank for rank, landing in enumerate(order["landing"], start=1)}
 
 
+@one_blas_thread()
 def run_recipe(
     recording: Runnable,
     recipe: Recipe | str | Path = "matched",
