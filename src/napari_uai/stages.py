@@ -92,6 +92,9 @@ class Stage:
         Shape in a viewer from which parameters can be taken.
     methods
         What the stage did, as the methods section of a paper says it, without its parameters.
+    renumbers
+        Whether frames, rows or columns of the output have other numbers than an offset can say, so
+        that a recipe, which hands on positions, cannot contain the stage.
     """
 
     function: Callable[..., Any]
@@ -103,6 +106,7 @@ class Stage:
     selects: bool = False
     drawn: Shape | None = None
     methods: str = ""
+    renumbers: bool = False
 
     @property
     def name(self) -> str:
@@ -199,6 +203,7 @@ def stage(
     selects: bool = False,
     drawn: Shape | None = None,
     methods: str = "",
+    renumbers: bool = False,
 ) -> Callable[[Function], Function]:
     """Make a function a stage: a widget, a step of recipes, an option of the command line.
 
@@ -206,7 +211,7 @@ def stage(
 
     Parameters
     ----------
-    title, menu, origin, checksum, frame_by_frame, selects, drawn, methods
+    title, menu, origin, checksum, frame_by_frame, selects, drawn, methods, renumbers
         As in :class:`Stage`, which becomes the attribute ``stage`` of the function.
 
     Returns
@@ -237,7 +242,16 @@ def stage(
     def decorate(function: Function) -> Function:
         decorated = cast("Any", one_blas_thread()(checked(function)))
         decorated.stage = Stage(
-            decorated, title, menu, origin, checksum, frame_by_frame, selects, drawn, methods
+            decorated,
+            title,
+            menu,
+            origin,
+            checksum,
+            frame_by_frame,
+            selects,
+            drawn,
+            methods,
+            renumbers,
         )
         REGISTERED[function.__name__] = decorated.stage
         return cast("Function", decorated)

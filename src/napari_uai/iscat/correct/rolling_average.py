@@ -59,8 +59,9 @@ def differential_rolling_average(
         Frames averaged on each side; longer batches reduce shot noise and time resolution.
     fixed_pattern
         Offset of each row and column that is subtracted from the difference before the division:
-        their ``median``, their ``clipped_mean`` (pixels within one median absolute deviation), or
-        ``none``.
+        their ``median``, their ``clipped_mean`` (pixels within one median absolute deviation), a
+        filter by ``fourier`` or ``wavelet`` transform with the default values of
+        :func:`fixed_pattern_correction`, or ``none``.
     axes
         ``rows``: one offset per row; ``columns``: one per column; ``both``: rows first, then
         columns of the result.

@@ -84,7 +84,7 @@ def stage_drift_correction(
     order
         Highest derivative of the mean image.
     fixed_pattern
-        Statistic of rows and columns that is subtracted again, because drift disturbs it; as in the
+        Pattern of rows and columns that is subtracted again, because drift disturbs it; as in the
         rolling average.
 
     Returns

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_uai.compiled import reordering_kernel
-from napari_uai.iscat.correct.camera_offset import own_variance
+from napari_uai.iscat.correct.transfer_line import own_variance
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import AnyArray, Bools, Floats, Floats32, Ints
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
