@@ -5,6 +5,8 @@ from .evaluate.ranking import evaluate_trail_scores
 from .evaluate.truth import read_truth
 from .iscat.limit.analysis import detection_limit
 from .iscat.limit.result import LimitResult
+from .iscat.piscat.spots import read_piscat_table
+from .iscat.piscat.trajectories import PiscatTrajectories, read_piscat_trajectories
 from .iscat.recipes.batch import Outcome, analyse_folder, analyse_recording
 from .iscat.recipes.outputs import write_results
 from .iscat.recipes.recipe import Recipe, load_recipe, recipe_names
@@ -31,6 +33,7 @@ __all__ = [
     "Monitor",
     "NapariUaiError",
     "Outcome",
+    "PiscatTrajectories",
     "Recipe",
     "Recording",
     "RunResult",
@@ -50,6 +53,8 @@ __all__ = [
     "open_trails",
     "open_video",
     "rank_trails",
+    "read_piscat_table",
+    "read_piscat_trajectories",
     "read_truth",
     "recipe_names",
     "run_recipe",

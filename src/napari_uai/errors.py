@@ -59,7 +59,7 @@ class TrailFormatError(NapariUaiError, ValueError):
 
 
 class TableFormatError(NapariUaiError, ValueError):
-    """A file cannot be read as a table of landings or standards."""
+    """A file cannot be read as a table of spots, landings or standards."""
 
 
 class TooFewFramesError(NapariUaiError, ValueError):

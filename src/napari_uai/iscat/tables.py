@@ -79,7 +79,8 @@ FIT_COLUMNS = (
 )
 """The columns of a fit; with :data:`SPOT_COLUMNS` before them, the 18 of PiSCAT, in its order."""
 
-OK = "ok"
+OK, NOT_CONVERGED, DEGENERATE = "ok", "not converged", "degenerate"
+"""Values of the column ``status`` of fits; others say what else went wrong."""
 
 
 def require_columns(table: pd.DataFrame, *names: str) -> None:

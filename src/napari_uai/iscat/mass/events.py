@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pandas as pd
 
 from napari_uai.errors import TableFormatError, counted, one_line
 from napari_uai.iscat.mass.calibration import Calibration
-from napari_uai.limits import CHUNK_BYTES, COLUMNS, FRAMES
+from napari_uai.limits import COLUMNS
 from napari_uai.results import settle
 from napari_uai.typing import Floats
 from napari_uai.untrusted import check_header, check_regular, read_whole, refusing
@@ -276,7 +277,7 @@ def _read_hdf5(path: Path) -> list[LandingTable]:
         refusing(path, "an event table in HDF5", error=TableFormatError),
         h5py.File(path, "r") as file,
     ):
-        read = _reader(path, file)
+        read = partial(_numbers, path, file)
         movies = file.get(_MOVIES, getlink=True)
         top = _columns([name for name in file if isinstance(file.get(name), h5py.Dataset)])
         if "contrast" in top or "mass_kda" in top:
@@ -292,27 +293,11 @@ def _read_hdf5(path: Path) -> list[LandingTable]:
     )
 
 
-def _reader(path: Path, file: Any) -> Callable[[str], Floats | None]:
-    """Return a function that reads a small array of numbers by its path in the file, if it is one.
+def _numbers(path: Path, file: Any, name: str) -> Floats | None:
+    from napari_uai.videos.readers.hdf5 import small_array
 
-    What lies in other files is refused, as is what is larger than a table.
-    """
-    import h5py
-
-    from napari_uai.videos.readers.hdf5 import check_storage, is_inside
-
-    def read(name: str) -> Floats | None:
-        if not is_inside(file, name) or not isinstance(file.get(name), h5py.Dataset):
-            return None
-        dataset = file[name]
-        if dataset.dtype.kind not in "iufb" or dataset.shape is None:
-            return None
-        check_storage(path, name, dataset)
-        FRAMES.check(path, dataset.size, "has a table of", error=TableFormatError)
-        CHUNK_BYTES.check(path, dataset.nbytes, "has a table of", error=TableFormatError)
-        return np.asarray(dataset[()], np.float64).ravel()
-
-    return read
+    values = small_array(path, file, name, error=TableFormatError)
+    return None if values is None else values.astype(np.float64).ravel()
 
 
 def _events_of(

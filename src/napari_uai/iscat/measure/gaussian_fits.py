@@ -10,7 +10,14 @@ import pandas as pd
 from annotated_types import Gt
 
 from napari_uai.iscat.kernels.gaussian_fit import fit_windows
-from napari_uai.iscat.tables import FIT_COLUMNS, OK, SPOT_COLUMNS, check_spots
+from napari_uai.iscat.tables import (
+    DEGENERATE,
+    FIT_COLUMNS,
+    NOT_CONVERGED,
+    OK,
+    SPOT_COLUMNS,
+    check_spots,
+)
 from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
 from napari_uai.stages import stage
 from napari_uai.typing import Floats, Ints
@@ -19,13 +26,13 @@ from napari_uai.videos.frames import Video, frames_of, frames_per_chunk, map_chu
 _STATUS = np.array(
     [
         OK,
-        "not converged",
+        NOT_CONVERGED,
         "centre left the window",
         "width out of range",
         "too close to the edge",
         "pixels not finite",
         "flat window",
-        "degenerate",
+        DEGENERATE,
     ],
     dtype=object,
 )

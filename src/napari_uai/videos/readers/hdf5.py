@@ -8,7 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_uai.errors import VideoFormatError
+from napari_uai.limits import CHUNK_BYTES, FRAMES, ErrorType
+from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_chunk, check_pieces
 from napari_uai.videos.info import Opened
 from napari_uai.videos.layout.axes import UNNAMED, array_layout
@@ -131,6 +135,38 @@ def check_storage(path: Path, name: str, dataset: Any) -> None:
             f"{path}: {name} is compressed with filter {number} ({label}), which is not installed: "
             "pip install hdf5plugin"
         )
+
+
+def small_array(path: Path, file: Any, name: str, *, error: ErrorType) -> AnyArray | None:
+    """Return an array of numbers of an open file, None if there is no such array.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    file
+        As opened by h5py.
+    name
+        Path of the dataset in it.
+    error
+        Type of the error.
+
+    Raises
+    ------
+    NapariUaiError
+        If it lies in another file, or is larger than a table.
+    """
+    import h5py
+
+    if not is_inside(file, name) or not isinstance(file.get(name), h5py.Dataset):
+        return None
+    dataset = file[name]
+    if dataset.dtype.kind not in "iufb" or dataset.shape is None:
+        return None
+    check_storage(path, name, dataset)
+    FRAMES.check(path, dataset.size, "has a table of", error=error)
+    CHUNK_BYTES.check(path, dataset.nbytes, "has a table of", error=error)
+    return np.asarray(dataset[()])
 
 
 def _has_filter(number: int) -> bool:

@@ -1,0 +1,1 @@
+"""Results that PiSCAT saved: tables of spots, and trajectories."""
