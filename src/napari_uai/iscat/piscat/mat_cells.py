@@ -21,7 +21,7 @@ from napari_uai.limits import COLUMNS, DEPTH, MEMBERS
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import read_whole, refusing, unpacked_limit
 
-_HEAD = 128
+_HEAD, _PEEK = 128, 1024
 _MATRIX, _PACKED = 14, 15
 _CELL = 1
 _COMPLEX = 0x800
@@ -75,6 +75,24 @@ def read_cells(path: Path) -> Cell:
                 if isinstance(item, Cell):
                     return item
     return Cell()
+
+
+def begins_with_cells(path: Path) -> bool:
+    """Return whether the first variable of a MATLAB file is a cell array; its head is read only."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD + _PEEK)
+    order = {b"IM": "<", b"MI": ">"}.get(head[_HEAD - 2 : _HEAD])
+    if order is None or len(head) < _HEAD + 32:
+        return False
+    tag = struct.Struct(order + "II")
+    part = head[_HEAD:]
+    try:
+        if tag.unpack_from(part)[0] == _PACKED:
+            part = zlib.decompressobj().decompress(part[8:], _PEEK)
+        kind, flags = tag.unpack_from(part)[0], tag.unpack_from(part, 16)[0]
+    except (struct.error, zlib.error):
+        return False
+    return bool(kind == _MATRIX and flags & 0xFF == _CELL)
 
 
 class _Reader:

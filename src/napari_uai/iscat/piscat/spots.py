@@ -69,7 +69,7 @@ def read_piscat_table(path: str | Path, *, key: str = "") -> pd.DataFrame:
     ...     "0,12,9,0,-0.004,1.7,0\n1,12,9,1,-0.005,1.7,0\n"
     ... )
     >>> uai.read_piscat_table(path)
-        y    x  frame  center_intensity  sigma  particle
+          y    x  frame  center_intensity  sigma  particle
     0  12.0  9.0      0            -0.004    1.7         0
     1  12.0  9.0      1            -0.005    1.7         0
     """

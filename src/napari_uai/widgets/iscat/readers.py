@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_uai.iscat.piscat.recognition import piscat_kind
 from napari_uai.widgets.kit.plugin_docks import RAW_TITLE, shown_dock
 
 if TYPE_CHECKING:
@@ -171,11 +172,13 @@ def _notify_of_assumptions(layers: list[LayerTuple]) -> None:
 def _may_be_recording(path: Path) -> bool:
     """Return whether a path is a recording, from names and the head of a file.
 
+    Tables and trajectories of PiSCAT are not.
+
     What cannot be read is one of ours, too: our error says more than that no reader was found.
     """
     if path.is_dir():
         return _is_folder_recording(path)
-    if not path.is_file():
+    if not path.is_file() or piscat_kind(path) is not None:
         return False
     kind = path.suffix.lower()
     if kind == ".npy":
@@ -341,6 +344,11 @@ def _review_with_traces(
 
 def _place_of_recording(table: Path) -> Place:
     """Return the place of the recording in the viewer, so that rings are drawn over it."""
+    return replace(place_of_chosen(table), translate=(0.0, 0.0, 0.0))
+
+
+def place_of_chosen(table: Path) -> Place:
+    """Return the place of the selected layer of ours, else of the newest, for what a file holds."""
     import napari
 
     from napari_uai.widgets.kit.layers import KEY, Place, place_of
@@ -351,8 +359,7 @@ def _place_of_recording(table: Path) -> Place:
     active = None if viewer is None else viewer.layers.selection.active
     if own:
         place = place_of(active if active in own else own[-1])
-    record = {"source": str(table), "history": []}
-    return replace(place, name=table.stem, translate=(0.0, 0.0, 0.0), record=record)
+    return replace(place, name=table.stem, record={"source": str(table), "history": []})
 
 
 def _are_files(path: ReaderPath) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_uai.iscat.piscat.recognition import piscat_kind
 from napari_uai.widgets.kit.plugin_docks import TRAILS_TITLE, shown_dock
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def has_reports(folder: Path) -> bool:
 
 def _is_trails(file: Path) -> bool:
     """Return whether the head of a file has column names or boxes of trails, or is an export."""
-    if not file.is_file() or file.stat().st_size == 0:
+    if not file.is_file() or file.stat().st_size == 0 or piscat_kind(file) is not None:
         return False
     from napari_uai.trails.io.recognition import looks_like_trails
 

@@ -1,0 +1,59 @@
+"""Whether a file is one that PiSCAT saved, by its first bytes and the names in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from napari_uai.errors import NapariUaiError
+
+_HEAD_BYTES = 10_000
+_SPOTS = {"y", "x", "frame", "center_intensity", "sigma"}
+_OURS = {"raw_frame", "status"}
+
+
+def piscat_kind(path: Path) -> Literal["table", "trajectories"] | None:
+    """Return what PiSCAT saved in a file, None if it is not one of its files.
+
+    Parameters
+    ----------
+    path
+        The file; only csv, HDF5 and mat are looked into.
+    """
+    kind = path.suffix.lower()
+    try:
+        if not path.is_file():
+            return None
+        if kind == ".csv":
+            return "table" if _has_spots(path) else None
+        if kind == ".mat":
+            from napari_uai.iscat.piscat.mat_cells import begins_with_cells
+
+            return "trajectories" if begins_with_cells(path) else None
+        return _kind_of_hdf5(path) if kind in {".h5", ".hdf5"} else None
+    except (OSError, NapariUaiError):
+        return None
+
+
+def _has_spots(path: Path) -> bool:
+    with path.open("rb") as file:
+        line = file.readline(_HEAD_BYTES).decode("utf-8-sig", "replace")
+    columns = {name.strip('" \r\n') for name in line.split(",")}
+    return columns >= _SPOTS and not columns & _OURS
+
+
+def _kind_of_hdf5(path: Path) -> Literal["table", "trajectories"] | None:
+    import h5py
+
+    from napari_uai.errors import TableFormatError
+    from napari_uai.iscat.piscat.hdf5_tables import tables_in
+    from napari_uai.iscat.piscat.trajectories import has_trajectories
+    from napari_uai.untrusted import refusing
+
+    with (
+        refusing(path, "a table in HDF5", error=TableFormatError),
+        h5py.File(path, "r") as file,
+    ):
+        if has_trajectories(file):
+            return "trajectories"
+        return "table" if tables_in(path, file) else None
