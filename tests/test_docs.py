@@ -133,8 +133,23 @@ def test_the_guide_to_corrections_runs() -> None:
     assert namespace["floor"]["over_limit"].to_numpy() == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.slow
+def test_the_tutorials_of_piscat_run() -> None:
+    pytest.importorskip("torch")
+    namespace: dict[str, Any] = {}
+    for block in blocks(page("piscat-tutorials.md"), "python"):
+        exec(block, namespace)
+        counts = [len(namespace.get(name, ())) for name in ("found", "as_in_tutorial")]
+        assert counts in ([0, 0], [5, 1])
+    assert (namespace["dropped"] > 0).sum() == 2
+    saved = 1 - namespace["after"]["noise"] / namespace["before"]["noise"]
+    assert saved.mean() == pytest.approx(0.014, abs=0.0005)
+    assert len(namespace["landings"]) >= 5
+
+
 @pytest.mark.parametrize(
-    "name", ["first-five-minutes.md", "tutorial-napari.md", "tutorial-trails.md"]
+    "name",
+    ["first-five-minutes.md", "piscat-tutorials.md", "tutorial-napari.md", "tutorial-trails.md"],
 )
 def test_labels_of_the_window_exist(name: str) -> None:
     shown = "\n".join(

@@ -9,12 +9,17 @@ from sphinx_gallery.sorting import FileNameSortKey
 
 ORDER = (
     "open_a_raw_file",
+    "status_line",
     "noise_floor",
+    "fixed_pattern",
     "stage_drift",
     "recipe_with_other_settings",
     "one_landing",
+    "spots_of_one_frame",
+    "tracks_and_contrasts",
     "compare_two_recipes",
     "anomalous_pixels",
+    "network_background",
     "rank_trails_of_a_csv",
     "heat_with_other_scaling",
     "where_a_trail_departs",
