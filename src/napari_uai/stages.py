@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_type_hints
 
-from napari_uai.blas import one_blas_thread
 from napari_uai.docstrings import described_parameters, references
 from napari_uai.parameters import Parameters, checked
+from napari_uai.threads import one_blas_thread
 
 Kind: TypeAlias = Literal["video", "table"]
 

@@ -11,7 +11,6 @@ chunk.
 from __future__ import annotations
 
 import math
-import os
 import threading
 from abc import abstractmethod
 from collections import deque
@@ -27,6 +26,7 @@ from dask.base import tokenize
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor, in_threads, raise_if_cancelled
+from napari_uai.threads import n_threads
 from napari_uai.typing import AnyArray, Ints
 from napari_uai.videos.lazy_array import LazyArray
 
@@ -383,7 +383,7 @@ def map_chunks(
     calls :func:`~napari_uai.monitor.raise_if_cancelled`; monitors that are active here also cancel.
     """
     starts = range(0, n_frames, chunk)
-    workers = os.cpu_count() or 1
+    workers = n_threads()
     pending: deque[Future[Result]] = deque()
     given_up = threading.Event()
 

@@ -98,8 +98,8 @@ def checked_region(region: Region | None, shape: tuple[int, int, int]) -> Corner
     top, bottom, left, right = region
     if not (0 <= top < bottom <= height and 0 <= left < right <= width):
         raise BadValueError(
-            f"region {region} is not inside frames of {height} rows and {width} columns: give "
-            "(first row, last row + 1, first column, last column + 1)"
+            f"the region of rows {top}:{bottom} and columns {left}:{right} is not inside frames of "
+            f"{height} rows and {width} columns: the ends are excluded, and at most these numbers"
         )
     return top, bottom, left, right
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge
 
-from napari_uai.blas import one_blas_thread
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.limit.measuring import Measurement
 from napari_uai.iscat.limit.point_image import check_choice
@@ -21,6 +20,7 @@ from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
 from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, Runnable, as_recording
 from napari_uai.monitor import SILENT, Monitor, active_monitor
 from napari_uai.parameters import checked
+from napari_uai.threads import one_blas_thread
 from napari_uai.videos.frames import frames_of
 from napari_uai.videos.offset import Offset
 from napari_uai.videos.recording import Recording

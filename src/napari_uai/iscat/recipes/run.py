@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 import pandas as pd
 
-from napari_uai.blas import one_blas_thread
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.iscat.correct.camera_offset import NO_OFFSET
 from napari_uai.iscat.disturbances.finding import find_disturbances
@@ -25,6 +24,7 @@ from napari_uai.iscat.recipes.identity import identity_of_recording, identity_of
 from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, load_recipe
 from napari_uai.monitor import SILENT, Monitor, active_monitor
 from napari_uai.store.keeping import content_of, identity_of, kept, pieces_of
+from napari_uai.threads import one_blas_thread
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
 from napari_uai.videos.health import Health, finite_video, recording_health
 from napari_uai.videos.offset import Offset

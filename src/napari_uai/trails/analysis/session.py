@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from napari_uai.blas import one_blas_thread
 from napari_uai.errors import BadValueError, nearest
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.threads import one_blas_thread
 from napari_uai.trails.analysis.result import (
     EVERY_CLASS,
     MOST_CLASSES,

@@ -22,7 +22,6 @@ and covariance, so that memory stays bounded and the background may differ betwe
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache, partial
@@ -46,6 +45,7 @@ from napari_uai.iscat.tables import require_columns
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
 from napari_uai.store.keeping import kept
+from napari_uai.threads import n_threads
 from napari_uai.typing import Floats
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Video, frames_of, map_chunks
@@ -235,7 +235,7 @@ def _found_in_parts(
     changes = [not part.shares_segment(before) for before, part in pairwise(parts)]
     segments = [0, *accumulate(changes)]
 
-    @lru_cache(maxsize=(os.cpu_count() or 1) + 1)
+    @lru_cache(maxsize=n_threads() + 1)
     def images_of(segment: int) -> Memo[Floats]:  # all its tiles are read once
         return Memo(partial(parts[segments.index(segment)].read_segment, monitor))
 
