@@ -201,6 +201,19 @@ def _landings(path: Path) -> None:
     read_landings(path)
 
 
+def _piscat(path: Path) -> None:
+    """Read what PiSCAT saved, as the window does."""
+    from napari_uai.iscat.piscat.recognition import piscat_kind
+    from napari_uai.iscat.piscat.spots import read_piscat_table
+    from napari_uai.iscat.piscat.trajectories import read_piscat_trajectories
+
+    kind = piscat_kind(path)
+    if kind == "trajectories" or (kind is None and path.suffix == ".mat"):
+        read_piscat_trajectories(path)
+    else:
+        read_piscat_table(path)
+
+
 def _standards(path: Path) -> None:
     from napari_uai.iscat.mass.calibrants import read_standards
     from napari_uai.iscat.mass.calibration import fit_calibration
@@ -318,6 +331,7 @@ _OPENINGS: dict[str, Callable[[Path], None]] = {
     "truth": _truth,
     "trail truth": _trail_truth,
     "landings": _landings,
+    "piscat": _piscat,
     "standards": _standards,
     "calibration": _calibration,
     "run": _run,

@@ -322,6 +322,70 @@ def _events_of_movies(path: Path) -> None:
             group["calibration/gradient"], group["calibration/offset"] = -3.2e-5, 0.0
 
 
+@seed("piscat", "psfs.csv")
+def _piscat_spots(path: Path) -> None:
+    rows = "\n".join(f"{i},5.0,6.0,{i}.0,-0.001,1.7,{i // 4}" for i in range(8))
+    path.write_text(f",y,x,frame,center_intensity,sigma,particle\n{rows}\n")
+
+
+@seed("piscat", "fixed.h5")
+def _piscat_fixed(path: Path) -> None:
+    """A table as pandas writes it, format ``fixed``."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        group = file.create_group("df")
+        group.attrs["pandas_type"], group.attrs["nblocks"] = np.bytes_("frame"), 1
+        names = ("y", "x", "frame", "center_intensity", "sigma")
+        group["block0_items"] = np.array(names, "S16")
+        group["block0_values"] = np.arange(40.0).reshape(8, 5)
+        group["block0_values"].attrs["transposed"] = np.uint8(1)
+
+
+@seed("piscat", "table.h5")
+def _piscat_table(path: Path) -> None:
+    """A table as pandas writes it, format ``table``, whose names are a pickled list."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        group = file.create_group("df")
+        group.attrs["pandas_type"] = np.bytes_("frame_table")
+        rows = np.zeros(8, [("index", "i8"), ("values_block_0", "f8", (3,))])
+        group["table"] = rows
+        names = np.bytes_("(lp0\nVy\np1\naVx\np2\naVframe\np3\na.")
+        group["table"].attrs["values_block_0_kind"] = names
+
+
+@seed("piscat", "trajectories.h5")
+def _piscat_trajectories(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for i in range(3):
+            for name in ("frame_number", "x_center", "y_center", "center_int", "sigma"):
+                file[f"#{i}/{name}"] = np.arange(8.0)
+
+
+def _cells(path: Path, *, packed: bool) -> None:
+    from scipy.io import savemat
+
+    cells = np.empty(3, object)
+    for i in range(3):
+        cells[i] = np.empty(10, object)
+        cells[i][:] = [np.arange(8.0)] * 10
+    savemat(path, {"data": cells}, do_compression=packed)
+
+
+@seed("piscat", "packed.mat")
+def _piscat_packed(path: Path) -> None:
+    _cells(path, packed=True)
+
+
+@seed("piscat", "plain.mat")
+def _piscat_plain(path: Path) -> None:
+    _cells(path, packed=False)
+
+
 @seed("standards", "a.csv")
 def _standards(path: Path) -> None:
     path.write_text("name,mass_kda,contrast,contrast_error\na,66,0.002,1e-5\nb,132,0.004,2e-5\n")

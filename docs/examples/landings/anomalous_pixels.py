@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import napari_uai as uai
 
 video = uai.iscat.remove_status_line(uai.open_video(uai.sample_path("landings.bin")))
-power = uai.iscat.power_normalization(video)
+power = uai.iscat.power_normalization(uai.iscat.bad_pixel_repair(video))
 average = uai.iscat.differential_rolling_average(power, batch_size=200)
 smooth = uai.iscat.gaussian_filter(average, sigma_px=1.7)
 blobs = uai.iscat.difference_of_gaussians(average)

@@ -151,11 +151,12 @@ def _groups(path: Path, file: Any) -> Iterator[Particle]:
     COLUMNS.check(path, len(names), "contains particles:", error=TableFormatError)
     total = 0
     for name in sorted(names, key=lambda name: (len(name), name)):
-        if not is_inside(file, name) or not isinstance(file.get(name), h5py.Group):
+        group = file.get(name) if is_inside(file, name) else None
+        if not isinstance(group, h5py.Group):
             continue
         particle: Particle = {}
         for key in _KEYS[2:]:
-            values = small_array(path, file, f"{name}/{key}", error=TableFormatError)
+            values = small_array(path, group, key, error=TableFormatError)
             if values is not None:
                 particle[key] = _flat(values)
                 total += values.nbytes

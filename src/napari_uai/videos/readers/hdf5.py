@@ -145,7 +145,7 @@ def small_array(path: Path, file: Any, name: str, *, error: ErrorType) -> AnyArr
     path
         The file, for messages.
     file
-        As opened by h5py.
+        The file or a group of it, as opened by h5py.
     name
         Path of the dataset in it.
     error
@@ -158,10 +158,10 @@ def small_array(path: Path, file: Any, name: str, *, error: ErrorType) -> AnyArr
     """
     import h5py
 
-    if not is_inside(file, name) or not isinstance(file.get(name), h5py.Dataset):
+    dataset = file.get(name) if is_inside(file, name) else None
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
         return None
-    dataset = file[name]
-    if dataset.dtype.kind not in "iufb" or dataset.shape is None:
+    if dataset.dtype.kind not in "iufb":
         return None
     check_storage(path, name, dataset)
     FRAMES.check(path, dataset.size, "has a table of", error=error)
