@@ -58,6 +58,15 @@ def test_spots_that_are_not_linked_are_points(viewer, tmp_path):
     assert isinstance(points, Points)
 
 
+def test_each_table_of_a_file_is_a_layer(viewer, tmp_path):
+    with h5py.File(tmp_path / "results.h5", "w") as file:
+        for group in ("all", "filtered"):
+            for name in SPOTS:
+                file[f"{group}/{name}"] = SPOTS[name].to_numpy()
+    layers = viewer.open(tmp_path / "results.h5", plugin="napari-uai")
+    assert [layer.name for layer in layers] == ["results: all", "results: filtered"]
+
+
 def test_spots_lie_over_the_average_in_which_they_were_found(viewer, tmp_path, monkeypatch):
     monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
     average = differential_rolling_average(np.ones((60, 12, 12), np.float32), batch_size=20)
@@ -86,6 +95,11 @@ def test_one_reader_takes_each_file(tmp_path):
     with h5py.File(tmp_path / "video.h5", "w") as file:
         file["video"] = np.ones((9, 8, 7))
     assert taking(tmp_path / "video.h5") == [recording_reader]
+    with h5py.File(tmp_path / "poses.h5", "w") as file:
+        file["df/block0_items"] = np.array([b"nose", b"tail"])
+        file["df/block0_values"] = np.ones((9, 2))
+        file["df"].attrs.update({"pandas_type": np.bytes_("frame"), "nblocks": 1})
+    assert taking(tmp_path / "poses.h5") == [recording_reader]
     LINKED.assign(raw_frame=1).to_csv(tmp_path / "localizations.csv")
     assert piscat_reader(str(tmp_path / "localizations.csv")) is None
 

@@ -21,6 +21,9 @@ from napari_uai.videos.readers.hdf5 import check_storage, is_inside, small_array
 
 Columns = dict[str, AnyArray]
 
+PLACES = frozenset({"y", "x", "frame"})
+"""Columns without which a table is not one of spots."""
+
 _TEXTS = frozenset({"STRING", "UNICODE"})
 _LISTS = frozenset({"MARK", "LIST", "APPEND", "PUT", "STOP"})
 """What a list of texts consists of in the oldest protocol of pickle, in which attributes are."""
@@ -70,7 +73,7 @@ def tables_in(path: Path, file: Any) -> list[str]:
     while waiting:
         name = waiting.pop()
         group = file[name] if name else file
-        if "pandas_type" in group.attrs or {"y", "x", "frame"} <= {*group}:
+        if "pandas_type" in group.attrs or {*group} >= PLACES:
             found.append(name)
             continue
         for child in group:
@@ -80,6 +83,29 @@ def tables_in(path: Path, file: Any) -> list[str]:
             if is_inside(file, below) and isinstance(file.get(below), h5py.Group):
                 waiting.append(below)
     return sorted(found)
+
+
+def spot_tables(path: Path, file: Any) -> list[str]:
+    """Return the names of the tables that have places of spots; no values are read."""
+    return [name for name in tables_in(path, file) if {*_column_names(path, file, name)} >= PLACES]
+
+
+def _column_names(path: Path, file: Any, name: str) -> list[str]:
+    group = file[name] if name else file
+    kind = _text(group.attrs.get("pandas_type", b""))
+    if kind == "frame":
+        blocks = [f"{name}/block{i}_items" for i in range(_n_blocks(path, group))]
+        return [column for block in blocks for column in _items(path, file, block)]
+    if kind == "frame_table":
+        dataset = _dataset(path, file, f"{name}/table")
+        return [c for field in dataset.dtype.names or () for c in _names_of(path, dataset, field)]
+    return [] if kind else [*group]
+
+
+def _n_blocks(path: Path, group: Any) -> int:
+    n = int(group.attrs.get("nblocks", 0))
+    COLUMNS.check(path, n, "has", error=TableFormatError)
+    return n
 
 
 def _chosen(path: Path, names: list[str], key: str) -> str:
@@ -102,9 +128,7 @@ def _fixed(path: Path, file: Any, name: str) -> Columns:
     columns: Columns = {}
     group = file[name]
     total = 0
-    n_blocks = int(group.attrs.get("nblocks", 0))
-    COLUMNS.check(path, n_blocks, "has", error=TableFormatError)
-    for i in range(n_blocks):
+    for i in range(_n_blocks(path, group)):
         place = f"{name}/block{i}_values"
         names = _items(path, file, f"{name}/block{i}_items")
         values = small_array(path, file, place, error=TableFormatError)
@@ -161,7 +185,7 @@ def _table(path: Path, file: Any, name: str) -> Columns:
     columns: Columns = {}
     for field in fields:
         values = rows[field]
-        names = [field] if values.ndim < 2 else _names_of(path, dataset, field)
+        names = _names_of(path, dataset, field)
         if values.dtype.kind not in "iufb":
             _check_not_needed(path, names)
         elif values.ndim == 2 and len(names) != values.shape[1]:
@@ -172,13 +196,17 @@ def _table(path: Path, file: Any, name: str) -> Columns:
 
 
 def _names_of(path: Path, dataset: Any, field: str) -> list[str]:
-    """Return the names of the columns in a field, a pickled list that is parsed and never loaded.
+    """Return the names of the columns in a field.
+
+    Those of a block are a pickled list, which is parsed and never loaded.
 
     Raises
     ------
     TableFormatError
         If it is anything else.
     """
+    if not dataset.dtype[field].shape:
+        return [field]
     pickled = dataset.attrs.get(f"{field}_kind", b"")
     data = bytes(pickled) if isinstance(pickled, bytes) else b""
     try:

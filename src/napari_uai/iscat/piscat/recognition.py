@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from napari_uai.errors import NapariUaiError
 
@@ -42,18 +44,35 @@ def _has_spots(path: Path) -> bool:
     return columns >= _SPOTS and not columns & _OURS
 
 
+def keys_of_tables(path: Path) -> list[str]:
+    """Return the names of the tables of spots in HDF5; a csv has one, without a name."""
+    if path.suffix.lower() == ".csv":
+        return [""]
+    from napari_uai.iscat.piscat.hdf5_tables import spot_tables
+
+    with _opened(path) as file:
+        return spot_tables(path, file)
+
+
 def _kind_of_hdf5(path: Path) -> Literal["table", "trajectories"] | None:
+    from napari_uai.iscat.piscat.hdf5_tables import spot_tables
+    from napari_uai.iscat.piscat.trajectories import has_trajectories
+
+    with _opened(path) as file:
+        if has_trajectories(file):
+            return "trajectories"
+        return "table" if spot_tables(path, file) else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     import h5py
 
     from napari_uai.errors import TableFormatError
-    from napari_uai.iscat.piscat.hdf5_tables import tables_in
-    from napari_uai.iscat.piscat.trajectories import has_trajectories
     from napari_uai.untrusted import refusing
 
     with (
         refusing(path, "a table in HDF5", error=TableFormatError),
         h5py.File(path, "r") as file,
     ):
-        if has_trajectories(file):
-            return "trajectories"
-        return "table" if tables_in(path, file) else None
+        yield file

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from napari_uai.iscat.piscat.recognition import piscat_kind
 
 if TYPE_CHECKING:
-    from napari_uai.widgets.kit.layers import LayerTuple, Reader, ReaderPath
+    import pandas as pd
+
+    from napari_uai.widgets.kit.layers import LayerTuple, Place, Reader, ReaderPath
 
 
 def piscat_reader(path: ReaderPath) -> Reader | None:
@@ -18,7 +20,7 @@ def piscat_reader(path: ReaderPath) -> Reader | None:
 
 
 def piscat_layers(path: Path) -> list[LayerTuple]:
-    """Open spots as points, and those of particles also as tracks.
+    """Open each table of spots as points, and those of particles also as tracks.
 
     Frames, rows and columns are those of the video in which PiSCAT found them. They are drawn over
     the selected video of this plugin, else over the newest.
@@ -33,18 +35,34 @@ def piscat_layers(path: Path) -> list[LayerTuple]:
     TableFormatError
         If it cannot be read.
     """
-    from napari_uai.iscat.piscat.spots import PARTICLE, read_piscat_table
+    from napari_uai.iscat.piscat.recognition import keys_of_tables
+    from napari_uai.iscat.piscat.spots import read_piscat_table
     from napari_uai.iscat.piscat.trajectories import read_piscat_trajectories
-    from napari_uai.widgets.iscat.linked_tracks import linked_tracks, tracks_layer
     from napari_uai.widgets.iscat.readers import place_of_chosen
+
+    place = place_of_chosen(path)
+    if piscat_kind(path) == "trajectories":
+        return _layers(read_piscat_trajectories(path).spots, place, path.stem)
+    keys = keys_of_tables(path)
+    return [
+        layer
+        for key in keys
+        for layer in _layers(
+            read_piscat_table(path, key=key),
+            place,
+            path.stem if len(keys) == 1 else f"{path.stem}: {key}",
+        )
+    ]
+
+
+def _layers(table: pd.DataFrame, place: Place, name: str) -> list[LayerTuple]:
+    from napari_uai.iscat.piscat.spots import PARTICLE
+    from napari_uai.widgets.iscat.linked_tracks import linked_tracks, tracks_layer
     from napari_uai.widgets.kit.layers import points_layer
 
-    has_tracks = piscat_kind(path) == "trajectories"
-    table = read_piscat_trajectories(path).spots if has_tracks else read_piscat_table(path)
-    place = place_of_chosen(path)
-    layers = [points_layer(table, place, name=path.stem)]
+    layers = [points_layer(table, place, name=name)]
     if PARTICLE in table.columns and len(tracks := linked_tracks(table)):
-        layers.append(tracks_layer(tracks, place, name=f"{path.stem}: tracks"))
+        layers.append(tracks_layer(tracks, place, name=f"{name}: tracks"))
     return layers
 
 
