@@ -37,6 +37,10 @@ from napari_uai.iscat.mass.masses import landing_masses as landing_masses
 from napari_uai.iscat.measure.amplitudes import contrast_traces as contrast_traces
 from napari_uai.iscat.measure.contrast import contrast_histogram as contrast_histogram
 from napari_uai.iscat.measure.contrast import measure_contrasts as measure_contrasts
+from napari_uai.iscat.measure.diffusing_population import diffusion_histogram as diffusion_histogram
+from napari_uai.iscat.measure.diffusing_population import diffusion_population as diffusion_population
+from napari_uai.iscat.measure.diffusion import diffusion_constants as diffusion_constants
+from napari_uai.iscat.measure.displacements import mean_squared_displacement as mean_squared_displacement
 from napari_uai.iscat.measure.gaussian_fits import fit_spots as fit_spots
 from napari_uai.iscat.measure.landings import assign_spots as assign_spots
 from napari_uai.iscat.measure.landings import landings_from_tracks as landings_from_tracks
@@ -72,6 +76,9 @@ __all__ = [
     "difference_of_gaussians",
     "difference_of_gaussians_3d",
     "differential_rolling_average",
+    "diffusion_constants",
+    "diffusion_histogram",
+    "diffusion_population",
     "fit_spots",
     "fixed_pattern_correction",
     "flat_field",
@@ -84,6 +91,7 @@ __all__ = [
     "link_spots",
     "localize_landings",
     "locate_spots",
+    "mean_squared_displacement",
     "measure_contrasts",
     "measure_stage_drift",
     "median_filter",

@@ -53,6 +53,10 @@ MODULES = {
     "measure_contrasts": "napari_uai.iscat.measure.contrast",
     "contrast_histogram": "napari_uai.iscat.measure.contrast",
     "landing_masses": "napari_uai.iscat.mass.masses",
+    "mean_squared_displacement": "napari_uai.iscat.measure.displacements",
+    "diffusion_constants": "napari_uai.iscat.measure.diffusion",
+    "diffusion_population": "napari_uai.iscat.measure.diffusing_population",
+    "diffusion_histogram": "napari_uai.iscat.measure.diffusing_population",
 }
 
 # Title, menu, inputs (? if optional), output, whether it selects, summary.
@@ -109,4 +113,8 @@ LISTED = {
     "measure_contrasts": ('Measure contrasts', 'measure', 'table table', 'table', False, 'Measure three contrasts from the trace of each landing.'),
     "contrast_histogram": ('Contrast histogram', 'measure', 'table', 'table', False, 'Count landings by the absolute value of their contrast.'),
     "landing_masses": ('Masses of landings', 'measure', 'table', 'table', False, 'Convert contrasts to masses with a calibration.'),
+    "mean_squared_displacement": ('Mean squared displacement', 'track', 'table', 'table', False, 'Average the squared displacements of each trajectory over all pairs of spots a lag apart.'),
+    "diffusion_constants": ('Diffusion constants', 'track', 'table', 'table', False, 'Determine how fast the particle of each trajectory diffuses, how large and how strong it is.'),
+    "diffusion_population": ('Diffusion of the population', 'track', 'table', 'table', False, 'Estimate the median diffusion constant of all particles, and by how much they differ.'),
+    "diffusion_histogram": ('Histogram of diffusion constants', 'track', 'table', 'table', False, 'Count trajectories by their diffusion constant, and by their diameter.'),
 }
