@@ -92,10 +92,15 @@ def iscat(
 
 
 def _report(outcome: Outcome) -> None:
+    if outcome.n_trajectories is None:
+        found = (
+            f"{counted(outcome.n_landings, 'landing')}, "
+            f"{counted(outcome.n_localizations, 'localization')}"
+        )
+    else:
+        found = counted(outcome.n_trajectories, "trajectory")
     typer.echo(
-        f"{counted(outcome.n_landings, 'landing')}, "
-        f"{counted(outcome.n_localizations, 'localization')} in {one_line(outcome.folder)}"
-        f"{' (of an earlier run)' if outcome.earlier else ''}"
+        f"{found} in {one_line(outcome.folder)}{' (of an earlier run)' if outcome.earlier else ''}"
     )
     notes(outcome.problems)
 

@@ -27,9 +27,9 @@ def simulate_iscat(
     scenario: Annotated[
         str,
         typer.Option(
-            help="Background: still, drift-0.05, drift-0.2, living, vesicles or membrane; a "
-            "disturbance, such as light-off or bubble; or sample, the settings of the sample "
-            "recording."
+            help="Background: still, drift-0.05, drift-0.2, living, vesicles or membrane; "
+            "diffusing, particles that move; a disturbance, such as light-off or bubble; or "
+            "sample, the settings of the sample recording."
         ),
     ] = "still",
     seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,

@@ -5,7 +5,6 @@ from napari_uai.iscat.correct.dark_frame import dark_frame_subtraction as dark_f
 from napari_uai.iscat.correct.filters import difference_of_gaussians as difference_of_gaussians
 from napari_uai.iscat.correct.filters import flat_field as flat_field
 from napari_uai.iscat.correct.filters import gaussian_filter as gaussian_filter
-from napari_uai.iscat.correct.filters import temporal_median as temporal_median
 from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction as fixed_pattern_correction
 from napari_uai.iscat.correct.masks import circular_mask as circular_mask
 from napari_uai.iscat.correct.masks import polygonal_mask as polygonal_mask
@@ -18,6 +17,8 @@ from napari_uai.iscat.correct.rolling_average import differential_rolling_averag
 from napari_uai.iscat.correct.rolling_average import rolling_mean as rolling_mean
 from napari_uai.iscat.correct.stage_drift import measure_stage_drift as measure_stage_drift
 from napari_uai.iscat.correct.stage_drift import stage_drift_correction as stage_drift_correction
+from napari_uai.iscat.correct.temporal_median import masked_temporal_median as masked_temporal_median
+from napari_uai.iscat.correct.temporal_median import temporal_median as temporal_median
 from napari_uai.iscat.detect.anomalies.batch_features import batch_deviation as batch_deviation
 from napari_uai.iscat.detect.anomalies.batch_features import batch_difference as batch_difference
 from napari_uai.iscat.detect.anomalies.batch_features import batch_mean as batch_mean
@@ -91,6 +92,7 @@ __all__ = [
     "link_spots",
     "localize_landings",
     "locate_spots",
+    "masked_temporal_median",
     "mean_squared_displacement",
     "measure_contrasts",
     "measure_stage_drift",

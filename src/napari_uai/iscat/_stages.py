@@ -11,7 +11,7 @@ MODULES = {
     "gaussian_filter": "napari_uai.iscat.correct.filters",
     "difference_of_gaussians": "napari_uai.iscat.correct.filters",
     "flat_field": "napari_uai.iscat.correct.filters",
-    "temporal_median": "napari_uai.iscat.correct.filters",
+    "temporal_median": "napari_uai.iscat.correct.temporal_median",
     "global_normalization": "napari_uai.iscat.correct.normalization",
     "frame_normalization": "napari_uai.iscat.correct.normalization",
     "circular_mask": "napari_uai.iscat.correct.masks",
@@ -57,6 +57,7 @@ MODULES = {
     "diffusion_constants": "napari_uai.iscat.measure.diffusion",
     "diffusion_population": "napari_uai.iscat.measure.diffusing_population",
     "diffusion_histogram": "napari_uai.iscat.measure.diffusing_population",
+    "masked_temporal_median": "napari_uai.iscat.correct.temporal_median",
 }
 
 # Title, menu, inputs (? if optional), output, whether it selects, summary.
@@ -117,4 +118,5 @@ LISTED = {
     "diffusion_constants": ('Diffusion constants', 'track', 'table', 'table', False, 'Determine how fast the particle of each trajectory diffuses, how large and how strong it is.'),
     "diffusion_population": ('Diffusion of the population', 'track', 'table', 'table', False, 'Estimate the median diffusion constant of all particles, and by how much they differ.'),
     "diffusion_histogram": ('Histogram of diffusion constants', 'track', 'table', 'table', False, 'Count trajectories by their diffusion constant, and by their diameter.'),
+    "masked_temporal_median": ('Divide by temporal median without spots', 'filter', 'video table', 'video', False, 'Divide each frame by the median over time of what is not a spot, and subtract 1.'),
 }

@@ -20,9 +20,7 @@ _HALVINGS = 50
 
 
 @kernel
-def log_likelihood(
-    steps: Floats, lags: Floats, diffusion: float, offset: float
-) -> float:
+def log_likelihood(steps: Floats, lags: Floats, diffusion: float, offset: float) -> float:
     """Return the logarithm of the likelihood of displacements, without its constant.
 
     Parameters
@@ -185,9 +183,7 @@ def estimator_variance(
 
 
 @kernel
-def squared_displacements(
-    frames: Floats, places: Floats, max_lag: int
-) -> tuple[Floats, Floats]:
+def squared_displacements(frames: Floats, places: Floats, max_lag: int) -> tuple[Floats, Floats]:
     """Return the mean squared displacement of all pairs of spots per lag, and their number.
 
     Parameters
@@ -219,9 +215,7 @@ def squared_displacements(
 
 
 @kernel
-def displacement_covariance(
-    counts: Floats, diffusion: float, offset: float, axes: int
-) -> Floats:
+def displacement_covariance(counts: Floats, diffusion: float, offset: float, axes: int) -> Floats:
     """Return the covariance matrix of the mean squared displacements of free diffusion.
 
     Exact for trajectories without missing frames (the sums of Qian et al. 1991, with localisation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -197,7 +198,7 @@ def diffusion_histogram(
     else:
         edges = np.zeros(1)
     rows = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = (values >= low) & (values < high)
         share = weights[inside].sum() / weights.sum()
         error = np.sqrt(np.sum((weights * (inside - share)) ** 2)) / weights.sum()

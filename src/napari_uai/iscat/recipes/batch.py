@@ -28,7 +28,7 @@ from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.recording import read_recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_S, _ASK_S = 10, 0.5
@@ -46,6 +46,8 @@ class Outcome:
         Folder of its results, unless there was an error.
     n_landings, n_localizations
         Rows of the tables.
+    n_trajectories
+        Number of particles that move; None unless the recipe tracks particles.
     problems
         Warnings, one line each.
     error
@@ -67,6 +69,7 @@ class Outcome:
     folder: Path
     n_landings: int = 0
     n_localizations: int = 0
+    n_trajectories: int | None = None
     problems: tuple[str, ...] = ()
     error: str = ""
     seconds: float = 0.0
@@ -261,10 +264,14 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
     return Outcome(
         task.source,
         task.folder,
-        n_landings=len(result.landings),
-        n_localizations=len(result.localizations),
+        **_counts(result.found()),
         problems=(*result.problems, *_not_kept(store)),
     )
+
+
+def _counts(found: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts of an outcome from those of the record of a run."""
+    return {f"n_{name}": n for name, n in found.items() if name != "spots"}
 
 
 def _not_kept(store: Store) -> Iterator[str]:
@@ -292,8 +299,7 @@ def _earlier(task: _Task, monitor: Monitor) -> Outcome | None:
     return Outcome(
         task.source,
         task.folder,
-        n_landings=found["landings"],
-        n_localizations=found["localizations"],
+        **_counts(found),
         problems=tuple(record["problems"]),
         earlier=True,
     )
