@@ -53,6 +53,7 @@ from napari_uai.iscat.measure.spot_filters import inner_spots as inner_spots
 from napari_uai.iscat.measure.spot_filters import outlier_frames as outlier_frames
 from napari_uai.iscat.measure.spot_filters import remove_side_lobes as remove_side_lobes
 from napari_uai.iscat.measure.spot_filters import symmetric_spots as symmetric_spots
+from napari_uai.iscat.measure.spot_filters import undisturbed_spots as undisturbed_spots
 from napari_uai.iscat.rescore.rescoring import rescore_steps as rescore_steps
 from napari_uai.videos.status_line import read_status_line as read_status_line
 from napari_uai.videos.status_line import remove_status_line as remove_status_line
@@ -115,4 +116,5 @@ __all__ = [
     "summarize_landings",
     "symmetric_spots",
     "temporal_median",
+    "undisturbed_spots",
 ]

@@ -16,7 +16,7 @@ from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.correct.filters import relative_to
 from napari_uai.iscat.tables import require_columns
 from napari_uai.stages import stage
-from napari_uai.typing import Floats, Floats32
+from napari_uai.typing import Floats, Floats32, Ints
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 from napari_uai.videos.sampling import spread_frames
@@ -215,7 +215,7 @@ def _median_frame(
     return _median_of_rest(stack, frames, sample, masked)
 
 
-def _median_of_rest(stack: Floats32, frames: Frames, sample: Floats, free: Floats) -> Floats32:
+def _median_of_rest(stack: Floats32, frames: Frames, sample: Ints, free: Ints) -> Floats32:
     """Return the median of the values that were not left out, which are infinite."""
     stack.sort(axis=0)
     middle = np.stack([(free - 1) // 2, free // 2]).clip(0)
@@ -229,7 +229,7 @@ def _median_of_rest(stack: Floats32, frames: Frames, sample: Floats, free: Float
 
 
 @kernel
-def _leave_out(frame: Floats32, free: Floats, discs: Floats) -> None:
+def _leave_out(frame: Floats32, free: Ints, discs: Floats) -> None:
     """Make discs infinite, and count down the frames that their pixels have without one."""
     height, width = frame.shape
     for i in range(discs.shape[0]):

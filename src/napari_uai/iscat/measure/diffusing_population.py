@@ -293,7 +293,9 @@ def _zoomed(likelihoods: Floats, grid: Floats, spreads: tuple[float, float]) -> 
     drop = likelihood_drop(max(len(likelihoods), LEAST) - 1, len(likelihoods))
     for _ in range(3):
         mu = np.linspace(*centres, _GRID[0])
-        ln_s = np.linspace(*np.log(spreads), _GRID[1] if spreads[1] > spreads[0] else 1)
+        ln_s = np.linspace(
+            np.log(spreads[0]), np.log(spreads[1]), _GRID[1] if spreads[1] > spreads[0] else 1
+        )
         logs = _log_likelihoods(likelihoods, grid, mu, np.exp(ln_s))
         near = np.argwhere(logs >= logs.max() - 2 * drop)
         (m0, s0), (m1, s1) = near.min(axis=0), near.max(axis=0)

@@ -16,7 +16,7 @@ from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, Out
 from napari_uai.iscat.recipes.identity import is_of_this_package
 from napari_uai.iscat.recipes.outputs import FILES, RECORD, is_record_of, write_files
 from napari_uai.iscat.recipes.problem_list import PROBLEMS, check_problems, write_problems
-from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, parse_recipe
+from napari_uai.iscat.recipes.recipe import TRAJECTORIES, Recipe, load_recipe, parse_recipe
 from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import results_folder, settle
@@ -28,7 +28,7 @@ from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.recording import read_recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_S, _ASK_S = 10, 0.5
@@ -261,17 +261,19 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
         with _named(task.source):
             result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
         write_files(result, partial, monitor=monitor.part(0.9, 1.0))
+    return _done(task, result.found(), (*result.problems, *_not_kept(store)))
+
+
+def _done(task: _Task, found: Mapping[str, int], problems: Iterable[str]) -> Outcome:
+    """Return the outcome of a task from what the record of its run holds."""
     return Outcome(
         task.source,
         task.folder,
-        **_counts(result.found()),
-        problems=(*result.problems, *_not_kept(store)),
+        n_landings=found.get("landings", 0),
+        n_localizations=found.get("localizations", 0),
+        n_trajectories=found.get(TRAJECTORIES),
+        problems=tuple(problems),
     )
-
-
-def _counts(found: Mapping[str, int]) -> dict[str, int]:
-    """Return the counts of an outcome from those of the record of a run."""
-    return {f"n_{name}": n for name, n in found.items() if name != "spots"}
 
 
 def _not_kept(store: Store) -> Iterator[str]:
@@ -295,14 +297,7 @@ def _earlier(task: _Task, monitor: Monitor) -> Outcome | None:
         record, recording, task.folder, name=task.recipe_name, monitor=monitor
     ):
         return None
-    found = record["found"]
-    return Outcome(
-        task.source,
-        task.folder,
-        **_counts(found),
-        problems=tuple(record["problems"]),
-        earlier=True,
-    )
+    return replace(_done(task, record["found"], record["problems"]), earlier=True)
 
 
 @contextmanager

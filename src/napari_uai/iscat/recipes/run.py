@@ -328,7 +328,9 @@ def run_recipe(
         health = kept("health", None, partial(_health, frames, before.part(0.2, 0.4)))
         if health.not_finite.size:
             frames = frames_of(finite_video(frames, health))
-        found = kept("disturbances", None, partial(_disturbances, frames, before.part(0.4, 1.0)))
+        moving_too = not recipe.tracks_particles
+        find = partial(_disturbances, frames, moving_too, before.part(0.4, 1.0))
+        found = kept("disturbances" if moving_too else "disturbed frames", None, find)
         said = health.problems
         if found.any:
             frames = mended_frames(frames, found)
@@ -436,10 +438,11 @@ def _health(frames: Frames, monitor: Monitor) -> Health:
     return recording_health(remove_status_line(lazy_video(frames)), monitor=monitor)
 
 
-def _disturbances(frames: Frames, monitor: Monitor) -> Disturbances:
+def _disturbances(frames: Frames, moving_too: bool, monitor: Monitor) -> Disturbances:
     """Find what disturbs the recording; the status line is excluded, but counted in its shape."""
     picture = remove_status_line(lazy_video(frames))
-    return find_disturbances(picture, monitor=monitor).of_shape(frames.shape[1:])
+    found = find_disturbances(picture, moving_too=moving_too, monitor=monitor)
+    return found.of_shape(frames.shape[1:])
 
 
 def _takes_off_offset(step: Step) -> bool:
