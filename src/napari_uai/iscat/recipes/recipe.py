@@ -46,6 +46,9 @@ RECORDING = "recording"
 PREDICTION = "prediction"
 """Recipe that detects landings in the residual of a network trained on a background."""
 
+TRACKING = "tracking"
+"""Recipe that looks for particles that move, not for landings."""
+
 PREDICTING = "predict_background"
 """Stage that uses the weights of such a network."""
 
@@ -356,6 +359,11 @@ def recipe_names() -> list[str]:
     """
     entries = files("napari_uai.iscat.recipes").iterdir()
     return sorted(e.name.removesuffix(".toml") for e in entries if e.name.endswith(".toml"))
+
+
+def landing_recipe_names() -> list[str]:
+    """Return the names of the packaged recipes that find landings, in alphabetical order."""
+    return [name for name in recipe_names() if name != TRACKING]
 
 
 def load_recipe(recipe: str | Path) -> Recipe:
