@@ -77,7 +77,7 @@ class TrajectoryEvaluation:
                 f"is in {matched['within'].mean():.0%} of the 95 % intervals"
             )
             contrast = (matched["contrast"] / matched["true_contrast"]).median()
-            lines.append(f"contrasts: {contrast:.3f} times the true ones (blurred by motion)")
+            lines.append(f"contrasts: {contrast:.3f} times the true ones")
         return "\n".join(lines)
 
 
@@ -109,6 +109,17 @@ def evaluate_trajectories(
     BadValueError
         If the truth has no particles that move, or has no scale while the table has; or a column
         is missing or contains anything but numbers.
+
+    Examples
+    --------
+    >>> import napari_uai as uai
+    >>> settings = uai.simulate.scenario("diffusing")
+    >>> made = uai.simulate.SimulatedFrames(settings)
+    >>> truth = uai.evaluate.Truth(made.truth, movers=made.movers)
+    >>> found = uai.run_recipe(made[:200], "tracking").trajectories
+    >>> figures = uai.evaluate.evaluate_trajectories(found, truth)
+    >>> len(figures.matched) > 5
+    True
     """
     if truth.movers is None or truth.movers.empty:
         raise BadValueError(

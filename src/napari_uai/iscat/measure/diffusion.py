@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -137,12 +136,6 @@ def diffusion_constants(
     [0.124]
     """
     scale = Scale.of(pixel_size_um, frame_rate_hz)
-    if not scale.known:
-        warnings.warn(
-            "pixel size or frame rate unknown: diffusion constants in px^2 per frame, no diameters",
-            UserWarning,
-            stacklevel=2,
-        )
     tracks = list(trajectories_of(table, min_length))
     contrasts = _contrasts(table)
     rows = []

@@ -63,6 +63,12 @@ LANDING_COLUMNS = (
 LOCALIZATION_COLUMNS = ("landing", "frame", "raw_frame", "y", "x")
 """First columns of the localizations."""
 
+NO_SCALE = (
+    "pixel size or frame rate unknown: diffusion constants in px^2 per frame, no diameters; set "
+    "trajectories.pixel_size_um and trajectories.frame_rate_hz"
+)
+"""What is said of a run without a scale that needs one."""
+
 _BEFORE_STEPS = 0.05
 """Fraction of the progress bar for checking the whole recording."""
 
@@ -347,6 +353,8 @@ def run_recipe(
             recording.check_unchanged(quickly=True)
             result.timings_s[step.name] = time.perf_counter() - started
         monitor.update(1.0, "done")
+    if result.trajectories is not None and "diffusion_um2_per_s" not in result.trajectories:
+        problems.append(NO_SCALE)
     long_batch = warning_of_batch(recipe, len(frames))
     problems[:0] = (
         *([long_batch] if long_batch else []),

@@ -49,7 +49,8 @@ class MovingParticles:
         durations[0] += 1 - s.exposure
         steps = rng.standard_normal((s.frames, SUBSTEPS, 2, s.movers))
         steps *= np.sqrt(2 * durations[:, None] * self.diffusion)[None, :, None]
-        walk = steps.reshape(-1, 2, s.movers).cumsum(axis=0).reshape(steps.shape)
+        walk = steps.reshape(s.frames * SUBSTEPS, 2, s.movers).cumsum(axis=0)
+        walk = walk.reshape(steps.shape)
         outside = OUTSIDE_SIGMAS * s.sigma_px
         for axis, size in enumerate((s.rows, s.columns)):
             length = size - 1 + 2 * outside

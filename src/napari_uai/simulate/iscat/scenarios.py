@@ -17,7 +17,11 @@ ScenarioName: TypeAlias = Literal[
 backgrounds: focus changes while scatterers move and fade; vesicles diffuse on a supported membrane;
 the membrane undulates. In the last one, particles diffuse freely, and none lands."""
 
-SCENARIOS: tuple[ScenarioName, ...] = get_args(ScenarioName)
+MOVING: ScenarioName = "diffusing"
+"""Scenario of particles that move instead of landing."""
+
+SCENARIOS: tuple[ScenarioName, ...] = tuple(n for n in get_args(ScenarioName) if n != MOVING)
+"""Scenarios of landings."""
 
 SPECKLE_CONTRAST = 0.07
 """Contrast at which rolling averages, with and without drift correction, detect as many landings as
@@ -82,9 +86,9 @@ def scenario(name: ScenarioName, seed: int = 0) -> RecordingSettings:
         return replace(still, drift_px=0.03, vesicles=12, vesicle_diffusion=5e-4)
     if name == "membrane":
         return replace(still, drift_px=0.03, membrane_rad=0.01)
-    if name == "diffusing":
+    if name == MOVING:
         return replace(still, landings=0, movers=12, frames=1000, frame_rate_hz=5000.0)
-    raise BadValueError(f"no scenario {name!r}; {nearest(name, SCENARIOS)}")
+    raise BadValueError(f"no scenario {name!r}; {nearest(name, [*SCENARIOS, MOVING])}")
 
 
 DISTURBED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
