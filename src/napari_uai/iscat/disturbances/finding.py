@@ -45,7 +45,7 @@ def find_disturbances(
         Frames, rows, columns; counts of the camera without status line, none of them NaN.
     moving_too
         Whether what passes through the field disturbs, and what its passage can be taken for:
-        flickering pixels and jumps. Not where it is what one looks for.
+        flickering pixels, jumps, an offset. Not where it is what one looks for.
     monitor
         Progress and cancellation of the single pass over the recording.
 
@@ -88,7 +88,8 @@ def find_disturbances(
         offset=likely_offset(frames, seen),
     )
     if not moving_too:
-        return replace(found, spans=tuple(s for s in spans if s.kind != "passing"))
+        # Particles that move are noise to the estimate of the offset, too.
+        return replace(found, spans=tuple(s for s in spans if s.kind != "passing"), offset=None)
     if len(seen.whole) < FEWEST_BINS:
         return found
     return _found_in_bins(frames, seen, found, monitor.part(0.6, 1.0))
