@@ -210,10 +210,43 @@ def analyse_folder(
             f"{source} contains no recordings; choose a folder with .bin, .raw, .tif ..."
         )
     folders = [folder / name for name in _folder_names(paths, source)]
-    tasks = [
-        _task(p, f, recipe, options, overwrite=overwrite)
-        for p, f in zip(paths, folders, strict=True)
-    ]
+    return analyse_each(
+        [(p, f, recipe) for p, f in zip(paths, folders, strict=True)],
+        folder,
+        [p.relative_to(source).as_posix() for p in paths],
+        options=options,
+        scheduler=scheduler,
+        overwrite=overwrite,
+        on_outcome=on_outcome,
+        monitor=monitor,
+    )
+
+
+def analyse_each(
+    runs: Sequence[tuple[Path, Path, Recipe]],
+    folder: Path,
+    names: Sequence[str],
+    *,
+    options: ReadOptions,
+    scheduler: str | None,
+    overwrite: bool,
+    on_outcome: Callable[[Outcome], None] | None,
+    monitor: Monitor,
+) -> list[Outcome]:
+    """Run recipes on recordings: :func:`analyse_folder`.
+
+    Parameters
+    ----------
+    runs
+        Recording, folder of its results, and recipe of each.
+    folder
+        Folder of all results, for ``problems.csv``.
+    names
+        Names of the recordings in it.
+    options, scheduler, overwrite, on_outcome, monitor
+        As in :func:`analyse_folder`.
+    """
+    tasks = [_task(*run, options, overwrite=overwrite) for run in runs]
     if not overwrite:
         check_problems(folder / PROBLEMS)
     with results_folder(folder) as partial:
@@ -226,7 +259,7 @@ def analyse_folder(
             outcomes.append(outcome)
             if on_outcome is not None:
                 on_outcome(outcome)
-        write_problems(_problems_of(outcomes, source), partial / PROBLEMS)
+        write_problems(_problems_of(outcomes, names), partial / PROBLEMS)
     return outcomes
 
 
@@ -444,9 +477,10 @@ def _holds_other_recordings(source: Path) -> bool:
     return bool(list_recordings(source, others))
 
 
-def _problems_of(outcomes: Sequence[Outcome], source: Path) -> Iterator[tuple[str, str, str]]:
-    for outcome in outcomes:
-        name = outcome.source.relative_to(source).as_posix()
+def _problems_of(
+    outcomes: Sequence[Outcome], names: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    for outcome, name in zip(outcomes, names, strict=True):
         if outcome.error:
             yield name, "yes", outcome.error
         for problem in outcome.problems:
