@@ -43,6 +43,7 @@ from napari_uai.iscat.measure.diffusing_population import diffusion_population a
 from napari_uai.iscat.measure.diffusion import diffusion_constants as diffusion_constants
 from napari_uai.iscat.measure.displacements import mean_squared_displacement as mean_squared_displacement
 from napari_uai.iscat.measure.gaussian_fits import fit_spots as fit_spots
+from napari_uai.iscat.measure.landing_rates import landing_rate as landing_rate
 from napari_uai.iscat.measure.landings import assign_spots as assign_spots
 from napari_uai.iscat.measure.landings import landings_from_tracks as landings_from_tracks
 from napari_uai.iscat.measure.linking import link_spots as link_spots
@@ -89,6 +90,7 @@ __all__ = [
     "global_normalization",
     "inner_spots",
     "landing_masses",
+    "landing_rate",
     "landings_from_tracks",
     "link_spots",
     "localize_landings",

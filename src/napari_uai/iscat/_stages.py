@@ -59,6 +59,7 @@ MODULES = {
     "diffusion_histogram": "napari_uai.iscat.measure.diffusing_population",
     "masked_temporal_median": "napari_uai.iscat.correct.temporal_median",
     "undisturbed_spots": "napari_uai.iscat.measure.spot_filters",
+    "landing_rate": "napari_uai.iscat.measure.landing_rates",
 }
 
 # Title, menu, inputs (? if optional), output, whether it selects, summary.
@@ -121,4 +122,5 @@ LISTED = {
     "diffusion_histogram": ('Histogram of diffusion constants', 'track', 'table', 'table', False, 'Count trajectories by their diffusion constant, and by their diameter.'),
     "masked_temporal_median": ('Divide by temporal median without spots', 'filter', 'video table', 'video', False, 'Divide each frame by the median over time of what is not a spot, and subtract 1.'),
     "undisturbed_spots": ('Leave out spots of disturbed frames', 'track', 'table video', 'table', True, 'Remove the spots of frames that a run has replaced by others, because they were disturbed.'),
+    "landing_rate": ('Landing rate', 'measure', 'table', 'table', False, 'Count landings in equal spans of time, and from the start.'),
 }

@@ -149,3 +149,13 @@ def test_shares_of_diffusion_constants_are_bars(walk):
     bars = plot_of(iscat.diffusion_histogram(found, bins_per_decade=2))
     assert isinstance(bars, Bars)
     assert bars.values()["count"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("scale", [{}, {"frame_rate_hz": 10.0}])
+def test_rates_of_landings_are_curves(scale):
+    landings = pd.DataFrame({"frame": [3, 5, 150]})
+    table = iscat.landing_rate(landings, bins=2, first_frame=0, last_frame=199, **scale)
+    values = plot_of(table).values()
+    np.testing.assert_allclose(
+        values["rate"], np.array([0.02, 0.01]) * scale.get("frame_rate_hz", 1)
+    )

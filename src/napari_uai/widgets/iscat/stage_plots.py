@@ -150,6 +150,20 @@ def _drift(table: pd.DataFrame) -> Plot:
     return lines
 
 
+def _rates(table: pd.DataFrame) -> Plot:
+    """Return the rate of landings with its 95 % interval."""
+    known = "rate_per_s" in table.columns
+    unit = "per_s" if known else "per_frame"
+    lines = Lines(
+        x_label="time (s)" if known else "frame",
+        y_label="landings per s" if known else "landings per frame",
+    )
+    x = table["time_s"] if known else (table["first_frame"] + table["last_frame"]) / 2
+    names = {f"rate_{unit}": "rate", f"rate_low_{unit}": "low", f"rate_high_{unit}": "high"}
+    lines.show_lines(x.to_numpy(float), {n: table[c].to_numpy(float) for c, n in names.items()})
+    return lines
+
+
 def _counter(table: pd.DataFrame) -> Plot:
     """Return the steps of the camera's counter, which are 1 where no frame was dropped."""
     lines = Lines(x_label="frame", y_label="images since the previous frame")
@@ -190,6 +204,7 @@ _PLOTS: dict[tuple[str, ...], Callable[[pd.DataFrame], Plot]] = {
     ("batch_size", "noise", "shot_noise", "photon_limit"): _noise,
     ("frame", "y_px", "x_px"): _drift,
     ("frame", "ImgCnt"): _counter,
+    ("landings", "cumulative", "cumulative_low"): _rates,
     ("landing", "frame", "contrast"): _trace,
     ("particle", "lag_frames", "pairs"): _displacements,
     ("trajectories", "share", "share_error"): _diffusion,
