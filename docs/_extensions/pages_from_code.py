@@ -21,12 +21,16 @@ from docstrings import FACES, documented_name, public_names
 
 import napari_uai
 from napari_uai.cli.app import app as command_line
-from napari_uai.iscat.column_meanings import LANDING_MEANINGS
+from napari_uai.iscat.column_meanings import (
+    LANDING_MEANINGS,
+    TRAJECTORY_MEANINGS,
+    Meaning,
+)
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.iscat.recipes.recipe import load_recipe, recipe_names
 from napari_uai.iscat.recipes.training import training_parameters
 from napari_uai.parameters import Parameters
-from napari_uai.simulate.iscat.scenarios import DISTURBED, SCENARIOS, scenario
+from napari_uai.simulate.iscat.scenarios import DISTURBED, MOVING, SCENARIOS, scenario
 from napari_uai.simulate.settings import RecordingSettings, TrailSettings
 from napari_uai.trails.analysis.settings import settable_parameters
 from napari_uai.trails.io.readers import formats
@@ -106,7 +110,8 @@ def write_pages(app: Sphinx, config: Config) -> None:
         "commands.md": commands_page(),
         "settings.md": settings_page(),
         "formats.md": formats_table(),
-        "landing_columns.md": landing_columns_table(),
+        "landing_columns.md": columns_table(LANDING_MEANINGS),
+        "trajectory_columns.md": columns_table(TRAJECTORY_MEANINGS),
         "modules.md": modules_page(),
         "trail_formats.md": trail_formats_page(),
         **{
@@ -280,7 +285,7 @@ def commands(
 
 def settings_page() -> str:
     """Return tables of everything that ``--set`` changes, recipes aside."""
-    simulated = {name: scenario(name) for name in SCENARIOS}
+    simulated = {name: scenario(name) for name in (*SCENARIOS, MOVING)}
     still = simulated["still"]
     rows = ["| Scenario | Differs from `still` in |", "| --- | --- |"]
     for name, chosen in simulated.items():
@@ -306,7 +311,7 @@ def settings_page() -> str:
                 "`napari-uai simulate iscat`, {func}`napari_uai.simulate_recording`.",
                 parameter_table(Parameters.of_settings(RecordingSettings)),
                 "### Scenarios",
-                "`--scenario NAME`; the sample recording of the package is a seventh, `sample`.",
+                "`--scenario NAME`; the sample recording of the package is one more, `sample`.",
                 "\n".join(rows),
                 "These are one recording with a [disturbance](../disturbances.md) each:",
                 disturbed_table(),
@@ -340,11 +345,11 @@ def formats_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def landing_columns_table() -> str:
-    """Return the table of the columns of landings.csv, which another page includes."""
+def columns_table(meanings: Iterable[Meaning]) -> str:
+    """Return the table of the columns of a table of results, which another page includes."""
     rows = [
         f"| {', '.join(f'`{column}`' for column in each.columns)} | {each.unit} | {each.text} |"
-        for each in LANDING_MEANINGS
+        for each in meanings
     ]
     return "\n".join(["| Column | Unit | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
 

@@ -6,6 +6,7 @@ from .evaluate.truth import read_truth
 from .iscat.limit.analysis import detection_limit
 from .iscat.limit.result import LimitResult
 from .iscat.recipes.batch import Outcome, analyse_folder, analyse_recording
+from .iscat.recipes.batch_table import analyse_table
 from .iscat.recipes.outputs import write_results
 from .iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from .iscat.recipes.run import RunResult, run_recipe
@@ -39,6 +40,7 @@ __all__ = [
     "Trails",
     "analyse_folder",
     "analyse_recording",
+    "analyse_table",
     "analyse_trails",
     "detection_limit",
     "evaluate",

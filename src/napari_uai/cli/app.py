@@ -27,6 +27,7 @@ from napari_uai.cli.iscat import iscat
 from napari_uai.cli.limit import limit
 from napari_uai.cli.mass import mass
 from napari_uai.cli.progress import signals_to_stop
+from napari_uai.cli.rate import rate
 from napari_uai.cli.report import report
 from napari_uai.cli.simulate import simulate_app
 from napari_uai.cli.terminal import CRASHED, FAILED, INTERRUPTED, say
@@ -64,6 +65,7 @@ for command in (
     iscat,
     limit,
     mass,
+    rate,
     train,
     trails,
     report,

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 @with_read_options
 def iscat(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="Recording, or folder of recordings.")
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="Recording, folder of recordings, or table (.csv, .toml) of them."
+        ),
     ],
     out: Out,
     recipe: Annotated[str, typer.Option(help="Recipe: a name or a .toml file.")] = "matched",
@@ -50,7 +53,7 @@ def iscat(
     ] = None,
     overwrite: Overwrite = False,
 ) -> int:
-    """Detect landings in a recording, or in all recordings of a folder.
+    """Detect landings in a recording, or in all recordings of a folder or table.
 
     Writes tables, a summary figure and a record of the run.
     """
@@ -59,15 +62,17 @@ def iscat(
         analyse_recording,
         is_folder_of_recordings,
     )
+    from napari_uai.iscat.recipes.batch_table import analyse_table, is_table
     from napari_uai.iscat.recipes.editing import limited_to
 
     chosen = named_recipe(recipe).with_settings(settings or ())
     corners = region_of(region)
     if corners is not None:
         chosen = limited_to(chosen, corners)
-    if is_folder_of_recordings(source):
+    if is_table(source) or is_folder_of_recordings(source):
+        analyse = analyse_table if is_table(source) else analyse_folder
         with announced_compiling(), progress_bar("recordings") as monitor:
-            outcomes = analyse_folder(
+            outcomes = analyse(
                 source,
                 out,
                 chosen,
@@ -92,10 +97,15 @@ def iscat(
 
 
 def _report(outcome: Outcome) -> None:
+    if outcome.n_trajectories is None:
+        found = (
+            f"{counted(outcome.n_landings, 'landing')}, "
+            f"{counted(outcome.n_localizations, 'localization')}"
+        )
+    else:
+        found = counted(outcome.n_trajectories, "trajectory")
     typer.echo(
-        f"{counted(outcome.n_landings, 'landing')}, "
-        f"{counted(outcome.n_localizations, 'localization')} in {one_line(outcome.folder)}"
-        f"{' (of an earlier run)' if outcome.earlier else ''}"
+        f"{found} in {one_line(outcome.folder)}{' (of an earlier run)' if outcome.earlier else ''}"
     )
     notes(outcome.problems)
 

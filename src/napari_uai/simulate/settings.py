@@ -153,6 +153,15 @@ class RecordingSettings:
         Time in which one passes through the field.
     bright_spots
         Number of spots on the surface that are twice as bright as the background.
+    movers
+        Number of particles that diffuse freely in and around the field all the time.
+    mover_contrast
+        Range of their absolute contrast at rest; uniform. ``dark_fraction`` of them are dark.
+    mover_diffusion
+        Range of their diffusion constants D, as ``vesicle_diffusion``; uniform in log D.
+    exposure
+        Share of the time from frame to frame in which the camera collects light; movers are blurred
+        by their motion meanwhile.
 
     Examples
     --------
@@ -223,6 +232,10 @@ class RecordingSettings:
     bubble_px: Annotated[float, Gt(0), Unit("px")] = 5.0
     bubble_frames: Annotated[int, Ge(1), Unit("frames")] = 200
     bright_spots: Annotated[int, Ge(0)] = 0
+    movers: Annotated[int, Ge(0)] = 0
+    mover_contrast: Range = (0.02, 0.04)
+    mover_diffusion: Annotated[Range, Unit("px^2 per frame")] = (0.5, 0.5)
+    exposure: Annotated[float, Ge(0), Le(1)] = 1.0
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -16,7 +16,7 @@ from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, Out
 from napari_uai.iscat.recipes.identity import is_of_this_package
 from napari_uai.iscat.recipes.outputs import FILES, RECORD, is_record_of, write_files
 from napari_uai.iscat.recipes.problem_list import PROBLEMS, check_problems, write_problems
-from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, parse_recipe
+from napari_uai.iscat.recipes.recipe import TRAJECTORIES, Recipe, load_recipe, parse_recipe
 from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import results_folder, settle
@@ -28,7 +28,7 @@ from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.recording import read_recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_S, _ASK_S = 10, 0.5
@@ -46,6 +46,8 @@ class Outcome:
         Folder of its results, unless there was an error.
     n_landings, n_localizations
         Rows of the tables.
+    n_trajectories
+        Number of particles that move; None unless the recipe tracks particles.
     problems
         Warnings, one line each.
     error
@@ -67,6 +69,7 @@ class Outcome:
     folder: Path
     n_landings: int = 0
     n_localizations: int = 0
+    n_trajectories: int | None = None
     problems: tuple[str, ...] = ()
     error: str = ""
     seconds: float = 0.0
@@ -207,10 +210,43 @@ def analyse_folder(
             f"{source} contains no recordings; choose a folder with .bin, .raw, .tif ..."
         )
     folders = [folder / name for name in _folder_names(paths, source)]
-    tasks = [
-        _task(p, f, recipe, options, overwrite=overwrite)
-        for p, f in zip(paths, folders, strict=True)
-    ]
+    return analyse_each(
+        [(p, f, recipe) for p, f in zip(paths, folders, strict=True)],
+        folder,
+        [p.relative_to(source).as_posix() for p in paths],
+        options=options,
+        scheduler=scheduler,
+        overwrite=overwrite,
+        on_outcome=on_outcome,
+        monitor=monitor,
+    )
+
+
+def analyse_each(
+    runs: Sequence[tuple[Path, Path, Recipe]],
+    folder: Path,
+    names: Sequence[str],
+    *,
+    options: ReadOptions,
+    scheduler: str | None,
+    overwrite: bool,
+    on_outcome: Callable[[Outcome], None] | None,
+    monitor: Monitor,
+) -> list[Outcome]:
+    """Run recipes on recordings: :func:`analyse_folder`.
+
+    Parameters
+    ----------
+    runs
+        Recording, folder of its results, and recipe of each.
+    folder
+        Folder of all results, for ``problems.csv``.
+    names
+        Names of the recordings in it.
+    options, scheduler, overwrite, on_outcome, monitor
+        As in :func:`analyse_folder`.
+    """
+    tasks = [_task(*run, options, overwrite=overwrite) for run in runs]
     if not overwrite:
         check_problems(folder / PROBLEMS)
     with results_folder(folder) as partial:
@@ -223,7 +259,7 @@ def analyse_folder(
             outcomes.append(outcome)
             if on_outcome is not None:
                 on_outcome(outcome)
-        write_problems(_problems_of(outcomes, source), partial / PROBLEMS)
+        write_problems(_problems_of(outcomes, names), partial / PROBLEMS)
     return outcomes
 
 
@@ -258,12 +294,18 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
         with _named(task.source):
             result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
         write_files(result, partial, monitor=monitor.part(0.9, 1.0))
+    return _done(task, result.found(), (*result.problems, *_not_kept(store)))
+
+
+def _done(task: _Task, found: Mapping[str, int], problems: Iterable[str]) -> Outcome:
+    """Return the outcome of a task from what the record of its run holds."""
     return Outcome(
         task.source,
         task.folder,
-        n_landings=len(result.landings),
-        n_localizations=len(result.localizations),
-        problems=(*result.problems, *_not_kept(store)),
+        n_landings=found.get("landings", 0),
+        n_localizations=found.get("localizations", 0),
+        n_trajectories=found.get(TRAJECTORIES),
+        problems=tuple(problems),
     )
 
 
@@ -288,15 +330,7 @@ def _earlier(task: _Task, monitor: Monitor) -> Outcome | None:
         record, recording, task.folder, name=task.recipe_name, monitor=monitor
     ):
         return None
-    found = record["found"]
-    return Outcome(
-        task.source,
-        task.folder,
-        n_landings=found["landings"],
-        n_localizations=found["localizations"],
-        problems=tuple(record["problems"]),
-        earlier=True,
-    )
+    return replace(_done(task, record["found"], record["problems"]), earlier=True)
 
 
 @contextmanager
@@ -443,9 +477,10 @@ def _holds_other_recordings(source: Path) -> bool:
     return bool(list_recordings(source, others))
 
 
-def _problems_of(outcomes: Sequence[Outcome], source: Path) -> Iterator[tuple[str, str, str]]:
-    for outcome in outcomes:
-        name = outcome.source.relative_to(source).as_posix()
+def _problems_of(
+    outcomes: Sequence[Outcome], names: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    for outcome, name in zip(outcomes, names, strict=True):
         if outcome.error:
             yield name, "yes", outcome.error
         for problem in outcome.problems:

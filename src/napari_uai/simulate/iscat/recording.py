@@ -26,6 +26,7 @@ import pandas as pd
 
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.simulate.iscat.disturbances import Disturbance, Disturbances
+from napari_uai.simulate.iscat.moving_particles import MovingParticles
 from napari_uai.simulate.iscat.optics import Grid, particle_image, reference_field
 from napari_uai.simulate.iscat.status_line import status_lines
 from napari_uai.simulate.paths import ranged_paths, smooth_basis, smooth_paths, stage_path
@@ -73,6 +74,9 @@ class SimulatedRecording:
         Settings of the simulation.
     drift_px
         Positions (y, x) of the stage in px, starting at (0, 0): frames, 2; float64.
+    movers
+        Particles that diffuse freely, as from
+        :meth:`~napari_uai.simulate.iscat.moving_particles.MovingParticles.truth`.
 
     Examples
     --------
@@ -87,6 +91,7 @@ class SimulatedRecording:
     truth: pd.DataFrame
     settings: RecordingSettings
     drift_px: AnyArray
+    movers: pd.DataFrame
 
 
 def simulate_recording(
@@ -145,7 +150,7 @@ def simulate_recording(
     knots = np.arange(len(frames.shift)) * BLOCK
     times = np.arange(len(frames))
     drift = np.stack([np.interp(times, knots, frames.shift[:, i]) for i in range(2)], axis=1)
-    return SimulatedRecording(video, frames.truth, settings, drift)
+    return SimulatedRecording(video, frames.truth, settings, drift, frames.movers)
 
 
 def chunk_frames(shape: tuple[int, int, int]) -> int:
@@ -192,6 +197,12 @@ class SimulatedFrames(Frames):
         self._add_vesicles(life)
         self._draw_camera(camera)
         self._draw_particles(particles)
+        self._movers = MovingParticles(settings)
+
+    @property
+    def movers(self) -> pd.DataFrame:
+        """Particles that diffuse freely, as in :attr:`SimulatedRecording.movers`."""
+        return self._movers.truth()
 
     @property
     def disturbances(self) -> tuple[Disturbance, ...]:
@@ -418,6 +429,8 @@ class SimulatedFrames(Frames):
         n = len(times)
         electrons = (weights @ images).reshape(n, s.rows, s.columns)
         between = weights[:, :2]
+        if s.movers:
+            electrons += self._moving(block, times, between)
         power = between @ self._power[block : block + 2]
         power = power * (1 + s.laser_noise * rng.standard_normal(n))
         rows = power[:, None] * (1 + between @ self._rows[block : block + 2])
@@ -466,6 +479,14 @@ class SimulatedFrames(Frames):
         scale = s.electrons * self.illumination
         stacked = np.stack([(scale * image).ravel() for image in images])
         return weights.astype(np.float32), stacked.astype(np.float32)
+
+    def _moving(self, block: int, times: AnyArray, between: AnyArray) -> AnyArray:
+        """Return the signal of the free particles: frames, rows, columns."""
+        s = self.settings
+        backgrounds = [self.background(knot * BLOCK) for knot in (block, block + 1)]
+        scale = s.electrons * self.illumination * np.tensordot(between, backgrounds, 1)
+        signal = self._movers.signal(times, self.grid, self._particle)
+        return np.asarray(scale * signal, np.float32)
 
     def _settled_spectrum(self, contrast: AnyArray, knot: int) -> AnyArray:
         """Return the spectrum of the particles that neither arrive nor leave in a block."""
