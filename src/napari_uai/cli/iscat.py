@@ -18,7 +18,8 @@ from napari_uai.cli.options import (
 )
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import FAILED, notes, say
-from napari_uai.errors import counted, one_line
+from napari_uai.errors import BadValueError, counted, one_line
+from napari_uai.option_names import option
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.batch import Outcome
@@ -51,6 +52,12 @@ def iscat(
             metavar="ADDRESS", help="dask.distributed scheduler, such as tcp://host:8786."
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Recordings of a folder or table to analyse at a time."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> int:
     """Detect landings in a recording, or in all recordings of a folder or table.
@@ -78,10 +85,15 @@ def iscat(
                 chosen,
                 options=options,
                 scheduler=scheduler,
+                workers=workers,
                 overwrite=overwrite,
                 monitor=monitor,
             )
         return _report_folder(outcomes, out)
+    if workers is not None:
+        raise BadValueError(
+            f"{option('workers')} is for a folder or a table: one recording is on all cores anyway"
+        )
     with announced_compiling(), progress_bar(source.name) as monitor:
         outcome = analyse_recording(
             source,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, OutputError
+from napari_uai.iscat.recipes.cluster import cluster_of, on_workers
 from napari_uai.iscat.recipes.identity import is_of_this_package
 from napari_uai.iscat.recipes.outputs import FILES, RECORD, is_record_of, write_files
 from napari_uai.iscat.recipes.problem_list import PROBLEMS, check_problems, write_problems
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _LOG = logging.getLogger(__name__)
-_CONNECT_S, _ASK_S = 10, 0.5
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def analyse_recording(
     task = _task(Path(source), Path(folder), recipe, options, overwrite=overwrite)
     if scheduler is None:
         return _analyse(task, monitor)
-    outcome = next(iter(_on_cluster([task], scheduler, monitor)))
+    ((_, outcome),) = _on_cluster([task], scheduler, None, monitor)
     if outcome.error:
         raise BadValueError(outcome.error)
     return outcome
@@ -154,6 +152,7 @@ def analyse_folder(
     *,
     options: ReadOptions = UNKNOWN,
     scheduler: str | None = None,
+    workers: int | None = None,
     overwrite: bool = False,
     on_outcome: Callable[[Outcome], None] | None = None,
     monitor: Monitor = SILENT,
@@ -173,8 +172,11 @@ def analyse_folder(
         Folder of the results.
     recipe, options, scheduler, overwrite, monitor
         As in :func:`analyse_recording`.
+    workers
+        Number of processes that are started on this machine and share its cores, each with a
+        recording at a time; None: one recording after the other, on all cores.
     on_outcome
-        Called with each outcome: as soon as it is known, or on a cluster when all are.
+        Called with each outcome as soon as it is known.
 
     Returns
     -------
@@ -216,6 +218,7 @@ def analyse_folder(
         [p.relative_to(source).as_posix() for p in paths],
         options=options,
         scheduler=scheduler,
+        workers=workers,
         overwrite=overwrite,
         on_outcome=on_outcome,
         monitor=monitor,
@@ -229,6 +232,7 @@ def analyse_each(
     *,
     options: ReadOptions,
     scheduler: str | None,
+    workers: int | None,
     overwrite: bool,
     on_outcome: Callable[[Outcome], None] | None,
     monitor: Monitor,
@@ -243,22 +247,23 @@ def analyse_each(
         Folder of all results, for ``problems.csv``.
     names
         Names of the recordings in it.
-    options, scheduler, overwrite, on_outcome, monitor
+    options, scheduler, workers, overwrite, on_outcome, monitor
         As in :func:`analyse_folder`.
     """
     tasks = [_task(*run, options, overwrite=overwrite) for run in runs]
     if not overwrite:
         check_problems(folder / PROBLEMS)
     with results_folder(folder) as partial:
-        if scheduler is None:
+        if scheduler is None and workers is None:
             coming = _one_by_one(tasks, monitor)
         else:
-            coming = _on_cluster(tasks, scheduler, monitor)
-        outcomes = []
-        for outcome in coming:
-            outcomes.append(outcome)
+            coming = _on_cluster(tasks, scheduler, workers, monitor)
+        done: dict[int, Outcome] = {}
+        for i, outcome in coming:
+            done[i] = outcome
             if on_outcome is not None:
                 on_outcome(outcome)
+        outcomes = [done[i] for i in range(len(tasks))]
         write_problems(_problems_of(outcomes, names), partial / PROBLEMS)
     return outcomes
 
@@ -364,83 +369,27 @@ def _outcome(task: _Task, monitor: Monitor) -> Outcome:
         return Outcome(task.source, task.folder, error=reason)
 
 
-def _one_by_one(tasks: Sequence[_Task], monitor: Monitor) -> Iterator[Outcome]:
+def _one_by_one(tasks: Sequence[_Task], monitor: Monitor) -> Iterator[tuple[int, Outcome]]:
     for i, task in enumerate(tasks):
         part = monitor.part(i / len(tasks), (i + 1) / len(tasks), task.source.name)
-        yield _analyse_or_say_why(task, part)
+        yield i, _analyse_or_say_why(task, part)
 
 
-def _on_cluster(tasks: Sequence[_Task], address: str, monitor: Monitor) -> Iterator[Outcome]:
-    """Submit each recording to a dask.distributed cluster; yield in the order of the tasks."""
-    client = _client(address)
-    from distributed import Event
-
-    stop = Event(f"napari-uai-stop-{uuid4().hex}", client=client)
-    try:
+def _on_cluster(
+    tasks: Sequence[_Task], scheduler: str | None, workers: int | None, monitor: Monitor
+) -> Iterator[tuple[int, Outcome]]:
+    """Analyse recordings on the workers of a cluster; yield them as they are done."""
+    with cluster_of(scheduler, workers, monitor) as client:
         absolute = [_absolute(task) for task in tasks]
-        futures = client.map(_analyse_on_worker, absolute, stop=stop.name, pure=False)
-        try:
-            _wait(futures, monitor)
-            outcomes = client.gather(futures)
-        except BaseException:
-            stop.set()
-            client.cancel(futures)
-            raise
-    finally:
-        client.close()
-    for task, outcome in zip(tasks, outcomes, strict=True):
-        yield replace(outcome, source=task.source, folder=task.folder)
-
-
-def _analyse_on_worker(task: _Task, stop: str) -> Outcome:
-    """Analyse on a worker, whose threads cannot be killed and therefore poll for cancellation."""
-    import dask
-    from distributed import Client, Event, get_worker
-
-    asked, answer = -_ASK_S, False
-    own_thread = threading.get_ident()
-
-    def cancelled() -> bool:
-        nonlocal asked, answer
-        # Only this thread may ask dask; the threads that work for it use its latest answer.
-        if threading.get_ident() == own_thread and time.monotonic() - asked >= _ASK_S:
-            asked, answer = time.monotonic(), bool(event.is_set())
-        return answer
-
-    worker = get_worker()
-    # A client of its own: the worker's would become the default of the process and outlive it.
-    with (
-        Client(worker.scheduler.address, security=worker.security, set_as_default=False) as client,
-        dask.config.set(scheduler="threads"),  # not the cluster, which waits for this task
-    ):
-        event = Event(stop, client=client)
-        return _analyse_or_say_why(task, Monitor(cancelled=cancelled))
-
-
-def _client(address: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError:
-        raise BadValueError(
-            "a scheduler needs dask.distributed, which is not installed: "
-            'pip install "napari-uai[cluster]"'
-        ) from None
-    try:
-        return Client(address, timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        reason = " ".join(str(error).split())
-        raise BadValueError(
-            f"no dask scheduler at {address}: {reason}; check the address"
-        ) from None
-
-
-def _wait(futures: Sequence[Any], monitor: Monitor) -> None:
-    while True:
-        done = sum(f.done() for f in futures)
-        monitor.update(done / len(futures), f"{done} of {len(futures)} on the cluster")
-        if done == len(futures):
-            return
-        time.sleep(0.1)
+        for i, result in on_workers(client, _analyse_or_say_why, absolute, monitor):
+            if isinstance(result, CancelledError):
+                raise result
+            source, folder = tasks[i].source, tasks[i].folder
+            if isinstance(result, Exception):
+                reason = " ".join(str(result).split())
+                yield i, Outcome(source, folder, error=f"{source}: no worker survived: {reason}")
+            else:
+                yield i, replace(result, source=source, folder=folder)
 
 
 def _task(

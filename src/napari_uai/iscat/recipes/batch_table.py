@@ -53,6 +53,7 @@ def analyse_table(
     *,
     options: ReadOptions = UNKNOWN,
     scheduler: str | None = None,
+    workers: int | None = None,
     overwrite: bool = False,
     on_outcome: Callable[[Outcome], None] | None = None,
     monitor: Monitor = SILENT,
@@ -69,7 +70,7 @@ def analyse_table(
         A recipe, the name of one, or the path of a TOML file.
     options, scheduler, overwrite, monitor
         As in :func:`~napari_uai.analyse_recording`.
-    on_outcome
+    workers, on_outcome
         As in :func:`~napari_uai.analyse_folder`.
 
     Returns
@@ -104,6 +105,7 @@ def analyse_table(
         [each.name for each in listed],
         options=options,
         scheduler=scheduler,
+        workers=workers,
         overwrite=overwrite,
         on_outcome=on_outcome,
         monitor=monitor,
