@@ -11,7 +11,7 @@ import pytest
 
 from napari_uai.evaluate.trajectories import evaluate_trajectories
 from napari_uai.evaluate.truth import Truth
-from napari_uai.iscat.recipes.batch import analyse_recording
+from napari_uai.iscat.recipes.batch import analyse_folder
 from napari_uai.iscat.recipes.outputs import write_results
 from napari_uai.iscat.recipes.recipe import load_recipe, parse_recipe
 from napari_uai.iscat.recipes.run import run_recipe
@@ -105,12 +105,15 @@ def test_the_tables_are_written_and_no_landings(result, tmp_path):
     assert again.to_toml() == load_recipe("tracking").to_toml()
 
 
-def test_a_repeated_run_is_known_to_be_the_same(tmp_path):
-    settings = replace(SETTINGS, frames=150, movers=2)
-    written = write_recording(settings, tmp_path / "recording.bin")
-    outcome = analyse_recording(written.video, tmp_path / "out", "tracking")
-    assert outcome.n_trajectories is not None
-    assert outcome.n_landings == 0
+def test_a_repeated_run_of_a_folder_is_known_to_be_the_same(tmp_path):
+    settings = replace(SETTINGS, frames=150, movers=3)
+    write_recording(settings, tmp_path / "day" / "recording.bin")
+    first, again = (
+        analyse_folder(tmp_path / "day", tmp_path / "out", "tracking")[0] for _ in range(2)
+    )
+    assert (first.earlier, again.earlier) == (False, True)
+    assert first.n_trajectories == again.n_trajectories
+    assert first.n_trajectories is not None
 
 
 def test_an_unknown_scale_is_said(made):

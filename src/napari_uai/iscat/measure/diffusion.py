@@ -67,7 +67,7 @@ def diffusion_constants(
     The covariance-based estimator [1]_ separates diffusion from the error of localisation and from
     the blur of particles that move while the camera collects light. It is unbiased at any length;
     errors are those of free diffusion. The 95 % interval is that of the likelihood of the
-    displacements, which short trajectories need: they scatter more to large values.
+    displacements [2]_, which short trajectories need: they scatter more to large values.
 
     Parameters
     ----------
@@ -120,8 +120,8 @@ def diffusion_constants(
     References
     ----------
     .. [1] Vestergaard, Blainey & Flyvbjerg, Phys. Rev. E 89, 022726 (2014),
-       doi:10.1103/PhysRevE.89.022726; Berglund, Phys. Rev. E 82, 011917 (2010),
-       doi:10.1103/PhysRevE.82.011917.
+       doi:10.1103/PhysRevE.89.022726.
+    .. [2] Berglund, Phys. Rev. E 82, 011917 (2010), doi:10.1103/PhysRevE.82.011917.
 
     Examples
     --------

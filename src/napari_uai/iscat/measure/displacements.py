@@ -55,7 +55,7 @@ def mean_squared_displacement(
     """Average the squared displacements of each trajectory over all pairs of spots a lag apart.
 
     Errors are those that free diffusion with the estimated diffusion constant and localisation
-    would have: pairs overlap, so that their scatter does not show it [1]_. Values of neighbouring
+    would have [1]_ [2]_: pairs overlap, so that their scatter does not show it. Values of nearby
     lags share most of their error.
 
     Parameters
@@ -92,8 +92,8 @@ def mean_squared_displacement(
 
     References
     ----------
-    .. [1] Qian, Sheetz & Elson, Biophys. J. 60, 910 (1991), doi:10.1016/S0006-3495(91)82125-7;
-       Michalet, Phys. Rev. E 82, 041914 (2010), doi:10.1103/PhysRevE.82.041914.
+    .. [1] Qian, Sheetz & Elson, Biophys. J. 60, 910 (1991), doi:10.1016/S0006-3495(91)82125-7.
+    .. [2] Michalet, Phys. Rev. E 82, 041914 (2010), doi:10.1103/PhysRevE.82.041914.
 
     Examples
     --------

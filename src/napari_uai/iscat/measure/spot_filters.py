@@ -267,7 +267,7 @@ def undisturbed_spots(
     video
         Frames, rows, columns, in which the spots were detected; not read.
     disturbances
-        What disturbs the video (:func:`napari_uai.iscat.find_disturbances`); None: nothing.
+        What disturbs the video, as a run finds it; None: nothing.
 
     Returns
     -------

@@ -75,8 +75,8 @@ class SimulatedRecording:
     drift_px
         Positions (y, x) of the stage in px, starting at (0, 0): frames, 2; float64.
     movers
-        Particles that diffuse freely, as from
-        :meth:`~napari_uai.simulate.iscat.moving_particles.MovingParticles.truth`.
+        One row per freely diffusing particle and frame: ``particle``, ``raw_frame``, ``y``, ``x``
+        (mean position during the exposure, in px), ``contrast``, ``diffusion_px2_per_frame``.
 
     Examples
     --------
