@@ -1,7 +1,10 @@
+from .fit import PsfFit, fit_psf_stack
 from .interferometric import interferometric_psf
 from .microscope import Microscope
 
 __all__ = [
     "Microscope",
+    "PsfFit",
+    "fit_psf_stack",
     "interferometric_psf",
 ]

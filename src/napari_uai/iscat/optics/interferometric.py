@@ -98,7 +98,7 @@ def interferometric_psf(
     >>> interferometric_psf((25, 25), Microscope(), focus_um=focus, contrast=0.01).shape
     (21, 25, 25)
     """
-    focus, height = _planes(focus_um, height_um)
+    focus, height = planes_of(focus_um, height_um)
     if not (len(shape) == 2 and min(shape) >= 1):
         raise BadValueError(f"shape must be rows and columns, at least 1, got {shape}")
     if not (np.isfinite(amplitude) and amplitude > 0):
@@ -146,7 +146,7 @@ def contrast_of(parts: Floats, amplitude: float, phase_rad: float) -> Floats:
     return np.asarray(2 * amplitude * interference + amplitude**2 * square)
 
 
-def _planes(focus_um: npt.ArrayLike, height_um: npt.ArrayLike) -> tuple[Floats, Floats]:
+def planes_of(focus_um: npt.ArrayLike, height_um: npt.ArrayLike) -> tuple[Floats, Floats]:
     """Return focus and height of each plane, both 0-d or of one length."""
     focus, height = np.asarray(focus_um, np.float64), np.asarray(height_um, np.float64)
     if not (np.isfinite(focus).all() and np.isfinite(height).all()):
