@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -190,7 +190,7 @@ def fit_psf_stack(
         x_scale="jac", max_nfev=MOST_STEPS,
     )  # fmt: skip
     values |= {name: float(value) for name, value in zip(names, found.x, strict=True)}
-    return _result(model, images, values, names, found.jac)
+    return _result(model, images, values, names, model.jacobian(values, names))
 
 
 class _Model:
@@ -261,10 +261,10 @@ class _Model:
         coverslip_index, coverslip_um, immersion_index, _ = m.design
         zernike = list(self._zernike)
         zernike[SPHERICAL - FIRST_NOLL] = values["spherical_rad"]
+        changes: dict[str, Any] = {name: float(values[name]) for name in names}
         return replace(
-            m, **{name: float(values[name]) for name in names}, zernike_rad=tuple(zernike),
-            design_coverslip_index=coverslip_index, design_coverslip_um=coverslip_um,
-            design_immersion_index=immersion_index,
+            m, **changes, zernike_rad=tuple(zernike), design_coverslip_index=coverslip_index,
+            design_coverslip_um=coverslip_um, design_immersion_index=immersion_index,
         )  # fmt: skip
 
     def parts(self, values: Mapping[str, float]) -> Floats:
@@ -337,7 +337,7 @@ def _result(
     fitted = model.images(values)
     left = fitted - images
     variance = float(np.sum(left**2)) / max(images.size - len(names), 1)
-    covariance = variance * np.linalg.pinv(jac.T @ jac)
+    covariance = np.asarray(variance * np.linalg.pinv(jac.T @ jac), np.float64)
     errors = dict(zip(names, np.sqrt(np.diag(covariance)), strict=True))
     table = pd.DataFrame(
         {

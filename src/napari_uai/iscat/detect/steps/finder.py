@@ -17,6 +17,7 @@ from napari_uai.iscat.detect.steps.background import STILL, matched_filter, prep
 from napari_uai.iscat.detect.steps.footprints import points_alike
 from napari_uai.iscat.detect.steps.joint_fit import JointFit, Measured
 from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
+from napari_uai.iscat.detect.steps.psf_bank import likeliest, most_typical
 from napari_uai.iscat.detect.steps.pursuit import Pursuit, Step
 from napari_uai.iscat.detect.steps.weighing import (
     PURSUE_TO,
@@ -47,7 +48,7 @@ UNKNOWN_AT_MOST = 1.0
 class Finder:
     """Finds the steps in the binned images of one part."""
 
-    psf: PointSpreadFunction
+    bank: tuple[PointSpreadFunction, ...]
     sigma_px: float
     fit_psf: bool
     drift_order: int
@@ -55,10 +56,12 @@ class Finder:
     def find(self, images: Floats, masked: Bools, monitor: Monitor = SILENT) -> pd.DataFrame:
         """Return events with bin, y, x, contrast, score and errors, in the part's coordinates.
 
-        ``slow_share`` is the same for all: at which share of the places the background changes.
+        ``slow_share`` is the same for all: at which share of the places the background changes. So
+        is ``psf_image``: which point-spread function of several was chosen.
         """
         background, relative = prepared(images, self.drift_order, masked)
-        psf, model = self.psf, np.zeros_like(relative)
+        chosen = most_typical(self.bank)
+        psf, model = self.bank[chosen], np.zeros_like(relative)
         image = PointProfile.expected(self.sigma_px) if self.fit_psf else psf
         joint = JointFit(relative, background, image)
         bad = background.weights == 0
@@ -91,6 +94,10 @@ class Finder:
                 break
             before = len(known[1])
             known = joint.learn(*_joined(known, _starts(steps, psf, gain)), MODEL_FROM)
+            if len(self.bank) > 1 and len(known[1]):
+                chosen = likeliest(self.bank, rest + model, background.weights, *known)
+                joint.image = self.bank[chosen]
+                known = joint.learn(*known, MODEL_FROM)
             settled = turn >= FEWEST_PASSES - 2 and len(known[1]) <= before * (1 + STILL_GROWING)
             model = joint.frames(*known)
             psf = joint.psf(psf.radius)
@@ -99,7 +106,7 @@ class Finder:
         residual = rest + np.where(bad, 0, model)
         steps = _points(steps, residual, background.weights, statistics, white, psf, gain)
         if not steps:
-            return _table(np.empty(0), None).assign(slow_share=0.0)
+            return _table(np.empty(0), None).assign(slow_share=0.0, psf_image=chosen)
         filtered, _ = matched_filter(residual, background.weights, psf)
         noise = SlowNoise.over(temporal, white, monitor=weighing.part(0.0, 0.5))
         scores, noise = weighed(steps, filtered, noise, psf, self.sigma_px, weighing.part(0.5, 1.0))
@@ -110,7 +117,7 @@ class Finder:
         measured = joint.measure(*starts, together, scores < REAL_FROM, noise)
         # What looks like an event alone may be a part of others.
         events = _table(np.minimum(scores, measured.significance), measured)
-        return events.assign(slow_share=noise.slow_share)
+        return events.assign(slow_share=noise.slow_share, psf_image=chosen)
 
 
 def _done(passes: int) -> float:
