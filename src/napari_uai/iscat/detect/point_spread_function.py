@@ -17,7 +17,7 @@ from napari_uai.untrusted import read_npy
 RADIUS_SIGMAS = 4.7
 """Half size of the image in standard deviations; includes the first ring of an Airy pattern."""
 
-CENTRAL = 0.5
+CENTRAL = 0.9
 """Smallest value at the centre, relative to the largest, of an image whose contrast is there."""
 
 CHOICES = "'fitted', 'gaussian' or the path of an image"
@@ -37,7 +37,7 @@ class PointSpreadFunction:
         The image, sum of squares 1.
     peak
         Value at the centre, which converts amplitudes to contrasts; or that of largest magnitude,
-        if it is more than twice as large (rings, as of a particle out of focus).
+        if it is clearly larger (rings, as of a particle out of focus).
     radius
         Half size (px).
     gradient_norm
