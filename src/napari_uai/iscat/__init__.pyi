@@ -38,6 +38,7 @@ from napari_uai.iscat.measure.amplitudes import contrast_traces as contrast_trac
 from napari_uai.iscat.measure.contrast import contrast_histogram as contrast_histogram
 from napari_uai.iscat.measure.contrast import measure_contrasts as measure_contrasts
 from napari_uai.iscat.measure.gaussian_fits import fit_spots as fit_spots
+from napari_uai.iscat.measure.image_fits import fit_psf as fit_psf
 from napari_uai.iscat.measure.landings import assign_spots as assign_spots
 from napari_uai.iscat.measure.landings import landings_from_tracks as landings_from_tracks
 from napari_uai.iscat.measure.linking import link_spots as link_spots
@@ -72,6 +73,7 @@ __all__ = [
     "difference_of_gaussians",
     "difference_of_gaussians_3d",
     "differential_rolling_average",
+    "fit_psf",
     "fit_spots",
     "fixed_pattern_correction",
     "flat_field",

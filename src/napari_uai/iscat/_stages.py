@@ -53,6 +53,7 @@ MODULES = {
     "measure_contrasts": "napari_uai.iscat.measure.contrast",
     "contrast_histogram": "napari_uai.iscat.measure.contrast",
     "landing_masses": "napari_uai.iscat.mass.masses",
+    "fit_psf": "napari_uai.iscat.measure.image_fits",
 }
 
 # Title, menu, inputs (? if optional), output, whether it selects, summary.
@@ -109,4 +110,5 @@ LISTED = {
     "measure_contrasts": ('Measure contrasts', 'measure', 'table table', 'table', False, 'Measure three contrasts from the trace of each landing.'),
     "contrast_histogram": ('Contrast histogram', 'measure', 'table', 'table', False, 'Count landings by the absolute value of their contrast.'),
     "landing_masses": ('Masses of landings', 'measure', 'table', 'table', False, 'Convert contrasts to masses with a calibration.'),
+    "fit_psf": ('Fit point-spread function', 'measure', 'table video', 'table', False, 'Fit a given image of a point on a constant background to the surroundings of each spot.'),
 }

@@ -1,3 +1,4 @@
+from .files import write_psf
 from .fit import PsfFit, fit_psf_stack
 from .interferometric import interferometric_psf
 from .microscope import Microscope
@@ -7,4 +8,5 @@ __all__ = [
     "PsfFit",
     "fit_psf_stack",
     "interferometric_psf",
+    "write_psf",
 ]
