@@ -63,6 +63,10 @@ ROOMS = {
     "mixtures": "Mixtures",
     "density": "Kernel density",
     "comparing": "Comparison",
+    "interferometric": "Model",
+    "microscope": "Model",
+    "fit": "Fit",
+    "profiles": "Picture",
     "outputs": "Results",
     "picture": "Picture",
     "fastdvdnet": "Predict",
@@ -175,7 +179,7 @@ def room_of(face: str, found: Any) -> str:
     """Return the first part of the module of an object below the package that gives it."""
     module = getattr(found, "__module__", "")
     own = module.removeprefix("napari_uai.")
-    for house in ("iscat.mass.", "iscat.limit."):  # rooms with a face of their own
+    for house in ("iscat.mass.", "iscat.limit.", "iscat.optics."):  # rooms with a face of their own
         own = own.removeprefix(house)
     parts = own.split(".")
     if face != "napari_uai" and parts[0] == face.rpartition(".")[2]:

@@ -39,6 +39,7 @@ MODULES = {
     "spots_from_mask": "napari_uai.iscat.detect.anomalies.mask_spots",
     "locate_spots": "napari_uai.iscat.detect.anomalies.mask_spots",
     "fit_spots": "napari_uai.iscat.measure.gaussian_fits",
+    "fit_psf": "napari_uai.iscat.measure.image_fits",
     "outlier_frames": "napari_uai.iscat.measure.spot_filters",
     "dense_spots": "napari_uai.iscat.measure.spot_filters",
     "remove_side_lobes": "napari_uai.iscat.measure.spot_filters",
@@ -53,7 +54,6 @@ MODULES = {
     "measure_contrasts": "napari_uai.iscat.measure.contrast",
     "contrast_histogram": "napari_uai.iscat.measure.contrast",
     "landing_masses": "napari_uai.iscat.mass.masses",
-    "fit_psf": "napari_uai.iscat.measure.image_fits",
 }
 
 # Title, menu, inputs (? if optional), output, whether it selects, summary.
@@ -96,6 +96,7 @@ LISTED = {
     "spots_from_mask": ('Spots from a mask', 'measure', 'video video', 'table', False, 'Make one spot of each group of connected marked pixels.'),
     "locate_spots": ('Locate spots', 'measure', 'table video', 'table', False, 'Refine the position of each spot within a window around it, without a fit.'),
     "fit_spots": ('Fit spots', 'measure', 'table video', 'table', False, 'Fit an elliptical Gaussian on a constant background to the surroundings of each spot.'),
+    "fit_psf": ('Fit point-spread function', 'measure', 'table video', 'table', False, 'Fit a given image of a point on a constant background to the surroundings of each spot.'),
     "outlier_frames": ('Leave out crowded frames', 'track', 'table', 'table', True, 'Remove all spots of frames with suspiciously many, as caused by a vibration or a bubble.'),
     "dense_spots": ('Leave out close spots', 'track', 'table', 'table', True, 'Remove both of two spots of a frame that are too close to be measured separately.'),
     "remove_side_lobes": ('Remove side lobes', 'track', 'table', 'table', True, 'Keep the strongest spot of each neighbourhood, removing the rings around particles.'),
@@ -110,5 +111,4 @@ LISTED = {
     "measure_contrasts": ('Measure contrasts', 'measure', 'table table', 'table', False, 'Measure three contrasts from the trace of each landing.'),
     "contrast_histogram": ('Contrast histogram', 'measure', 'table', 'table', False, 'Count landings by the absolute value of their contrast.'),
     "landing_masses": ('Masses of landings', 'measure', 'table', 'table', False, 'Convert contrasts to masses with a calibration.'),
-    "fit_psf": ('Fit point-spread function', 'measure', 'table video', 'table', False, 'Fit a given image of a point on a constant background to the surroundings of each spot.'),
 }

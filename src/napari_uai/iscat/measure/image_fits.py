@@ -91,9 +91,9 @@ def fit_psf(
     ...     {"y": [15], "x": [17], "frame": [0], "center_intensity": [np.nan], "sigma": [1.7]}
     ... )
     >>> fits = iscat.fit_psf(spots, video, point_spread_function=str(model))
-    >>> fits[["Psf_Y-Center", "Psf_X-Center", "Psf_Amplitude", "Psf_status"]].round(2)
-       Psf_Y-Center  Psf_X-Center  Psf_Amplitude Psf_status
-    0          15.3          16.8            1.0         ok
+    >>> fits[["Psf_Y-Center", "Psf_X-Center", "Psf_status"]].round(2)
+       Psf_Y-Center  Psf_X-Center Psf_status
+    0          15.3          16.8         ok
     """
     frames = frames_of(video)
     check_spots(table, frames.shape)
