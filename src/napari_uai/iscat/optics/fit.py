@@ -75,6 +75,16 @@ class PsfFit:
         Standard deviation of the difference, with which errors are scaled.
     r2
         Share of the variance of the images that the model explains.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai.iscat.optics import Microscope, fit_psf_stack, interferometric_psf
+    >>> focus = np.linspace(-0.6, 0.6, 9)
+    >>> stack = interferometric_psf((15, 15), Microscope(), focus_um=focus, contrast=None)
+    >>> fit = fit_psf_stack(stack, Microscope(), focus_um=focus, free=["amplitude", "phase_rad"])
+    >>> round(fit.values["amplitude"], 4), fit.table.loc[0, "parameter"]
+    (0.01, 'focus_offset_um')
     """
 
     table: pd.DataFrame

@@ -40,7 +40,7 @@ def radial_profiles(
     >>> radial_profiles(image)[["radius_px", "value"]].head(2).round(2)
        radius_px  value
     0       0.00   1.00
-    1       1.14   0.87
+    1       1.21   0.85
     """
     images = np.asarray(stack, np.float64)
     images = images[None] if images.ndim == 2 else images
