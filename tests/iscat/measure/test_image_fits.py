@@ -144,7 +144,9 @@ def test_an_empty_table_keeps_its_columns(models):
 
 def test_bad_input_is_said_in_one_line(models):
     table, video, _ = simulated(n=2)
-    with pytest.raises(BadValueError, match=r"none\.npy: file not found"):
+    with pytest.raises(
+        BadValueError, match=r"none\.npy: file not found; give the path of an image"
+    ):
         fit_psf(table, video, point_spread_function="none.npy")
     fits = fit_psf(table, video, point_spread_function=models["one"])
     with pytest.raises(BadValueError, match="already"):

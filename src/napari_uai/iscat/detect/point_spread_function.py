@@ -132,13 +132,15 @@ def read_psf(path: str | Path) -> PointSpreadFunction:
     return bank[0]
 
 
-def read_psf_bank(path: str | Path) -> tuple[PointSpreadFunction, ...]:
+def read_psf_bank(path: str | Path, *, choices: str = CHOICES) -> tuple[PointSpreadFunction, ...]:
     """Read one or more point-spread functions, such as images of a point through focus.
 
     Parameters
     ----------
     path
         Image file as in :func:`read_psf`, or .npy of several: images, rows, columns.
+    choices
+        What else the path may be, for the message if there is no such file.
 
     Raises
     ------
@@ -147,7 +149,7 @@ def read_psf_bank(path: str | Path) -> tuple[PointSpreadFunction, ...]:
     """
     path = Path(path)
     if not path.is_file():
-        raise BadValueError(f"{path}: file not found; give {CHOICES}")
+        raise BadValueError(f"{path}: file not found; give {choices}")
     try:
         image = read_npy(path, error=BadValueError) if path.suffix == ".npy" else read_image(path)
         several = path.suffix == ".npy" and image.ndim == 3 and len(image) > 0

@@ -97,7 +97,7 @@ def fit_psf(
     """
     frames = frames_of(video)
     check_spots(table, frames.shape)
-    bank = read_psf_bank(point_spread_function)
+    bank = read_psf_bank(point_spread_function, choices="the path of an image")
     splines = np.stack([_spline(psf.image / psf.peak) for psf in bank])
     half = max(bank[0].radius - INSIDE_PX, 2) if half_width_px is None else half_width_px
     order = np.argsort(table["frame"].to_numpy(np.int64), kind="stable")
