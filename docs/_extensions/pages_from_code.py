@@ -22,6 +22,7 @@ from docstrings import FACES, documented_name, public_names
 import napari_uai
 from napari_uai.cli.app import app as command_line
 from napari_uai.iscat.column_meanings import LANDING_MEANINGS
+from napari_uai.iscat.optics import Microscope
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.iscat.recipes.recipe import load_recipe, recipe_names
 from napari_uai.iscat.recipes.training import training_parameters
@@ -306,6 +307,10 @@ def settings_page() -> str:
                 "## Training",
                 "`napari-uai train`; see [](../training.md).",
                 training_table(),
+                "## Point-spread function",
+                "`napari-uai psf`, {class}`napari_uai.iscat.optics.Microscope`; see "
+                "[](../point-spread-function.md).",
+                parameter_table(Parameters.of_settings(Microscope)),
                 "## Simulated recordings",
                 "`napari-uai simulate iscat`, {func}`napari_uai.simulate_recording`.",
                 parameter_table(Parameters.of_settings(RecordingSettings)),

@@ -93,6 +93,15 @@ def test_a_coverslip_of_another_thickness_is_found():
     assert fit.microscope.coverslip_um == fit.values["coverslip_um"]
 
 
+def test_a_particle_far_from_the_middle_is_found():
+    optics = Microscope(pixel_size_um=0.08)
+    stack = interferometric_psf((31, 31), optics, focus_um=FOCUS, contrast=None, y=7.3, x=23.6)
+    stack = stack + np.random.default_rng(2).normal(0, 1e-3, stack.shape)
+    fit = fit_psf_stack(stack, optics, focus_um=FOCUS)
+    for name, truth in (("y", 7.3), ("x", 23.6)):
+        assert abs(fit.values[name] - truth) < 4 * fit.errors[name] < 0.2
+
+
 @pytest.mark.parametrize(
     ("stack", "values", "message"),
     [

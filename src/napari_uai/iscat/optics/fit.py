@@ -54,6 +54,9 @@ START_SPAN_UM, START_STEPS = 0.5, 21
 """Focus offsets from which the best one, with the amplitude and phase it asks for, is the start:
 the images repeat in focus with changes of phase, and have minima beside the true one."""
 
+PLACE_SIGMA_PX = 1.5
+"""Smoothing of the map of which the maximum is the place to begin with."""
+
 MOST_STEPS = 100
 
 
@@ -183,7 +186,7 @@ def fit_psf_stack(
         )
     model = _Model(microscope, images.shape[1:], focus.ravel(), height.ravel(), monitor)
     names = _checked_names(free, start or {})
-    values = model.defaults | dict(start or {})
+    values = model.defaults | _place_of(images) | dict(start or {})
     if not {"focus_offset_um", "amplitude", "phase_rad"} & set(start or {}):
         values = _grid_start(model, images, values, names)
     begin = np.array([values[name] for name in names])
@@ -317,6 +320,16 @@ class _Model:
             )
             columns.append((high - low).ravel() / (2 * step))
         return np.stack(columns, axis=1)
+
+
+def _place_of(images: Floats) -> dict[str, float]:
+    """Return where the particle is, to a pixel or two: there contrasts are strongest."""
+    from scipy.ndimage import gaussian_filter
+
+    background = np.median(images, axis=(1, 2), keepdims=True)
+    power = gaussian_filter(np.mean((images - background) ** 2, axis=0), PLACE_SIGMA_PX)
+    y, x = np.unravel_index(np.argmax(power), power.shape)
+    return {"y": float(y), "x": float(x)}
 
 
 def _grid_start(
