@@ -308,8 +308,7 @@ def settings_page() -> str:
                 "`napari-uai train`; see [](../training.md).",
                 training_table(),
                 "## Point-spread function",
-                "`napari-uai psf`, {class}`napari_uai.iscat.optics.Microscope`; see "
-                "[](../point-spread-function.md).",
+                "`napari-uai psf`, {class}`napari_uai.iscat.optics.Microscope`.",
                 parameter_table(Parameters.of_settings(Microscope)),
                 "## Simulated recordings",
                 "`napari-uai simulate iscat`, {func}`napari_uai.simulate_recording`.",
