@@ -5,6 +5,7 @@ Run it as ``python benchmarks/bench_psf.py --seeds 3``. Recordings with interfer
 is uniform from 4 to 9 in one frame of a rolling average of 200 frames, at several positions of the
 focus. Each is searched with the profile that is fitted to the recording, with a Gaussian of the
 width of the core, and with a bank of the model at 17 positions of the focus, 1/8 um apart.
+``--seeds 0`` prints only how long the model and fits take.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from napari_uai import iscat
-from napari_uai.iscat.optics import Microscope, write_psf
+from napari_uai.iscat.optics import Microscope, interferometric_psf, write_psf
 from napari_uai.simulate import RecordingSettings, simulate_recording
 
 BATCH = 200
@@ -33,6 +34,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
     arguments = parser.parse_args()
+    print_speed()
+    if arguments.seeds == 0:
+        return
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         bank = write_psf(Path(folder) / "bank.npy", 33, Microscope(), focus_um=BANK_UM)
@@ -44,6 +48,35 @@ def main() -> None:
     sums = table[["landings", "found", "false"]].sum()
     errors = table[["contrast_ratio", "position_error_px", "seconds"]].median().round(2)
     print(pd.concat([sums, errors], axis=1).to_string())
+
+
+def print_speed() -> None:
+    """Print how long images and fits take, the second time, on one core."""
+    focus = np.linspace(0, 10, 101)
+    table = pd.DataFrame(
+        {"y": 40.0, "x": 40.0, "frame": np.arange(1000), "center_intensity": 0.0, "sigma": 2.0}
+    )
+    image = interferometric_psf((81, 81), Microscope(), focus_um=0.4, y=40.2, x=39.7)
+    video = image + np.random.default_rng(0).normal(0, 0.1, (1000, 81, 81)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        one = str(write_psf(Path(folder) / "one.npy", 27, Microscope(), focus_um=0.4))
+        works = {
+            "images of 101 x 101 px, 101 planes": lambda: interferometric_psf(
+                (101, 101), Microscope(), focus_um=focus, height_um=3.0
+            ),
+            "images of 33 x 33 px, 21 planes": lambda: interferometric_psf(
+                (33, 33), Microscope(), focus_um=focus[:21] / 10
+            ),
+            "fits of an image to 1000 spots": lambda: iscat.fit_psf(
+                table, video, point_spread_function=one
+            ),
+            "fits of a Gaussian to 1000 spots": lambda: iscat.fit_spots(table, video),
+        }
+        for name, work in works.items():
+            work()
+            begin = time.process_time()
+            work()
+            print(f"{name}: {time.process_time() - begin:.3f} s")
 
 
 def searched(focus: float, seed: int, models: dict[str, str]) -> list[dict[str, object]]:

@@ -77,6 +77,23 @@ def test_the_scalar_field_is_the_integral_of_gibson_and_lanni(seed):
     np.testing.assert_allclose(terms[0, 0], expected, atol=1e-7)
 
 
+def test_far_out_of_focus_the_integral_has_nodes_enough():
+    m = Microscope(
+        polarization="scalar", wavelength_um=0.54, pixel_size_um=0.038, immersion_index=1.5,
+        coverslip_index=1.5, design_immersion_um=180.0, design_immersion_index=1.518,
+        design_coverslip_index=1.523, design_coverslip_um=170.0,
+    )  # fmt: skip
+    r, terms = radial(m, 10.0, 3.0, radius=12.0)
+    k, some = m.wave_number, slice(None, None, 97)
+
+    def integrand(rho):
+        (path,) = relative_path(m, np.array([rho]), 10.0, 3.0)
+        return 2 * np.exp(1j * k * path) * j0(k * m.numerical_aperture * r[some] * rho) * rho
+
+    expected, _ = quad_vec(integrand, 0, 1, epsabs=1e-9, limit=20000, points=critical(m))
+    np.testing.assert_allclose(terms[0, 0][some], expected, atol=1e-7)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_vectorial_field_is_that_of_aguet_and_others(seed):
     rng = np.random.default_rng(100 + seed)
