@@ -93,6 +93,21 @@ def test_a_coverslip_of_another_thickness_is_found():
     assert fit.microscope.coverslip_um == fit.values["coverslip_um"]
 
 
+def test_aperture_and_immersion_can_be_fitted_together():
+    made_for = {"design_immersion_index": 1.518, "coverslip_um": 170.0, "pixel_size_um": 0.08}
+    optics = Microscope(numerical_aperture=1.3, immersion_index=1.512, **made_for)
+    stack = interferometric_psf((21, 21), optics, focus_um=FOCUS - 0.5, contrast=None)
+    stack = stack + np.random.default_rng(3).normal(0, 2e-4, stack.shape)
+    free = ["numerical_aperture", "immersion_index", "amplitude", "phase_rad", "focus_offset_um"]
+    fit = fit_psf_stack(
+        stack, Microscope(numerical_aperture=1.32, **made_for), focus_um=FOCUS, free=free
+    )
+    for name, truth in (("numerical_aperture", 1.3), ("immersion_index", 1.512)):
+        assert abs(fit.values[name] - truth) < 4 * fit.errors[name]
+    assert fit.microscope.immersion_index == fit.values["immersion_index"]
+    assert fit.microscope.design_immersion_index == 1.518
+
+
 def test_a_particle_far_from_the_middle_is_found():
     optics = Microscope(pixel_size_um=0.08)
     stack = interferometric_psf((31, 31), optics, focus_um=FOCUS, contrast=None, y=7.3, x=23.6)

@@ -203,6 +203,7 @@ def fit_psf_stack(
         x_scale="jac", max_nfev=MOST_STEPS,
     )  # fmt: skip
     values |= {name: float(value) for name, value in zip(names, found.x, strict=True)}
+    values["phase_rad"] %= 2 * np.pi
     return _result(model, images, values, names, model.jacobian(values, names))
 
 
@@ -249,16 +250,19 @@ class _Model:
 
     def bounds(self, names: Sequence[str], values: Mapping[str, float]) -> tuple[Floats, Floats]:
         """Return where each parameter may be."""
-        m = self._microscope
-        step = 2 * OPTICAL["numerical_aperture"]
-        immersion = values["immersion_index"] if "immersion_index" not in names else 1.0
-        most_na = min(x for x in (immersion, m.coverslip_index, *m.design[::2]) if x > 1) - step
+        m, aperture = self._microscope, values["numerical_aperture"]
+        immersion = values["immersion_index"]
+        if {"numerical_aperture", "immersion_index"} <= set(names):  # these must not meet
+            immersion = (aperture + immersion) / 2
+        indices = (immersion, m.coverslip_index, m.design[0], m.design[2])
+        most_aperture = min(indices) - 2 * OPTICAL["numerical_aperture"]
+        least_immersion = max(aperture, immersion if "numerical_aperture" in names else 0.0)
         rows, columns = self._shape
         limits = {
             "height_offset_um": (2 * OPTICAL["height_offset_um"] - self._height.min(), np.inf),
-            "numerical_aperture": (0.05, most_na),
+            "numerical_aperture": (0.05, most_aperture),
             "sample_index": (1.01, 3.9),
-            "immersion_index": (values["numerical_aperture"] + 0.01, 3.9),
+            "immersion_index": (least_immersion + 0.001, 3.9),
             "coverslip_um": (0.2, np.inf),
             "y": (-0.5, rows - 0.5),
             "x": (-0.5, columns - 0.5),
