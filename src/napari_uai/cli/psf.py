@@ -58,9 +58,10 @@ def write(
     amplitude: Amplitude = 0.01,
     settings: Optics = None,
 ) -> None:
-    """Write a model as a file for --set steps.point_spread_function=FILE.npy.
+    """Write a model as a file that detection reads.
 
-    Of a stack, the detector chooses the image with which landings are most likely.
+    As in --set steps.point_spread_function=FILE.npy. Of a stack, the detector chooses the image
+    with which landings are most likely.
     """
     from napari_uai.iscat.optics.files import write_psf
 
