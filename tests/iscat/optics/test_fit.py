@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from napari_uai.errors import BadValueError
+from napari_uai.errors import BadValueError, CancelledError
 from napari_uai.iscat.optics import Microscope, fit_psf_stack, interferometric_psf
 from napari_uai.iscat.optics.fit import USUAL, _Model
-from napari_uai.monitor import SILENT
+from napari_uai.monitor import SILENT, Monitor
 
 FOCUS = np.linspace(-0.9, 0.9, 13)
 SHAPE = (17, 17)
@@ -131,3 +131,9 @@ def test_a_particle_far_from_the_middle_is_found():
 def test_what_cannot_be_fitted_is_said_in_one_line(stack, values, message):
     with pytest.raises(BadValueError, match=message):
         fit_psf_stack(stack, Microscope(), **values)
+
+
+def test_a_fit_can_be_cancelled():
+    stack = interferometric_psf((9, 9), Microscope(), focus_um=FOCUS, contrast=None)
+    with pytest.raises(CancelledError):
+        fit_psf_stack(stack, Microscope(), focus_um=FOCUS, monitor=Monitor(cancelled=lambda: True))
