@@ -57,6 +57,9 @@ the images repeat in focus with changes of phase, and have minima beside the tru
 PLACE_SIGMA_PX = 1.5
 """Smoothing of the map of which the maximum is the place to begin with."""
 
+USUAL_MODELS = 150
+"""About as many models as a fit needs, for the progress."""
+
 MOST_STEPS = 100
 
 
@@ -223,6 +226,7 @@ class _Model:
         self._focus, self._height = focus_um, height_um
         self._monitor = monitor
         self._kept: dict[tuple[float, ...], Floats] = {}
+        self._asked = 0
 
     @cached_property
     def defaults(self) -> dict[str, float]:
@@ -288,7 +292,8 @@ class _Model:
         """Return what contrasts are made of; the last few are kept."""
         key = tuple(values[name] for name in OPTICAL)
         if key not in self._kept:
-            self._monitor.update(0.0, "fit")
+            self._monitor.update(self._asked / (self._asked + USUAL_MODELS), "fit")
+            self._asked += 1
             if len(self._kept) > 2:
                 self._kept.clear()
             self._kept[key] = field_images(
