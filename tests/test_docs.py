@@ -125,6 +125,14 @@ def test_a_stage_written_by_the_guide_works() -> None:
         REGISTERED.pop("square_root", None)
 
 
+def test_the_guide_to_corrections_runs() -> None:
+    namespace: dict[str, Any] = {}
+    for block in blocks(page("corrections.md"), "python"):
+        exec(block, namespace)
+    assert namespace["camera"].electrons_per_count == pytest.approx(1, abs=0.05)
+    assert namespace["floor"]["over_limit"].to_numpy() == pytest.approx(1, abs=0.05)
+
+
 @pytest.mark.parametrize(
     "name", ["first-five-minutes.md", "tutorial-napari.md", "tutorial-trails.md"]
 )

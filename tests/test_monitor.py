@@ -103,3 +103,16 @@ def test_a_generator_of_chunks_leaves_no_monitor_behind():
     raise_if_cancelled()
     with pytest.raises(CancelledError):
         list(other)
+
+
+def test_of_work_side_by_side_the_mean_is_told_and_never_goes_back():
+    told = []
+    one, two = Monitor(lambda f, m: told.append((f, m))).side_by_side(["one", "two"])
+    one.update(0.5, "read")
+    two.update(0.2)
+    one.update(0.1)
+    two.update(1.0)
+    one.update(1.0)
+    assert [f for f, _ in told] == pytest.approx([0.25, 0.35, 0.35, 0.75, 1.0])
+    assert told[0][1] == "one: read"
+    assert told[1][1] == "two"

@@ -46,7 +46,7 @@ def table() -> str:
     return (
         f'"""{about}"""\n\nMODULES = {{\n'
         + "".join(modules)
-        + "}\n\n# Title, menu, inputs (? if optional), output, whether it selects, summary.\n"
+        + "}\n\n# Title, menu, inputs (? if optional), output, selects, renumbers, summary.\n"
         "LISTED = {\n" + "".join(listed) + "}\n"
     )
 
@@ -54,7 +54,8 @@ def table() -> str:
 def listing(stage: Stage) -> tuple[str, ...]:
     """Return what lists of stages show of one, so that they need not import its module."""
     inputs = " ".join(i.kind + ("" if i.required else "?") for i in stage.inputs)
-    return stage.title, stage.menu, inputs, stage.output, stage.selects, stage.summary
+    flags = stage.selects, stage.renumbers
+    return stage.title, stage.menu, inputs, stage.output, *flags, stage.summary
 
 
 def stub() -> str:

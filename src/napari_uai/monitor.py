@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from functools import partial
+from threading import Lock
 from typing import ParamSpec, TypeVar
 
 from napari_uai.errors import CancelledError
@@ -87,6 +89,30 @@ class Monitor:
             )
 
         return Monitor(progress, self.cancelled)
+
+    def side_by_side(self, labels: Sequence[str]) -> list[Monitor]:
+        """Return the monitors of subtasks in several threads, of whose progress the mean is told.
+
+        Parameters
+        ----------
+        labels
+            Prefix of the messages of each.
+
+        Returns
+        -------
+        list of Monitor
+            One per label.
+        """
+        done = [0.0] * len(labels)
+        lock = Lock()
+
+        def progress(i: int, fraction: float, message: str) -> None:
+            with lock:
+                done[i] = max(done[i], fraction)
+                mean = sum(done) / len(done)
+            self.progress(mean, ": ".join(m for m in (labels[i], message) if m))
+
+        return [Monitor(partial(progress, i), self.cancelled) for i in range(len(labels))]
 
 
 SILENT = Monitor()

@@ -137,7 +137,8 @@ def _several(kind: Any, adjective: str = "") -> str:
     if get_origin(kind) is not tuple or not inner:
         return str(kind).replace("typing.", "")
     if get_origin(inner[0]) is tuple:
-        return f"pairs of {_several(inner[0]).removeprefix('2 ')}"
+        count, _, what = _several(inner[0]).partition(" ")
+        return f"pairs of {what}" if count == "2" else f"groups of {count} {what}"
     names = {int: f"{adjective}whole numbers", float: "numbers", str: "strings"}
     what = names.get(inner[0], str(inner[0]))
     return what if inner[-1] is Ellipsis else f"{len(inner)} {what}"

@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_type_hi
 
 from napari_uai.docstrings import described_parameters, references
 from napari_uai.parameters import Parameters, checked
+from napari_uai.threads import one_blas_thread
 
 Kind: TypeAlias = Literal["video", "table"]
 
@@ -91,6 +92,9 @@ class Stage:
         Shape in a viewer from which parameters can be taken.
     methods
         What the stage did, as the methods section of a paper says it, without its parameters.
+    renumbers
+        Whether frames, rows or columns of the output have other numbers than an offset can say, so
+        that a recipe, which hands on positions, cannot contain the stage.
     """
 
     function: Callable[..., Any]
@@ -102,6 +106,7 @@ class Stage:
     selects: bool = False
     drawn: Shape | None = None
     methods: str = ""
+    renumbers: bool = False
 
     @property
     def name(self) -> str:
@@ -198,6 +203,7 @@ def stage(
     selects: bool = False,
     drawn: Shape | None = None,
     methods: str = "",
+    renumbers: bool = False,
 ) -> Callable[[Function], Function]:
     """Make a function a stage: a widget, a step of recipes, an option of the command line.
 
@@ -205,7 +211,7 @@ def stage(
 
     Parameters
     ----------
-    title, menu, origin, checksum, frame_by_frame, selects, drawn, methods
+    title, menu, origin, checksum, frame_by_frame, selects, drawn, methods, renumbers
         As in :class:`Stage`, which becomes the attribute ``stage`` of the function.
 
     Returns
@@ -234,9 +240,18 @@ def stage(
     """
 
     def decorate(function: Function) -> Function:
-        decorated = cast("Any", checked(function))
+        decorated = cast("Any", one_blas_thread()(checked(function)))
         decorated.stage = Stage(
-            decorated, title, menu, origin, checksum, frame_by_frame, selects, drawn, methods
+            decorated,
+            title,
+            menu,
+            origin,
+            checksum,
+            frame_by_frame,
+            selects,
+            drawn,
+            methods,
+            renumbers,
         )
         REGISTERED[function.__name__] = decorated.stage
         return cast("Function", decorated)

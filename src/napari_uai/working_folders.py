@@ -16,8 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 LOCK = ".lock"
 """Name of the lock in such a folder."""
 
@@ -73,6 +71,8 @@ def held(folder: Path) -> Iterator[None]:
     HeldError
         If it is held already.
     """
+    from filelock import FileLock, Timeout
+
     owner = folder / f"{LOCK}-of"
     lock = FileLock(folder / LOCK, thread_local=False)
     try:
@@ -92,6 +92,8 @@ def held(folder: Path) -> Iterator[None]:
 
 def is_dead(folder: Path) -> bool:
     """Return whether it is certain that nobody holds the lock of a folder."""
+    from filelock import FileLock, Timeout
+
     if not (folder / LOCK).exists():
         return True
     try:

@@ -1,4 +1,6 @@
 # Written by `make manifest`.
+from napari_uai.iscat.correct.anscombe import anscombe_transform as anscombe_transform
+from napari_uai.iscat.correct.anscombe import inverse_anscombe_transform as inverse_anscombe_transform
 from napari_uai.iscat.correct.bad_pixels import bad_pixel_repair as bad_pixel_repair
 from napari_uai.iscat.correct.bad_pixels import median_filter as median_filter
 from napari_uai.iscat.correct.dark_frame import dark_frame_subtraction as dark_frame_subtraction
@@ -7,12 +9,18 @@ from napari_uai.iscat.correct.filters import flat_field as flat_field
 from napari_uai.iscat.correct.filters import gaussian_filter as gaussian_filter
 from napari_uai.iscat.correct.filters import temporal_median as temporal_median
 from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction as fixed_pattern_correction
+from napari_uai.iscat.correct.flat_frame import flat_frame_division as flat_frame_division
 from napari_uai.iscat.correct.masks import circular_mask as circular_mask
 from napari_uai.iscat.correct.masks import polygonal_mask as polygonal_mask
 from napari_uai.iscat.correct.noise_floor import noise_floor as noise_floor
 from napari_uai.iscat.correct.normalization import frame_normalization as frame_normalization
 from napari_uai.iscat.correct.normalization import global_normalization as global_normalization
+from napari_uai.iscat.correct.orientation import turn_frames as turn_frames
+from napari_uai.iscat.correct.photon_transfer import photon_transfer as photon_transfer
 from napari_uai.iscat.correct.power import power_normalization as power_normalization
+from napari_uai.iscat.correct.radial_filters import fast_radial_symmetry as fast_radial_symmetry
+from napari_uai.iscat.correct.radial_filters import radial_variance_transform as radial_variance_transform
+from napari_uai.iscat.correct.ratiometric import ratiometric_average as ratiometric_average
 from napari_uai.iscat.correct.regions import crop as crop
 from napari_uai.iscat.correct.rolling_average import differential_rolling_average as differential_rolling_average
 from napari_uai.iscat.correct.rolling_average import rolling_mean as rolling_mean
@@ -57,6 +65,7 @@ __all__ = [
     "accept_events",
     "anomaly_mask",
     "anomaly_scores",
+    "anscombe_transform",
     "assign_spots",
     "bad_pixel_repair",
     "batch_deviation",
@@ -73,14 +82,17 @@ __all__ = [
     "difference_of_gaussians",
     "difference_of_gaussians_3d",
     "differential_rolling_average",
+    "fast_radial_symmetry",
     "fit_psf",
     "fit_spots",
     "fixed_pattern_correction",
     "flat_field",
+    "flat_frame_division",
     "frame_normalization",
     "gaussian_filter",
     "global_normalization",
     "inner_spots",
+    "inverse_anscombe_transform",
     "landing_masses",
     "landings_from_tracks",
     "link_spots",
@@ -93,9 +105,12 @@ __all__ = [
     "niblack_threshold_map",
     "noise_floor",
     "outlier_frames",
+    "photon_transfer",
     "polygonal_mask",
     "power_normalization",
     "predict_background",
+    "radial_variance_transform",
+    "ratiometric_average",
     "read_status_line",
     "remove_side_lobes",
     "remove_status_line",
@@ -107,4 +122,5 @@ __all__ = [
     "summarize_landings",
     "symmetric_spots",
     "temporal_median",
+    "turn_frames",
 ]

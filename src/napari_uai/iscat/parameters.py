@@ -6,6 +6,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Unit
 
+from napari_uai.parameters import Sorted
+
 BatchSize: TypeAlias = Annotated[int, Ge(1), Unit("frames")]
 """Frames averaged on each side of a differential rolling average."""
 
@@ -14,6 +16,12 @@ SigmaPx: TypeAlias = Annotated[float, Gt(0), Unit("px")]
 
 Region: TypeAlias = Annotated[tuple[int, int, int, int], Unit("px")]
 """Part of the field: first row, last row + 1, first column, last column + 1."""
+
+Radius: TypeAlias = Annotated[int, Ge(0), Unit("px")]
+"""Distance from a pixel."""
+
+Radii: TypeAlias = Annotated[tuple[Radius, Radius], Sorted]
+"""First and last distance from a pixel, both included."""
 
 Axes: TypeAlias = Literal["both", "rows", "columns"]
 """Direction of a pattern: one value per row, one per column, or both."""

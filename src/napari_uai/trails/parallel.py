@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.threads import n_threads
 from napari_uai.typing import Ints
 
 Item = TypeVar("Item")
@@ -74,7 +75,7 @@ def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> l
 @cache
 def _pool() -> ThreadPoolExecutor:
     """Return a persistent pool: starting threads takes longer than the work on 100 trails."""
-    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="trails")
+    return ThreadPoolExecutor(n_threads(), thread_name_prefix="trails")
 
 
 if hasattr(os, "register_at_fork"):
@@ -83,7 +84,7 @@ if hasattr(os, "register_at_fork"):
 
 def _borders(offsets: Ints, min_samples: int) -> Ints:
     n, n_samples = len(offsets) - 1, int(offsets[-1])
-    most = (os.cpu_count() or 1) * BLOCKS_PER_THREAD
+    most = n_threads() * BLOCKS_PER_THREAD
     n_blocks = int(np.clip(n_samples // max(min_samples, 1), 1, most))
     marks = np.arange(1, n_blocks) * n_samples // n_blocks
     inner = np.searchsorted(offsets, marks)

@@ -11,11 +11,10 @@ chunk.
 from __future__ import annotations
 
 import math
-import os
 import threading
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
@@ -27,7 +26,8 @@ from dask.base import tokenize
 
 from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor, in_threads, raise_if_cancelled
-from napari_uai.typing import AnyArray
+from napari_uai.threads import n_threads
+from napari_uai.typing import AnyArray, Ints
 from napari_uai.videos.lazy_array import LazyArray
 
 Result = TypeVar("Result")
@@ -79,6 +79,26 @@ class Frames(LazyArray):
     def read(self, start: int, stop: int) -> AnyArray:
         """Return frames ``start`` to ``stop - 1`` as one array, which callers must not modify."""
 
+    def read_at(self, numbers: Ints) -> AnyArray:
+        """Return some frames as one array, which callers must not modify.
+
+        Parameters
+        ----------
+        numbers
+            Which ones, in ascending order; not so many as to fill the memory.
+        """
+        if not len(numbers):
+            return self.read(0, 0)
+        runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > _NEAR) + 1)
+        parts = [self._among(run) for run in runs]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _among(self, numbers: Ints) -> AnyArray:
+        """Read through frames that are near each other, and return some of them."""
+        first, last = int(numbers[0]), int(numbers[-1])
+        block = self.read(first, last + 1)
+        return block if len(block) == len(numbers) else block[numbers - first]
+
     @property
     def size(self) -> int:
         """Number of pixels in all frames."""
@@ -103,7 +123,10 @@ class Frames(LazyArray):
         if isinstance(which, np.ndarray):
             chosen = np.arange(len(self))[which]
             each, place = np.unique(chosen, return_inverse=True)
-            return self._each(each)[(place.reshape(chosen.shape), *rest)]
+            block = np.concatenate(
+                [self.read(0, 0), *(self.read(int(i), int(i) + 1) for i in each)]
+            )
+            return block[(place.reshape(chosen.shape), *rest)]
         if which is None:
             return np.asarray(self)[index]
         frame = range(len(self))[which]
@@ -113,7 +136,8 @@ class Frames(LazyArray):
         """Read frames, on all cores if they are many, and apply ``rest`` to each."""
 
         def part(start: int, stop: int) -> AnyArray:
-            block = self._steps(chosen[start:stop])
+            some = chosen[start:stop]
+            block = self.read_at(np.sort(np.asarray(some, np.int64)))[:: np.sign(some.step)]
             taken: AnyArray = block[(slice(None), *rest)]
             return taken
 
@@ -128,19 +152,6 @@ class Frames(LazyArray):
         for _ in map_chunks(fill, len(chosen), chunk):
             pass
         return out
-
-    def _steps(self, chosen: range) -> AnyArray:
-        """Read frames at equal distances, including those between them if these are few."""
-        if not chosen:
-            return self.read(0, 0)
-        if abs(chosen.step) > _NEAR:
-            return self._each(chosen)
-        low, high = sorted((chosen[0], chosen[-1]))
-        return self.read(low, high + 1)[:: chosen.step]
-
-    def _each(self, chosen: Iterable[int]) -> AnyArray:
-        """Read frames one by one."""
-        return np.concatenate([self.read(0, 0), *(self.read(int(i), int(i) + 1) for i in chosen)])
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> AnyArray:
         """Compute all frames."""
@@ -220,6 +231,11 @@ class MappedFrames(Frames):
         """Read frames of the source and apply the function."""
         raise_if_cancelled()
         return self.function(self.source.read(start, stop))
+
+    def read_at(self, numbers: Ints) -> AnyArray:
+        """Read frames of the source and apply the function."""
+        raise_if_cancelled()
+        return self.function(self.source.read_at(numbers))
 
 
 _FRAMES_BEHIND: WeakValueDictionary[str, Frames] = WeakValueDictionary()
@@ -367,7 +383,7 @@ def map_chunks(
     calls :func:`~napari_uai.monitor.raise_if_cancelled`; monitors that are active here also cancel.
     """
     starts = range(0, n_frames, chunk)
-    workers = os.cpu_count() or 1
+    workers = n_threads()
     pending: deque[Future[Result]] = deque()
     given_up = threading.Event()
 

@@ -116,7 +116,7 @@ class FileArray:
     ) -> AnyArray:
         if strides == _contiguous(shape, self.dtype.itemsize):
             whole = np.empty(shape, self.dtype)
-            self._fill(file, memoryview(whole.reshape(-1).view(np.uint8)), start)
+            self._fill(file, whole.reshape(-1).view(np.uint8).data, start)
             return whole
         span = _span(shape, strides, self.dtype.itemsize)
         if span <= _SPARSE * math.prod(shape) * self.dtype.itemsize:

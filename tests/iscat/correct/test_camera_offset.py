@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from napari_uai.errors import BadValueError, TooFewFramesError
-from napari_uai.iscat.correct.camera_offset import estimated_offset, offset_of_line, own_variance
+from napari_uai.iscat.correct.camera_offset import estimated_offset
 from napari_uai.iscat.correct.power import power_normalization
+from napari_uai.iscat.correct.transfer_line import own_variance, transfer_line
 from napari_uai.videos.frames import frames_of
 
 RNG = np.random.default_rng(5)
@@ -16,17 +17,16 @@ VIDEO = (RNG.poisson(LIGHT, (600, 30, 40)) + 350).astype(np.uint16)
 
 
 def test_the_line_of_noise_against_brightness_meets_zero_at_the_offset():
-    offset, error = offset_of_line(
-        VIDEO.mean(axis=0).ravel(), VIDEO.var(axis=0).ravel(), whole_counts=True
-    )
-    assert abs(offset - 350) < 4 * error < 200
+    line = transfer_line(VIDEO.mean(axis=0).ravel(), VIDEO.var(axis=0).ravel(), whole_counts=True)
+    assert abs(line.offset - 350) < 4 * line.offset_error < 200
     assert abs(estimated_offset(frames_of(VIDEO)) - 350) < 150
 
 
 def test_read_noise_moves_the_offset_down_by_its_variance():
     mean = np.linspace(1000, 3000, 400)
-    offset, _ = offset_of_line(mean, mean + 50.0, whole_counts=False)
-    assert offset == pytest.approx(-50)
+    line = transfer_line(mean, mean + 50.0, whole_counts=False)
+    assert line.offset == pytest.approx(-50)
+    assert line.at(0) == pytest.approx(50)
 
 
 def test_variance_is_that_of_the_pixels_although_rows_were_centred():

@@ -20,7 +20,13 @@ def test_shot_noise_follows_its_closed_form(mode):
     table = noise_floor(
         SHOT_NOISE, batch_sizes=SIZES, mode=mode, fixed_pattern="none", electrons_per_count=1.0
     )
-    assert list(table.columns) == ["batch_size", "noise", "shot_noise", "photon_limit"]
+    assert list(table.columns) == [
+        "batch_size",
+        "noise",
+        "shot_noise",
+        "photon_limit",
+        "over_limit",
+    ]
     assert table.batch_size.tolist() == list(SIZES)
     np.testing.assert_allclose(table.noise, table.photon_limit, rtol=0.05)
     np.testing.assert_allclose(table.shot_noise, table.photon_limit, rtol=0.05)
@@ -58,6 +64,17 @@ def test_power_normalisation_lowers_what_the_laser_adds():
     )
     assert (normalised.noise < 0.97 * raw.noise).all()
     np.testing.assert_allclose(normalised.noise, normalised.photon_limit, rtol=0.05)
+
+
+def test_what_the_camera_adds_without_light_counts_neither_as_signal_nor_as_electrons():
+    video = (SHOT_NOISE + 800).astype(np.uint16)
+    plain, corrected, blind = (
+        noise_floor(v, batch_sizes=SIZES, fixed_pattern="none", electrons_per_count=1, offset=o)
+        for v, o in ((SHOT_NOISE, 0), (video, 800), (video, 0))
+    )
+    np.testing.assert_allclose(corrected, plain, rtol=1e-5)
+    np.testing.assert_allclose(plain.over_limit, 1, rtol=0.05)
+    assert (blind.noise < 0.9 * plain.noise).all()
 
 
 def test_wrong_values_are_refused():

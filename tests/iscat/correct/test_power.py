@@ -8,6 +8,7 @@ import pytest
 
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.correct.power import PowerNormalizedFrames, frame_power, power_normalization
+from napari_uai.iscat.correct.rolling_average import rolling_mean
 from napari_uai.videos.frames import ArrayFrames, compute_video
 
 RNG = np.random.default_rng(1)
@@ -55,6 +56,23 @@ def test_power_is_measured_in_the_region():
     np.testing.assert_allclose(
         power_normalization(COUNTS, region=region), plain(COUNTS, region), rtol=2e-7
     )
+
+
+def test_power_is_that_of_several_regions():
+    regions = {"region": (1, 4, 2, 9), "other_regions": ((4, 7, 0, 2), (1, 4, 0, 2))}
+    expected = COUNTS[:, 1:4].sum(axis=(1, 2)) + COUNTS[:, 4:7, :2].sum(axis=(1, 2))
+    np.testing.assert_array_equal(frame_power(COUNTS, **regions), expected)
+    out = power_normalization(COUNTS, **regions)
+    np.testing.assert_allclose(out, COUNTS * (expected.mean() / expected)[:, None, None], rtol=2e-7)
+    sums = rolling_mean(power_normalization(da.from_array(COUNTS), **regions), batch_size=3)
+    np.testing.assert_allclose(sums[0].compute(), out[:3].mean(axis=0), rtol=2e-7)
+
+
+def test_regions_that_overlap_or_lack_the_first_are_refused():
+    with pytest.raises(BadValueError, match="overlaps"):
+        power_normalization(COUNTS, region=(1, 4, 2, 9), other_regions=((3, 5, 0, 3),))
+    with pytest.raises(BadValueError, match="need a region"):
+        power_normalization(COUNTS, other_regions=((3, 5, 0, 3),))
 
 
 def test_all_frames_have_the_mean_power_afterwards():

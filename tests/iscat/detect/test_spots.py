@@ -77,10 +77,13 @@ def test_polarity_chooses_the_sign():
     assert sorted(places(bright) + places(dark)) == sorted(both)
 
 
-def test_the_ring_of_a_strong_spot_is_not_a_spot():
+@pytest.mark.parametrize(
+    "detector", ["difference_of_gaussians", "determinant_of_hessian", "radial_variance"]
+)
+def test_the_ring_of_a_strong_spot_is_not_a_spot(detector):
     rng = np.random.default_rng(1)
     video = rng.normal(0, 1e-5, (20, 60, 60)) + gaussian((60, 60), 30, 30, 1e-2)
-    table = detect_spots(video, threshold=6)
+    table = detect_spots(video, threshold=6, detector=detector)
     assert len(table) == 20
     assert set(places(table)) == {(t, 30.0, 30.0) for t in range(20)}
 
@@ -227,10 +230,37 @@ def test_determinant_of_hessian_is_blind_to_edges():
     video = np.zeros((1, 40, 40), np.float32)
     video[:, :, 20:] = 1e-3
     blind, seeing = (
-        blob_response(video, blob_filter(SIGMA, name)) for name in list(DETECTORS)[:0:-1]
+        blob_response(video, blob_filter(SIGMA, name))
+        for name in ("determinant_of_hessian", "laplacian_of_gaussian")
     )
     assert np.abs(blind).max() < 1e-5
     assert np.abs(seeing).max() > 3e-4
+
+
+@pytest.mark.parametrize("detector", ["radial_variance", "fast_radial_symmetry"])
+def test_radial_detectors_tell_bright_from_dark_and_find_little_in_noise(detector):
+    video, _ = noisy_spots()
+    bright, dark = (
+        detect_spots(video, detector=detector, polarity=sign) for sign in ("bright", "dark")
+    )
+    assert (bright["x"] < 25).all()
+    assert (dark["x"] >= 25).all()
+    noise = np.random.default_rng(6).normal(0, 1e-4, (30, 60, 60))
+    assert len(detect_spots(noise, detector=detector)) < 10
+
+
+def test_radii_belong_to_radial_detectors():
+    video, truth = noisy_spots(n=3)
+    wider = {"radii": (1, 7), "detector": "radial_variance"}
+    assert len(detect_spots(video, **wider)) == len(truth)
+    assert response_noise(video, **wider) != response_noise(video, detector="radial_variance")
+    for detector, radii, message in (
+        ("laplacian_of_gaussian", (1, 3), "has no radii"),
+        ("fast_radial_symmetry", (0, 3), "at least 1 px"),
+        ("radial_variance", (3, 3), "at least two rings"),
+    ):
+        with pytest.raises(BadValueError, match=message):
+            detect_spots(video, detector=detector, radii=radii)
 
 
 def test_unknown_detector_is_an_error():

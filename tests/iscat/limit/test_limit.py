@@ -12,6 +12,8 @@ from napari_uai.errors import BadValueError, CancelledError, RecipeError, TooFew
 from napari_uai.iscat.limit import detection_limit, write_limit
 from napari_uai.iscat.limit.outputs import FILES
 from napari_uai.iscat.mass import Calibration
+from napari_uai.iscat.recipes.editing import limited_to
+from napari_uai.iscat.recipes.recipe import load_recipe
 from napari_uai.monitor import Monitor
 from napari_uai.simulate.iscat.recording import simulate_recording
 from napari_uai.simulate.settings import RecordingSettings
@@ -65,6 +67,21 @@ def test_places_are_those_of_the_file_and_signs_those_of_the_recipe(result):
     assert result.runs[0].window == (1060, 1660)
     assert "strong" in result.runs[0].image
     assert not any("point-spread" in problem for problem in result.problems)
+
+
+@pytest.mark.parametrize("recipe", ["matched", "classical"])
+def test_in_a_region_landings_are_injected_there_and_have_places_of_the_file(video, recipe):
+    first_row, last_row, first_column, last_column = region = 6, 30, 8, 34
+    result = detection_limit(
+        video, limited_to(load_recipe(recipe), region), batch_sizes=[80], injections=12, nulls=0
+    )
+    injected = result.injections
+    assert injected["y"].between(first_row, last_row - 1).all()
+    assert injected["x"].between(first_column, last_column - 1).all()
+    found = injected[injected["found"]]
+    assert len(found) >= 3
+    assert (found["found_y"] - found["y"]).abs().max() < 2
+    assert (found["found_x"] - found["x"]).abs().max() < 2
 
 
 @pytest.mark.slow

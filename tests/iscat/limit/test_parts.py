@@ -199,7 +199,11 @@ def test_recipes_of_the_step_detector_reuse_bins():
                                                         'use = "gaussian_filter"')  # fmt: skip
     from napari_uai.iscat.recipes.recipe import parse_recipe
 
-    lines = [line for line in filtered.splitlines() if not {"region", "offset"} & {*line.split()}]
+    lines = [
+        line
+        for line in filtered.splitlines()
+        if not {"region", "other_regions", "offset"} & {*line.split()}
+    ]
     assert not can_reuse_bins(parse_recipe("\n".join(lines), name="own"))
 
 

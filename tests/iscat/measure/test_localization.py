@@ -38,7 +38,7 @@ def video():
 def test_frames_above_half_of_the_peak_are_fitted_and_no_others(video):
     fits = localize_landings(EVENTS, video, batch_size=BATCH, every=25)
     assert fits.loc[fits["landing"] == 0, "frame"].tolist() == list(range(225, 376, 25))
-    assert fits.loc[fits["landing"] == 2, "frame"].tolist() == [15, 40, 65, 90, 115]
+    assert fits.loc[fits["landing"] == 2, "frame"].tolist() == [0, 25, 50, 75, 100, 125]
 
 
 def test_localizations_are_spots_with_fits_and_their_landing(video):
@@ -93,7 +93,7 @@ def test_events_in_pure_noise_keep_their_places():
 def test_a_peak_just_outside_the_video_is_fitted_where_it_is_seen(video):
     events = EVENTS[:1].assign(frame=-30)
     fits = localize_landings(events, video, batch_size=BATCH, every=25)
-    assert fits["frame"].tolist() == [20, 45]
+    assert fits["frame"].tolist() == [0, 25, 50]
     gone = EVENTS[:1].assign(frame=-150)
     fits = localize_landings(gone, video, batch_size=BATCH)
     assert len(fits) == 0

@@ -126,6 +126,7 @@ def test_settings_of_a_dataclass_are_parameters():
     ("stage_name", "parameter", "text"),
     [
         ("power_normalization", "region", "4 whole numbers (px), or none"),
+        ("power_normalization", "other_regions", "groups of 4 whole numbers (px), or none"),
         ("circular_mask", "center", "2 numbers (px), or none"),
         ("noise_floor", "batch_sizes", "whole numbers, each at least 1 (frames)"),
         ("polygonal_mask", "vertices", "pairs of numbers (px)"),

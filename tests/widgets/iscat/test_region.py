@@ -8,7 +8,12 @@ import pytest
 
 from napari_uai.widgets.iscat.region_choice import WHOLE
 from napari_uai.widgets.iscat.shape_choice import rectangle
-from napari_uai.widgets.kit.plugin_docks import LANDINGS_TITLE
+from napari_uai.widgets.kit.plugin_docks import (
+    LANDINGS_TITLE,
+    LIMIT_TITLE,
+    TRAINING_TITLE,
+    shown_dock,
+)
 
 
 @pytest.fixture
@@ -60,6 +65,17 @@ def test_a_run_in_a_region_has_the_places_of_the_whole_recording(dock, viewer, r
     assert record["stages"][0]["parameters"] == {"region": [2, 21, 1, 18]}
     recipe = tomllib.loads((tmp_path / "results" / "recipe.toml").read_text("utf-8"))
     assert recipe["stage"][0]["parameters"]["region"] == [2, 21, 1, 18]
+
+
+@pytest.mark.parametrize("title", [LIMIT_TITLE, TRAINING_TITLE])
+def test_docks_that_take_the_recipe_take_the_region_too(dock, viewer, title):
+    draw(dock, viewer, 2, 20, 1, 17)
+    (dock.limit if title == LIMIT_TITLE else dock.train)()
+    other = shown_dock(viewer, title)
+    if title == TRAINING_TITLE:
+        other = other.inputs
+        other.weights.line.setText("weights.safetensors")
+    assert other.call().recipe.values("crop")["region"] == (2, 21, 1, 18)
 
 
 def test_the_region_is_kept_with_its_recording(dock, viewer, recording):

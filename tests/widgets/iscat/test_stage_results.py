@@ -81,6 +81,11 @@ def test_tables_have_the_plot_of_their_columns():
     np.testing.assert_array_equal(values["batch size (frames)"], [10, 40])
     np.testing.assert_array_equal(values["measured"], table["noise"])
     assert "photon limit" not in values  # without the gain of the camera it is not known
+    light = np.linspace(500, 1500, 400).reshape(20, 20)
+    table = iscat.photon_transfer(np.random.default_rng(0).poisson(light, (200, 20, 20)))
+    values = plot_of(table).values()
+    np.testing.assert_array_equal(values["mean (counts)"], table["mean"])
+    np.testing.assert_array_equal(values["shot noise"], table["line"])
     landings = pd.DataFrame({"contrast": [0.01, -0.01, 0.02]})
     bars = plot_of(iscat.contrast_histogram(landings, bins=4, largest=0.04))
     assert isinstance(bars, Bars)

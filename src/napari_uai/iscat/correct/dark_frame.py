@@ -57,14 +57,27 @@ def dark_frame_subtraction(video: Video, dark: Video) -> Video:
     array([[[1000.]]], dtype=float32)
     """
     frames, dark_frames = frames_of(video), frames_of(dark)
-    if len(dark_frames) == 0:
-        raise TooFewFramesError("the dark video has no frames: record at least one without light")
-    if frames.shape[1:] != dark_frames.shape[1:]:
-        raise BadValueError(
-            f"the video has frames of {_size(frames)} px, the dark video of {_size(dark_frames)} "
-            "px: record both with the same camera region"
-        )
+    check_same_size(frames, dark_frames, "dark")
     return video_like(DarkSubtractedFrames(frames, dark_frames), video)
+
+
+def check_same_size(frames: Frames, other: Frames, what: str) -> None:
+    """Check that the frames of another recording fit to those of a video.
+
+    Raises
+    ------
+    TooFewFramesError
+        If the other recording has no frames.
+    BadValueError
+        If rows and columns differ.
+    """
+    if len(other) == 0:
+        raise TooFewFramesError(f"the {what} video has no frames: record at least one")
+    if frames.shape[1:] != other.shape[1:]:
+        raise BadValueError(
+            f"the video has frames of {_size(frames)} px, the {what} video of {_size(other)} px: "
+            "record both with the same camera region"
+        )
 
 
 class DarkSubtractedFrames(Frames):
@@ -75,7 +88,7 @@ class DarkSubtractedFrames(Frames):
         self.dark = dark
         self.shape = source.shape
         self.dtype = np.dtype(np.float32)
-        self._mean = Memo(partial(_mean_frame, dark))
+        self._mean = Memo(partial(mean_frame, dark, "dark"))
 
     @property
     def name(self) -> str:
@@ -88,8 +101,14 @@ class DarkSubtractedFrames(Frames):
         return difference.astype(np.float32)
 
 
-def _mean_frame(frames: Frames) -> npt.NDArray[np.float64]:
-    """Return the mean over time, float64."""
+def mean_frame(frames: Frames, what: str) -> npt.NDArray[np.float64]:
+    """Return the mean over time, float64.
+
+    Raises
+    ------
+    BadValueError
+        If a frame contains NaN or infinity; the message says of ``what`` video.
+    """
 
     def total(start: int, stop: int) -> npt.NDArray[np.float64]:
         block = frames.read(start, stop)
@@ -97,7 +116,7 @@ def _mean_frame(frames: Frames) -> npt.NDArray[np.float64]:
         if not np.isfinite(summed).all():
             bad = np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))[0]
             raise BadValueError(
-                f"frame {start + bad} of the dark video contains NaN or infinity: remove it"
+                f"frame {start + bad} of the {what} video contains NaN or infinity: remove it"
             )
         return summed
 

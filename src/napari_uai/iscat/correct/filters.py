@@ -210,7 +210,7 @@ class TemporalMedianFrames(Frames):
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Read the source's frames and divide them."""
-        return _relative(self.source.read(start, stop), self._median())
+        return relative_to(self._median(), self.source.read(start, stop))
 
 
 def _median_frame(frames: Frames, max_frames: int) -> npt.NDArray[np.float32]:
@@ -226,7 +226,7 @@ def _median_frame(frames: Frames, max_frames: int) -> npt.NDArray[np.float32]:
     return median
 
 
-def _relative(frames: npt.NDArray[Any], background: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def relative_to(background: npt.NDArray[Any], frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Return frames / background - 1, and 0 where the background is 0."""
     background = background.astype(np.float64)
     difference = frames - background
@@ -251,7 +251,7 @@ def _subtract_wide(
 
 
 def _flatten(frames: npt.NDArray[Any], *, sigma_px: float) -> npt.NDArray[np.float32]:
-    return _relative(frames, _smooth(frames, sigma_px=sigma_px))
+    return relative_to(_smooth(frames, sigma_px=sigma_px), frames)
 
 
 def _filter_block(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from annotated_types import Ge, Le
 from scipy.ndimage import median_filter
 
+from napari_uai.compiled import reordering_kernel
 from napari_uai.iscat.correct.bad_pixels import find_bad_pixels
 from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction
 from napari_uai.iscat.kernels.matmul import row_products, weighted_sums
@@ -226,13 +227,39 @@ def without_means(frames: Floats, good: npt.NDArray[np.bool_]) -> Floats:
 
     Repeated where pixels are bad, because rows and columns are then not orthogonal.
     """
-    frames = np.where(good, frames, 0)
-    rows = np.maximum(good.sum(axis=1), 1)[:, None]
-    columns = np.maximum(good.sum(axis=0), 1)[None]
-    for _ in range(1 if good.all() else 3):
-        frames = np.where(good, frames - frames.sum(axis=2, keepdims=True) / rows, 0)
-        frames = np.where(good, frames - frames.sum(axis=1, keepdims=True) / columns, 0)
-    return np.asarray(frames)
+    out = np.where(good, frames, 0).astype(np.float64)
+    raise_if_cancelled()
+    _take_means(out, good.astype(np.float64), 1 if good.all() else 3)
+    return out
+
+
+@reordering_kernel
+def _take_means(frames: Floats, good: Floats, rounds: int) -> None:
+    """Subtract the means of rows, then those of columns, in place; bad pixels remain 0."""
+    n, height, width = frames.shape
+    in_columns = np.zeros(width)
+    for row in range(height):
+        in_columns += good[row]
+    means = np.empty(width)
+    for t in range(n):
+        for _ in range(rounds):
+            means[:] = 0
+            for row in range(height):
+                line, own = frames[t, row], good[row]
+                total, count = 0.0, 0.0
+                for column in range(width):
+                    total += line[column]
+                    count += own[column]
+                mean = total / max(count, 1.0)
+                for column in range(width):
+                    line[column] -= mean * own[column]
+                    means[column] += line[column]
+            for column in range(width):
+                means[column] /= max(in_columns[column], 1.0)
+            for row in range(height):
+                line, own = frames[t, row], good[row]
+                for column in range(width):
+                    line[column] -= means[column] * own[column]
 
 
 def _pixels(frames: Floats, mask: npt.NDArray[np.bool_]) -> Floats:

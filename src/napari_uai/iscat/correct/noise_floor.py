@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from annotated_types import Gt, MinLen, Unit
 
+from napari_uai.iscat.correct.camera_offset import NO_OFFSET, CameraOffset, without_offset
 from napari_uai.iscat.correct.fixed_pattern import FixedPattern
 from napari_uai.iscat.correct.prefix_sums import prefix_sums_of
 from napari_uai.iscat.correct.rolling_average import DifferentialFrames, check_length
@@ -34,6 +35,7 @@ def noise_floor(
     fixed_pattern: FixedPattern = "median",
     axes: Axes = "both",
     electrons_per_count: Annotated[float, Gt(0), Unit("electrons")] | None = None,
+    offset: CameraOffset = NO_OFFSET,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
     """Measure the noise of differential rolling averages of several batch sizes.
@@ -51,11 +53,16 @@ def noise_floor(
         ``temporal``: mean over pixels of each pixel's standard deviation in time; ``spatial``: mean
         over frames of each frame's standard deviation.
     fixed_pattern
-        Correction of the rolling average: ``median``, ``clipped_mean`` or ``none``.
+        Correction of the rolling average: ``median``, ``clipped_mean``, ``fourier``, ``wavelet`` or
+        ``none``.
     axes
         Direction of the lines along which the pattern is corrected.
     electrons_per_count
-        Gain of the camera; needed for the shot-noise limit.
+        Gain of the camera, as :func:`photon_transfer` measures it; needed for the shot-noise limit.
+    offset
+        What the camera adds without light, which is subtracted first: a number of counts,
+        ``estimated``, or the path of a recording without light. Contrasts and the limit are those
+        of the light alone.
     monitor
         Progress and cancellation, once per block of frames.
 
@@ -63,15 +70,17 @@ def noise_floor(
     -------
     pandas.DataFrame
         ``batch_size`` (frames), ``noise`` (measured, relative contrast), ``shot_noise`` (the first
-        measurement extrapolated as 1 / sqrt(batch size)) and ``photon_limit`` (sqrt(2 / (batch size
-        * electrons per pixel and frame)), mean over pixels; NaN without ``electrons_per_count``).
+        measurement extrapolated as 1 / sqrt(batch size)), ``photon_limit`` (sqrt(2 / (batch size *
+        electrons per pixel and frame)), mean over pixels; NaN without ``electrons_per_count``) and
+        ``over_limit`` (``noise`` over ``photon_limit``: 1 where only shot noise is left).
 
     Raises
     ------
     TooFewFramesError
         If the video is shorter than two of the longest batches.
     BadValueError
-        If a parameter is outside its limits, or a frame contains NaN or infinity.
+        If a parameter is outside its limits, a frame contains NaN or infinity, or the offset is
+        neither counts nor a recording, or cannot be estimated.
 
     References
     ----------
@@ -90,7 +99,7 @@ def noise_floor(
     array([[0.014, 0.014],
            [0.007, 0.007]])
     """
-    frames = frames_of(video)
+    frames = without_offset(frames_of(video), offset)
     for size in batch_sizes:
         check_length(len(frames), size, batches=2)
     sums = prefix_sums_of(frames)
@@ -114,7 +123,13 @@ def noise_floor(
         limit = np.sqrt(2 / lengths) * np.mean(electrons[electrons > 0] ** -0.5)
     shot_noise = noise[0] * np.sqrt(lengths[0] / lengths)
     return pd.DataFrame(
-        {"batch_size": lengths, "noise": noise, "shot_noise": shot_noise, "photon_limit": limit}
+        {
+            "batch_size": lengths,
+            "noise": noise,
+            "shot_noise": shot_noise,
+            "photon_limit": limit,
+            "over_limit": noise / limit,
+        }
     )
 
 

@@ -12,12 +12,13 @@ from dask.base import tokenize
 from napari_uai.compiled import kernel, reordering_kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.iscat.correct.camera_offset import CameraOffset, without_offset
-from napari_uai.iscat.correct.regions import checked_region
+from napari_uai.iscat.correct.regions import checked_regions
 from napari_uai.iscat.kernels.blocks import Block, as_block
 from napari_uai.iscat.parameters import Region
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.stages import stage
+from napari_uai.typing import Ints
 from napari_uai.videos.frames import (
     Frames,
     Video,
@@ -35,7 +36,11 @@ from napari_uai.videos.frames import (
     "and multiplied by the mean power of the recording",
 )
 def power_normalization(
-    video: Video, *, region: Region | None = None, offset: CameraOffset = "0"
+    video: Video,
+    *,
+    region: Region | None = None,
+    other_regions: tuple[Region, ...] | None = None,
+    offset: CameraOffset = "0",
 ) -> Video:
     """Divide each frame by its power, the sum of its pixels, and multiply by the mean power.
 
@@ -46,6 +51,8 @@ def power_normalization(
     region
         Where the power is measured: first row, last row + 1, first column, last column + 1. By
         default the whole frame.
+    other_regions
+        Where it is measured as well; regions must not overlap.
     offset
         What the camera adds without light, which is subtracted first: a number of counts,
         ``estimated`` (from how the noise of pixels depends on their brightness), or the path of a
@@ -60,8 +67,8 @@ def power_normalization(
     Raises
     ------
     BadValueError
-        If the region is not inside the frame, the power of a frame is NaN or not positive, or the
-        offset is neither counts nor a recording, or cannot be estimated.
+        If a region is not inside the frame or overlaps another, the power of a frame is NaN or not
+        positive, or the offset is neither counts nor a recording, or cannot be estimated.
     TooFewFramesError
         If the video has no frames.
 
@@ -80,12 +87,16 @@ def power_normalization(
            [135., 165.]], dtype=float32)
     """
     frames = without_offset(frames_of(video), offset)
-    return video_like(PowerNormalizedFrames(frames, region), video)
+    return video_like(PowerNormalizedFrames(frames, region, other_regions), video)
 
 
 @checked
 def frame_power(
-    video: Video, *, region: Region | None = None, monitor: Monitor = SILENT
+    video: Video,
+    *,
+    region: Region | None = None,
+    other_regions: tuple[Region, ...] | None = None,
+    monitor: Monitor = SILENT,
 ) -> npt.NDArray[np.float64]:
     """Sum the pixels of each frame.
 
@@ -96,6 +107,8 @@ def frame_power(
     region
         Where the power is measured: first row, last row + 1, first column, last column + 1. By
         default the whole frame.
+    other_regions
+        Where it is measured as well; regions must not overlap.
     monitor
         Progress and cancellation, once per block of frames.
 
@@ -107,7 +120,7 @@ def frame_power(
     Raises
     ------
     BadValueError
-        If the region is not inside the frame.
+        If a region is not inside the frame or overlaps another.
 
     Examples
     --------
@@ -116,11 +129,11 @@ def frame_power(
     array([8., 8.])
     """
     frames = frames_of(video)
-    region = checked_region(region, frames.shape)
+    regions = checked_regions(region, other_regions, frames.shape)
     chunk = frames_per_chunk(frames.shape)
 
     def powers(start: int, stop: int) -> npt.NDArray[np.float64]:
-        return block_power(as_block(frames.read(start, stop)), region)
+        return block_power(as_block(frames.read(start, stop)), regions)
 
     parts = list(map_chunks(powers, len(frames), chunk, monitor=monitor, message="power"))
     return np.concatenate([np.empty(0), *parts])
@@ -133,11 +146,16 @@ class PowerNormalizedFrames(Frames):
     another pass (that of the rolling average); they are kept when pickled.
     """
 
-    def __init__(self, source: Frames, region: Region | None = None) -> None:
+    def __init__(
+        self,
+        source: Frames,
+        region: Region | None = None,
+        other_regions: tuple[Region, ...] | None = None,
+    ) -> None:
         if len(source) == 0:
             raise TooFewFramesError("power normalisation needs at least 1 frame, the video has 0")
         self.source = source
-        self.region = checked_region(region, source.shape)
+        self.regions = checked_regions(region, other_regions, source.shape)
         self.shape = source.shape
         self.dtype = np.dtype(np.float32)
         self._power: npt.NDArray[np.float64] | None = None
@@ -145,8 +163,8 @@ class PowerNormalizedFrames(Frames):
 
     @property
     def name(self) -> str:
-        """Name of the source and the region."""
-        return f"power-normalization-{tokenize(self.source.name, self.region)}"
+        """Name of the source and the regions."""
+        return f"power-normalization-{tokenize(self.source.name, self.regions.tolist())}"
 
     @property
     def known_power(self) -> npt.NDArray[np.float64] | None:
@@ -183,7 +201,7 @@ class PowerNormalizedFrames(Frames):
         BadValueError
             If a power is not positive and finite; the message names the frame.
         """
-        power = block_power(block, self.region)
+        power = block_power(block, self.regions)
         self.check_power(power, start)
         return power
 
@@ -227,28 +245,27 @@ class PowerNormalizedFrames(Frames):
         self._lock = threading.Lock()
 
 
-def block_power(block: Block, region: tuple[int, int, int, int]) -> npt.NDArray[np.float64]:
-    """Return the sum of the pixels in a region of each frame."""
+def block_power(block: Block, regions: Ints) -> npt.NDArray[np.float64]:
+    """Return the sum of the pixels in the regions of each frame."""
     out = np.empty(block.shape[0])
-    sum_frames(block, 0, region, out)
+    sum_frames(block, 0, regions, out)
     return out
 
 
 @reordering_kernel
-def sum_frames(
-    block: Block, first: int, region: tuple[int, int, int, int], out: npt.NDArray[np.float64]
-) -> None:
-    """Write the sums of the pixels in a region of as many frames as ``out`` has entries."""
-    top, bottom, left, right = region
+def sum_frames(block: Block, first: int, regions: Ints, out: npt.NDArray[np.float64]) -> None:
+    """Write the sums of the pixels in regions of as many frames as ``out`` has entries."""
     for t in range(out.size):
         total = 0.0
-        for r in range(top, bottom):
-            base = (first + t) * block.frame_step + r * block.row_step
-            row = block.flat[base + left : base + right]
-            of_row = 0.0
-            for c in range(row.size):
-                of_row += row[c]
-            total += of_row
+        for k in range(regions.shape[0]):
+            left, right = regions[k, 2], regions[k, 3]
+            for r in range(regions[k, 0], regions[k, 1]):
+                base = (first + t) * block.frame_step + r * block.row_step
+                row = block.flat[base + left : base + right]
+                of_row = 0.0
+                for c in range(row.size):
+                    of_row += row[c]
+                total += of_row
         out[t] = total
 
 

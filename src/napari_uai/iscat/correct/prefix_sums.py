@@ -25,7 +25,7 @@ from napari_uai.errors import BadValueError
 from napari_uai.iscat.correct.power import PowerNormalizedFrames, block_power, sum_frames
 from napari_uai.iscat.kernels.blocks import Block, as_block
 from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
-from napari_uai.typing import Floats
+from napari_uai.typing import Floats, Ints
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
 
 BORDERS_BYTES = 64 * 2**20
@@ -242,7 +242,7 @@ class PrefixSums:
         powers = np.ones(stop - start)
         if self.normalized is not None:
             scale = self._first_frame()
-            _sum_normalized(block, self.normalized.region, scale, self.spacing, (powers, sums))
+            _sum_normalized(block, self.normalized.regions, scale, self.spacing, (powers, sums))
             self.normalized.check_power(powers, start)
             return sums, powers
         _check_finite(block, start)
@@ -284,12 +284,16 @@ def _check_finite(block: Block, start: int) -> None:
     """Raise BadValueError, naming the first such frame, if a frame contains NaN or infinity."""
     if block.flat.dtype.kind != "f":
         return
-    bad = np.flatnonzero(~np.isfinite(block_power(block, (0, block.shape[1], 0, block.shape[2]))))
+    bad = np.flatnonzero(~np.isfinite(block_power(block, _whole(block))))
     if bad.size:
         raise BadValueError(
             f"frame {start + bad[0]} contains NaN or infinity: remove such frames, or repair their "
             "pixels first"
         )
+
+
+def _whole(block: Block) -> Ints:
+    return np.array([(0, block.shape[1], 0, block.shape[2])])
 
 
 # None of these kernels may reorder operations: that would cancel the rounding.
@@ -339,7 +343,7 @@ def _add_four(weighted: WeightedBlock, t: int, total: Floats) -> None:
 @kernel
 def _sum_normalized(
     block: Block,
-    region: tuple[int, int, int, int],
+    regions: Ints,
     scale: tuple[float, float],
     spacing: int,
     out: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
@@ -355,7 +359,7 @@ def _sum_normalized(
         stop = min((border + 1) * spacing, n)
         for t in range(border * spacing, stop, 4):
             end = min(t + 4, stop)
-            sum_frames(block, t, region, powers[t:end])
+            sum_frames(block, t, regions, powers[t:end])
             weighted.weights[t:end] = scale[0] / powers[t:end]
             if end == t + 4:
                 _add_four(weighted, t, sums[border])

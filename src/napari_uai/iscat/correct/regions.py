@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.parameters import Region
 from napari_uai.stages import stage
-from napari_uai.typing import AnyArray
+from napari_uai.typing import AnyArray, Ints
 from napari_uai.videos.frames import MappedFrames, Video, frames_of, video_like
 from napari_uai.videos.status_line import find_status_line, image_without
 
@@ -97,10 +98,39 @@ def checked_region(region: Region | None, shape: tuple[int, int, int]) -> Corner
     top, bottom, left, right = region
     if not (0 <= top < bottom <= height and 0 <= left < right <= width):
         raise BadValueError(
-            f"region {region} is not inside frames of {height} rows and {width} columns: give "
-            "(first row, last row + 1, first column, last column + 1)"
+            f"the region of rows {top}:{bottom} and columns {left}:{right} is not inside frames of "
+            f"{height} rows and {width} columns: the ends are excluded, and at most these numbers"
         )
     return top, bottom, left, right
+
+
+def checked_regions(
+    region: Region | None, others: tuple[Region, ...] | None, shape: tuple[int, int, int]
+) -> Ints:
+    """Return regions of frames of a shape, (n, 4); the whole frame if there are none.
+
+    Raises
+    ------
+    BadValueError
+        If a region is not inside the frame or overlaps another, or the first is not given.
+    """
+    if others and region is None:
+        raise BadValueError(f"other_regions {others} need a region beside which they are")
+    regions = [checked_region(one, shape) for one in (region, *(others or ()))]
+    for (top, bottom, left, right), (
+        other_top,
+        other_bottom,
+        other_left,
+        other_right,
+    ) in combinations(regions, 2):
+        rows = max(top, other_top) < min(bottom, other_bottom)
+        if rows and max(left, other_left) < min(right, other_right):
+            raise BadValueError(
+                f"region {(top, bottom, left, right)} overlaps "
+                f"{(other_top, other_bottom, other_left, other_right)}: their pixels would count "
+                "twice"
+            )
+    return np.array(regions, np.int64)
 
 
 def _cropped(video: Video, region: Region | None) -> Corners:

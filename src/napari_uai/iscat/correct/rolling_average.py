@@ -24,8 +24,12 @@ from napari_uai.iscat.kernels.median_network import LANES
 from napari_uai.iscat.parameters import Axes, BatchSize
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
+from napari_uai.typing import Ints
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 from napari_uai.videos.offset import middle_of_batch, second_batch
+
+FARTHEST_MOVED = 50
+"""Frames by which sums are moved one after the other; to begin again is faster beyond."""
 
 
 @stage(
@@ -55,8 +59,9 @@ def differential_rolling_average(
         Frames averaged on each side; longer batches reduce shot noise and time resolution.
     fixed_pattern
         Offset of each row and column that is subtracted from the difference before the division:
-        their ``median``, their ``clipped_mean`` (pixels within one median absolute deviation), or
-        ``none``.
+        their ``median``, their ``clipped_mean`` (pixels within one median absolute deviation), a
+        filter by ``fourier`` or ``wavelet`` transform with the default values of
+        :func:`fixed_pattern_correction`, or ``none``.
     axes
         ``rows``: one offset per row; ``columns``: one per column; ``both``: rows first, then
         columns of the result.
@@ -178,22 +183,31 @@ class DifferentialFrames(Frames):
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Move the sums at three positions through the recording, frame by frame."""
-        _, height, width = self.shape
-        out = np.empty((max(stop - start, 0), height, width), np.float32)
-        if not out.size:
-            return out
+        return self.read_at(np.arange(start, max(stop, start)))
+
+    def read_at(self, numbers: Ints) -> npt.NDArray[np.float32]:
+        """Move the sums at three positions through the recording, and jump over wide gaps."""
+        out = np.empty((len(numbers), *self.shape[1:]), np.float32)
+        if len(numbers):
+            begins = np.flatnonzero(np.diff(numbers) > FARTHEST_MOVED) + 1
+            for run in np.split(np.arange(len(numbers)), begins):
+                self._move(numbers[run], out[run[0] : run[-1] + 1])
+        return out
+
+    def _move(self, numbers: Ints, out: npt.NDArray[np.float32]) -> None:
+        start, moves = int(numbers[0]), int(numbers[-1] - numbers[0])
         size = self.batch_size
         positions = (start, start + size, start + 2 * size)
         moving = np.stack(self.sums.at(positions))
         _differential_kernel(
-            _blocks_at(self.sums, positions, len(out) - 1),
+            _blocks_at(self.sums, positions, moves),
             moving,
-            correction_for(self.fixed_pattern, self.axes, height, width),
+            correction_for(self.fixed_pattern, self.axes, *self.shape[1:]),
+            numbers - start,
             out,
         )
         for position, total in zip(positions, moving, strict=True):
-            self.sums.remember(position + len(out) - 1, total)
-        return out
+            self.sums.remember(position + moves, total)
 
 
 class RollingMeanFrames(Frames):
@@ -244,17 +258,20 @@ def _differential_kernel(
     blocks: tuple[WeightedBlock, ...],
     moving: npt.NDArray[np.float64],
     correction: Correction,
+    wanted: Ints,
     out: npt.NDArray[np.float32],
 ) -> None:
     n, height, width = out.shape
     first, second, third = moving[0], moving[1], moving[2]
+    moved = 0
     plane = np.empty((height, width), np.float32)
     lanes = np.zeros(max(height, width) * LANES, np.float32)
     for t in range(n):
-        if t:
-            add_frame(blocks[0], t - 1, moving[0])
-            add_frame(blocks[1], t - 1, moving[1])
-            add_frame(blocks[2], t - 1, moving[2])
+        for step in range(moved, wanted[t]):
+            add_frame(blocks[0], step, moving[0])
+            add_frame(blocks[1], step, moving[1])
+            add_frame(blocks[2], step, moving[2])
+        moved = wanted[t]
         for r in range(height):
             x, y, z = first[r], second[r], third[r]
             difference = plane[r]

@@ -37,7 +37,7 @@ from napari_uai.iscat.correct.rolling_average import rolling_mean
 from napari_uai.iscat.kernels.matmul import row_products
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
-from napari_uai.typing import Floats
+from napari_uai.typing import AnyArray, Floats, Ints
 from napari_uai.videos.frames import (
     Frames,
     Video,
@@ -84,7 +84,7 @@ def stage_drift_correction(
     order
         Highest derivative of the mean image.
     fixed_pattern
-        Statistic of rows and columns that is subtracted again, because drift disturbs it; as in the
+        Pattern of rows and columns that is subtracted again, because drift disturbs it; as in the
         rolling average.
 
     Returns
@@ -251,14 +251,19 @@ class DriftCorrectedFrames(Frames):
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Correct block by block, each with its own mean image."""
-        out = np.empty((max(stop - start, 0), *self.shape[1:]), np.float32)
-        if not len(out):
+        return self._corrected(np.arange(start, max(stop, start)), self.source.read(start, stop))
+
+    def read_at(self, numbers: Ints) -> npt.NDArray[Any]:
+        """Correct block by block, each with its own mean image."""
+        return self._corrected(numbers, self.source.read_at(numbers))
+
+    def _corrected(self, numbers: Ints, frames: AnyArray) -> npt.NDArray[np.float32]:
+        out = np.empty(frames.shape, np.float32)
+        if not len(numbers):
             return out
-        frames = self.source.read(start, stop)
-        for block in range(start // self.block, -(-stop // self.block)):
-            first, last = block * self.block, (block + 1) * self.block
-            part = slice(max(first - start, 0), last - start)
-            out[part] = self._motion(block).taken_from(frames[part])
+        blocks, begins = np.unique(numbers // self.block, return_index=True)
+        for block, begin, end in zip(blocks, begins, [*begins[1:], len(numbers)], strict=True):
+            out[begin:end] = self._motion(int(block)).taken_from(frames[begin:end])
         return out
 
     def _motion(self, block: int) -> _Motion:

@@ -11,12 +11,16 @@ from annotated_types import Ge, Gt, Unit
 
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.kernels.blobs import (
+    DETECTORS,
+    RADIAL,
+    STRICTNESS,
+    BlobFilter,
     Detector,
     blob_filter,
     blob_response,
     find_extrema,
 )
-from napari_uai.iscat.parameters import SigmaPx
+from napari_uai.iscat.parameters import Radii, SigmaPx
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.stages import stage
@@ -37,6 +41,7 @@ def detect_spots(
     *,
     sigma_px: SigmaPx = 1.7,
     detector: Detector = "difference_of_gaussians",
+    radii: Radii | None = None,
     threshold: Annotated[float, Gt(0)] = 5.0,
     threshold_unit: Literal["noise", "contrast"] = "noise",
     polarity: Literal["both", "bright", "dark"] = "both",
@@ -63,12 +68,20 @@ def detect_spots(
     detector
         ``difference_of_gaussians``; ``laplacian_of_gaussian``: the curvature of the frame smoothed
         with ``sigma_px``; ``determinant_of_hessian``: the root of the product of its two principal
-        curvatures where they have the same sign, insensitive to lines and edges.
+        curvatures where they have the same sign, insensitive to lines and edges;
+        ``radial_variance``: the root of the variance of the means over rings, sensitive to the
+        rings of a point-spread function; ``fast_radial_symmetry``: the gradients that point to a
+        pixel or away from it.
+    radii
+        First and last radius of the rings, or distance of the gradients, of the last two detectors;
+        by default 1 to 3 ``sigma_px`` (rings), or ``sigma_px`` to 2 ``sigma_px``.
     threshold
         Smallest absolute response.
     threshold_unit
         ``noise``: standard deviations of the response, estimated robustly from up to 64 frames
-        spaced evenly over the video (:func:`response_noise`). ``contrast``: contrast itself.
+        spaced evenly over the video (:func:`response_noise`); of the response to noise of
+        ``fast_radial_symmetry``, which is the product of two agreements, its root. ``contrast``:
+        contrast itself.
     polarity
         Sign of the spots: brighter than the background, darker, or both.
     min_distance
@@ -88,13 +101,15 @@ def detect_spots(
     Raises
     ------
     BadValueError
-        If a parameter is outside its limits, or the threshold is in units of noise and the video
-        has none.
+        If a parameter is outside its limits, radii are given to a detector without them, or the
+        threshold is in units of noise and the video has none.
 
     References
     ----------
     Marr & Hildreth, Proc. R. Soc. Lond. B 207, 187 (1980), doi:10.1098/rspb.1980.0020; Lindeberg,
-    Int. J. Comput. Vis. 30, 79 (1998), doi:10.1023/A:1008045108935.
+    Int. J. Comput. Vis. 30, 79 (1998), doi:10.1023/A:1008045108935; Kashkanova et al., Opt. Express
+    29, 11070 (2021), doi:10.1364/OE.420670; Loy & Zelinsky, IEEE Trans. Pattern Anal. Mach. Intell.
+    25, 959 (2003), doi:10.1109/TPAMI.2003.1217601.
 
     Examples
     --------
@@ -108,11 +123,13 @@ def detect_spots(
     0  10.0  20.0      0
     """
     frames = frames_of(video)
+    filters = _filter_for(sigma_px, detector, radii)
     if threshold_unit == "noise":
-        threshold *= response_noise(video, sigma_px=sigma_px, detector=detector)
-    filters = blob_filter(sigma_px, detector)
+        power = 1 + STRICTNESS if detector == "fast_radial_symmetry" else 1
+        noise = response_noise(video, sigma_px=sigma_px, detector=detector, radii=radii)
+        threshold = noise * threshold**power
     sign = {"both": 0.0, "bright": 1.0, "dark": -1.0}[polarity]
-    shape = filters.kind, min_distance * sigma_px, sigma_px
+    shape = filters.kind, min_distance * sigma_px, sigma_px, filters.profile
 
     def find(start: int, stop: int) -> npt.NDArray[np.float64]:
         block = _as_float32(frames.read(start, stop))
@@ -130,7 +147,11 @@ def detect_spots(
 
 @checked
 def response_noise(
-    video: Video, *, sigma_px: SigmaPx = 1.7, detector: Detector = "difference_of_gaussians"
+    video: Video,
+    *,
+    sigma_px: SigmaPx = 1.7,
+    detector: Detector = "difference_of_gaussians",
+    radii: Radii | None = None,
 ) -> float:
     """Estimate the standard deviation of the detector's response to the noise of a video.
 
@@ -142,6 +163,8 @@ def response_noise(
         Standard deviation of the point-spread function.
     detector
         Blob filter, as in :func:`detect_spots`.
+    radii
+        Radii of a radial filter, as in :func:`detect_spots`.
 
     Returns
     -------
@@ -157,7 +180,7 @@ def response_noise(
     """
     frames = frames_of(video)
     sample = _sample(frames)
-    response = blob_response(sample, blob_filter(sigma_px, detector))
+    response = blob_response(sample, _filter_for(sigma_px, detector, radii))
     response = response[np.isfinite(response)]
     if detector == "determinant_of_hessian" and response.any():
         response = response[response != 0]
@@ -171,6 +194,16 @@ def response_noise(
             "the threshold in units of contrast"
         )
     return noise
+
+
+def _filter_for(sigma_px: float, detector: Detector, radii: Radii | None) -> BlobFilter:
+    if radii is not None and DETECTORS[detector] < RADIAL:
+        raise BadValueError(f"the detector {detector} has no radii, got {radii}")
+    if detector == "fast_radial_symmetry" and radii is not None and radii[0] == 0:
+        raise BadValueError(f"distances of gradients must be at least 1 px, got radii {radii}")
+    if detector == "radial_variance" and radii is not None and radii[0] == radii[1]:
+        raise BadValueError(f"a variance needs at least two rings, got radii {radii}")
+    return blob_filter(sigma_px, detector, radii)
 
 
 def response_frames(

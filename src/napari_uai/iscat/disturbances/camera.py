@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_uai.iscat.correct.camera_offset import ROUNDING, offset_of_line
+from napari_uai.iscat.correct.transfer_line import ROUNDING, transfer_line
 from napari_uai.iscat.disturbances.overview import Overview
 from napari_uai.typing import Bools
 from napari_uai.videos.frames import Frames
@@ -35,12 +35,12 @@ def saturated_pixels(frames: Frames, seen: Overview) -> Bools:
 def likely_offset(frames: Frames, seen: Overview) -> tuple[float, float, float] | None:
     """Return what the camera adds without light, its error, and the mean; None if unlikely."""
     usable = _usable(seen)
-    line = offset_of_line(
+    line = transfer_line(
         seen.mean[usable], seen.variance[usable], whole_counts=frames.dtype.kind in "ui"
     )
     if line is None:
         return None
-    offset, error = line
+    offset, error = line.offset, line.offset_error
     mean = float(seen.mean[usable].mean())
     likely = offset > OFFSET_ERRORS * error and offset > OFFSET_SHARE * mean
     return (offset, error, mean) if likely else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import maximum_filter
 
+from napari_uai.compiled import kernel
 from napari_uai.iscat.correct.moving_background import border_mask
 from napari_uai.iscat.disturbances.residuals import Tile, change, cumulated, windows
 from napari_uai.typing import Bools, Floats, Ints
@@ -68,17 +69,37 @@ def _largest_jumps(tile: Tile, breaks: Ints) -> tuple[Floats, Ints, Ints]:
     """Return the largest jump of each pixel in standard deviations, its bin and its window."""
     values, noise = tile.across()
     noise = np.maximum(noise, np.median(noise[tile.good]) / 4)
-    sums = cumulated(values)
+    looked = [
+        (reach, *window) for reach in REACHES for window in windows(len(values), reach, breaks)
+    ]
     size = np.zeros(values.shape[1:])
     when, which = np.zeros_like(size, np.int64), np.zeros_like(size, np.int64)
-    for reach in REACHES:
-        for low, middle, high in windows(len(values), reach, breaks):
-            jump, share = change(sums, low, middle, high)
-            here = np.abs(jump) / np.sqrt(noise * share)
-            larger = here > size
-            size[larger] = here[larger]
-            when[larger], which[larger] = middle, reach
+    if looked:
+        _keep_largest(cumulated(values), np.array(looked), noise, size, when, which)
     return size, when, which
+
+
+@kernel
+def _keep_largest(
+    sums: Floats, looked: Ints, noise: Floats, size: Floats, when: Ints, which: Ints
+) -> None:
+    """Compare the means before and after the middle of each window, pixel by pixel."""
+    height, width = noise.shape
+    largest = np.zeros(width)
+    for row in range(height):
+        largest[:] = 0
+        for reach, low, middle, high in looked:
+            before, after = middle - low, high - middle
+            share = 1 / before + 1 / after
+            first, second, third = sums[low, row], sums[middle, row], sums[high, row]
+            for column in range(width):
+                jump = (third[column] - second[column]) / after
+                jump -= (second[column] - first[column]) / before
+                square = jump * jump / share
+                if square > largest[column]:
+                    largest[column] = square
+                    when[row, column], which[row, column] = middle, reach
+        size[row] = np.sqrt(largest / noise[row])
 
 
 def _window(n_bins: int, breaks: Ints, middle: int, reach: int) -> tuple[int, int, int]:

@@ -102,13 +102,13 @@ def _excess(tiles: Sequence[Tile], reach: int) -> Floats:
     n_bins = len(tiles[0].values)
     total, pixels = np.full(n_bins, np.nan), 0
     for tile in tiles:
-        sums = cumulated(tile.values)
-        n_good = int(np.count_nonzero(tile.good))
+        sums, weights = cumulated(tile.values[:, tile.good]), 1 / tile.noise[tile.good]
+        n_good = len(weights)
         pixels += n_good
         own = np.full(n_bins, np.nan)
         for low, middle, high in windows(n_bins, reach, NO_BREAKS):
             jump, share = change(sums, low, middle, high)
-            squares = (jump**2 / tile.noise)[tile.good]
+            squares = (jump**2 * weights).astype(np.float32)
             own[middle] = np.median(squares) / (share * MEDIAN_OF_SQUARES) - 1
         total = np.where(np.isnan(total), 0, total) + n_good * own
     return total / pixels

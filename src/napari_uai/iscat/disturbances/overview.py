@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_uai.iscat.correct.camera_offset import own_variance
+from napari_uai.compiled import reordering_kernel
+from napari_uai.iscat.correct.transfer_line import own_variance
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.typing import AnyArray, Bools, Floats, Floats32, Ints
 from napari_uai.videos.frames import Frames, frames_per_chunk, map_chunks
@@ -156,49 +157,105 @@ class _Looker:
 
     def look(self, block: AnyArray, bin_size: int) -> tuple[Any, ...]:
         """Return the figures of the frames of a block, and sums over those that are not odd."""
-        counts = np.asarray(block, np.float32)
-        n = len(counts)
-        flat = counts.reshape(n, -1)
-        level = flat.mean(axis=1, dtype=np.float64)
-        lit = level > 0
-        relative = counts / np.where(lit, level, 1).astype(np.float32)[:, None, None]
-        difference = relative.reshape(n, -1)[:, self.steady.ravel()]
-        reference = self.reference[self.steady].astype(np.float32)
-        pattern_of = reference - reference.mean()
-        pattern = difference @ (pattern_of / np.sum(pattern_of**2))
-        difference -= reference
-        deviation = np.einsum("tp,tp->t", difference, difference) / len(reference)
-        ordinary = lit & (level > DARK * self.usual_level) & np.isfinite(deviation)
+        counts = np.ascontiguousarray(block, np.float32)
+        n, height, width = counts.shape
+        weights = np.where(self.steady, self.reference - self.reference[self.steady].mean(), 0)
+        weights /= np.sum(weights**2)
+        level, pattern, deviation = np.empty(n), np.empty(n), np.empty(n)
+        flat = np.empty(n, np.bool_)
+        _compare(counts, self.reference, self.steady, weights, level, pattern, deviation, flat)
+        ordinary = (level > 0) & (level > DARK * self.usual_level) & np.isfinite(deviation)
         around = np.median(deviation[ordinary]) if ordinary.any() else self.usual_deviation
         ordinary &= deviation <= ODD * max(float(around), self.usual_deviation)
-        both = ordinary[1:] & ordinary[:-1]
-        steps = np.diff(relative, axis=0)[both]
-        steps -= steps.mean(axis=2, keepdims=True)
-        steps *= level[1:][both].astype(np.float32)[:, None, None]
+        bins = np.zeros((n // bin_size, height, width))
+        at_ceiling = np.zeros((height, width), np.int64)
+        sums, squares = np.zeros((2, height, width))
+        _add(counts, self.ceiling, level, ordinary, bin_size, bins, at_ceiling, sums, squares)
+        n_ordinary = ordinary[: len(bins) * bin_size].reshape(-1, bin_size).sum(axis=1)
+        bins /= np.maximum(n_ordinary, 1)[:, None, None]
+        bins[n_ordinary < bin_size / 2] = np.nan
         return (
-            level, pattern.astype(np.float64), deviation.astype(np.float64),
-            flat.max(axis=1) == flat.min(axis=1),
-            _binned(relative, ordinary, bin_size),
-            np.sum(counts >= self.ceiling, axis=0),
-            counts[ordinary].sum(axis=0, dtype=np.float64),
-            np.einsum("tyx,tyx->yx", steps, steps, dtype=np.float64),
-            int(ordinary.sum()), int(both.sum()),
+            level, pattern, deviation, flat, bins.astype(np.float32), at_ceiling, sums, squares,
+            int(ordinary.sum()), int((ordinary[1:] & ordinary[:-1]).sum()),
         )  # fmt: skip
+
+
+@reordering_kernel
+def _compare(
+    counts: Floats32,
+    reference: Floats,
+    steady: Bools,
+    weights: Floats,
+    level: Floats,
+    pattern: Floats,
+    deviation: Floats,
+    flat: Bools,
+) -> None:
+    """Compare each frame with the reference."""
+    n, height, width = counts.shape
+    n_steady = steady.sum()
+    for t in range(n):
+        total, low, high = 0.0, counts[t, 0, 0], counts[t, 0, 0]
+        for row in range(height):
+            line = counts[t, row]
+            for column in range(width):
+                total += line[column]
+                low, high = min(low, line[column]), max(high, line[column])
+        level[t], flat[t] = total / (height * width), low == high
+        scale = 1 / level[t] if level[t] > 0 else 1.0
+        along, apart = 0.0, 0.0
+        for row in range(height):
+            line, own, used, expected = counts[t, row], weights[row], steady[row], reference[row]
+            for column in range(width):
+                relative = line[column] * scale
+                along += relative * own[column]
+                apart += used[column] * (relative - expected[column]) ** 2
+        pattern[t], deviation[t] = along, apart / n_steady
+
+
+@reordering_kernel
+def _add(
+    counts: Floats32,
+    ceiling: float,
+    level: Floats,
+    ordinary: Bools,
+    bin_size: int,
+    bins: Floats,
+    at_ceiling: Ints,
+    sums: Floats,
+    squares: Floats,
+) -> None:
+    """Add ordinary frames to sums, and the squares of their differences, without those of rows."""
+    n, height, width = counts.shape
+    step = np.empty(width)
+    for t in range(n):
+        in_bin = t // bin_size < len(bins)
+        for row in range(height):
+            line, full = counts[t, row], at_ceiling[row]
+            for column in range(width):
+                full[column] += line[column] >= ceiling
+            if not ordinary[t]:
+                continue
+            total, scale = sums[row], 1 / level[t]
+            for column in range(width):
+                total[column] += line[column]
+            if in_bin:
+                mean = bins[t // bin_size, row]
+                for column in range(width):
+                    mean[column] += line[column] * scale
+            if t == 0 or not ordinary[t - 1]:
+                continue
+            before, factor, offset = counts[t - 1, row], level[t] / level[t - 1], 0.0
+            for column in range(width):
+                step[column] = line[column] - before[column] * factor
+                offset += step[column]
+            offset /= width
+            square = squares[row]
+            for column in range(width):
+                square[column] += (step[column] - offset) ** 2
 
 
 def _bin_size(shape: tuple[int, int, int]) -> int:
     pixels = shape[1] * shape[2]
     bins = max(min(MOST_BINS, BIN_BYTES // (4 * pixels)), 2)
     return max(-(-shape[0] // bins), LEAST_BIN)
-
-
-def _binned(relative: Floats32, ordinary: Bools, size: int) -> Floats32:
-    """Average the ordinary frames of each complete bin."""
-    n = len(relative) // size
-    kept = ordinary[: n * size].reshape(n, size)
-    weighted = np.where(ordinary[: n * size, None, None], relative[: n * size], 0)
-    total = weighted.reshape(n, size, *relative.shape[1:]).sum(axis=1)
-    counts = kept.sum(axis=1)
-    mean = total / np.maximum(counts, 1)[:, None, None]
-    mean[counts < size / 2] = np.nan
-    return np.asarray(mean, np.float32)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
-from napari_uai.iscat.disturbances.residuals import Tile, noise_of
-from napari_uai.typing import Bools
+from napari_uai.compiled import kernel
+from napari_uai.iscat.disturbances.residuals import Tile, cumulated, filtered, noise_of
+from napari_uai.iscat.kernels.gaussian_taps import gaussian_radius, gaussian_taps
+from napari_uai.typing import Bools, Floats, Ints
 from napari_uai.videos.sampling import runs_of
 
 SMOOTH_PX = 2.0
@@ -40,24 +41,37 @@ def passing_bins(tile: Tile) -> Bools:
     ndarray
         Which bins, of all.
     """
-    smooth = np.stack([gaussian_filter(frame, SMOOTH_PX, mode="constant") for frame in tile.values])
+    smooth = filtered(
+        tile.values, gaussian_taps(SMOOTH_PX, gaussian_radius(SMOOTH_PX)), edge="zero"
+    )
     noise = noise_of(smooth)
     smooth /= np.sqrt(np.maximum(noise, np.median(noise) / 2))
-    n_bins = len(smooth)
-    strength, places = np.zeros(n_bins), np.zeros((n_bins, 2))
-    for at in range(n_bins):
-        for gap in GAPS:
-            before = smooth[max(at - gap - SIDE + 1, 0) : max(at - gap + 1, 0)]
-            after = smooth[at + gap : at + gap + SIDE]
-            if not (len(before) and len(after)):
-                continue
-            down, up = smooth[at] - before.mean(axis=0), smooth[at] - after.mean(axis=0)
-            both = np.where(down * up > 0, np.minimum(np.abs(down), np.abs(up)), 0)
-            most = float(both.max())
-            if most > strength[at]:
-                strength[at] = most
-                places[at] = np.unravel_index(int(both.argmax()), both.shape)
+    strength, places = np.zeros(len(smooth)), np.zeros((len(smooth), 2))
+    _strongest(smooth, cumulated(smooth), np.array(GAPS), strength, places)
     return _travelling(strength >= FROM, places)
+
+
+@kernel
+def _strongest(smooth: Floats, sums: Floats, gaps: Ints, strength: Floats, places: Floats) -> None:
+    """Find, in each bin, where it differs most from before and from after, in the same sense."""
+    n, height, width = smooth.shape
+    for at in range(n):
+        for gap in gaps:
+            first, second = max(at - gap - SIDE + 1, 0), max(at - gap + 1, 0)
+            third, fourth = at + gap, min(at + gap + SIDE, n)
+            if first >= second or third >= fourth:
+                continue
+            for row in range(height):
+                here = smooth[at, row]
+                a, b = sums[first, row], sums[second, row]
+                c, d = sums[third, row], sums[fourth, row]
+                for column in range(width):
+                    down = here[column] - (b[column] - a[column]) / (second - first)
+                    up = here[column] - (d[column] - c[column]) / (fourth - third)
+                    both = min(abs(down), abs(up)) if down * up > 0 else 0.0
+                    if both > strength[at]:
+                        strength[at] = both
+                        places[at, 0], places[at, 1] = row, column
 
 
 def _travelling(there: Bools, places: np.ndarray) -> Bools:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from scipy.ndimage import convolve
 
 from napari_uai.iscat.correct.moving_background import (
     MovingBackground,
@@ -21,8 +21,9 @@ ORDER = 3
 MEDIAN_OF_SQUARES = 0.4549
 """Median of the square of a standard normal variable."""
 
-ACROSS = np.outer([-0.5, 1, -0.5], [-0.5, 1, -0.5])
-"""What a pixel has and its neighbours, combined so that smooth images vanish, have not."""
+ACROSS = np.array([-0.5, 1, -0.5])
+"""What a pixel has and its neighbours, combined so that smooth images vanish, have not; along rows
+and columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class Tile:
 
     def across(self) -> tuple[Floats, Floats]:
         """Return what pixels have and their neighbours have not; and the variance of its noise."""
-        out = np.stack([convolve(frame, ACROSS, mode="nearest") for frame in self.values])
+        out = filtered(self.values, ACROSS, edge="nearest")
         return out, noise_of(out)
 
 
@@ -88,8 +89,20 @@ def _tile(images: Floats, rows: slice, columns: slice) -> Tile | None:
 
 def noise_of(values: Floats) -> Floats:
     """Return the variance of each pixel's noise, by the median: jumps do not matter."""
-    steps = np.diff(values, axis=0) ** 2
-    return np.asarray(np.median(steps, axis=0) / (2 * MEDIAN_OF_SQUARES))
+    # Along the last axis, in float32, a median takes a third of the time.
+    courses = np.ascontiguousarray(values.astype(np.float32).reshape(len(values), -1).T)
+    middle = (len(values) - 1) // 2
+    sizes = np.partition(np.abs(np.diff(courses, axis=1)), middle, axis=1)[:, middle]
+    noise: Floats = sizes.astype(np.float64) ** 2 / (2 * MEDIAN_OF_SQUARES)
+    return noise.reshape(values.shape[1:])
+
+
+def filtered(values: Floats, taps: Floats, *, edge: Literal["nearest", "zero"]) -> Floats:
+    """Filter each bin along rows and columns with the same symmetric taps."""
+    import cv2
+
+    border = {"nearest": cv2.BORDER_REPLICATE, "zero": cv2.BORDER_CONSTANT}[edge]
+    return np.stack([cv2.sepFilter2D(v, -1, taps, taps, borderType=border) for v in values])
 
 
 def windows(n_bins: int, reach: int, breaks: Ints) -> Iterator[tuple[int, int, int]]:

@@ -8,76 +8,132 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.compiled import strict_kernel
+from napari_uai.errors import BadValueError
+from napari_uai.iscat.kernels.blurring import blurred
 from napari_uai.iscat.kernels.gaussian_taps import gaussian_radius, gaussian_taps
+from napari_uai.iscat.kernels.radial_votes import radial_symmetry_response
+from napari_uai.iscat.kernels.rings import SIGNED_DEVIATION, radial_variance, rings
 
 SURROUND = 1.6
 """Width of the wide Gaussian over that of the narrow one (Marr & Hildreth 1980)."""
 
 Detector: TypeAlias = Literal[
-    "difference_of_gaussians", "laplacian_of_gaussian", "determinant_of_hessian"
+    "difference_of_gaussians",
+    "laplacian_of_gaussian",
+    "determinant_of_hessian",
+    "radial_variance",
+    "fast_radial_symmetry",
 ]
 
 DETECTORS: dict[str, int] = {
     "difference_of_gaussians": 0,
     "laplacian_of_gaussian": 1,
     "determinant_of_hessian": 2,
+    "radial_variance": 3,
+    "fast_radial_symmetry": 4,
 }
 """Blob filters and their numbers in kernels."""
+
+RADIAL = 3
+"""Number of the first filter that looks at pixels by their distance."""
+
+STRICTNESS = 1.0
+"""Of the fast radial symmetry: 1 finds weaker spots in white noise than 2."""
+
+_REACH = 8.0
+"""Distance, in widths of a spot, up to which its response explains that of others."""
 
 _Float = npt.NDArray[np.floating[Any]]
 
 
-class _BlobFilter(NamedTuple):
-    """Weights of up to two Gaussians, and the kind of filter built from them."""
+class BlobFilter(NamedTuple):
+    """Weights of up to two Gaussians, or radii and gain, and the kind of filter built from them.
+
+    ``profile`` is the largest response of a radial filter at each whole distance from a spot,
+    relative to that at its centre; it has no closed form.
+    """
 
     kind: int
     narrow: npt.NDArray[np.float32]
     wide: npt.NDArray[np.float32]
+    radii: tuple[int, int] = (0, 0)
+    gain: float = 1.0
+    profile: npt.NDArray[np.float64] = np.zeros(0)
 
 
-def blob_filter(sigma_px: float, detector: Detector) -> _BlobFilter:
+def blob_filter(
+    sigma_px: float, detector: Detector, radii: tuple[int, int] | None = None
+) -> BlobFilter:
     """Return a filter whose response to a spot of the given width is the contrast of the spot.
 
-    Its gain is shared by the two passes of each Gaussian.
+    The gain of Gaussians is shared by their two passes. ``radii`` are those of a radial filter.
     """
     kind = DETECTORS[detector]
     narrow = _gaussian(sigma_px)
+    if kind >= RADIAL:
+        return _radial_filter(sigma_px, kind, radii or default_radii(sigma_px, detector))
     if kind == 0:
         # A spot of width s, blurred by a Gaussian of width a, keeps s^2 / (s^2 + a^2) of its peak.
         gain = 1 / np.sqrt(1 / 2 - 1 / (1 + SURROUND**2))
-        return _BlobFilter(kind, narrow * gain, _gaussian(SURROUND * sigma_px) * gain)
-    plain = _BlobFilter(kind, narrow, narrow)
+        return BlobFilter(kind, narrow * gain, _gaussian(SURROUND * sigma_px) * gain)
+    plain = BlobFilter(kind, narrow, narrow)
     middle = narrow.size - 1
-    x = np.arange(2 * middle + 1) - middle
-    profile = np.exp(-0.5 * (x / sigma_px) ** 2)
-    spot = np.outer(profile, profile).astype(np.float32)[np.newaxis]
     # Measured rather than calculated, because differences of pixels only approximate derivatives.
-    gain = 1 / np.sqrt(blob_response(spot, plain)[0, middle, middle])
-    return _BlobFilter(kind, (narrow * gain).astype(np.float32), narrow)
+    response = blob_response(_ideal_spot(sigma_px, middle), plain)
+    gain = 1 / np.sqrt(response[0, middle, middle])
+    return BlobFilter(kind, (narrow * gain).astype(np.float32), narrow)
+
+
+def default_radii(sigma_px: float, detector: Detector) -> tuple[int, int]:
+    """Return the radii with which a radial filter finds the weakest spots in white noise."""
+    if detector == "radial_variance":
+        return 1, max(round(3 * sigma_px), 3)
+    first = max(round(sigma_px), 1)
+    return first, max(round(2 * sigma_px), first)
+
+
+def _radial_filter(sigma_px: float, kind: int, radii: tuple[int, int]) -> BlobFilter:
+    reach = int(np.ceil(_REACH * sigma_px))
+    middle = reach + radii[1]
+    none = np.zeros(0, np.float32)
+    plain = BlobFilter(kind, none, none, radii)
+    response = np.abs(blob_response(_ideal_spot(sigma_px, middle), plain)[0]).astype(np.float64)
+    centre = response[middle, middle]
+    if not centre > 0:
+        raise BadValueError(f"radii {radii} do not respond to a spot of {sigma_px:g} px")
+    away = np.hypot(*(np.indices(response.shape) - middle)).astype(np.int64)
+    # A pixel more or less is a spot between pixels, or one whose rings noise has shifted.
+    near = [response[np.abs(away - d) <= 1].max() for d in range(reach + 1)]
+    profile = np.array(near) / centre
+    return plain._replace(gain=1 / centre, profile=profile)
+
+
+def _ideal_spot(sigma_px: float, middle: int) -> npt.NDArray[np.float32]:
+    """Return a frame with a Gaussian spot of contrast 1."""
+    profile = np.exp(-0.5 * ((np.arange(2 * middle + 1) - middle) / sigma_px) ** 2)
+    return np.outer(profile, profile).astype(np.float32)[np.newaxis]
 
 
 def _gaussian(sigma: float) -> npt.NDArray[np.float32]:
     return gaussian_taps(sigma, max(1, gaussian_radius(sigma))).astype(np.float32)
 
 
-def blob_response(block: npt.NDArray[np.float32], filters: _BlobFilter) -> npt.NDArray[np.float32]:
+def blob_response(block: npt.NDArray[np.float32], filters: BlobFilter) -> npt.NDArray[np.float32]:
     """Response of each frame, in units of contrast."""
+    if filters.kind == DETECTORS["radial_variance"]:
+        deviation = radial_variance(block, rings(*filters.radii), SIGNED_DEVIATION)
+        return np.asarray(filters.gain * deviation, np.float32)
+    if filters.kind == DETECTORS["fast_radial_symmetry"]:
+        response = radial_symmetry_response(block, filters.radii, strictness=STRICTNESS)
+        return np.asarray(filters.gain * response, np.float32)
     out = np.empty_like(block)
     for frame, response in zip(block, out, strict=True):
-        smooth = _blurred(frame, filters.narrow)
+        smooth = blurred(frame, filters.narrow)
         if filters.kind == 0:
-            np.subtract(smooth, _blurred(frame, filters.wide), out=response)
+            np.subtract(smooth, blurred(frame, filters.wide), out=response)
         else:
             _curvature(smooth, filters.kind == 2, response)
     return out
-
-
-def _blurred(frame: npt.NDArray[Any], weights: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Smooth a frame, which is mirrored at its edges."""
-    import cv2
-
-    smooth = cv2.sepFilter2D(frame, cv2.CV_32F, weights, weights, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(smooth)
 
 
 @strict_kernel
@@ -110,11 +166,12 @@ def find_extrema(
     threshold: float,
     wanted: float,
     border: int,
-    shape: tuple[int, float, float],
+    shape: tuple[int, float, float, npt.NDArray[np.float64]],
 ) -> npt.NDArray[np.float64]:
     """Find the spots of a block of frames: rows of y, x, frame in the block, intensity.
 
-    ``shape`` describes the response: number of its filter, minimum distance (px), width (px).
+    ``shape`` describes the response: number of its filter, minimum distance (px), width (px), and
+    the profile of a radial filter.
     """
     n, height, width = block.shape
     size = np.empty((height * width + 3) // 4 + height + width)
@@ -184,13 +241,13 @@ def _strongest(
     place: npt.NDArray[np.int64],
     count: int,
     threshold: float,
-    shape: tuple[int, float, float],
+    shape: tuple[int, float, float, npt.NDArray[np.float64]],
     kept: npt.NDArray[np.int64],
 ) -> int:
     """Keep candidates in descending order unless a kept one is near or explains their response."""
-    kind, distance_px, sigma_px = shape
+    kind, distance_px, sigma_px, profile = shape
     width = response.shape[1]
-    reach2 = (8 * sigma_px) ** 2
+    reach2 = (_REACH * sigma_px) ** 2
     n_kept = 0
     for i in np.argsort(-size[:count], kind="mergesort"):
         y, x = place[i] // width, place[i] % width
@@ -203,7 +260,12 @@ def _strongest(
             if r2 < distance_px**2:
                 free = False
                 break
-            if r2 < reach2:
+            if r2 >= reach2:
+                continue
+            if kind >= RADIAL:
+                # The response to a sum is at most the sum of the responses.
+                left -= sign * abs(response[v, u]) * profile[int(np.sqrt(r2))]
+            else:
                 left -= response[v, u] * _ring(r2 / sigma_px**2, kind)
         if free and sign * left >= threshold:
             kept[n_kept] = place[i]

@@ -20,6 +20,7 @@ from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
 from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, Runnable, as_recording
 from napari_uai.monitor import SILENT, Monitor, active_monitor
 from napari_uai.parameters import checked
+from napari_uai.threads import one_blas_thread
 from napari_uai.videos.frames import frames_of
 from napari_uai.videos.offset import Offset
 from napari_uai.videos.recording import Recording
@@ -39,6 +40,7 @@ BEGIN_SHARE, NULL_SHARE = 0.2, 0.25
 Choice: TypeAlias = Recipe | str | Path
 
 
+@one_blas_thread()
 @checked
 def detection_limit(
     recording: Runnable,

@@ -40,11 +40,11 @@ from napari_uai.videos.recording import Recording
 
 Bins: TypeAlias = npt.NDArray[np.float32]
 
-PROPORTIONAL = ("remove_status_line", "dark_frame_subtraction", "power_normalization")
-"""Stages whose output a landing multiplies as it does the recording itself."""
+UNTOUCHED = ("crop", "remove_status_line")
+"""Stages before which nothing is injected: outside the region, or in what the camera wrote."""
 
-UNTOUCHED = ("remove_status_line",)
-"""Stages before which nothing is injected, because they read what the camera wrote."""
+PROPORTIONAL = (*UNTOUCHED, "dark_frame_subtraction", "power_normalization")
+"""Stages whose output a landing multiplies as it does the recording itself."""
 
 SCORING = ("rescore_steps",)
 ACCEPTING = "accept_events"

@@ -39,6 +39,7 @@ def contrast_traces(
     batch_size: BatchSize = 500,
     sigma_px: SigmaPx = 1.7,
     margin: Annotated[float, Ge(0), Unit("batches")] = 0.5,
+    points: Annotated[int, Ge(1), Unit("per batch")] = 100,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
     """Follow the contrast at the position of each landing through the frames of its V.
@@ -58,6 +59,9 @@ def contrast_traces(
         Standard deviation of the point-spread function.
     margin
         Length of the trace before and after the V, in batches.
+    points
+        Points per batch of the trace, at most one per frame: neighbouring frames share nearly all
+        of their noise. All landings have them in the same frames.
     monitor
         Progress and cancellation, once per block of frames.
 
@@ -90,14 +94,15 @@ def contrast_traces(
     peak = landings["frame"].to_numpy(np.int64)
     check_inside(landings, frames.shape, batch_size)
     reach = round((1 + margin) * batch_size)
-    first = np.clip(peak - reach, 0, len(frames))
-    stop = np.clip(peak + reach + 1, first, len(frames))
+    step = max(batch_size // points, 1)
+    first = -(-np.clip(peak - reach, 0, len(frames)) // step)
+    stop = np.maximum(-(-np.clip(peak + reach + 1, 0, len(frames)) // step), first)
     places = landings[["y", "x"]].to_numpy(np.float64)
-    traces = traces_at(frames, places, first, stop, sigma_px, monitor)
+    traces = traces_at(frames, places, first, stop, sigma_px, monitor, step=step)
     return pd.DataFrame(
         {
             "landing": np.repeat(landings["landing"].to_numpy(np.int64), stop - first),
-            "frame": np.repeat(first, stop - first) + _counted(stop - first),
+            "frame": step * (np.repeat(first, stop - first) + _counted(stop - first)),
             "contrast": _concatenate(traces, float),
         }
     )
@@ -163,8 +168,10 @@ def traces_at(
     stop: Ints,
     sigma_px: float,
     monitor: Monitor,
+    *,
+    step: int = 1,
 ) -> list[Floats]:
-    """Return the contrast at each position in its frames from first to stop - 1."""
+    """Return the contrast at each position in frames ``step`` times first to stop - 1."""
     boxes, weights = _patches(places, frames.shape, sigma_px)
     traces = [np.full(b - a, np.nan) for a, b in zip(first, stop, strict=True)]
 
@@ -173,15 +180,16 @@ def traces_at(
         if active.size == 0:
             return
         begin = max(start, int(first[active].min()))
-        block = np.ascontiguousarray(frames.read(begin, min(end, int(stop[active].max()))))
+        numbers = step * np.arange(begin, min(end, int(stop[active].max())))
+        block = np.ascontiguousarray(frames.read_at(numbers))
         for k in active:
             a, b = max(first[k], begin), min(stop[k], end)
             rows = slice(k, k + 1)
             part = _amplitudes(block[a - begin : b - begin], boxes[rows], weights[rows])
             traces[k][a - first[k] : b - first[k]] = part
 
-    chunk = frames_per_chunk(frames.shape)
-    for _ in map_chunks(measure, len(frames), chunk, monitor=monitor, message="contrast"):
+    n, chunk = -(-len(frames) // step), max(frames_per_chunk(frames.shape) // step, 1)
+    for _ in map_chunks(measure, n, chunk, monitor=monitor, message="contrast"):
         pass
     return traces
 

@@ -148,7 +148,8 @@ def fit_by_frames(
     frame
         Frame of each spot, ascending.
     fit
-        Takes a block of frames, the frame of each spot in that block, and which spots these are.
+        Takes the frames that have spots, the frame of each spot among these, and which spots they
+        are.
     monitor
         Progress and cancellation, once per block of frames.
     """
@@ -157,12 +158,12 @@ def fit_by_frames(
         first, last = np.searchsorted(frame, (start, stop)).tolist()
         if first == last:
             return
-        begin = int(frame[first])
-        block = np.ascontiguousarray(frames.read(begin, int(frame[last - 1]) + 1))
+        numbers, at = np.unique(frame[first:last], return_inverse=True)
+        block = np.ascontiguousarray(frames.read_at(numbers))
         for row in range(first, last, FITS_AT_ONCE):
             raise_if_cancelled()
             some = slice(row, min(row + FITS_AT_ONCE, last))
-            fit(block, frame[some] - begin, some)
+            fit(block, at[row - first : some.stop - first], some)
 
     chunk = frames_per_chunk(frames.shape)
     for _ in map_chunks(fit_block, len(frames), chunk, monitor=monitor, message="fits"):

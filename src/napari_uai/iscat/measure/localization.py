@@ -19,6 +19,8 @@ from napari_uai.videos.frames import Video, frames_of
 OPPOSITE = "opposite sign"
 FAR = "far from the landing"
 
+FITS_PER_BATCH = 20
+
 
 @stage(
     "Localise landings",
@@ -32,14 +34,14 @@ def localize_landings(
     *,
     batch_size: BatchSize = 500,
     sigma_px: SigmaPx = 1.7,
-    every: Annotated[int, Ge(1), Unit("frames")] = 25,
+    every: Annotated[int, Ge(1), Unit("frames")] | None = None,
     scale: Annotated[float, Gt(0)] = 5.0,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
     """Fit a Gaussian to each landing wherever its V exceeds half of its peak.
 
-    These are the frames less than half a batch from the peak; one in ``every`` frames is fitted,
-    including the peak, because neighbouring frames share nearly all of their noise.
+    These are the frames less than half a batch from the peak; those whose number is a multiple of
+    ``every`` are fitted, because neighbouring frames share nearly all of their noise.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def localize_landings(
     sigma_px
         Standard deviation of the point-spread function, the start value of the fits.
     every
-        Frames from one fit to the next.
+        Frames from one fit to the next; by default a twentieth of a batch.
     scale
         Half width of the window of the fits in units of ``sqrt(2) sigma_px``.
     monitor
@@ -95,6 +97,7 @@ def localize_landings(
     require_columns(events, "frame", "y", "x", "contrast")
     if events.empty:
         return empty_fits().assign(landing=np.empty(0, np.int64))
+    every = max(batch_size // FITS_PER_BATCH, 1) if every is None else every
     spots = _spots_of(events, video, batch_size, sigma_px, every)
     contrast = spots.pop("contrast").to_numpy(np.float64)
     fits = fit_spots(spots, video, scale=scale, monitor=monitor)
@@ -183,8 +186,8 @@ def _spots_of(
     events: pd.DataFrame, video: Video, batch_size: int, sigma_px: float, every: int
 ) -> pd.DataFrame:
     """One row per event and frame to be fitted."""
-    each_side = (batch_size - 1) // 2 // every
-    steps = np.arange(-each_side, each_side + 1) * every
+    reach = (batch_size - 1) // 2
+    steps = np.arange(-(reach // every) - 1, reach // every + 2) * every
     spots = pd.DataFrame(
         {
             "event_y": events["y"].to_numpy(np.float64),
@@ -196,8 +199,10 @@ def _spots_of(
     )
     check_inside(events, frames_of(video).shape, batch_size)
     spots = spots.loc[spots.index.repeat(len(steps))].reset_index(drop=True)
-    spots["frame"] = spots.pop("peak") + np.tile(steps, len(events))
-    spots = spots[spots["frame"].between(0, len(frames_of(video)) - 1)].reset_index(drop=True)
+    peak = spots.pop("peak")
+    spots["frame"] = peak // every * every + np.tile(steps, len(events))
+    seen = spots["frame"].between(0, len(frames_of(video)) - 1)
+    spots = spots[seen & ((spots["frame"] - peak).abs() <= reach)].reset_index(drop=True)
     spots["y"], spots["x"] = np.rint(spots["event_y"]), np.rint(spots["event_x"])
     spots["sigma"] = float(sigma_px)
     spots["center_intensity"] = np.nan

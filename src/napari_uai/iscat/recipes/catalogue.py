@@ -66,7 +66,7 @@ class Listed:
 
     Attributes
     ----------
-    name, title, menu, output, selects, summary
+    name, title, menu, output, selects, renumbers, summary
         As in :class:`napari_uai.Stage`.
     needs
         Kind of each input that is required.
@@ -78,11 +78,14 @@ class Listed:
     needs: tuple[Kind, ...]
     output: Kind
     selects: bool
+    renumbers: bool
     summary: str
 
     @property
     def passes_on(self) -> bool:
         """Whether the output can take the place of the first input, as in a chain."""
+        if self.renumbers:
+            return False
         return self.needs[0] == self.output and (self.output == "video" or self.selects)
 
 
@@ -93,14 +96,21 @@ def listed_stages() -> dict[str, Listed]:
     return known | {
         name: Listed(
             name, s.title, s.menu, tuple(i.kind for i in s.inputs if i.required), s.output,
-            s.selects, s.summary,
+            s.selects, s.renumbers, s.summary,
         )
         for name, s in own.items()
     }  # fmt: skip
 
 
 def _listed(
-    name: str, title: str, menu: Menu, inputs: str, output: Kind, selects: bool, summary: str
+    name: str,
+    title: str,
+    menu: Menu,
+    inputs: str,
+    output: Kind,
+    selects: bool,
+    renumbers: bool,
+    summary: str,
 ) -> Listed:
     needs = tuple(cast("Kind", kind) for kind in inputs.split() if not kind.endswith("?"))
-    return Listed(name, title, menu, needs, output, selects, summary)
+    return Listed(name, title, menu, needs, output, selects, renumbers, summary)

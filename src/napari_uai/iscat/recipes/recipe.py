@@ -434,6 +434,11 @@ def checked_recipe(recipe: Recipe) -> Recipe:
         where = f"recipe {recipe.name}, stage {step.name}"
         if step.name in kinds:
             raise RecipeError(f"{where}: the name is not unique")
+        if step.stage.renumbers:
+            raise RecipeError(
+                f"{where}: {step.stage.name} changes the numbers of frames or pixels, so "
+                "that positions would not be those of the recording: use it outside a recipe"
+            )
         _check_inputs(step, kinds, where)
         kinds[step.name] = step.stage.output
         values = recipe.values(step.name)

@@ -24,6 +24,7 @@ from napari_uai.iscat.recipes.identity import identity_of_recording, identity_of
 from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, load_recipe
 from napari_uai.monitor import SILENT, Monitor, active_monitor
 from napari_uai.store.keeping import content_of, identity_of, kept, pieces_of
+from napari_uai.threads import one_blas_thread
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
 from napari_uai.videos.health import Health, finite_video, recording_health
 from napari_uai.videos.offset import Offset
@@ -205,6 +206,7 @@ class RunResult:
         return {landing: rank for rank, landing in enumerate(order["landing"], start=1)}
 
 
+@one_blas_thread()
 def run_recipe(
     recording: Runnable,
     recipe: Recipe | str | Path = "matched",

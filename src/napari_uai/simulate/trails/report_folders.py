@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.routes import HEIGHT, WIDTH
 from napari_uai.simulate.trails.scene_picture import background_picture, draw_objects
 from napari_uai.simulate.trails.simulation import START, SimulatedTrails, simulate_trails
+from napari_uai.threads import n_threads
 from napari_uai.trails.table import Picture
 
 JPEG_QUALITY = 80
@@ -355,7 +355,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _each(write: Callable[[int], None], n: int, what: str, monitor: Monitor) -> None:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(n_threads()) as pool:
         for start in range(0, n, _BLOCK):
             monitor.update(start / n, what)
             list(pool.map(write, range(start, min(start + _BLOCK, n))))

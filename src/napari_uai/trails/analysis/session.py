@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from napari_uai.errors import BadValueError, nearest
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.threads import one_blas_thread
 from napari_uai.trails.analysis.result import (
     EVERY_CLASS,
     MOST_CLASSES,
@@ -117,6 +118,7 @@ class TrailSession:
         slow = {"masks": keys.masks, "measurements": keys.measurements, "heat": keys.heat}
         return all(name in self._kept and self._kept[name].key == slow[name] for name in slow)
 
+    @one_blas_thread()
     def run(self, request: Request, *, monitor: Monitor = SILENT) -> TrailResult:
         """Analyse the trails.
 

@@ -143,6 +143,13 @@ def _noise(table: pd.DataFrame) -> Plot:
     return lines
 
 
+def _transfer(table: pd.DataFrame) -> Plot:
+    lines = Lines(x_label="mean (counts)", y_label="variance (counts²)")
+    names = {"variance": "measured", "line": "shot noise"}
+    lines.show_lines(table["mean"].to_numpy(), {n: table[c].to_numpy() for c, n in names.items()})
+    return lines
+
+
 def _drift(table: pd.DataFrame) -> Plot:
     lines = Lines(x_label="frame", y_label="drift (px)")
     lines.show_lines(table["frame"].to_numpy(), {a: table[f"{a}_px"].to_numpy() for a in "yx"})
@@ -164,6 +171,7 @@ def _trace(_table: pd.DataFrame) -> Plot:
 _PLOTS: dict[tuple[str, ...], Callable[[pd.DataFrame], Plot]] = {
     ("low", "high", "all"): _histogram,
     ("batch_size", "noise", "shot_noise", "photon_limit"): _noise,
+    ("mean", "variance", "line"): _transfer,
     ("frame", "y_px", "x_px"): _drift,
     ("frame", "ImgCnt"): _counter,
     ("landing", "frame", "contrast"): _trace,

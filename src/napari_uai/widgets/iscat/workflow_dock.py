@@ -360,11 +360,16 @@ class RecipeWidget(QWidget):
             self.open(path)
 
     def _hand_over(self, title: str) -> None:
-        """Open another dock with the recording and the recipe."""
+        """Open another dock with the recording and the recipe, in the region if there is one."""
+        from napari_uai.iscat.recipes.editing import limited_to
+
         recipe = self.run_bar.tried(self.recipe)
         if recipe is not None:
+            region = self.region.region
             dock = shown_dock(self.viewer, title)
-            dock.use(self.recording.layer(), recipe)
+            dock.use(
+                self.recording.layer(), recipe if region is None else limited_to(recipe, region)
+            )
 
     def _apply_preferences(self) -> None:
         """Start with the recipe and the rolling average of the preferences."""

@@ -23,7 +23,9 @@ and covariance, so that memory stays bounded and the background may differ betwe
 from __future__ import annotations
 
 import warnings
-from functools import partial
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from itertools import accumulate, pairwise
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -43,9 +45,10 @@ from napari_uai.iscat.tables import require_columns
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
 from napari_uai.store.keeping import kept
+from napari_uai.threads import n_threads
 from napari_uai.typing import Floats
 from napari_uai.videos.find_once import Memo
-from napari_uai.videos.frames import Video, frames_of
+from napari_uai.videos.frames import Video, frames_of, map_chunks
 from napari_uai.videos.sources.chosen import ChosenFrames
 
 TilePx: TypeAlias = Annotated[int, Ge(32), Unit("px")]
@@ -211,14 +214,7 @@ def detect_steps(
             numbers=piece,
         )
     ]
-    tables = []
-    for i, part in enumerate(parts):
-        if i == 0 or not part.shares_segment(parts[i - 1]):  # all its tiles are read once
-            images = Memo(partial(part.read_segment, monitor))
-        label = f"part {i + 1} of {len(parts)}" if len(parts) > 1 else ""
-        of_part = monitor.part(i / len(parts), (i + 1) / len(parts), label)
-        search = partial(_found_in, part, images, found, finder, of_part)
-        tables.append(kept(f"part {i + 1} of {len(parts)}", i, search).assign(part=i))
+    tables = _found_in_parts(parts, found, finder, monitor)
     events = counted_once(
         pd.concat(tables, ignore_index=True),
         near_px=TWIN_SIGMAS * sigma_px,
@@ -236,6 +232,27 @@ def detect_steps(
     events = events.sort_values(order, ascending=[False, True, True, True], ignore_index=True)
     columns = [*EVENT_COLUMNS, *(["psf_image"] if len(bank) > 1 else [])]
     return events.loc[:, columns]
+
+
+def _found_in_parts(
+    parts: list[Part], found: Disturbances, finder: Finder, monitor: Monitor
+) -> Iterator[pd.DataFrame]:
+    """Yield the events that each part owns; parts are searched side by side."""
+    changes = [not part.shares_segment(before) for before, part in pairwise(parts)]
+    segments = [0, *accumulate(changes)]
+
+    @lru_cache(maxsize=n_threads() + 1)
+    def images_of(segment: int) -> Memo[Floats]:  # all its tiles are read once
+        return Memo(partial(parts[segments.index(segment)].read_segment, monitor))
+
+    labels = [f"part {i + 1} of {len(parts)}" for i in range(len(parts))]
+    monitors = monitor.side_by_side(labels if len(parts) > 1 else [""])
+
+    def search(i: int, _: int) -> pd.DataFrame:
+        find = partial(_found_in, parts[i], images_of(segments[i]), found, finder, monitors[i])
+        return kept(labels[i], i, find).assign(part=i)
+
+    return map_chunks(search, len(parts), 1)
 
 
 def _found_in(

@@ -27,7 +27,7 @@ from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temp
 from napari_uai.iscat.detect.steps.pursuit import SEARCH_BINS
 from napari_uai.iscat.detect.steps.times import EventTime, event_times, likeliest_time, step_course
 from napari_uai.monitor import raise_if_cancelled
-from napari_uai.typing import Floats
+from napari_uai.typing import Floats, Ints
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
@@ -66,7 +66,7 @@ LEAST_LEFT = 0.25
 """Share of a contrast that is left at least when these are taken off."""
 
 GRID_SIGMAS = 2.0
-MOST_PLACES = 800
+MOST_PLACES = 400
 """Distance and greatest number of the places at which the noise in time is measured."""
 
 LEAST_SEEN = 0.3
@@ -204,6 +204,7 @@ class JointFit:
         flat = (relative * self._root).reshape(self.n_bins, -1)
         left = flat - (flat @ self._lines) @ self._lines.T
         self._data = np.ascontiguousarray(left.T)
+        self._seen: tuple[object, tuple[_Images, Floats, Floats]] | None = None
 
     def learn(
         self, places: Floats, times: Floats, contrasts: Floats, least: float
@@ -294,8 +295,8 @@ class JointFit:
         for turn in range(ROUNDS):
             raise_if_cancelled()
             if turn == 0:
-                first, _ = self._noise(images, courses, contrasts)
-                contrasts = self._fitted(images, times, places, contrasts, first).contrasts
+                statistics, _ = self._noise(images, courses, contrasts)
+                contrasts = self._fitted(images, times, places, contrasts, statistics).contrasts
             statistics, white = self._noise(images, courses, contrasts)
             fit = self._fitted(images, times, places, contrasts, statistics)
             contrasts = fit.contrasts
@@ -312,25 +313,34 @@ class JointFit:
         self, images: _Images, courses: Floats, contrasts: Floats
     ) -> tuple[StepStatistics, float]:
         """Statistics in time of what the events leave, filtered to unit noise; its white part."""
+        filters, norms, filtered = self._filtered()
+        events = (courses.T * contrasts) @ images.rows(slice(len(courses))).products(filters)
+        quiet = (filtered - events) / norms
+        white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=0))) / 2
+        area = self.shape[0] * self.shape[1]
+        independent = min(area / (4 * np.pi * self.image.sigma_px**2), len(norms))
+        return StepStatistics.of(temporal_covariance(quiet, white, independent)), white
+
+    def _filtered(self) -> tuple[_Images, Floats, Floats]:
+        """Return images of a point all over the field, their lengths, and the data seen by them."""
+        if self._seen is not None and self._seen[0] is self.image:
+            return self._seen[1]
         radius = int(self._radius)
         area = self.shape[0] * self.shape[1]
         step = max(round(GRID_SIGMAS * self.image.sigma_px), round(np.sqrt(area / MOST_PLACES)), 1)
         axes = [np.arange(min(step, n // 2), n - min(step, n // 2), step) for n in self.shape]
-        places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2).astype(np.float64)
+        places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
         offsets = np.arange(-radius, radius + 1)
         template = self._image(offsets[:, None] + 0.0 * offsets, offsets + 0.0 * offsets[:, None])[
             0
         ]
-        filters = self._placed(places, [(template,)] * len(places), radius)
+        filters = self._repeated(template, places)
         norms = np.sqrt(np.maximum(_squares(filters), 0))
         seen = np.flatnonzero(norms > LEAST_SEEN * np.median(norms))
         filters, norms = filters.rows(seen), norms[seen]
-        n = len(courses)
-        events = (courses.T * contrasts) @ images.rows(slice(n)).products(filters)
-        quiet = (filters.on(self._data) - events) / norms
-        white = float(np.median(np.mean(np.diff(quiet, axis=0) ** 2, axis=0))) / 2
-        independent = min(area / (4 * np.pi * self.image.sigma_px**2), len(seen))
-        return StepStatistics.of(temporal_covariance(quiet, white, independent)), white
+        result = filters, norms, filters.on(self._data)
+        self._seen = self.image, result
+        return result
 
     def _fitted(
         self,
@@ -474,6 +484,18 @@ class JointFit:
             indexing="ij",
         )
         return dy, dx
+
+    def _repeated(self, patch: Floats, places: Ints) -> _Images:
+        """Put one square patch around each of many pixels; what reaches out is cut off."""
+        around = np.arange(len(patch)) - len(patch) // 2
+        rows, columns = (places[:, axis, None] + around for axis in (0, 1))
+        inside = ((rows >= 0) & (rows < self.shape[0]))[:, :, None]
+        inside = inside & ((columns >= 0) & (columns < self.shape[1]))[:, None, :]
+        pixels = (rows[:, :, None] * self.shape[1] + columns[:, None, :])[inside]
+        values = np.broadcast_to(patch, inside.shape)[inside] * self._root.ravel()[pixels]
+        counts = np.concatenate([[0], np.cumsum(inside.sum(axis=(1, 2)))])
+        within = csr_array((values, pixels, counts), shape=(len(places), self._root.size))
+        return _Images(within, np.asarray(within @ self._lines))
 
     def _placed(
         self, places: Floats, patches: Sequence[Iterable[Floats]], radius: float
