@@ -26,6 +26,7 @@ from napari_uai.iscat.column_meanings import (
     TRAJECTORY_MEANINGS,
     Meaning,
 )
+from napari_uai.iscat.optics import Microscope
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.iscat.recipes.recipe import load_recipe, recipe_names
 from napari_uai.iscat.recipes.training import training_parameters
@@ -67,6 +68,10 @@ ROOMS = {
     "mixtures": "Mixtures",
     "density": "Kernel density",
     "comparing": "Comparison",
+    "interferometric": "Model",
+    "microscope": "Model",
+    "fit": "Fit",
+    "profiles": "Picture",
     "outputs": "Results",
     "picture": "Picture",
     "fastdvdnet": "Predict",
@@ -180,7 +185,7 @@ def room_of(face: str, found: Any) -> str:
     """Return the first part of the module of an object below the package that gives it."""
     module = getattr(found, "__module__", "")
     own = module.removeprefix("napari_uai.")
-    for house in ("iscat.mass.", "iscat.limit."):  # rooms with a face of their own
+    for house in ("iscat.mass.", "iscat.limit.", "iscat.optics."):  # rooms with a face of their own
         own = own.removeprefix(house)
     parts = own.split(".")
     if face != "napari_uai" and parts[0] == face.rpartition(".")[2]:
@@ -307,6 +312,9 @@ def settings_page() -> str:
                 "## Training",
                 "`napari-uai train`; see [](../training.md).",
                 training_table(),
+                "## Point-spread function",
+                "`napari-uai psf`, {class}`napari_uai.iscat.optics.Microscope`.",
+                parameter_table(Parameters.of_settings(Microscope)),
                 "## Simulated recordings",
                 "`napari-uai simulate iscat`, {func}`napari_uai.simulate_recording`.",
                 parameter_table(Parameters.of_settings(RecordingSettings)),

@@ -51,6 +51,7 @@ from napari_uai.iscat.measure.diffusing_population import diffusion_population a
 from napari_uai.iscat.measure.diffusion import diffusion_constants as diffusion_constants
 from napari_uai.iscat.measure.displacements import mean_squared_displacement as mean_squared_displacement
 from napari_uai.iscat.measure.gaussian_fits import fit_spots as fit_spots
+from napari_uai.iscat.measure.image_fits import fit_psf as fit_psf
 from napari_uai.iscat.measure.landing_rates import landing_rate as landing_rate
 from napari_uai.iscat.measure.landings import assign_spots as assign_spots
 from napari_uai.iscat.measure.landings import landings_from_tracks as landings_from_tracks
@@ -92,6 +93,7 @@ __all__ = [
     "diffusion_histogram",
     "diffusion_population",
     "fast_radial_symmetry",
+    "fit_psf",
     "fit_spots",
     "fixed_pattern_correction",
     "flat_field",

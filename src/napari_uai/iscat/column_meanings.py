@@ -97,6 +97,11 @@ LANDING_MEANINGS = (
         "number of events at least this strong that noise alone would give (`matched`, `rescored`)",
     ),
     Meaning(
+        ("psf_image",),
+        "",
+        "which image of the point-spread function was chosen, from 0, if the file has several",
+    ),
+    Meaning(
         ("peak_contrast", "intersection_contrast", "prominence_contrast"),
         "relative",
         "three readings of the smoothed V, for comparison with PiSCAT; noise biases the "

@@ -75,8 +75,8 @@ _BEFORE_STEPS = 0.05
 
 _AXES = (
     ("frame", "first_frame", "last_frame"),
-    ("y", "Fit_Y-Center"),
-    ("x", "Fit_X-Center"),
+    ("y", "Fit_Y-Center", "Psf_Y-Center"),
+    ("x", "Fit_X-Center", "Psf_X-Center"),
 )
 """Columns that hold positions along frames, rows and columns."""
 

@@ -19,6 +19,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ import pandas as pd
 
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.simulate.iscat.disturbances import Disturbance, Disturbances
+from napari_uai.simulate.iscat.interferometric import interferometric_profile
 from napari_uai.simulate.iscat.moving_particles import MovingParticles
 from napari_uai.simulate.iscat.optics import Grid, particle_image, reference_field
 from napari_uai.simulate.iscat.status_line import status_lines
@@ -250,6 +252,7 @@ class SimulatedFrames(Frames):
         s = self.settings
         knots = -(-s.frames // BLOCK) + 1
         self.grid = Grid.around((s.rows, s.columns), s.sigma_px)
+        self._point = self._point_image()
         self._speckle = self.grid.speckle_spectrum(rng, s.sigma_px)
         self._amplitudes = reference_field(s.speckle_contrast)
         self.shift = stage_path(rng, knots, s.drift_px, s.drift_correlation / BLOCK)
@@ -262,6 +265,16 @@ class SimulatedFrames(Frames):
         distance = np.hypot(y - (s.rows - 1) / 2, x - (s.columns - 1) / 2) / corner
         self.illumination = 1 - s.illumination_drop * distance**2
         self._draw_scatterers(rng, knots)
+
+    def _point_image(self) -> dict[str, Any]:
+        """Return the keywords of the image of a point."""
+        s = self.settings
+        point = {"sigma_px": s.sigma_px, "ringing": s.ringing, "ellipticity": s.ellipticity}
+        if s.optics == "simple":
+            return point
+        stretch = max(s.ellipticity, 1 / s.ellipticity) ** 0.5
+        reach = float(np.hypot(*self.grid.size)) * stretch
+        return {**point, "profile": interferometric_profile(s, reach)}
 
     def _phase_of_jump(self) -> float:
         """Return the change of phase whose relative change of the background is as set."""
@@ -361,9 +374,7 @@ class SimulatedFrames(Frames):
             size /= [self._unit_snr(*place) for place in zip(self._lands, y, x, strict=True)]
         dark = rng.permutation(np.arange(n) < round(n * s.dark_fraction))
         self._contrast = np.where(dark, -size, size)
-        self._particle = self.grid.particle_spectrum(
-            sigma_px=s.sigma_px, ringing=s.ringing, ellipticity=s.ellipticity
-        )
+        self._particle = self.grid.particle_spectrum(**self._point)
         self._wander = self._drawn_wander() if s.landed_diffusion else None
         self._ramps = self.grid.point_ramps(self._y, self._x)
         self.truth = self._truth_table(np.flatnonzero(leaves))
@@ -398,14 +409,7 @@ class SimulatedFrames(Frames):
     def _unit_snr(self, frame: float, y: float, x: float) -> float:
         """Return the signal-to-noise ratio of contrast 1: ``sqrt(sum(h^2 / variance))``."""
         s = self.settings
-        image = particle_image(
-            (s.rows, s.columns),
-            y,
-            x,
-            sigma_px=s.sigma_px,
-            ringing=s.ringing,
-            ellipticity=s.ellipticity,
-        )
+        image = particle_image((s.rows, s.columns), y, x, **self._point)
         electrons = s.electrons * self.illumination * self.background(frame)
         return float(np.sqrt(s.batch_size / 2 * np.sum(electrons * image**2)))
 
@@ -466,13 +470,7 @@ class SimulatedFrames(Frames):
         middle = (block + 0.5) * BLOCK
         for i in np.flatnonzero(~steady):
             (place,) = np.array([[self._y[i], self._x[i]]]) + self._stage_at(np.array([middle]))
-            image = particle_image(
-                (s.rows, s.columns),
-                *place,
-                sigma_px=s.sigma_px,
-                ringing=s.ringing,
-                ellipticity=s.ellipticity,
-            )
+            image = particle_image((s.rows, s.columns), *place, **self._point)
             images.append(self._contrast[i] * image * self.background(middle))
         fraction = (times / BLOCK - block)[:, None]
         weights = np.concatenate([1 - fraction, fraction, presence[:, ~steady]], axis=1)
