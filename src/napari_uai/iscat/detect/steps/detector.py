@@ -132,7 +132,7 @@ def detect_steps(
     min_score
         Weaker candidates are not reported.
     disturbances
-        What disturbs the video (:func:`napari_uai.iscat.find_disturbances`): frames that are left
+        What disturbs the video, as a run finds it: frames that are left
         out, pixels without weight, and jumps of the whole image, at which another segment begins.
     monitor
         Progress and cancellation, once per segment and tile.
