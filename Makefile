@@ -13,6 +13,8 @@
 #   make bench-limit  whether detection limits are true: ARGS="--recordings 10"
 #   make bench-disturbances  what disturbances of a recording cost: ARGS="--seeds 2"
 #   make bench-mass  how well masses of a mixture come back: ARGS="--trials 100 --short"
+#   make bench-tracking  whether diffusion constants and their errors are true: ARGS="--seeds 2"
+#   make bench-psf  how many landings are found out of focus: ARGS="--seeds 3"
 #   make bench-survival  kills, full disks, files that change; an hour or more: ARGS="--rounds 3 --only replace"
 #   make bench-trails-detection  how high anomalous trails rank: ARGS="--seeds 5"
 #   make fuzz    20 000 damaged and hostile files of every format; ten minutes: ARGS="--inputs 2000"
@@ -48,7 +50,7 @@ LONG := tests/widgets/test_long_recording.py
 
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 
-.PHONY: demo quick test lint types bench bench-window bench-detection bench-precision bench-trails-detection bench-calibration bench-limit bench-disturbances bench-mass bench-survival fuzz docs linkcheck manifest screenshots setup screen code core-tests widget-tests wheel-test clean help
+.PHONY: demo quick test lint types bench bench-window bench-detection bench-precision bench-trails-detection bench-calibration bench-limit bench-disturbances bench-mass bench-psf bench-tracking bench-survival fuzz docs linkcheck manifest screenshots setup screen code core-tests widget-tests wheel-test clean help
 
 demo: $(READY)
 	$(BIN)/napari-uai demo --out $(OUT)
@@ -126,6 +128,12 @@ bench-disturbances: $(READY)
 
 bench-mass: $(READY)
 	$(BIN)/python benchmarks/bench_mass.py $(ARGS)
+
+bench-tracking: $(READY)
+	$(BIN)/python benchmarks/bench_tracking.py $(ARGS)
+
+bench-psf: $(READY)
+	$(BIN)/python benchmarks/bench_psf.py $(ARGS)
 
 bench-survival: $(READY)
 	$(BIN)/python benchmarks/bench_survival.py $(ARGS)

@@ -49,6 +49,7 @@ INPUTS = {
     "landings": "summary",
     "localizations": "localizations",
     "traces": "traces",
+    "trajectories": "trajectories",
 }
 """Step of a recipe whose result is given to an input of that name, unless the stage says else."""
 
@@ -62,6 +63,9 @@ OF_STAGE = {
     ("landings_from_tracks", "video"): "median",
     ("assign_spots", "table"): "tracks",
     ("assign_spots", "landings"): "measured",
+    ("diffusion_constants", "table"): "tracks",
+    ("mean_squared_displacement", "table"): "tracks",
+    ("diffusion_population", "table"): "tracks",
     ("localize_landings", "video"): "dra",
     ("contrast_traces", "video"): "dra",
     ("contrast_histogram", "landings"): "landings",

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from napari_uai.iscat.column_meanings import LANDING_MEANINGS
+from napari_uai.iscat.column_meanings import LANDING_MEANINGS, TRAJECTORY_MEANINGS
 from napari_uai.iscat.measure.contrast import CONTRAST_COLUMNS
+from napari_uai.iscat.measure.diffusion import diffusion_constants
 from napari_uai.iscat.recipes import outputs as landing_outputs
 from napari_uai.iscat.recipes import run
 from napari_uai.iscat.recipes.catalogue import listed_stages
@@ -68,6 +70,13 @@ def test_every_file_of_a_run_is_described() -> None:
 def test_every_column_of_the_results_is_described() -> None:
     meant = {column for meaning in LANDING_MEANINGS for column in meaning.columns}
     assert {*LANDING_COLUMNS, *run.LANDING_COLUMNS, *CONTRAST_COLUMNS} <= meant
+    moving = pd.DataFrame({"particle": 0, "frame": range(20), "y": 0.0, "x": range(20)})
+    columns = {
+        column
+        for scale in ({}, {"pixel_size_um": 0.05, "frame_rate_hz": 100.0})
+        for column in diffusion_constants(moving, **scale).columns
+    }
+    assert columns == {c for meaning in TRAJECTORY_MEANINGS for c in meaning.columns}
     described = code_spans(page("outputs.md"))
     assert {*SCORES, "anomaly", "p_value", "departs_from", "departs_to"} <= described
 

@@ -25,6 +25,7 @@ FACES = (
     "napari_uai.iscat",
     "napari_uai.iscat.limit",
     "napari_uai.iscat.mass",
+    "napari_uai.iscat.optics",
     "napari_uai.trails",
     "napari_uai.videos",
     "napari_uai.simulate",

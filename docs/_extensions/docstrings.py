@@ -33,6 +33,7 @@ FACES = (
             "iscat",
             "iscat.limit",
             "iscat.mass",
+            "iscat.optics",
             "trails",
             "videos",
             "simulate",

@@ -21,12 +21,17 @@ from docstrings import FACES, documented_name, public_names
 
 import napari_uai
 from napari_uai.cli.app import app as command_line
-from napari_uai.iscat.column_meanings import LANDING_MEANINGS
+from napari_uai.iscat.column_meanings import (
+    LANDING_MEANINGS,
+    TRAJECTORY_MEANINGS,
+    Meaning,
+)
+from napari_uai.iscat.optics import Microscope
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.iscat.recipes.recipe import load_recipe, recipe_names
 from napari_uai.iscat.recipes.training import training_parameters
 from napari_uai.parameters import Parameters
-from napari_uai.simulate.iscat.scenarios import DISTURBED, SCENARIOS, scenario
+from napari_uai.simulate.iscat.scenarios import DISTURBED, MOVING, SCENARIOS, scenario
 from napari_uai.simulate.settings import RecordingSettings, TrailSettings
 from napari_uai.trails.analysis.settings import settable_parameters
 from napari_uai.trails.io.readers import formats
@@ -63,6 +68,10 @@ ROOMS = {
     "mixtures": "Mixtures",
     "density": "Kernel density",
     "comparing": "Comparison",
+    "interferometric": "Model",
+    "microscope": "Model",
+    "fit": "Fit",
+    "profiles": "Picture",
     "outputs": "Results",
     "picture": "Picture",
     "fastdvdnet": "Predict",
@@ -106,7 +115,8 @@ def write_pages(app: Sphinx, config: Config) -> None:
         "commands.md": commands_page(),
         "settings.md": settings_page(),
         "formats.md": formats_table(),
-        "landing_columns.md": landing_columns_table(),
+        "landing_columns.md": columns_table(LANDING_MEANINGS),
+        "trajectory_columns.md": columns_table(TRAJECTORY_MEANINGS),
         "modules.md": modules_page(),
         "trail_formats.md": trail_formats_page(),
         **{
@@ -175,7 +185,7 @@ def room_of(face: str, found: Any) -> str:
     """Return the first part of the module of an object below the package that gives it."""
     module = getattr(found, "__module__", "")
     own = module.removeprefix("napari_uai.")
-    for house in ("iscat.mass.", "iscat.limit."):  # rooms with a face of their own
+    for house in ("iscat.mass.", "iscat.limit.", "iscat.optics."):  # rooms with a face of their own
         own = own.removeprefix(house)
     parts = own.split(".")
     if face != "napari_uai" and parts[0] == face.rpartition(".")[2]:
@@ -280,7 +290,7 @@ def commands(
 
 def settings_page() -> str:
     """Return tables of everything that ``--set`` changes, recipes aside."""
-    simulated = {name: scenario(name) for name in SCENARIOS}
+    simulated = {name: scenario(name) for name in (*SCENARIOS, MOVING)}
     still = simulated["still"]
     rows = ["| Scenario | Differs from `still` in |", "| --- | --- |"]
     for name, chosen in simulated.items():
@@ -302,11 +312,14 @@ def settings_page() -> str:
                 "## Training",
                 "`napari-uai train`; see [](../training.md).",
                 training_table(),
+                "## Point-spread function",
+                "`napari-uai psf`, {class}`napari_uai.iscat.optics.Microscope`.",
+                parameter_table(Parameters.of_settings(Microscope)),
                 "## Simulated recordings",
                 "`napari-uai simulate iscat`, {func}`napari_uai.simulate_recording`.",
                 parameter_table(Parameters.of_settings(RecordingSettings)),
                 "### Scenarios",
-                "`--scenario NAME`; the sample recording of the package is a seventh, `sample`.",
+                "`--scenario NAME`; the sample recording of the package is one more, `sample`.",
                 "\n".join(rows),
                 "These are one recording with a [disturbance](../disturbances.md) each:",
                 disturbed_table(),
@@ -340,11 +353,11 @@ def formats_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def landing_columns_table() -> str:
-    """Return the table of the columns of landings.csv, which another page includes."""
+def columns_table(meanings: Iterable[Meaning]) -> str:
+    """Return the table of the columns of a table of results, which another page includes."""
     rows = [
         f"| {', '.join(f'`{column}`' for column in each.columns)} | {each.unit} | {each.text} |"
-        for each in LANDING_MEANINGS
+        for each in meanings
     ]
     return "\n".join(["| Column | Unit | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
 

@@ -8,6 +8,7 @@ from .iscat.limit.result import LimitResult
 from .iscat.piscat.spots import read_piscat_table
 from .iscat.piscat.trajectories import PiscatTrajectories, read_piscat_trajectories
 from .iscat.recipes.batch import Outcome, analyse_folder, analyse_recording
+from .iscat.recipes.batch_table import analyse_table
 from .iscat.recipes.outputs import write_results
 from .iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from .iscat.recipes.run import RunResult, run_recipe
@@ -42,6 +43,7 @@ __all__ = [
     "Trails",
     "analyse_folder",
     "analyse_recording",
+    "analyse_table",
     "analyse_trails",
     "detection_limit",
     "evaluate",

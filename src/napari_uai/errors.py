@@ -116,11 +116,13 @@ def counted(n: int, noun: str) -> str:
 
     Examples
     --------
-    >>> counted(1, "sample"), counted(2, "box"), counted(0, "class")
-    ('1 sample', '2 boxes', '0 classes')
+    >>> counted(1, "sample"), counted(2, "box"), counted(0, "class"), counted(2, "trajectory")
+    ('1 sample', '2 boxes', '0 classes', '2 trajectories')
     """
     if n == 1:
         return f"1 {noun}"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{n} {noun[:-1]}ies"
     return f"{n} {noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{n} {noun}s"
 
 

@@ -330,7 +330,7 @@ def test_simulated_recording_opens_by_its_sidecar(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--scenario", "drifting"], ["drift-0"]),
+        (["--scenario", "drift-0"], ["drift-0"]),
         (["--set", "frame=60"], ["did you mean 'frames'"]),
         (["--set", "frames"], ["NAME=VALUE"]),
         (["--set", "frames=0"], ["frames"]),

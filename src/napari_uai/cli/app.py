@@ -27,6 +27,8 @@ from napari_uai.cli.iscat import iscat
 from napari_uai.cli.limit import limit
 from napari_uai.cli.mass import mass
 from napari_uai.cli.progress import signals_to_stop
+from napari_uai.cli.psf import psf_app
+from napari_uai.cli.rate import rate
 from napari_uai.cli.report import report
 from napari_uai.cli.simulate import simulate_app
 from napari_uai.cli.terminal import CRASHED, FAILED, INTERRUPTED, say
@@ -64,6 +66,7 @@ for command in (
     iscat,
     limit,
     mass,
+    rate,
     train,
     trails,
     report,
@@ -78,6 +81,7 @@ for command in (
     app.command()(command)
 app.command(FIT)(fit_trails)
 app.add_typer(simulate_app, name="simulate")
+app.add_typer(psf_app, name="psf")
 app.add_typer(cache_app, name="cache")
 
 

@@ -21,13 +21,15 @@ def evaluate(
     found: Annotated[
         Path,
         typer.Argument(
-            metavar="LANDINGS.csv|SCORES.csv", help="Detected landings, or scores of trails."
+            metavar="LANDINGS.csv|TRAJECTORIES.csv|SCORES.csv",
+            help="Detected landings, trajectories of particles, or scores of trails.",
         ),
     ],
     truth: Annotated[
         Path,
         typer.Argument(
-            metavar="TRUTH.json|TRUTH.csv", help="True landings, or true anomalies of trails."
+            metavar="TRUTH.json|TRUTH.csv",
+            help="True landings or particles, or true anomalies of trails.",
         ),
     ],
     max_frames: Annotated[
@@ -39,15 +41,21 @@ def evaluate(
         bool, typer.Option("--same-sign", help="Require the sign of the true contrast.")
     ] = False,
 ) -> None:
-    """Compare landings, or scores of trails, with the truth."""
+    """Compare landings, trajectories, or scores of trails, with the truth."""
     if truth.suffix.lower() == ".csv":
         _evaluate_trails(found, truth)
         return
     from napari_uai.evaluate.evaluation import evaluate_landings
     from napari_uai.evaluate.truth import read_truth
 
+    table = read_table(found)
+    if "first_frame" in table.columns:
+        from napari_uai.evaluate.trajectories import evaluate_trajectories
+
+        typer.echo(evaluate_trajectories(table, read_truth(truth), max_px=max_px).as_text())
+        return
     figures = evaluate_landings(
-        read_table(found),
+        table,
         read_truth(truth),
         max_frames=max_frames,
         max_px=max_px,
@@ -64,12 +72,12 @@ def _evaluate_trails(scores: Path, truth: Path) -> None:
     typer.echo(figures.to_string(index=False, float_format="%.3f"))
 
 
-_TABLES = ("landings.csv", "scores.csv")
+_TABLES = ("landings.csv", "trajectories.csv", "scores.csv")
 """Tables of results that have a truth to be compared with."""
 
 
 def read_table(path: Path, types: dict[str, type] | None = None) -> pd.DataFrame:
-    """Read landings.csv or scores.csv; raise an error with a one-line message if that fails."""
+    """Read a table of results; raise an error with a one-line message if that fails."""
     if path.is_dir():
         name = next((name for name in _TABLES if (path / name).exists()), _TABLES[0])
         raise VideoFormatError(f"{path} is a folder: give a table, such as {path / name}")

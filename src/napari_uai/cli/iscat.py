@@ -18,7 +18,8 @@ from napari_uai.cli.options import (
 )
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import FAILED, notes, say
-from napari_uai.errors import counted, one_line
+from napari_uai.errors import BadValueError, counted, one_line
+from napari_uai.option_names import option
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.batch import Outcome
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 @with_read_options
 def iscat(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="Recording, or folder of recordings.")
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="Recording, folder of recordings, or table (.csv, .toml) of them."
+        ),
     ],
     out: Out,
     recipe: Annotated[str, typer.Option(help="Recipe: a name or a .toml file.")] = "matched",
@@ -48,9 +52,15 @@ def iscat(
             metavar="ADDRESS", help="dask.distributed scheduler, such as tcp://host:8786."
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Recordings of a folder or table to analyse at a time."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> int:
-    """Detect landings in a recording, or in all recordings of a folder.
+    """Detect landings in a recording, or in all recordings of a folder or table.
 
     Writes tables, a summary figure and a record of the run.
     """
@@ -59,24 +69,31 @@ def iscat(
         analyse_recording,
         is_folder_of_recordings,
     )
+    from napari_uai.iscat.recipes.batch_table import analyse_table, is_table
     from napari_uai.iscat.recipes.editing import limited_to
 
     chosen = named_recipe(recipe).with_settings(settings or ())
     corners = region_of(region)
     if corners is not None:
         chosen = limited_to(chosen, corners)
-    if is_folder_of_recordings(source):
+    if is_table(source) or is_folder_of_recordings(source):
+        analyse = analyse_table if is_table(source) else analyse_folder
         with announced_compiling(), progress_bar("recordings") as monitor:
-            outcomes = analyse_folder(
+            outcomes = analyse(
                 source,
                 out,
                 chosen,
                 options=options,
                 scheduler=scheduler,
+                workers=workers,
                 overwrite=overwrite,
                 monitor=monitor,
             )
         return _report_folder(outcomes, out)
+    if workers is not None:
+        raise BadValueError(
+            f"{option('workers')} is for a folder or a table: one recording is on all cores anyway"
+        )
     with announced_compiling(), progress_bar(source.name) as monitor:
         outcome = analyse_recording(
             source,
@@ -92,10 +109,15 @@ def iscat(
 
 
 def _report(outcome: Outcome) -> None:
+    if outcome.n_trajectories is None:
+        found = (
+            f"{counted(outcome.n_landings, 'landing')}, "
+            f"{counted(outcome.n_localizations, 'localization')}"
+        )
+    else:
+        found = counted(outcome.n_trajectories, "trajectory")
     typer.echo(
-        f"{counted(outcome.n_landings, 'landing')}, "
-        f"{counted(outcome.n_localizations, 'localization')} in {one_line(outcome.folder)}"
-        f"{' (of an earlier run)' if outcome.earlier else ''}"
+        f"{found} in {one_line(outcome.folder)}{' (of an earlier run)' if outcome.earlier else ''}"
     )
     notes(outcome.problems)
 

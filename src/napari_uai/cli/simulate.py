@@ -27,9 +27,9 @@ def simulate_iscat(
     scenario: Annotated[
         str,
         typer.Option(
-            help="Background: still, drift-0.05, drift-0.2, living, vesicles or membrane; a "
-            "disturbance, such as light-off or bubble; or sample, the settings of the sample "
-            "recording."
+            help="Background: still, drift-0.05, drift-0.2, living, vesicles or membrane; "
+            "diffusing, particles that move; a disturbance, such as light-off or bubble; or "
+            "sample, the settings of the sample recording."
         ),
     ] = "still",
     seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
@@ -75,7 +75,7 @@ def simulate_trails_command(
 
 
 def _simulation(scenario: str, seed: int | None, settings: Sequence[str]) -> RecordingSettings:
-    from napari_uai.simulate.iscat.scenarios import DISTURBED, SCENARIOS, disturbed
+    from napari_uai.simulate.iscat.scenarios import DISTURBED, MOVING, SCENARIOS, disturbed
     from napari_uai.simulate.iscat.scenarios import scenario as settings_of
     from napari_uai.simulate.write_samples import sample_recording_settings
 
@@ -84,9 +84,9 @@ def _simulation(scenario: str, seed: int | None, settings: Sequence[str]) -> Rec
     elif scenario in DISTURBED:
         base = disturbed(scenario)
     else:
-        name = next((name for name in SCENARIOS if name == scenario), None)
+        name = next((name for name in (*SCENARIOS, MOVING) if name == scenario), None)
         if name is None:
-            names = [*SCENARIOS, *DISTURBED, "sample"]
+            names = [*SCENARIOS, MOVING, *DISTURBED, "sample"]
             raise BadValueError(f"no scenario {scenario!r}; {nearest(scenario, names)}")
         base = settings_of(name)
     base = base if seed is None else dataclasses.replace(base, seed=seed)

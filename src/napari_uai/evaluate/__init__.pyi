@@ -20,6 +20,7 @@ from .ranking import (
 )
 from .registration import Registration, register_spots, spots_of_mean
 from .report import comparison_picture, comparison_table, comparison_text, write_comparison
+from .trajectories import TrajectoryEvaluation, evaluate_trajectories
 from .truth import Truth, read_truth, truth_of
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Evaluation",
     "LandingComparison",
     "Registration",
+    "TrajectoryEvaluation",
     "Truth",
     "average_precision",
     "average_precision_of_scores",
@@ -40,6 +42,7 @@ __all__ = [
     "detection_limit",
     "evaluate_landings",
     "evaluate_trail_scores",
+    "evaluate_trajectories",
     "find_coincidences",
     "match_landings",
     "pool",

@@ -34,6 +34,13 @@ class Truth:
     sigma_px
         Width of the core of the point-spread function, in px; if None, there is no Cramer-Rao
         bound of the position.
+    movers
+        Particles that move, as in :attr:`napari_uai.simulate.SimulatedRecording.movers`; None if
+        there are none.
+    pixel_size_um, frame_rate_hz
+        Scale of the recording; None if unknown.
+    shape
+        Rows and columns; None if unknown.
 
     Examples
     --------
@@ -48,6 +55,10 @@ class Truth:
     n_frames: int | None = None
     batch_size: int | None = None
     sigma_px: float | None = None
+    movers: pd.DataFrame | None = None
+    pixel_size_um: float | None = None
+    frame_rate_hz: float | None = None
+    shape: tuple[int, int] | None = None
 
 
 def read_truth(path: str | Path) -> Truth:
@@ -57,8 +68,10 @@ def read_truth(path: str | Path) -> Truth:
     ----------
     path
         JSON file with a list ``landings`` of objects with ``raw_frame``, ``y``, ``x``,
-        ``contrast`` and, optionally, ``snr`` and ``kind``; optionally also an object ``settings``
-        with ``frames``, ``batch_size`` and ``sigma_px``.
+        ``contrast`` and, optionally, ``snr`` and ``kind``; optionally also a list ``movers`` of
+        objects with ``contrast``, ``diffusion_px2_per_frame`` and lists ``y`` and ``x``, and an
+        object ``settings`` with ``frames``, ``batch_size``, ``sigma_px``, ``rows``, ``columns``,
+        ``pixel_size_um`` and ``frame_rate_hz``.
 
     Returns
     -------
@@ -129,12 +142,37 @@ def truth_of(document: Mapping[str, Any]) -> Truth:
     numbers = (*TRUE_COLUMNS, *(["snr"] if "snr" in table else []))
     check_columns(table, numbers, "'landings'")
     table = table.astype(dict.fromkeys(numbers, np.float64)).astype({"raw_frame": np.int64})
+    size = [_positive(settings, name, whole=True) for name in ("rows", "columns")]
     return Truth(
         table.sort_values("raw_frame", kind="stable", ignore_index=True),
         _positive(settings, "frames", whole=True),
         _positive(settings, "batch_size", whole=True),
         _positive(settings, "sigma_px", whole=False),
+        _movers(document.get("movers", [])),
+        _positive(settings, "pixel_size_um", whole=False),
+        _positive(settings, "frame_rate_hz", whole=False),
+        None if None in size else (size[0], size[1]),
     )
+
+
+def _movers(entries: Any) -> pd.DataFrame | None:
+    """Return particles that move as one table, checked."""
+    if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
+        raise BadValueError("'movers' must be a list of objects")
+    tables = []
+    for number, entry in enumerate(entries):
+        y, x = entry.get("y"), entry.get("x")
+        if not (isinstance(y, list) and isinstance(x, list) and len(y) == len(x) > 0):
+            raise BadValueError("each entry of 'movers' must have lists y and x of one length")
+        plain = {name: entry.get(name) for name in ("contrast", "diffusion_px2_per_frame")}
+        tables.append(pd.DataFrame({"raw_frame": range(len(y)), "y": y, "x": x, **plain}))
+        tables[-1].insert(0, "particle", number)
+    if not tables:
+        return None
+    table = pd.concat(tables, ignore_index=True)
+    numbers = ("y", "x", "contrast", "diffusion_px2_per_frame")
+    check_columns(table, numbers, "'movers'")
+    return table.astype(dict.fromkeys(numbers, np.float64))
 
 
 def _positive(settings: Mapping[str, Any], name: str, *, whole: bool) -> Any:

@@ -13,8 +13,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "mass":
-        return importlib.import_module("napari_uai.iscat.mass")
+    if name in ("mass", "optics"):
+        return importlib.import_module(f"napari_uai.iscat.{name}")
     if name in MODULES:
         return getattr(importlib.import_module(MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,6 @@ from napari_uai.iscat.correct.dark_frame import dark_frame_subtraction as dark_f
 from napari_uai.iscat.correct.filters import difference_of_gaussians as difference_of_gaussians
 from napari_uai.iscat.correct.filters import flat_field as flat_field
 from napari_uai.iscat.correct.filters import gaussian_filter as gaussian_filter
-from napari_uai.iscat.correct.filters import temporal_median as temporal_median
 from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction as fixed_pattern_correction
 from napari_uai.iscat.correct.flat_frame import flat_frame_division as flat_frame_division
 from napari_uai.iscat.correct.masks import circular_mask as circular_mask
@@ -26,6 +25,8 @@ from napari_uai.iscat.correct.rolling_average import differential_rolling_averag
 from napari_uai.iscat.correct.rolling_average import rolling_mean as rolling_mean
 from napari_uai.iscat.correct.stage_drift import measure_stage_drift as measure_stage_drift
 from napari_uai.iscat.correct.stage_drift import stage_drift_correction as stage_drift_correction
+from napari_uai.iscat.correct.temporal_median import masked_temporal_median as masked_temporal_median
+from napari_uai.iscat.correct.temporal_median import temporal_median as temporal_median
 from napari_uai.iscat.detect.anomalies.batch_features import batch_deviation as batch_deviation
 from napari_uai.iscat.detect.anomalies.batch_features import batch_difference as batch_difference
 from napari_uai.iscat.detect.anomalies.batch_features import batch_mean as batch_mean
@@ -45,7 +46,13 @@ from napari_uai.iscat.mass.masses import landing_masses as landing_masses
 from napari_uai.iscat.measure.amplitudes import contrast_traces as contrast_traces
 from napari_uai.iscat.measure.contrast import contrast_histogram as contrast_histogram
 from napari_uai.iscat.measure.contrast import measure_contrasts as measure_contrasts
+from napari_uai.iscat.measure.diffusing_population import diffusion_histogram as diffusion_histogram
+from napari_uai.iscat.measure.diffusing_population import diffusion_population as diffusion_population
+from napari_uai.iscat.measure.diffusion import diffusion_constants as diffusion_constants
+from napari_uai.iscat.measure.displacements import mean_squared_displacement as mean_squared_displacement
 from napari_uai.iscat.measure.gaussian_fits import fit_spots as fit_spots
+from napari_uai.iscat.measure.image_fits import fit_psf as fit_psf
+from napari_uai.iscat.measure.landing_rates import landing_rate as landing_rate
 from napari_uai.iscat.measure.landings import assign_spots as assign_spots
 from napari_uai.iscat.measure.landings import landings_from_tracks as landings_from_tracks
 from napari_uai.iscat.measure.linking import link_spots as link_spots
@@ -56,6 +63,7 @@ from napari_uai.iscat.measure.spot_filters import inner_spots as inner_spots
 from napari_uai.iscat.measure.spot_filters import outlier_frames as outlier_frames
 from napari_uai.iscat.measure.spot_filters import remove_side_lobes as remove_side_lobes
 from napari_uai.iscat.measure.spot_filters import symmetric_spots as symmetric_spots
+from napari_uai.iscat.measure.spot_filters import undisturbed_spots as undisturbed_spots
 from napari_uai.iscat.rescore.rescoring import rescore_steps as rescore_steps
 from napari_uai.videos.status_line import read_status_line as read_status_line
 from napari_uai.videos.status_line import remove_status_line as remove_status_line
@@ -81,7 +89,11 @@ __all__ = [
     "difference_of_gaussians",
     "difference_of_gaussians_3d",
     "differential_rolling_average",
+    "diffusion_constants",
+    "diffusion_histogram",
+    "diffusion_population",
     "fast_radial_symmetry",
+    "fit_psf",
     "fit_spots",
     "fixed_pattern_correction",
     "flat_field",
@@ -92,10 +104,13 @@ __all__ = [
     "inner_spots",
     "inverse_anscombe_transform",
     "landing_masses",
+    "landing_rate",
     "landings_from_tracks",
     "link_spots",
     "localize_landings",
     "locate_spots",
+    "masked_temporal_median",
+    "mean_squared_displacement",
     "measure_contrasts",
     "measure_stage_drift",
     "median_filter",
@@ -121,4 +136,5 @@ __all__ = [
     "symmetric_spots",
     "temporal_median",
     "turn_frames",
+    "undisturbed_spots",
 ]

@@ -1,4 +1,4 @@
-"""What the columns of ``landings.csv`` mean: for tooltips, and for the page about outputs."""
+"""What the columns of tables of results mean: for tooltips, and for the page about outputs."""
 
 from __future__ import annotations
 
@@ -97,6 +97,11 @@ LANDING_MEANINGS = (
         "number of events at least this strong that noise alone would give (`matched`, `rescored`)",
     ),
     Meaning(
+        ("psf_image",),
+        "",
+        "which image of the point-spread function was chosen, from 0, if the file has several",
+    ),
+    Meaning(
         ("peak_contrast", "intersection_contrast", "prominence_contrast"),
         "relative",
         "three readings of the smoothed V, for comparison with PiSCAT; noise biases the "
@@ -119,6 +124,66 @@ LANDING_MEANINGS = (
     ),
 )
 """In the order of the columns."""
+
+
+TRAJECTORY_MEANINGS = (
+    Meaning(("particle",), "", "number of the particle, as in `tracks.csv`"),
+    Meaning(
+        ("first_frame", "last_frame"), "frames", "first and last frame of the file with a spot"
+    ),
+    Meaning(("n_spots",), "", "number of spots; fewer than the frames where it was missed"),
+    Meaning(("y", "x"), "px", "mean position, in the full frame of the file"),
+    Meaning(
+        ("diffusion_um2_per_s", "diffusion_px2_per_frame"),
+        "µm²/s or px²/frame",
+        "diffusion constant by the covariance-based estimator, without localisation error and "
+        "motion blur; unbiased, and so sometimes negative for a particle that hardly moves. In "
+        "px²/frame where pixel size or frame rate is unknown, as all that follows",
+    ),
+    Meaning(
+        ("diffusion_error_um2_per_s", "diffusion_error_px2_per_frame"),
+        "as the value",
+        "its standard error, exact for free diffusion",
+    ),
+    Meaning(
+        (
+            "diffusion_low_um2_per_s",
+            "diffusion_high_um2_per_s",
+            "diffusion_low_px2_per_frame",
+            "diffusion_high_px2_per_frame",
+        ),
+        "as the value",
+        "ends of its 95 % interval, by the likelihood of the displacements: the one to use for "
+        "short trajectories, whose constants scatter more to large values",
+    ),
+    Meaning(
+        ("localization_um", "localization_px"),
+        "µm or px",
+        "standard deviation of the localisation along an axis; 0 where the estimate of its square "
+        "is not positive",
+    ),
+    Meaning(("localization_error_um", "localization_error_px"), "µm or px", "its standard error"),
+    Meaning(
+        ("exponent", "exponent_error"),
+        "",
+        "anomalous exponent of the mean squared displacement and its standard error: 1 for free "
+        "diffusion, less if confined, 2 if directed; empty for fewer than 17 frames",
+    ),
+    Meaning(
+        ("diameter_nm", "diameter_error_nm"),
+        "nm",
+        "hydrodynamic diameter by the Stokes-Einstein relation, for spheres far from any wall, and "
+        "its standard error; only where the scale is known",
+    ),
+    Meaning(("diameter_low_nm", "diameter_high_nm"), "nm", "ends of its 95 % interval"),
+    Meaning(
+        ("contrast", "contrast_error"),
+        "relative",
+        "median contrast of the fitted spots, signed, and its standard error; the motion during "
+        "the exposure lowers it",
+    ),
+)
+"""Columns of ``trajectories.csv``, in their order."""
 
 
 def column_meaning(column: str) -> str:

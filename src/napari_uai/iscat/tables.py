@@ -79,6 +79,17 @@ FIT_COLUMNS = (
 )
 """The columns of a fit; with :data:`SPOT_COLUMNS` before them, the 18 of PiSCAT, in its order."""
 
+_IMAGE_PARAMETERS = ("Amplitude", "X-Center", "Y-Center", "Bias")
+
+IMAGE_FIT_COLUMNS = (
+    *(f"Psf_{name}" for name in _IMAGE_PARAMETERS),
+    *(f"Psf_errors_{name}" for name in _IMAGE_PARAMETERS),
+    "Psf_image",
+    "Psf_R2",
+    "Psf_status",
+)
+"""The columns of a fit of a given image of a point."""
+
 OK, NOT_CONVERGED, DEGENERATE = "ok", "not converged", "degenerate"
 """Values of the column ``status`` of fits; others say what else went wrong."""
 

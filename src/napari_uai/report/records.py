@@ -229,6 +229,8 @@ def read_landing_results(folder: Path, name: str = "") -> LandingResults:
         If a file is missing, damaged or too large.
     """
     record = read_record(folder / RECORD, LandingRecord)
+    if "trajectories" in record.outputs:
+        raise BadValueError(f"{folder} holds trajectories: reports are about landings and trails")
     landings = read_table(
         folder / "landings.csv",
         needed=("landing", "raw_frame", "y", "x", "contrast", "score"),

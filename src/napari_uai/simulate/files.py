@@ -107,7 +107,8 @@ def write_recording(
         write_json(written.sidecar, sidecar(settings))
         document = truth_document(settings, frames.truth)
         disturbances = [disturbance._asdict() for disturbance in frames.disturbances]
-        write_json(written.truth, {**document, **_named("disturbances", disturbances)})
+        parts = _named("disturbances", disturbances) | _named("movers", _movers(frames.movers))
+        write_json(written.truth, document | parts)
     return written
 
 
@@ -157,6 +158,19 @@ def truth_document(settings: RecordingSettings, truth: pd.DataFrame) -> dict[str
         "settings": dataclasses.asdict(settings),
         "landings": [{str(key): value for key, value in row.items()} for row in rounded],
     }
+
+
+def _movers(paths: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return each free particle with its place in every frame."""
+    return [
+        {
+            "contrast": path["contrast"].iloc[0],
+            "diffusion_px2_per_frame": path["diffusion_px2_per_frame"].iloc[0],
+            "y": path["y"].round(2).tolist(),
+            "x": path["x"].round(2).tolist(),
+        }
+        for _, path in paths.groupby("particle")
+    ]
 
 
 def _named(name: str, entries: list[dict[str, Any]]) -> dict[str, Any]:

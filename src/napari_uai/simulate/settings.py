@@ -46,10 +46,11 @@ class RecordingSettings:
     illumination_drop
         Relative decrease of the illumination from the centre to the corners.
     sigma_px
-        Width of the core of the point-spread function, and of a grain of speckle.
+        Width of the core of the point-spread function, and of a grain of speckle. With
+        interferometric optics it follows from aperture and wavelength.
     ringing
-        Shape of the point-spread function, from 0 (Gaussian) to 1 (Airy amplitude, whose first ring
-        reaches -0.13).
+        Shape of the simple point-spread function, from 0 (Gaussian) to 1 (Airy amplitude, whose
+        first ring reaches -0.13).
     speckle_contrast
         Standard deviation of the background divided by its mean.
     landings
@@ -153,6 +154,30 @@ class RecordingSettings:
         Time in which one passes through the field.
     bright_spots
         Number of spots on the surface that are twice as bright as the background.
+    movers
+        Number of particles that diffuse freely in and around the field all the time.
+    mover_contrast
+        Range of their absolute contrast at rest; uniform. ``dark_fraction`` of them are dark.
+    mover_diffusion
+        Range of their diffusion constants D, as ``vesicle_diffusion``; uniform in log D.
+    exposure
+        Share of the time from frame to frame in which the camera collects light; movers are blurred
+        by their motion meanwhile.
+    optics
+        Image of a point: simple, of a width and ringing; or interferometric, of the following
+        optics with circular polarisation, whose contrast is the value of largest magnitude.
+    numerical_aperture
+        Of the objective, in oil.
+    wavelength_um
+        Wavelength of the light in vacuum.
+    sample_index
+        Refractive index of the sample.
+    focus_um
+        Focus above the coverslip.
+    height_um
+        Height of particles above the coverslip.
+    phase_rad
+        Phase of the scattered relative to the reflected light, in focus on the coverslip.
 
     Examples
     --------
@@ -223,9 +248,21 @@ class RecordingSettings:
     bubble_px: Annotated[float, Gt(0), Unit("px")] = 5.0
     bubble_frames: Annotated[int, Ge(1), Unit("frames")] = 200
     bright_spots: Annotated[int, Ge(0)] = 0
+    movers: Annotated[int, Ge(0)] = 0
+    mover_contrast: Range = (0.02, 0.04)
+    mover_diffusion: Annotated[Range, Unit("px^2 per frame")] = (0.5, 0.5)
+    exposure: Annotated[float, Ge(0), Le(1)] = 1.0
+    optics: Literal["simple", "interferometric"] = "simple"
+    numerical_aperture: Annotated[float, Gt(0), Lt(1.518)] = 1.4
+    wavelength_um: Annotated[float, Gt(0), Unit("um")] = 0.42
+    sample_index: Annotated[float, Ge(1), Le(4)] = 1.33
+    focus_um: Annotated[float, Unit("um")] = 0.0
+    height_um: Annotated[float, Ge(0), Unit("um")] = 0.0
+    phase_rad: Annotated[float, Unit("rad")] = float(np.pi)
 
     def __post_init__(self) -> None:
         check_settings(self)
+        self._follow_optics()
         stay = (self.stay_frames or self.batch_size) if self.take_offs else 0
         least = 2 * self.batch_size + stay
         if self.landings and self.frames <= least:
@@ -244,6 +281,20 @@ class RecordingSettings:
                 f"margin_px must be below {(size - 1) / 2:g} for {self.rows} x {self.columns} px, "
                 f"got {self.margin_px:g}"
             )
+
+    def _follow_optics(self) -> None:
+        """Set the width to that of the Airy amplitude, if optics determine it."""
+        if self.optics == "simple":
+            return
+        airy_um = self.wavelength_um / (np.pi * self.numerical_aperture)
+        width = float(airy_um / self.pixel_size_um)
+        if width < 1:
+            raise BadValueError(
+                f"pixel_size_um must be at most {airy_um:.3g} with wavelength_um "
+                f"{self.wavelength_um:g} and numerical_aperture {self.numerical_aperture:g}, got "
+                f"{self.pixel_size_um:g}"
+            )
+        object.__setattr__(self, "sigma_px", width)
 
     @property
     def file_shape(self) -> tuple[int, int, int]:

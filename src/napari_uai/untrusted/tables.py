@@ -28,7 +28,7 @@ def read_csv(
     path
         The file; it may be packed with gz.
     types
-        Types of columns by name.
+        Types of columns by name; a ``defaultdict`` has one for all others.
     error
         Type of the error.
 
@@ -62,7 +62,9 @@ def read_csv(
         raise error(f"{path} has a line that is too long{HEADER_BYTES.advice}")
     try:
         with time_limited(path, error=error):
-            table = pd.read_csv(io.BytesIO(data), dtype=dict(types or {}), low_memory=False)
+            table = pd.read_csv(
+                io.BytesIO(data), dtype={} if types is None else types, low_memory=False
+            )
             if not isinstance(table.index, pd.RangeIndex):
                 raise ValueError("its rows have more fields than its first line")  # noqa: TRY004, TRY301
             return table

@@ -10,8 +10,8 @@ from napari_uai.iscat.correct.filters import (
     difference_of_gaussians,
     flat_field,
     gaussian_filter,
-    temporal_median,
 )
+from napari_uai.iscat.correct.temporal_median import temporal_median
 
 RNG = np.random.default_rng(6)
 VIDEO = RNG.normal(scale=1e-3, size=(5, 21, 30)).astype(np.float32)

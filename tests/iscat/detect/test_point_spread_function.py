@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tifffile
 
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.detect.point_spread_function import (
@@ -7,6 +8,7 @@ from napari_uai.iscat.detect.point_spread_function import (
     gaussian_psf,
     radial_psf,
     read_psf,
+    read_psf_bank,
     stacked_image,
 )
 from napari_uai.simulate.iscat.optics import particle_image
@@ -87,3 +89,27 @@ def test_what_is_no_point_spread_function_is_refused(image, tmp_path):
 def test_a_missing_file_is_named():
     with pytest.raises(BadValueError, match=r"nothing\.npy.*'fitted'"):
         read_psf("nothing.npy")
+
+
+def test_several_images_are_read_from_one_file(tmp_path):
+    images = np.stack([gaussian((9, 9), 4, 4), -gaussian((9, 9), 4, 4)])
+    np.save(tmp_path / "bank.npy", images)
+    bank = read_psf_bank(tmp_path / "bank.npy")
+    assert [psf.peak > 0 for psf in bank] == [True, False]
+    with pytest.raises(BadValueError, match=r"bank\.npy contains 2 images"):
+        read_psf(tmp_path / "bank.npy")
+
+
+def test_an_image_of_floats_is_read_from_tiff(tmp_path):
+    image = gaussian((9, 9), 4, 4) - 0.3
+    tifffile.imwrite(tmp_path / "psf.tif", image.astype(np.float32))
+    expected = PointSpreadFunction(image).image
+    np.testing.assert_allclose(read_psf(tmp_path / "psf.tif").image, expected, atol=1e-6)
+
+
+def test_the_contrast_of_a_ring_is_that_of_the_ring():
+    rows, columns = np.ogrid[-8:9, -8:9]
+    distance = np.hypot(rows, columns)
+    ring = PointSpreadFunction(0.2 * np.exp(-(distance**2)) - np.exp(-((distance - 5) ** 2)))
+    assert ring.contrast_between(5.0, 0.0) == pytest.approx(1, abs=0.02)
+    assert ring.contrast_between(0.0, 0.0) == pytest.approx(-0.2, abs=0.02)

@@ -114,7 +114,7 @@ def test_folder_of_recordings_is_told_from_a_file(folder):
 @pytest.mark.slow
 def test_scheduler_that_is_not_there_is_one_clear_error(folder, tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("napari_uai.iscat.recipes.batch._CONNECT_S", 1)
+    monkeypatch.setattr("napari_uai.iscat.recipes.cluster.CONNECT_S", 1)
     nowhere = "tcp://127.0.0.1:9"
     with pytest.raises(NapariUaiError, match=r"no dask scheduler at tcp://127\.0\.0\.1:9"):
         analyse_folder(folder, tmp_path / "o", "toy", options=SHAPE, scheduler=nowhere)

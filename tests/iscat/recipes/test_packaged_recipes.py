@@ -12,7 +12,7 @@ from napari_uai.evaluate.truth import truth_of
 from napari_uai.iscat.fastdvdnet.network import FastDVDnet
 from napari_uai.iscat.fastdvdnet.settings import REFERENCE
 from napari_uai.iscat.fastdvdnet.weights import save_weights
-from napari_uai.iscat.recipes.recipe import load_recipe, recipe_names
+from napari_uai.iscat.recipes.recipe import landing_recipe_names, load_recipe
 from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, run_recipe
 from napari_uai.simulate.files import truth_document
 from napari_uai.simulate.iscat.recording import simulate_recording
@@ -29,7 +29,7 @@ def recording():
     return made.video, truth_of(truth_document(SETTINGS, made.truth))
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", landing_recipe_names())
 def test_every_recipe_calls_its_rolling_average_dra_and_gives_landings(name):
     recipe = load_recipe(name)
     recipe.step(ROLLING_AVERAGE)

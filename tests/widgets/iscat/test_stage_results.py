@@ -6,7 +6,7 @@ import pytest
 from napari.layers import Points, Tracks
 
 from napari_uai import iscat
-from napari_uai.widgets.iscat.linked_tracks import linked_tracks
+from napari_uai.widgets.iscat.linked_tracks import linked_tracks, tracks_layer
 from napari_uai.widgets.iscat.stage_call import NamedTable
 from napari_uai.widgets.iscat.stage_plots import Lines, StageTable, plot_of
 from napari_uai.widgets.kit.curve import Curve
@@ -111,3 +111,56 @@ def test_the_trace_of_the_chosen_row_is_drawn(viewer):
     np.testing.assert_array_equal(shown.plot.values()["contrast"], [0.2, 0.3])
     shown.close()
     shown.deleteLater()
+
+
+@pytest.fixture
+def walk():
+    """Spots of one particle that diffuses, D = 0.5 px^2 per frame."""
+    y, x = np.random.default_rng(0).normal(0, 1, (2, 400)).cumsum(axis=1)
+    return pd.DataFrame({"frame": np.arange(400), "y": y, "x": x})
+
+
+def test_stages_about_motion_take_tracks_and_the_scale_of_their_recording(
+    viewer, open_widget, run, walk
+):
+    record = {"name": "raw", "pixel_size_um": 0.1, "frame_rate_hz": 100.0}
+    place = Place(name="raw", scale=(1.0, 0.1, 0.1), record=record)
+    data = linked_tracks(walk.assign(particle=7))
+    data, attributes, _ = tracks_layer(data, place, name="tracks")
+    viewer.add_tracks(data, **attributes)
+    form = open_widget(viewer, "Diffusion constants")
+    form.form.set_values({"exposure": 0.0})
+    assert run(form) == "Done: 1 row"
+    [shown] = [d for d in viewer.window.dock_widgets.values() if isinstance(d, StageTable)]
+    row = shown.table.table.iloc[0]
+    wanted = iscat.diffusion_constants(
+        walk.assign(particle=7), pixel_size_um=0.1, frame_rate_hz=100.0, exposure=0.0
+    ).iloc[0]
+    assert row["particle"] == 7
+    assert row["diffusion_um2_per_s"] == pytest.approx(wanted["diffusion_um2_per_s"], rel=1e-6)
+
+
+def test_displacements_of_the_chosen_particle_are_a_curve(viewer, walk):
+    table = iscat.mean_squared_displacement(walk.assign(particle=7), max_lag=3)
+    shown = StageTable(NamedTable("displacements", table), viewer)
+    assert isinstance(shown.plot, Curve)
+    np.testing.assert_array_equal(shown.plot.values()["px²"], table["msd_px2"])
+    shown.close()
+    shown.deleteLater()
+
+
+def test_shares_of_diffusion_constants_are_bars(walk):
+    found = pd.DataFrame({"n_spots": [10, 30], "diffusion_px2_per_frame": [0.2, 0.5]})
+    bars = plot_of(iscat.diffusion_histogram(found, bins_per_decade=2))
+    assert isinstance(bars, Bars)
+    assert bars.values()["count"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("scale", [{}, {"frame_rate_hz": 10.0}])
+def test_rates_of_landings_are_curves(scale):
+    landings = pd.DataFrame({"frame": [3, 5, 150]})
+    table = iscat.landing_rate(landings, bins=2, first_frame=0, last_frame=199, **scale)
+    values = plot_of(table).values()
+    np.testing.assert_allclose(
+        values["rate"], np.array([0.02, 0.01]) * scale.get("frame_rate_hz", 1)
+    )

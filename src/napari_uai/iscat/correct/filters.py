@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Ge, Unit
-from dask.base import tokenize
 
 from napari_uai.compiled import reordering_kernel
-from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.errors import BadValueError
 from napari_uai.iscat.kernels.blocks import Block, as_block
 from napari_uai.iscat.kernels.gaussian_taps import gaussian_radius, gaussian_taps
 from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.stages import stage
-from napari_uai.videos.find_once import Memo
-from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like
-from napari_uai.videos.sampling import spread_frames
+from napari_uai.videos.frames import Video, per_frame
 
 
 @stage(
@@ -147,83 +143,6 @@ def flat_field(video: Video, *, sigma_px: SigmaPx = 10.0) -> Video:
     0.01
     """
     return per_frame(video, partial(_flatten, sigma_px=sigma_px), label="flat-field")
-
-
-@stage(
-    "Divide by temporal median",
-    menu="filter",
-    methods="Each frame was divided by the median over time",
-)
-def temporal_median(
-    video: Video, *, max_frames: Annotated[int, Ge(1), Unit("frames")] = 1000
-) -> Video:
-    """Divide each frame by the median over time and subtract 1.
-
-    Parameters
-    ----------
-    video
-        Frames, rows, columns; any real dtype; counts.
-    max_frames
-        Maximum number of frames, spaced evenly in time, over which the median is taken; limits
-        memory.
-
-    Returns
-    -------
-    Video
-        float32, same shape, relative contrast; 0 where the median is 0.
-
-    Raises
-    ------
-    TooFewFramesError
-        If the video has no frames.
-    BadValueError
-        If ``max_frames`` is less than 1, or a sampled frame contains NaN.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from napari_uai import iscat
-    >>> video = np.array([100.0, 100.0, 102.0]).reshape(3, 1, 1)
-    >>> iscat.temporal_median(video)[:, 0, 0]
-    array([0.  , 0.  , 0.02], dtype=float32)
-    """
-    frames = frames_of(video)
-    if len(frames) == 0:
-        raise TooFewFramesError("a temporal median needs at least 1 frame, the video has 0")
-    return video_like(TemporalMedianFrames(frames, max_frames), video)
-
-
-class TemporalMedianFrames(Frames):
-    """Frames relative to their temporal median, computed when the first frame is read."""
-
-    def __init__(self, source: Frames, max_frames: int) -> None:
-        self.source = source
-        self.max_frames = max_frames
-        self.shape = source.shape
-        self.dtype = np.dtype(np.float32)
-        self._median = Memo(partial(_median_frame, source, max_frames))
-
-    @property
-    def name(self) -> str:
-        """Name of the source and the size of the sample."""
-        return f"temporal-median-{tokenize(self.source.name, self.max_frames)}"
-
-    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        """Read the source's frames and divide them."""
-        return relative_to(self._median(), self.source.read(start, stop))
-
-
-def _median_frame(frames: Frames, max_frames: int) -> npt.NDArray[np.float32]:
-    sample = spread_frames(len(frames), max_frames)
-    stack = np.empty((len(sample), *frames.shape[1:]), np.float32)
-    for place, frame in zip(stack, sample, strict=True):
-        place[...] = frames.read(frame, frame + 1)[0]
-        if np.isnan(place).any():
-            raise BadValueError(
-                f"frame {frame} contains NaN: remove such frames, or repair their pixels first"
-            )
-    median: npt.NDArray[np.float32] = np.median(stack, axis=0, overwrite_input=True)
-    return median
 
 
 def relative_to(background: npt.NDArray[Any], frames: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

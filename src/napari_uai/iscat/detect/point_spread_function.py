@@ -17,6 +17,11 @@ from napari_uai.untrusted import read_npy
 RADIUS_SIGMAS = 4.7
 """Half size of the image in standard deviations; includes the first ring of an Airy pattern."""
 
+CENTRAL = 0.9
+"""Smallest value at the centre, relative to the largest, of an image whose contrast is there."""
+
+CHOICES = "'fitted', 'gaussian' or the path of an image"
+
 
 class PointSpreadFunction:
     """An image of a point, of unit norm, that can be placed at any sub-pixel position.
@@ -31,7 +36,8 @@ class PointSpreadFunction:
     image
         The image, sum of squares 1.
     peak
-        Value at the centre, which converts amplitudes to contrasts.
+        Value at the centre, which converts amplitudes to contrasts; or that of largest magnitude,
+        if it is clearly larger (rings, as of a particle out of focus).
     radius
         Half size (px).
     gradient_norm
@@ -62,7 +68,11 @@ class PointSpreadFunction:
             raise BadValueError("a point-spread function must be finite and not all 0")
         self.image: Floats = array / norm
         self.radius = array.shape[0] // 2
-        self.peak = float(self.image[self.radius, self.radius])
+        centre, largest = (
+            self.image[self.radius, self.radius],
+            self.image.flat[np.argmax(np.abs(array))],
+        )
+        self.peak = float(centre if abs(centre) >= CENTRAL * abs(largest) else largest)
         dy, dx = np.gradient(self.image)
         self.gradient_norm = (float(np.sqrt(np.sum(dy**2))), float(np.sqrt(np.sum(dx**2))))
         correlation = fftconvolve(self.image, self.image[::-1, ::-1])
@@ -116,14 +126,34 @@ def read_psf(path: str | Path) -> PointSpreadFunction:
     BadValueError
         If the file is not found, cannot be read, or is not a square of odd size.
     """
+    bank = read_psf_bank(path)
+    if len(bank) > 1:
+        raise BadValueError(f"{path} contains {len(bank)} images: give a file of one of them")
+    return bank[0]
+
+
+def read_psf_bank(path: str | Path, *, choices: str = CHOICES) -> tuple[PointSpreadFunction, ...]:
+    """Read one or more point-spread functions, such as images of a point through focus.
+
+    Parameters
+    ----------
+    path
+        Image file as in :func:`read_psf`, or .npy of several: images, rows, columns.
+    choices
+        What else the path may be, for the message if there is no such file.
+
+    Raises
+    ------
+    BadValueError
+        If the file is not found, cannot be read, or contains none that are squares of odd size.
+    """
     path = Path(path)
     if not path.is_file():
-        raise BadValueError(
-            f"{path}: file not found; give 'fitted', 'gaussian' or the path of an image"
-        )
+        raise BadValueError(f"{path}: file not found; give {choices}")
     try:
         image = read_npy(path, error=BadValueError) if path.suffix == ".npy" else read_image(path)
-        return PointSpreadFunction(image)
+        several = path.suffix == ".npy" and image.ndim == 3 and len(image) > 0
+        return tuple(map(PointSpreadFunction, image if several else [image]))
     except (ValueError, OSError) as error:
         raise BadValueError(f"{path}: not a point-spread function: {error}") from error
 

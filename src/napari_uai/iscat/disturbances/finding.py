@@ -34,13 +34,18 @@ MOST_PASSING = 0.2
 MOST_PIXELS = 0.1
 
 
-def find_disturbances(video: Video, *, monitor: Monitor = SILENT) -> Disturbances:
+def find_disturbances(
+    video: Video, *, moving_too: bool = True, monitor: Monitor = SILENT
+) -> Disturbances:
     """Find what disturbs a recording: frames and pixels to leave out, and jumps.
 
     Parameters
     ----------
     video
         Frames, rows, columns; counts of the camera without status line, none of them NaN.
+    moving_too
+        Whether what passes through the field disturbs, and what its passage can be taken for:
+        flickering pixels, jumps, an offset. Not where it is what one looks for.
     monitor
         Progress and cancellation of the single pass over the recording.
 
@@ -82,6 +87,9 @@ def find_disturbances(video: Video, *, monitor: Monitor = SILENT) -> Disturbance
         notes=camera_notes(frames, seen),
         offset=likely_offset(frames, seen),
     )
+    if not moving_too:
+        # Particles that move are noise to the estimate of the offset, too.
+        return replace(found, spans=tuple(s for s in spans if s.kind != "passing"), offset=None)
     if len(seen.whole) < FEWEST_BINS:
         return found
     return _found_in_bins(frames, seen, found, monitor.part(0.6, 1.0))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_uai.compiled import strict_kernel, strict_reordering_kernel
 from napari_uai.typing import Floats, Ints
 
-_NOT_CONVERGED, _CENTRE, _WIDTH, _EDGE, _NOT_FINITE, _FLAT, _DEGENERATE = range(1, 8)
+NOT_CONVERGED, CENTRE, WIDTH, EDGE, NOT_FINITE, FLAT, DEGENERATE = range(1, 8)
 MIN_SIDE = 4
 MIN_SIGMA = 0.3
 MAX_ITERATIONS = 100
@@ -32,7 +32,7 @@ def fit_windows(
     for i in range(frame.size):
         y0, y1, x0, x1 = windows[i]
         if y1 - y0 < MIN_SIDE or x1 - x0 < MIN_SIDE:
-            codes[i] = _EDGE
+            codes[i] = EDGE
             continue
         data = block[frame[i], y0:y1, x0:x1].astype(np.float64)
         sigma = place[i, 2] / root2 if legacy else place[i, 2]
@@ -49,10 +49,10 @@ def _fit(data: Floats, yc: float, xc: float, sigma: float, legacy: bool, out: Fl
     """Fit one window by Levenberg-Marquardt; return the status code."""
     middle = np.median(data)
     if not np.isfinite(data.sum()):
-        return _NOT_FINITE
+        return NOT_FINITE
     unit = max(data.max() - middle, middle - data.min())
     if unit <= 0:
-        return _FLAT
+        return FLAT
     data = (data - middle) / unit
     sums = np.empty((9, 4))
     row_sums = np.empty((data.shape[0], 4))
@@ -99,12 +99,12 @@ def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Flo
     step, trial = np.empty(6), np.empty(6)
     cost = _cost(data, squares, p, sums, row_sums)
     _normal_equations(p, sums, row_sums, normal, gradient)
-    damping, growth, code = 1e-3, 2.0, _NOT_CONVERGED
+    damping, growth, code = 1e-3, 2.0, NOT_CONVERGED
     for _ in range(LEGACY_ITERATIONS if legacy else MAX_ITERATIONS):
-        if not _solve(normal, gradient, damping, step):
+        if not solve_damped(normal, gradient, damping, step):
             damping *= 10.0
             if damping > 1e12:
-                code = _DEGENERATE
+                code = DEGENERATE
                 break
             continue
         for k in range(6):
@@ -151,7 +151,7 @@ def _relative_step(p: Floats, trial: Floats) -> float:
 def _at_bound(p: Floats, lower: Floats, upper: Floats, code: int) -> int:
     for k in range(1, 5):
         if p[k] <= lower[k] + 1e-3 or p[k] >= upper[k] - 1e-3:
-            return _CENTRE if k < 3 else _WIDTH
+            return CENTRE if k < 3 else WIDTH
     return code
 
 
@@ -175,8 +175,8 @@ def _errors(data: Floats, p: Floats, sums: Floats, row_sums: Floats, out: Floats
     for k in range(6):
         unit_vector[:] = 0.0
         unit_vector[k] = 1.0
-        if not _solve(normal, unit_vector, 0.0, column) or not column[k] > 0:
-            return _DEGENERATE
+        if not solve_damped(normal, unit_vector, 0.0, column) or not column[k] > 0:
+            return DEGENERATE
         out[6 + k] = np.sqrt(column[k] * residual / max(data.size - 6, 1))
     return 0
 
@@ -269,7 +269,7 @@ def _normal_equations(
 
 
 @strict_kernel
-def _solve(normal: Floats, right: Floats, damping: float, out: Floats) -> bool:
+def solve_damped(normal: Floats, right: Floats, damping: float, out: Floats) -> bool:
     """Solve (N + damping diag N) out = right by Cholesky; False if N is not positive definite."""
     n = right.size
     root = np.empty(n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -20,10 +21,10 @@ from napari_uai.iscat.tables import (
 )
 from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
 from napari_uai.stages import stage
-from napari_uai.typing import Floats, Ints
-from napari_uai.videos.frames import Video, frames_of, frames_per_chunk, map_chunks
+from napari_uai.typing import AnyArray, Floats, Ints
+from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
 
-_STATUS = np.array(
+FIT_STATUS = np.array(
     [
         OK,
         NOT_CONVERGED,
@@ -36,6 +37,7 @@ _STATUS = np.array(
     ],
     dtype=object,
 )
+"""What the codes of the kernels mean."""
 
 FITS_AT_ONCE = 512
 """Fits between checks for cancellation; they take some hundredths of a second."""
@@ -123,28 +125,56 @@ def fit_spots(
     fits = np.full((len(table), 13), np.nan)
     codes = np.zeros(len(table), np.int64)
 
-    def fit(start: int, stop: int) -> None:
-        rows = slice(*np.searchsorted(frame, (start, stop)))
-        if rows.start == rows.stop:
-            return
-        numbers, at = np.unique(frame[rows], return_inverse=True)
-        block = np.ascontiguousarray(frames.read_at(numbers))
-        y, x = np.rint(place[rows, :2]).astype(np.int64).T
-        seen = block[at, y, x]
-        intensity[rows] = np.where(np.isnan(intensity[rows]), seen, intensity[rows])
-        for begin in range(rows.start, rows.stop, FITS_AT_ONCE):
-            raise_if_cancelled()
-            some = slice(begin, min(begin + FITS_AT_ONCE, rows.stop))
-            own = windows[some], place[some], legacy, fits[some], codes[some]
-            fit_windows(block, at[begin - rows.start : some.stop - rows.start], *own)
+    def fit(block: AnyArray, in_block: Ints, some: slice) -> None:
+        y, x = np.rint(place[some, :2]).astype(np.int64).T
+        seen = block[in_block, y, x]
+        intensity[some] = np.where(np.isnan(intensity[some]), seen, intensity[some])
+        own = windows[some], place[some], legacy, fits[some], codes[some]
+        fit_windows(block, in_block, *own)
 
-    chunk = frames_per_chunk(frames.shape)
-    for _ in map_chunks(fit, len(frames), chunk, monitor=monitor, message="fits"):
-        pass
+    fit_by_frames(frames, frame, fit, monitor=monitor)
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
     table = table.assign(center_intensity=intensity[back])
     return _fit_table(table, fits[back], codes[back])
+
+
+def fit_by_frames(
+    frames: Frames,
+    frame: Ints,
+    fit: Callable[[AnyArray, Ints, slice], None],
+    *,
+    monitor: Monitor = SILENT,
+) -> None:
+    """Call a function for spots in order of their frames, in threads, a few hundred at once.
+
+    Parameters
+    ----------
+    frames
+        In which the spots are.
+    frame
+        Frame of each spot, ascending.
+    fit
+        Takes the frames that have spots, the frame of each spot among these, and which spots they
+        are.
+    monitor
+        Progress and cancellation, once per block of frames.
+    """
+
+    def fit_block(start: int, stop: int) -> None:
+        first, last = np.searchsorted(frame, (start, stop)).tolist()
+        if first == last:
+            return
+        numbers, at = np.unique(frame[first:last], return_inverse=True)
+        block = np.ascontiguousarray(frames.read_at(numbers))
+        for row in range(first, last, FITS_AT_ONCE):
+            raise_if_cancelled()
+            some = slice(row, min(row + FITS_AT_ONCE, last))
+            fit(block, at[row - first : some.stop - first], some)
+
+    chunk = frames_per_chunk(frames.shape)
+    for _ in map_chunks(fit_block, len(frames), chunk, monitor=monitor, message="fits"):
+        pass
 
 
 def empty_fits() -> pd.DataFrame:
@@ -184,7 +214,7 @@ def _fit_table(table: pd.DataFrame, fits: Floats, codes: Ints) -> pd.DataFrame:
     out = out.astype({name: np.float64 for name in SPOT_COLUMNS if name != "frame"})
     out["frame"] = out["frame"].astype(np.int64)
     out[list(FIT_COLUMNS)] = np.column_stack([ratio, fits[:, :12]])
-    out["status"] = pd.Series(_STATUS[codes], dtype="str")
+    out["status"] = pd.Series(FIT_STATUS[codes], dtype="str")
     out["R2"] = fits[:, 12]
     others = table.loc[:, [name for name in table.columns if name not in set(out.columns)]]
     return pd.concat([out, others.reset_index(drop=True)], axis=1)

@@ -11,6 +11,7 @@ from annotated_types import Ge, Le, Lt, Unit
 from scipy.spatial import KDTree
 
 from napari_uai.compiled import strict_kernel
+from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.tables import require_columns
 from napari_uai.stages import stage
 from napari_uai.videos.frames import Video, frames_of
@@ -243,6 +244,54 @@ def inner_spots(
         position = table[name].to_numpy(np.float64)
         keep &= (position >= margin_px) & (position <= size - 1 - margin_px)
     return _keep(table, keep)
+
+
+@stage(
+    "Leave out spots of disturbed frames",
+    menu="track",
+    selects=True,
+    methods="Spots in frames without light, and in frames unlike all others, were removed",
+)
+def undisturbed_spots(
+    table: pd.DataFrame,
+    video: Video,  # noqa: ARG001  # a run passes the disturbances of this input
+    *,
+    disturbances: Disturbances | None = None,
+) -> pd.DataFrame:
+    """Remove the spots of frames that a run has replaced by others, because they were disturbed.
+
+    Parameters
+    ----------
+    table
+        Spots with ``frame``.
+    video
+        Frames, rows, columns, in which the spots were detected; not read.
+    disturbances
+        What disturbs the video, as a run finds it; None: nothing.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The remaining rows in their order.
+
+    Raises
+    ------
+    BadValueError
+        If the column is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_uai import iscat
+    >>> spots = pd.DataFrame({"frame": [0, 1]})
+    >>> len(iscat.undisturbed_spots(spots, np.zeros((2, 8, 8))))
+    2
+    """
+    require_columns(table, "frame")
+    if disturbances is None:
+        return table.reset_index(drop=True)
+    return _keep(table, ~disturbances.left_out[table["frame"].to_numpy(np.int64)])
 
 
 def _keep(table: pd.DataFrame, keep: npt.NDArray[np.bool_]) -> pd.DataFrame:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, OutputError
+from napari_uai.iscat.recipes.cluster import cluster_of, on_workers
 from napari_uai.iscat.recipes.identity import is_of_this_package
 from napari_uai.iscat.recipes.outputs import FILES, RECORD, is_record_of, write_files
 from napari_uai.iscat.recipes.problem_list import PROBLEMS, check_problems, write_problems
-from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, parse_recipe
+from napari_uai.iscat.recipes.recipe import TRAJECTORIES, Recipe, load_recipe, parse_recipe
 from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import results_folder, settle
@@ -28,10 +27,9 @@ from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.recording import read_recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _LOG = logging.getLogger(__name__)
-_CONNECT_S, _ASK_S = 10, 0.5
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,8 @@ class Outcome:
         Folder of its results, unless there was an error.
     n_landings, n_localizations
         Rows of the tables.
+    n_trajectories
+        Number of particles that move; None unless the recipe tracks particles.
     problems
         Warnings, one line each.
     error
@@ -67,6 +67,7 @@ class Outcome:
     folder: Path
     n_landings: int = 0
     n_localizations: int = 0
+    n_trajectories: int | None = None
     problems: tuple[str, ...] = ()
     error: str = ""
     seconds: float = 0.0
@@ -138,7 +139,7 @@ def analyse_recording(
     task = _task(Path(source), Path(folder), recipe, options, overwrite=overwrite)
     if scheduler is None:
         return _analyse(task, monitor)
-    outcome = next(iter(_on_cluster([task], scheduler, monitor)))
+    ((_, outcome),) = _on_cluster([task], scheduler, None, monitor)
     if outcome.error:
         raise BadValueError(outcome.error)
     return outcome
@@ -151,6 +152,7 @@ def analyse_folder(
     *,
     options: ReadOptions = UNKNOWN,
     scheduler: str | None = None,
+    workers: int | None = None,
     overwrite: bool = False,
     on_outcome: Callable[[Outcome], None] | None = None,
     monitor: Monitor = SILENT,
@@ -170,8 +172,11 @@ def analyse_folder(
         Folder of the results.
     recipe, options, scheduler, overwrite, monitor
         As in :func:`analyse_recording`.
+    workers
+        Number of processes that are started on this machine and share its cores, each with a
+        recording at a time; None: one recording after the other, on all cores.
     on_outcome
-        Called with each outcome: as soon as it is known, or on a cluster when all are.
+        Called with each outcome as soon as it is known.
 
     Returns
     -------
@@ -207,23 +212,59 @@ def analyse_folder(
             f"{source} contains no recordings; choose a folder with .bin, .raw, .tif ..."
         )
     folders = [folder / name for name in _folder_names(paths, source)]
-    tasks = [
-        _task(p, f, recipe, options, overwrite=overwrite)
-        for p, f in zip(paths, folders, strict=True)
-    ]
+    return analyse_each(
+        [(p, f, recipe) for p, f in zip(paths, folders, strict=True)],
+        folder,
+        [p.relative_to(source).as_posix() for p in paths],
+        options=options,
+        scheduler=scheduler,
+        workers=workers,
+        overwrite=overwrite,
+        on_outcome=on_outcome,
+        monitor=monitor,
+    )
+
+
+def analyse_each(
+    runs: Sequence[tuple[Path, Path, Recipe]],
+    folder: Path,
+    names: Sequence[str],
+    *,
+    options: ReadOptions,
+    scheduler: str | None,
+    workers: int | None,
+    overwrite: bool,
+    on_outcome: Callable[[Outcome], None] | None,
+    monitor: Monitor,
+) -> list[Outcome]:
+    """Run recipes on recordings: :func:`analyse_folder`.
+
+    Parameters
+    ----------
+    runs
+        Recording, folder of its results, and recipe of each.
+    folder
+        Folder of all results, for ``problems.csv``.
+    names
+        Names of the recordings in it.
+    options, scheduler, workers, overwrite, on_outcome, monitor
+        As in :func:`analyse_folder`.
+    """
+    tasks = [_task(*run, options, overwrite=overwrite) for run in runs]
     if not overwrite:
         check_problems(folder / PROBLEMS)
     with results_folder(folder) as partial:
-        if scheduler is None:
+        if scheduler is None and workers is None:
             coming = _one_by_one(tasks, monitor)
         else:
-            coming = _on_cluster(tasks, scheduler, monitor)
-        outcomes = []
-        for outcome in coming:
-            outcomes.append(outcome)
+            coming = _on_cluster(tasks, scheduler, workers, monitor)
+        done: dict[int, Outcome] = {}
+        for i, outcome in coming:
+            done[i] = outcome
             if on_outcome is not None:
                 on_outcome(outcome)
-        write_problems(_problems_of(outcomes, source), partial / PROBLEMS)
+        outcomes = [done[i] for i in range(len(tasks))]
+        write_problems(_problems_of(outcomes, names), partial / PROBLEMS)
     return outcomes
 
 
@@ -258,12 +299,18 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
         with _named(task.source):
             result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
         write_files(result, partial, monitor=monitor.part(0.9, 1.0))
+    return _done(task, result.found(), (*result.problems, *_not_kept(store)))
+
+
+def _done(task: _Task, found: Mapping[str, int], problems: Iterable[str]) -> Outcome:
+    """Return the outcome of a task from what the record of its run holds."""
     return Outcome(
         task.source,
         task.folder,
-        n_landings=len(result.landings),
-        n_localizations=len(result.localizations),
-        problems=(*result.problems, *_not_kept(store)),
+        n_landings=found.get("landings", 0),
+        n_localizations=found.get("localizations", 0),
+        n_trajectories=found.get(TRAJECTORIES),
+        problems=tuple(problems),
     )
 
 
@@ -288,15 +335,7 @@ def _earlier(task: _Task, monitor: Monitor) -> Outcome | None:
         record, recording, task.folder, name=task.recipe_name, monitor=monitor
     ):
         return None
-    found = record["found"]
-    return Outcome(
-        task.source,
-        task.folder,
-        n_landings=found["landings"],
-        n_localizations=found["localizations"],
-        problems=tuple(record["problems"]),
-        earlier=True,
-    )
+    return replace(_done(task, record["found"], record["problems"]), earlier=True)
 
 
 @contextmanager
@@ -330,83 +369,27 @@ def _outcome(task: _Task, monitor: Monitor) -> Outcome:
         return Outcome(task.source, task.folder, error=reason)
 
 
-def _one_by_one(tasks: Sequence[_Task], monitor: Monitor) -> Iterator[Outcome]:
+def _one_by_one(tasks: Sequence[_Task], monitor: Monitor) -> Iterator[tuple[int, Outcome]]:
     for i, task in enumerate(tasks):
         part = monitor.part(i / len(tasks), (i + 1) / len(tasks), task.source.name)
-        yield _analyse_or_say_why(task, part)
+        yield i, _analyse_or_say_why(task, part)
 
 
-def _on_cluster(tasks: Sequence[_Task], address: str, monitor: Monitor) -> Iterator[Outcome]:
-    """Submit each recording to a dask.distributed cluster; yield in the order of the tasks."""
-    client = _client(address)
-    from distributed import Event
-
-    stop = Event(f"napari-uai-stop-{uuid4().hex}", client=client)
-    try:
+def _on_cluster(
+    tasks: Sequence[_Task], scheduler: str | None, workers: int | None, monitor: Monitor
+) -> Iterator[tuple[int, Outcome]]:
+    """Analyse recordings on the workers of a cluster; yield them as they are done."""
+    with cluster_of(scheduler, workers, monitor) as client:
         absolute = [_absolute(task) for task in tasks]
-        futures = client.map(_analyse_on_worker, absolute, stop=stop.name, pure=False)
-        try:
-            _wait(futures, monitor)
-            outcomes = client.gather(futures)
-        except BaseException:
-            stop.set()
-            client.cancel(futures)
-            raise
-    finally:
-        client.close()
-    for task, outcome in zip(tasks, outcomes, strict=True):
-        yield replace(outcome, source=task.source, folder=task.folder)
-
-
-def _analyse_on_worker(task: _Task, stop: str) -> Outcome:
-    """Analyse on a worker, whose threads cannot be killed and therefore poll for cancellation."""
-    import dask
-    from distributed import Client, Event, get_worker
-
-    asked, answer = -_ASK_S, False
-    own_thread = threading.get_ident()
-
-    def cancelled() -> bool:
-        nonlocal asked, answer
-        # Only this thread may ask dask; the threads that work for it use its latest answer.
-        if threading.get_ident() == own_thread and time.monotonic() - asked >= _ASK_S:
-            asked, answer = time.monotonic(), bool(event.is_set())
-        return answer
-
-    worker = get_worker()
-    # A client of its own: the worker's would become the default of the process and outlive it.
-    with (
-        Client(worker.scheduler.address, security=worker.security, set_as_default=False) as client,
-        dask.config.set(scheduler="threads"),  # not the cluster, which waits for this task
-    ):
-        event = Event(stop, client=client)
-        return _analyse_or_say_why(task, Monitor(cancelled=cancelled))
-
-
-def _client(address: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError:
-        raise BadValueError(
-            "a scheduler needs dask.distributed, which is not installed: "
-            'pip install "napari-uai[cluster]"'
-        ) from None
-    try:
-        return Client(address, timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        reason = " ".join(str(error).split())
-        raise BadValueError(
-            f"no dask scheduler at {address}: {reason}; check the address"
-        ) from None
-
-
-def _wait(futures: Sequence[Any], monitor: Monitor) -> None:
-    while True:
-        done = sum(f.done() for f in futures)
-        monitor.update(done / len(futures), f"{done} of {len(futures)} on the cluster")
-        if done == len(futures):
-            return
-        time.sleep(0.1)
+        for i, result in on_workers(client, _analyse_or_say_why, absolute, monitor):
+            if isinstance(result, CancelledError):
+                raise result
+            source, folder = tasks[i].source, tasks[i].folder
+            if isinstance(result, Exception):
+                reason = " ".join(str(result).split())
+                yield i, Outcome(source, folder, error=f"{source}: no worker survived: {reason}")
+            else:
+                yield i, replace(result, source=source, folder=folder)
 
 
 def _task(
@@ -443,9 +426,10 @@ def _holds_other_recordings(source: Path) -> bool:
     return bool(list_recordings(source, others))
 
 
-def _problems_of(outcomes: Sequence[Outcome], source: Path) -> Iterator[tuple[str, str, str]]:
-    for outcome in outcomes:
-        name = outcome.source.relative_to(source).as_posix()
+def _problems_of(
+    outcomes: Sequence[Outcome], names: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    for outcome, name in zip(outcomes, names, strict=True):
         if outcome.error:
             yield name, "yes", outcome.error
         for problem in outcome.problems:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -80,7 +81,8 @@ def cluster_of(
         ) from None
     try:
         _wait_for_workers(client, scheduler, monitor)
-        _check_versions(client.run(_version, on_error="return"))
+        # A function of this package would make workers that lack it hang.
+        _check_versions(client.run(version, "napari-uai", on_error="return"))
         yield client
     finally:
         client.close(timeout=CONNECT_S)
@@ -116,25 +118,45 @@ def on_workers(
     BadValueError
         If the scheduler does not answer any more.
     """
+    from distributed import KilledWorker
+
+    suspects = []
+    for i, result in _together(client, function, dict(enumerate(tasks)), len(tasks), monitor):
+        if isinstance(result, KilledWorker):
+            suspects.append(i)  # or another task that its workers had
+        else:
+            yield i, result
+    for n, i in enumerate(suspects, start=len(tasks) - len(suspects)):
+        part = monitor.part(n / len(tasks), (n + 1) / len(tasks))
+        yield from _together(client, function, {i: tasks[i]}, 1, part)
+
+
+def _together(
+    client: Any,
+    function: Callable[[Task, Monitor], Result],
+    tasks: dict[int, Task],
+    n_all: int,
+    monitor: Monitor,
+) -> Iterator[tuple[int, Result | Exception]]:
     from distributed import Event
 
     stop = Event(f"napari-uai-stop-{uuid4().hex}", client=client)
-    futures = [
-        client.submit(_on_worker, function, task, stop.name, pure=False, retries=0)
-        for task in tasks
-    ]
-    left, seen = dict(enumerate(futures)), time.monotonic()
+    left = {
+        i: client.submit(_on_worker, function, task, stop.name, pure=False, retries=0)
+        for i, task in tasks.items()
+    }
+    seen = time.monotonic()
     try:
         while left:
-            done = len(tasks) - len(left)
-            monitor.update(done / len(tasks), f"{done} of {len(tasks)} on the cluster")
+            done = n_all - len(left)
+            monitor.update(done / n_all, f"{done} of {n_all} on the cluster")
             lost = client.status != "running" or any(f.cancelled() for f in left.values())
             seen = seen if lost else time.monotonic()
             if time.monotonic() - seen > LOST_S:
                 raise BadValueError(
                     f"the dask scheduler does not answer any more, after {done} of "
-                    f"{counted(len(tasks), 'recording')}: what is complete is kept; start it, and "
-                    "then the same command again"
+                    f"{counted(n_all, 'recording')}: what is complete is kept; start it, and then "
+                    "the same command again"
                 )
             for i in [i for i, future in left.items() if not lost and future.done()]:
                 future = left.pop(i)
@@ -183,21 +205,16 @@ def _wait_for_workers(client: Any, scheduler: str, monitor: Monitor) -> None:
         time.sleep(_LOOK_S)
 
 
-def _version() -> str:
-    """Return the version of the package on a worker, which fails to find this without it."""
-    return __version__
-
-
 def _check_versions(versions: dict[str, Any]) -> None:
     """Raise an error unless all workers have this version of the package."""
-    for worker, version in versions.items():
-        if isinstance(version, Exception):
-            reason = " ".join(str(version).split())
+    for worker, found in versions.items():
+        if isinstance(found, Exception):
+            reason = " ".join(str(found).split())
             raise BadValueError(
                 f"worker {worker} has no napari-uai ({reason}): install version {__version__} there"
             )
-        if version != __version__:
+        if found != __version__:
             raise BadValueError(
-                f"worker {worker} has napari-uai {version}, and not {__version__}: install the "
+                f"worker {worker} has napari-uai {found}, and not {__version__}: install the "
                 "same version there"
             )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_uai.figures import missing_letters
 from napari_uai.files import cannot_write
-from napari_uai.iscat.recipes.recipe import RECORDING
+from napari_uai.iscat.recipes.recipe import OUTPUTS, RECORDING
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import (
     CHECKSUMS,
@@ -34,16 +34,7 @@ if TYPE_CHECKING:
 
 RECORD = "run.json"
 
-FILES = (
-    "landings.csv",
-    "localizations.csv",
-    "traces.csv",
-    "candidates.csv",
-    "drift.csv",
-    "recipe.toml",
-    "summary.png",
-    RECORD,
-)
+FILES = (*(f"{output}.csv" for output in OUTPUTS), "recipe.toml", "summary.png", RECORD)
 """All files that a run may write; the record of the run is moved into place last."""
 
 RECORD_FORMAT = "napari-uai run 1"
@@ -74,8 +65,8 @@ def write_results(
     Returns
     -------
     dict
-        Path by file name: landings.csv, localizations.csv; traces.csv, candidates.csv and drift.csv
-        if the recipe produces them; recipe.toml, summary.png, run.json.
+        Path by file name: landings.csv and localizations.csv, unless the recipe tracks particles;
+        the other tables that the recipe produces; recipe.toml, summary.png, run.json.
 
     Raises
     ------
@@ -107,18 +98,11 @@ def write_files(result: RunResult, folder: Path, *, monitor: Monitor = SILENT) -
     source = result.recording.source
     if source is not None and source.exists():
         record["input"]["path"] = _seen_from(folder.parent, source)
-    tables = {
-        "landings": result.landings,
-        "localizations": result.localizations,
-        "candidates": result.candidates,
-        "traces": result.traces,
-        "drift": result.drift,
-    }
+    tables = result.written_tables()
     picture = summary_picture(result)
     try:
         for name, table in tables.items():
-            if table is not None:
-                write_table(table, folder / f"{name}.csv")
+            write_table(table, folder / f"{name}.csv")
         (folder / "recipe.toml").write_text(result.recipe.to_toml(), encoding="utf-8")
         with missing_letters():
             picture.savefig(folder / "summary.png", dpi=110)
@@ -139,7 +123,7 @@ def run_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any
         Progress of the checksum.
     """
     recipe = result.recipe
-    parameters = {step.name: recipe.values(step.name) for step in recipe.steps}
+    parameters = {step.name: recipe.values(step.name, result.recording) for step in recipe.steps}
     counts, origins = result.counts, result.origins
     return {
         "format": RECORD_FORMAT,
@@ -160,7 +144,7 @@ def run_record(result: RunResult, *, monitor: Monitor = SILENT) -> dict[str, Any
             for step in recipe.steps
         ],
         "outputs": dict(recipe.outputs),
-        "found": {"landings": len(result.landings), "localizations": len(result.localizations)},
+        "found": result.found(),
         "seconds": round(sum(result.timings_s.values()), 4),
         "seed": {n: v["seed"] for n, v in parameters.items() if "seed" in v} or None,
         "status_line": None if result.status is None else dataclasses.asdict(result.status),

@@ -17,7 +17,8 @@ A recipe is a TOML file::
 
 ``input`` names the stage (or list of stages) whose output is used, by default the preceding stage;
 ``recording`` is the recording itself. Omitted parameters have their defaults. A value
-``"@dra.batch_size"`` refers to the parameter of another stage.
+``"@dra.batch_size"`` refers to the parameter of another stage; ``"@recording.pixel_size_um"`` and
+``"@recording.frame_rate_hz"`` refer to what is known of the recording.
 """
 
 from __future__ import annotations
@@ -37,11 +38,16 @@ from napari_uai.untrusted import parse_toml, read_text, refusing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from napari_uai.videos.recording import Recording
+
 RECORDING = "recording"
 """Name by which stages refer to the recording that is analysed."""
 
 PREDICTION = "prediction"
 """Recipe that detects landings in the residual of a network trained on a background."""
+
+TRACKING = "tracking"
+"""Recipe that looks for particles that move, not for landings."""
 
 PREDICTING = "predict_background"
 """Stage that uses the weights of such a network."""
@@ -49,13 +55,27 @@ PREDICTING = "predict_background"
 RENAMED = {"network": "rescored"}
 """Former names of packaged recipes; still accepted, with a warning."""
 
-OUTPUTS: dict[str, Kind] = {
-    "landings": "table",
-    "localizations": "table",
-    "candidates": "table",
-    "traces": "table",
-    "drift": "table",
-}
+RECORDED = ("pixel_size_um", "frame_rate_hz")
+"""What parameters can refer to of a recording, as ``"@recording.pixel_size_um"``."""
+
+TRAJECTORIES = "trajectories"
+"""Result of recipes that look for particles that move."""
+
+OUTPUTS: dict[str, Kind] = dict.fromkeys(
+    (
+        "landings",
+        "localizations",
+        "candidates",
+        "traces",
+        "drift",
+        "tracks",
+        TRAJECTORIES,
+        "displacements",
+        "population",
+        "distribution",
+    ),
+    "table",
+)
 """Results that a recipe may produce; each table is written to a file of its name."""
 
 
@@ -99,8 +119,7 @@ class Recipe:
     steps
         In the order in which they are run.
     outputs
-        Name of the step that produces each result: landings, localizations, candidates, traces,
-        drift.
+        Name of the step that produces each result of :data:`OUTPUTS`.
 
     Examples
     --------
@@ -135,8 +154,20 @@ class Recipe:
         """Return the steps that run a stage."""
         return [step for step in self.steps if step.stage.name == stage]
 
-    def values(self, name: str) -> dict[str, Any]:
+    @property
+    def tracks_particles(self) -> bool:
+        """Whether the recipe looks for particles that move, instead of landings."""
+        return TRAJECTORIES in self.outputs
+
+    def values(self, name: str, recording: Recording | None = None) -> dict[str, Any]:
         """Return the parameters of a step with references resolved, each in its type.
+
+        Parameters
+        ----------
+        name
+            Name of the step.
+        recording
+            Recording that parameters may refer to; without one, they are None.
 
         Raises
         ------
@@ -144,7 +175,9 @@ class Recipe:
             If a value is not accepted, or references are circular.
         """
         step = self.step(name)
-        followed = {p: self._follow(v, (f"@{name}.{p}",)) for p, v in step.parameters.items()}
+        followed = {
+            p: self._follow(v, (f"@{name}.{p}",), recording) for p, v in step.parameters.items()
+        }
         return step.stage.check(followed, label=name)
 
     def with_settings(self, settings: Iterable[str]) -> Recipe:
@@ -278,17 +311,22 @@ class Recipe:
         ]
         return checked_recipe(replace(self, steps=tuple(rewired), outputs=outputs))
 
-    def _follow(self, value: Any, seen: tuple[str, ...]) -> Any:
+    def _follow(self, value: Any, seen: tuple[str, ...], recording: Recording | None) -> Any:
         if not is_reference(value):
             return value
         if value in seen:
             raise RecipeError(f"recipe {self.name}: {' -> '.join((*seen, value))} is circular")
         name, _, parameter = value[1:].partition(".")
+        if name == RECORDING:
+            if parameter not in RECORDED:
+                hint = nearest(parameter, RECORDED)
+                raise RecipeError(f"recipe {self.name}: nothing known as {value!r}; {hint}")
+            return getattr(recording, parameter, None)
         step = self.step(name)
         if parameter not in step.parameters:
             hint = nearest(parameter, step.parameters)
             raise RecipeError(f"recipe {self.name}: no parameter for {value!r}; {hint}")
-        return self._follow(step.parameters[parameter], (*seen, value))
+        return self._follow(step.parameters[parameter], (*seen, value), recording)
 
 
 def is_reference(value: object) -> bool:
@@ -321,6 +359,11 @@ def recipe_names() -> list[str]:
     """
     entries = files("napari_uai.iscat.recipes").iterdir()
     return sorted(e.name.removesuffix(".toml") for e in entries if e.name.endswith(".toml"))
+
+
+def landing_recipe_names() -> list[str]:
+    """Return the names of the packaged recipes that find landings, in alphabetical order."""
+    return [name for name in recipe_names() if name != TRACKING]
 
 
 def load_recipe(recipe: str | Path) -> Recipe:

@@ -21,7 +21,14 @@ from napari_uai.iscat.disturbances.mending import mended_frames
 from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.recipes.batches import warning_of_batch
 from napari_uai.iscat.recipes.identity import identity_of_recording, identity_of_step, with_checksum
-from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, load_recipe
+from napari_uai.iscat.recipes.recipe import (
+    OUTPUTS,
+    RECORDING,
+    TRAJECTORIES,
+    Recipe,
+    Step,
+    load_recipe,
+)
 from napari_uai.monitor import SILENT, Monitor, active_monitor
 from napari_uai.store.keeping import content_of, identity_of, kept, pieces_of
 from napari_uai.threads import one_blas_thread
@@ -57,13 +64,19 @@ LANDING_COLUMNS = (
 LOCALIZATION_COLUMNS = ("landing", "frame", "raw_frame", "y", "x")
 """First columns of the localizations."""
 
+NO_SCALE = (
+    "pixel size or frame rate unknown: diffusion constants in px^2 per frame, no diameters; set "
+    "trajectories.pixel_size_um and trajectories.frame_rate_hz"
+)
+"""What is said of a run without a scale that needs one."""
+
 _BEFORE_STEPS = 0.05
 """Fraction of the progress bar for checking the whole recording."""
 
 _AXES = (
-    ("frame",),
-    ("y", "Fit_Y-Center"),
-    ("x", "Fit_X-Center"),
+    ("frame", "first_frame", "last_frame"),
+    ("y", "Fit_Y-Center", "Psf_Y-Center"),
+    ("x", "Fit_X-Center", "Psf_X-Center"),
 )
 """Columns that hold positions along frames, rows and columns."""
 
@@ -168,6 +181,65 @@ class RunResult:
             return None
         return self._output("drift", ("raw_frame",)).drop(columns="frame", errors="ignore")
 
+    @property
+    def tracks(self) -> pd.DataFrame | None:
+        """Linked spots, one row each, sorted by particle; None if the recipe does not link any."""
+        if "tracks" not in self.recipe.outputs:
+            return None
+        table = self._output("tracks", ("particle", "frame", "raw_frame", "y", "x"))
+        return table.sort_values(["particle", "frame"], kind="stable", ignore_index=True)
+
+    @property
+    def trajectories(self) -> pd.DataFrame | None:
+        """One row per particle that moves; None if the recipe does not look for any.
+
+        ``first_frame`` and ``last_frame`` are those of the file.
+        """
+        table = self._plain(TRAJECTORIES)
+        if table is None:
+            return None
+        frames = {name: table[name] + self.recording.first_frame for name in _AXES[0][1:]}
+        return table.assign(**frames)
+
+    @property
+    def displacements(self) -> pd.DataFrame | None:
+        """Mean squared displacement of each particle by lag; None if it is not computed."""
+        return self._plain("displacements")
+
+    @property
+    def population(self) -> pd.DataFrame | None:
+        """Diffusion of all particles together, in one row; None if it is not computed."""
+        return self._plain("population")
+
+    @property
+    def distribution(self) -> pd.DataFrame | None:
+        """Histogram of diffusion constants; None if it is not computed."""
+        return self._plain("distribution")
+
+    def _plain(self, output: str) -> pd.DataFrame | None:
+        """Return a result in the coordinates of the recording, None if there is none."""
+        step = self.recipe.outputs.get(output)
+        return None if step is None else self.table_in(step, RECORDING)
+
+    def written_tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables to be written, by the names of :data:`OUTPUTS`.
+
+        Landings and localizations are always among them, unless the recipe tracks particles.
+        """
+        tables = {output: getattr(self, output) for output in self.recipe.outputs}
+        if not self.recipe.tracks_particles:
+            tables |= {"landings": self.landings, "localizations": self.localizations}
+        return {output: tables[output] for output in OUTPUTS if output in tables}
+
+    def found(self) -> dict[str, int]:
+        """Return the numbers of landings and localizations, or of trajectories and their spots."""
+        if self.trajectories is None:
+            return {"landings": len(self.landings), "localizations": len(self.localizations)}
+        return {
+            TRAJECTORIES: len(self.trajectories),
+            "spots": int(self.trajectories["n_spots"].sum()),
+        }
+
     def table_in(self, table: str, video: str) -> pd.DataFrame:
         """Return the table of a step in the coordinates of the video of another.
 
@@ -264,7 +336,9 @@ def run_recipe(
         health = kept("health", None, partial(_health, frames, before.part(0.2, 0.4)))
         if health.not_finite.size:
             frames = frames_of(finite_video(frames, health))
-        found = kept("disturbances", None, partial(_disturbances, frames, before.part(0.4, 1.0)))
+        moving_too = not recipe.tracks_particles
+        find = partial(_disturbances, frames, moving_too, before.part(0.4, 1.0))
+        found = kept("disturbances" if moving_too else "disturbed frames", None, find)
         said = health.problems
         if found.any:
             frames = mended_frames(frames, found)
@@ -281,6 +355,8 @@ def run_recipe(
             recording.check_unchanged(quickly=True)
             result.timings_s[step.name] = time.perf_counter() - started
         monitor.update(1.0, "done")
+    if result.trajectories is not None and "diffusion_um2_per_s" not in result.trajectories:
+        problems.append(NO_SCALE)
     long_batch = warning_of_batch(recipe, len(frames))
     problems[:0] = (
         *([long_batch] if long_batch else []),
@@ -316,7 +392,7 @@ def shifted(table: pd.DataFrame, offset: Offset) -> pd.DataFrame:
 def _run_step(
     result: RunResult, step: Step, identities: dict[str, str | None], monitor: Monitor
 ) -> None:
-    stage, values = step.stage, result.recipe.values(step.name)
+    stage, values = step.stage, result.recipe.values(step.name, result.recording)
     video = next((n for n in step.inputs if n in result.videos), None)
     origin = result.origins[video or step.inputs[0]]
     inputs = [
@@ -372,10 +448,11 @@ def _health(frames: Frames, monitor: Monitor) -> Health:
     return recording_health(remove_status_line(lazy_video(frames)), monitor=monitor)
 
 
-def _disturbances(frames: Frames, monitor: Monitor) -> Disturbances:
+def _disturbances(frames: Frames, moving_too: bool, monitor: Monitor) -> Disturbances:
     """Find what disturbs the recording; the status line is excluded, but counted in its shape."""
     picture = remove_status_line(lazy_video(frames))
-    return find_disturbances(picture, monitor=monitor).of_shape(frames.shape[1:])
+    found = find_disturbances(picture, moving_too=moving_too, monitor=monitor)
+    return found.of_shape(frames.shape[1:])
 
 
 def _takes_off_offset(step: Step) -> bool:

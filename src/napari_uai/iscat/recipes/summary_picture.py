@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
-from napari_uai.errors import counted
+from napari_uai.iscat.recipes.mean_image import draw_mean_image, title_of
 from napari_uai.iscat.recipes.recipe import RECORDING
+from napari_uai.iscat.recipes.tracking_picture import tracking_picture
 from napari_uai.videos.frames import frames_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ N_SHOWN = 6
 N_NUMBERED = 40
 """Landings numbered in the mean image."""
 
-_MEAN_OF = 200
 _HALF_WINDOW_PX = 9
 _IMAGE_POINTS = 300  # size of the mean image on the page, in typographic points
 _BRIGHT, _DARK = "#d95f02", "#1b6fb8"
@@ -32,6 +32,8 @@ _BRIGHT, _DARK = "#d95f02", "#1b6fb8"
 
 def summary_picture(result: RunResult) -> Figure:
     """Draw the mean image, landings over time, drift if measured, and the strongest landings.
+
+    Of a recipe that tracks particles, draw their motion instead (:func:`tracking_picture`).
 
     Parameters
     ----------
@@ -43,9 +45,11 @@ def summary_picture(result: RunResult) -> Figure:
     matplotlib.figure.Figure
         Drawn without a screen; save it with ``savefig``.
     """
+    if result.trajectories is not None:
+        return tracking_picture(result)
     landings = result.landings
     figure = Figure(figsize=(13, 9.2 if len(landings) else 5.2), layout="constrained")
-    figure.suptitle(_title(result), fontsize=11)
+    figure.suptitle(title_of(result), fontsize=11)
     parts: Any = [figure]
     if len(landings):
         parts = figure.subfigures(2, 1, height_ratios=(1.25, 1))
@@ -108,24 +112,12 @@ def label_places(
     return chosen
 
 
-def _title(result: RunResult) -> str:
-    n = len(result.landings)
-    count = counted(n, "landing") if n else "no landings found"
-    shape = " by ".join(str(s) for s in result.videos[RECORDING].shape)
-    return f"{result.recording.name}   {shape}   recipe {result.recipe.name}   {count}"
-
-
 def _draw_mean_image(axes: Axes, result: RunResult) -> None:
-    frames = frames_of(result.videos[RECORDING])
-    chosen = np.unique(np.linspace(0, len(frames) - 1, _MEAN_OF).astype(int))
-    mean = np.mean([frames.read(i, i + 1)[0] for i in chosen], axis=0, dtype=float)
-    inner = mean[1:-1, 1:-1] if min(mean.shape) > 2 else mean  # status lines are at an edge
-    low, high = np.nanpercentile(inner, (0.5, 99.8))
-    axes.imshow(mean, cmap="gray", vmin=low, vmax=high if high > low else low + 1)
+    shape = draw_mean_image(axes, result)
     table = result.landings.head(N_NUMBERED)
     points = table[["y", "x"]].to_numpy(float)
-    point_px = max(mean.shape) / _IMAGE_POINTS
-    places = label_places(points, (13 * point_px, 15 * point_px), mean.shape, 6 * point_px)
+    point_px = max(shape) / _IMAGE_POINTS
+    places = label_places(points, (13 * point_px, 15 * point_px), shape, 6 * point_px)
     for point, place, row in zip(points, places, table.itertuples(), strict=True):
         colour = _colour(cast("float", row.contrast))
         marker = {"marker": "o", "ms": 9, "mfc": "none", "mec": colour, "mew": 1.3}
@@ -136,7 +128,6 @@ def _draw_mean_image(axes: Axes, result: RunResult) -> None:
                 ha="center", va="center", clip_on=True,
                 bbox={"boxstyle": "round,pad=0.12", "fc": colour, "ec": "none", "alpha": 0.85},
             )  # fmt: skip
-    axes.set(xlabel="x (px)", ylabel="y (px)")
     axes.set_title("Mean image; landings by score (orange: brighter, blue: darker)", fontsize=9)
 
 

@@ -16,12 +16,11 @@ import pandas as pd
 from scipy.ndimage import map_coordinates
 
 from napari_uai.iscat.correct.moving_background import MovingBackground
-from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
+from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction, gaussian_psf
 from napari_uai.iscat.detect.steps.background import (
     matched_filter,
     measured_psf,
     prepared,
-    starting_psf,
 )
 from napari_uai.iscat.detect.steps.false_alarms import weak_decay
 from napari_uai.iscat.detect.steps.parts import Part, recording_parts
@@ -132,7 +131,7 @@ def event_views(
     """
     images = np.zeros((len(events), IMAGES, SIDE, SIDE), np.float32)
     courses = np.zeros((len(events), COURSES, 2 * REACH), np.float32)
-    psf = starting_psf("fitted", sigma_px)
+    psf = gaussian_psf(sigma_px)
     parts = list(recording_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
     read = np.empty(0)
     for i, part in enumerate(parts):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from scipy.fft import fft2, ifft2, next_fast_len
 from scipy.special import j1
 
 from napari_uai.typing import AnyArray
+
+Profile: TypeAlias = Callable[[AnyArray], AnyArray]
+"""Contrast of a particle at distances (px) from its centre."""
 
 MARGIN_SIGMAS = 12.0
 """Padding of the periodic grid, so that nothing wraps around from one edge to the opposite one."""
@@ -53,14 +58,18 @@ def particle_image(
     sigma_px: float,
     ringing: float,
     ellipticity: float = 1.0,
+    profile: Profile | None = None,
 ) -> AnyArray:
     """Return the image (rows, columns) of a particle of contrast 1 at (y, x) px.
 
-    ``ellipticity`` is its width along rows divided by that along columns, with the same area.
+    ``ellipticity`` is its width along rows divided by that along columns, with the same area;
+    ``profile`` replaces :func:`point_spread_function`.
     """
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     stretch = np.sqrt(ellipticity)
     distance = np.hypot((rows - y) * stretch, (columns - x) / stretch)
+    if profile is not None:
+        return profile(distance)
     return point_spread_function(distance, sigma_px=sigma_px, ringing=ringing)
 
 
@@ -102,15 +111,22 @@ class Grid:
         return np.asarray(whole)[: self.shape[0], : self.shape[1]]
 
     def particle_spectrum(
-        self, *, sigma_px: float, ringing: float, ellipticity: float = 1.0
+        self,
+        *,
+        sigma_px: float,
+        ringing: float,
+        ellipticity: float = 1.0,
+        profile: Profile | None = None,
     ) -> AnyArray:
         """Return the spectrum of a particle of contrast 1 at (0, 0); see :func:`particle_image`."""
         rows, columns = (np.minimum(np.arange(n), n - np.arange(n)) for n in self.size)
         stretch = np.sqrt(ellipticity)
         distance = np.hypot(rows[:, None] * stretch, columns[None, :] / stretch)
-        return np.asarray(
-            fft2(point_spread_function(distance, sigma_px=sigma_px, ringing=ringing)).real
-        )
+        if profile is None:
+            image = point_spread_function(distance, sigma_px=sigma_px, ringing=ringing)
+        else:
+            image = profile(distance)
+        return np.asarray(fft2(image).real)
 
     def point_ramps(self, y: AnyArray, x: AnyArray) -> tuple[AnyArray, AnyArray]:
         """Return phase ramps of n points at (y, x) px along y (rows, n) and x (columns, n)."""

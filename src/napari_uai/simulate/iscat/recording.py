@@ -19,6 +19,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ import pandas as pd
 
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.simulate.iscat.disturbances import Disturbance, Disturbances
+from napari_uai.simulate.iscat.interferometric import interferometric_profile
+from napari_uai.simulate.iscat.moving_particles import MovingParticles
 from napari_uai.simulate.iscat.optics import Grid, particle_image, reference_field
 from napari_uai.simulate.iscat.status_line import status_lines
 from napari_uai.simulate.paths import ranged_paths, smooth_basis, smooth_paths, stage_path
@@ -73,6 +76,9 @@ class SimulatedRecording:
         Settings of the simulation.
     drift_px
         Positions (y, x) of the stage in px, starting at (0, 0): frames, 2; float64.
+    movers
+        One row per freely diffusing particle and frame: ``particle``, ``raw_frame``, ``y``, ``x``
+        (mean position during the exposure, in px), ``contrast``, ``diffusion_px2_per_frame``.
 
     Examples
     --------
@@ -87,6 +93,7 @@ class SimulatedRecording:
     truth: pd.DataFrame
     settings: RecordingSettings
     drift_px: AnyArray
+    movers: pd.DataFrame
 
 
 def simulate_recording(
@@ -145,7 +152,7 @@ def simulate_recording(
     knots = np.arange(len(frames.shift)) * BLOCK
     times = np.arange(len(frames))
     drift = np.stack([np.interp(times, knots, frames.shift[:, i]) for i in range(2)], axis=1)
-    return SimulatedRecording(video, frames.truth, settings, drift)
+    return SimulatedRecording(video, frames.truth, settings, drift, frames.movers)
 
 
 def chunk_frames(shape: tuple[int, int, int]) -> int:
@@ -192,6 +199,12 @@ class SimulatedFrames(Frames):
         self._add_vesicles(life)
         self._draw_camera(camera)
         self._draw_particles(particles)
+        self._movers = MovingParticles(settings)
+
+    @property
+    def movers(self) -> pd.DataFrame:
+        """Particles that diffuse freely, as in :attr:`SimulatedRecording.movers`."""
+        return self._movers.truth()
 
     @property
     def disturbances(self) -> tuple[Disturbance, ...]:
@@ -239,6 +252,7 @@ class SimulatedFrames(Frames):
         s = self.settings
         knots = -(-s.frames // BLOCK) + 1
         self.grid = Grid.around((s.rows, s.columns), s.sigma_px)
+        self._point = self._point_image()
         self._speckle = self.grid.speckle_spectrum(rng, s.sigma_px)
         self._amplitudes = reference_field(s.speckle_contrast)
         self.shift = stage_path(rng, knots, s.drift_px, s.drift_correlation / BLOCK)
@@ -251,6 +265,16 @@ class SimulatedFrames(Frames):
         distance = np.hypot(y - (s.rows - 1) / 2, x - (s.columns - 1) / 2) / corner
         self.illumination = 1 - s.illumination_drop * distance**2
         self._draw_scatterers(rng, knots)
+
+    def _point_image(self) -> dict[str, Any]:
+        """Return the keywords of the image of a point."""
+        s = self.settings
+        point = {"sigma_px": s.sigma_px, "ringing": s.ringing, "ellipticity": s.ellipticity}
+        if s.optics == "simple":
+            return point
+        stretch = max(s.ellipticity, 1 / s.ellipticity) ** 0.5
+        reach = float(np.hypot(*self.grid.size)) * stretch
+        return {**point, "profile": interferometric_profile(s, reach)}
 
     def _phase_of_jump(self) -> float:
         """Return the change of phase whose relative change of the background is as set."""
@@ -350,9 +374,7 @@ class SimulatedFrames(Frames):
             size /= [self._unit_snr(*place) for place in zip(self._lands, y, x, strict=True)]
         dark = rng.permutation(np.arange(n) < round(n * s.dark_fraction))
         self._contrast = np.where(dark, -size, size)
-        self._particle = self.grid.particle_spectrum(
-            sigma_px=s.sigma_px, ringing=s.ringing, ellipticity=s.ellipticity
-        )
+        self._particle = self.grid.particle_spectrum(**self._point)
         self._wander = self._drawn_wander() if s.landed_diffusion else None
         self._ramps = self.grid.point_ramps(self._y, self._x)
         self.truth = self._truth_table(np.flatnonzero(leaves))
@@ -387,14 +409,7 @@ class SimulatedFrames(Frames):
     def _unit_snr(self, frame: float, y: float, x: float) -> float:
         """Return the signal-to-noise ratio of contrast 1: ``sqrt(sum(h^2 / variance))``."""
         s = self.settings
-        image = particle_image(
-            (s.rows, s.columns),
-            y,
-            x,
-            sigma_px=s.sigma_px,
-            ringing=s.ringing,
-            ellipticity=s.ellipticity,
-        )
+        image = particle_image((s.rows, s.columns), y, x, **self._point)
         electrons = s.electrons * self.illumination * self.background(frame)
         return float(np.sqrt(s.batch_size / 2 * np.sum(electrons * image**2)))
 
@@ -418,6 +433,8 @@ class SimulatedFrames(Frames):
         n = len(times)
         electrons = (weights @ images).reshape(n, s.rows, s.columns)
         between = weights[:, :2]
+        if s.movers:
+            electrons += self._moving(block, times, between)
         power = between @ self._power[block : block + 2]
         power = power * (1 + s.laser_noise * rng.standard_normal(n))
         rows = power[:, None] * (1 + between @ self._rows[block : block + 2])
@@ -453,19 +470,21 @@ class SimulatedFrames(Frames):
         middle = (block + 0.5) * BLOCK
         for i in np.flatnonzero(~steady):
             (place,) = np.array([[self._y[i], self._x[i]]]) + self._stage_at(np.array([middle]))
-            image = particle_image(
-                (s.rows, s.columns),
-                *place,
-                sigma_px=s.sigma_px,
-                ringing=s.ringing,
-                ellipticity=s.ellipticity,
-            )
+            image = particle_image((s.rows, s.columns), *place, **self._point)
             images.append(self._contrast[i] * image * self.background(middle))
         fraction = (times / BLOCK - block)[:, None]
         weights = np.concatenate([1 - fraction, fraction, presence[:, ~steady]], axis=1)
         scale = s.electrons * self.illumination
         stacked = np.stack([(scale * image).ravel() for image in images])
         return weights.astype(np.float32), stacked.astype(np.float32)
+
+    def _moving(self, block: int, times: AnyArray, between: AnyArray) -> AnyArray:
+        """Return the signal of the free particles: frames, rows, columns."""
+        s = self.settings
+        backgrounds = [self.background(knot * BLOCK) for knot in (block, block + 1)]
+        scale = s.electrons * self.illumination * np.tensordot(between, backgrounds, 1)
+        signal = self._movers.signal(times, self.grid, self._particle)
+        return np.asarray(scale * signal, np.float32)
 
     def _settled_spectrum(self, contrast: AnyArray, knot: int) -> AnyArray:
         """Return the spectrum of the particles that neither arrive nor leave in a block."""

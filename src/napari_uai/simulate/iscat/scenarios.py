@@ -11,13 +11,17 @@ from napari_uai.errors import BadValueError, nearest
 from napari_uai.simulate.settings import RecordingSettings
 
 ScenarioName: TypeAlias = Literal[
-    "still", "drift-0.05", "drift-0.2", "living", "vesicles", "membrane"
+    "still", "drift-0.05", "drift-0.2", "living", "vesicles", "membrane", "diffusing"
 ]
 """A still stage; a drift of 0.05 px and of 0.2 px; and, with a drift of 0.03 px, three changing
 backgrounds: focus changes while scatterers move and fade; vesicles diffuse on a supported membrane;
-the membrane undulates."""
+the membrane undulates. In the last one, particles diffuse freely, and none lands."""
 
-SCENARIOS: tuple[ScenarioName, ...] = get_args(ScenarioName)
+MOVING: ScenarioName = "diffusing"
+"""Scenario of particles that move instead of landing."""
+
+SCENARIOS: tuple[ScenarioName, ...] = tuple(n for n in get_args(ScenarioName) if n != MOVING)
+"""Scenarios of landings."""
 
 SPECKLE_CONTRAST = 0.07
 """Contrast at which rolling averages, with and without drift correction, detect as many landings as
@@ -42,7 +46,9 @@ def scenario(name: ScenarioName, seed: int = 0) -> RecordingSettings:
       particles that come and go,
     - ``membrane``: a drift of 0.03 px, and a membrane whose undulation changes the phase of the
       speckle by 0.01 rad within 500 frames, independently every 8 px; no motion of the whole image
-      describes this.
+      describes this,
+    - ``diffusing``: no landings, but 12 particles that diffuse freely in 1000 frames at 5 kHz, with
+      0.5 px^2 per frame: 4.8 um^2/s, which is a diameter of 103 nm in water.
 
     Parameters
     ----------
@@ -80,7 +86,9 @@ def scenario(name: ScenarioName, seed: int = 0) -> RecordingSettings:
         return replace(still, drift_px=0.03, vesicles=12, vesicle_diffusion=5e-4)
     if name == "membrane":
         return replace(still, drift_px=0.03, membrane_rad=0.01)
-    raise BadValueError(f"no scenario {name!r}; {nearest(name, SCENARIOS)}")
+    if name == MOVING:
+        return replace(still, landings=0, movers=12, frames=1000, frame_rate_hz=5000.0)
+    raise BadValueError(f"no scenario {name!r}; {nearest(name, [*SCENARIOS, MOVING])}")
 
 
 DISTURBED: Mapping[str, Mapping[str, Any]] = MappingProxyType(

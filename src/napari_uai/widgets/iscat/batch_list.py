@@ -118,7 +118,7 @@ class BatchList(QWidget):
         self._outcomes[row] = outcome
         item = self._item(row)
         item.setText(1, FAILED if outcome.error else DONE)
-        item.setText(2, "" if outcome.error else str(outcome.n_landings))
+        item.setText(2, "" if outcome.error else _found(outcome))
         item.setText(3, f"{outcome.seconds:.1f}")
         item.setToolTip(0, outcome.error or "\n".join(outcome.problems) or str(outcome.folder))
         item.setToolTip(1, item.toolTip(0))
@@ -149,6 +149,13 @@ class BatchList(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addLayout(left, 3)
         layout.addWidget(self.bars, 2)
+
+
+def _found(outcome: Outcome) -> str:
+    """Return how much was found."""
+    if outcome.n_trajectories is None:
+        return str(outcome.n_landings)
+    return counted(outcome.n_trajectories, "trajectory")
 
 
 def _contrasts_in(folder: Path) -> Floats:

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uai.iscat.recipes.recipe import Recipe, load_recipe, recipe_names
+from napari_uai.iscat.recipes.recipe import Recipe, landing_recipe_names, load_recipe
 from napari_uai.parameters import Parameters
 from napari_uai.widgets.iscat.limit_call import LimitCall, batches_of
 from napari_uai.widgets.iscat.recall_plot import RecallPlot
@@ -64,7 +64,7 @@ class LimitWidget(QWidget):
         self.viewer = napari_viewer
         self.recording = LayerChoice(self.viewer, "recording")
         self.recipe_choice = Choice()
-        for name in recipe_names():
+        for name in landing_recipe_names():
             self.recipe_choice.addItem(name)
         self.recipe_choice.setCurrentText("matched")
         self.batches = QLineEdit()

@@ -45,6 +45,32 @@ def linked_tracks(table: pd.DataFrame) -> Floats:
     return spots[counts[particle] > 1]
 
 
+def trajectories_layer(
+    spots: pd.DataFrame, trajectories: pd.DataFrame, place: Place, name: str
+) -> LayerTuple:
+    """Return the paths of trajectories as a layer, in the colours of their diffusion constants.
+
+    Parameters
+    ----------
+    spots
+        Linked spots, in frames and px of the video.
+    trajectories
+        As from :func:`napari_uai.iscat.diffusion_constants`; other spots are left out.
+    place
+        Place of the video.
+    name
+        Name of the layer.
+    """
+    tracks = linked_tracks(spots[spots[PARTICLE].isin(trajectories[PARTICLE])])
+    shown = [
+        c for c in trajectories.columns if c.startswith(("diffusion_", "diameter", "contrast"))
+    ]
+    features = trajectories.set_index(PARTICLE)[shown].loc[tracks[:, 0].astype(int)]
+    data, attributes, kind = tracks_layer(tracks, place, name=name)
+    attributes |= {"features": features.reset_index(drop=True), "color_by": shown[0]}
+    return data, attributes, kind
+
+
 def tracks_layer(tracks: Floats, place: Place, *, name: str) -> LayerTuple:
     """Return tracks, (spots, 4), as a layer over the video at a place.
 

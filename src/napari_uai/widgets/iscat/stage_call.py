@@ -11,7 +11,12 @@ import numpy as np
 
 from napari_uai.errors import BadValueError, counted
 from napari_uai.monitor import SILENT, Monitor
-from napari_uai.widgets.iscat.linked_tracks import is_newly_linked, linked_tracks, tracks_layer
+from napari_uai.widgets.iscat.linked_tracks import (
+    is_newly_linked,
+    linked_tracks,
+    tracks_layer,
+    trajectories_layer,
+)
 from napari_uai.widgets.kit.layers import (
     KEY,
     LayerTuple,
@@ -153,7 +158,7 @@ class StageCall:
         pairs = list(zip(stage.inputs_of(len(layers)), layers, strict=True))
         for wanted, layer in pairs:
             if layer is None and wanted.required:
-                kind = "an Image" if wanted.kind == "video" else "a Points"
+                kind = "an Image" if wanted.kind == "video" else "a Points or Tracks"
                 raise BadValueError(
                     f"{stage.title} needs {kind} layer as {wanted.name}: open or create one, then "
                     "choose it"
@@ -161,6 +166,7 @@ class StageCall:
         videos = [layer for i, layer in pairs if layer is not None and i.kind == "video"]
         given = [layer for layer in layers if layer is not None]
         place = place_of((videos or given)[0])
+        values = _with_scale(values, place)
         inputs = [
             None
             if layer is None
@@ -303,6 +309,8 @@ class RecipeCall:
         place = self.place.with_step(
             f"recipe {self.recipe.name}", {"toml": self.recipe.to_toml()}, [self.place.name]
         )
+        if result.trajectories is not None:
+            return self._tracked(result, result.trajectories, place)
         origin = result.origins.get(ROLLING_AVERAGE)
         average_place = place.moved(origin or Offset())
         layers: list[LayerTuple] = []
@@ -322,6 +330,22 @@ class RecipeCall:
         message = counted(n, "landing") if n else "no landings found"
         message += f", written to {self.folder}" if self.folder else ""
         return CallResult(layers, (), message, result.problems, review, result)
+
+    def _tracked(self, result: RunResult, trajectories: pd.DataFrame, place: Place) -> CallResult:
+        """Return paths as a layer, and the tables about them."""
+        layers: list[LayerTuple] = []
+        if result.tracks is not None and len(trajectories):
+            name = name_of_result("tracks", self.recipe, place.name)
+            layers.append(trajectories_layer(result.tracks, trajectories, place, name))
+        tables = [
+            NamedTable(name_of_result(output, self.recipe, place.name), table)
+            for output in ("population", "distribution", "displacements", "trajectories")
+            if (table := getattr(result, output)) is not None and len(table)
+        ]
+        n = len(trajectories)
+        message = counted(n, "trajectory") if n else "no trajectories found"
+        message += f", written to {self.folder}" if self.folder else ""
+        return CallResult(layers, tables, message, result.problems, None, result)
 
     def _average(self, video: Video, monitor: Monitor) -> Video:
         """Return the rolling average: lazy, in memory or stored."""
@@ -386,6 +410,14 @@ class FolderCall:
         if failed:
             message += f"; {failed} failed: see the list"
         return CallResult(message=message)
+
+
+def _with_scale(values: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    """Return parameters with what the recording is known to have where they leave it open."""
+    from napari_uai.iscat.recipes.recipe import RECORDED
+
+    known = {name: place.record.get(name) for name in RECORDED}
+    return {n: known.get(n) or None if v is None else v for n, v in values.items()}
 
 
 def name_of_result(what: str, recipe: Recipe, recording: str) -> str:

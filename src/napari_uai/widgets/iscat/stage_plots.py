@@ -57,13 +57,14 @@ class StageTable(QWidget):
             self._show_trace(0)
 
     def _show_trace(self, row: int) -> None:
-        """Show the trace of the landing of a row."""
+        """Show the trace of the landing, or the displacements of the particle, of a row."""
         if isinstance(self.plot, Curve):
             table = self.table.table
-            landing = table["landing"].iloc[row]
-            trace = table[table["landing"] == landing]
-            x, y = trace["frame"].to_numpy(float), trace["contrast"].to_numpy(float)
-            self.plot.show_curve(x, y, title=f"landing {landing}")
+            who = "landing" if "landing" in table.columns else "particle"
+            number = table[who].iloc[row]
+            trace = table[table[who] == number]
+            x, y = (trace[name].to_numpy(float) for name in _curve_columns(table))
+            self.plot.show_curve(x, y, title=f"{who} {number}")
 
 
 class Lines(Plot):
@@ -156,6 +157,20 @@ def _drift(table: pd.DataFrame) -> Plot:
     return lines
 
 
+def _rates(table: pd.DataFrame) -> Plot:
+    """Return the rate of landings with its 95 % interval."""
+    known = "rate_per_s" in table.columns
+    unit = "per_s" if known else "per_frame"
+    lines = Lines(
+        x_label="time (s)" if known else "frame",
+        y_label="landings per s" if known else "landings per frame",
+    )
+    x = table["time_s"] if known else (table["first_frame"] + table["last_frame"]) / 2
+    names = {f"rate_{unit}": "rate", f"rate_low_{unit}": "low", f"rate_high_{unit}": "high"}
+    lines.show_lines(x.to_numpy(float), {n: table[c].to_numpy(float) for c, n in names.items()})
+    return lines
+
+
 def _counter(table: pd.DataFrame) -> Plot:
     """Return the steps of the camera's counter, which are 1 where no frame was dropped."""
     lines = Lines(x_label="frame", y_label="images since the previous frame")
@@ -168,12 +183,38 @@ def _trace(_table: pd.DataFrame) -> Plot:
     return Curve(x_label="frame", y_label="contrast")
 
 
+def _displacements(table: pd.DataFrame) -> Plot:
+    x, y = _curve_columns(table)
+    labels = {"lag_s": "lag (s)", "lag_frames": "lag (frames)", "msd_um2": "µm²", "msd_px2": "px²"}
+    return Curve(x_label=labels[x], y_label=labels[y])
+
+
+def _curve_columns(table: pd.DataFrame) -> tuple[str, str]:
+    """Return the columns along both axes of a curve."""
+    if "lag_frames" not in table.columns:
+        return "frame", "contrast"
+    return ("lag_s", "msd_um2") if "lag_s" in table.columns else ("lag_frames", "msd_px2")
+
+
+def _diffusion(table: pd.DataFrame) -> Plot:
+    """Return the shares of diffusion constants, in bins of equal width in their logarithm."""
+    known = "low_um2_per_s" in table.columns
+    unit, name = ("µm²/s", "um2_per_s") if known else ("px²/frame", "px2_per_frame")
+    bars = Bars(x_label=f"log₁₀ D ({unit})", y_label="trajectories")
+    edges = np.append(table[f"low_{name}"].to_numpy(float), table[f"high_{name}"].iloc[-1])
+    bars.show_bars(np.log10(edges), table["trajectories"].to_numpy())
+    return bars
+
+
 _PLOTS: dict[tuple[str, ...], Callable[[pd.DataFrame], Plot]] = {
     ("low", "high", "all"): _histogram,
     ("batch_size", "noise", "shot_noise", "photon_limit"): _noise,
     ("mean", "variance", "line"): _transfer,
     ("frame", "y_px", "x_px"): _drift,
     ("frame", "ImgCnt"): _counter,
+    ("landings", "cumulative", "cumulative_low"): _rates,
     ("landing", "frame", "contrast"): _trace,
+    ("particle", "lag_frames", "pairs"): _displacements,
+    ("trajectories", "share", "share_error"): _diffusion,
 }
 """Functions that make the plot of tables with certain columns."""

@@ -12,7 +12,12 @@ from napari_uai.errors import BadValueError, NapariUaiError
 from napari_uai.iscat.fastdvdnet.settings import NetworkSettings, TrainingSettings
 from napari_uai.iscat.fastdvdnet.training_files import SUFFIX
 from napari_uai.iscat.recipes.catalogue import stage
-from napari_uai.iscat.recipes.recipe import PREDICTING, PREDICTION, load_recipe, recipe_names
+from napari_uai.iscat.recipes.recipe import (
+    PREDICTING,
+    PREDICTION,
+    landing_recipe_names,
+    load_recipe,
+)
 from napari_uai.parameters import Parameters
 from napari_uai.widgets.iscat.recipe_steps import toml_text
 from napari_uai.widgets.iscat.training_call import (
@@ -265,7 +270,7 @@ class TrainingForm(QWidget):
             widget.setObjectName(name)
         for key, text in CONTENTS.items():
             self.contents.addItem(text, key)
-        for name in recipe_names():
+        for name in landing_recipe_names():
             self.recipe_choice.addItem(name, name)
         self.recipe_choice.setCurrentText(PREDICTION)
         summary = QLabel(SUMMARY)

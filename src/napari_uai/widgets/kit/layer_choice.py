@@ -114,7 +114,7 @@ def layers_of_kind(viewer: ViewerModel, kind: LayerKind) -> list[Layer]:
 
 
 def _is_of_kind(layer: Layer, wanted: LayerKind) -> bool:
-    from napari.layers import Labels, Points, Shapes
+    from napari.layers import Labels, Points, Shapes, Tracks
 
     from napari_uai.widgets.kit.layers import KEY, why_no_video
 
@@ -125,7 +125,7 @@ def _is_of_kind(layer: Layer, wanted: LayerKind) -> bool:
     if wanted == "labels":
         return isinstance(layer, Labels) and kind != "mask"
     if wanted == "table":
-        return isinstance(layer, Points) and layer.ndim <= 3
+        return isinstance(layer, (Points, Tracks)) and layer.ndim <= 3
     if wanted == "shapes":
         return isinstance(layer, Shapes)
     if wanted == "recording" and not _is_recording(record.get("history", ())):

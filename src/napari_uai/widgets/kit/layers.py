@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
     import pandas as pd
-    from napari.layers import Layer, Points
+    from napari.layers import Layer, Points, Tracks
 
     from napari_uai.typing import Floats
     from napari_uai.videos.frames import Frames, Video
@@ -227,8 +227,10 @@ def why_no_video(layer: Layer) -> str:
     return ""
 
 
-def table_of(layer: Points, place: Place) -> pd.DataFrame:
+def table_of(layer: Points | Tracks, place: Place) -> pd.DataFrame:
     """Return the features of a Points layer, with positions in the data of a video at ``place``.
+
+    Those of a Tracks layer are its spots, with the column ``particle``.
 
     Raises
     ------
@@ -238,8 +240,12 @@ def table_of(layer: Points, place: Place) -> pd.DataFrame:
     lacking = 3 - layer.ndim
     if lacking < 0:
         raise BadValueError(f"layer {layer.name!r} has more than three axes: choose another layer")
-    world = moved_by(world_matrix(layer), np.pad(layer.data, ((0, 0), (lacking, 0))))
     table = layer.features.reset_index(drop=True).copy()
+    data = np.asarray(layer.data)
+    if data.shape[1] > layer.ndim:  # the first column of tracks is their number
+        table["particle"] = data[:, 0].astype(np.int64)
+        data = data[:, 1:]
+    world = moved_by(world_matrix(layer), np.pad(data, ((0, 0), (lacking, 0))))
     for axis, values in zip(AXES, place.to_data(world).T, strict=True):
         table[axis] = values
     frames = table["frame"].to_numpy()

@@ -14,7 +14,7 @@ from napari_uai.iscat.detect.point_spread_function import (
     PointSpreadFunction,
     gaussian_psf,
     radial_psf,
-    read_psf,
+    read_psf_bank,
     stacked_image,
 )
 from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH
@@ -71,9 +71,9 @@ def measured_psf(
     return measured if likeness >= PSF_LIKENESS and measured.peak > 0 else psf
 
 
-def starting_psf(choice: str, sigma_px: float) -> PointSpreadFunction:
-    """Return the point-spread function to begin with, before any event is known."""
-    return gaussian_psf(sigma_px) if choice in ("fitted", "gaussian") else read_psf(choice)
+def starting_psfs(choice: str, sigma_px: float) -> tuple[PointSpreadFunction, ...]:
+    """Return the point-spread functions that are possible before any event is known."""
+    return (gaussian_psf(sigma_px),) if choice in ("fitted", "gaussian") else read_psf_bank(choice)
 
 
 def prepared(

@@ -34,7 +34,7 @@ from annotated_types import Ge, Gt, Unit
 
 from napari_uai.errors import TooFewFramesError
 from napari_uai.iscat.correct.moving_background import DriftOrder
-from napari_uai.iscat.detect.steps.background import starting_psf
+from napari_uai.iscat.detect.steps.background import starting_psfs
 from napari_uai.iscat.detect.steps.false_alarms import expected_false, favour_common_sign
 from napari_uai.iscat.detect.steps.finder import Finder
 from napari_uai.iscat.detect.steps.parts import Part, counted_once, recording_parts
@@ -132,7 +132,7 @@ def detect_steps(
     min_score
         Weaker candidates are not reported.
     disturbances
-        What disturbs the video (:func:`napari_uai.iscat.find_disturbances`): frames that are left
+        What disturbs the video, as a run finds it: frames that are left
         out, pixels without weight, and jumps of the whole image, at which another segment begins.
     monitor
         Progress and cancellation, once per segment and tile.
@@ -147,7 +147,7 @@ def detect_steps(
         than half a batch from ``frame`` with that of ``other_times``; ``kind`` (``landing``, or
         ``takeoff`` if the step reverses an earlier one at that position), ``expected_false``
         (number of events with at least that score that noise alone would produce in this
-        recording).
+        recording). Of several point-spread functions, ``psf_image`` is the one chosen, from 0.
 
     Raises
     ------
@@ -166,7 +166,8 @@ def detect_steps(
     fraction of a batch is detected weakly or not at all, and one that moves is not a single
     landing.
 
-    One point-spread function describes the whole field.
+    One point-spread function describes the whole field; of several, one per tile and segment is
+    chosen.
 
     A background that itself makes steps (a jump of focus, a blinking particle) can pass for
     landings.
@@ -199,14 +200,18 @@ def detect_steps(
             f"the video has {len(frames)} frames, fewer than two batches of {batch_size}: make "
             "batch_size smaller"
         )
-    psf = starting_psf(point_spread_function, sigma_px)
-    finder = Finder(psf, sigma_px, point_spread_function == "fitted", drift_order)
+    bank = starting_psfs(point_spread_function, sigma_px)
+    finder = Finder(bank, sigma_px, point_spread_function == "fitted", drift_order)
     found = disturbances or Disturbances(len(frames), frames.shape[1:])
     parts = [
         part
         for piece in found.pieces(2 * batch_size)
         for part in recording_parts(
-            ChosenFrames(frames, piece), batch_size, tile_px, margin=2 * psf.radius, numbers=piece
+            ChosenFrames(frames, piece),
+            batch_size,
+            tile_px,
+            margin=2 * bank[0].radius,
+            numbers=piece,
         )
     ]
     tables = _found_in_parts(parts, found, finder, monitor)
@@ -225,7 +230,8 @@ def detect_steps(
     events = events[inside & (events["score"] >= min_score)]
     order = ["score", "frame", "y", "x"]
     events = events.sort_values(order, ascending=[False, True, True, True], ignore_index=True)
-    return events.loc[:, list(EVENT_COLUMNS)]
+    columns = [*EVENT_COLUMNS, *(["psf_image"] if len(bank) > 1 else [])]
+    return events.loc[:, columns]
 
 
 def _found_in_parts(

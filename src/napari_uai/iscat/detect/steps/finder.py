@@ -11,12 +11,14 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 from napari_uai.errors import BadValueError
+from napari_uai.iscat.correct.moving_background import MovingBackground
 from napari_uai.iscat.detect.point_profile import PointProfile
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
 from napari_uai.iscat.detect.steps.background import STILL, matched_filter, prepared
 from napari_uai.iscat.detect.steps.footprints import points_alike
 from napari_uai.iscat.detect.steps.joint_fit import JointFit, Measured
 from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
+from napari_uai.iscat.detect.steps.psf_bank import likeliest
 from napari_uai.iscat.detect.steps.pursuit import Pursuit, Step
 from napari_uai.iscat.detect.steps.weighing import (
     PURSUE_TO,
@@ -47,7 +49,7 @@ UNKNOWN_AT_MOST = 1.0
 class Finder:
     """Finds the steps in the binned images of one part."""
 
-    psf: PointSpreadFunction
+    bank: tuple[PointSpreadFunction, ...]
     sigma_px: float
     fit_psf: bool
     drift_order: int
@@ -55,10 +57,12 @@ class Finder:
     def find(self, images: Floats, masked: Bools, monitor: Monitor = SILENT) -> pd.DataFrame:
         """Return events with bin, y, x, contrast, score and errors, in the part's coordinates.
 
-        ``slow_share`` is the same for all: at which share of the places the background changes.
+        ``slow_share`` is the same for all: at which share of the places the background changes. So
+        is ``psf_image``: which point-spread function of several was chosen.
         """
         background, relative = prepared(images, self.drift_order, masked)
-        psf, model = self.psf, np.zeros_like(relative)
+        chosen = self._chosen(background, relative, monitor)
+        psf, model = self.bank[chosen], np.zeros_like(relative)
         image = PointProfile.expected(self.sigma_px) if self.fit_psf else psf
         joint = JointFit(relative, background, image)
         bad = background.weights == 0
@@ -84,7 +88,7 @@ class Finder:
             ask(0.7, "noise in time")
             statistics = StepStatistics.of(temporal)
             ask(0.8, "search")
-            pursuit = Pursuit(_field(statistics, quiet), statistics, psf)
+            pursuit = Pursuit(statistics.field(quiet), statistics, psf)
             ask(0.9, "search")
             steps = pursuit.run(stop=PURSUE_TO if last else MODEL_FROM, again=AGAIN_FROM)
             if last:
@@ -99,7 +103,7 @@ class Finder:
         residual = rest + np.where(bad, 0, model)
         steps = _points(steps, residual, background.weights, statistics, white, psf, gain)
         if not steps:
-            return _table(np.empty(0), None).assign(slow_share=0.0)
+            return _table(np.empty(0), None).assign(slow_share=0.0, psf_image=chosen)
         filtered, _ = matched_filter(residual, background.weights, psf)
         noise = SlowNoise.over(temporal, white, monitor=weighing.part(0.0, 0.5))
         scores, noise = weighed(steps, filtered, noise, psf, self.sigma_px, weighing.part(0.5, 1.0))
@@ -110,7 +114,18 @@ class Finder:
         measured = joint.measure(*starts, together, scores < REAL_FROM, noise)
         # What looks like an event alone may be a part of others.
         events = _table(np.minimum(scores, measured.significance), measured)
-        return events.assign(slow_share=noise.slow_share)
+        return events.assign(slow_share=noise.slow_share, psf_image=chosen)
+
+    def _chosen(self, background: MovingBackground, relative: Floats, monitor: Monitor) -> int:
+        """Return the number of the point-spread function with which steps are most likely."""
+        if len(self.bank) == 1:
+            return 0
+        rest, _ = background.subtract(relative)
+        rest -= rest.mean(axis=0)
+        return likeliest(
+            self.bank, rest, background.weights, least=MODEL_FROM, most=UNKNOWN_AT_MOST,
+            monitor=monitor.part(0.0, _done(0)),
+        )  # fmt: skip
 
 
 def _done(passes: int) -> float:
@@ -176,13 +191,6 @@ def _certain_or_beside(
         return certain
     distance, _ = KDTree(places[certain]).query(places)
     return np.asarray(certain | (distance <= near_px))
-
-
-def _field(statistics: StepStatistics, filtered: Floats) -> npt.NDArray[np.float32]:
-    n_bins, height, width = filtered.shape
-    flat = filtered.reshape(n_bins, -1).astype(np.float32)
-    field = flat.T @ statistics.weights.T.astype(np.float32)
-    return np.ascontiguousarray(field.reshape(height, width, -1))
 
 
 def _table(scores: Floats, measured: Measured | None) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
-from napari_uai.typing import Floats
+from napari_uai.typing import Floats, Floats32
 
 SLOW_TIMES = (1 / 12, 1 / 6, 1 / 3)
 """Correlation times of slow changes, in units of the length of the segment."""
@@ -111,6 +111,13 @@ class StepStatistics:
         return cls(
             temporal, precision, half / response[:, None], covariance, response, log_determinant
         )
+
+    def field(self, filtered: Floats) -> Floats32:
+        """Return the statistic of each step at each pixel: rows, columns, steps."""
+        n_bins, height, width = filtered.shape
+        flat = filtered.reshape(n_bins, -1).astype(np.float32)
+        field = flat.T @ self.weights.T.astype(np.float32)
+        return np.ascontiguousarray(field.reshape(height, width, -1))
 
     def between(self, k: int, fraction: float) -> tuple[Floats, float]:
         """Return how all statistics respond to a step of height 1 within bin k + 1, and its own g.

@@ -1,0 +1,5 @@
+"""Interferometric point-spread function: model, files, fit to a measured stack, pictures."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

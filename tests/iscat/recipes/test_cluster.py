@@ -1,0 +1,172 @@
+"""Workers of dask.distributed: what they do, and what happens when they or the scheduler die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from napari_uai import __version__
+from napari_uai.errors import BadValueError, CancelledError
+from napari_uai.iscat.recipes import cluster
+from napari_uai.iscat.recipes.cluster import _check_versions, cluster_of, on_workers
+from napari_uai.monitor import Monitor, raise_if_cancelled
+
+ROOT = str(Path(__file__).parents[3])
+PATHS = os.pathsep.join([ROOT, *sys.path])
+
+distributed = pytest.importorskip("distributed")
+
+
+def squared(n, _monitor):
+    return n * n, os.environ.get("NAPARI_UAI_THREADS")
+
+
+def failing(n, _monitor):
+    if n == 2:
+        raise BadValueError("two is not accepted")
+    return n
+
+
+def killing(n, _monitor):
+    if n == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n
+
+
+def killing_once(path, _monitor):
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return path.name
+
+
+def waiting(path, monitor):
+    path.touch()
+    for _ in range(600):
+        monitor.update(0.0)
+        raise_if_cancelled()
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def two():
+    sys.path.insert(0, ROOT)  # the workers import the functions above
+    try:
+        with cluster_of(None, 2) as client:
+            yield client
+    finally:
+        sys.path.remove(ROOT)
+
+
+def test_workers_share_the_cores_of_this_machine(two):
+    results = dict(on_workers(two, squared, [3, 4, 5]))
+    assert [results[i][0] for i in range(3)] == [9, 16, 25]
+    assert all(int(threads) >= 1 for _, threads in results.values())
+
+
+def test_a_task_that_fails_does_not_stop_the_others(two):
+    results = dict(on_workers(two, failing, [1, 2, 3]))
+    assert (results[0], results[2]) == (1, 3)
+    assert str(results[1]) == "two is not accepted"
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_replaced_and_its_task_done_again(two, tmp_path):
+    assert dict(on_workers(two, killing_once, [tmp_path / "seen"])) == {0: "seen"}
+
+
+@pytest.mark.slow
+def test_a_task_that_kills_every_worker_is_given_up(two):
+    results = dict(on_workers(two, killing, [1, 7]))
+    assert results[1] == 7
+    assert isinstance(results[0], distributed.KilledWorker)
+
+
+def test_cancelling_reaches_the_worker(two, tmp_path):
+    started = tmp_path / "started"
+    with pytest.raises(CancelledError):
+        list(on_workers(two, waiting, [started], Monitor(cancelled=started.exists)))
+    deadline = time.monotonic() + 20
+    while any(two.processing().values()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(two.processing().values())
+
+
+def test_workers_of_another_version_are_refused():
+    _check_versions({"tcp://a:1": __version__})
+    with pytest.raises(BadValueError, match=r"worker tcp://b:1 has napari-uai 0\.0\.1"):
+        _check_versions({"tcp://a:1": __version__, "tcp://b:1": "0.0.1"})
+    lacking = ModuleNotFoundError("No module named 'napari_uai'")
+    with pytest.raises(BadValueError, match=r"has no napari-uai .*install version"):
+        _check_versions({"tcp://a:1": lacking})
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """Return a scheduler without workers, in a process of its own, and its address."""
+    code = (
+        "import asyncio, distributed, sys\n"
+        "async def main():\n"
+        "    s = await distributed.Scheduler(port=0, dashboard_address=None, host='127.0.0.1')\n"
+        "    print(s.address, flush=True)\n"
+        "    await s.finished()\n"
+        "asyncio.run(main())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": PATHS},
+    ) as process:
+        yield process, process.stdout.readline().strip()
+        process.kill()
+
+
+@pytest.mark.slow
+def test_a_scheduler_without_workers_is_told(scheduler, monkeypatch):
+    monkeypatch.setattr(cluster, "NO_WORKERS_S", 1.0)
+    told = []
+    with (
+        pytest.raises(BadValueError, match="no workers for 1 s: start some"),
+        cluster_of(scheduler[1], None, Monitor(lambda _, message: told.append(message))),
+    ):
+        pass
+    assert "waiting for workers" in told
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_is_told(scheduler, monkeypatch, tmp_path):
+    monkeypatch.setattr(cluster, "LOST_S", 1.0)
+    process, address = scheduler
+    started = tmp_path / "started"
+    code = (
+        "import asyncio, distributed\n"
+        "async def main():\n"
+        f"    w = await distributed.Worker({address!r}, nthreads=1, dashboard_address=None)\n"
+        "    await w.finished()\n"
+        "asyncio.run(main())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": PATHS}, cwd=tmp_path
+    ) as worker:
+        try:
+            with (
+                cluster_of(address, None) as client,
+                pytest.raises(BadValueError, match="does not answer any more, after 0 of 1"),
+            ):
+                for _ in on_workers(
+                    client,
+                    waiting,
+                    [started],
+                    Monitor(lambda *_: process.kill() if started.exists() else None),
+                ):
+                    pass
+        finally:
+            worker.kill()
