@@ -27,6 +27,7 @@ from napari_uai.iscat.correct.stage_drift import measure_stage_drift as measure_
 from napari_uai.iscat.correct.stage_drift import stage_drift_correction as stage_drift_correction
 from napari_uai.iscat.correct.temporal_median import masked_temporal_median as masked_temporal_median
 from napari_uai.iscat.correct.temporal_median import temporal_median as temporal_median
+from napari_uai.iscat.correct.whole_pixel_drift import register_drift as register_drift
 from napari_uai.iscat.detect.anomalies.batch_features import batch_deviation as batch_deviation
 from napari_uai.iscat.detect.anomalies.batch_features import batch_difference as batch_difference
 from napari_uai.iscat.detect.anomalies.batch_features import batch_mean as batch_mean
@@ -125,6 +126,7 @@ __all__ = [
     "radial_variance_transform",
     "ratiometric_average",
     "read_status_line",
+    "register_drift",
     "remove_side_lobes",
     "remove_status_line",
     "rescore_steps",

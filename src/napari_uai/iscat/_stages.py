@@ -69,6 +69,7 @@ MODULES = {
     "radial_variance_transform": "napari_uai.iscat.correct.radial_filters",
     "fast_radial_symmetry": "napari_uai.iscat.correct.radial_filters",
     "ratiometric_average": "napari_uai.iscat.correct.ratiometric",
+    "register_drift": "napari_uai.iscat.correct.whole_pixel_drift",
 }
 
 # Title, menu, inputs (? if optional), output, selects, renumbers, summary.
@@ -141,4 +142,5 @@ LISTED = {
     "radial_variance_transform": ('Radial variance transform', 'filter', 'video', 'video', False, False, 'Replace each pixel by the variance of the means over rings around it.'),
     "fast_radial_symmetry": ('Fast radial symmetry', 'filter', 'video', 'video', False, False, 'Replace each pixel by how many gradients at given distances point to it, and how steep.'),
     "ratiometric_average": ('Ratiometric average', 'filter', 'video video?', 'video', False, True, 'Divide the mean of each batch of frames by that of the batch before, and subtract 1.'),
+    "register_drift": ('Register drift', 'register', 'video', 'video', False, False, 'Shift frames by whole pixels, so that the sample stays where it is in the first ones.'),
 }
