@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from annotated_types import Ge, Unit
+from annotated_types import Ge, Le, Unit
 
 from napari_uai.compiled import strict_reordering_kernel
 from napari_uai.errors import BadValueError
@@ -39,7 +39,7 @@ def contrast_traces(
     batch_size: BatchSize = 500,
     sigma_px: SigmaPx = 1.7,
     margin: Annotated[float, Ge(0), Unit("batches")] = 0.5,
-    points: Annotated[int, Ge(1), Unit("per batch")] = 100,
+    points_per_batch: Annotated[int, Ge(1), Le(1000)] = 100,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
     """Follow the contrast at the position of each landing through the frames of its V.
@@ -59,8 +59,8 @@ def contrast_traces(
         Standard deviation of the point-spread function.
     margin
         Length of the trace before and after the V, in batches.
-    points
-        Points per batch of the trace, at most one per frame: neighbouring frames share nearly all
+    points_per_batch
+        Points of the trace, at most one per frame: neighbouring frames share nearly all
         of their noise. All landings have them in the same frames.
     monitor
         Progress and cancellation, once per block of frames.
@@ -94,7 +94,7 @@ def contrast_traces(
     peak = landings["frame"].to_numpy(np.int64)
     check_inside(landings, frames.shape, batch_size)
     reach = round((1 + margin) * batch_size)
-    step = max(batch_size // points, 1)
+    step = max(batch_size // points_per_batch, 1)
     first = -(-np.clip(peak - reach, 0, len(frames)) // step)
     stop = np.maximum(-(-np.clip(peak + reach + 1, 0, len(frames)) // step), first)
     places = landings[["y", "x"]].to_numpy(np.float64)
