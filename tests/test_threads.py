@@ -20,7 +20,7 @@ def test_the_environment_says_how_many_threads_compute(monkeypatch):
         assert 1 <= n_threads() <= os.cpu_count()
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="of Linux")
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
 def test_no_more_threads_than_cores_that_a_job_may_use():
     allowed = os.sched_getaffinity(0)
     try:

@@ -71,7 +71,7 @@ def fit_psf(
     Raises
     ------
     BadValueError
-        If the file is no image of a point, a column is missing, or a spot is outside the video.
+        If the file is not an image of a point, a column is missing, or a spot is outside the video.
 
     References
     ----------

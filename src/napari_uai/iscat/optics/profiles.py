@@ -30,7 +30,7 @@ def radial_profiles(
     Raises
     ------
     BadValueError
-        If it is no image or stack, or the point is outside.
+        If it is not an image or stack, or the point is outside.
 
     Examples
     --------

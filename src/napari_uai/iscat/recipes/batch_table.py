@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 OWN = ("path", "name")
-"""Columns that are no parameters: recording, sub-folder of its results."""
+"""Columns that are not parameters: recording, sub-folder of its results."""
 
 SUFFIXES = (".csv", ".toml")
 """Of tables of recordings."""
