@@ -49,7 +49,7 @@ def test_spots_of_particles_are_points_and_tracks(viewer, tmp_path, saved):
     assert isinstance(tracks, Tracks)
     assert points.visible
     np.testing.assert_array_equal(points.data, SPOTS[["frame", "y", "x"]])
-    np.testing.assert_array_equal(tracks.data, [[0, 0, 3, 1], [0, 1, 4, 1]])  # one spot is not a track
+    np.testing.assert_array_equal(tracks.data, [[0, 0, 3, 1], [0, 1, 4, 1]])  # one spot: no track
     assert points.features["center_intensity"].tolist() == [-1e-3, -2e-3, 3e-3]
 
 
