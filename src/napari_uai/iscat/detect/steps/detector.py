@@ -37,6 +37,7 @@ from napari_uai.iscat.correct.moving_background import DriftOrder
 from napari_uai.iscat.detect.steps.background import starting_psfs
 from napari_uai.iscat.detect.steps.false_alarms import expected_false, favour_common_sign
 from napari_uai.iscat.detect.steps.finder import Finder
+from napari_uai.iscat.detect.steps.models import CHANGING
 from napari_uai.iscat.detect.steps.parts import Part, counted_once, recording_parts
 from napari_uai.iscat.detect.steps.weighing import REAL_FROM, SAME_TIME_BINS
 from napari_uai.iscat.disturbances.record import Disturbances
@@ -55,10 +56,6 @@ TilePx: TypeAlias = Annotated[int, Ge(32), Unit("px")]
 
 TWIN_SIGMAS = 1.5
 """Largest distance between the positions that two adjacent parts assign to the same event."""
-
-CHANGING = 0.15
-"""Share of the places whose background changes slowly from which a run says so: up to a tenth is
-found where many landings overlap, a fifth and more where scatterers, vesicles or membranes move."""
 
 EVENT_COLUMNS = (
     "frame",

@@ -91,7 +91,7 @@ def points_alike(
                 image -= shares[j] * _image(psf, steps[j], rows, columns)
         of_noise = weights[rows, columns] / (white * float(weight @ weight))
         alike[i] = _is_point(image, of_noise, psf, step, rows, columns)
-        if alike[i] and (moving := _may_have_moved(step, steps, psf.sigma_px)):
+        if alike[i] and (moving := may_have_moved(step, steps, psf.sigma_px)):
             for j in _beside(step, steps, psf.sigma_px):
                 image += shares[j] * _image(psf, steps[j], rows, columns)
             alike[i] = not _has_moved(image, of_noise, psf, step, moving, rows, columns)
@@ -99,7 +99,7 @@ def points_alike(
     return alike & ~_fragments(steps, alike, reach)
 
 
-def _may_have_moved(step: Step, steps: Sequence[Step], sigma_px: float) -> list[Step]:
+def may_have_moved(step: Step, steps: Sequence[Step], sigma_px: float) -> list[Step]:
     """Return the stronger events at the place of a step that happened before it."""
     return [
         other

@@ -23,6 +23,11 @@ SLOW_TIMES = (1 / 12, 1 / 6, 1 / 3)
 SLOW_VARIANCES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Variances of slow changes, in units of the white noise of one bin."""
 
+CHANGING = 0.15
+"""Share of the places whose background changes slowly from which a recording counts as one that
+does: up to a tenth is found where many landings overlap, a fifth and more where scatterers,
+vesicles or membranes move."""
+
 
 def step_functions(n_bins: int) -> Floats:
     """Return all steps: row k is 0 up to bin k and 1 from bin k + 1 on; (n_bins - 1, n_bins)."""

@@ -6,8 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
-from napari_uai.iscat.detect.steps.models import SlowNoise
+from napari_uai.iscat.detect.steps.footprints import may_have_moved
+from napari_uai.iscat.detect.steps.models import CHANGING, SlowNoise
 from napari_uai.iscat.detect.steps.pursuit import Step
+from napari_uai.iscat.detect.steps.subsets import subset_scores
 from napari_uai.monitor import Monitor
 from napari_uai.typing import Floats
 
@@ -57,7 +59,7 @@ def weighed(
     grid = np.zeros(filtered.shape[1:], bool)
     spacing = max(round(GRID_SIGMAS * sigma_px), 1)
     grid[spacing // 2 :: spacing, spacing // 2 :: spacing] = True
-    scores = _scores(steps, series, noise)
+    scores = _scores(steps, series, noise, near, sigma_px)
     for turn in range(2):
         monitor.update(0.2 + 0.4 * turn)
         real = [s for s, score in zip(steps, scores, strict=True) if score >= REAL_FROM]
@@ -65,7 +67,7 @@ def weighed(
         gone = courses.T @ _heights_on(real, np.argwhere(grid), psf)
         noise = noise.learnt_from(filtered[:, grid] - gone)
         monitor.update(0.4 + 0.4 * turn)
-        scores = _scores(steps, series, noise)
+        scores = _scores(steps, series, noise, near, sigma_px)
     return scores, noise
 
 
@@ -93,7 +95,29 @@ def _without_far_events(
     return np.asarray(series)
 
 
-def _scores(steps: list[Step], series: Floats, noise: SlowNoise) -> Floats:
+def _scores(
+    steps: list[Step], series: Floats, noise: SlowNoise, near: float, sigma_px: float
+) -> Floats:
+    """Root of the evidence for each event.
+
+    Where the background changes, or a particle that landed before may be moving, what looks like
+    several events beside each other is often one change, of which the exact likelihood of all their
+    subsets would make too many.
+    """
+    alone = np.array([not may_have_moved(step, steps, sigma_px) for step in steps])
+    if noise.slow_share > CHANGING:
+        alone[:] = False
+    scores = np.zeros(len(steps))
+    scores[~alone] = _scores_in_turn(
+        [s for s, a in zip(steps, alone, strict=True) if not a], series[:, ~alone], noise
+    )
+    if alone.any():
+        exact = subset_scores(steps, series, noise, near_px=near, least=PURSUE_TO)
+        scores[alone] = exact[alone]
+    return np.minimum(scores, [abs(s.statistic) for s in steps])
+
+
+def _scores_in_turn(steps: list[Step], series: Floats, noise: SlowNoise) -> Floats:
     """Root of the evidence for each event; other steps at its position are subtracted in turn."""
     series = series.copy()
     n_steps = len(series) - 1
@@ -112,4 +136,4 @@ def _scores(steps: list[Step], series: Floats, noise: SlowNoise) -> Floats:
         active = active[elsewhere]
         if not len(active):
             break
-    return np.minimum(scores, [abs(s.statistic) for s in steps])
+    return scores
