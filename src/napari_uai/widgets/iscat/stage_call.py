@@ -192,7 +192,9 @@ class StageCall:
         """Call the stage; return its output and the place of the output."""
         progress = {"monitor": monitor} if self.stage.takes_monitor else {}
         output = self.stage.function(*inputs, **self.parameters, **progress)
-        origin = self.stage.origin
+        origin, raster = self.stage.origin, self.stage.raster
+        if raster is not None:
+            return output, self.place.rastered(raster(inputs, self.parameters))
         return output, self.place.moved(origin(inputs[0], self.parameters) if origin else (0, 0, 0))
 
     def run(self, monitor: Monitor = SILENT) -> CallResult:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from napari.layers import Layer, Points, Tracks
 
+    from napari_uai.stages import Raster
     from napari_uai.typing import Floats
     from napari_uai.videos.frames import Frames, Video
     from napari_uai.videos.recording import Recording
@@ -80,12 +81,26 @@ class Place:
     affine: tuple[tuple[float, ...], ...] = NOT_LINKED
     record: Mapping[str, Any] = field(default_factory=dict)
 
-    def moved(self, offset: tuple[int, int, int]) -> Place:
+    def moved(self, offset: tuple[float, float, float]) -> Place:
         """Return the place of a video that starts at an offset (frames, rows, columns)."""
         frames, rows, columns = (
             t + s * o for t, s, o in zip(self.translate, self.scale, offset, strict=True)
         )
         return replace(self, translate=(frames, rows, columns))
+
+    def rastered(self, raster: Raster) -> Place:
+        """Return the place of an output whose pixels are elsewhere; see ``Stage.raster``."""
+        frames, rows, columns = (s * n for s, n in zip(self.scale, raster.step, strict=True))
+        moved = self.moved(raster.first)
+        if not raster.own_axes:
+            return replace(moved, scale=(frames, rows, columns))
+        return replace(
+            moved,
+            scale=(frames, *raster.step[1:]),
+            translate=(moved.translate[0], *raster.first[1:]),
+            units=(self.units[0], "pixel", "pixel"),
+            affine=NOT_LINKED,
+        )
 
     def with_step(self, stage: str, parameters: Mapping[str, Any], inputs: list[str]) -> Place:
         """Return the place with a step appended to the history."""
