@@ -69,7 +69,7 @@ def test_a_step_stays_where_a_mean_would_blur_it():
     blurred = ndimage.uniform_filter(noisy, (1, 9, 9))
     near = np.s_[:, :, 17:23]
     assert np.abs(out - step)[near].mean() < 0.4 * np.abs(blurred - step)[near].mean()
-    assert (out - step).std() < 0.4 * (noisy - step).std()
+    assert (out - step).std() < 0.7 * (noisy - step).std()
 
 
 def test_digits_are_kept_beside_a_large_offset_and_constants_stay():
