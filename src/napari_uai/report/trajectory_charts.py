@@ -37,7 +37,8 @@ def trajectory_charts(results: TrajectoryResults) -> Markup:
 def _charts(results: TrajectoryResults) -> Iterator[Markup]:
     if results.tracks is not None:
         yield _paths(results)
-    if results.displacements is not None and len(results.displacements):
+    curves = results.displacements
+    if curves is not None and np.isfinite(curves[results.units.lag]).any():
         yield _displacements(results)
     if results.distribution is not None and len(results.distribution):
         yield _distribution(results)

@@ -63,26 +63,19 @@ _N_FOLDERS_UP = 3
 
 
 @dataclass(frozen=True, eq=False)
-class SavedRun:
-    """Tables, recipe and record of a run.
+class SavedRun(SavedRecording):
+    """Landings, recipe and record of a run.
 
     Attributes
     ----------
-    folder
-        Where they were read.
-    record
-        From ``run.json``.
-    recipe
-        Recipe of the run.
+    folder, record, recipe
+        As in :class:`SavedRecording`.
     landings
         As in ``landings.csv``, with a column ``accepted`` if verdicts were exported.
     localizations, traces
         As in the files of these names; None if there is none.
     """
 
-    folder: Path
-    record: LandingRecord
-    recipe: Recipe
     landings: pd.DataFrame
     localizations: pd.DataFrame | None = None
     traces: pd.DataFrame | None = None
@@ -125,57 +118,6 @@ class SavedRun:
             localizations = read_numbers(folder / LOCALIZATIONS, _PLACES)
         return cls(folder, record, recipe, landings, localizations, traces_beside(folder))
 
-    @property
-    def name(self) -> str:
-        """Name of the recording without its suffix."""
-        return Path(self.record.input.name).stem
-
-    @property
-    def expected(self) -> Path:
-        """Where the recording was when it was analysed; beside the results if not recorded."""
-        return _tidy(self.folder / (self.record.input.path or self.record.input.name))
-
-    def recording_path(self) -> Path | None:
-        """Return the recording: where it was, or of the same name beside the results, or None."""
-        name = self.record.input.name
-        if Path(name).name != name:  # a record from elsewhere must not lead anywhere
-            return None
-        nearby = [self.folder, *self.folder.absolute().parents[:_N_FOLDERS_UP]]
-        places = [folder / name for folder in nearby]
-        is_remote = (self.record.input.path or "").startswith(("//", "\\\\"))
-        if self.expected.name == name and not is_remote:
-            places.insert(0, self.expected)
-        return next((place for place in places if place.exists()), None)
-
-    def is_shown_by(self, layer: Layer) -> bool:
-        """Return whether a layer shows the recording, whole and unchanged."""
-        record = layer.metadata.get(KEY, {})
-        source = record.get("source")
-        steps = record.get("history", ())
-        return (
-            record.get("kind") == "video"
-            and source is not None
-            and Path(source).name == self.record.input.name
-            and tuple(layer.data.shape) == self.record.input.shape
-            and not any("inputs" in step for step in steps)
-        )
-
-    def options(self) -> ReadOptions:
-        """Return how the recording was read, so that it is read so again."""
-        from napari_uai.videos.read_options import UNKNOWN, ReadOptions
-
-        reading = self.record.input.reading
-        known = {each.name for each in fields(UNKNOWN)}
-        try:
-            given = {name: v for name, v in dict(reading.get("given", {})).items() if name in known}
-            if isinstance(given.get("frames"), list):
-                given["frames"] = tuple(given["frames"])
-            return ReadOptions(**given)
-        except (TypeError, ValueError) as error:
-            raise BadValueError(
-                f"{self.folder / RECORD} is damaged (reading): run the analysis again"
-            ) from error
-
     def opened(self, layers: Iterable[Layer] = ()) -> OpenedRun:
         """Return what a viewer shows of the run; a recording among its layers is used.
 
@@ -194,25 +136,6 @@ class SavedRun:
             place = Place(name=self.name, scale=scale, units=units, record={"name": self.name})
             return self._opened(place, None, note=f"{error}. Landings and traces are shown.")
         return self._opened(_place_of_new(recording), recording[0], recording)
-
-    def _recording(self) -> Recording:
-        """Open the recording as the run did; raise an error if it is not the same."""
-        from napari_uai.videos.recording import read_recording
-
-        path = self.recording_path()
-        if path is None:
-            raise BadValueError(
-                f"{self.record.input.name} not found at {self.expected} or beside the "
-                "results: copy it there or open it, then open the results again"
-            )
-        recording = read_recording(path, self.options())
-        now, before = tuple(recording.video.shape), self.record.input.shape
-        if now != before:
-            raise BadValueError(
-                f"{path} has {_by(now)} px, but {_by(before)} px were analysed: open the "
-                "recording that was, then open the results again"
-            )
-        return recording
 
     def review(self, place: Place) -> Review:
         """Return the landings for review, with the verdicts that were exported.
