@@ -1,29 +1,25 @@
-"""A run that was saved in a folder, read back for review; uses no Qt and no viewer.
+"""Landings that were saved in a folder, read back for review; uses no Qt and no viewer.
 
-The tables are those of the folder. The recording is searched where the run found it and beside the
-results; the rolling average is made of it again, by the recipe of the run.
+The tables are those of the folder; the rolling average is made again of the recording, by the
+recipe of the run.
 """
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
 from napari_uai.widgets.iscat.average_again import recipe_of_average
 from napari_uai.widgets.iscat.disturbed_times import recorded_times
 from napari_uai.widgets.iscat.review import Review, half_batch
 from napari_uai.widgets.iscat.saved_files import (
     LANDINGS,
     LOCALIZATIONS,
-    NEEDED,
-    RECIPE,
-    RECORD,
     read_numbers,
     traces_beside,
 )
+from napari_uai.widgets.iscat.saved_recording import SavedRecording, record_and_recipe
 from napari_uai.widgets.iscat.stage_call import (
     STORED_AVERAGE,
     CallResult,
@@ -34,12 +30,8 @@ from napari_uai.widgets.iscat.stage_call import (
     name_of_result,
 )
 from napari_uai.widgets.kit.layers import (
-    KEY,
     Place,
-    array_of,
     image_layer,
-    place_of,
-    recording_layer,
 )
 from napari_uai.widgets.kit.ring_looks import ACCEPTED, verdict_of
 
@@ -49,17 +41,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from napari.layers import Layer
 
-    from napari_uai.iscat.recipes.recipe import Recipe
-    from napari_uai.report.records import LandingRecord
     from napari_uai.videos.frames import Video
     from napari_uai.videos.offset import Offset
-    from napari_uai.videos.read_options import ReadOptions
-    from napari_uai.videos.recording import Recording
     from napari_uai.widgets.kit.layers import LayerTuple
 
 _PLACES = ("frame", "raw_frame", "y", "x")
-_N_FOLDERS_UP = 3
-"""Folders above the results in which the recording is searched: those of a batch lie deeper."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,28 +75,8 @@ class SavedRun(SavedRecording):
         NapariUaiError
             If a file is missing or damaged; the message names it and says what to do.
         """
-        from napari_uai.iscat.recipes.recipe import load_recipe
-        from napari_uai.report.records import LandingRecord, find_results, read_record
-        from napari_uai.results import settle
-
         folder = Path(folder)
-        settle(folder)
-        for name in NEEDED:
-            if not (folder / name).is_file():
-                raise BadValueError(
-                    f"{folder} has no {name}: choose a complete folder of results, or run the "
-                    "analysis again"
-                )
-        if folder not in find_results(folder).landings:
-            raise BadValueError(
-                f"{folder / RECORD} is not the record of a run on a recording: choose results of "
-                "napari-uai iscat"
-            )
-        record = read_record(folder / RECORD, LandingRecord)
-        try:
-            recipe = replace(load_recipe(folder / RECIPE), name=record.recipe.name)
-        except RecipeError as error:
-            raise BadValueError(f"{folder / RECIPE}: {error}; run the analysis again") from error
+        record, recipe = record_and_recipe(folder, LANDINGS)
         needed = ("landing", *_PLACES, "contrast", "score")
         landings = read_numbers(folder / LANDINGS, needed)
         localizations = None
@@ -124,18 +90,9 @@ class SavedRun(SavedRecording):
         Without the recording, or if it is not what was analysed, a note says so; the tables and
         traces are there all the same.
         """
-        shown = next((layer for layer in layers if self.is_shown_by(layer)), None)
-        if shown is not None:
-            return self._opened(place_of(shown), array_of(shown))
-        try:
-            recording = recording_layer(self._recording())
-        except NapariUaiError as error:
-            size = self.record.input.pixel_size_um
-            scale = (1.0, size or 1.0, size or 1.0)
-            units = ("pixel", *("micrometer" if size else "pixel",) * 2)
-            place = Place(name=self.name, scale=scale, units=units, record={"name": self.name})
-            return self._opened(place, None, note=f"{error}. Landings and traces are shown.")
-        return self._opened(_place_of_new(recording), recording[0], recording)
+        shown = self.placed(layers)
+        note = f"{shown.missing}. Landings and traces are shown." if shown.missing else ""
+        return self._opened(shown.place, shown.video, shown.layer, note=note)
 
     def review(self, place: Place) -> Review:
         """Return the landings for review, with the verdicts that were exported.
@@ -233,24 +190,3 @@ def reviewed(
     verdicts = [verdict_of(value) for value in table[ACCEPTED]]
     bare, bare_placed = (each.drop(columns=ACCEPTED) for each in (table, placed))
     return Review(bare, bare_placed, place, traces, verdicts=verdicts, around=around)
-
-
-def _place_of_new(layer: LayerTuple) -> Place:
-    """Return the place of a layer that is not in a viewer yet."""
-    attributes: dict[str, Any] = layer[1]
-    return Place(
-        name=attributes["name"],
-        scale=attributes["scale"],
-        translate=attributes["translate"],
-        units=attributes["units"],
-        record=attributes["metadata"][KEY],
-    )
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def _tidy(path: Path) -> Path:
-    """Return a path without ``..``; a recording that is gone cannot be resolved on the disk."""
-    return Path(os.path.normpath(path.absolute()))

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 Average: TypeAlias = Literal["lazy", "memory", "stored"]
 STORED_AVERAGE = "rolling_average.zarr"
+TRAJECTORY_TABLES = ("population", "distribution", "displacements", "trajectories")
+"""Outputs of a recipe that tracks particles that are shown as tables, the last one in front."""
+
 _RUN_SHARE = 0.8
 
 
@@ -341,7 +344,7 @@ class RecipeCall:
             layers.append(trajectories_layer(result.tracks, trajectories, place, name))
         tables = [
             NamedTable(name_of_result(output, self.recipe, place.name), table)
-            for output in ("population", "distribution", "displacements", "trajectories")
+            for output in TRAJECTORY_TABLES
             if (table := getattr(result, output)) is not None and len(table)
         ]
         n = len(trajectories)
