@@ -9,6 +9,7 @@ from napari.layers import Image, Layer
 
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.videos.recording import Recording
+from napari_uai.widgets.iscat.add_results import add_results
 from napari_uai.widgets.iscat.stage_call import StageCall
 from napari_uai.widgets.kit.layers import place_of, points_layer, recording_layer
 
@@ -54,10 +55,13 @@ def test_maps_over_time_lie_at_their_frames(recording):
     assert maps.data_to_world((4, 0, 0))[0] == pytest.approx(44.5)
 
 
-def test_the_axes_of_a_spectrum_are_frequencies(recording, viewer):
+def test_the_axes_of_a_spectrum_are_frequencies(recording, viewer, keep_picture):
     spectrum = made("power_spectrum", [recording])
     np.testing.assert_allclose(spectrum.data_to_world((7, 12, 15)), (7, 0, 0), atol=1e-12)
     np.testing.assert_allclose(spectrum.data_to_world((7, 0, 0)), (7, -0.5, -0.5))
     viewer.add_layer(recording)
-    viewer.add_layer(spectrum)
+    result = StageCall.of_layers(STAGES["power_spectrum"], [recording], {}).run()
+    list(add_results(result, viewer))
     assert len(viewer.layers) == 2
+    np.testing.assert_allclose(viewer.camera.center[1:], 0, atol=0.03)  # half a pixel
+    keep_picture(viewer, "power-spectrum")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.iscat.landings import LandingsView
 from napari_uai.widgets.iscat.stage_plots import StageTable
-from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.layers import KEY, OWN_AXES
 from napari_uai.widgets.kit.rings import follow_rings, refresh_rings
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def add_results(result: CallResult, viewer: Viewer) -> Generator[None, None, Lan
         viewer.add_layer(layer)
         if "review" in layer.metadata[KEY]:
             landings = layer
+        if layer.metadata[KEY].get(OWN_AXES):  # it may be much smaller than the others
+            viewer.fit_to_view(layers=[layer])
         yield
     for entry in result.tables:
         add_table(entry, viewer)

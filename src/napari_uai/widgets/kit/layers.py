@@ -51,6 +51,9 @@ ReaderPath: TypeAlias = "str | list[str]"
 Reader: TypeAlias = "Callable[[ReaderPath], list[LayerTuple | tuple[None]]]"
 """Reader of napari; ``(None,)`` means that the path was handled without a layer."""
 
+OWN_AXES = "own_axes"
+"""Entry in the record of a layer whose rows and columns are no positions in the field."""
+
 NOT_LINKED = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0),
                 (0.0, 0.0, 0.0, 1.0))  # fmt: skip
 """Affine of a layer that is not linked to another layer."""
@@ -100,6 +103,7 @@ class Place:
             translate=(moved.translate[0], *raster.first[1:]),
             units=(self.units[0], "pixel", "pixel"),
             affine=NOT_LINKED,
+            record={**self.record, OWN_AXES: True},
         )
 
     def with_step(self, stage: str, parameters: Mapping[str, Any], inputs: list[str]) -> Place:
