@@ -27,6 +27,15 @@ class Patch:
         Its first row and column in the frames.
     video
         Frames, rows, columns of the rectangle.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai.videos import Patch, cut_patches
+    >>> patches = cut_patches(np.zeros((2, 50, 70)), size=(32, 32), overlap=8)
+    >>> brighter = [Patch(each.row, each.column, each.video + 1) for each in patches]
+    >>> len(brighter), brighter[-1].row, brighter[-1].column
+    (6, 18, 38)
     """
 
     row: int
@@ -110,6 +119,14 @@ def join_patches(patches: Sequence[Patch]) -> Video:
     ------
     BadValueError
         If there are none, they differ in size, or do not cover every pixel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_uai.videos import Patch, join_patches
+    >>> left, right = (Patch(0, c, np.full((1, 1, 4), v)) for c, v in ((0, 0.0), (2, 1.0)))
+    >>> join_patches([left, right])[0, 0].round(2)
+    array([0.  , 0.  , 0.33, 0.67, 1.  , 1.  ])
     """
     if not patches:
         raise BadValueError("there are no patches to join")

@@ -69,8 +69,8 @@ def guided_filter(
     >>> from napari_uai import iscat
     >>> step = np.where(np.arange(40) < 20, 0.0, 1.0) + np.zeros((1, 40, 40))
     >>> noisy = step + np.random.default_rng(0).normal(0, 0.05, step.shape)
-    >>> smooth = iscat.guided_filter(noisy, edge=0.2)
-    >>> bool(np.std(smooth - step) < 0.4 * np.std(noisy - step))
+    >>> error = iscat.guided_filter(noisy, edge=0.2) - step
+    >>> bool(error[:, :, :12].std() < 0.012 and abs(error[:, :, 19:21]).mean() < 0.1)
     True
     """
     frames = frames_of(video)
