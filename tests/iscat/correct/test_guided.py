@@ -36,7 +36,7 @@ def guided_slowly(frame, guide, radius, edge):
     return out
 
 
-@pytest.mark.parametrize(("radius", "edge"), [(1, 1e-3), (2, 3e-3), (5, 0.1)])
+@pytest.mark.parametrize(("radius", "edge"), [(1, 1e-3), (2, 3e-3), (5, 0.1), (20, 2e-3)])
 def test_a_frame_guides_itself_as_in_the_paper(radius, edge):
     out = guided_filter(VIDEO, radius_px=radius, edge=edge)
     assert out.dtype == np.float32

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt, Unit
-from scipy.ndimage import uniform_filter
 
+from napari_uai.compiled import kernel
 from napari_uai.iscat.correct.dark_frame import check_same_size
 from napari_uai.stages import stage
-from napari_uai.typing import AnyArray, Floats, Floats32
+from napari_uai.typing import AnyArray, Floats, Floats32, Ints
 from napari_uai.videos.combined import CombinedFrames, equal_frames
 from napari_uai.videos.frames import MappedFrames, Video, frames_of, video_like
 
@@ -92,24 +92,80 @@ def _guided_by_itself(frames: AnyArray, *, radius: int, edge: float | None) -> F
 
 def _guided(frames: AnyArray, guide: AnyArray, *, radius: int, edge: float | None) -> Floats32:
     """Return the filtered frames; the means are subtracted first, so that no digits are lost."""
-    offset, base = (each.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
-                    for each in (frames, guide))  # fmt: skip
-    p = frames - offset
-    i = p if guide is frames else guide - base
-    mean = partial(_box_mean, radius=radius)
-    mean_p = mean(p)
-    mean_i = mean_p if i is p else mean(i)
-    variance = np.maximum(mean(i * i) - mean_i**2, 0)
-    covariance = variance if i is p else mean(i * p) - mean_i * mean_p
-    penalty = i.var(axis=(1, 2), keepdims=True) if edge is None else edge**2
-    denominator = variance + penalty
-    # A guide without any contrast has no edges, whatever the penalty.
-    slope = np.divide(covariance, denominator, out=np.zeros_like(p), where=denominator > 0)
-    intercept = mean_p - slope * mean_i
-    return np.asarray(mean(slope) * i + mean(intercept) + offset, np.float32)
+    offset, p = _without_mean(frames)
+    own = guide is frames
+    i = p if own else _without_mean(guide)[1]
+    if edge is None:
+        penalty = np.broadcast_to(i.var(axis=(1, 2)), len(p)).copy()
+    else:
+        penalty = np.full(len(p), edge**2)
+    rows, columns = (np.pad(np.arange(n), radius, mode="symmetric") for n in p.shape[1:])
+    out = np.empty(p.shape)
+    _filter_frames(p, i, own, rows, columns, penalty, out)
+    return np.asarray(out + offset, np.float32)
 
 
-def _box_mean(frames: Floats, *, radius: int) -> Floats:
-    """Return the mean of the square window around each pixel."""
-    smooth: Floats = uniform_filter(frames, 2 * radius + 1, mode="reflect", axes=(1, 2))
-    return smooth
+def _without_mean(frames: AnyArray) -> tuple[Floats, Floats]:
+    mean = frames.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+    return mean, frames - mean
+
+
+@kernel
+def _filter_frames(
+    p: Floats, i: Floats, own: bool, rows: Ints, columns: Ints, penalty: Floats, out: Floats
+) -> None:
+    """Filter each frame of ``p`` by that of ``i``, or by its only one; ``own``: by itself.
+
+    ``rows`` and ``columns`` are those of the frame extended by reflection.
+    """
+    shape = p.shape[1:]
+    mean_p, mean_i, slope, intercept = (
+        np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape),
+    )  # fmt: skip
+    product, between = np.empty(shape), np.empty(shape)
+    for t in range(p.shape[0]):
+        frame, guide = p[t], i[t if i.shape[0] > 1 else 0]
+        _box_mean(frame, rows, columns, between, mean_p)
+        product[:] = guide * guide
+        _box_mean(product, rows, columns, between, intercept)
+        if own:
+            mean_i[:] = mean_p
+            slope[:] = intercept
+        else:
+            _box_mean(guide, rows, columns, between, mean_i)
+            product[:] = guide * frame
+            _box_mean(product, rows, columns, between, slope)
+        for r in range(shape[0]):
+            for c in range(shape[1]):
+                variance = max(intercept[r, c] - mean_i[r, c] ** 2, 0.0)
+                covariance = variance if own else slope[r, c] - mean_i[r, c] * mean_p[r, c]
+                denominator = variance + penalty[t]
+                # A guide without any contrast has no edges, whatever the penalty.
+                slope[r, c] = covariance / denominator if denominator > 0 else 0.0
+                intercept[r, c] = mean_p[r, c] - slope[r, c] * mean_i[r, c]
+        _box_mean(slope, rows, columns, between, mean_i)
+        _box_mean(intercept, rows, columns, between, mean_p)
+        out[t] = mean_i * guide + mean_p
+
+
+@kernel
+def _box_mean(frame: Floats, rows: Ints, columns: Ints, between: Floats, out: Floats) -> None:
+    """Average the square window around each pixel by running sums."""
+    height, width = frame.shape
+    size = rows.size - height + 1
+    total = np.zeros(width)
+    for k in range(size):
+        total += frame[rows[k]]
+    for r in range(height):
+        between[r] = total
+        if r + 1 < height:
+            total += frame[rows[r + size]] - frame[rows[r]]
+    for r in range(height):
+        line = between[r]
+        window = 0.0
+        for k in range(size):
+            window += line[columns[k]]
+        for c in range(width):
+            out[r, c] = window / (size * size)
+            if c + 1 < width:
+                window += line[columns[c + size]] - line[columns[c]]
