@@ -413,6 +413,14 @@ def _spe_3(path: Path) -> None:
     _spe(path, 3.0, f"<SpeFormat>{frames}{meta}</SpeFormat>".encode())
 
 
+@seed("video", "a.fli")
+def _lambert(path: Path) -> None:
+    n, rows, columns = SHAPE
+    layout = f"datatype = UINT16\nx = {columns}\ny = {rows}\ntimestamps = {n}\nframeRate = 100"
+    head = f"{{FLIMIMAGE}}\n[INFO]\nversion = 1.0\n[LAYOUT]\n{layout}\n{{END}}"
+    path.write_bytes(head.encode() + pixels().tobytes())
+
+
 def _images(folder: Path, suffix: str, dtype: str = "u1") -> None:
     import cv2
 

@@ -30,6 +30,7 @@ _HARMFUL_SHARE = 0.05
 _COMMAND_SHARE = 0.02
 """Whole analyses, which take thirty times longer than opening a file."""
 
+_CACHE_VARIABLE = "NAPARI_UAI_CACHE"
 _PREPARING = 300.0  # seconds
 _TICK = 0.5
 _WAITING = 6
@@ -81,6 +82,11 @@ class Plan:
     canary: Path
     seconds: float
 
+    @property
+    def kept(self) -> Path:
+        """Cache of the runs, into which an input may write."""
+        return self.work_folder / "kept"
+
     def seed_of(self, number: int) -> tuple[Seed, random.Random]:
         """Return the seed of an input, and the random numbers of its damage."""
         rng = random.Random(number)
@@ -126,8 +132,12 @@ def run_inputs(plan: Plan, numbers: Sequence[int]) -> Iterator[Result]:
 
 
 def prepare(plan: Plan) -> None:
-    """Let napari write its settings, and a process of its own compile kernels for all others."""
+    """Let napari write its settings, and a process of its own compile kernels for all others.
+
+    What runs keep for later ones has a place of its own.
+    """
     out = plan.work_folder / "out"
+    os.environ[_CACHE_VARIABLE] = str(plan.kept)
     for each in plan.seeds:
         if each.name == "npy":
             outcome_of("window", plan.seeds_folder / each.name / each.target, out)
@@ -218,12 +228,13 @@ def _work(plan: Plan, numbers: Sequence[int], sending: int, log: Path) -> None:
     os.chdir(home)
     changes: list[str] = []
     out = plan.work_folder / "out"
-    sys.addaudithook(lambda event, arguments: _audit(event, arguments, changes, str(out)))
+    own = str(out), str(plan.kept)
+    sys.addaudithook(lambda event, arguments: _audit(event, arguments, changes, own))
     for number in numbers:
         folder = plan.work_folder / "input"
         _cleared(folder)
         target = write_input(plan, number, folder)
-        before = _listed(plan.work_folder)
+        before = _listed(plan)
         os.write(sending, b"begin\n")
         _limit_memory()
         changes.clear()
@@ -241,7 +252,7 @@ def _work(plan: Plan, numbers: Sequence[int], sending: int, log: Path) -> None:
         if plan.canary.exists() or any(change.startswith("code") for change in noted):
             shutil.rmtree(plan.canary, ignore_errors=True)
             outcome, text = "code", f"{noted} {text}"
-        elif noted or _listed(plan.work_folder) != before:
+        elif noted or _listed(plan) != before:
             outcome, text = "written", f"{noted} {text}"
         escaped = text.encode("unicode_escape").decode()
         line = f"{number}\t{target[0].name}\t{outcome}\t{seconds:.3f}\t{escaped}\n"
@@ -255,8 +266,10 @@ def _kind(chosen: Seed, number: int) -> str:
     return others.get(chosen.kind, {}).get(number % 30, chosen.kind)
 
 
-def _audit(event: str, arguments: tuple[object, ...], changes: list[str], out: str) -> None:
-    """Note what an input changes outside the folder of results."""
+def _audit(
+    event: str, arguments: tuple[object, ...], changes: list[str], own: tuple[str, ...]
+) -> None:
+    """Note what an input changes outside the folder of results and the cache."""
     if not changes:
         return
     if event in _CODE:
@@ -269,14 +282,16 @@ def _audit(event: str, arguments: tuple[object, ...], changes: list[str], out: s
     paths = arguments[: 2 if event in _TWO_PATHS else 1]
     folder = arguments[-1] if event in {"os.remove", "os.rmdir"} else -1
     places = [_place(path, folder) for path in paths]
-    if not all(map(_is_allowed, places, [out] * len(places))):
+    if not all(_is_allowed(place, own) for place in places):
         changes.append(f"{event} {places!r:.300}")
 
 
-def _is_allowed(place: str, out: str) -> bool:
+def _is_allowed(place: str, own: tuple[str, ...]) -> bool:
     """Return whether an input may change a file."""
+    if any(f"{place}/".startswith(f"{folder}/") for folder in own):
+        return True
     # numba tries whether its cache can be written when a kernel is imported.
-    return place == "/dev/null" or "__pycache__" in place or f"{place}/".startswith(f"{out}/")
+    return place == "/dev/null" or "__pycache__" in place
 
 
 def _place(path: object, folder: object) -> str:
@@ -322,9 +337,14 @@ def _needs_little(target: tuple[Seed, Path], out: Path) -> bool:
     return refused and resident("VmHWM") - before < MEMORY
 
 
-def _listed(folder: Path) -> list[str]:
+def _listed(plan: Plan) -> list[str]:
+    """Return all files and folders but those of the cache."""
     return sorted(
-        f"{root}/{name}" for root, folders, files in os.walk(folder) for name in (*folders, *files)
+        f"{root}/{name}"
+        for root, folders, files in os.walk(plan.work_folder)
+        if not Path(root).is_relative_to(plan.kept)
+        for name in (*folders, *files)
+        if Path(root, name) != plan.kept
     )
 
 

@@ -123,6 +123,13 @@ FORMATS = (
     ),
     Format("spe", "SPE: Princeton Instruments, 2.x and 3.0", (".spe",), "spe:open_spe"),
     Format(
+        "lambert",
+        "Lambert Instruments (version 1)",
+        (".fli",),
+        "lambert:open_lambert",
+        ((0, b"{FLIMIMAGE}"),),
+    ),
+    Format(
         "bioio",
         "Microscope file: ND2, CZI, LIF, DV and others, through bioio",
         (".nd2", ".czi", ".lif", ".sif", ".oib", ".oif", ".dv", ".vsi"),
@@ -334,7 +341,10 @@ def video_format(path: str | Path, *, shape_given: bool = False) -> VideoFormat:
         if suffix == ".zarr" or is_zarr(path):
             return "zarr"
         return "n5" if is_n5(path) else "images"
-    stated = next((each for each in FORMATS if suffix in each.suffixes), None)
+    of_suffix = [each for each in FORMATS if suffix in each.suffixes]
+    stated = next(iter(of_suffix), None)
+    if len(of_suffix) > 1 and (by_content := _by_signature(path)) in of_suffix:
+        stated = by_content
     if stated is not None and stated.name != "raw":
         return "movie" if stated.name == "images" and is_animated(path) else stated.name
     if is_zipped_zarr(path):

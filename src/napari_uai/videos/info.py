@@ -24,6 +24,7 @@ VideoFormat: TypeAlias = Literal[
     "webp",
     "images",
     "spe",
+    "lambert",
     "bioio",
 ]
 """Format of a recording."""

@@ -10,6 +10,7 @@ import math
 import os
 import threading
 import weakref
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from napari_uai.errors import VideoFormatError
 from napari_uai.typing import AnyArray
-from napari_uai.videos.frames import Frames
+from napari_uai.videos.frames import Frames, MappedFrames
+from napari_uai.videos.pixel_types import PackedType, PixelType, bytes_of
 
 _SPARSE = 2
 """Bytes per wanted byte up to which a part of the file is read as a whole."""
@@ -226,6 +228,44 @@ class FileFrames(Frames):
             If the file was deleted or truncated since it was opened.
         """
         return to_native(self._array[start:stop])
+
+
+def file_frames(
+    path: Path,
+    shape: tuple[int, int, int],
+    pixels: PixelType,
+    *,
+    offset: int = 0,
+    frame_header: int = 0,
+) -> Frames:
+    """Return contiguous frames in a file, of a type that numpy knows or a packed one.
+
+    Parameters
+    ----------
+    path, shape, offset, frame_header
+        As for :class:`FileFrames`.
+    pixels
+        Type of the pixels in the file; packed ones become uint16.
+    """
+    n, rows, columns = shape
+    if not isinstance(pixels, PackedType):
+        return FileFrames(path, shape=shape, dtype=pixels, offset=offset, frame_header=frame_header)
+    content = FileFrames(
+        path,
+        shape=(n, 1, bytes_of(pixels, rows * columns)),
+        dtype=np.uint8,
+        offset=offset,
+        frame_header=frame_header,
+    )
+    unpack = partial(_unpacked, packed=pixels, rows=rows, columns=columns)
+    return MappedFrames(
+        content, unpack, label="unpacked", dtype=np.uint16, frame_shape=(rows, columns)
+    )
+
+
+def _unpacked(block: AnyArray, *, packed: PackedType, rows: int, columns: int) -> AnyArray:
+    pixels = packed.unpack(block[:, 0])
+    return pixels[:, : rows * columns].reshape(-1, rows, columns)
 
 
 def _contiguous(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:

@@ -111,12 +111,6 @@ def test_frames_of_flic_are_those_of_pillow(tmp_path, ring):
     np.testing.assert_array_equal(open_video(renamed).compute(), moving())
 
 
-def test_lifetimes_of_lambert_instruments_are_named(tmp_path):
-    (tmp_path / "a.fli").write_bytes(b"{FLIMIMAGE}\n[INFO]\nversion = 1.0\n{END}" + bytes(999))
-    with pytest.raises(VideoFormatError, match=r"lifetimes .*Lambert Instruments.*: export it as"):
-        open_video(tmp_path / "a.fli")
-
-
 @pytest.mark.filterwarnings("ignore:.*colours are converted to grey")
 def test_uneven_times_are_said(tmp_path):
     first, *others = map(Image.fromarray, moving())

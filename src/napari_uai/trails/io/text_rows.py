@@ -147,10 +147,13 @@ def _parsed(layout: Layout, names: list[Any], texts: list[Any]) -> pd.DataFrame:
 
 
 def _holds_whole_numbers(layout: Layout, column: int) -> bool:
-    """Return whether all cells of a column are whole numbers that read back as they are written."""
+    """Return whether all cells of a column are whole numbers that read back as they are written.
+
+    The text must have no quotes.
+    """
     text, mark = layout.text, layout.separator
     blanks = mark == BLANKS
-    if b'"' in text or not (blanks or len(mark.encode()) == 1):
+    if not (blanks or len(mark.encode()) == 1):
         return False
     separator = ord(" ") if blanks else ord(mark)
     if len(text) < 2 * _WORD:

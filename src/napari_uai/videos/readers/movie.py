@@ -35,7 +35,6 @@ _FORMATS = (
 )
 """Of FFmpeg: containers of movies."""
 
-_LIFETIMES = b"{FLIMIMAGE}"
 _WITHOUT_TIMES = {"avi"}
 """Formats that state the order of decoding only; FFmpeg guesses when a frame is shown."""
 
@@ -87,11 +86,6 @@ def open_movie(path: Path, options: ReadOptions) -> Opened:
     del options
     if path.stat().st_size == 0:
         raise VideoFormatError(f"{path} is empty (0 bytes): record or copy it again")
-    if _head(path).startswith(_LIFETIMES):
-        raise VideoFormatError(
-            f"{path} holds lifetimes (FLIM) of Lambert Instruments, not a movie: export it as TIFF "
-            "with Fiji or the library flifile"
-        )
     try:
         frames, codec, rate = _opened(path)
         frames.read(0, 1)

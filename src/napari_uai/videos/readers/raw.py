@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,12 @@ import numpy as np
 
 from napari_uai.errors import BadValueError, VideoFormatError, counted
 from napari_uai.option_names import option, option_list
-from napari_uai.typing import AnyArray
-from napari_uai.videos.frames import Frames, MappedFrames
 from napari_uai.videos.headerless.doubt import Reading, likelier_reading
 from napari_uai.videos.headerless.guess import CREDIBLE, NAMED_AT_MOST, likeness_of, scored_shapes
 from napari_uai.videos.headerless.sidecars import NO_SIDECAR, Sidecar, checked, read_sidecar
 from napari_uai.videos.info import Opened
-from napari_uai.videos.mapped import FileFrames
-from napari_uai.videos.pixel_types import PackedType, PixelType, bytes_of, pixel_type
+from napari_uai.videos.mapped import file_frames
+from napari_uai.videos.pixel_types import PixelType, pixel_type
 from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 
 _SHAPE_KEYS = frozenset({"height", "width", "dtype", "offset", "frame_header", "frames"})
@@ -63,23 +60,14 @@ def open_raw(path: Path, options: ReadOptions) -> Opened:
     """
     sidecar = read_sidecar(path)
     layout = raw_layout(path, options, sidecar=sidecar)
-    n, rows, columns = layout.shape
     values = sidecar.values
-    packed = isinstance(layout.dtype, PackedType)
-    size = bytes_of(layout.dtype, rows * columns)
-    in_file = np.dtype(np.uint8) if isinstance(layout.dtype, PackedType) else layout.dtype
-    frames: Frames = FileFrames(
+    frames = file_frames(
         path,
-        shape=(n, 1, size) if packed else layout.shape,
-        dtype=in_file,
+        layout.shape,
+        layout.dtype,
         offset=layout.offset,
         frame_header=layout.frame_header,
     )
-    if isinstance(layout.dtype, PackedType):
-        unpack = partial(_unpacked, packed=layout.dtype, rows=rows, columns=columns)
-        frames = MappedFrames(
-            frames, unpack, label="unpacked", dtype=np.dtype(np.uint16), frame_shape=(rows, columns)
-        )
     return Opened(
         frames,
         layout.dtype,
@@ -89,11 +77,6 @@ def open_raw(path: Path, options: ReadOptions) -> Opened:
         source=layout.source,
         warnings=(*sidecar.notes, *layout.warnings),
     )
-
-
-def _unpacked(block: AnyArray, *, packed: PackedType, rows: int, columns: int) -> AnyArray:
-    pixels = packed.unpack(block[:, 0])
-    return pixels[:, : rows * columns].reshape(-1, rows, columns)
 
 
 def raw_layout(
