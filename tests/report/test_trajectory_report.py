@@ -119,7 +119,9 @@ def test_a_recording_without_trajectories_has_a_page(results, parse):
 def test_a_folder_has_one_page_with_every_recording(tracked, tmp_path, parse):
     for name in ("a", "day 2/b"):
         shutil.copytree(tracked, tmp_path / "all" / name)
+    (tmp_path / "all" / "problems.csv").write_text("recording,failed,problem\nx,yes,no frames\n")
     page = page_of(tmp_path / "all", parse)
+    assert "x failed: no frames" in page.section("Problems").text
     rows = page.section("Recordings").all("table")[0].rows()[1:]
     assert [row[0] for row in rows] == ["a", "day 2/b"]
     for link in page.section("Recordings").all("a"):

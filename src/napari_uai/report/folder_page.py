@@ -53,7 +53,7 @@ def folder_page(folder: Path, places: Sequence[Path], others: Sequence[Path]) ->
         f"Results in {one_line(folder.resolve().name, 120)}",
         (
             ("Recordings", joined(overview)),
-            ("Problems", _problems(folder, every, others)),
+            ("Problems", problems_of_all(folder, every, others)),
             ("Limits", sections.limits(group[0].record for group in groups)),
             ("Methods", methods.html()),
             ("Each recording", joined([_left_out(every), *map(_one, range(len(every)), every)])),
@@ -108,7 +108,8 @@ def _pooled(groups: Sequence[Sequence[LandingResults]]) -> Iterable[Markup]:
             yield histogram(landings, f" in {counted(len(group), 'recording')}, recipe {recipe}")
 
 
-def _problems(folder: Path, every: Sequence[LandingResults], others: Sequence[Path]) -> Markup:
+def problems_of_all(folder: Path, every: Sequence[Results], others: Sequence[Path]) -> Markup:
+    """Return what went wrong in a folder of recordings, and what else is in it."""
     lines = []
     if (folder / PROBLEMS).exists():
         failures = read_table(folder / PROBLEMS, needed=("recording", "failed", "problem"))
@@ -119,7 +120,7 @@ def _problems(folder: Path, every: Sequence[LandingResults], others: Sequence[Pa
         ]
     lines += [f"{each.name}: {text}" for each in every for text in each.record.problems]
     beside = [
-        tag("p", f"{_name(folder, place)} holds no landings, and is not reported here.")
+        tag("p", f"{_name(folder, place)} holds other results, which are not reported here.")
         for place in others
     ]
     if not lines:

@@ -35,6 +35,10 @@ class Results(Protocol):
     """Results of a run on one recording."""
 
     @property
+    def name(self) -> str:
+        """Path of its folder below that of all results."""
+
+    @property
     def record(self) -> LandingRecord:
         """Record of the run."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_uai.errors import counted, one_line
 from napari_uai.report import landing_sections as sections
-from napari_uai.report.folder_page import N_WITH_PICTURES, in_the_same_way
+from napari_uai.report.folder_page import N_WITH_PICTURES, in_the_same_way, problems_of_all
 from napari_uai.report.markup import Markup, Page, facts, figure, joined, picture, table, tag
 from napari_uai.report.methods import DISTRIBUTION, trajectory_methods, written
 from napari_uai.report.quantities import NOTHING, number, with_error
@@ -42,15 +42,12 @@ def trajectory_page(folder: Path, places: Sequence[Path], others: Sequence[Path]
     ]
     groups = in_the_same_way(every)
     methods = trajectory_methods(groups)
-    beside = [
-        tag("p", f"{one_line(place.relative_to(folder).as_posix(), 200)} is not reported here.")
-        for place in others
-    ]
     return Page(
         f"Trajectories in {counted(len(every), 'recording')}",
         f"Results in {one_line(folder.resolve().name, 120)}",
         (
-            ("Recordings", joined([_key_figures(every), _overview(every), beside])),
+            ("Recordings", joined([_key_figures(every), _overview(every)])),
+            ("Problems", problems_of_all(folder, every, others)),
             ("Limits", sections.limits(group[0].record for group in groups)),
             ("Methods", methods.html()),
             ("Each recording", joined(map(_one, range(len(every)), every))),

@@ -97,7 +97,7 @@ def test_it_stays_lazy():
         (None, {"radius_px": 0}, "radius_px"),
         (None, {"edge": 0}, "edge"),
         (np.zeros((3, 5, 5)), {}, "guide"),
-        (np.zeros((2, 17, 14)), {}, "same frames"),
+        (np.zeros((2, 17, 14)), {}, "guide has 2 frames: give one, or as many as the video"),
     ],
 )
 def test_bad_values_are_errors(guide, values, words):

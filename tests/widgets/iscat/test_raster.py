@@ -63,5 +63,5 @@ def test_the_axes_of_a_spectrum_are_frequencies(recording, viewer, keep_picture)
     result = StageCall.of_layers(STAGES["power_spectrum"], [recording], {}).run()
     list(add_results(result, viewer))
     assert len(viewer.layers) == 2
-    np.testing.assert_allclose(viewer.camera.center[1:], 0, atol=0.03)  # half a pixel
+    np.testing.assert_allclose(viewer.scene.camera.center[1:], 0, atol=0.03)  # half a pixel
     keep_picture(viewer, "power-spectrum")

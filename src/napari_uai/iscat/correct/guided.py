@@ -9,6 +9,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Unit
 
 from napari_uai.compiled import kernel
+from napari_uai.errors import BadValueError
 from napari_uai.iscat.correct.dark_frame import check_same_size
 from napari_uai.stages import stage
 from napari_uai.typing import AnyArray, Floats, Floats32, Ints
@@ -82,6 +83,10 @@ def guided_filter(
     if len(guides) == 1:
         by_one = partial(_guided, guide=guides.read(0, 1), radius=radius_px, edge=edge)
         return video_like(MappedFrames(frames, by_one, label="guided-filter"), video)
+    if len(guides) != len(frames):
+        raise BadValueError(
+            f"the guide has {len(guides)} frames: give one, or as many as the video ({len(frames)})"
+        )
     by_all = partial(_guided, radius=radius_px, edge=edge)
     return video_like(CombinedFrames(equal_frames(video, guide), by_all, "guided-filter"), video)
 

@@ -44,6 +44,9 @@ KEY = "napari_uai"
 AXES = ("frame", "y", "x")
 """Names of the axes, and the columns of a table that are positions."""
 
+_CENTRES = {axis: (f"Fit_{axis.upper()}-Center", f"Psf_{axis.upper()}-Center") for axis in "yx"}
+"""Columns with positions along an axis, in px of what the layer is saved for."""
+
 LayerTuple: TypeAlias = tuple[Any, dict[str, Any], str]
 """Data, attributes and type of a layer, as returned by napari readers."""
 
@@ -249,6 +252,8 @@ def why_no_video(layer: Layer) -> str:
 def table_of(layer: Points | Tracks, place: Place) -> pd.DataFrame:
     """Return the features of a Points layer, with positions in the data of a video at ``place``.
 
+    Fitted centres are moved along, so that they stay those of the spots.
+
     Those of a Tracks layer are its spots, with the column ``particle``.
 
     Raises
@@ -264,9 +269,14 @@ def table_of(layer: Points | Tracks, place: Place) -> pd.DataFrame:
     if data.shape[1] > layer.ndim:  # the first column of tracks is their number
         table["particle"] = data[:, 0].astype(np.int64)
         data = data[:, 1:]
-    world = moved_by(world_matrix(layer), np.pad(data, ((0, 0), (lacking, 0))))
-    for axis, values in zip(AXES, place.to_data(world).T, strict=True):
+    data = np.pad(data, ((0, 0), (lacking, 0)))
+    places = place.to_data(moved_by(world_matrix(layer), data))
+    shift = places - data - layer.metadata.get(KEY, {}).get("offset", (0.0, 0.0, 0.0))
+    for axis, values, moved in zip(AXES, places.T, shift.T, strict=True):
         table[axis] = values
+        for column in _CENTRES.get(axis, ()):
+            if column in table.columns:
+                table[column] += moved
     frames = table["frame"].to_numpy()
     if np.allclose(frames, np.rint(frames), rtol=0, atol=1e-6):
         table["frame"] = np.rint(frames).astype(np.int64)
