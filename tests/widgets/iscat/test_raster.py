@@ -10,6 +10,7 @@ from napari.layers import Image, Layer
 from napari_uai.iscat.recipes.catalogue import STAGES
 from napari_uai.videos.recording import Recording
 from napari_uai.widgets.iscat.add_results import add_results
+from napari_uai.widgets.iscat.linked_tracks import tracks_layer
 from napari_uai.widgets.iscat.stage_call import StageCall
 from napari_uai.widgets.kit.layers import place_of, points_layer, recording_layer
 
@@ -65,3 +66,15 @@ def test_the_axes_of_a_spectrum_are_frequencies(recording, viewer, keep_picture)
     assert len(viewer.layers) == 2
     np.testing.assert_allclose(viewer.scene.camera.center[1:], 0, atol=0.03)  # half a pixel
     keep_picture(viewer, "power-spectrum")
+
+
+def test_the_form_draws_the_paths_of_a_tracks_layer(viewer, open_widget, run, recording):
+    viewer.add_layer(recording)
+    tracks = np.array([[1, 0, 3.0, 4.0], [1, 1, 3.1, 4.1], [2, 5, 10.0, 20.0], [2, 6, 11.0, 20.0]])
+    viewer.add_layer(Layer.create(*tracks_layer(tracks, place_of(recording), name="tracks")))
+    form = open_widget(viewer, "Map of localizations")
+    form.form.set_values({"pixel_px": 0.5})
+    assert run(form) == "Done: 1 x 48 x 60 px, lazy"
+    picture = viewer.layers[-1]
+    assert np.asarray(picture.data).sum() == 4
+    np.testing.assert_allclose(picture.scale[1:], recording.scale[1:] / 2)
