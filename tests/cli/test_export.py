@@ -123,7 +123,7 @@ def test_a_table_of_results_is_exported_with_what_its_columns_mean(
     assert capsys.readouterr().out == f"{out}\n"
     document = json.loads(out.read_text())
     assert [row["ImgCnt"] for row in document["rows"]] == [7, None]
-    assert '"ImgCnt": 7}' in out.read_text()
+    assert '"ImgCnt":7}' in out.read_text()
     assert document["columns"]["contrast"]["unit"] == "relative"
     assert main(["export", str(table), "--out", str(out)]) == FAILED
     one_line_error("already exists", "--overwrite")

@@ -98,6 +98,15 @@ def test_a_table_without_rows_keeps_its_columns(suffix, table, tmp_path):
             assert {len(file[name]) for name in file} == {0}
 
 
+@pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
+def test_texts_that_are_no_unicode_are_written_all_the_same(suffix, tmp_path):
+    table = pd.DataFrame({"a\0b": ["x\0y", "\ud800.bin"]})
+    path = export_table(table, tmp_path / f"a{suffix}")
+    if suffix == ".json":
+        rows = json.loads(path.read_text("utf-8"))["rows"]
+        assert rows == [{"a\\0b": "x\\0y"}, {"a\\0b": "\\ud800.bin"}]
+
+
 def test_columns_whose_names_become_equal_stay_apart(tmp_path):
     table = pd.DataFrame([[1, 2, 3]], columns=["a/b", "a_b", "a-b"])
     data = loadmat(export_table(table, tmp_path / "a.mat"))["data"]

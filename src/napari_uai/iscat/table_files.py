@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from napari_uai.errors import BadValueError, OutputError
@@ -88,7 +88,7 @@ def export_table(table: pd.DataFrame, path: str | Path, *, overwrite: bool = Fal
         raise OutputError(
             f"{path} already exists: choose another name, or give {option('overwrite', True)}"
         )
-    names = [str(name) for name in table.columns]
+    names = [_plain(name) for name in table.columns]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise BadValueError(f"two columns are named {twice!r}: rename one of them")
@@ -122,16 +122,12 @@ def _write_json(table: pd.DataFrame, path: Path) -> None:
         name: {"unit": unit, "meaning": text}
         for name, (unit, text) in _meanings(table.columns).items()
     }
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    with path.open("w", encoding="utf-8") as file:
-        file.write(f'{{\n"columns": {_json(head)},\n"rows": [')
-        for n, row in enumerate(rows):
-            file.write(f"{',' if n else ''}\n{_json(row)}")
-        file.write("\n]\n}\n")
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    encode = msgspec.json.encode
+    rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    path.write_bytes(
+        b'{\n"columns": %b,\n"rows": [\n%b\n]\n}\n'
+        % (encode(head), b",\n".join(encode(row) for row in rows))
+    )
 
 
 def _json_values(column: pd.Series[Any]) -> list[Any]:
@@ -219,12 +215,14 @@ def _is_number(column: pd.Series[Any]) -> bool:
 
 
 def _texts(column: pd.Series[Any]) -> list[str]:
-    """Return a column as texts that every format can hold, empty where one is missing."""
+    """Return a column as texts, empty where one is missing."""
     missing = column.isna().to_numpy()
-    return [
-        "" if gone else str(value).encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
-        for value, gone in zip(column, missing, strict=True)
-    ]
+    return ["" if gone else _plain(value) for value, gone in zip(column, missing, strict=True)]
+
+
+def _plain(value: object) -> str:
+    """Return a text that every format can hold."""
+    return str(value).encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def _meanings(names: Iterable[str]) -> Mapping[str, PlainMeaning]:
