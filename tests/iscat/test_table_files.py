@@ -100,7 +100,7 @@ def test_a_table_without_rows_keeps_its_columns(suffix, table, tmp_path):
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
 def test_texts_that_are_no_unicode_are_written_all_the_same(suffix, tmp_path):
-    table = pd.DataFrame({"a\0b": ["x\0y", "\ud800.bin"]})
+    table = pd.DataFrame({"a\0b": ["x\0y", "\ud800.bin"]}, dtype=object)
     path = export_table(table, tmp_path / f"a{suffix}")
     if suffix == ".json":
         rows = json.loads(path.read_text("utf-8"))["rows"]
