@@ -113,7 +113,8 @@ def writer_of(path: Path) -> Callable[[pd.DataFrame, Path], None]:
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    write_table(table, path)
+    texts = {name: _texts(table[name]) for name in table.columns if not _is_number(table[name])}
+    write_table(table.assign(**texts), path)
 
 
 def _write_json(table: pd.DataFrame, path: Path) -> None:
