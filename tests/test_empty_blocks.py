@@ -30,12 +30,14 @@ from napari_uai.iscat.fastdvdnet.settings import NetworkSettings
 from napari_uai.iscat.fastdvdnet.weights import Weights
 from napari_uai.iscat.limit.injection import InjectedFrames, PointImage, SteppedFrames
 from napari_uai.iscat.limit.search import ShiftedFrames
+from napari_uai.iscat.measure.localization_map import localization_map
 from napari_uai.iscat.recipes import catalogue
 from napari_uai.simulate.iscat.recording import SimulatedFrames
 from napari_uai.simulate.settings import RecordingSettings
 from napari_uai.videos import ReadOptions, open_frames
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import ArrayFrames, DaskFrames, Frames, frames_of
+from napari_uai.videos.patches import cut_patches, join_patches
 from napari_uai.videos.sources.chosen import ChosenFrames
 from napari_uai.videos.sources.finite import FiniteFrames
 
@@ -198,6 +200,8 @@ def changed_frames(frames):
         InjectedFrames(frames, landings, PointImage.of(gaussian_psf(1.7))),
         SteppedFrames(bins, 3, N),
         ShiftedFrames(frames, bins, 3),
+        join_patches(cut_patches(frames, size=(6, 7), overlap=2)),
+        localization_map(landings, frames, frames_per_map=4),
     ]
 
 

@@ -12,6 +12,7 @@ from .iscat.recipes.batch_table import analyse_table
 from .iscat.recipes.outputs import write_results
 from .iscat.recipes.recipe import Recipe, load_recipe, recipe_names
 from .iscat.recipes.run import RunResult, run_recipe
+from .iscat.table_files import export_table
 from .monitor import Monitor
 from .report.writing import write_report
 from .sample_data import sample_path
@@ -49,6 +50,7 @@ __all__ = [
     "evaluate",
     "evaluate_landings",
     "evaluate_trail_scores",
+    "export_table",
     "iscat",
     "load_recipe",
     "open_recording",

@@ -13,10 +13,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args, get_type_hints
 
 from napari_uai.docstrings import described_parameters, references
 from napari_uai.parameters import Parameters, checked
@@ -32,6 +32,27 @@ Shape: TypeAlias = Literal["circle", "polygon", "rectangle"]
 
 Origin: TypeAlias = Callable[[Any, Mapping[str, Any]], tuple[int, int, int]]
 """Takes the input video and the parameters of a stage; returns frames, rows, columns to add."""
+
+
+class Raster(NamedTuple):
+    """Where the pixels of an output are, if they are not those of the input moved by an offset.
+
+    Attributes
+    ----------
+    step, first
+        Distance of pixels and position of the first one along frames, rows and columns, in frames
+        and px of the first video.
+    own_axes
+        Whether rows and columns are positions in a space of their own, such as frequencies.
+    """
+
+    step: tuple[float, float, float]
+    first: tuple[float, float, float]
+    own_axes: bool = False
+
+
+RasterOf: TypeAlias = Callable[[Sequence[Any], Mapping[str, Any]], Raster]
+"""Takes the inputs and the parameters of a stage."""
 
 Checksum: TypeAlias = Callable[[str], str]
 """Takes the parameter ``weights`` of a stage; returns the SHA-256 of those weights."""
@@ -95,6 +116,9 @@ class Stage:
     renumbers
         Whether frames, rows or columns of the output have other numbers than an offset can say, so
         that a recipe, which hands on positions, cannot contain the stage.
+    raster
+        Where the pixels of such an output are, so that a viewer shows it in its place; None if they
+        are as far apart as those of the input.
     """
 
     function: Callable[..., Any]
@@ -107,6 +131,7 @@ class Stage:
     drawn: Shape | None = None
     methods: str = ""
     renumbers: bool = False
+    raster: RasterOf | None = None
 
     @property
     def name(self) -> str:
@@ -204,6 +229,7 @@ def stage(
     drawn: Shape | None = None,
     methods: str = "",
     renumbers: bool = False,
+    raster: RasterOf | None = None,
 ) -> Callable[[Function], Function]:
     """Make a function a stage: a widget, a step of recipes, an option of the command line.
 
@@ -211,7 +237,7 @@ def stage(
 
     Parameters
     ----------
-    title, menu, origin, checksum, frame_by_frame, selects, drawn, methods, renumbers
+    title, menu, origin, checksum, frame_by_frame, selects, drawn, methods, renumbers, raster
         As in :class:`Stage`, which becomes the attribute ``stage`` of the function.
 
     Returns
@@ -252,6 +278,7 @@ def stage(
             drawn,
             methods,
             renumbers,
+            raster,
         )
         REGISTERED[function.__name__] = decorated.stage
         return cast("Function", decorated)

@@ -1,5 +1,7 @@
 """``napari-uai export``: files of other formats, and movies."""
 
+import json
+
 import av
 import numpy as np
 import pytest
@@ -109,3 +111,24 @@ def test_a_file_is_replaced_only_if_asked_to(tmp_path, one_line_error):
     assert main(["export", SAMPLE, "--out", str(out)]) == FAILED
     one_line_error("a.npy already exists")
     assert main(["export", SAMPLE, "--out", str(out), "--overwrite"]) == 0
+
+
+def test_a_table_of_results_is_exported_with_what_its_columns_mean(
+    tmp_path, capsys, one_line_error
+):
+    table = tmp_path / "landings.csv"
+    table.write_text("frame,y,x,contrast,ImgCnt\n1,2.5,3,-0.01,7\n2,4,5,0.02,\n")
+    out = tmp_path / "landings.json"
+    assert main(["export", str(table), "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    document = json.loads(out.read_text())
+    assert [row["ImgCnt"] for row in document["rows"]] == [7, None]
+    assert '"ImgCnt":7}' in out.read_text()
+    assert document["columns"]["contrast"]["unit"] == "relative"
+    assert main(["export", str(table), "--out", str(out)]) == FAILED
+    one_line_error("already exists", "--overwrite")
+    assert main(["export", str(table), "--out", str(tmp_path / "a.tif")]) == FAILED
+    one_line_error("a.tif", ".mat")
+    arguments = ["--out", str(tmp_path / "a.mat"), "--frames", "0:5"]
+    assert main(["export", str(table), *arguments]) == FAILED
+    one_line_error("landings.csv is a table")

@@ -1,4 +1,4 @@
-"""``napari-uai export``: a recording, or a step of a recipe, as a file of another format."""
+"""``napari-uai export``: a recording, a step of a recipe or a table in another format."""
 
 from __future__ import annotations
 
@@ -43,14 +43,18 @@ class PixelSettings:
 @with_read_options
 def export(
     source: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A recording: file, folder of images or store.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A recording: file, folder of images or store; or a table of results (.csv).",
+        ),
     ],
     out: Annotated[
         Path,
         typer.Option(
             "--out",
             help=".raw .bin .tif .ome.tif .zarr .h5 .npy keep the values; .avi .mp4 .gif are "
-            "movies with scale bar, time and marks.",
+            "movies with scale bar, time and marks. Of a table: .mat .h5 .json .csv.",
         ),
     ],
     *,
@@ -78,8 +82,14 @@ def export(
         bool, typer.Option("--overwrite", help="Replace the file if it exists.")
     ] = False,
 ) -> None:
-    """Write a recording, or a step of a recipe, as a file of another format or as a movie."""
+    """Write a recording, a step of a recipe, or a table of results, in another format."""
+    from napari_uai.videos.read_options import UNKNOWN
     from napari_uai.videos.recording import read_recording
+
+    if source.name.lower().endswith(_TABLES):
+        others = (recipe, step, landings, settings, None if options == UNKNOWN else options)
+        typer.echo(str(_write_table(source, out, others, overwrite=overwrite)))
+        return
     from napari_uai.videos.writing.movies import MOVIE_SUFFIXES
 
     recording = read_recording(source, options)
@@ -95,6 +105,30 @@ def export(
         written = _write(part, out, own, overwrite=overwrite, monitor=monitor.part(0.5, 1.0))
     typer.echo(str(written))
     notes(part.problems)
+
+
+_TABLES = (".csv", ".csv.gz")
+
+
+def _write_table(table: Path, out: Path, others: Sequence[object], *, overwrite: bool) -> Path:
+    """Write a table; ``others`` are the options of recordings, of which none may be given."""
+    from napari_uai.iscat.table_files import export_table, writer_of
+
+    if any(others):
+        raise BadValueError(f"{table} is a table: give --out and --overwrite only")
+    writer_of(out)
+    return export_table(_with_whole_numbers(read_table(table)), out, overwrite=overwrite)
+
+
+def _with_whole_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table from csv whose columns of whole numbers stay so where some are missing."""
+    whole = [
+        name
+        for name, column in table.select_dtypes("float").items()
+        if column.isna().any()
+        and ((column % 1 == 0) & (abs(column) < 2**53)).eq(column.notna()).all()
+    ]
+    return table.astype(dict.fromkeys(whole, "Int64"))
 
 
 @dataclass

@@ -9,6 +9,7 @@ from napari_uai.iscat.correct.filters import flat_field as flat_field
 from napari_uai.iscat.correct.filters import gaussian_filter as gaussian_filter
 from napari_uai.iscat.correct.fixed_pattern import fixed_pattern_correction as fixed_pattern_correction
 from napari_uai.iscat.correct.flat_frame import flat_frame_division as flat_frame_division
+from napari_uai.iscat.correct.guided import guided_filter as guided_filter
 from napari_uai.iscat.correct.masks import circular_mask as circular_mask
 from napari_uai.iscat.correct.masks import polygonal_mask as polygonal_mask
 from napari_uai.iscat.correct.noise_floor import noise_floor as noise_floor
@@ -23,6 +24,7 @@ from napari_uai.iscat.correct.ratiometric import ratiometric_average as ratiomet
 from napari_uai.iscat.correct.regions import crop as crop
 from napari_uai.iscat.correct.rolling_average import differential_rolling_average as differential_rolling_average
 from napari_uai.iscat.correct.rolling_average import rolling_mean as rolling_mean
+from napari_uai.iscat.correct.spectrum import power_spectrum as power_spectrum
 from napari_uai.iscat.correct.stage_drift import measure_stage_drift as measure_stage_drift
 from napari_uai.iscat.correct.stage_drift import stage_drift_correction as stage_drift_correction
 from napari_uai.iscat.correct.temporal_median import masked_temporal_median as masked_temporal_median
@@ -59,6 +61,7 @@ from napari_uai.iscat.measure.landings import landings_from_tracks as landings_f
 from napari_uai.iscat.measure.linking import link_spots as link_spots
 from napari_uai.iscat.measure.localization import localize_landings as localize_landings
 from napari_uai.iscat.measure.localization import summarize_landings as summarize_landings
+from napari_uai.iscat.measure.localization_map import localization_map as localization_map
 from napari_uai.iscat.measure.spot_filters import dense_spots as dense_spots
 from napari_uai.iscat.measure.spot_filters import inner_spots as inner_spots
 from napari_uai.iscat.measure.spot_filters import outlier_frames as outlier_frames
@@ -102,12 +105,14 @@ __all__ = [
     "frame_normalization",
     "gaussian_filter",
     "global_normalization",
+    "guided_filter",
     "inner_spots",
     "inverse_anscombe_transform",
     "landing_masses",
     "landing_rate",
     "landings_from_tracks",
     "link_spots",
+    "localization_map",
     "localize_landings",
     "locate_spots",
     "masked_temporal_median",
@@ -122,6 +127,7 @@ __all__ = [
     "photon_transfer",
     "polygonal_mask",
     "power_normalization",
+    "power_spectrum",
     "predict_background",
     "radial_variance_transform",
     "ratiometric_average",

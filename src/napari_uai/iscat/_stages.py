@@ -70,6 +70,9 @@ MODULES = {
     "fast_radial_symmetry": "napari_uai.iscat.correct.radial_filters",
     "ratiometric_average": "napari_uai.iscat.correct.ratiometric",
     "register_drift": "napari_uai.iscat.correct.whole_pixel_drift",
+    "guided_filter": "napari_uai.iscat.correct.guided",
+    "power_spectrum": "napari_uai.iscat.correct.spectrum",
+    "localization_map": "napari_uai.iscat.measure.localization_map",
 }
 
 # Title, menu, inputs (? if optional), output, selects, renumbers, summary.
@@ -143,4 +146,7 @@ LISTED = {
     "fast_radial_symmetry": ('Fast radial symmetry', 'filter', 'video', 'video', False, False, 'Replace each pixel by how many gradients at given distances point to it, and how steep.'),
     "ratiometric_average": ('Ratiometric average', 'filter', 'video video?', 'video', False, True, 'Divide the mean of each batch of frames by that of the batch before, and subtract 1.'),
     "register_drift": ('Register drift', 'register', 'video', 'video', False, False, 'Shift frames by whole pixels, so that the sample stays where it is in the first ones.'),
+    "guided_filter": ('Guided filter', 'filter', 'video video?', 'video', False, False, 'Smooth each frame where its guide is smooth, and keep the edges of the guide.'),
+    "power_spectrum": ('Power spectrum', 'measure', 'video', 'video', False, True, 'Compute the power of each spatial frequency of each frame, on a logarithmic scale.'),
+    "localization_map": ('Map of localizations', 'measure', 'table video', 'video', False, True, 'Draw localizations, landings or spots into a map of the field.'),
 }

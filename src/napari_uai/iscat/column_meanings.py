@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 
@@ -184,6 +185,158 @@ TRAJECTORY_MEANINGS = (
     ),
 )
 """Columns of ``trajectories.csv``, in their order."""
+
+
+_SPOT_MEANINGS = (
+    Meaning(("landing",), "", "number of the landing it belongs to, 0 for none"),
+    Meaning(("particle",), "", "number of the particle"),
+    Meaning(("frame",), "frames", "frame of the video in which the spot was detected, from 0"),
+    Meaning(("raw_frame",), "frames", "frame of the input file, from 0"),
+    Meaning(("y", "x"), "px", "pixel of the spot, in the full frame of the file"),
+    Meaning(("center_intensity",), "relative", "contrast of the pixel"),
+    Meaning(("sigma",), "px", "standard deviation of the Gaussian that was looked for"),
+    Meaning(("Sigma_ratio",), "", "smaller over larger width of the fit: 1 is round"),
+    Meaning(("Fit_Amplitude",), "relative", "contrast of the fitted Gaussian, signed"),
+    Meaning(("Fit_X-Center", "Fit_Y-Center"), "px", "its centre, in the full frame of the file"),
+    Meaning(("Fit_X-Sigma", "Fit_Y-Sigma"), "px", "its standard deviations"),
+    Meaning(("Fit_Bias",), "relative", "background of the fit"),
+    *(
+        Meaning((f"Fit_errors_{name}",), unit, "standard error of the fit")
+        for name, unit in (
+            ("Amplitude", "relative"), ("X-Center", "px"), ("Y-Center", "px"),
+            ("X-Sigma", "px"), ("Y-Sigma", "px"), ("Bias", "relative"),
+        )
+    ),
+    Meaning(("status",), "", "`ok`, or why the fit has no values"),
+    Meaning(("R2",), "", "share of the variance that the fit explains"),
+)  # fmt: skip
+
+_TRACE_MEANINGS = (
+    Meaning(("landing",), "", "number of the landing, as in `landings.csv`"),
+    Meaning(("frame",), "frames", "frame of the rolling average, from 0"),
+    Meaning(("raw_frame",), "frames", "frame of the input file, from 0"),
+    Meaning(("contrast",), "relative", "contrast at the position of the landing"),
+)
+
+_DRIFT_MEANINGS = (
+    Meaning(("frame", "raw_frame"), "frames", "frame of the input file, from 0"),
+    Meaning(("y_px", "x_px"), "px", "position of the stage relative to the beginning"),
+    Meaning(("y_error_px", "x_error_px"), "px", "standard errors"),
+)
+
+_DISPLACEMENT_MEANINGS = (
+    Meaning(("particle",), "", "number of the particle, as in `tracks.csv`"),
+    Meaning(("lag_frames",), "frames", "time between the two positions"),
+    Meaning(("lag_s",), "s", "the same"),
+    Meaning(("msd_um2",), "µm²", "mean squared displacement over both axes"),
+    Meaning(("msd_error_um2",), "µm²", "its standard error"),
+    Meaning(("msd_px2",), "px²", "mean squared displacement over both axes"),
+    Meaning(("msd_error_px2",), "px²", "its standard error"),
+    Meaning(("pairs",), "", "pairs of positions that were averaged"),
+)
+
+_POPULATION_MEANINGS = (
+    Meaning(("trajectories", "spots"), "", "number that was used"),
+    *(
+        meaning
+        for scale, unit in (("um2_per_s", "µm²/s"), ("px2_per_frame", "px²/frame"))
+        for meaning in (
+            Meaning((f"diffusion_{scale}",), unit, "median of the log-normal distribution"),
+            Meaning(
+                (f"diffusion_low_{scale}", f"diffusion_high_{scale}"),
+                unit,
+                "ends of its 95 % interval",
+            ),
+            Meaning((f"mean_{scale}",), unit, "mean diffusion constant, weighted by spots"),
+            Meaning((f"mean_error_{scale}",), unit, "its standard error"),
+        )
+    ),
+    Meaning(("spread",), "", "standard deviation of ln D between particles"),
+    Meaning(("spread_low", "spread_high"), "", "ends of its 95 % interval"),
+    Meaning(("diameter_nm",), "nm", "hydrodynamic diameter of the median, by Stokes-Einstein"),
+    Meaning(("diameter_low_nm", "diameter_high_nm"), "nm", "ends of its 95 % interval"),
+)
+
+_DISTRIBUTION_MEANINGS = (
+    Meaning(("low_um2_per_s", "high_um2_per_s"), "µm²/s", "ends of the bin of diffusion constants"),
+    Meaning(
+        ("low_px2_per_frame", "high_px2_per_frame"),
+        "px²/frame",
+        "ends of the bin of diffusion constants",
+    ),
+    Meaning(("diameter_low_nm", "diameter_high_nm"), "nm", "the same as hydrodynamic diameters"),
+    Meaning(("trajectories",), "", "number in the bin"),
+    Meaning(("share",), "0 to 1", "share of all spots"),
+    Meaning(("share_error",), "0 to 1", "its standard error"),
+)
+
+_TABLES = (
+    ({"particle", "first_frame", "n_spots"}, TRAJECTORY_MEANINGS),
+    ({"particle", "lag_frames", "pairs"}, _DISPLACEMENT_MEANINGS),
+    ({"trajectories", "spread"}, _POPULATION_MEANINGS),
+    ({"trajectories", "share"}, _DISTRIBUTION_MEANINGS),
+    ({"y_px", "x_px"}, _DRIFT_MEANINGS),
+    ({"y", "x", "center_intensity"}, _SPOT_MEANINGS),
+    ({"frame", "y", "x", "contrast"}, LANDING_MEANINGS),
+    ({"landing", "frame", "contrast"}, _TRACE_MEANINGS),
+)
+"""Columns by which a table is known, and what its columns mean."""
+
+
+class PlainMeaning(NamedTuple):
+    """Unit and meaning of one column as plain texts, empty if not known."""
+
+    unit: str
+    text: str
+
+
+def meanings_of(columns: Collection[str]) -> dict[str, PlainMeaning]:
+    """Return unit and meaning of the columns of a table of results.
+
+    Parameters
+    ----------
+    columns
+        All columns of the table, by which it is recognised.
+
+    Returns
+    -------
+    dict
+        By column; those that are not known are left out.
+
+    Examples
+    --------
+    >>> meanings_of(["landing", "frame", "raw_frame", "contrast"])["contrast"]
+    PlainMeaning(unit='relative', text='contrast at the position of the landing')
+    """
+    known: Iterable[Meaning] = next(
+        (meanings for needed, meanings in _TABLES if needed <= {*columns}), ()
+    )
+    return {
+        column: PlainMeaning(_unit_of(column, meaning), meaning.text.replace("`", ""))
+        for meaning in known
+        for column in meaning.columns
+        if column in columns
+    }
+
+
+def _unit_of(column: str, meaning: Meaning) -> str:
+    """Return the one unit of a column where the units of several are described together."""
+    for end, unit in _UNITS_IN_NAMES:
+        if column.endswith(end):
+            return unit
+    if meaning.unit == _AS_VALUE:
+        value = column.replace("_error", "")
+        return {"y": "px", "x": "px", "frame": "frames", "contrast": "relative"}[value]
+    return meaning.unit
+
+
+_AS_VALUE = "as the value"
+_UNITS_IN_NAMES = (
+    ("_um2_per_s", "µm²/s"),
+    ("_px2_per_frame", "px²/frame"),
+    ("_um", "µm"),
+    ("_px", "px"),
+)
 
 
 def column_meaning(column: str) -> str:

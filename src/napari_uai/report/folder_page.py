@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,14 @@ from napari_uai.errors import counted, one_line
 from napari_uai.report import landing_sections as sections
 from napari_uai.report.landing_charts import histogram
 from napari_uai.report.markup import Markup, Page, joined, table, tag
-from napari_uai.report.methods import landing_methods
+from napari_uai.report.methods import Results, landing_methods
 from napari_uai.report.quantities import NOTHING, common_power, number, power_of_ten
 from napari_uai.report.records import LandingResults, read_landing_results, read_table
 
 if TYPE_CHECKING:
     from napari_uai.report.records import LandingRecord
+
+Some = TypeVar("Some", bound=Results)
 
 N_WITH_PICTURES = 100
 """Recordings shown with pictures, the first ones; a page with thousands would not open."""
@@ -51,7 +53,7 @@ def folder_page(folder: Path, places: Sequence[Path], others: Sequence[Path]) ->
         f"Results in {one_line(folder.resolve().name, 120)}",
         (
             ("Recordings", joined(overview)),
-            ("Problems", _problems(folder, every, others)),
+            ("Problems", problems_of_all(folder, every, others)),
             ("Limits", sections.limits(group[0].record for group in groups)),
             ("Methods", methods.html()),
             ("Each recording", joined([_left_out(every), *map(_one, range(len(every)), every)])),
@@ -61,9 +63,9 @@ def folder_page(folder: Path, places: Sequence[Path], others: Sequence[Path]) ->
     )
 
 
-def in_the_same_way(every: Iterable[LandingResults]) -> list[list[LandingResults]]:
-    """Group recordings by recipe, parameters and versions."""
-    groups: dict[str, list[LandingResults]] = {}
+def in_the_same_way(every: Iterable[Some]) -> list[list[Some]]:
+    """Group results of recordings by recipe, parameters and versions."""
+    groups: dict[str, list[Some]] = {}
     for results in every:
         groups.setdefault(_way(results.record), []).append(results)
     return list(groups.values())
@@ -106,7 +108,8 @@ def _pooled(groups: Sequence[Sequence[LandingResults]]) -> Iterable[Markup]:
             yield histogram(landings, f" in {counted(len(group), 'recording')}, recipe {recipe}")
 
 
-def _problems(folder: Path, every: Sequence[LandingResults], others: Sequence[Path]) -> Markup:
+def problems_of_all(folder: Path, every: Sequence[Results], others: Sequence[Path]) -> Markup:
+    """Return what went wrong in a folder of recordings, and what else is in it."""
     lines = []
     if (folder / PROBLEMS).exists():
         failures = read_table(folder / PROBLEMS, needed=("recording", "failed", "problem"))
@@ -117,7 +120,7 @@ def _problems(folder: Path, every: Sequence[LandingResults], others: Sequence[Pa
         ]
     lines += [f"{each.name}: {text}" for each in every for text in each.record.problems]
     beside = [
-        tag("p", f"{_name(folder, place)} is a ranking of trails, which is not reported here.")
+        tag("p", f"{_name(folder, place)} holds other results, which are not reported here.")
         for place in others
     ]
     if not lines:

@@ -77,13 +77,12 @@ def histogram(landings: pd.DataFrame, whose: str = "") -> Markup:
     return figure(chart.svg(), caption)
 
 
-def _map(results: LandingResults, shown: pd.DataFrame) -> Markup:
-    _, rows, columns = results.record.input.shape
+def field_chart(what: str, rows: int, columns: int) -> Chart:
+    """Return axes of the full frame, to scale."""
     scale = min(_PLOT_PX[0] / columns, _PLOT_PX[1] / rows)
     margins = (58, 22, 12, 44)
-    chart = Chart(
-        f"Map of {counted(len(shown), 'landing')} in the field of {rows} rows and {columns} "
-        "columns; positions are in the table.",
+    return Chart(
+        f"{what} of {rows} rows and {columns} columns; positions are in the table.",
         (-0.5, columns - 0.5),
         (rows - 0.5, -0.5),
         "x (px)",
@@ -92,6 +91,11 @@ def _map(results: LandingResults, shown: pd.DataFrame) -> Markup:
         height=rows * scale + margins[2] + margins[3],
         margins=margins,
     )
+
+
+def _map(results: LandingResults, shown: pd.DataFrame) -> Markup:
+    _, rows, columns = results.record.input.shape
+    chart = field_chart(f"Map of {counted(len(shown), 'landing')} in the field", rows, columns)
     x, y = _columns(shown, "x", "y")
     chart.points(x, y, _kinds(shown), _titles(shown), size=_mark_px(shown))
     _number_marks(chart, shown, "x", "y")

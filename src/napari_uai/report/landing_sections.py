@@ -39,6 +39,7 @@ MOST_PROBLEMS = 200
 
 _FILES = (
     "landings.csv", "localizations.csv", "traces.csv", "candidates.csv", "drift.csv",
+    "trajectories.csv", "tracks.csv", "displacements.csv", "population.csv", "distribution.csv",
     "recipe.toml", "summary.png", "run.json",
 )  # fmt: skip
 _LONGEST_S = 1e9
@@ -93,7 +94,7 @@ def landings(results: LandingResults, *, pictures: bool = True) -> Markup:
     some = len(results.landings) > 0
     return joined(
         [
-            _check_of_rows(results),
+            check_of_rows(results.record, "landings", len(results.landings), "landings.csv"),
             landing_charts(results) if some and pictures else None,
             _summary(results) if pictures else None,
             trace_charts(results) if some and pictures else None,
@@ -256,13 +257,13 @@ def _summary(results: LandingResults) -> Markup | None:
     return figure(shown, "Summary picture of the run (summary.png).", wide=True)
 
 
-def _check_of_rows(results: LandingResults) -> Markup | None:
-    """Say if the table of landings is not the one that the run wrote."""
-    recorded = results.record.found.get("landings")
-    if recorded is None or recorded == len(results.landings):
+def check_of_rows(record: LandingRecord, what: str, rows: int, file: str) -> Markup | None:
+    """Say if a table of what was found is not the one that the run wrote."""
+    recorded = record.found.get(what)
+    if recorded is None or recorded == rows:
         return None
     text = (
-        f"landings.csv has {counted(len(results.landings), 'row')}, the run recorded {recorded}: "
+        f"{file} has {counted(rows, 'row')}, the run recorded {recorded}: "
         "the table was changed after the run. This page shows the table as it is."
     )
     return tag("ul", tag("li", text), class_="notes")

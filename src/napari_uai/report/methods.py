@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -21,13 +21,26 @@ from napari_uai.report.quantities import common_power, fixed, number, power_of_t
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_uai.report.records import LandingResults, StageRecord
+    from napari_uai.report.records import LandingRecord, LandingResults, StageRecord
+    from napari_uai.report.trajectory_records import TrajectoryResults
     from napari_uai.stages import Stage
 
 DISTRIBUTION = "napari-uai"
 _NAMED = ("numpy", "scipy", "numba")
 _MOST_VALUES = 12
 _LONGEST_VALUE = 80
+
+
+class Results(Protocol):
+    """Results of a run on one recording."""
+
+    @property
+    def name(self) -> str:
+        """Path of its folder below that of all results."""
+
+    @property
+    def record(self) -> LandingRecord:
+        """Record of the run."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +103,22 @@ def landing_methods(groups: Sequence[Sequence[LandingResults]]) -> Methods:
         Results of recordings that were analysed in the same way, by way.
     """
     sources = Bibliography()
-    paragraphs = [paragraph for group in groups for paragraph in _landings(group, sources)]
+    paragraphs = [
+        paragraph
+        for group in groups
+        for paragraph in _done("Landings were detected", group, _found(group), sources)
+    ]
+    return Methods(tuple(paragraphs), sources.references)
+
+
+def trajectory_methods(groups: Sequence[Sequence[TrajectoryResults]]) -> Methods:
+    """Write how particles were tracked; as :func:`landing_methods`."""
+    sources = Bibliography()
+    paragraphs = [
+        paragraph
+        for group in groups
+        for paragraph in _done("Particles were tracked", group, _tracked(group), sources)
+    ]
     return Methods(tuple(paragraphs), sources.references)
 
 
@@ -143,19 +171,22 @@ def with_unit(use: str, name: str, value: Any) -> str:
     return f"{text} {known.unit}" if known and known.unit and is_number else text
 
 
-def _landings(group: Sequence[LandingResults], sources: Bibliography) -> tuple[str, str]:
+def _done(
+    what: str, group: Sequence[Results], found: str, sources: Bibliography
+) -> tuple[str, str]:
+    """Say what was done to recordings, and what was found."""
     record = group[0].record
     version = one_line(record.versions.get(DISTRIBUTION, "of unknown version"), 40)
     software = f"{DISTRIBUTION} {version}{sources.mark([software_citation(version)])}"
     recipe = one_line(record.recipe.name, 80)
     first = (
-        f"Landings were detected in {_recordings(group)} with {software}, recipe {recipe}, in the "
+        f"{what} in {_recordings(group)} with {software}, recipe {recipe}, in the "
         f"following steps. {' '.join(_sentence(stage, sources) for stage in record.stages)}"
     )
-    return first, f"{_found(group)} {versions_text(record.versions)}"
+    return first, f"{found} {versions_text(record.versions)}"
 
 
-def _recordings(group: Sequence[LandingResults]) -> str:
+def _recordings(group: Sequence[Results]) -> str:
     inputs = [results.record.input for results in group]
     shapes = sorted({each.shape for each in inputs})
     rates = sorted({each.rate for each in inputs if each.rate})
@@ -217,6 +248,40 @@ def _found(group: Sequence[LandingResults]) -> str:
             f" The threshold admitted {number(float(accepted[0]))} expected false landings per "
             "recording, as estimated from each recording itself."
         )
+    return text
+
+
+def _tracked(group: Sequence[TrajectoryResults]) -> str:
+    """Say how many trajectories were found, and the diffusion of each recording's population."""
+    n = sum(len(results.trajectories) for results in group)
+    if not n:
+        return "No trajectories were found."
+    spots = int(sum(np.nansum(results.column("n_spots")) for results in group))
+    what = "trajectory was" if n == 1 else "trajectories were"
+    text = f"{n} {what} found, of {spots} spots in total."
+    for results in group[:_MOST_VALUES]:
+        table, units = results.population, results.units
+        if table is None or table.empty:
+            continue
+        row = table.iloc[0]
+        value, low, high = (
+            number(float(row[f"diffusion{end}_{units.diffusion}"]), 3)
+            for end in ("", "_low", "_high")
+        )
+        whose = f" of {one_line(results.name, 120)}" if len(group) > 1 else ""
+        text += (
+            f" The median of the log-normal distribution of diffusion constants{whose} was {value} "
+            f"{units.diffusion_text} (95 % interval {low} to {high})"
+        )
+        if "diameter_nm" in row:
+            value, low, high = (
+                number(float(row[f"diameter{end}_nm"]), 3) for end in ("", "_low", "_high")
+            )
+            text += (
+                f", which is a hydrodynamic diameter of {value} nm ({low} to {high}) for spheres "
+                "far from walls"
+            )
+        text += "."
     return text
 
 

@@ -29,7 +29,8 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 N_TRACES = 12
 """Landings whose trace is shown."""
 
-_TEXTS = ("kind", "file", "trail", "class", "ends_at", "recording", "failed", "problem")
+_TEXTS = ("kind", "file", "trail", "class", "ends_at", "recording", "failed", "problem",
+          "status")  # fmt: skip
 _QUALITY = 88
 _MOST_FRAMES = 10**9
 _LARGEST = 1e100  # beyond it and its inverse, arithmetic on numbers of a table overflows
@@ -173,11 +174,13 @@ class Found:
 
     Attributes
     ----------
-    landings, trails
-        Folders with the results of either kind, in alphabetical order.
+    landings, tracked, trails
+        Folders with landings, with trajectories of particles and with ranked trails, each in
+        alphabetical order.
     """
 
     landings: list[Path] = field(default_factory=list)
+    tracked: list[Path] = field(default_factory=list)
     trails: list[Path] = field(default_factory=list)
 
 
@@ -205,14 +208,16 @@ def find_results(folder: Path) -> Found:
                 places.append(Path(root))
     found = Found()
     for place in places:
-        kind = _document(place / RECORD).get("format")
+        document = _document(place / RECORD)
+        kind, outputs = document.get("format"), document.get("outputs")
         if kind == LANDINGS:
-            found.landings.append(place)
+            tracked = isinstance(outputs, dict) and "trajectories" in outputs
+            (found.tracked if tracked else found.landings).append(place)
         elif kind == TRAILS:
             found.trails.append(place)
     if not places:
         raise BadValueError(f"{folder} has no {RECORD}: not a results folder of napari-uai")
-    if not (found.landings or found.trails):
+    if not (found.landings or found.tracked or found.trails):
         raise BadValueError(
             f"{places[0] / RECORD} is not the record of landings or trails of this version: "
             "choose results of napari-uai iscat or napari-uai trails"
@@ -229,8 +234,6 @@ def read_landing_results(folder: Path, name: str = "") -> LandingResults:
         If a file is missing, damaged or too large.
     """
     record = read_record(folder / RECORD, LandingRecord)
-    if "trajectories" in record.outputs:
-        raise BadValueError(f"{folder} holds trajectories: reports are about landings and trails")
     landings = read_table(
         folder / "landings.csv",
         needed=("landing", "raw_frame", "y", "x", "contrast", "score"),

@@ -76,7 +76,11 @@ def _page(folder: Path) -> Page:
     if found.landings:
         from napari_uai.report.folder_page import folder_page
 
-        return folder_page(folder, found.landings, found.trails)
+        return folder_page(folder, found.landings, [*found.tracked, *found.trails])
+    if found.tracked:
+        from napari_uai.report.trajectory_page import trajectory_page
+
+        return trajectory_page(folder, found.tracked, found.trails)
     from napari_uai.report.trail_page import trail_page
 
     if len(found.trails) > 1:

@@ -3,6 +3,7 @@ from .folders import list_recordings
 from .formats import open_frames, open_video, video_format, video_info
 from .frames import Frames, Video, compute_video, frames_of, lazy_video, per_frame
 from .info import VideoInfo, VideoWarning
+from .patches import Patch, cut_patches, join_patches
 from .read_options import ReadOptions
 from .recording import Recording, open_recording
 from .status_line import (
@@ -20,6 +21,7 @@ from .writing.writers import write_video
 __all__ = [
     "Frames",
     "MovieSettings",
+    "Patch",
     "ReadOptions",
     "Recording",
     "StatusLine",
@@ -28,9 +30,11 @@ __all__ = [
     "VideoInfo",
     "VideoWarning",
     "compute_video",
+    "cut_patches",
     "describe",
     "find_status_line",
     "frames_of",
+    "join_patches",
     "lazy_video",
     "list_recordings",
     "open_frames",

@@ -364,7 +364,7 @@ def test_a_full_disk_is_reported_and_verdicts_are_kept(shown, notifications, tmp
     view.choose(0)
     view.judge("yes")
     with monkeypatch.context() as full:
-        full.setattr("napari_uai.results.write_table", refuse)
+        full.setattr("napari_uai.iscat.table_files.write_table", refuse)
         view.export(tmp_path / "landings.csv")
     assert "No space left on device; free disk space" in notifications[-1]
     assert view.review.verdicts[0] == layer.features["accepted"].iloc[0] == "yes"

@@ -156,6 +156,7 @@ def test_shares_of_diffusion_constants_are_bars(walk):
     assert bars.values()["count"].tolist() == [1, 1]
 
 
+@pytest.mark.usefixtures("qapp")
 @pytest.mark.parametrize("scale", [{}, {"frame_rate_hz": 10.0}])
 def test_rates_of_landings_are_curves(scale):
     landings = pd.DataFrame({"frame": [3, 5, 150]})

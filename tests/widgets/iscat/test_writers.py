@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import dask.array as da
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from napari.plugins import _npe2
 from npe2 import PluginManifest
+from scipy.io import loadmat
 
 from napari_uai.errors import BadValueError, OutputError
 from napari_uai.sample_data import sample_path
@@ -163,6 +166,20 @@ def test_rings_are_saved_with_their_frames_and_columns(viewer, tmp_path):
     layer = viewer.add_points(data, **attributes)
     layer.save(str(tmp_path / "rings.csv"), plugin="napari-uai")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "rings.csv"), table)
+
+
+def test_points_and_tracks_are_saved_for_other_programs(viewer, tmp_path):
+    points = viewer.add_points([[5, 1.5, 2.0], [7, 3.0, 4.25]], features={"mass": [0.5, 2.0]})
+    save(viewer, points, tmp_path / "spots.json", "landings or localizations")
+    rows = json.loads((tmp_path / "spots.json").read_text())["rows"]
+    assert rows[1] == {"frame": 7, "y": 3.0, "x": 4.25, "mass": 2.0}
+    save(viewer, points, tmp_path / "spots.h5", "landings or localizations")
+    with h5py.File(tmp_path / "spots.h5") as file:
+        assert file["mass"][:].tolist() == [0.5, 2.0]
+    tracks = viewer.add_tracks([[3, 0, 1.5, 2.0], [3, 1, 3.0, 4.25]])
+    save(viewer, tracks, tmp_path / "tracks.mat", "tracks")
+    data = loadmat(tmp_path / "tracks.mat", squeeze_me=True)["data"]
+    assert data["x"].item().tolist() == [2.0, 4.25]
 
 
 def test_points_of_others_are_saved_with_their_features(viewer, tmp_path):

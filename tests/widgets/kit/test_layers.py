@@ -63,6 +63,27 @@ def test_positions_survive_the_way_through_a_layer_at_another_place():
     assert back["sigma"].tolist() == [1.5, 1.7]
 
 
+@pytest.mark.parametrize("saved_for_the_file", [False, True])
+def test_fitted_centres_stay_those_of_their_spots(saved_for_the_file):
+    """A spot in a video that begins at row 3, column 4 of its recording."""
+    recording = Place(scale=(1.0, 0.05, 0.05), translate=(0.0, 1.0, 2.0))
+    cropped = recording.moved((0, 3, 4))
+    offset = (0.0, 3.0, 4.0) if saved_for_the_file else (0.0, 0.0, 0.0)
+    table = pd.DataFrame({"frame": [1], "y": [7.0], "x": [9.0]})
+    table["Fit_Y-Center"], table["Fit_X-Center"] = 7.2 + offset[1], 8.9 + offset[2]
+    layer = Points(**points_attributes(table, cropped, offset))
+    for place, moved in ((cropped, (0, 0)), (recording, (3, 4))):
+        back = table_of(layer, place).iloc[0]
+        assert back[["y", "x"]].tolist() == pytest.approx([7 + moved[0], 9 + moved[1]])
+        fitted = back[["Fit_Y-Center", "Fit_X-Center"]].tolist()
+        assert fitted == pytest.approx([7.2 + moved[0], 8.9 + moved[1]])
+
+
+def points_attributes(table, place, offset):
+    data, attributes, _ = points_layer(table, place, name="spots", offset=offset)
+    return {"data": data, **attributes}
+
+
 def test_rows_without_a_position_are_left_out():
     table = pd.DataFrame({"frame": [5, 9], "y": [3.25, np.nan], "x": [7.5, 1.0]})
     data, attributes, _ = points_layer(table, Place(), name="spots")

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QPushButton
+from scipy.io import loadmat
 
 from napari_uai.widgets.kit.tables import TableView
 
@@ -60,3 +62,20 @@ def test_the_chosen_row_is_told_and_stays_chosen_in_another_order(view, qtbot):
     assert told.args == [3]
     view.view.sortByColumn(0, DOWN)
     assert view.view.model().row_at(view.view.currentIndex()) == 3
+
+
+def test_a_table_is_saved_in_the_chosen_format(view, tmp_path, monkeypatch, notifications):
+    def chosen(path, kind):
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), kind))
+        view.findChild(QPushButton, "save").click()
+
+    chosen(tmp_path / "a.csv", "CSV (*.csv)")
+    assert pd.read_csv(tmp_path / "a.csv")["text"].tolist() == ["b", "a", "d", "c"]
+    chosen(tmp_path / "b", "MATLAB (*.mat)")
+    data = loadmat(tmp_path / "b.mat", squeeze_me=True)["data"]
+    np.testing.assert_array_equal(data["count"].item(), [3, np.nan, 10, 2])
+    chosen(tmp_path / "c.xls", "CSV (*.csv)")
+    assert "use one of the suffixes .csv" in notifications[-1]
+    chosen(tmp_path / "b", "MATLAB (*.mat)")  # the dialog has not asked about b.mat
+    assert "cannot write" in notifications[-1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.mat"]

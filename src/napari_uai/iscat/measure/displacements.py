@@ -124,6 +124,57 @@ def mean_squared_displacement(
     return out
 
 
+def mean_over_particles(table: pd.DataFrame) -> pd.DataFrame:
+    """Average the mean squared displacements of particles, weighted by their pairs.
+
+    Parameters
+    ----------
+    table
+        As :func:`mean_squared_displacement` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per lag: ``lag``, ``msd`` and its standard error ``error``, in the units of the
+        table (s and µm² if it has them).
+    """
+    lag, area = ("lag_s", "um2") if "lag_s" in table.columns else ("lag_frames", "px2")
+    pairs = table["pairs"]
+    weighted = pd.DataFrame(
+        {
+            "lag": table[lag],
+            "pairs": pairs,
+            "total": table[f"msd_{area}"] * pairs,
+            "squares": (table[f"msd_error_{area}"] * pairs) ** 2,
+        }
+    )
+    sums = weighted.groupby("lag").sum()
+    error = np.sqrt(sums["squares"]) / sums["pairs"]
+    return pd.DataFrame({"msd": sums["total"] / sums["pairs"], "error": error}).reset_index()
+
+
+def free_diffusion(mean: pd.DataFrame, diffusion: float) -> Floats:
+    """Return the line of free diffusion with the constant that fits a mean best.
+
+    The constant is that of localisation and blur.
+
+    Parameters
+    ----------
+    mean
+        As :func:`mean_over_particles` returns it.
+    diffusion
+        Diffusion constant, in the units of ``mean``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``4 * diffusion * lag + constant`` at each lag.
+    """
+    line = 4 * diffusion * mean["lag"].to_numpy(float)
+    weights = 1 / mean["error"].to_numpy(float) ** 2
+    return line + float(np.average(mean["msd"].to_numpy(float) - line, weights=weights))
+
+
 class DisplacementCurve(NamedTuple):
     """Mean squared displacement of one trajectory, in px and frames.
 

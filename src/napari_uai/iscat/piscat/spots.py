@@ -111,7 +111,9 @@ def converted(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         If a column is missing or does not hold numbers.
     """
     if "status" in table.columns or "raw_frame" in table.columns:
-        raise TableFormatError(f"{path} is a table of napari-uai: read it with pandas")
+        raise TableFormatError(
+            f"{path} is a table of napari-uai: read it with pandas (csv) or h5py"
+        )
     columns: dict[str, Any] = {name: _numbers(table, name, path) for name in _PLACES}
     for name in SPOT_COLUMNS[len(_PLACES) :]:
         known = name in table.columns

@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from napari_uai.figures import COLOURS, INK, print_style
 from napari_uai.iscat.measure.diffusing_population import diffusion_unit_of
+from napari_uai.iscat.measure.displacements import free_diffusion, mean_over_particles
 from napari_uai.iscat.measure.linking import spot_places
 from napari_uai.iscat.recipes.mean_image import draw_mean_image, title_of
 
@@ -101,21 +102,16 @@ def _draw_displacements(axes: Axes, result: RunResult) -> None:
     for particle in lengths.index[:N_CURVES]:
         curve = table[table["particle"] == particle]
         axes.plot(curve[time], curve[f"msd_{area}"], color=_FAINT, lw=0.6, alpha=0.7, zorder=1)
-    weighted = table.assign(total=table[f"msd_{area}"] * table["pairs"])
-    squares = (table[f"msd_error_{area}"] * table["pairs"]) ** 2
-    sums = weighted.assign(squares=squares).groupby(time)[["total", "pairs", "squares"]].sum()
-    mean, error = sums["total"] / sums["pairs"], np.sqrt(sums["squares"]) / sums["pairs"]
+    mean = mean_over_particles(table)
     axes.errorbar(
-        mean.index, mean, error, fmt="o", ms=4, color=COLOURS[0], label="mean", zorder=3, lw=1
-    )
+        mean["lag"], mean["msd"], mean["error"],
+        fmt="o", ms=4, color=COLOURS[0], label="mean", zorder=3, lw=1,
+    )  # fmt: skip
     population = result.population
     if population is not None and len(population):
         value = float(population[f"diffusion_{diffusion_unit_of_population(population)}"].iloc[0])
-        lags = mean.index.to_numpy(float)
-        constant = float(np.average(mean - 4 * value * lags, weights=1 / error**2))
-        line = 4 * value * lags + constant
         axes.plot(
-            lags, line, color=COLOURS[1], lw=1.2, zorder=2,
+            mean["lag"], free_diffusion(mean, value), color=COLOURS[1], lw=1.2, zorder=2,
             label="4 D t + constant (localisation, blur)",
         )  # fmt: skip
     axes.set(xlabel="lag (s)" if known else "lag (frames)", ylabel="µm²" if known else "px²")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_uai.errors import NapariUaiError
 from napari_uai.widgets.iscat.landings import LandingsView
 from napari_uai.widgets.iscat.stage_plots import StageTable
-from napari_uai.widgets.kit.layers import KEY
+from napari_uai.widgets.kit.layers import KEY, OWN_AXES
 from napari_uai.widgets.kit.rings import follow_rings, refresh_rings
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
-    from napari_uai.widgets.iscat.stage_call import CallResult
+    from napari_uai.widgets.iscat.stage_call import CallResult, NamedTable
 
 
 def made_layers(result: CallResult) -> CallResult:
@@ -50,13 +50,11 @@ def add_results(result: CallResult, viewer: Viewer) -> Generator[None, None, Lan
         viewer.add_layer(layer)
         if "review" in layer.metadata[KEY]:
             landings = layer
+        if layer.metadata[KEY].get(OWN_AXES):  # it may be much smaller than the others
+            viewer.fit_to_view(layers=[layer])
         yield
     for entry in result.tables:
-        earlier = viewer.window.dock_widgets.get(entry.name)
-        if earlier is not None:
-            viewer.window.remove_dock_widget(earlier)
-        table = StageTable(entry, viewer)
-        viewer.window.add_dock_widget(table, name=entry.name, area="bottom", tabify=True)
+        add_table(entry, viewer)
         yield
     view = None
     if result.review is not None and landings is not None:
@@ -68,6 +66,15 @@ def add_results(result: CallResult, viewer: Viewer) -> Generator[None, None, Lan
     for note in result.notes:
         show_warning(note)
     return view
+
+
+def add_table(entry: NamedTable, viewer: Viewer) -> None:
+    """Show a table in a dock, in place of an earlier one of that name."""
+    earlier = viewer.window.dock_widgets.get(entry.name)
+    if earlier is not None:
+        viewer.window.remove_dock_widget(earlier)
+    table = StageTable(entry, viewer)
+    viewer.window.add_dock_widget(table, name=entry.name, area="bottom", tabify=True)
 
 
 def opened_review(viewer: Viewer) -> LandingsView | None:

@@ -31,6 +31,7 @@ from napari_uai.widgets.kit.layer_choice import identity, layer_of
 from napari_uai.widgets.kit.ring_looks import ACCEPTED, Verdict
 from napari_uai.widgets.kit.rings import follow_rings, refresh_rings
 from napari_uai.widgets.kit.saving import ask_and_save, saved
+from napari_uai.widgets.kit.tables import TABLE_KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -357,7 +358,7 @@ class LandingsView(QWidget):
         refresh_rings(layer, self.viewer)
 
     def _ask_and_export(self) -> None:
-        ask_and_save(self, "Export landings", "landings.csv", "CSV (*.csv)", self.export)
+        ask_and_save(self, "Export landings", "landings.csv", TABLE_KINDS, self.export)
 
 
 class _ViewerEvents:

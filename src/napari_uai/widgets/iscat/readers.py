@@ -262,13 +262,26 @@ def _read_saved_runs(path: ReaderPath) -> list[LayerTuple | tuple[None]]:
     import napari
 
     from napari_uai.errors import BadValueError
-    from napari_uai.widgets.iscat.saved_files import is_saved_run, saved_runs_below
+    from napari_uai.widgets.iscat.saved_files import (
+        holds_trajectories,
+        is_saved_run,
+        saved_runs_below,
+    )
     from napari_uai.widgets.iscat.saved_run import SavedRun
+    from napari_uai.widgets.iscat.saved_tracks import SavedTracks
     from napari_uai.widgets.kit.rings import follow_rings
 
     viewer = napari.current_viewer()
     layers: list[LayerTuple | tuple[None]] = []
     for folder in map(Path, path if isinstance(path, list) else [path]):
+        if is_saved_run(folder) and holds_trajectories(folder):
+            tracks = SavedTracks.read(folder).opened(() if viewer is None else viewer.layers)
+            layers += tracks.layers
+            if viewer is not None:
+                from napari_uai.widgets.iscat.saved_run_docks import show_tables
+
+                show_tables(tracks, viewer)
+            continue
         if is_saved_run(folder):
             opened = SavedRun.read(folder).opened(() if viewer is None else viewer.layers)
             layers += opened.result.layers

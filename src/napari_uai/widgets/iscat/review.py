@@ -251,18 +251,16 @@ class Review:
         return self.table.assign(**{ACCEPTED: self.verdicts})
 
     def export(self, path: str | Path) -> None:
-        """Write landings.csv.
+        """Write the landings with verdicts, in the format of the suffix.
 
         Raises
         ------
-        OutputError
-            If the file cannot be written.
+        NapariUaiError
+            If the suffix is not known, or the file cannot be written.
         """
-        from napari_uai.files import whole_file
-        from napari_uai.results import write_table
+        from napari_uai.iscat.table_files import export_table
 
-        with whole_file(Path(path)) as partial:
-            write_table(self.exported(), partial)
+        export_table(self.exported(), path, overwrite=True)  # the dialog has asked
 
     def copy_verdicts(self, other: Review) -> int:
         """Copy the verdicts of an earlier review to landings at the same frame and position.

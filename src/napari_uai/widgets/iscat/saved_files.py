@@ -16,13 +16,22 @@ if TYPE_CHECKING:
 
 RECORD, LANDINGS, RECIPE = "run.json", "landings.csv", "recipe.toml"
 LOCALIZATIONS, TRACES = "localizations.csv", "traces.csv"
-NEEDED = (RECORD, LANDINGS, RECIPE)
-"""Files that a saved run has."""
+TRAJECTORIES, TRACKS = "trajectories.csv", "tracks.csv"
 
 
 def is_saved_run(folder: Path) -> bool:
     """Return whether a folder has the names of a saved run; one file may be missing."""
-    return sum((folder / name).is_file() for name in NEEDED) >= len(NEEDED) - 1
+    needed = ((RECORD,), (RECIPE,), (LANDINGS, TRAJECTORIES))
+    there = [any((folder / name).is_file() for name in names) for names in needed]
+    return sum(there) >= len(needed) - 1
+
+
+def holds_trajectories(folder: Path) -> bool:
+    """Return whether a saved run tracked particles, by its record, or its tables without one."""
+    record, _ = why_unreadable(folder)
+    if record is not None:
+        return "trajectories" in record.outputs
+    return (folder / TRAJECTORIES).is_file() and not (folder / LANDINGS).is_file()
 
 
 def saved_runs_below(folder: Path) -> list[Path]:

@@ -1,29 +1,25 @@
-"""A run that was saved in a folder, read back for review; uses no Qt and no viewer.
+"""Landings that were saved in a folder, read back for review; uses no Qt and no viewer.
 
-The tables are those of the folder. The recording is searched where the run found it and beside the
-results; the rolling average is made of it again, by the recipe of the run.
+The tables are those of the folder; the rolling average is made again of the recording, by the
+recipe of the run.
 """
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_uai.errors import BadValueError, NapariUaiError, RecipeError
 from napari_uai.widgets.iscat.average_again import recipe_of_average
 from napari_uai.widgets.iscat.disturbed_times import recorded_times
 from napari_uai.widgets.iscat.review import Review, half_batch
 from napari_uai.widgets.iscat.saved_files import (
     LANDINGS,
     LOCALIZATIONS,
-    NEEDED,
-    RECIPE,
-    RECORD,
     read_numbers,
     traces_beside,
 )
+from napari_uai.widgets.iscat.saved_recording import SavedRecording, record_and_recipe
 from napari_uai.widgets.iscat.stage_call import (
     STORED_AVERAGE,
     CallResult,
@@ -34,12 +30,8 @@ from napari_uai.widgets.iscat.stage_call import (
     name_of_result,
 )
 from napari_uai.widgets.kit.layers import (
-    KEY,
     Place,
-    array_of,
     image_layer,
-    place_of,
-    recording_layer,
 )
 from napari_uai.widgets.kit.ring_looks import ACCEPTED, verdict_of
 
@@ -49,40 +41,27 @@ if TYPE_CHECKING:
     import pandas as pd
     from napari.layers import Layer
 
-    from napari_uai.iscat.recipes.recipe import Recipe
-    from napari_uai.report.records import LandingRecord
     from napari_uai.videos.frames import Video
     from napari_uai.videos.offset import Offset
-    from napari_uai.videos.read_options import ReadOptions
-    from napari_uai.videos.recording import Recording
     from napari_uai.widgets.kit.layers import LayerTuple
 
 _PLACES = ("frame", "raw_frame", "y", "x")
-_N_FOLDERS_UP = 3
-"""Folders above the results in which the recording is searched: those of a batch lie deeper."""
 
 
 @dataclass(frozen=True, eq=False)
-class SavedRun:
-    """Tables, recipe and record of a run.
+class SavedRun(SavedRecording):
+    """Landings, recipe and record of a run.
 
     Attributes
     ----------
-    folder
-        Where they were read.
-    record
-        From ``run.json``.
-    recipe
-        Recipe of the run.
+    folder, record, recipe
+        As in :class:`SavedRecording`.
     landings
         As in ``landings.csv``, with a column ``accepted`` if verdicts were exported.
     localizations, traces
         As in the files of these names; None if there is none.
     """
 
-    folder: Path
-    record: LandingRecord
-    recipe: Recipe
     landings: pd.DataFrame
     localizations: pd.DataFrame | None = None
     traces: pd.DataFrame | None = None
@@ -96,28 +75,8 @@ class SavedRun:
         NapariUaiError
             If a file is missing or damaged; the message names it and says what to do.
         """
-        from napari_uai.iscat.recipes.recipe import load_recipe
-        from napari_uai.report.records import LandingRecord, find_results, read_record
-        from napari_uai.results import settle
-
         folder = Path(folder)
-        settle(folder)
-        for name in NEEDED:
-            if not (folder / name).is_file():
-                raise BadValueError(
-                    f"{folder} has no {name}: choose a complete folder of results, or run the "
-                    "analysis again"
-                )
-        if folder not in find_results(folder).landings:
-            raise BadValueError(
-                f"{folder / RECORD} is not the record of a run on a recording: choose results of "
-                "napari-uai iscat"
-            )
-        record = read_record(folder / RECORD, LandingRecord)
-        try:
-            recipe = replace(load_recipe(folder / RECIPE), name=record.recipe.name)
-        except RecipeError as error:
-            raise BadValueError(f"{folder / RECIPE}: {error}; run the analysis again") from error
+        record, recipe = record_and_recipe(folder, LANDINGS)
         needed = ("landing", *_PLACES, "contrast", "score")
         landings = read_numbers(folder / LANDINGS, needed)
         localizations = None
@@ -125,94 +84,15 @@ class SavedRun:
             localizations = read_numbers(folder / LOCALIZATIONS, _PLACES)
         return cls(folder, record, recipe, landings, localizations, traces_beside(folder))
 
-    @property
-    def name(self) -> str:
-        """Name of the recording without its suffix."""
-        return Path(self.record.input.name).stem
-
-    @property
-    def expected(self) -> Path:
-        """Where the recording was when it was analysed; beside the results if not recorded."""
-        return _tidy(self.folder / (self.record.input.path or self.record.input.name))
-
-    def recording_path(self) -> Path | None:
-        """Return the recording: where it was, or of the same name beside the results, or None."""
-        name = self.record.input.name
-        if Path(name).name != name:  # a record from elsewhere must not lead anywhere
-            return None
-        nearby = [self.folder, *self.folder.absolute().parents[:_N_FOLDERS_UP]]
-        places = [folder / name for folder in nearby]
-        is_remote = (self.record.input.path or "").startswith(("//", "\\\\"))
-        if self.expected.name == name and not is_remote:
-            places.insert(0, self.expected)
-        return next((place for place in places if place.exists()), None)
-
-    def is_shown_by(self, layer: Layer) -> bool:
-        """Return whether a layer shows the recording, whole and unchanged."""
-        record = layer.metadata.get(KEY, {})
-        source = record.get("source")
-        steps = record.get("history", ())
-        return (
-            record.get("kind") == "video"
-            and source is not None
-            and Path(source).name == self.record.input.name
-            and tuple(layer.data.shape) == self.record.input.shape
-            and not any("inputs" in step for step in steps)
-        )
-
-    def options(self) -> ReadOptions:
-        """Return how the recording was read, so that it is read so again."""
-        from napari_uai.videos.read_options import UNKNOWN, ReadOptions
-
-        reading = self.record.input.reading
-        known = {each.name for each in fields(UNKNOWN)}
-        try:
-            given = {name: v for name, v in dict(reading.get("given", {})).items() if name in known}
-            if isinstance(given.get("frames"), list):
-                given["frames"] = tuple(given["frames"])
-            return ReadOptions(**given)
-        except (TypeError, ValueError) as error:
-            raise BadValueError(
-                f"{self.folder / RECORD} is damaged (reading): run the analysis again"
-            ) from error
-
     def opened(self, layers: Iterable[Layer] = ()) -> OpenedRun:
         """Return what a viewer shows of the run; a recording among its layers is used.
 
         Without the recording, or if it is not what was analysed, a note says so; the tables and
         traces are there all the same.
         """
-        shown = next((layer for layer in layers if self.is_shown_by(layer)), None)
-        if shown is not None:
-            return self._opened(place_of(shown), array_of(shown))
-        try:
-            recording = recording_layer(self._recording())
-        except NapariUaiError as error:
-            size = self.record.input.pixel_size_um
-            scale = (1.0, size or 1.0, size or 1.0)
-            units = ("pixel", *("micrometer" if size else "pixel",) * 2)
-            place = Place(name=self.name, scale=scale, units=units, record={"name": self.name})
-            return self._opened(place, None, note=f"{error}. Landings and traces are shown.")
-        return self._opened(_place_of_new(recording), recording[0], recording)
-
-    def _recording(self) -> Recording:
-        """Open the recording as the run did; raise an error if it is not the same."""
-        from napari_uai.videos.recording import read_recording
-
-        path = self.recording_path()
-        if path is None:
-            raise BadValueError(
-                f"{self.record.input.name} not found at {self.expected} or beside the "
-                "results: copy it there or open it, then open the results again"
-            )
-        recording = read_recording(path, self.options())
-        now, before = tuple(recording.video.shape), self.record.input.shape
-        if now != before:
-            raise BadValueError(
-                f"{path} has {_by(now)} px, but {_by(before)} px were analysed: open the "
-                "recording that was, then open the results again"
-            )
-        return recording
+        shown = self.placed(layers)
+        note = f"{shown.missing}. Landings and traces are shown." if shown.missing else ""
+        return self._opened(shown.place, shown.video, shown.layer, note=note)
 
     def review(self, place: Place) -> Review:
         """Return the landings for review, with the verdicts that were exported.
@@ -310,24 +190,3 @@ def reviewed(
     verdicts = [verdict_of(value) for value in table[ACCEPTED]]
     bare, bare_placed = (each.drop(columns=ACCEPTED) for each in (table, placed))
     return Review(bare, bare_placed, place, traces, verdicts=verdicts, around=around)
-
-
-def _place_of_new(layer: LayerTuple) -> Place:
-    """Return the place of a layer that is not in a viewer yet."""
-    attributes: dict[str, Any] = layer[1]
-    return Place(
-        name=attributes["name"],
-        scale=attributes["scale"],
-        translate=attributes["translate"],
-        units=attributes["units"],
-        record=attributes["metadata"][KEY],
-    )
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def _tidy(path: Path) -> Path:
-    """Return a path without ``..``; a recording that is gone cannot be resolved on the disk."""
-    return Path(os.path.normpath(path.absolute()))

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_uai.errors import NapariUaiError, counted
+from napari_uai.widgets.iscat.add_results import add_table
 from napari_uai.widgets.iscat.landings import LandingsView
 from napari_uai.widgets.iscat.saved_files import why_unreadable
 from napari_uai.widgets.iscat.saved_run import OpenedRun
@@ -75,6 +76,16 @@ def show_review(opened: OpenedRun, viewer: Viewer, layer: Points | None) -> Land
     return view
 
 
+def show_tables(opened: CallResult, viewer: Viewer) -> None:
+    """Show the tables of a saved run that tracked particles, and its notes."""
+    from napari.utils.notifications import show_warning
+
+    for entry in opened.tables:
+        add_table(entry, viewer)
+    for note in opened.notes:
+        show_warning(note)
+
+
 def list_runs(runs: Sequence[Path], folder: Path, viewer: Viewer) -> RunList:
     """List the saved runs of a batch in a dock, to choose one for review."""
     listed = RunList(runs, folder, viewer)
@@ -120,7 +131,7 @@ class RunList(QWidget):
         super().__init__()
         self.setObjectName("saved_runs")
         self.viewer = viewer
-        self.list = list_for_review("runs", "Recording", "Landings", "Folder")
+        self.list = list_for_review("runs", "Recording", "Found", "Folder")
         for run in runs:
             self.list.addTopLevelItem(_item_of(run, folder))
         self.list.setCurrentItem(self.list.topLevelItem(0))
@@ -152,7 +163,8 @@ def _item_of(run: Path, folder: Path) -> QTreeWidgetItem:
     record, reason = why_unreadable(run)
     where = run.relative_to(folder).as_posix()
     name = "cannot be read" if record is None else record.input.name
-    n = "" if record is None else str(record.found.get("landings", ""))
+    found = {} if record is None else record.found
+    n = str(found.get("landings", found.get("trajectories", "")))
     item = QTreeWidgetItem([name, n, where])
     item.setToolTip(0, reason or str(run))
     item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight)

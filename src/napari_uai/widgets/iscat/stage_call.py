@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 Average: TypeAlias = Literal["lazy", "memory", "stored"]
 STORED_AVERAGE = "rolling_average.zarr"
+TRAJECTORY_TABLES = ("population", "distribution", "displacements", "trajectories")
+"""Outputs of a recipe that tracks particles that are shown as tables, the last one in front."""
+
 _RUN_SHARE = 0.8
 
 
@@ -192,7 +195,9 @@ class StageCall:
         """Call the stage; return its output and the place of the output."""
         progress = {"monitor": monitor} if self.stage.takes_monitor else {}
         output = self.stage.function(*inputs, **self.parameters, **progress)
-        origin = self.stage.origin
+        origin, raster = self.stage.origin, self.stage.raster
+        if raster is not None:
+            return output, self.place.rastered(raster(inputs, self.parameters))
         return output, self.place.moved(origin(inputs[0], self.parameters) if origin else (0, 0, 0))
 
     def run(self, monitor: Monitor = SILENT) -> CallResult:
@@ -339,7 +344,7 @@ class RecipeCall:
             layers.append(trajectories_layer(result.tracks, trajectories, place, name))
         tables = [
             NamedTable(name_of_result(output, self.recipe, place.name), table)
-            for output in ("population", "distribution", "displacements", "trajectories")
+            for output in TRAJECTORY_TABLES
             if (table := getattr(result, output)) is not None and len(table)
         ]
         n = len(trajectories)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RAW, TIFF, ZARR = (".raw", ".bin", ".npy"), (".ome.tif", ".ome.tiff"), (".zarr",)
 HDF5, MOVIE = (".h5", ".hdf5"), (".mp4", ".avi", ".gif")
+TABLES = (".csv", ".json", ".h5", ".mat")
 """Suffixes of each format; the first one is added to a path without any of them."""
 
 _FRAME_DIGITS = 6
@@ -144,7 +145,7 @@ def write_recording(
 
 
 def write_places(path: str, data: npt.ArrayLike, attributes: dict[str, Any]) -> list[str]:
-    """Write a Points layer as landings.csv or localizations.csv.
+    """Write a Points layer as a table of landings or localizations: csv, MAT, HDF5, JSON.
 
     A layer of this plugin is written with the columns and positions (px of the file) of its table,
     without deleted points; landings with a column ``accepted`` if there are verdicts. Other points
@@ -157,11 +158,11 @@ def write_places(path: str, data: npt.ArrayLike, attributes: dict[str, Any]) -> 
     OutputError
         If the file cannot be written.
     """
-    from napari_uai.results import write_table
+    from napari_uai.iscat.table_files import export_table
     from napari_uai.widgets.iscat.review import Review
     from napari_uai.widgets.kit.layers import KEY
 
-    path = _with_suffix(path, (".csv",))
+    path = _with_suffix(path, TABLES)
     record = attributes.get("metadata", {}).get(KEY, {})
     review = record.get("review")
     table = (
@@ -169,8 +170,7 @@ def write_places(path: str, data: npt.ArrayLike, attributes: dict[str, Any]) -> 
         if isinstance(review, Review)
         else places_table(data, attributes, record)
     )
-    with whole_file(Path(path)) as partial:
-        write_table(table, partial)
+    export_table(table, path, overwrite=True)  # napari has asked
     return [path]
 
 

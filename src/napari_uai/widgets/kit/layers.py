@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from napari.layers import Layer, Points, Tracks
 
+    from napari_uai.stages import Raster
     from napari_uai.typing import Floats
     from napari_uai.videos.frames import Frames, Video
     from napari_uai.videos.recording import Recording
@@ -43,12 +44,18 @@ KEY = "napari_uai"
 AXES = ("frame", "y", "x")
 """Names of the axes, and the columns of a table that are positions."""
 
+_CENTRES = {axis: (f"Fit_{axis.upper()}-Center", f"Psf_{axis.upper()}-Center") for axis in "yx"}
+"""Columns with positions along an axis, in px of what the layer is saved for."""
+
 LayerTuple: TypeAlias = tuple[Any, dict[str, Any], str]
 """Data, attributes and type of a layer, as returned by napari readers."""
 
 ReaderPath: TypeAlias = "str | list[str]"
 Reader: TypeAlias = "Callable[[ReaderPath], list[LayerTuple | tuple[None]]]"
 """Reader of napari; ``(None,)`` means that the path was handled without a layer."""
+
+OWN_AXES = "own_axes"
+"""Entry in the record of a layer whose rows and columns are no positions in the field."""
 
 NOT_LINKED = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0),
                 (0.0, 0.0, 0.0, 1.0))  # fmt: skip
@@ -80,12 +87,27 @@ class Place:
     affine: tuple[tuple[float, ...], ...] = NOT_LINKED
     record: Mapping[str, Any] = field(default_factory=dict)
 
-    def moved(self, offset: tuple[int, int, int]) -> Place:
+    def moved(self, offset: tuple[float, float, float]) -> Place:
         """Return the place of a video that starts at an offset (frames, rows, columns)."""
         frames, rows, columns = (
             t + s * o for t, s, o in zip(self.translate, self.scale, offset, strict=True)
         )
         return replace(self, translate=(frames, rows, columns))
+
+    def rastered(self, raster: Raster) -> Place:
+        """Return the place of an output whose pixels are elsewhere; see ``Stage.raster``."""
+        frames, rows, columns = (s * n for s, n in zip(self.scale, raster.step, strict=True))
+        moved = self.moved(raster.first)
+        if not raster.own_axes:
+            return replace(moved, scale=(frames, rows, columns))
+        return replace(
+            moved,
+            scale=(frames, *raster.step[1:]),
+            translate=(moved.translate[0], *raster.first[1:]),
+            units=(self.units[0], "pixel", "pixel"),
+            affine=NOT_LINKED,
+            record={**self.record, OWN_AXES: True},
+        )
 
     def with_step(self, stage: str, parameters: Mapping[str, Any], inputs: list[str]) -> Place:
         """Return the place with a step appended to the history."""
@@ -230,6 +252,8 @@ def why_no_video(layer: Layer) -> str:
 def table_of(layer: Points | Tracks, place: Place) -> pd.DataFrame:
     """Return the features of a Points layer, with positions in the data of a video at ``place``.
 
+    Fitted centres are moved along, so that they stay those of the spots.
+
     Those of a Tracks layer are its spots, with the column ``particle``.
 
     Raises
@@ -245,9 +269,14 @@ def table_of(layer: Points | Tracks, place: Place) -> pd.DataFrame:
     if data.shape[1] > layer.ndim:  # the first column of tracks is their number
         table["particle"] = data[:, 0].astype(np.int64)
         data = data[:, 1:]
-    world = moved_by(world_matrix(layer), np.pad(data, ((0, 0), (lacking, 0))))
-    for axis, values in zip(AXES, place.to_data(world).T, strict=True):
+    data = np.pad(data, ((0, 0), (lacking, 0)))
+    places = place.to_data(moved_by(world_matrix(layer), data))
+    shift = places - data - layer.metadata.get(KEY, {}).get("offset", (0.0, 0.0, 0.0))
+    for axis, values, moved in zip(AXES, places.T, shift.T, strict=True):
         table[axis] = values
+        for column in _CENTRES.get(axis, ()):
+            if column in table.columns:
+                table[column] += moved
     frames = table["frame"].to_numpy()
     if np.allclose(frames, np.rint(frames), rtol=0, atol=1e-6):
         table["frame"] = np.rint(frames).astype(np.int64)

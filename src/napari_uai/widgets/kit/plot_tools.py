@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QMenu, QToolTip, QWidget
 from napari_uai.errors import OutputError
 from napari_uai.files import whole_file
 from napari_uai.widgets.kit.saving import ask_and_save
-from napari_uai.widgets.kit.tables import save_csv
+from napari_uai.widgets.kit.tables import TABLE_KINDS, save_table
 
 if TYPE_CHECKING:
     from napari_uai.typing import AnyArray
@@ -159,16 +159,16 @@ class PlotTools(QObject):
             painter.end()
 
     def save_values(self, path: str | Path) -> None:
-        """Save the values of the plot as CSV.
+        """Save the values of the plot as a table.
 
         Raises
         ------
-        OutputError
-            If the file cannot be written.
+        NapariUaiError
+            If the suffix is not known, or the file cannot be written.
         """
         import pandas as pd
 
-        save_csv(pd.DataFrame(self._plot.values()), path)
+        save_table(pd.DataFrame(self._plot.values()), path)
 
     def _wheel(self, event: QWheelEvent) -> None:
         turned = event.angleDelta().y() or event.angleDelta().x()  # Shift turns y into x
@@ -228,4 +228,4 @@ class PlotTools(QObject):
         ask_and_save(self._plot, "Save picture", "plot.png", kinds, self.save_picture)
 
     def _ask_for_values(self) -> None:
-        ask_and_save(self._plot, "Save values", "values.csv", "CSV (*.csv)", self.save_values)
+        ask_and_save(self._plot, "Save values", "values.csv", TABLE_KINDS, self.save_values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog
@@ -10,7 +12,6 @@ from napari_uai.errors import NapariUaiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from qtpy.QtWidgets import QWidget
 
@@ -43,10 +44,18 @@ def ask_and_save(
     suggested
         Name of the file.
     kinds
-        Filter of the dialog, such as ``CSV (*.csv)``.
+        Filters of the dialog, such as ``CSV (*.csv);;JSON (*.json)``; a path without a suffix gets
+        that of the chosen one.
     save
         Saves under a path, or raises a ``NapariUaiError``.
     """
-    path, _ = QFileDialog.getSaveFileName(parent, title, suggested, kinds)
+    path, kind = QFileDialog.getSaveFileName(parent, title, suggested, kinds)
     if path:
-        saved(save, path)
+        saved(save, _with_suffix(path, kind))
+
+
+def _with_suffix(path: str, kind: str) -> str:
+    """Add the suffix of a filter to a path without one, unless that is a file already."""
+    suffix = re.search(r"\*(\.\w+)", kind)
+    whole = f"{path}{suffix[1]}" if suffix and not Path(path).suffix else path
+    return path if Path(whole).exists() else whole

@@ -1,8 +1,7 @@
-"""Tables in a dock: sortable, saved as CSV; choosing a row moves the viewer to its position."""
+"""Tables in a dock: sortable, saved as files; choosing a row moves the viewer to its position."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +16,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_uai.csv_cells import disarmed
-from napari_uai.files import whole_file
 from napari_uai.widgets.kit.saving import ask_and_save
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from napari.components import ViewerModel
 
@@ -33,16 +32,21 @@ ROWS_MEASURED = 100
 """Rows by whose texts the width of columns is chosen; more would hold up the window."""
 
 
-def save_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as CSV, with texts that a spreadsheet would take for formulas disarmed.
+TABLE_KINDS = "CSV (*.csv);;MATLAB (*.mat);;HDF5 (*.h5);;JSON (*.json)"
+"""Kinds of files in a dialog that saves a table."""
+
+
+def save_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table in the format of its suffix, with what its columns mean.
 
     Raises
     ------
-    OutputError
-        If the file cannot be written.
+    NapariUaiError
+        If the suffix is not known, or the file cannot be written.
     """
-    with whole_file(Path(path)) as partial:
-        disarmed(table).to_csv(partial, index=False)
+    from napari_uai.iscat.table_files import export_table
+
+    export_table(table, path, overwrite=True)  # the dialog has asked
 
 
 class TableView(QWidget):
@@ -77,14 +81,14 @@ class TableView(QWidget):
         self.view.selectionModel().currentRowChanged.connect(self._go_to)
 
     def save(self, path: str | Path) -> None:
-        """Write the table as CSV.
+        """Write the table in the format of its suffix.
 
         Raises
         ------
-        OutputError
-            If the file cannot be written.
+        NapariUaiError
+            If the suffix is not known, or the file cannot be written.
         """
-        save_csv(self.table, path)
+        save_table(self.table, path)
 
     def _lay_out(self) -> None:
         self.view.setModel(self._model)
@@ -97,7 +101,7 @@ class TableView(QWidget):
         self.view.horizontalHeader().setResizeContentsPrecision(ROWS_MEASURED)
         self.view.resizeColumnsToContents()
         self.view.setMinimumHeight(120)
-        save = QPushButton("Save as CSV…")
+        save = QPushButton("Save…")
         save.setObjectName("save")
         save.clicked.connect(self._ask_and_save)
         rows = len(self.table)
@@ -109,7 +113,7 @@ class TableView(QWidget):
         layout.addLayout(below)
 
     def _ask_and_save(self) -> None:
-        ask_and_save(self, "Save table", "table.csv", "CSV (*.csv)", self.save)
+        ask_and_save(self, "Save table", "table.csv", TABLE_KINDS, self.save)
 
     def _go_to(self, current: QModelIndex, _previous: QModelIndex) -> None:
         from napari_uai.widgets.kit.layers import AXES, has_positions

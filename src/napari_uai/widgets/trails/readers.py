@@ -52,11 +52,11 @@ def trail_layers(path: str | Path, **options: Any) -> list[LayerTuple]:
 
 
 def write_tracks(path: str, data: Floats, attributes: dict[str, Any]) -> list[str]:
-    """Write a Tracks layer as CSV, one row per sample.
+    """Write a Tracks layer as csv, JSON, HDF5 or MAT, one row per sample.
 
     Trails read by this plugin are written with names, classes and times, so that the file opens
-    as the same trails; other tracks as ``trail, frame, y, x`` (px) or ``trail, frame, z, y, x``,
-    followed by their features.
+    as the same trails (csv, JSON); other tracks as ``trail, frame, y, x`` (px) or
+    ``trail, frame, z, y, x``, followed by their features.
 
     Parameters
     ----------
@@ -80,8 +80,7 @@ def write_tracks(path: str, data: Floats, attributes: dict[str, Any]) -> list[st
     import numpy as np
     import pandas as pd
 
-    from napari_uai.csv_cells import disarmed
-    from napari_uai.files import whole_file
+    from napari_uai.iscat.table_files import export_table
     from napari_uai.trails.io.writing import write_trails
     from napari_uai.trails.table import Trails
     from napari_uai.widgets.kit.layers import KEY
@@ -100,8 +99,7 @@ def write_tracks(path: str, data: Floats, attributes: dict[str, Any]) -> list[st
     for name in features.columns:
         if name not in (*names, "track_id"):
             table[name] = features[name]
-    with whole_file(Path(path)) as partial:
-        disarmed(table).to_csv(partial, index=False)
+    export_table(table, path, overwrite=True)  # napari has asked
     return [path]
 
 
