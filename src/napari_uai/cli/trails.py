@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Camera, FrameRate, Location, Out, Overwrite, SceneSize
+from napari_uai.cli.options import Out, Overwrite
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
 from napari_uai.cli.trail_models import score_with_model
+from napari_uai.cli.trail_options import with_trail_options
 from napari_uai.errors import BadValueError, counted, one_line
 
 if TYPE_CHECKING:
+    from napari_uai.trails.analysis.folder import TrailSource
     from napari_uai.trails.analysis.result import TrailResult
 
 NAMED_CLASSES, NAMED_PROBLEMS = 8, 5
@@ -35,6 +37,7 @@ def _show_trail_parameters(wanted: bool) -> None:
     raise typer.Exit
 
 
+@with_trail_options
 def trails(
     source: Annotated[
         Path,
@@ -44,8 +47,7 @@ def trails(
         ),
     ],
     out: Out,
-    location: Location = None,
-    camera: Camera = None,
+    options: TrailSource,
     preset: Annotated[str | None, typer.Option(help="Preset: default or reference.")] = None,
     mask: Annotated[
         list[str] | None,
@@ -72,37 +74,6 @@ def trails(
             help="Set a parameter, such as n_directions=16; repeatable; see --parameters.",
         ),
     ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Columns of a table: x=cx,y=cy,trail=tid, or all in order: frame,trail,x,_,y.",
-        ),
-    ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN=VALUE", help="Rows of a table to take, such as camera=A."),
-    ] = None,
-    time_format: Annotated[
-        str | None,
-        typer.Option(metavar="FORMAT", help="Times of a table: s, ms, us, ns, frame, or %d.%m.%Y."),
-    ] = None,
-    normalized: Annotated[
-        bool | None,
-        typer.Option(
-            "--normalized/--pixels",
-            help="Positions are fractions of the picture, or pixels; by default from the values.",
-        ),
-    ] = None,
-    box_point: Annotated[
-        str,
-        typer.Option(
-            metavar="POINT",
-            help="Position of an object in its box: centre, bottom, top-left, ...",
-        ),
-    ] = "centre",
-    frame_rate: FrameRate = None,
-    scene: SceneSize = None,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -111,10 +82,6 @@ def trails(
             "csv, txt and json also with .gz.",
         ),
     ] = None,
-    drop_extrapolated: Annotated[
-        bool,
-        typer.Option("--drop-extrapolated", help="Ignore samples that the tracker extrapolated."),
-    ] = False,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -122,12 +89,6 @@ def trails(
             help="Score each trail alone against a model of `trails fit`; writes scores only.",
         ),
     ] = None,
-    split_jumps: Annotated[
-        bool,
-        typer.Option(
-            "--split-jumps", help="Divide trails where the tracker jumped from object to object."
-        ),
-    ] = False,
     parameters: Annotated[
         bool,
         typer.Option(
@@ -144,20 +105,10 @@ def trails(
     Writes scores, heatmaps, pictures and regions.
     """
     from napari_uai.trails.analysis.earlier_settings import RunSettings, settings_of_run
-    from napari_uai.trails.analysis.folder import TrailSource, rank_trails, scene_of_text
-    from napari_uai.trails.io.table_options import TableOptions
+    from napari_uai.trails.analysis.folder import rank_trails
     from napari_uai.trails.io.writing import check_trail_file, write_trails
 
     del parameters  # handled by its callback
-    options = TrailSource(
-        location=location,
-        camera=camera,
-        keep_extrapolated=not drop_extrapolated,
-        frame_rate_hz=frame_rate,
-        table=TableOptions(columns, where, time_format, normalized, box_point),  # type: ignore[arg-type]  # checked there
-        scene=scene_of_text(scene) if scene else None,
-        split_jumps=split_jumps,
-    )
     if export is not None:
         check_trail_file(export)
     if model is not None:
@@ -192,7 +143,7 @@ def trails(
     _report_trails(result, out)
     if export is not None:
         typer.echo(
-            f"trails written to {write_trails(result.trails, export, frame_rate_hz=frame_rate)}"
+            f"trails written to {write_trails(result.trails, export, frame_rate_hz=options.frame_rate_hz)}"
         )
 
 

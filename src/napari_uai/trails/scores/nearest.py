@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.fft import dct
 from scipy.spatial import cKDTree
@@ -122,21 +124,34 @@ def nearest_of_points(
     return distances, rows
 
 
+def search_trees(points: Floats32, codes: Ints) -> dict[int, tuple[cKDTree, Ints]]:
+    """Return for each group, by its number, a search tree of its trails, and their rows."""
+    trees = {}
+    for group in np.unique(codes).tolist():
+        members = np.flatnonzero(codes == group)
+        trees[group] = cKDTree(_frequencies(points[members])), members
+    return trees
+
+
 def nearest_among(
-    reference: Floats32, points: Floats32, codes: Ints, *, k: int, monitor: Monitor = SILENT
+    trees: Mapping[int, tuple[cKDTree, Ints]],
+    points: Floats32,
+    codes: Ints,
+    *,
+    k: int,
+    monitor: Monitor = SILENT,
 ) -> tuple[Floats, Ints]:
     """Return the trails of a reference that are most similar to new trails, as nearest_of_points.
 
-    ``codes`` is the number of the group of each trail, those of the reference first.
+    ``codes`` is the number of the group of each new trail.
     """
     n = len(points)
     distances, rows = np.full((n, k), np.nan), np.full((n, k), -1, np.int64)
-    known, new = codes[: len(reference)], codes[len(reference) :]
-    for group in np.unique(new):
-        members, mine = np.flatnonzero(known == group), np.flatnonzero(new == group)
-        if not len(members):
+    for group in np.unique(codes).tolist():
+        if group not in trees:
             continue
-        tree = cKDTree(_frequencies(reference[members]))
+        tree, members = trees[group]
+        mine = np.flatnonzero(codes == group)
         most = min(k, len(members))
         for start in range(0, len(mine), BLOCK):
             monitor.update(start / len(mine), "most similar trails")
