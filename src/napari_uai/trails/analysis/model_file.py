@@ -206,7 +206,10 @@ def _one_model(
     kinds = list(facts["n_trails"])
     traffic = Traffic(
         facts["n_trails"],
-        {kind: CellCounts(array(f"cells.{k}"), array(f"counts.{k}")) for k, kind in enumerate(kinds)},
+        {
+            kind: CellCounts(array(f"cells.{k}"), array(f"counts.{k}"))
+            for k, kind in enumerate(kinds)
+        },
         array("fingerprints"),
         _sample(kinds, scene, array),
         array("keys"),

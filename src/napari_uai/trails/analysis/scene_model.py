@@ -250,9 +250,7 @@ def _added(model: SceneModel, trails: Trails, monitor: Monitor) -> SceneModel:
     return replace(model, traffic=traffic, reference=reference)
 
 
-def _with_periods(
-    model: SceneModel, trails: Trails, names: Names, monitor: Monitor
-) -> SceneModel:
+def _with_periods(model: SceneModel, trails: Trails, names: Names, monitor: Monitor) -> SceneModel:
     """Add trails to the models of their periods."""
     periods = dict(model.periods)
     most = max(model.max_trails * PERIOD_SAMPLE // SAMPLE, 1)

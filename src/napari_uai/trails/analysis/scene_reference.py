@@ -266,9 +266,7 @@ def diagonal_of(scene: Scene) -> float:
     return float(np.hypot(scene.width, scene.height))
 
 
-def _groups(
-    n_trails: Mapping[str, int], min_trails: int
-) -> tuple[tuple[str, ...], dict[str, int]]:
+def _groups(n_trails: Mapping[str, int], min_trails: int) -> tuple[tuple[str, ...], dict[str, int]]:
     counts = pd.Series(dict(sorted(n_trails.items()))).sort_values(ascending=False, kind="stable")
     group_of, _ = groups_of_classes(counts, min_trails)
     groups = tuple(sorted(set(group_of.values())))

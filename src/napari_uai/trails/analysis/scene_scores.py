@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from napari_uai.errors import BadValueError, counted
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
-from napari_uai.threads import one_blas_thread
+from napari_uai.threads import n_threads, one_blas_thread
 from napari_uai.trails.analysis.periods import has_dates, periods_of
 from napari_uai.trails.analysis.scene_model import SceneModel, check_scene
 from napari_uai.trails.analysis.scene_reference import (
@@ -49,8 +50,8 @@ from napari_uai.typing import Bools, Floats, Floats32, Ints
 IN_UNIT = ("heat", "worst_window", "direction")
 """Scores that are between 0 and 1 as they are measured."""
 
-BLOCK = 4096
-"""Trails that are scored at a time."""
+BLOCK, MOST_BLOCKS = 2048, 4
+"""Trails of a block, and largest number of blocks that are scored at a time."""
 
 ENOUGH = 100
 """Trails of its class that the model of a period needs for a trail to be scored with it."""
@@ -111,18 +112,16 @@ def score_against(model: SceneModel, trails: Trails, *, monitor: Monitor = SILEN
     (['3'], 1)
     """
     check_scene(model, trails)
-    n, used = len(trails), _models_of(model, trails)
-    scored = _Scored.room(n)
+    used = _models_of(model, trails)
+    scored = _Scored.room(len(trails))
     done = 0
     for name in np.unique(used).tolist():
         own = model if name == WHOLE else model.periods[name]
         rows = np.flatnonzero(used == name)
-        for start in range(0, len(rows), BLOCK):
-            block = rows[start : start + BLOCK]
-            part = monitor.part(done / n, (done + len(block)) / n)
-            some = trails if len(block) == n else trails.select(block)
-            scored.put(block, _score_block(own, some, part))
-            done += len(block)
+        part = monitor.part(done / len(trails), (done + len(rows)) / len(trails))
+        for block, scores in _side_by_side(own, trails, rows, part):
+            scored.put(block, scores)
+        done += len(rows)
         if name != WHOLE:
             own.forget()
     table = scored.table(trails)
@@ -198,6 +197,30 @@ def _models_of(model: SceneModel, trails: Trails) -> npt.NDArray[np.str_]:
     return np.array([pair[0] if pair in enough else WHOLE for pair in pairs], str)
 
 
+def _side_by_side(
+    model: SceneModel, trails: Trails, rows: Ints, monitor: Monitor
+) -> Iterator[tuple[Ints, _Scored]]:
+    """Score trails in blocks, several at a time: each has parts that use one core only."""
+    n = len(rows)
+    blocks = [rows[start : start + BLOCK] for start in range(0, n, BLOCK)]
+    model.prepared  # noqa: B018  # before several threads ask for it
+    done = 0
+    # Not the threads of the kernels, which the blocks wait for.
+    with ThreadPoolExecutor(min(n_threads(), MOST_BLOCKS)) as pool:
+
+        def score(block: Ints) -> _Scored:
+            return _score_block(model, trails.select(block), Monitor(cancelled=monitor.cancelled))
+
+        try:
+            for block, scores in zip(blocks, pool.map(score, blocks), strict=True):
+                done += len(block)
+                monitor.update(done / n, f"trail {done} of {n}")
+                yield block, scores
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
 def _score_block(model: SceneModel, trails: Trails, monitor: Monitor) -> _Scored:
     reference, prepared = model.reference, model.prepared
     codes = _codes_of(reference, trails)
@@ -264,18 +287,22 @@ def _measured(
             shape[members] = distances_from(ways, paths, members, heading)
     pace = pace_against(reference.pace, trails, codes)
     monitor.update(1.0, "pace")
-    return heat, pace, {
-        **scores_by_heat(footprints, _ordinary(reference, heat), settings),
-        "direction": scores_by_direction(heat),
-        "nearest": mean_of_nearest(distances, settings["k"]),
-        "companion": worst_stretches(companions, LONG),
-        "kink": worst_stretches(companions, SHORT),
-        "followers": furthest(companions.distances),
-        "shape": shape,
-        "turning": excess_turning(turns_along(paths), prepared.turns, similar),
-        "dwell": dwell_scores(pace),
-        "speed": speed_scores(pace),
-    }
+    return (
+        heat,
+        pace,
+        {
+            **scores_by_heat(footprints, _ordinary(reference, heat), settings),
+            "direction": scores_by_direction(heat),
+            "nearest": mean_of_nearest(distances, settings["k"]),
+            "companion": worst_stretches(companions, LONG),
+            "kink": worst_stretches(companions, SHORT),
+            "followers": furthest(companions.distances),
+            "shape": shape,
+            "turning": excess_turning(turns_along(paths), prepared.turns, similar),
+            "dwell": dwell_scores(pace),
+            "speed": speed_scores(pace),
+        },
+    )
 
 
 def _check_unit(heat: TrailHeat, pace: Pace, reference: Reference, codes: Ints) -> None:

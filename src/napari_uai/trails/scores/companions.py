@@ -159,9 +159,6 @@ def companion_paths(trails: Trails, step_px: float, *, monitor: Monitor = SILENT
 Places: TypeAlias = tuple[Floats32, Floats32, Floats32, Floats32]
 """y, x and heading (y, x) of points."""
 
-Room: TypeAlias = tuple[Floats32, Ints32]
-"""Room for squared distances, and the same memory as integers."""
-
 Cells: TypeAlias = tuple[float, float, float, int, int, Ints, Places, Ints32]
 """Origin (y, x), side, rows, columns; index of each cell's first point; points; their trails."""
 
@@ -421,8 +418,6 @@ def _find(
     near, closest = np.zeros(n, np.float32), np.zeros(n, np.float32)
     last_anchor = np.full(n, -1, np.int64)
     touched = np.empty(n, np.int32)
-    squares = np.empty(MAX_POINTS + 1, np.float32)
-    room = squares, squares.view(np.int32)
     chosen = np.empty(CANDIDATES + similar.shape[1], np.int64)
     for i in range(start, stop):
         group, itself = groups[i], i if themselves else -1
@@ -441,9 +436,9 @@ def _find(
             candidates = chosen[:n_chosen]
         else:
             candidates = members[first:end]
-        _compare(trails, reference, i, itself, candidates, room, distances, rows)
+        _compare(trails, reference, i, itself, candidates, distances, rows)
         if rows[i, 0] >= 0:
-            _measure(trails, reference, i, rows[i, 0], room, apart)
+            _measure(trails, reference, i, rows[i, 0], apart)
 
 
 @kernel
@@ -521,7 +516,6 @@ def _compare(
     i: int,
     itself: int,
     candidates: Ints,
-    room: Room,
     distances: Floats,
     rows: Ints,
 ) -> None:
@@ -533,7 +527,7 @@ def _compare(
         if u == itself:
             continue
         enough = nearest[most - 1] * n_points if n == most else np.inf
-        total = _total_distance(trails, reference, i, u, enough, room) / n_points
+        total = _total_distance(trails, reference, i, u, enough) / n_points
         if n == most and total >= nearest[most - 1]:
             continue
         n = min(n + 1, most)
@@ -551,14 +545,13 @@ def _total_distance(
     i: int,
     u: int,
     enough: float,
-    room: Room,
 ) -> float:
     """Sum the distances of a trail's points from another trail; infinite above a limit."""
     offsets, (y, x, hy, hx) = trails
     uy, ux, vy, vx = _points_of(reference, u)
     total = 0.0
     for p in range(offsets[i], offsets[i + 1]):
-        total += np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx, room))
+        total += np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx))
         if total > enough:
             return np.inf
     return total
@@ -570,13 +563,12 @@ def _measure(
     reference: tuple[Ints, Places],
     i: int,
     u: int,
-    room: Room,
     apart: Floats32,
 ) -> None:
     offsets, (y, x, hy, hx) = trails
     uy, ux, vy, vx = _points_of(reference, u)
     for p in range(offsets[i], offsets[i + 1]):
-        apart[p] = np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx, room))
+        apart[p] = np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx))
 
 
 @kernel
@@ -596,19 +588,15 @@ def _nearest_square(
     ux: Floats32,
     vy: Floats32,
     vx: Floats32,
-    room: Room,
 ) -> float:
     """Return the smallest squared distance of a point from those of a trail.
 
     Floats that are not negative have the order of their bits as integers, whose minimum, unlike
     that of floats, the compiler finds for eight at a time.
     """
-    squares, bits = room
+    least = np.float32(np.inf).view(np.int32)
     for q in range(len(uy)):
         dy, dx, ey, ex = uy[q] - y, ux[q] - x, vy[q] - hy, vx[q] - hx
-        squares[q] = dy * dy + dx * dx + ey * ey + ex * ex
-    least = bits[0]
-    for q in range(len(uy)):
-        least = min(least, bits[q])
-    bits[MAX_POINTS] = least
-    return float(squares[MAX_POINTS])
+        square = np.float32(dy * dy + dx * dx + ey * ey + ex * ex)
+        least = min(least, square.view(np.int32))
+    return float(np.int32(least).view(np.float32))

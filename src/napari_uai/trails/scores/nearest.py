@@ -156,7 +156,7 @@ def nearest_among(
         for start in range(0, len(mine), BLOCK):
             monitor.update(start / len(mine), "most similar trails")
             block = mine[start : start + BLOCK]
-            apart, which = tree.query(_frequencies(points[block]), k=most, workers=-1)
+            apart, which = tree.query(_frequencies(points[block]), k=most)
             distances[block, :most] = np.reshape(apart, (len(block), most))
             rows[block, :most] = members[np.reshape(which, (len(block), most))]
     return distances / np.sqrt(points.shape[1]), rows
