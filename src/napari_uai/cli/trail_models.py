@@ -26,7 +26,6 @@ NOTES = 5
 """Largest number of problems that are printed; problems.csv lists all."""
 
 
-
 @with_trail_options
 def fit_trails(
     source: Annotated[

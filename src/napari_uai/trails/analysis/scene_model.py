@@ -14,6 +14,7 @@ from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.trails.analysis.periods import By, Names, periods_of
+from napari_uai.trails.analysis.scene_checks import check_scene, check_unit
 from napari_uai.trails.analysis.scene_reference import (
     Prepared,
     Reference,
@@ -198,8 +199,8 @@ def update_scene(model: SceneModel, trails: Trails, *, monitor: Monitor = SILENT
     Raises
     ------
     BadValueError
-        If there are no new trails, the scene has another size, or times have no date while the
-        model has periods.
+        If there are no new trails, the scene has another size, positions or times seem to be in
+        another unit, or times have no date while the model has periods.
 
     Examples
     --------
@@ -214,7 +215,7 @@ def update_scene(model: SceneModel, trails: Trails, *, monitor: Monitor = SILENT
     >>> len(update_scene(model, trails))  # the first twelve count once
     20
     """
-    check_scene(model, trails)
+    check_scene(model.traffic, trails)
     new = ~model.traffic.holds(fingerprints_of(trails))
     if not new.any():
         raise BadValueError(
@@ -222,21 +223,11 @@ def update_scene(model: SceneModel, trails: Trails, *, monitor: Monitor = SILENT
             if len(trails)
             else "no trails to add"
         )
+    check_unit(model.traffic, model.reference, model.settings, trails)
     names = periods_of(trails, model.by)
     some = trails if new.all() else trails.select(new)
     whole = _added(model, some, monitor.part(0, 0.5 if model.by else 1.0))
     return _with_periods(whole, some, names[new], monitor.part(0.5, 1.0))
-
-
-def check_scene(model: SceneModel, trails: Trails) -> None:
-    """Raise BadValueError if trails are not of the scene of a model."""
-    scene, own = trails.scene, model.scene
-    if (own.width, own.height) != (scene.width, scene.height):
-        raise BadValueError(
-            f"the scene of the trails is {scene.width} x {scene.height} px, that of the model "
-            f"{own.width} x {own.height} px: say that it is the same with "
-            f"--scene {own.width}x{own.height}"
-        )
 
 
 def _all(n: int) -> str:

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_uai.errors import BadValueError, counted
+from napari_uai.errors import counted
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.threads import n_threads, one_blas_thread
 from napari_uai.trails.analysis.periods import has_dates, periods_of
-from napari_uai.trails.analysis.scene_model import SceneModel, check_scene
+from napari_uai.trails.analysis.scene_checks import check_scene, check_unit
+from napari_uai.trails.analysis.scene_model import SceneModel
 from napari_uai.trails.analysis.scene_reference import (
     Prepared,
     Reference,
@@ -37,7 +38,7 @@ from napari_uai.trails.scores.companions import (
     worst_stretches,
 )
 from napari_uai.trails.scores.jumps import find_jumps
-from napari_uai.trails.scores.motion import Pace, dwell_scores, pace_against, speed_scores
+from napari_uai.trails.scores.motion import dwell_scores, pace_against, speed_scores
 from napari_uai.trails.scores.nearest import mean_of_nearest, nearest_among, relative
 from napari_uai.trails.scores.resampling import resample_along_arc
 from napari_uai.trails.scores.score_names import SCORES
@@ -58,15 +59,6 @@ ENOUGH = 100
 
 WHOLE = "all"
 """Name of the model of all trails in the column ``model``."""
-
-FEW = 10
-"""Trails from which on their unit is doubted."""
-
-ON_TRACK = 0.05
-"""Least share of places where trails of the model passed, and of trails that move as theirs."""
-
-PACE = 12.0
-"""How many times faster or slower than those of the model trails may be, by their median."""
 
 
 @checked
@@ -111,7 +103,13 @@ def score_against(model: SceneModel, trails: Trails, *, monitor: Monitor = SILEN
     >>> table["trail"].tolist(), int(table["rank"][0])
     (['3'], 1)
     """
-    check_scene(model, trails)
+    check_scene(model.traffic, trails)
+    check_unit(model.traffic, model.reference, model.settings, trails)
+    return scores_of(model, trails, monitor=monitor)
+
+
+def scores_of(model: SceneModel, trails: Trails, *, monitor: Monitor = SILENT) -> pd.DataFrame:
+    """Return the table of :func:`score_against` without any doubt about the unit."""
     used = _models_of(model, trails)
     scored = _Scored.room(len(trails))
     done = 0
@@ -227,9 +225,7 @@ def _score_block(model: SceneModel, trails: Trails, monitor: Monitor) -> _Scored
     prints = fingerprints_of(trails)
     included, rows = model.traffic.holds(prints), model.traffic.rows_of(prints)
     known = rows >= 0
-    heat, pace, raw = _measured(model, trails, codes, included, monitor)
-    if len(trails) >= FEW and not included.all():
-        _check_unit(heat, pace, reference, codes)
+    raw = _measured(model, trails, codes, included, monitor)
     for name, values in raw.items():
         # A trail of the sample is compared with all but itself: it keeps the scores it had there.
         values[known] = reference.raw[name][rows[known]]
@@ -254,8 +250,8 @@ def _codes_of(reference: Reference, trails: Trails) -> Ints:
 
 def _measured(
     model: SceneModel, trails: Trails, codes: Ints, included: Bools, monitor: Monitor
-) -> tuple[TrailHeat, Pace, dict[str, Floats]]:
-    """Return heat and pace of new trails, and all scores as measured."""
+) -> dict[str, Floats]:
+    """Return the scores of new trails, as measured."""
     reference, prepared, settings = model.reference, model.prepared, model.settings
     heading = HEADING * diagonal_of(model.scene)
     footprints = paint_footprints(trails, **{name: settings[name] for name in PAINTING})
@@ -287,43 +283,18 @@ def _measured(
             shape[members] = distances_from(ways, paths, members, heading)
     pace = pace_against(reference.pace, trails, codes)
     monitor.update(1.0, "pace")
-    return (
-        heat,
-        pace,
-        {
-            **scores_by_heat(footprints, _ordinary(reference, heat), settings),
-            "direction": scores_by_direction(heat),
-            "nearest": mean_of_nearest(distances, settings["k"]),
-            "companion": worst_stretches(companions, LONG),
-            "kink": worst_stretches(companions, SHORT),
-            "followers": furthest(companions.distances),
-            "shape": shape,
-            "turning": excess_turning(turns_along(paths), prepared.turns, similar),
-            "dwell": dwell_scores(pace),
-            "speed": speed_scores(pace),
-        },
-    )
-
-
-def _check_unit(heat: TrailHeat, pace: Pace, reference: Reference, codes: Ints) -> None:
-    """Raise BadValueError if new trails are not where, or not as fast as, trails of the model."""
-    share = float(np.mean(heat.at_points > 0))
-    if share < ON_TRACK:
-        raise BadValueError(
-            f"only {share:.1%} of the places are where trails of the model passed: another camera, "
-            "or another unit of positions?"
-        )
-    usual = reference.pace.middle[len(reference.pace.keys) :]
-    steps = pace.whole & (pace.times_s > 0)
-    if np.count_nonzero(steps) < FEW:
-        return
-    logs = np.log(pace.times_s[steps]) - usual[codes[pace.paths.owner[steps]]]
-    times = float(np.exp(np.abs(np.median(logs))))
-    if times > PACE:
-        raise BadValueError(
-            f"trails are {times:.0f} times {'slower' if np.median(logs) > 0 else 'faster'} than "
-            "those of the model: another frame rate (--frame-rate) or unit of times?"
-        )
+    return {
+        **scores_by_heat(footprints, _ordinary(reference, heat), settings),
+        "direction": scores_by_direction(heat),
+        "nearest": mean_of_nearest(distances, settings["k"]),
+        "companion": worst_stretches(companions, LONG),
+        "kink": worst_stretches(companions, SHORT),
+        "followers": furthest(companions.distances),
+        "shape": shape,
+        "turning": excess_turning(turns_along(paths), prepared.turns, similar),
+        "dwell": dwell_scores(pace),
+        "speed": speed_scores(pace),
+    }
 
 
 def _ordinary(reference: Reference, heat: TrailHeat) -> Floats32:

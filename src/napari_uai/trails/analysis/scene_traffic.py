@@ -115,7 +115,7 @@ def traffic_of(
     """
     prints = fingerprints_of(trails)
     classes = trails.table["class"].to_numpy().astype(str)
-    n_trails = {str(kind): int(n) for kind, n in trails.classes.items()}
+    n_trails = {str(kind): int(n) for kind, n in sorted(trails.classes.items())}
     cells: dict[str, CellCounts] = {}
     for start in range(0, len(trails), BLOCK):
         block = slice(start, start + BLOCK)
