@@ -142,9 +142,8 @@ def trails(
         )
     _report_trails(result, out)
     if export is not None:
-        typer.echo(
-            f"trails written to {write_trails(result.trails, export, frame_rate_hz=options.frame_rate_hz)}"
-        )
+        path = write_trails(result.trails, export, frame_rate_hz=options.frame_rate_hz)
+        typer.echo(f"trails written to {path}")
 
 
 def _report_trails(result: TrailResult, out: Path) -> None:

@@ -94,7 +94,7 @@ def test_models_of_another_version_are_refused(model, tmp_path):
     arrays["about"] = np.frombuffer(text, np.uint8)
     with path.open("wb") as file:
         np.savez(file, **arrays)
-    with pytest.raises(TrailFormatError, match="scene model 1' is not .*: fit the model again"):
+    with pytest.raises(TrailFormatError, match=r"scene model 1' is not .*: fit the model again"):
         read_model(path)
 
 

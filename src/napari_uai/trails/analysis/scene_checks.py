@@ -13,7 +13,6 @@ from napari_uai.trails.analysis.scene_traffic import PAINTING, Traffic
 from napari_uai.trails.heat.footprints import paint_footprints
 from napari_uai.trails.scores.motion import pace_against
 from napari_uai.trails.table import Trails
-from napari_uai.typing import Ints
 
 FEW, MANY = 20, 500
 """Trails from which on their unit is doubted, and largest number that is looked at."""
@@ -57,7 +56,7 @@ def check_unit(
 
 def _check_pace(reference: Reference, trails: Trails) -> None:
     kinds = trails.table["class"].astype(str)
-    codes: Ints = kinds.map(reference.group_of_class).fillna(0).to_numpy(np.int64)
+    codes = np.array([reference.group_of_class.get(kind, 0) for kind in kinds], np.int64)
     pace = pace_against(reference.pace, trails, codes)
     usual = reference.pace.middle[len(reference.pace.keys) :]
     steps = pace.whole & (pace.times_s > 0)

@@ -31,7 +31,6 @@ from napari_uai.trails.analysis.settings import SettingsLike, checked_settings, 
 from napari_uai.trails.heat.painted_width import choose_painted_width
 from napari_uai.trails.table import Scene, Trails
 
-
 SAMPLE, PERIOD_SAMPLE = 5000, 1000
 """Largest number of trails of a class in the sample of a model, and of the model of a period."""
 

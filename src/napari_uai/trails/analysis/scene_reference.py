@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.threads import one_blas_thread
@@ -36,7 +35,12 @@ from napari_uai.trails.scores.motion import (
     measure_and_learn_pace,
     speed_scores,
 )
-from napari_uai.trails.scores.nearest import mean_of_nearest, nearest_of_points, search_trees
+from napari_uai.trails.scores.nearest import (
+    Tree,
+    mean_of_nearest,
+    nearest_of_points,
+    search_trees,
+)
 from napari_uai.trails.scores.resampling import Paths, resample_along_arc
 from napari_uai.trails.scores.scores import EVIDENCE, LONG, SHORT, SIMILAR, groups_of_classes
 from napari_uai.trails.scores.shape import HEADING, Ways, distances_from, fit_ways
@@ -111,7 +115,7 @@ class Prepared:
     """
 
     maps: tuple[Ints32, Floats]
-    trees: Mapping[int, tuple[cKDTree, Ints]]
+    trees: Mapping[int, Tree]
     companions: CompanionIndex
     turns: Floats32
     tails: Mapping[str, tuple[Tail | None, ...]]
@@ -249,9 +253,7 @@ def tails_of(
 def surprises(
     tails: Mapping[str, tuple[Tail | None, ...]], raw: Mapping[str, Floats], codes: Ints
 ) -> dict[str, Floats]:
-    """Return the surprise of scores in the distributions of a reference; that of the median for
-    NaN.
-    """
+    """Return the surprise of scores in given distributions; that of the median for NaN."""
     surprise = {name: np.full(len(codes), np.log(2.0)) for name in EVIDENCE}
     for name, values in surprise.items():
         for code, tail in enumerate(tails[name]):

@@ -124,7 +124,7 @@ def scores_of(model: SceneModel, trails: Trails, *, monitor: Monitor = SILENT) -
             own.forget()
     table = scored.table(trails)
     if model.by:
-        table.insert(table.columns.get_loc("rank"), "model", used[scored.order])
+        table.insert(3, "model", used[scored.order])
     return table
 
 

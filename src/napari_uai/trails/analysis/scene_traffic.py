@@ -181,8 +181,8 @@ def _counted(
 def _sample_rows(prints: Fingerprints, classes: npt.NDArray[np.str_], most: int) -> Ints:
     """Return the rows of the trails with the smallest fingerprints of each class, in order."""
     order = np.argsort(prints, kind="stable")
-    counts: Ints = pd.Series(classes[order]).groupby(classes[order]).cumcount().to_numpy()
-    return np.asarray(order[counts < most])
+    before = pd.Series(classes[order]).groupby(classes[order]).cumcount().to_numpy(np.int64)
+    return np.asarray(order[before < most])
 
 
 def _nameless(trails: Trails) -> Trails:

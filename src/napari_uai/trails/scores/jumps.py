@@ -141,8 +141,9 @@ def split_at_jumps(trails: Trails) -> Trails:
 
 
 def usual_speeds(trails: Trails) -> Floats:
-    """Return for each trail the speed in px/s that 95 % of the moving steps of its class do not
-    exceed; infinite for a class that does not move.
+    """Return for each trail the speed that most moving steps of its class do not exceed.
+
+    95 % do not, in px/s; it is infinite for a class that does not move.
     """
     speeds = np.empty(len(trails.y), np.float32)
     _speeds(trails.offsets, trails.y, trails.x, trails.time, speeds)

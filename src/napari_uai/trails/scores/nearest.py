@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.fft import dct
@@ -16,6 +17,9 @@ from napari_uai.trails.table import Groups, Trails
 from napari_uai.typing import Floats, Floats32, Ints
 
 BLOCK = 4096
+
+Tree: TypeAlias = tuple[Any, Ints]
+"""Search tree of the trails of a group (scipy has no types for it), and their rows."""
 
 
 @checked
@@ -124,9 +128,9 @@ def nearest_of_points(
     return distances, rows
 
 
-def search_trees(points: Floats32, codes: Ints) -> dict[int, tuple[cKDTree, Ints]]:
+def search_trees(points: Floats32, codes: Ints) -> dict[int, Tree]:
     """Return for each group, by its number, a search tree of its trails, and their rows."""
-    trees = {}
+    trees: dict[int, Tree] = {}
     for group in np.unique(codes).tolist():
         members = np.flatnonzero(codes == group)
         trees[group] = cKDTree(_frequencies(points[members])), members
@@ -134,7 +138,7 @@ def search_trees(points: Floats32, codes: Ints) -> dict[int, tuple[cKDTree, Ints
 
 
 def nearest_among(
-    trees: Mapping[int, tuple[cKDTree, Ints]],
+    trees: Mapping[int, Tree],
     points: Floats32,
     codes: Ints,
     *,
