@@ -30,6 +30,11 @@ Out = Annotated[
     typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the results."),
 ]
 
+OptionalOut = Annotated[
+    Path | None,
+    typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the results."),
+]
+
 Location = Annotated[str | None, typer.Option(help="Location; required if there are several.")]
 Camera = Annotated[str | None, typer.Option(help="Camera; required if there are several.")]
 SceneSize = Annotated[

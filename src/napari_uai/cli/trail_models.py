@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import sys
+import threading
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.progress import announced_compiling, progress_bar
+from napari_uai.cli.progress import announced_compiling, progress_bar, signals_to_stop
 from napari_uai.cli.terminal import notes
 from napari_uai.cli.trail_options import with_trail_options
 from napari_uai.errors import BadValueError, counted, one_line
@@ -17,10 +21,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_uai.trails.analysis.folder import TrailSource
+    from napari_uai.trails.analysis.follow import TrailFollower
     from napari_uai.trails.analysis.scene_model import SceneModel
 
 BY = {"hour": "hour of the day", "weekday": "weekday", "both": "hour of the week"}
 """Periods in words."""
+
+POLL_S = 0.5
+"""How often files are looked at."""
+
+MOST_NOTES = 20
+"""Largest number of notes while files are followed."""
 
 NOTES = 5
 """Largest number of problems that are printed; problems.csv lists all."""
@@ -103,14 +114,17 @@ def update_model(
     notes([*known, *map(str, trails.problems["problem"].head(NOTES))])
 
 
-def score_with_model(
-    source: Path, out: Path, model: Path, options: TrailSource, unused: Sequence[str]
-) -> None:
+def refuse(options: Mapping[str, object], why: str) -> None:
+    """Raise BadValueError if any of the options is given."""
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise BadValueError(f"{', '.join(given)} {why}: leave it out")
+
+
+def score_with_model(source: Path, out: Path, model: Path, options: TrailSource) -> None:
     """Score the trails of a file against a model, write the scores and print the first."""
     from napari_uai.trails.analysis.model_folder import rank_against
 
-    if unused:
-        raise BadValueError(f"{', '.join(unused)} cannot be combined with --model: leave it out")
     with announced_compiling(), progress_bar(source.name) as monitor:
         scores, problems = rank_against(source, out, model, source=options, monitor=monitor)
     typer.echo(
@@ -137,3 +151,52 @@ def _models(scores: pd.DataFrame) -> str:
         return ""
     n = int((scores["model"] != WHOLE).sum())
     return f" ({n} with the model of their period, {len(scores) - n} with that of all trails)"
+
+
+def watch_trails(
+    source: Path,
+    model: Path | None,
+    options: TrailSource,
+    *,
+    threshold: float | None,
+    ended_after_s: float | None,
+) -> None:
+    """Print a line of JSON for each odd trail once it has ended, until asked to stop."""
+    from napari_uai.trails.analysis.follow import ODD, TrailFollower
+    from napari_uai.trails.analysis.model_file import read_model
+
+    if model is None:
+        raise BadValueError("--watch needs --model SCENE.model")
+    follower = TrailFollower(
+        source,
+        read_model(model),
+        source=options,
+        threshold=ODD if threshold is None else threshold,
+        ended_after_s=ended_after_s,
+    )
+    stop = threading.Event()
+    with signals_to_stop(stop.set), announced_compiling():
+        try:
+            _follow(follower, stop)
+        finally:
+            follower.close()
+    typer.echo(
+        f"{counted(follower.n_ended, 'trail')} ended, {follower.n_odd} odd; "
+        f"{follower.n_open} had not ended",
+        err=True,
+    )
+
+
+def _follow(follower: TrailFollower, stop: threading.Event) -> None:
+    told: set[str] = set()
+    grew, before = time.monotonic(), -1.0
+    while not stop.is_set():
+        for record in follower.step(idle_s=time.monotonic() - grew):
+            typer.echo(json.dumps(record, ensure_ascii=False))
+        sys.stdout.flush()
+        if follower.latest_s != before:
+            grew, before = time.monotonic(), follower.latest_s
+        new = [text for text in follower.new_problems() if text not in told]
+        notes(new[: max(MOST_NOTES - len(told), 0)])
+        told.update(new[:MOST_NOTES])
+        stop.wait(POLL_S)

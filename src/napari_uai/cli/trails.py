@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Out, Overwrite
+from napari_uai.cli.options import OptionalOut, Overwrite
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
-from napari_uai.cli.trail_models import score_with_model
+from napari_uai.cli.trail_models import refuse, score_with_model, watch_trails
 from napari_uai.cli.trail_options import with_trail_options
 from napari_uai.errors import BadValueError, counted, one_line
 
@@ -46,8 +46,8 @@ def trails(
             help="Report folder (locations/...), or table of a tracker: csv, MOT text, JSON, ...",
         ),
     ],
-    out: Out,
     options: TrailSource,
+    out: OptionalOut = None,
     preset: Annotated[str | None, typer.Option(help="Preset: default or reference.")] = None,
     mask: Annotated[
         list[str] | None,
@@ -89,6 +89,26 @@ def trails(
             help="Score each trail alone against a model of `trails fit`; writes scores only.",
         ),
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Follow INPUT while it grows, and print a line of JSON for each odd trail, once "
+            "it has ended; needs --model. Ctrl-C ends it.",
+        ),
+    ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="With --watch: largest p-value of an odd trail; 0.01."),
+    ] = None,
+    ended_after: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="With --watch: seconds without a sample after which a trail has ended; by default "
+            "twice the usual gap of its class.",
+        ),
+    ] = None,
     parameters: Annotated[
         bool,
         typer.Option(
@@ -111,8 +131,11 @@ def trails(
     del parameters  # handled by its callback
     if export is not None:
         check_trail_file(export)
-    if model is not None:
-        own = {
+    own = {"--threshold": threshold, "--ended-after": ended_after}
+    if not watch:
+        refuse(own, "needs --watch")
+    if watch or model is not None:
+        others = {
             "--preset": preset,
             "--mask": mask,
             "--top": top,
@@ -120,9 +143,15 @@ def trails(
             "--set": settings,
             "--export": export,
         }
-        score_with_model(
-            source, out, model, options, [name for name, value in own.items() if value is not None]
-        )
+        if watch:
+            refuse({**others, "--out": out}, "cannot be combined with --watch")
+            watch_trails(source, model, options, threshold=threshold, ended_after_s=ended_after)
+            return
+        refuse(others, "cannot be combined with --model")
+    if out is None:
+        raise BadValueError("--out FOLDER is missing: where to write the results")
+    if model is not None:
+        score_with_model(source, out, model, options)
         return
     earlier = settings_of_run(like) if like else RunSettings()
     if preset not in (None, earlier.preset):

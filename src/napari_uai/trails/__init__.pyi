@@ -1,5 +1,6 @@
 from .analysis.analysis import analyse_trails
 from .analysis.folder import TrailSource, rank_trails
+from .analysis.follow import TrailFollower
 from .analysis.model_file import read_model, write_model
 from .analysis.outputs import write_trail_results
 from .analysis.result import TrailResult
@@ -36,6 +37,7 @@ __all__ = [
     "Scene",
     "SceneModel",
     "TableOptions",
+    "TrailFollower",
     "TrailResult",
     "TrailSource",
     "Trails",
