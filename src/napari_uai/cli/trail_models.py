@@ -30,6 +30,9 @@ BY = {"hour": "hour of the day", "weekday": "weekday", "both": "hour of the week
 POLL_S = 0.5
 """How often files are looked at."""
 
+QUIET_S = 30.0
+"""Seconds without anything new that may be due to a tracker that collects what it writes."""
+
 MOST_NOTES = 20
 """Largest number of notes while files are followed."""
 
@@ -191,7 +194,7 @@ def _follow(follower: TrailFollower, stop: threading.Event) -> None:
     told: set[str] = set()
     grew, before = time.monotonic(), -1.0
     while not stop.is_set():
-        for record in follower.step(idle_s=time.monotonic() - grew):
+        for record in follower.step(idle_s=max(time.monotonic() - grew - QUIET_S, 0.0)):
             typer.echo(json.dumps(record, ensure_ascii=False))
         sys.stdout.flush()
         if follower.latest_s != before:

@@ -45,9 +45,6 @@ LATE = 2.0
 LEAST_S = 1.0
 """Shortest time after which a trail has ended."""
 
-_MARK = "\n"
-"""Between the number of a trail, by which it is known meanwhile, and its name."""
-
 PValue = Annotated[float, Gt(0), Le(1)]
 Patience = Annotated[float, Gt(0), Unit("s")]
 Record: TypeAlias = dict[str, Any]
@@ -293,12 +290,12 @@ class TrailFollower:
             return []
         if self._source.split_jumps:
             trails = split_at_jumps(trails)
-        table = scores_of(self.model, trails)
+        table, rows = scores_of(self.model, trails)
         self.n_ended += len(trails)
         odd = table[table["p_value"] <= self.threshold]
         self.n_odd += len(odd)
-        facts = trails.table.set_index("trail")
-        return [_record(row, facts.loc[row["trail"]]) for row in odd.to_dict("records")]
+        facts = trails.table.iloc[rows[odd.index]].to_dict("records")
+        return [_record(*both) for both in zip(odd.to_dict("records"), facts, strict=True)]
 
 
 def usual_gaps(model: SceneModel) -> dict[str, float]:
@@ -324,7 +321,7 @@ def _trails_of(ended: list[tuple[str, _Open]], scene: Scene) -> Trails | None:
         return None
     table = pd.DataFrame(
         {
-            "trail": [f"{i}{_MARK}{name}" for i, (name, *_) in enumerate(parts)],
+            "trail": [name for name, *_ in parts],
             "class": [trail.kind for _, trail, *_ in parts],
             "start": [float(time[0]) for _, _, time, *_ in parts],
             "end": [float(time[-1]) for _, _, time, *_ in parts],
@@ -338,10 +335,10 @@ def _trails_of(ended: list[tuple[str, _Open]], scene: Scene) -> Trails | None:
     return Trails(offsets_of(table["n_samples"].to_numpy()), y, x, time, table, scene)
 
 
-def _record(row: Mapping[Any, Any], facts: pd.Series[Any]) -> Record:
+def _record(row: Mapping[Any, Any], facts: Mapping[Any, Any]) -> Record:
     reason = str(row["reason"])
     record = {
-        "trail": str(row["trail"]).split(_MARK, 1)[1],
+        "trail": str(row["trail"]),
         "class": str(row["class"]),
         "p_value": round(float(row["p_value"]), 6),
         "anomaly": round(float(row["anomaly"]), 4),

@@ -103,13 +103,22 @@ def score_against(model: SceneModel, trails: Trails, *, monitor: Monitor = SILEN
     >>> table["trail"].tolist(), int(table["rank"][0])
     (['3'], 1)
     """
+    return checked_scores(model, trails, monitor=monitor)[0]
+
+
+def checked_scores(
+    model: SceneModel, trails: Trails, *, monitor: Monitor = SILENT
+) -> tuple[pd.DataFrame, Ints]:
+    """Return the table of :func:`score_against`, and the row of each of its trails."""
     check_scene(model.traffic, trails)
     check_unit(model.traffic, model.reference, model.settings, trails)
     return scores_of(model, trails, monitor=monitor)
 
 
-def scores_of(model: SceneModel, trails: Trails, *, monitor: Monitor = SILENT) -> pd.DataFrame:
-    """Return the table of :func:`score_against` without any doubt about the unit."""
+def scores_of(
+    model: SceneModel, trails: Trails, *, monitor: Monitor = SILENT
+) -> tuple[pd.DataFrame, Ints]:
+    """Return the same as :func:`checked_scores`, without any doubt about the unit."""
     used = _models_of(model, trails)
     scored = _Scored.room(len(trails))
     done = 0
@@ -125,7 +134,7 @@ def scores_of(model: SceneModel, trails: Trails, *, monitor: Monitor = SILENT) -
     table = scored.table(trails)
     if model.by:
         table.insert(3, "model", used[scored.order])
-    return table
+    return table, scored.order
 
 
 def notes_on(model: SceneModel, trails: Trails) -> list[str]:
