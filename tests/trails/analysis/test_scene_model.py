@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from napari_uai.cli.app import main
 from napari_uai.errors import BadValueError, TrailFormatError
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.simulation import simulate_trails
-from napari_uai.trails.analysis.model_file import read_model, write_model
+from napari_uai.trails.analysis.model_file import _checksum, read_model, write_model
 from napari_uai.trails.analysis.scene_model import fit_scene
 from napari_uai.trails.analysis.scene_scores import notes_on, score_against
 from napari_uai.trails.io.writing import write_trails
@@ -84,6 +85,31 @@ def test_a_model_is_the_same_after_it_was_written(trails, model, tmp_path):
     read = read_model(write_model(model, tmp_path / "scene.model"))
     few = trails.select(np.arange(140, 160))
     pd.testing.assert_frame_equal(score_against(read, few), score_against(model, few))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("paths.offsets", lambda values: values * 1000),
+        ("codes", lambda values: values + 99),
+        ("points", lambda values: values[1:]),
+        ("sample.offsets", lambda values: values[::-1]),
+        ("raw.kink", lambda values: values[:3]),
+    ],
+)
+def test_models_whose_arrays_do_not_fit_are_refused(model, tmp_path, name, change):
+    path = write_model(model, tmp_path / "scene.model")
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays[name] = change(arrays[name])
+    about = json.loads(arrays.pop("about").tobytes())
+    del about["sha256"]
+    about["sha256"] = _checksum(about, arrays)  # as somebody may do on purpose
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    with pytest.raises(TrailFormatError, match="a model of a scene"):
+        read_model(path)
 
 
 def test_models_of_another_version_are_refused(model, tmp_path):

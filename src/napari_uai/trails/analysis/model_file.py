@@ -19,6 +19,7 @@ from napari_uai.trails.analysis.scene_model import SceneModel
 from napari_uai.trails.analysis.scene_reference import Reference
 from napari_uai.trails.analysis.scene_traffic import CellCounts, Traffic
 from napari_uai.trails.heat.scaling import ClassScale
+from napari_uai.trails.scores.companions import MAX_POINTS
 from napari_uai.trails.scores.motion import UsualPace
 from napari_uai.trails.scores.resampling import Paths
 from napari_uai.trails.scores.shape import Ways
@@ -241,7 +242,30 @@ def _one_model(
         },
         array("total"),
     )
+    _check(traffic, reference)
     return SceneModel(settings, facts["max_trails"], traffic, reference)
+
+
+def _check(traffic: Traffic, reference: Reference) -> None:
+    """Raise ValueError if arrays do not fit each other: kernels do not check their indices."""
+    n, paths = len(traffic.sample), reference.paths
+    per_trail: list[AnyArray] = [
+        traffic.keys, reference.codes, reference.points, reference.total, *reference.raw.values()
+    ]  # fmt: skip
+    offsets = paths.offsets
+    fits = (
+        all(len(values) == n for values in per_trail)
+        and len(offsets) == n + 1
+        and offsets[0] == 0
+        and bool(np.all(np.diff(offsets) > 0))
+        and int(np.diff(offsets).max(initial=0)) <= MAX_POINTS
+        and offsets[-1] == len(paths.y) == len(paths.x)
+        and reference.codes.min(initial=0) >= 0
+        and reference.codes.max(initial=0) < len(reference.groups)
+        and len(reference.speeds) == len(reference.groups)
+    )
+    if not fits:
+        raise ValueError("arrays do not fit each other")
 
 
 def _sample(kinds: list[str], scene: Scene, array: Callable[[str], AnyArray]) -> Trails:
