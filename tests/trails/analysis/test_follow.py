@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from napari_uai.cli.app import main
 from napari_uai.errors import BadValueError, TrailFormatError
+from napari_uai.sample_data import sample_path
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.simulation import simulate_trails
 from napari_uai.trails.analysis.folder import TrailSource
@@ -215,6 +217,24 @@ def test_other_formats_are_read_anew_when_they_change(tmp_path, trails, model):
     names = [record["trail"] for record in records]
     assert sorted(names) == sorted(trails.table["trail"][200:260])
     assert len(set(names)) == 60
+
+
+def test_objects_that_appear_in_a_report_folder_are_reported_once(tmp_path):
+    report = tmp_path / "report"
+    shutil.copytree(sample_path("trails"), report)
+    model = fit_scene(open_trails(report), settings={"painted_width_px": 3})
+    objects = next(folder for folder in report.rglob("objects") if folder.is_dir())
+    kept = {file: file.read_bytes() for file in sorted(objects.rglob("*.json*"))}
+    files = list(kept)
+    for file in files[100:]:
+        file.unlink()
+    follower = follower_of(report, model, threshold=1.0)
+    records = follower.step()
+    assert 90 < len(records) <= 100
+    for file in files[100:]:
+        file.write_bytes(kept[file])
+    records += follower.step() + follower.step(idle_s=LONG_S)
+    assert len({record["trail"] for record in records}) == len(records) == len(model) == 400
 
 
 def test_rows_that_cannot_be_read_are_said_and_skipped(tmp_path, model):
