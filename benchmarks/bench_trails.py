@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +23,9 @@ import pandas as pd
 
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.simulation import simulate_trails
+from napari_uai.trails.analysis.model_file import read_model, write_model
+from napari_uai.trails.analysis.scene_model import SAMPLE, fit_scene, update_scene
+from napari_uai.trails.analysis.scene_scores import score_against
 from napari_uai.trails.heat.along_trails import mean_over_trails, worst_window
 from napari_uai.trails.heat.footprints import paint_footprints
 from napari_uai.trails.heat.heat import (
@@ -33,6 +37,7 @@ from napari_uai.trails.heat.masks import apply_masks
 from napari_uai.trails.heat.painted_width import choose_painted_width
 from napari_uai.trails.heat.scaling import rescale
 from napari_uai.trails.io.reading import open_trails
+from napari_uai.trails.io.writing import write_trails
 from napari_uai.trails.scores.reference import reference_scores
 from napari_uai.trails.scores.scores import score_trails
 from napari_uai.trails.table import Trails
@@ -53,6 +58,8 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; kernels compiled before")
     bench_example()
     trails = bench_many()
+    today = simulate_trails(TrailSettings(trails=MANY, seed=1)).trails
+    bench_model(trails, today, short=short)
     if not short:
         bench_large(trails)
 
@@ -111,6 +118,61 @@ def score_large(trails: Trails) -> tuple[float, float, int]:
     score_trails(large)
     seconds = time.perf_counter() - start
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, len(large.y)
+
+
+def bench_model(yesterday: Trails, today: Trails, *, short: bool = False) -> None:
+    """Print what a model of a scene takes: wall time and, where others may disturb it, work."""
+    print(f"\nmodel of {len(yesterday)} trails, at most {SAMPLE} of a class to compare with")
+    with tempfile.TemporaryDirectory() as folder:
+        path, day = Path(folder) / "scene.model", Path(folder) / "today.csv"
+        write_trails(today, day)
+        model = worked("fitting", lambda: fit_scene(yesterday))
+        worked("writing", lambda: write_model(model, path))
+        print(f"  file of {path.stat().st_size / 1e6:.1f} MB")
+        worked("reading", lambda: read_model(path))
+        month = model
+        for i in range(2 if short else 6):
+            if i in (0, 3, 5):
+                what = f"adding {len(today)} trails to {len(month)}"
+                worked(what, lambda month=month: update_scene(month, today))
+            other = beside(today, i + 2).select(np.arange(MANY * (i + 1), MANY * (i + 2)))
+            month = update_scene(month, other)
+        worked("scoring a day, from the table to scores", lambda: score_day(path, day))
+        if short:
+            return
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            wall, work, gib = pool.submit(score_many, path, today).result()
+    rate = LARGE / (work / 2)
+    print(
+        f"  {LARGE} trails scored: wall {wall:.1f} s, work {work:.1f} s: {rate:.0f} trails/s on "
+        f"two cores (target 10000); {gib:.2f} GiB more than the trails and the model"
+    )
+
+
+def score_day(model: Path, day: Path) -> None:
+    """Score the trails of a table."""
+    score_against(read_model(model), open_trails(day, scene_size=(1280, 720)))
+
+
+def score_many(path: Path, today: Trails) -> tuple[float, float, float]:
+    """Return wall time and processor time (s) of many trails, and how much memory they add."""
+    model, trails = read_model(path), beside(today, LARGE // len(today))
+    score_against(model, trails.select(np.arange(1000)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, work = time.perf_counter(), time.process_time()
+    score_against(model, trails)
+    wall, work = time.perf_counter() - wall, time.process_time() - work
+    return wall, work, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
+
+
+def worked(what: str, work: Callable[[], Result]) -> Result:
+    """Print wall time and processor time of the second call of a function."""
+    result = work()
+    wall, processor = time.perf_counter(), time.process_time()
+    result = work()
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    print(f"  {what:48s} {1000 * wall:9.1f} ms, work {1000 * processor:9.1f} ms")
+    return result
 
 
 def heat_scores(trails: Trails) -> np.ndarray:

@@ -32,25 +32,23 @@ from napari_uai.cli.rate import rate
 from napari_uai.cli.report import report
 from napari_uai.cli.simulate import simulate_app
 from napari_uai.cli.terminal import CRASHED, FAILED, INTERRUPTED, say
-from napari_uai.cli.trail_models import fit_trails
+from napari_uai.cli.trail_models import fit_trails, update_model
 from napari_uai.cli.trails import trails
 from napari_uai.cli.train import train
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.option_names import options_of_command_line
 
-FIT = "trails fit"
-"""The command of two words: ``trails`` itself takes any path."""
+TWO_WORDS = {"trails fit": fit_trails, "trails update": update_model}
+"""Commands of two words: ``trails`` itself takes any path."""
 
 
 class Commands(TyperGroup):
-    """Commands, one of which has two words."""
+    """Commands, some of which have two words."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that the arguments name, and the other arguments."""
-        words = FIT.split()
-        return super().resolve_command(
-            ctx, [FIT, *args[len(words) :]] if args[: len(words)] == words else args
-        )
+        words = " ".join(args[:2])
+        return super().resolve_command(ctx, [words, *args[2:]] if words in TWO_WORDS else args)
 
 
 app = typer.Typer(
@@ -79,7 +77,8 @@ for command in (
     stages,
 ):
     app.command()(command)
-app.command(FIT)(fit_trails)
+for words, command in TWO_WORDS.items():
+    app.command(words)(command)
 app.add_typer(simulate_app, name="simulate")
 app.add_typer(psf_app, name="psf")
 app.add_typer(cache_app, name="cache")

@@ -30,6 +30,11 @@ Out = Annotated[
     typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the results."),
 ]
 
+OptionalOut = Annotated[
+    Path | None,
+    typer.Option("--out", parser=_folder, metavar="FOLDER", help="Folder for the results."),
+]
+
 Location = Annotated[str | None, typer.Option(help="Location; required if there are several.")]
 Camera = Annotated[str | None, typer.Option(help="Camera; required if there are several.")]
 SceneSize = Annotated[
@@ -61,15 +66,22 @@ Result = TypeVar("Result")
 
 def with_read_options(command: Callable[..., Result]) -> Callable[..., Result]:
     """Replace the parameter ``options`` of a command by the options of reading a recording."""
-    # ReadOptions imports numpy, which would slow down --help.
+    return with_options_of(_read_options, command)
+
+
+def with_options_of(
+    read: Callable[..., object], command: Callable[..., Result]
+) -> Callable[..., Result]:
+    """Replace the parameter ``options`` of a command by the parameters of a function."""
+    # Types of options import numpy, which would slow down --help.
+    types = {"ReadOptions": object, "TrailSource": object}
     names, own = (
-        inspect.signature(each, eval_str=True, locals={"ReadOptions": object}).parameters
-        for each in (_read_options, command)
+        inspect.signature(each, eval_str=True, locals=types).parameters for each in (read, command)
     )
 
     @wraps(command)
     def with_options(**values: Any) -> Result:
-        given = _read_options(**{name: values.pop(name) for name in names})
+        given = read(**{name: values.pop(name) for name in names})
         return command(**values, options=given)
 
     parameters = [

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_uai.cli.options import Camera, FrameRate, Location, Out, Overwrite, SceneSize
+from napari_uai.cli.options import OptionalOut, Overwrite
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import notes
-from napari_uai.cli.trail_models import score_with_model
+from napari_uai.cli.trail_models import refuse, score_with_model, watch_trails
+from napari_uai.cli.trail_options import with_trail_options
 from napari_uai.errors import BadValueError, counted, one_line
 
 if TYPE_CHECKING:
+    from napari_uai.trails.analysis.folder import TrailSource
     from napari_uai.trails.analysis.result import TrailResult
 
 NAMED_CLASSES, NAMED_PROBLEMS = 8, 5
@@ -35,6 +37,7 @@ def _show_trail_parameters(wanted: bool) -> None:
     raise typer.Exit
 
 
+@with_trail_options
 def trails(
     source: Annotated[
         Path,
@@ -43,9 +46,8 @@ def trails(
             help="Report folder (locations/...), or table of a tracker: csv, MOT text, JSON, ...",
         ),
     ],
-    out: Out,
-    location: Location = None,
-    camera: Camera = None,
+    options: TrailSource,
+    out: OptionalOut = None,
     preset: Annotated[str | None, typer.Option(help="Preset: default or reference.")] = None,
     mask: Annotated[
         list[str] | None,
@@ -72,37 +74,6 @@ def trails(
             help="Set a parameter, such as n_directions=16; repeatable; see --parameters.",
         ),
     ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Columns of a table: x=cx,y=cy,trail=tid, or all in order: frame,trail,x,_,y.",
-        ),
-    ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN=VALUE", help="Rows of a table to take, such as camera=A."),
-    ] = None,
-    time_format: Annotated[
-        str | None,
-        typer.Option(metavar="FORMAT", help="Times of a table: s, ms, us, ns, frame, or %d.%m.%Y."),
-    ] = None,
-    normalized: Annotated[
-        bool | None,
-        typer.Option(
-            "--normalized/--pixels",
-            help="Positions are fractions of the picture, or pixels; by default from the values.",
-        ),
-    ] = None,
-    box_point: Annotated[
-        str,
-        typer.Option(
-            metavar="POINT",
-            help="Position of an object in its box: centre, bottom, top-left, ...",
-        ),
-    ] = "centre",
-    frame_rate: FrameRate = None,
-    scene: SceneSize = None,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -111,10 +82,6 @@ def trails(
             "csv, txt and json also with .gz.",
         ),
     ] = None,
-    drop_extrapolated: Annotated[
-        bool,
-        typer.Option("--drop-extrapolated", help="Ignore samples that the tracker extrapolated."),
-    ] = False,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -122,12 +89,26 @@ def trails(
             help="Score each trail alone against a model of `trails fit`; writes scores only.",
         ),
     ] = None,
-    split_jumps: Annotated[
+    watch: Annotated[
         bool,
         typer.Option(
-            "--split-jumps", help="Divide trails where the tracker jumped from object to object."
+            "--watch",
+            help="Follow INPUT while it grows, and print a line of JSON for each odd trail, once "
+            "it has ended; needs --model. Ctrl-C ends it.",
         ),
     ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="With --watch: largest p-value of an odd trail; 0.01."),
+    ] = None,
+    ended_after: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="With --watch: seconds without a sample after which a trail has ended; by default "
+            "twice the usual gap of its class.",
+        ),
+    ] = None,
     parameters: Annotated[
         bool,
         typer.Option(
@@ -144,24 +125,17 @@ def trails(
     Writes scores, heatmaps, pictures and regions.
     """
     from napari_uai.trails.analysis.earlier_settings import RunSettings, settings_of_run
-    from napari_uai.trails.analysis.folder import TrailSource, rank_trails, scene_of_text
-    from napari_uai.trails.io.table_options import TableOptions
+    from napari_uai.trails.analysis.folder import rank_trails
     from napari_uai.trails.io.writing import check_trail_file, write_trails
 
     del parameters  # handled by its callback
-    options = TrailSource(
-        location=location,
-        camera=camera,
-        keep_extrapolated=not drop_extrapolated,
-        frame_rate_hz=frame_rate,
-        table=TableOptions(columns, where, time_format, normalized, box_point),  # type: ignore[arg-type]  # checked there
-        scene=scene_of_text(scene) if scene else None,
-        split_jumps=split_jumps,
-    )
     if export is not None:
         check_trail_file(export)
-    if model is not None:
-        own = {
+    own = {"--threshold": threshold, "--ended-after": ended_after}
+    if not watch:
+        refuse(own, "needs --watch")
+    if watch or model is not None:
+        others = {
             "--preset": preset,
             "--mask": mask,
             "--top": top,
@@ -169,9 +143,15 @@ def trails(
             "--set": settings,
             "--export": export,
         }
-        score_with_model(
-            source, out, model, options, [name for name, value in own.items() if value is not None]
-        )
+        if watch:
+            refuse({**others, "--out": out}, "cannot be combined with --watch")
+            watch_trails(source, model, options, threshold=threshold, ended_after_s=ended_after)
+            return
+        refuse(others, "cannot be combined with --model")
+    if out is None:
+        raise BadValueError("--out FOLDER is missing: where to write the results")
+    if model is not None:
+        score_with_model(source, out, model, options)
         return
     earlier = settings_of_run(like) if like else RunSettings()
     if preset not in (None, earlier.preset):
@@ -191,9 +171,8 @@ def trails(
         )
     _report_trails(result, out)
     if export is not None:
-        typer.echo(
-            f"trails written to {write_trails(result.trails, export, frame_rate_hz=frame_rate)}"
-        )
+        path = write_trails(result.trails, export, frame_rate_hz=options.frame_rate_hz)
+        typer.echo(f"trails written to {path}")
 
 
 def _report_trails(result: TrailResult, out: Path) -> None:

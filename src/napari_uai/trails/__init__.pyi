@@ -1,9 +1,11 @@
 from .analysis.analysis import analyse_trails
 from .analysis.folder import TrailSource, rank_trails
+from .analysis.follow import TrailFollower
 from .analysis.model_file import read_model, write_model
 from .analysis.outputs import write_trail_results
 from .analysis.result import TrailResult
-from .analysis.scene_model import SceneModel, fit_scene, score_against
+from .analysis.scene_model import SceneModel, fit_scene, update_scene
+from .analysis.scene_scores import score_against
 from .heat.along_trails import mean_over_trails, worst_window
 from .heat.brush import count_trails
 from .heat.footprints import paint_footprints
@@ -35,6 +37,7 @@ __all__ = [
     "Scene",
     "SceneModel",
     "TableOptions",
+    "TrailFollower",
     "TrailResult",
     "TrailSource",
     "Trails",
@@ -78,6 +81,7 @@ __all__ = [
     "trails_of_frame",
     "trails_of_tracks",
     "update_heat",
+    "update_scene",
     "walk",
     "worst_window",
     "write_model",

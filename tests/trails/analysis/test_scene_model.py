@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,8 +9,9 @@ from napari_uai.cli.app import main
 from napari_uai.errors import BadValueError, TrailFormatError
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.simulation import simulate_trails
-from napari_uai.trails.analysis.model_file import read_model, write_model
-from napari_uai.trails.analysis.scene_model import fit_scene, score_against, unknown_classes
+from napari_uai.trails.analysis.model_file import _checksum, read_model, write_model
+from napari_uai.trails.analysis.scene_model import fit_scene
+from napari_uai.trails.analysis.scene_scores import notes_on, score_against
 from napari_uai.trails.io.writing import write_trails
 from napari_uai.trails.scores.score_names import SCORES
 from napari_uai.trails.scores.scores import measure_trails, score_trails
@@ -43,9 +47,9 @@ def test_a_new_trail_is_measured_as_if_it_had_been_there(trails, model):
     shown = by_trail(score_against(model, trails.select([155])))
     width = model.settings["painted_width_px"]
     joint = measure_trails(trails.select([*range(150), 155]), painted_width_px=width)
-    code = model.group_of_class[trails.table["class"][155]]
+    code = model.reference.group_of_class[trails.table["class"][155]]
     for name in ("companion", "kink", "followers", "nearest", "turning"):
-        typical = np.median(model.raw[name][model.codes == code])
+        typical = np.median(model.reference.raw[name][model.reference.codes == code])
         expected = joint.raw[name][150] / (joint.raw[name][150] + typical)
         np.testing.assert_allclose(shown[name], expected, rtol=1e-4, err_msg=name)
     assert 0 < shown["p_value"].iloc[0] <= 1
@@ -67,9 +71,7 @@ def test_classes_that_the_model_does_not_know_are_told(trails, model):
         **{**few.__dict__, "table": few.table.assign(**{"class": ["tram"] * 4}), "hulls": ()}
     )
     assert len(score_against(model, few)) == 4
-    assert unknown_classes(model, few) == [
-        "class tram is not in the model: 4 trails compared with car"
-    ]
+    assert notes_on(model, few) == ["class tram is not in the model: 4 trails compared with car"]
 
 
 def test_another_scene_is_refused(trails, model):
@@ -85,18 +87,78 @@ def test_a_model_is_the_same_after_it_was_written(trails, model, tmp_path):
     pd.testing.assert_frame_equal(score_against(read, few), score_against(model, few))
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("paths.offsets", lambda values: values * 1000),
+        ("codes", lambda values: values + 99),
+        ("points", lambda values: values[1:]),
+        ("sample.offsets", lambda values: values[::-1]),
+        ("raw.kink", lambda values: values[:3]),
+    ],
+)
+def test_models_whose_arrays_do_not_fit_are_refused(model, tmp_path, name, change):
+    path = write_model(model, tmp_path / "scene.model")
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays[name] = change(arrays[name])
+    about = json.loads(arrays.pop("about").tobytes())
+    del about["sha256"]
+    about["sha256"] = _checksum(about, arrays)  # as somebody may do on purpose
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    with pytest.raises(TrailFormatError, match="a model of a scene"):
+        read_model(path)
+
+
+def test_models_of_another_version_are_refused(model, tmp_path):
+    path = write_model(model, tmp_path / "scene.model")
+    with np.load(path) as file:
+        arrays = dict(file)
+    text = arrays["about"].tobytes().replace(b"scene model 2", b"scene model 1")
+    arrays["about"] = np.frombuffer(text, np.uint8)
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    with pytest.raises(TrailFormatError, match=r"scene model 1' is not .*: fit the model again"):
+        read_model(path)
+
+
 def test_damaged_models_are_refused(model, tmp_path):
     path = write_model(model, tmp_path / "scene.model")
     with np.load(path) as file:
         arrays = dict(file)
-    arrays["total"] = arrays["total"] + 1
-    with path.open("wb") as file:
-        np.savez(file, **arrays)
-    with pytest.raises(TrailFormatError, match="checksum"):
-        read_model(path)
+    for name in ("total", "about"):
+        changed = dict(arrays)
+        changed[name] = arrays[name] + 1
+        if name == "about":  # the settings
+            text = arrays[name].tobytes().replace(b'"blur_px": 7', b'"blur_px": 5')
+            changed[name] = np.frombuffer(text, np.uint8)
+        with path.open("wb") as file:
+            np.savez(file, **changed)
+        with pytest.raises(TrailFormatError, match="checksum"):
+            read_model(path)
     path.write_bytes(b"no model")
     with pytest.raises(TrailFormatError, match="a model of a scene"):
         read_model(path)
+
+
+def moved(trails, *, scale=1.0, slower=1.0):
+    """Return trails at other places or times."""
+    time = trails.time * slower
+    ends = {"start": trails.table["start"] * slower, "end": trails.table["end"] * slower}
+    return replace(
+        trails, y=trails.y * np.float32(scale), x=trails.x * np.float32(scale), time=time,
+        table=trails.table.assign(**ends),
+    )  # fmt: skip
+
+
+def test_positions_and_times_in_another_unit_are_refused(trails, model):
+    new = trails.select(np.arange(120, 160))
+    with pytest.raises(BadValueError, match=r"9\d\d times slower than those of the model"):
+        score_against(model, moved(new, slower=1000))
+    with pytest.raises(BadValueError, match="another camera, or another unit of positions"):
+        score_against(model, moved(new, scale=0.01))
 
 
 def test_the_command_line_fits_and_scores(trails, tmp_path, capsys):

@@ -178,7 +178,7 @@ def test_likeness_ends_with_the_trails_that_it_compared(ranked, settled):
     mask.data_setitem(np.nonzero(inside), 1)
     settled(ranked)
     assert ranked.ranking_page.score.currentText() == "anomaly"
-    assert not ranked.ranking_page.ranks_by_likeness()
+    assert not ranked.ranking_page.ranks_otherwise()
 
 
 def test_likeness_is_that_of_the_nearest_score(few):

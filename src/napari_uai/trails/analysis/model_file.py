@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from napari_uai.errors import TrailFormatError
 from napari_uai.files import whole_file
 from napari_uai.results import versions
 from napari_uai.trails.analysis.scene_model import SceneModel
+from napari_uai.trails.analysis.scene_reference import Reference
+from napari_uai.trails.analysis.scene_traffic import CellCounts, Traffic
 from napari_uai.trails.heat.scaling import ClassScale
+from napari_uai.trails.scores.companions import MAX_POINTS
 from napari_uai.trails.scores.motion import UsualPace
 from napari_uai.trails.scores.resampling import Paths
 from napari_uai.trails.scores.shape import Ways
-from napari_uai.trails.table import Scene
+from napari_uai.trails.table import Scene, Trails
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_npz, parse_json, refusing
 
-MODEL_FORMAT = "napari-uai scene model 1"
+MODEL_FORMAT = "napari-uai scene model 2"
 """Changes whenever earlier versions cannot read the file, or read it as something else."""
 
 ABOUT = "about"
@@ -66,18 +70,19 @@ def write_model(model: SceneModel, path: str | Path) -> Path:
     'scene.model'
     """
     arrays = _arrays(model)
-    about = {
+    about: dict[str, Any] = {
         "format": MODEL_FORMAT,
         "scene": [model.scene.width, model.scene.height],
         "settings": dict(model.settings),
-        "groups": list(model.groups),
-        "group_of_class": dict(model.group_of_class),
-        "scales": [[s.lower, s.upper, s.scale] for s in model.scales],
-        "step_px": model.pace.step_px,
+        "by": model.by,
+        "whole": _facts(model),
+        "periods": {name: _facts(period) for name, period in model.periods.items()},
         "trails": len(model),
-        "sha256": _checksum(arrays),
         "versions": versions(),
     }
+    for i, period in enumerate(model.periods.values()):
+        arrays |= {f"{i}.{name}": values for name, values in _arrays(period).items()}
+    about["sha256"] = _checksum(about, arrays)
     members: dict[str, Any] = {ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays}
     with whole_file(Path(path)) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **members)
@@ -115,7 +120,7 @@ def read_model(path: str | Path) -> SceneModel:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = write_model(fit_scene(trails), f"{folder}/scene.model")
     ...     model = read_model(path)
-    >>> len(model), model.groups
+    >>> len(model), model.reference.groups
     (20, ('unclassified',))
     """
     path = Path(path)
@@ -129,63 +134,158 @@ def read_model(path: str | Path) -> SceneModel:
                 f"{path}: format {str(about['format'])[:60]!r} is not {MODEL_FORMAT!r}: fit the "
                 "model again"
             )
-        if about["sha256"] != _checksum(arrays):
+        if about.pop("sha256") != _checksum(about, arrays):
             raise TrailFormatError(f"{path}: damaged, its checksum differs: fit the model again")
         return _model(about, arrays)
 
 
-def _arrays(model: SceneModel) -> dict[str, AnyArray]:
-    """Return everything that is an array, by name."""
-    arrays: dict[str, AnyArray] = {
-        "codes": model.codes,
-        "blurred": model.blurred,
-        "points": model.points,
-        "offsets": model.paths.offsets,
-        "y": model.paths.y,
-        "x": model.paths.x,
-        "pace.keys": model.pace.keys,
-        "pace.middle": model.pace.middle,
-        "pace.above": model.pace.above,
-        "pace.below": model.pace.below,
-        "total": model.total,
+def _facts(model: SceneModel) -> dict[str, Any]:
+    """Return everything of a model that is not an array."""
+    reference = model.reference
+    return {
+        "max_trails": model.max_trails,
+        "n_trails": dict(model.traffic.n_trails),
+        "groups": list(reference.groups),
+        "group_of_class": dict(reference.group_of_class),
+        "scales": [[s.lower, s.upper, s.scale] for s in reference.scales],
+        "step_px": reference.pace.step_px,
     }
-    for k, (scale, ways) in enumerate(zip(model.scales, model.ways, strict=True)):
+
+
+def _arrays(model: SceneModel) -> dict[str, AnyArray]:
+    """Return everything of a model that is an array, by name."""
+    traffic, reference = model.traffic, model.reference
+    sample, kinds = traffic.sample, list(traffic.n_trails)
+    arrays: dict[str, AnyArray] = {
+        "fingerprints": traffic.fingerprints,
+        "keys": traffic.keys,
+        "sample.class": np.array([kinds.index(kind) for kind in sample.table["class"]], np.int32),
+        "sample.offsets": sample.offsets,
+        "sample.y": sample.y,
+        "sample.x": sample.x,
+        "sample.time": sample.time,
+        "codes": reference.codes,
+        "points": reference.points,
+        "paths.offsets": reference.paths.offsets,
+        "paths.y": reference.paths.y,
+        "paths.x": reference.paths.x,
+        "pace.keys": reference.pace.keys,
+        "pace.middle": reference.pace.middle,
+        "pace.above": reference.pace.above,
+        "pace.below": reference.pace.below,
+        "speeds": reference.speeds,
+        "total": reference.total,
+    }
+    for k, kind in enumerate(kinds):
+        arrays[f"cells.{k}"], arrays[f"counts.{k}"] = traffic.cells[kind]
+    for k, (scale, ways) in enumerate(zip(reference.scales, reference.ways, strict=True)):
         arrays[f"ranks.{k}"] = scale.ranks
         arrays |= {f"ways.{k}.{name}": values for name, values in asdict(ways).items()}
-    return arrays | {f"raw.{name}": values for name, values in model.raw.items()}
+    return arrays | {f"raw.{name}": values for name, values in reference.raw.items()}
 
 
 def _model(about: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> SceneModel:
-    y = arrays["y"]
-    return SceneModel(
-        Scene(*about["scene"]),
-        about["settings"],
-        tuple(about["groups"]),
-        about["group_of_class"],
-        arrays["codes"],
-        arrays["blurred"],
-        tuple(
-            ClassScale(lower, upper, scale, arrays[f"ranks.{k}"])
-            for k, (lower, upper, scale) in enumerate(about["scales"])
-        ),
-        arrays["points"],
-        Paths(arrays["offsets"], y, arrays["x"], np.zeros(len(y))),
-        UsualPace(
-            about["step_px"],
-            *(arrays[f"pace.{name}"] for name in ("keys", "middle", "above", "below")),
-        ),
-        tuple(
-            Ways(*(arrays[f"ways.{k}.{name}"] for name in ("mean", "components", "energy")))
-            for k in range(len(about["groups"]))
-        ),
-        {name[4:]: values for name, values in arrays.items() if name.startswith("raw.")},
-        arrays["total"],
+    scene = Scene(*about["scene"])
+    whole = _one_model(about["whole"], about["settings"], scene, arrays, "")
+    periods = {
+        name: _one_model(facts, about["settings"], scene, arrays, f"{i}.")
+        for i, (name, facts) in enumerate(about["periods"].items())
+    }
+    return replace(whole, by=about["by"], periods=periods)
+
+
+def _one_model(
+    facts: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    scene: Scene,
+    arrays: Mapping[str, AnyArray],
+    prefix: str,
+) -> SceneModel:
+    def array(name: str) -> AnyArray:
+        return arrays[prefix + name]
+
+    kinds = list(facts["n_trails"])
+    traffic = Traffic(
+        facts["n_trails"],
+        {
+            kind: CellCounts(array(f"cells.{k}"), array(f"counts.{k}"))
+            for k, kind in enumerate(kinds)
+        },
+        array("fingerprints"),
+        _sample(kinds, scene, array),
+        array("keys"),
     )
+    y = array("paths.y")
+    reference = Reference(
+        tuple(facts["groups"]),
+        facts["group_of_class"],
+        array("codes"),
+        tuple(
+            ClassScale(lower, upper, scale, array(f"ranks.{k}"))
+            for k, (lower, upper, scale) in enumerate(facts["scales"])
+        ),
+        array("points"),
+        Paths(array("paths.offsets"), y, array("paths.x"), np.zeros(len(y))),
+        UsualPace(
+            facts["step_px"],
+            *(array(f"pace.{name}") for name in ("keys", "middle", "above", "below")),
+        ),
+        array("speeds"),
+        tuple(
+            Ways(*(array(f"ways.{k}.{name}") for name in ("mean", "components", "energy")))
+            for k in range(len(facts["groups"]))
+        ),
+        {
+            name.removeprefix(f"{prefix}raw."): values
+            for name, values in arrays.items()
+            if name.startswith(f"{prefix}raw.")
+        },
+        array("total"),
+    )
+    _check(traffic, reference)
+    return SceneModel(settings, facts["max_trails"], traffic, reference)
 
 
-def _checksum(arrays: Mapping[str, AnyArray]) -> str:
-    """Return the SHA-256 of names, types, shapes and values."""
-    digest = hashlib.sha256()
+def _check(traffic: Traffic, reference: Reference) -> None:
+    """Raise ValueError if arrays do not fit each other: kernels do not check their indices."""
+    n, paths = len(traffic.sample), reference.paths
+    per_trail: list[AnyArray] = [
+        traffic.keys, reference.codes, reference.points, reference.total, *reference.raw.values()
+    ]  # fmt: skip
+    offsets = paths.offsets
+    fits = (
+        all(len(values) == n for values in per_trail)
+        and len(offsets) == n + 1
+        and offsets[0] == 0
+        and bool(np.all(np.diff(offsets) > 0))
+        and int(np.diff(offsets).max(initial=0)) <= MAX_POINTS
+        and offsets[-1] == len(paths.y) == len(paths.x)
+        and reference.codes.min(initial=0) >= 0
+        and reference.codes.max(initial=0) < len(reference.groups)
+        and len(reference.speeds) == len(reference.groups)
+    )
+    if not fits:
+        raise ValueError("arrays do not fit each other")
+
+
+def _sample(kinds: list[str], scene: Scene, array: Callable[[str], AnyArray]) -> Trails:
+    offsets, time = array("sample.offsets"), array("sample.time")
+    names = np.array(kinds, object)[array("sample.class")]
+    table = pd.DataFrame(
+        {
+            "trail": np.arange(len(names)).astype(str),
+            "class": names.astype(str),
+            "start": time[offsets[:-1]],
+            "end": time[offsets[1:] - 1],
+            "n_samples": np.diff(offsets),
+        }
+    )
+    return Trails(offsets, array("sample.y"), array("sample.x"), time, table, scene)
+
+
+def _checksum(about: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> str:
+    """Return the SHA-256 of facts, names, types, shapes and values."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(arrays):
         values = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {values.dtype.str} {values.shape}".encode())

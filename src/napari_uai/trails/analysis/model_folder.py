@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from napari_uai.errors import BadValueError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import checksum_of, results_folder, versions, write_record, write_table
 from napari_uai.trails.analysis.folder import TrailSource
 from napari_uai.trails.analysis.model_file import read_model
 from napari_uai.trails.analysis.outputs import input_record
 from napari_uai.trails.analysis.result import RECORD
-from napari_uai.trails.analysis.scene_model import score_against, unknown_classes
+from napari_uai.trails.analysis.scene_scores import notes_on, score_against
 from napari_uai.trails.table import join_problems, problem_table
 
 AGAINST_FORMAT = "napari-uai trails against a model 1"
@@ -61,8 +62,11 @@ def rank_against(
     with results_folder(folder, replaces=FILES, record=RECORD) as partial:
         learnt = read_model(model)
         trails = source.open(path, monitor=monitor.part(0.0, 0.4))
-        scores = score_against(learnt, trails, monitor=monitor.part(0.4, 1.0))
-        notes = [("", "", note) for note in unknown_classes(learnt, trails)]
+        try:
+            scores = score_against(learnt, trails, monitor=monitor.part(0.4, 1.0))
+        except BadValueError as error:
+            raise BadValueError(f"{path}: {error}") from None
+        notes = [("", "", note) for note in notes_on(learnt, trails)]
         problems = join_problems(trails.problems, problem_table(notes))
         size, checksum = checksum_of(model)
         record = {

@@ -67,6 +67,9 @@ class TrailHeat:
     at_points
         Blurred heat of the trail's class at the points of its path, without the trail itself, in
         trails; float32.
+    elsewhere
+        Number of trails of each class that are counted but not among the footprints; int64. None
+        if there are none.
     """
 
     footprints: Footprints
@@ -78,11 +81,13 @@ class TrailHeat:
     blurred: Floats
     own: Floats32
     at_points: Floats32
+    elsewhere: Ints | None = None
 
     @property
     def n_trails(self) -> Ints:
         """Number of included trails of each class."""
-        return np.bincount(self.class_of_trail[self.included], minlength=len(self.classes))
+        n = np.bincount(self.class_of_trail[self.included], minlength=len(self.classes))
+        return n if self.elsewhere is None else n + self.elsewhere
 
     def map_of(self, name: str) -> Floats32:
         """Return the blurred heat of a class over the scene: rows, columns; float32.
@@ -172,7 +177,7 @@ def measure_heat(
         len(names),
         monitor=monitor.part(0.6, 0.9),
     )
-    blurred = np.stack([_blur_layers(of_class, blur) for of_class in counts])
+    blurred = blurred_counts(counts, blur)
     at_points = _without_own(footprints, groups, counted, blurred, own, monitor.part(0.9, 1.0))
     return TrailHeat(footprints, names, groups, counted, blur, counts, blurred, own, at_points)
 
@@ -252,30 +257,53 @@ def update_heat(
     )
 
 
-def heat_against(
-    blurred: Floats, classes: tuple[str, ...], footprints: Footprints, class_of_trail: Ints32
+def heat_among(
+    footprints: Footprints,
+    classes: tuple[str, ...],
+    class_of_trail: Ints32,
+    maps: tuple[Ints32, Floats],
+    *,
+    included: Bools,
+    blur: Blur,
+    elsewhere: Ints | None = None,
 ) -> TrailHeat:
-    """Return the heat along new trails, none of which adds to it.
+    """Return the heat along trails, given the counts of other trails and of some of these.
 
     Parameters
     ----------
-    blurred
-        Blurred heat of a reference: classes, layers, rows, columns; float64.
-    classes
-        Names of its classes.
     footprints
-        Footprints of the new trails, in cells of the same size.
+        Footprints of the trails, in the cells of the counts.
+    classes
+        Names of the classes of the counts.
     class_of_trail
-        Index of the class that each is measured against; int32.
+        Index of the class that each trail is measured against; int32.
+    maps
+        Counts and, by :func:`blurred_counts`, blurred counts: classes, layers, rows, columns.
+    included
+        Whether each of the trails is in the counts; bool.
+    blur
+        Weights of the blur.
+    elsewhere
+        Number of trails of each class that are counted but not among these; int64.
     """
-    n, n_points = len(footprints), len(footprints.cells)
-    included, own = np.zeros(n, bool), np.zeros(n_points, np.float32)
-    at_points = _without_own(footprints, class_of_trail, included, blurred, own, SILENT)
-    counts = np.zeros((len(classes), *footprints.map_shape), np.int32)
-    blur = make_blur(1)
-    return TrailHeat(
-        footprints, classes, class_of_trail, included, blur, counts, blurred, own, at_points
+    own = (
+        own_heat(
+            footprints,
+            blur_weights=blur.weights,
+            direction_weights=blur.direction_weights,
+        )
+        if included.any()
+        else np.zeros(len(footprints.cells), np.float32)
     )
+    at_points = _without_own(footprints, class_of_trail, included, maps[1], own, SILENT)
+    return TrailHeat(
+        footprints, classes, class_of_trail, included, blur, *maps, own, at_points, elsewhere
+    )
+
+
+def blurred_counts(counts: Ints32, blur: Blur) -> Floats:
+    """Blur counts of classes: classes, layers, rows, columns; float64."""
+    return np.stack([_blur_layers(of_class, blur) for of_class in counts])
 
 
 def make_blur(blur_px: BlurWidth, blur_kind: BlurKind = "box") -> Blur:

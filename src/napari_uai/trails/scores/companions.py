@@ -145,7 +145,10 @@ def find_companions(
     paths = companion_paths(trails, step, monitor=monitor.part(0, 0.2))
     names = trails.table["class"].to_numpy() if groups is None else groups
     codes = group_codes(names)
-    return _companions(paths, codes, trails.scene, weight, similar, 0, monitor.part(0.2, 1))
+    index = companion_index(paths, codes, trails.scene, weight_px=weight)
+    return companions_among(
+        index, paths, codes, similar=similar, themselves=True, monitor=monitor.part(0.2, 1)
+    )
 
 
 def companion_paths(trails: Trails, step_px: float, *, monitor: Monitor = SILENT) -> Paths:
@@ -153,109 +156,137 @@ def companion_paths(trails: Trails, step_px: float, *, monitor: Monitor = SILENT
     return _thinned(walk(within_reach(trails), step_px=step_px, monitor=monitor))
 
 
-def companions_among(
-    reference: Paths,
-    paths: Paths,
-    codes: Ints,
-    scene: Scene,
-    *,
-    similar: Ints | None = None,
-    monitor: Monitor = SILENT,
-) -> Companions:
-    """Find the companions of new trails among those of a reference.
+Places: TypeAlias = tuple[Floats32, Floats32, Floats32, Floats32]
+"""y, x and heading (y, x) of points."""
+
+Cells: TypeAlias = tuple[float, float, float, int, int, Ints, Places, Ints32]
+"""Origin (y, x), side, rows, columns; index of each cell's first point; points; their trails."""
+
+
+@dataclass(frozen=True, eq=False)
+class CompanionIndex:
+    """Trails of a reference, prepared for searches.
 
     Parameters
     ----------
-    reference, paths
-        Points of the trails of the reference, and of the new trails.
+    paths
+        Their points.
     codes
-        Number of the group of each trail, those of the reference first; int64.
+        Number of the group of each; int64.
+    weight
+        Weight of the heading, in px.
+    places
+        Positions and headings of the points.
+    cells
+        Points by cell of the search grid.
+    members, borders
+        Trails sorted by group, and where each group begins; int64.
+    """
+
+    paths: Paths
+    codes: Ints
+    weight: float
+    places: Places
+    cells: Cells
+    members: Ints
+    borders: Ints
+
+
+def companion_index(
+    paths: Paths, codes: Ints, scene: Scene, *, weight_px: float | None = None
+) -> CompanionIndex:
+    """Prepare trails for :func:`companions_among`.
+
+    Parameters
+    ----------
+    paths
+        Points of the trails, of :func:`companion_paths`.
+    codes
+        Number of the group of each trail; int64.
     scene
         The scene.
+    weight_px
+        Weight of the heading; :data:`HEADING` of the diagonal if None.
+    """
+    diagonal = float(np.hypot(scene.width, scene.height))
+    weight = HEADING * diagonal if weight_px is None else weight_px
+    places = _places(paths, weight)
+    members = np.argsort(codes, kind="stable")
+    borders = np.searchsorted(codes[members], np.arange(codes.max(initial=0) + 2))
+    cells = _cells(paths, places, codes, scene)
+    return CompanionIndex(paths, codes, weight, places, cells, members, borders)
+
+
+def companions_among(
+    index: CompanionIndex,
+    paths: Paths,
+    codes: Ints,
+    *,
+    similar: Ints | None = None,
+    themselves: bool = False,
+    monitor: Monitor = SILENT,
+) -> Companions:
+    """Find the companions of trails among those of a reference.
+
+    Parameters
+    ----------
+    index
+        The reference.
+    paths
+        Points of the trails.
+    codes
+        Number of the group of each of them, which the reference has; int64.
     similar
-        As for :func:`find_companions`, of the new trails: rows of the reference.
+        As for :func:`find_companions`: rows of the reference.
+    themselves
+        Whether the trails are those of the reference, none of which is its own companion.
     monitor
         Progress and cancellation, once per block of trails.
 
     Returns
     -------
     Companions
-        Of the new trails; rows are those of the reference.
+        Of the trails; rows are those of the reference.
     """
-    n, weight = len(reference.offsets) - 1, HEADING * float(np.hypot(scene.width, scene.height))
-    offsets = np.concatenate([reference.offsets, paths.offsets[1:] + reference.offsets[-1]])
-    y, x, sample = (
-        np.concatenate([getattr(reference, name), getattr(paths, name)])
-        for name in ("y", "x", "sample")
-    )
-    tried = None
-    if similar is not None:
-        tried = np.concatenate([np.full((n, similar.shape[1]), -1, np.int64), similar])
-    together = Paths(offsets, y, x, sample)
-    found = _companions(together, codes, scene, weight, tried, n, monitor)
-    apart = found.apart[reference.offsets[-1] :]
-    return Companions(found.distances[n:], found.rows[n:], paths, apart)
-
-
-def _companions(
-    paths: Paths,
-    codes: Ints,
-    scene: Scene,
-    weight: float,
-    similar: Ints | None,
-    first: int,
-    monitor: Monitor,
-) -> Companions:
-    """Find the companions of trails: of all, or of those from ``first`` on among those before."""
     n = len(codes)
-    headings = np.empty((2, len(paths.y)), np.float32)
-    _head(paths.offsets, paths.y, paths.x, weight, headings)
-    places = (paths.y, paths.x, headings[0], headings[1])
-    known = first or n
-    index = _cells(paths, places, codes, known, scene)
+    places = index.places if themselves else _places(paths, index.weight)
     companions = Companions(
         np.full((n, MOST), np.nan),
         np.full((n, MOST), -1, np.int64),
         paths,
         np.full(len(paths.y), np.nan, np.float32),
     )
-    members = np.argsort(codes[:known], kind="stable")
-    borders = np.searchsorted(codes[:known][members], np.arange(codes.max(initial=0) + 2))
     tried = np.empty((n, 0), np.int64) if similar is None else similar
 
     def work(start: int, stop: int) -> None:
         _find(
-            paths.offsets,
-            places,
+            (paths.offsets, places),
+            (index.paths.offsets, index.places),
             codes,
-            members,
-            borders,
-            index,
+            index.members,
+            index.borders,
+            index.cells,
             tried,
-            first + start,
-            first + stop,
+            themselves,
+            start,
+            stop,
             companions.distances,
             companions.rows,
             companions.apart,
         )
 
-    offsets = paths.offsets[first:] - paths.offsets[first]
-    in_blocks(work, offsets, text="companions of trails", min_samples=2000, monitor=monitor)
+    in_blocks(work, paths.offsets, text="companions of trails", min_samples=2000, monitor=monitor)
     return companions
 
 
-Places: TypeAlias = tuple[Floats32, Floats32, Floats32, Floats32]
-"""y, x and heading (y, x) of points."""
-
-Room: TypeAlias = tuple[Floats32, Ints32]
-"""Room for squared distances, and the same memory as integers."""
-
-Cells: TypeAlias = tuple[float, float, float, int, int, Ints, Places, Ints32]
-"""Origin (y, x), side, rows, columns; index of each cell's first point; points; their trails."""
+def _places(paths: Paths, weight: float) -> Places:
+    headings = np.empty((2, len(paths.y)), np.float32)
+    _head(paths.offsets, paths.y, paths.x, weight, headings)
+    return paths.y, paths.x, headings[0], headings[1]
 
 
-def _cells(paths: Paths, places: Places, groups: Ints, n_known: int, scene: Scene) -> Cells:
-    """Sort the points of the first trails into cells, one grid per group.
+def _cells(paths: Paths, places: Places, groups: Ints, scene: Scene) -> Cells:
+    """Sort the points of trails into cells, one grid per group.
 
     Crowded cells keep some trails only.
     """
@@ -263,14 +294,14 @@ def _cells(paths: Paths, places: Places, groups: Ints, n_known: int, scene: Scen
     side = CELL * float(np.hypot(scene.width, scene.height))
     low_y, low_x = -float(scene.height), -float(scene.width)
     rows, columns = (int(np.ceil(3 * size / side)) + 1 for size in (scene.height, scene.width))
-    offsets = paths.offsets[: n_known + 1]
+    offsets = paths.offsets
     every = -(-np.diff(offsets) // EVERY)
-    owner = np.repeat(np.arange(n_known), every)
+    owner = np.repeat(np.arange(len(every)), every)
     taken = EVERY * (np.arange(len(owner)) - offsets_of(every)[owner]) + offsets[owner]
     row = np.clip((paths.y[taken] - low_y) // side, 0, rows - 1).astype(np.int64)
     column = np.clip((paths.x[taken] - low_x) // side, 0, columns - 1).astype(np.int64)
     cell = (groups[owner] * rows + row) * columns + column
-    order = np.lexsort((_priority(replace(paths, offsets=offsets))[owner], cell))
+    order = np.lexsort((_priority(paths)[owner], cell))
     starts = np.searchsorted(
         cell[order], np.arange((groups.max(initial=0) + 1) * rows * columns + 1)
     )
@@ -368,43 +399,46 @@ def _head(offsets: Ints, y: Floats32, x: Floats32, weight: float, headings: Floa
 
 @kernel
 def _find(
-    offsets: Ints,
-    places: Places,
+    trails: tuple[Ints, Places],
+    reference: tuple[Ints, Places],
     groups: Ints,
     members: Ints,
     borders: Ints,
     index: Cells,
     similar: Ints,
+    themselves: bool,
     start: int,
     stop: int,
     distances: Floats,
     rows: Ints,
     apart: Floats32,
 ) -> None:
-    n = len(offsets) - 1
+    offsets, places = trails
+    n = len(reference[0]) - 1
     near, closest = np.zeros(n, np.float32), np.zeros(n, np.float32)
     last_anchor = np.full(n, -1, np.int64)
     touched = np.empty(n, np.int32)
-    squares = np.empty(MAX_POINTS + 1, np.float32)
-    room = squares, squares.view(np.int32)
     chosen = np.empty(CANDIDATES + similar.shape[1], np.int64)
     for i in range(start, stop):
-        group = groups[i]
+        group, itself = groups[i], i if themselves else -1
         first, end = borders[group], borders[group + 1]
         n_touched = 0
         if end - first > 2 * CANDIDATES:
-            n_touched = _seek(offsets, places, group, index, i, near, closest, last_anchor, touched)
+            n_touched = _seek(
+                offsets, places, group, index, i, itself, near, closest, last_anchor, touched
+            )
         if n_touched >= MOST:
             n_chosen = _choose(touched[:n_touched], near, chosen[:CANDIDATES])
             for u in similar[i]:
                 if u >= 0 and not np.any(chosen[:n_chosen] == u):
                     chosen[n_chosen] = u
                     n_chosen += 1
-            _compare(offsets, places, i, chosen[:n_chosen], room, distances, rows)
+            candidates = chosen[:n_chosen]
         else:
-            _compare(offsets, places, i, members[first:end], room, distances, rows)
+            candidates = members[first:end]
+        _compare(trails, reference, i, itself, candidates, distances, rows)
         if rows[i, 0] >= 0:
-            _measure(offsets, places, i, rows[i, 0], room, apart)
+            _measure(trails, reference, i, rows[i, 0], apart)
 
 
 @kernel
@@ -414,6 +448,7 @@ def _seek(
     group: int,
     index: Cells,
     i: int,
+    itself: int,
     near: Floats32,
     closest: Floats32,
     last_anchor: Ints,
@@ -425,6 +460,7 @@ def _seek(
     n_points = offsets[i + 1] - offsets[i]
     n_anchors = min(ANCHORS, n_points)
     reach = np.float32(side)
+    squares = np.empty(3 * MAX_PER_CELL, np.float32)
     n_touched = 0
     for a in range(n_anchors):
         p = offsets[i] + (n_points - 1) * a // max(n_anchors - 1, 1)
@@ -435,11 +471,12 @@ def _seek(
             line = (group * n_rows + r) * n_columns
             begin = starts[line + max(column - 1, 0)]
             end = starts[line + min(column + 1, n_columns - 1) + 1]
+            # In a loop of its own, which the compiler does for eight at a time.
+            _squares(y[p], x[p], hy[p], hx[p], qy[begin:end], qx[begin:end], vy[begin:end],
+                     vx[begin:end], squares)  # fmt: skip
             for k in range(begin, end):
-                dy, dx, ey, ex = qy[k] - y[p], qx[k] - x[p], vy[k] - hy[p], vx[k] - hx[p]
-                square = dy * dy + dx * dx + ey * ey + ex * ex
-                u = owners[k]
-                if square >= reach * reach or u == i:
+                square, u = squares[k - begin], owners[k]
+                if square >= reach * reach or u == itself:
                     continue
                 distance = np.sqrt(square)
                 if last_anchor[u] != mark:
@@ -454,6 +491,24 @@ def _seek(
                     near[u] += closest[u] - distance
                     closest[u] = distance
     return n_touched
+
+
+@kernel
+def _squares(
+    y: float,
+    x: float,
+    hy: float,
+    hx: float,
+    uy: Floats32,
+    ux: Floats32,
+    vy: Floats32,
+    vx: Floats32,
+    squares: Floats32,
+) -> None:
+    """Write the squared distances of a point from others."""
+    for q in range(len(uy)):
+        dy, dx, ey, ex = uy[q] - y, ux[q] - x, vy[q] - hy, vx[q] - hx
+        squares[q] = dy * dy + dx * dx + ey * ey + ex * ex
 
 
 @kernel
@@ -476,23 +531,23 @@ def _choose(touched: Ints32, near: Floats32, chosen: Ints) -> int:
 
 @kernel
 def _compare(
-    offsets: Ints,
-    places: Places,
+    trails: tuple[Ints, Places],
+    reference: tuple[Ints, Places],
     i: int,
+    itself: int,
     candidates: Ints,
-    room: Room,
     distances: Floats,
     rows: Ints,
 ) -> None:
     """Write the candidates with the smallest mean distances, closest first."""
-    n_points = offsets[i + 1] - offsets[i]
+    n_points = trails[0][i + 1] - trails[0][i]
     nearest, which = distances[i], rows[i]
     n, most = 0, len(nearest)
     for u in candidates:
-        if u == i:
+        if u == itself:
             continue
         enough = nearest[most - 1] * n_points if n == most else np.inf
-        total = _total_distance(offsets, places, i, u, enough, room) / n_points
+        total = _total_distance(trails, reference, i, u, enough) / n_points
         if n == most and total >= nearest[most - 1]:
             continue
         n = min(n + 1, most)
@@ -505,32 +560,42 @@ def _compare(
 
 @kernel
 def _total_distance(
-    offsets: Ints,
-    places: Places,
+    trails: tuple[Ints, Places],
+    reference: tuple[Ints, Places],
     i: int,
     u: int,
     enough: float,
-    room: Room,
 ) -> float:
     """Sum the distances of a trail's points from another trail; infinite above a limit."""
-    y, x, hy, hx = places
-    a, b = offsets[u], offsets[u + 1]
-    uy, ux, vy, vx = y[a:b], x[a:b], hy[a:b], hx[a:b]
+    offsets, (y, x, hy, hx) = trails
+    uy, ux, vy, vx = _points_of(reference, u)
     total = 0.0
     for p in range(offsets[i], offsets[i + 1]):
-        total += np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx, room))
+        total += np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx))
         if total > enough:
             return np.inf
     return total
 
 
 @kernel
-def _measure(offsets: Ints, places: Places, i: int, u: int, room: Room, apart: Floats32) -> None:
-    y, x, hy, hx = places
-    a, b = offsets[u], offsets[u + 1]
-    uy, ux, vy, vx = y[a:b], x[a:b], hy[a:b], hx[a:b]
+def _measure(
+    trails: tuple[Ints, Places],
+    reference: tuple[Ints, Places],
+    i: int,
+    u: int,
+    apart: Floats32,
+) -> None:
+    offsets, (y, x, hy, hx) = trails
+    uy, ux, vy, vx = _points_of(reference, u)
     for p in range(offsets[i], offsets[i + 1]):
-        apart[p] = np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx, room))
+        apart[p] = np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx))
+
+
+@kernel
+def _points_of(reference: tuple[Ints, Places], u: int) -> Places:
+    offsets, (y, x, hy, hx) = reference
+    a, b = offsets[u], offsets[u + 1]
+    return y[a:b], x[a:b], hy[a:b], hx[a:b]
 
 
 @kernel
@@ -543,19 +608,15 @@ def _nearest_square(
     ux: Floats32,
     vy: Floats32,
     vx: Floats32,
-    room: Room,
 ) -> float:
     """Return the smallest squared distance of a point from those of a trail.
 
     Floats that are not negative have the order of their bits as integers, whose minimum, unlike
     that of floats, the compiler finds for eight at a time.
     """
-    squares, bits = room
+    least = np.float32(np.inf).view(np.int32)
     for q in range(len(uy)):
         dy, dx, ey, ex = uy[q] - y, ux[q] - x, vy[q] - hy, vx[q] - hx
-        squares[q] = dy * dy + dx * dx + ey * ey + ex * ex
-    least = bits[0]
-    for q in range(len(uy)):
-        least = min(least, bits[q])
-    bits[MAX_POINTS] = least
-    return float(squares[MAX_POINTS])
+        square = np.float32(dy * dy + dx * dx + ey * ey + ex * ex)
+        least = min(least, square.view(np.int32))
+    return float(np.int32(least).view(np.float32))

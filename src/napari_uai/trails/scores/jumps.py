@@ -48,7 +48,7 @@ class Jumps:
         }
 
 
-def find_jumps(trails: Trails) -> Jumps:
+def find_jumps(trails: Trails, *, usual_speeds: Floats | None = None) -> Jumps:
     """Find the steps of trails that are too long and too fast to be made by one object.
 
     A jump is at least 3 % of the scene's diagonal long, and four times faster than 95 % of the
@@ -58,6 +58,9 @@ def find_jumps(trails: Trails) -> Jumps:
     ----------
     trails
         Trails of one scene, with times.
+    usual_speeds
+        For each trail, the speed in px/s that 95 % of the moving steps of its class do not exceed;
+        that of these trails if None.
 
     Returns
     -------
@@ -76,8 +79,9 @@ def find_jumps(trails: Trails) -> Jumps:
     """
     speeds = np.empty(len(trails.y), np.float32)
     _speeds(trails.offsets, trails.y, trails.x, trails.time, speeds)
+    usual = _usual_speeds(trails, speeds) if usual_speeds is None else usual_speeds
     fast = np.zeros(len(trails.y), bool)
-    _compare(trails.offsets, speeds, TIMES * _usual_speeds(trails, speeds), fast)
+    _compare(trails.offsets, speeds, TIMES * usual, fast)
     found = np.flatnonzero(fast)
     y, x = (places[found].astype(np.float64) - places[found - 1] for places in (trails.y, trails.x))
     length = np.hypot(y, x)
@@ -134,6 +138,16 @@ def split_at_jumps(trails: Trails) -> Trails:
         else ()
     )
     return replace(trails, offsets=offsets, table=table, hulls=hulls)
+
+
+def usual_speeds(trails: Trails) -> Floats:
+    """Return for each trail the speed that most moving steps of its class do not exceed.
+
+    95 % do not, in px/s; it is infinite for a class that does not move.
+    """
+    speeds = np.empty(len(trails.y), np.float32)
+    _speeds(trails.offsets, trails.y, trails.x, trails.time, speeds)
+    return _usual_speeds(trails, speeds)
 
 
 def _usual_speeds(trails: Trails, speeds: Floats32) -> Floats:

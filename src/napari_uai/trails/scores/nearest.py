@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
 import numpy as np
 from scipy.fft import dct
 from scipy.spatial import cKDTree
@@ -14,6 +17,9 @@ from napari_uai.trails.table import Groups, Trails
 from napari_uai.typing import Floats, Floats32, Ints
 
 BLOCK = 4096
+
+Tree: TypeAlias = tuple[Any, Ints]
+"""Search tree of the trails of a group (scipy has no types for it), and their rows."""
 
 
 @checked
@@ -122,26 +128,39 @@ def nearest_of_points(
     return distances, rows
 
 
+def search_trees(points: Floats32, codes: Ints) -> dict[int, Tree]:
+    """Return for each group, by its number, a search tree of its trails, and their rows."""
+    trees: dict[int, Tree] = {}
+    for group in np.unique(codes).tolist():
+        members = np.flatnonzero(codes == group)
+        trees[group] = cKDTree(_frequencies(points[members])), members
+    return trees
+
+
 def nearest_among(
-    reference: Floats32, points: Floats32, codes: Ints, *, k: int, monitor: Monitor = SILENT
+    trees: Mapping[int, Tree],
+    points: Floats32,
+    codes: Ints,
+    *,
+    k: int,
+    monitor: Monitor = SILENT,
 ) -> tuple[Floats, Ints]:
     """Return the trails of a reference that are most similar to new trails, as nearest_of_points.
 
-    ``codes`` is the number of the group of each trail, those of the reference first.
+    ``codes`` is the number of the group of each new trail.
     """
     n = len(points)
     distances, rows = np.full((n, k), np.nan), np.full((n, k), -1, np.int64)
-    known, new = codes[: len(reference)], codes[len(reference) :]
-    for group in np.unique(new):
-        members, mine = np.flatnonzero(known == group), np.flatnonzero(new == group)
-        if not len(members):
+    for group in np.unique(codes).tolist():
+        if group not in trees:
             continue
-        tree = cKDTree(_frequencies(reference[members]))
+        tree, members = trees[group]
+        mine = np.flatnonzero(codes == group)
         most = min(k, len(members))
         for start in range(0, len(mine), BLOCK):
             monitor.update(start / len(mine), "most similar trails")
             block = mine[start : start + BLOCK]
-            apart, which = tree.query(_frequencies(points[block]), k=most, workers=-1)
+            apart, which = tree.query(_frequencies(points[block]), k=most)
             distances[block, :most] = np.reshape(apart, (len(block), most))
             rows[block, :most] = members[np.reshape(which, (len(block), most))]
     return distances / np.sqrt(points.shape[1]), rows

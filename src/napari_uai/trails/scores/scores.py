@@ -374,23 +374,33 @@ def comparison_groups(trails: Trails, min_trails: int) -> tuple[Groups, list[tup
     Classes with fewer than ``min_trails`` trails become one group; if it is still too small, it is
     added to the most frequent class, which a few more trails do not change.
     """
-    counts = trails.classes
+    group_of, problems = groups_of_classes(trails.classes, min_trails)
+    return trails.table["class"].map(group_of).to_numpy(dtype=object), problems
+
+
+def groups_of_classes(
+    counts: pd.Series[int], min_trails: int
+) -> tuple[dict[str, str], list[tuple[str, str, str]]]:
+    """Return the group of each class, and the classes that are too small.
+
+    ``counts`` is the number of trails of each class, most frequent class first.
+    """
     small = [str(name) for name in counts.index[counts < min_trails]]
-    groups = trails.table["class"].to_numpy(dtype=object, copy=True)
+    group_of = {str(kind): str(kind) for kind in counts.index}
     if not small or len(counts) == 1:
         few = [("", "", _few(name, int(counts[name]), "nothing else")) for name in small]
-        return groups, few
+        return group_of, few
     together = int(counts[small].sum())
     with_most = together < min_trails and len(small) < len(counts)
     name = str(counts.index[0]) if with_most else "\0rare classes"
-    groups[np.isin(groups.astype(str), small)] = name
     problems = []
     for kind in small:
+        group_of[kind] = name
         others = [name] if with_most else [other for other in small if other != kind]
         problems.append(
             ("", "", _few(kind, int(counts[kind]), ", ".join(others) or "nothing else"))
         )
-    return groups, problems
+    return group_of, problems
 
 
 def _few(kind: str, n: int, others: str) -> str:

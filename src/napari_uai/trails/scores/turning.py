@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from napari_uai.compiled import kernel
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.scores.resampling import Paths, divide
 from napari_uai.typing import Floats, Floats32, Ints
@@ -60,11 +61,32 @@ def excess_turning(
     for start in range(0, len(turns), BLOCK):
         monitor.update(start / len(turns), "turning")
         block = slice(start, start + BLOCK)
-        # Without a similar trail, a trail is compared with a straight line.
-        usual = np.where((similar[block] < 0)[..., None], 0, reference[similar[block]])
-        excess = turns[block] - (np.median(usual, axis=1) if similar.shape[1] else 0)
-        scores[block] = np.maximum(excess, 0).max(axis=1)
+        _compare(turns[block], reference, similar[block], scores[block])
     return scores
+
+
+@kernel
+def _compare(turns: Floats32, reference: Floats32, similar: Ints, scores: Floats) -> None:
+    """Write the largest excess over the median; 0 stands for a trail that is not there."""
+    n = similar.shape[1]
+    ascending = np.zeros(max(n, 1), np.float32)
+    for i in range(len(turns)):
+        most = np.float32(0.0)
+        for p in range(turns.shape[1]):
+            for k in range(n):
+                value = np.float32(0.0)
+                if similar[i, k] >= 0:
+                    value = reference[similar[i, k], p]
+                j = k
+                while j > 0 and ascending[j - 1] > value:
+                    ascending[j] = ascending[j - 1]
+                    j -= 1
+                ascending[j] = value
+            usual = ascending[n // 2]
+            if n > 0 and n % 2 == 0:
+                usual = (ascending[n // 2 - 1] + usual) / np.float32(2.0)
+            most = max(most, turns[i, p] - usual)
+        scores[i] = most
 
 
 def _turns(points: Floats32) -> Floats32:

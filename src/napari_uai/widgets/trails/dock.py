@@ -25,6 +25,7 @@ from napari_uai.widgets.trails.picking import Clicks, trail_under
 from napari_uai.widgets.trails.placement import own_trails, source_of_layer, source_of_trails
 from napari_uai.widgets.trails.ranking_page import RankingPage
 from napari_uai.widgets.trails.region_page import RegionPage
+from napari_uai.widgets.trails.scene_models import SceneModels
 from napari_uai.widgets.trails.settings import SettingsPage
 from napari_uai.widgets.trails.sources import SourcePanel, warn_of_problems
 from napari_uai.widgets.trails.trail_review import TrailReview
@@ -74,6 +75,8 @@ class TrailWorkflow(QWidget):
         Its result, and the listed trails.
     review
         Verdicts and notes about the open trails.
+    models
+        Comparison of the open trails with a model, and models of them.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -94,6 +97,13 @@ class TrailWorkflow(QWidget):
         self.table = self.ranking_page.table
         self.timeline = TrailTimeline(self.viewer)
         self.review = TrailReview(self.ranking_page, self.jobs, self._ranked_trails)
+        self.models = SceneModels(
+            self.ranking_page,
+            self.jobs,
+            self.review,
+            lambda: self.result,
+            lambda: (self.settings.chosen_preset(), self.settings.settings()),
+        )
         self.listing = Listing(
             self,
             display=self.display,

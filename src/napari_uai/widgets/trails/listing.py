@@ -83,17 +83,17 @@ class Listing(QObject):
             or previous.scores is not result.scores
             or previous.trails is not result.trails
         ):
-            self._review.end_likeness(unless_of=result.trails)
+            self._review.end_order(unless_of=result.trails)
             self.list_trails()
 
     def list_trails(self, *_: object) -> None:
         """List and draw the trails that pass the filters."""
         if self.result is None:
             return
-        likeness = self._review.likeness_in_use()
-        score = SCORE_NAMES[0] if likeness else self._page.score.currentText()
+        other = self._review.order_in_use()
+        score = SCORE_NAMES[0] if other else self._page.score.currentText()
         criteria = self._options.filter(score, self._classes.hidden())
-        self.ranking = rank(self.result, criteria, likeness)
+        self.ranking = rank(self.result, criteria, other)
         self._table.show_ranking(self.ranking)
         self._timeline.show_ranking(
             self.ranking, self._table.ranks.class_colours, self._review.verdicts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.scores.score_names import SCORES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_uai.trails.analysis.result import TrailResult
     from napari_uai.trails.table import Trails
     from napari_uai.typing import Bools, Floats, Ints
@@ -89,6 +91,66 @@ class Likeness:
     trails: Trails
     values: Floats
 
+    @property
+    def label(self) -> str:
+        """What trails are ranked by."""
+        return f"like {self.trail}"
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """How anomalous trails are for a model of their scene.
+
+    Parameters
+    ----------
+    model
+        Name of its file.
+    trails
+        The trails.
+    values
+        Anomaly of each of them; float64.
+    n_odd
+        Number of trails with a p-value up to that of the command line.
+    notes
+        What to tell about the trails.
+    """
+
+    model: str
+    trails: Trails
+    values: Floats
+    n_odd: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What trails are ranked by."""
+        return f"model {self.model}"
+
+
+Order: TypeAlias = Likeness | Comparison
+"""What ranks trails instead of a score of their analysis."""
+
+
+def comparison_with(trails: Trails, path: Path, *, monitor: Monitor = SILENT) -> Comparison:
+    """Score trails against the model in a file.
+
+    Raises
+    ------
+    NapariUaiError
+        If the file is not a model, or one of another scene.
+    """
+    from napari_uai.trails.analysis.follow import ODD
+    from napari_uai.trails.analysis.model_file import read_model
+    from napari_uai.trails.analysis.scene_scores import checked_scores, notes_on
+
+    monitor.update(0.0, "reading the model")
+    model = read_model(path)
+    table, rows = checked_scores(model, trails, monitor=monitor.part(0.1, 1.0))
+    values = np.empty(len(trails))
+    values[rows] = table["anomaly"].to_numpy()
+    n_odd = int((table["p_value"] <= ODD).sum())
+    return Comparison(path.name, trails, values, n_odd, tuple(notes_on(model, trails)))
+
 
 def likeness_to(trails: Trails, row: int, *, monitor: Monitor = SILENT) -> Likeness:
     """Compare all trails with one, by the distance of the score *nearest*.
@@ -111,7 +173,7 @@ def likeness_to(trails: Trails, row: int, *, monitor: Monitor = SILENT) -> Liken
     return Likeness(name, trails, 1 - relative(apart, float(np.median(apart))))
 
 
-def rank(result: TrailResult, criteria: Filter, likeness: Likeness | None = None) -> Ranking:
+def rank(result: TrailResult, criteria: Filter, other: Order | None = None) -> Ranking:
     """Filter and sort trails; equal scores keep the order of the anomaly.
 
     Parameters
@@ -120,15 +182,13 @@ def rank(result: TrailResult, criteria: Filter, likeness: Likeness | None = None
         Result of the analysis.
     criteria
         Score and filters.
-    likeness
-        Similarity of the trails of the result to one of them, which ranks them instead of a score.
+    other
+        What ranks the trails of the result instead of a score.
     """
     scores = result.scores
     rows = result.rows
-    by = criteria.score if likeness is None else f"like {likeness.trail}"
-    values = (
-        scores[criteria.score].to_numpy(np.float64) if likeness is None else likeness.values[rows]
-    )
+    by = criteria.score if other is None else other.label
+    values = scores[criteria.score].to_numpy(np.float64) if other is None else other.values[rows]
     values = np.nan_to_num(values)
     table = result.trails.table
     start, end = (table[key].to_numpy(np.float64)[rows] for key in ("start", "end"))

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_uai.widgets.trails.ranking import SCORE_NAMES
 from napari_uai.widgets.trails.table import RankedTable, meaning_of
@@ -17,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-LIKE = "likeness"
-"""Data of the entry that ranks by similarity to a trail."""
+ORDER = "order"
+"""Data of the entry that ranks by similarity to a trail, or by a model."""
 
 _BUTTONS: dict[Verdict, tuple[str, str]] = {
     "accepted": ("✓ Accept", "A"),
@@ -61,6 +69,13 @@ class RankingPage(QWidget):
         self.tiles_button = QPushButton("Tile sheet…")
         self.tiles_button.setObjectName("tiles")
         self.tiles_button.setToolTip("Show what the camera saw when the top trails ended.")
+        self.model_button = QPushButton("Model")
+        self.model_button.setObjectName("model")
+        self.model_button.setToolTip("Compare with the ordinary traffic of earlier days.")
+        menu = QMenu(self.model_button)
+        self.compare_action = menu.addAction("Compare with a model…")
+        self.save_model_action = menu.addAction("Save model…")
+        self.model_button.setMenu(menu)
         self.export_button = QPushButton("Export…")
         self.export_button.setObjectName("export")
         self.export_button.setToolTip("Write scores, images and settings to a folder.")
@@ -80,23 +95,23 @@ class RankingPage(QWidget):
         listed = f"{n_listed} of {n_ranked} trails"
         self.count.setText(f"{listed}\n{judged}" if judged else listed)
 
-    def ranks_by_likeness(self) -> bool:
-        """Return whether trails are ranked by similarity to one of them."""
-        return self.score.currentData() == LIKE
+    def ranks_otherwise(self) -> bool:
+        """Return whether trails are ranked by similarity to one of them, or by a model."""
+        return self.score.currentData() == ORDER
 
-    def offer_likeness(self, trail: str) -> None:
-        """Rank by similarity to a trail."""
-        self.drop_likeness()
+    def offer_order(self, label: str) -> None:
+        """Rank by similarity to a trail, or by a model."""
+        self.drop_order()
         with QSignalBlocker(self.score):
-            self.score.addItem(f"like {trail}", LIKE)
+            self.score.addItem(label, ORDER)
         self.score.setCurrentIndex(self.score.count() - 1)
 
-    def drop_likeness(self) -> None:
+    def drop_order(self) -> None:
         """Rank by a score again, without saying so: other trails are to be listed."""
         with QSignalBlocker(self.score):
-            if self.ranks_by_likeness():
+            if self.ranks_otherwise():
                 self.score.setCurrentIndex(0)
-            if self.score.itemData(self.score.count() - 1) == LIKE:
+            if self.score.itemData(self.score.count() - 1) == ORDER:
                 self.score.removeItem(self.score.count() - 1)
 
     def _lay_out(self) -> None:
@@ -121,6 +136,7 @@ class RankingPage(QWidget):
         self._on_key("M", self.like_button.click)
         below.addWidget(self.like_button)
         below.addWidget(self.tiles_button)
+        below.addWidget(self.model_button)
         below.addWidget(self.export_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

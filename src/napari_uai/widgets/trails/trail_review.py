@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_uai.trails.table import Trails
     from napari_uai.widgets.trails.job_queue import JobQueue
-    from napari_uai.widgets.trails.ranking import Likeness, Ranking
+    from napari_uai.widgets.trails.ranking import Likeness, Order, Ranking
     from napari_uai.widgets.trails.ranking_page import RankingPage
     from napari_uai.widgets.trails.verdicts import Verdict
 
@@ -50,7 +50,7 @@ class TrailReview(QObject):
         super().__init__(page)
         self._page, self._table = page, page.table
         self._jobs, self._ranked = jobs, ranked
-        self._likeness: Likeness | None = None
+        self._order: Order | None = None
         self.verdicts = Verdicts()
         page.judged.connect(self.judge)
         page.undo_button.clicked.connect(self.undo)
@@ -61,7 +61,7 @@ class TrailReview(QObject):
     def begin(self) -> None:
         """Forget verdicts and notes, because other trails are opened."""
         self.verdicts = self._table.ranks.verdicts = Verdicts()
-        self.end_likeness()
+        self.end_order()
 
     def judge(self, verdict: Verdict) -> None:
         """Set the verdict on the chosen trail, and move on to the next undecided one."""
@@ -109,25 +109,28 @@ class TrailReview(QObject):
             return
 
         def show(likeness: Likeness) -> None:
-            if self._ranked() is not likeness.trails:
-                return  # others are ranked meanwhile
-            self._likeness = likeness
-            self._page.offer_likeness(likeness.trail)
-            self._jobs.finish(
-                f"Ranked by similarity to {likeness.trail}. To end it, rank by a score."
-            )
+            text = f"Ranked by similarity to {likeness.trail}. To end it, rank by a score."
+            self.rank_by(likeness, text)
 
         self._jobs.do(lambda monitor: likeness_to(trails, row, monitor=monitor), show)
 
-    def likeness_in_use(self) -> Likeness | None:
-        """Return the similarity that ranks the trails, None if a score does."""
-        return self._likeness if self._page.ranks_by_likeness() else None
+    def rank_by(self, order: Order, message: str) -> None:
+        """Rank by something else than a score, and say so."""
+        if self._ranked() is not order.trails:
+            return  # others are ranked meanwhile
+        self._order = order
+        self._page.offer_order(order.label)
+        self._jobs.finish(message)
 
-    def end_likeness(self, *, unless_of: Trails | None = None) -> None:
-        """Rank by a score again, unless the similarity is that of the given trails."""
-        if self._likeness is None or self._likeness.trails is not unless_of:
-            self._likeness = None
-            self._page.drop_likeness()
+    def order_in_use(self) -> Order | None:
+        """Return what ranks the trails, None if a score does."""
+        return self._order if self._page.ranks_otherwise() else None
+
+    def end_order(self, *, unless_of: Trails | None = None) -> None:
+        """Rank by a score again, unless the order is one of the given trails."""
+        if self._order is None or self._order.trails is not unless_of:
+            self._order = None
+            self._page.drop_order()
 
     def _chosen(self) -> str:
         """Return the name of the chosen trail; if there is none, say so."""
