@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Annotated, Any
 
@@ -321,12 +322,13 @@ def binned_frames(
 ) -> Floats:
     """Read some bins on all cores."""
     chunk = max(frames_per_chunk(binned.source.shape) // binned.bin_size, 1)
-
-    def read(first: int, last: int) -> npt.NDArray[Any]:
-        return binned.read(start + first, start + last)
-
-    parts = list(map_chunks(read, stop - start, chunk, monitor=monitor))
+    read = partial(_read_bins, binned, start)
+    parts = list(map_chunks(read, stop - start, chunk, anywhere=True, monitor=monitor))
     return np.concatenate(parts).astype(np.float64)
+
+
+def _read_bins(binned: BinnedFrames, start: int, first: int, last: int) -> npt.NDArray[Any]:
+    return binned.read(start + first, start + last)
 
 
 @reordering_kernel
