@@ -24,6 +24,15 @@ def kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Resul
     return _compiled(function)
 
 
+def part_of_kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Let kernels contain a copy of a function that one of them calls, at one place.
+
+    A kernel that another one calls is compiled for itself first, and then once more with each of
+    those around it; such a part only with the kernel. It computes as the kernel does.
+    """
+    return _compiled(function, inline="always")
+
+
 def reordering_kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Compile like :func:`kernel`, but allow reordering of sums; NaN and infinity are preserved."""
     return _compiled(function, fastmath={"reassoc", "nsz", "contract"})
@@ -44,9 +53,10 @@ def strict_reordering_kernel(
 def _compiled(
     function: Callable[Parameters, Result], **options: Any
 ) -> Callable[Parameters, Result]:
-    options = {"nogil": True, "error_model": "numpy", **options}
+    # Nothing calls them as functions of C, whose wrappers would be compiled as well.
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **options}
     try:
-        compiled = numba.njit(cache=True, **options)(function)
+        compiled = numba.njit(cache="inline" not in options, **options)(function)
     except RuntimeError:  # neither this folder nor the user's can be written: compiled every time
         compiled = numba.njit(**options)(function)
     return cast("Callable[Parameters, Result]", compiled)

@@ -9,9 +9,8 @@ from dask.base import tokenize
 from napari_uai.compiled import kernel
 from napari_uai.errors import TooFewFramesError
 from napari_uai.iscat.correct.fixed_pattern import (
-    Correction,
     FixedPattern,
-    correct_plane,
+    correct_frames,
     correction_for,
 )
 from napari_uai.iscat.correct.prefix_sums import (
@@ -20,7 +19,6 @@ from napari_uai.iscat.correct.prefix_sums import (
     add_frame,
     prefix_sums_of,
 )
-from napari_uai.iscat.kernels.median_network import LANES
 from napari_uai.iscat.parameters import Axes, BatchSize
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
@@ -199,13 +197,11 @@ class DifferentialFrames(Frames):
         size = self.batch_size
         positions = (start, start + size, start + 2 * size)
         moving = np.stack(self.sums.at(positions))
-        _differential_kernel(
-            _blocks_at(self.sums, positions, moves),
-            moving,
-            correction_for(self.fixed_pattern, self.axes, *self.shape[1:]),
-            numbers - start,
-            out,
-        )
+        before = np.empty_like(out)
+        blocks = _blocks_at(self.sums, positions, moves)
+        _differential_kernel(blocks, moving, numbers - start, out, before)
+        correct_frames(out, correction_for(self.fixed_pattern, self.axes, *self.shape[1:]))
+        _divide(out, before)
         for position, total in zip(positions, moving, strict=True):
             self.sums.remember(position + moves, total)
 
@@ -257,15 +253,14 @@ def _blocks_at(sums: PrefixSums, positions: tuple[int, ...], n: int) -> tuple[We
 def _differential_kernel(
     blocks: tuple[WeightedBlock, ...],
     moving: npt.NDArray[np.float64],
-    correction: Correction,
     wanted: Ints,
-    out: npt.NDArray[np.float32],
+    differences: npt.NDArray[np.float32],
+    means: npt.NDArray[np.float32],
 ) -> None:
-    n, height, width = out.shape
+    """Write the difference of two means, and the first of them, times the frames of a batch."""
+    n, height, width = differences.shape
     first, second, third = moving[0], moving[1], moving[2]
     moved = 0
-    plane = np.empty((height, width), np.float32)
-    lanes = np.zeros(max(height, width) * LANES, np.float32)
     for t in range(n):
         for step in range(moved, wanted[t]):
             add_frame(blocks[0], step, moving[0])
@@ -274,18 +269,21 @@ def _differential_kernel(
         moved = wanted[t]
         for r in range(height):
             x, y, z = first[r], second[r], third[r]
-            difference = plane[r]
+            difference, mean = differences[t, r], means[t, r]
             for c in range(width):
                 difference[c] = (z[c] - y[c]) - (y[c] - x[c])
-        correct_plane(plane, correction, lanes)
+                mean[c] = y[c] - x[c]
+
+
+@kernel
+def _divide(frames: npt.NDArray[np.float32], by: npt.NDArray[np.float32]) -> None:
+    n, height, width = frames.shape
+    for t in range(n):
         for r in range(height):
-            x, y = first[r], second[r]
-            difference = plane[r]
-            contrast = out[t, r]
+            line, before = frames[t, r], by[t, r]
             for c in range(width):
-                before = np.float32(y[c] - x[c])
                 # A dead pixel has no relative contrast.
-                contrast[c] = difference[c] / before if before != 0 else np.float32(0)
+                line[c] = line[c] / before[c] if before[c] != 0 else np.float32(0)
 
 
 @kernel

@@ -36,6 +36,7 @@ from napari_uai.iscat.correct.moving_background import (
 )
 from napari_uai.iscat.correct.rolling_average import rolling_mean
 from napari_uai.iscat.kernels.matmul import row_products
+from napari_uai.iscat.kernels.selection import median_of
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
 from napari_uai.typing import AnyArray, Floats, Ints
@@ -345,10 +346,15 @@ def _take_motion(
     influence than any other; the limits are estimated from every ``every``-th pixel.
     """
     n_images, n_pixels = images.shape
+    some = np.empty((n_pixels - 1) // every + 1, np.float32)
     for t in range(len(frames)):
         frame, result = frames[t], out[t]
-        middle = np.float32(np.median(frame[::every]))
-        spread = np.float32(np.median(np.abs(frame[::every] - middle)))
+        for k in range(some.size):
+            some[k] = frame[k * every]
+        middle = np.float32(median_of(some))
+        for k in range(some.size):
+            some[k] = abs(frame[k * every] - middle)
+        spread = np.float32(median_of(some))
         reach = np.float32(OUTLIER * MAD_TO_DEVIATION) * spread
         for p in range(n_pixels):
             result[p] = min(max(frame[p], middle - reach), middle + reach)

@@ -17,7 +17,10 @@ from napari_uai.iscat.kernels.gaussian_fit import (
     MIN_SIDE,
     NOT_CONVERGED,
     NOT_FINITE,
+    normalize,
+    scale_of,
     solve_damped,
+    window_of,
 )
 from napari_uai.typing import Floats, Ints
 
@@ -47,10 +50,10 @@ def fit_images(
         if y1 - y0 < MIN_SIDE or x1 - x0 < MIN_SIDE:
             codes[i] = EDGE
             continue
-        data = block[frame[i], y0:y1, x0:x1].astype(np.float64)
+        data = window_of(block[frame[i]], y0, y1, x0, x1)
         best, codes[i] = -np.inf, NOT_CONVERGED
         for k in range(splines.shape[0]):
-            code = _fit(data, place[i, 0] - y0, place[i, 1] - x0, splines[k], out)
+            code = _fit(data.copy(), place[i, 0] - y0, place[i, 1] - x0, splines[k], out)
             if code == 0 and out[8] > best:
                 best, chosen[i], best_out[:] = out[8], k, out
                 codes[i] = 0
@@ -65,13 +68,12 @@ def fit_images(
 @strict_kernel
 def _fit(data: Floats, yc: float, xc: float, spline: Floats, out: Floats) -> int:
     """Fit one image to one window; return the status code."""
-    middle = np.median(data)
-    if not np.isfinite(data.sum()):
+    middle, unit = scale_of(data)
+    if not np.isfinite(middle):
         return NOT_FINITE
-    unit = max(data.max() - middle, middle - data.min())
     if unit <= 0:
         return FLAT
-    data = (data - middle) / unit
+    normalize(data, middle, unit)
     image = np.empty((3, *data.shape))
     p = np.array([0.0, xc, yc, 0.0])
     _image_at(spline, p, image)

@@ -15,6 +15,7 @@ from napari_uai.errors import BadValueError
 from napari_uai.iscat.detect.anomalies.maps import MaskFrames
 from napari_uai.iscat.detect.anomalies.radial_symmetry import MIN_SIDE, radial_symmetry_center
 from napari_uai.iscat.detect.spots import response_frames
+from napari_uai.iscat.kernels.gaussian_fit import scale_of
 from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.iscat.tables import check_spots
 from napari_uai.monitor import SILENT, Monitor
@@ -344,9 +345,10 @@ def _locate(
 @kernel
 def _extreme(window: Floats, between_pixels: bool) -> tuple[float, float]:
     """Return the pixel farthest from the median, or from 0 with sub-pixel refinement."""
-    if not np.isfinite(window.sum()):
+    middle, _ = scale_of(window)
+    if not np.isfinite(middle):
         return np.nan, np.nan
-    level = 0.0 if between_pixels else np.median(window)
+    level = 0.0 if between_pixels else middle
     height, width = window.shape
     row, column, largest = 0, 0, -1.0
     for y in range(height):
