@@ -186,7 +186,8 @@ def _correct_block(
     frames: npt.NDArray[Any], *, method: FixedPattern, axes: Axes, settings: FilterSettings
 ) -> npt.NDArray[np.float32]:
     out = np.array(frames, np.float32, order="C")
-    correct_frames(out, correction_for(method, axes, *frames.shape[1:], settings))
+    _, height, width = frames.shape
+    correct_frames(out, correction_for(method, axes, height, width, settings))
     return out
 
 

@@ -55,12 +55,14 @@ def fit_images(
         for k in range(splines.shape[0]):
             code = _fit(data.copy(), place[i, 0] - y0, place[i, 1] - x0, splines[k], out)
             if code == 0 and out[8] > best:
-                best, chosen[i], best_out[:] = out[8], k, out
-                codes[i] = 0
+                best, chosen[i], codes[i] = out[8], k, 0
+                for m in range(9):
+                    best_out[m] = out[m]
             elif best == -np.inf:
                 codes[i] = code
         if codes[i] == 0:
-            fits[i] = best_out
+            for m in range(9):
+                fits[i, m] = best_out[m]
             fits[i, 1] += x0
             fits[i, 2] += y0
 
@@ -82,7 +84,8 @@ def _fit(data: Floats, yc: float, xc: float, spline: Floats, out: Floats) -> int
     code: int = _minimise(data, p, spline, image)
     if code == 0:
         code = _errors(data, p, image, out)
-    out[:4] = p
+    for k in range(4):
+        out[k] = p[k]
     for k in (0, 3, 4, 7):
         out[k] *= unit
     out[3] += middle
@@ -113,7 +116,8 @@ def _minimise(data: Floats, p: Floats, spline: Floats, image: Floats) -> int:
     for _ in range(MAX_ITERATIONS):
         if not solve_damped(normal, gradient, damping, step):
             return DEGENERATE
-        trial[:] = p + step
+        for k in range(4):
+            trial[k] = p[k] + step[k]
         if not (-0.5 <= trial[1] <= width - 0.5 and -0.5 <= trial[2] <= height - 0.5):
             trial[1] = min(max(trial[1], -0.5), width - 0.5)
             trial[2] = min(max(trial[2], -0.5), height - 0.5)
@@ -122,8 +126,12 @@ def _minimise(data: Floats, p: Floats, spline: Floats, image: Floats) -> int:
         _image_at(spline, trial, other)
         new = _cost(data, trial, other)
         if new <= cost:
-            p[:] = trial
-            image[:] = other
+            for k in range(4):
+                p[k] = trial[k]
+            for k in range(3):
+                for y in range(height):
+                    for x in range(width):
+                        image[k, y, x] = other[k, y, x]
             cost = _normal_equations(data, p, image, normal, gradient)
             damping = max(damping * 0.2, 1e-10)
         else:

@@ -1,15 +1,18 @@
-"""Medians inside kernels.
+"""Medians and orders inside kernels.
 
-That of numpy, as numba compiles it, takes ten times as long to compile as a loop of one's own.
+Those of numpy, as numba compiles them, take up to ten times as long to compile as loops of one's
+own. So do arrays that are assigned to parts of arrays, for the sake of the text of an error.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from napari_uai.compiled import kernel
+from napari_uai.typing import Floats, Ints
 
 
 @kernel
@@ -43,4 +46,28 @@ def median_of(values: npt.NDArray[Any]) -> float:
         lower = values[0]
         for k in range(1, half):
             lower = max(lower, values[k])
-    return (lower + upper) / 2
+    return float((lower + upper) / 2)
+
+
+@kernel
+def falling_order(values: Floats) -> Ints:
+    """Return the places of values, the largest first; equal ones as they come. By merging."""
+    n = values.size
+    order, other = np.empty(n, np.int64), np.empty(n, np.int64)
+    for i in range(n):
+        order[i] = i
+    length = 1
+    while length < n:
+        for start in range(0, n, 2 * length):
+            middle, stop = min(start + length, n), min(start + 2 * length, n)
+            i, j = start, middle
+            for k in range(start, stop):
+                if j == stop or (i < middle and not values[order[j]] > values[order[i]]):
+                    other[k] = order[i]
+                    i += 1
+                else:
+                    other[k] = order[j]
+                    j += 1
+        order, other = other, order
+        length *= 2
+    return order

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.compiled import kernel
+from napari_uai.iscat.kernels.selection import falling_order
 from napari_uai.typing import Floats32, Ints32
 
 TREES_PER_LOOKUP = 128
@@ -258,8 +259,12 @@ def _fill_sets(
     """Put each leaf into the sets of the ranks of its box; the deepest, most visited ones first."""
     for tree in range(feature.shape[0]):
         nodes = np.flatnonzero((feature[tree] < 0) & (depth[tree] > 0))
-        nodes = nodes[np.argsort(-depth[tree][nodes], kind="mergesort")]
-        for leaf, node in enumerate(nodes):
+        depths = np.empty(nodes.size)
+        for k in range(nodes.size):
+            depths[k] = depth[tree, nodes[k]]
+        order = falling_order(depths)
+        for leaf in range(nodes.size):
+            node = nodes[order[leaf]]
             leaf_depth[tree, leaf] = depth[tree, node]
             word, bit = leaf // 64, np.uint64(1) << np.uint64(leaf % 64)
             for f in range(boxes.shape[2]):
