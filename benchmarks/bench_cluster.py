@@ -174,9 +174,9 @@ def work(address: str, n: int) -> None:
     from distributed import Worker
 
     async def run() -> None:
-        workers = [Worker(address, nthreads=1, dashboard=False, memory_limit=0) for _ in range(n)]
-        for worker in workers:
-            await worker
+        workers = []
+        for _ in range(n):
+            workers.append(await Worker(address, nthreads=1, dashboard=False, memory_limit=0))
         await workers[0].finished()
 
     asyncio.run(run())
