@@ -26,6 +26,9 @@ from napari_uai.typing import Ints
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 from napari_uai.videos.offset import middle_of_batch, second_batch
 
+CACHED_BYTES = 2**20
+"""Frames of about that size pass through several kernels while they are in the processor's cache."""
+
 FARTHEST_MOVED = 50
 """Frames by which sums are moved one after the other; to begin again is faster beyond."""
 
@@ -197,11 +200,17 @@ class DifferentialFrames(Frames):
         size = self.batch_size
         positions = (start, start + size, start + 2 * size)
         moving = np.stack(self.sums.at(positions))
-        before = np.empty_like(out)
         blocks = _blocks_at(self.sums, positions, moves)
-        _differential_kernel(blocks, moving, numbers - start, out, before)
-        correct_frames(out, correction_for(self.fixed_pattern, self.axes, *self.shape[1:]))
-        _divide(out, before)
+        correction = correction_for(self.fixed_pattern, self.axes, *self.shape[1:])
+        steps = numbers - start
+        at_once = max(CACHED_BYTES // out[0].nbytes, 1)
+        means = np.empty_like(out[:at_once])
+        for first in range(0, len(out), at_once):
+            some = slice(first, first + at_once)
+            moved = int(steps[max(first - 1, 0)])
+            _differential_kernel(blocks, moving, moved, steps[some], out[some], means)
+            correct_frames(out[some], correction)
+            _divide(out[some], means)
         for position, total in zip(positions, moving, strict=True):
             self.sums.remember(position + moves, total)
 
@@ -253,6 +262,7 @@ def _blocks_at(sums: PrefixSums, positions: tuple[int, ...], n: int) -> tuple[We
 def _differential_kernel(
     blocks: tuple[WeightedBlock, ...],
     moving: npt.NDArray[np.float64],
+    moved: int,
     wanted: Ints,
     differences: npt.NDArray[np.float32],
     means: npt.NDArray[np.float32],
@@ -260,7 +270,6 @@ def _differential_kernel(
     """Write the difference of two means, and the first of them, times the frames of a batch."""
     n, height, width = differences.shape
     first, second, third = moving[0], moving[1], moving[2]
-    moved = 0
     for t in range(n):
         for step in range(moved, wanted[t]):
             add_frame(blocks[0], step, moving[0])
