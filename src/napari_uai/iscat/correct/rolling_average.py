@@ -27,7 +27,7 @@ from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 from napari_uai.videos.offset import middle_of_batch, second_batch
 
 CACHED_BYTES = 2**20
-"""Frames of about that size pass through several kernels while they are in the processor's cache."""
+"""Frames of that size pass through several kernels while they are in the processor's cache."""
 
 FARTHEST_MOVED = 50
 """Frames by which sums are moved one after the other; to begin again is faster beyond."""

@@ -218,8 +218,10 @@ def _boxes(feature: Ints32, right: Ints32, rank: Ints32, counts: Ints32) -> Ints
             f = feature[tree, node]
             if f >= 0:
                 k, above = rank[tree, node], right[tree, node]
-                boxes[tree, node + 1] = boxes[tree, node]
-                boxes[tree, above] = boxes[tree, node]
+                for each in range(n_features):
+                    for end in range(2):
+                        boxes[tree, node + 1, each, end] = boxes[tree, node, each, end]
+                        boxes[tree, above, each, end] = boxes[tree, node, each, end]
                 boxes[tree, node + 1, f, 1] = min(boxes[tree, node, f, 1], k)
                 boxes[tree, above, f, 0] = max(boxes[tree, node, f, 0], k + 1)
     return boxes
