@@ -60,8 +60,8 @@ def bench_scaling(folder: Path, frames: int) -> None:
 
     settings = replace(scenario("living"), frames=frames, rows=SIDE, columns=SIDE)
     path, short = folder / "long.bin", folder / "short.bin"
-    write_recording(path, settings)
-    write_recording(short, replace(settings, frames=4 * BATCH))
+    write_recording(settings, path)
+    write_recording(replace(settings, frames=4 * BATCH), short)
     measured(short, folder / "short", 0)  # compiles
     found = []
     for n in (0, 1, 2):
