@@ -73,6 +73,7 @@ def cluster_of(
                 n_workers=workers,
                 threads_per_worker=1,  # a task has threads of its own
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # 8787 may be another run's
                 env={THREADS: str(max(n_threads() // (workers or 1), 1))},
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
