@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -22,6 +26,15 @@ def kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Resul
     the end, make the loops of numba four times slower.
     """
     return _compiled(function)
+
+
+def part_of_kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Let kernels contain a copy of a function that one of them calls, at one place.
+
+    A kernel that another one calls is compiled for itself first, and then once more with each of
+    those around it; such a part only with the kernel. It computes as the kernel does.
+    """
+    return _compiled(function, inline="always")
 
 
 def reordering_kernel(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -44,9 +57,10 @@ def strict_reordering_kernel(
 def _compiled(
     function: Callable[Parameters, Result], **options: Any
 ) -> Callable[Parameters, Result]:
-    options = {"nogil": True, "error_model": "numpy", **options}
+    # Nothing calls them as functions of C, whose wrappers would be compiled as well.
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **options}
     try:
-        compiled = numba.njit(cache=True, **options)(function)
+        compiled = numba.njit(cache="inline" not in options, **options)(function)
     except RuntimeError:  # neither this folder nor the user's can be written: compiled every time
         compiled = numba.njit(**options)(function)
     return cast("Callable[Parameters, Result]", compiled)
@@ -84,3 +98,66 @@ def announced_compilation(announce: Callable[[], None]) -> Iterator[None]:
     """
     with install_listener("numba:compile", _Announcement(announce)):
         yield
+
+
+@dataclass
+class Compilation:
+    """What was compiled: kernels that are called from Python, and seconds of processor time."""
+
+    kernels: int = 0
+    seconds: float = 0.0
+
+
+class _Count(Listener):  # type: ignore[misc]  # numba has no types
+    """Adds up compilations, each with those inside it."""
+
+    def __init__(self, total: Compilation) -> None:
+        self.total = total
+        self.lock = Lock()
+        self.own = threading.local()
+
+    def on_start(self, event: Event) -> None:  # noqa: ARG002  # numba's signature
+        """Note when an outermost compilation begins."""
+        self.own.depth = getattr(self.own, "depth", 0) + 1
+        if self.own.depth == 1:
+            self.own.began = time.thread_time()
+
+    def on_end(self, event: Event) -> None:  # noqa: ARG002  # numba's signature
+        """Add an outermost compilation."""
+        self.own.depth -= 1
+        if self.own.depth == 0:
+            with self.lock:
+                self.total.kernels += 1
+                self.total.seconds += time.thread_time() - self.own.began
+
+
+@contextmanager
+def counted_compilation() -> Iterator[Compilation]:
+    """Yield what is compiled in a ``with`` block, up to date when it ends.
+
+    Examples
+    --------
+    >>> with counted_compilation() as compiled:
+    ...     pass
+    >>> compiled.kernels
+    0
+    """
+    total = Compilation()
+    with install_listener("numba:compile", _Count(total)):
+        yield total
+
+
+def folder_of_kernels() -> Path | None:
+    """Return where compiled kernels of this module would be, None if they are not kept.
+
+    In the folder that ``NUMBA_CACHE_DIR`` names, else in ``__pycache__`` beside each module; if
+    that cannot be written, in the user's cache.
+    """
+    path = getattr(getattr(kernel(_nothing), "_cache", None), "cache_path", None)
+    if path is None:
+        return None
+    return Path(path).parent if numba.config.CACHE_DIR else Path(path)
+
+
+def _nothing() -> None:
+    """Compute nothing."""

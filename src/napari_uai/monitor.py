@@ -150,6 +150,12 @@ def raise_if_cancelled() -> None:
             raise CancelledError("cancelled")
 
 
+def monitor_for_cancelling() -> Monitor:
+    """Return a monitor that is cancelled when one of those is that are active now."""
+    monitors = _active.get()
+    return Monitor(cancelled=lambda: any(monitor.cancelled() for monitor in monitors))
+
+
 def in_threads(
     function: Callable[Arguments, Result], *monitors: Monitor
 ) -> Callable[Arguments, Result]:

@@ -35,6 +35,7 @@ from napari_uai.cli.terminal import CRASHED, FAILED, INTERRUPTED, say
 from napari_uai.cli.trail_models import fit_trails, update_model
 from napari_uai.cli.trails import trails
 from napari_uai.cli.train import train
+from napari_uai.cli.warm import warm
 from napari_uai.errors import CancelledError, NapariUaiError
 from napari_uai.option_names import options_of_command_line
 
@@ -72,6 +73,7 @@ for command in (
     info,
     export,
     demo,
+    warm,
     gui,
     recipes,
     stages,

@@ -18,8 +18,7 @@ from napari_uai.cli.options import (
 )
 from napari_uai.cli.progress import announced_compiling, progress_bar
 from napari_uai.cli.terminal import FAILED, notes, say
-from napari_uai.errors import BadValueError, counted, one_line
-from napari_uai.option_names import option
+from napari_uai.errors import counted, one_line
 
 if TYPE_CHECKING:
     from napari_uai.iscat.recipes.batch import Outcome
@@ -55,7 +54,9 @@ def iscat(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Recordings of a folder or table to analyse at a time."
+            min=1,
+            metavar="N",
+            help="Processes that share the recordings of a folder or table, or the parts of one.",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -90,10 +91,6 @@ def iscat(
                 monitor=monitor,
             )
         return _report_folder(outcomes, out)
-    if workers is not None:
-        raise BadValueError(
-            f"{option('workers')} is for a folder or a table: one recording is on all cores anyway"
-        )
     with announced_compiling(), progress_bar(source.name) as monitor:
         outcome = analyse_recording(
             source,
@@ -101,6 +98,7 @@ def iscat(
             chosen,
             options=options,
             scheduler=scheduler,
+            workers=workers,
             overwrite=overwrite,
             monitor=monitor,
         )

@@ -12,9 +12,9 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -40,13 +40,37 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class _Scope:
-    """Where pieces are kept, and what those of the work under way depend on."""
+    """Where pieces are kept, and what those of the work under way depend on; also one of them."""
 
     store: Store
     key: str
     label: str
     check: Callable[[], None]
     warned: list[warnings.WarningMessage] | None = None
+
+    def piece(self, what: str, depends_on: Any) -> _Scope:
+        """Return the scope of a piece, and of the pieces inside it."""
+        key = identity_of(self.key, what, depends_on)
+        return replace(self, key=key, label=f"{self.label}: {what}")
+
+    def stored(self) -> tuple[Any] | None:
+        """Return the result of this piece if it was kept, and warn as it did."""
+        payload = self.store.get(self.key)
+        if payload is None:
+            return None
+        result, texts = unpacked(payload)
+        for text in texts:
+            warnings.warn(text, UserWarning, stacklevel=3)
+        return (result,)
+
+    def keep(self, result: Any, before: int) -> None:
+        """Keep the result of this piece, and the warnings since there were some before."""
+        self.check()
+        texts = [str(each.message) for each in (self.warned or ())[before:]]
+        try:
+            self.store.put(self.key, packed((result, list(dict.fromkeys(texts)))), self.label)
+        except NotStorableError as reason:
+            _LOG.debug("%s is not kept: %s", self.label, reason)
 
 
 _scope: ContextVar[_Scope | None] = ContextVar("napari_uai_store", default=None)
@@ -145,27 +169,60 @@ def kept(what: str, depends_on: Any, compute: Callable[[], Result]) -> Result:
     scope = _scope.get()
     if scope is None:
         return compute()
-    key = identity_of(scope.key, what, depends_on)
-    payload = scope.store.get(key)
-    if payload is not None:
-        result, texts = unpacked(payload)
-        for text in texts:
-            warnings.warn(text, UserWarning, stacklevel=2)
-        return result  # type: ignore[no-any-return]
-    label = f"{scope.label}: {what}"
+    piece = scope.piece(what, depends_on)
+    found = piece.stored()
+    if found is not None:
+        return found[0]  # type: ignore[no-any-return]
     before = len(scope.warned or ())
-    token = _scope.set(replace(scope, key=key, label=label))
+    token = _scope.set(piece)
     try:
         result = compute()
     finally:
         _scope.reset(token)
-    scope.check()
-    texts = [str(each.message) for each in (scope.warned or ())[before:]]
-    try:
-        scope.store.put(key, packed((result, list(dict.fromkeys(texts)))), label)
-    except NotStorableError as reason:
-        _LOG.debug("%s is not kept: %s", label, reason)
+    piece.keep(result, before)
     return result
+
+
+def kept_each(
+    whats: Sequence[str], compute: Callable[[Sequence[int]], Iterator[tuple[int, Result]]]
+) -> Iterator[tuple[int, Result]]:
+    """Yield the results of parts that are computed side by side, each kept as soon as it is there.
+
+    Parameters
+    ----------
+    whats
+        Name of each part; its number decides the result, besides what :func:`kept` says.
+    compute
+        Takes the numbers of the parts that are not in the store; yields number and result of each,
+        in any order. Pieces inside are not kept.
+
+    Examples
+    --------
+    >>> from napari_uai.store.keeping import kept_each
+    >>> dict(kept_each(["first", "second"], lambda missing: ((i, i * i) for i in missing)))
+    {0: 0, 1: 1}
+    """
+    scope = _scope.get()
+    pieces = [None if scope is None else scope.piece(what, i) for i, what in enumerate(whats)]
+    missing = []
+    for i, piece in enumerate(pieces):
+        found = None if piece is None else piece.stored()
+        if found is None:
+            missing.append(i)
+        else:
+            yield i, found[0]
+    context = copy_context()
+    context.run(_scope.set, None)
+    results = context.run(compute, missing)
+    while True:
+        before = len((scope and scope.warned) or ())
+        each = context.run(next, results, None)
+        if each is None:
+            return
+        piece = pieces[each[0]]
+        if piece is not None:
+            piece.keep(each[1], before)
+        yield each
 
 
 @cache

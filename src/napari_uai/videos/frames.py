@@ -16,6 +16,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
@@ -29,6 +30,7 @@ from napari_uai.monitor import SILENT, Monitor, in_threads, raise_if_cancelled
 from napari_uai.threads import n_threads
 from napari_uai.typing import AnyArray, Ints
 from napari_uai.videos.lazy_array import LazyArray
+from napari_uai.workers import CHUNKS_AT_LEAST, active_workers, chunks_on
 
 Result = TypeVar("Result")
 
@@ -373,16 +375,27 @@ def map_chunks(
     n_frames: int,
     chunk: int,
     *,
+    anywhere: bool = False,
     monitor: Monitor = SILENT,
     message: str = "",
 ) -> Iterator[Result]:
     """Call ``function(start, stop)`` for each chunk on all cores; yield the results in order.
+
+    With ``anywhere``, workers do it if there are any: the function can be pickled, returns all that
+    it does, which is small, and does not warn (:mod:`napari_uai.workers`).
 
     At most two chunks per core are in progress or waiting, so memory does not grow with the length
     of the video. Cancellation takes effect within the time of one chunk, or sooner if the function
     calls :func:`~napari_uai.monitor.raise_if_cancelled`; monitors that are active here also cancel.
     """
     starts = range(0, n_frames, chunk)
+    others = active_workers() if anywhere else None
+    if others is not None and len(starts) > CHUNKS_AT_LEAST:
+        function(0, 1)  # what is found once for all frames is sent, instead of found by each worker
+        send = partial(_run_of_chunks, function, chunk)
+        for results in chunks_on(others, send, starts, n_frames, monitor, message):
+            yield from results
+        return
     workers = n_threads()
     pending: deque[Future[Result]] = deque()
     given_up = threading.Event()
@@ -409,6 +422,13 @@ def map_chunks(
             given_up.set()
             for future in pending:
                 future.cancel()
+
+
+def _run_of_chunks(
+    function: Callable[[int, int], Result], chunk: int, start: int, stop: int
+) -> list[Result]:
+    """Return the results of consecutive chunks."""
+    return list(map_chunks(lambda a, b: function(start + a, start + b), stop - start, chunk))
 
 
 def compute_video(video: Video, *, monitor: Monitor = SILENT) -> AnyArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -143,19 +144,22 @@ def _extremes(frames: Frames, monitor: Monitor) -> tuple[AnyArray, AnyArray, Boo
     """Return the minimum and maximum of each frame, and which pixels never change."""
     first = np.array(frames.read(0, 1))
 
-    def look(start: int, stop: int) -> tuple[AnyArray, ...]:
-        block = frames.read(start, stop)
-        flat = block.reshape(len(block), -1)
-        return flat.min(axis=1), flat.max(axis=1), (block == first).all(axis=0)
-
     still = np.full(frames.shape[1:], len(frames) > 1)
     lows, highs = [], []
     chunk = frames_per_chunk(frames.shape)
-    for low, high, same in map_chunks(look, len(frames), chunk, monitor=monitor):
+    look = partial(_extremes_of, frames, first)
+    for low, high, same in map_chunks(look, len(frames), chunk, anywhere=True, monitor=monitor):
         lows.append(low)
         highs.append(high)
         still &= same
     return np.concatenate(lows), np.concatenate(highs), still
+
+
+def _extremes_of(frames: Frames, first: AnyArray, start: int, stop: int) -> tuple[AnyArray, ...]:
+    """Return minimum and maximum of some frames, and which pixels are as in the first frame."""
+    block = frames.read(start, stop)
+    flat = block.reshape(len(block), -1)
+    return flat.min(axis=1), flat.max(axis=1), (block == first).all(axis=0)
 
 
 def _saturated(frames: Frames, high: AnyArray, monitor: Monitor) -> Bools:

@@ -19,6 +19,7 @@ from napari_uai.iscat.kernels.median_network import (
     median_network,
     median_of_lanes,
 )
+from napari_uai.iscat.kernels.selection import median_of
 from napari_uai.parameters import Odd, checked
 from napari_uai.stages import stage
 from napari_uai.videos.find_once import Memo
@@ -341,7 +342,7 @@ def _replace(
         for i in range(bad.size):
             for k in range(counts[i]):
                 values[k] = frames[t, neighbours[i, k]]
-            medians[i] = np.median(values[: counts[i]])
+            medians[i] = median_of(values[: counts[i]])
         for i in range(bad.size):
             frames[t, bad[i]] = medians[i]
 
@@ -384,7 +385,8 @@ def _load(
     radius = (columns.size - block.shape[2]) // 2
     for i in range(rows.size):
         base = t * block.frame_step + rows[i] * block.row_step
-        out[i, radius : radius + block.shape[2]] = block.flat[base : base + block.shape[2]]
+        for j in range(block.shape[2]):
+            out[i, radius + j] = block.flat[base + j]
         for j in range(radius):
             out[i, j] = block.flat[base + columns[j]]
             out[i, columns.size - 1 - j] = block.flat[base + columns[columns.size - 1 - j]]
@@ -413,6 +415,8 @@ def _median_square(
                     for j in range(size):
                         place = (i * size + j) * LANES
                         start = first + j
-                        lanes[place : place + count] = frame[r + i, start : start + count]
+                        for k in range(count):
+                            lanes[place + k] = frame[r + i, start + k]
                 median_of_lanes(lanes, size * size, network, medians)
-                out[t, r, first : first + count] = medians[:count]
+                for k in range(count):
+                    out[t, r, first + k] = medians[k]

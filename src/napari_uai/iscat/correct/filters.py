@@ -201,7 +201,8 @@ def _filter_frames(
         smooth[:] = 0
         for r in range(height):
             base = t * block.frame_step + r * block.row_step
-            line[radius : radius + width] = block.flat[base : base + width]
+            for c in range(width):
+                line[radius + c] = block.flat[base + c]
             line[:radius] = line[radius]
             line[radius + width :] = line[radius + width - 1]
             for m in range(n_terms):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt, Le, Unit
 
-from napari_uai.compiled import kernel
+from napari_uai.compiled import kernel, part_of_kernel
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.correct.stripes import (
     StripeModes,
@@ -18,7 +18,6 @@ from napari_uai.iscat.correct.stripes import (
     subtract_stripes,
     wavelet_modes,
 )
-from napari_uai.iscat.kernels.blocks import Block, as_block
 from napari_uai.iscat.kernels.median_network import (
     LANES,
     MedianNetwork,
@@ -150,7 +149,8 @@ class Correction(NamedTuple):
     column_modes: StripeModes
 
 
-_CODES = {"none": 0, "median": 1, "clipped_mean": 2, "fourier": 3, "wavelet": 3}
+_FILTER = 3
+_CODES = {"none": 0, "median": 1, "clipped_mean": 2, "fourier": _FILTER, "wavelet": _FILTER}
 
 
 def correction_for(
@@ -185,44 +185,51 @@ def _modes(method: str, length: int, width: int, settings: FilterSettings) -> St
 def _correct_block(
     frames: npt.NDArray[Any], *, method: FixedPattern, axes: Axes, settings: FilterSettings
 ) -> npt.NDArray[np.float32]:
-    out = np.empty(frames.shape, np.float32)
+    out = np.array(frames, np.float32, order="C")
     _, height, width = frames.shape
-    correction = correction_for(method, axes, height, width, settings)
-    _correct_frames(as_block(frames), correction, out)
+    correct_frames(out, correction_for(method, axes, height, width, settings))
     return out
 
 
+def correct_frames(frames: npt.NDArray[np.float32], correction: Correction) -> None:
+    """Correct frames in place."""
+    # Two kernels, of which most runs compile one.
+    (_filter_frames if correction.method == _FILTER else _level_frames)(frames, correction)
+
+
 @kernel
-def _correct_frames(block: Block, correction: Correction, out: npt.NDArray[np.float32]) -> None:
-    n, height, width = out.shape
-    lanes = np.zeros(max(height, width) * LANES, np.float32)
+def _filter_frames(frames: npt.NDArray[np.float32], correction: Correction) -> None:
+    """Subtract from each frame the stripes that a filter finds."""
+    n, height, width = frames.shape
+    turned = np.empty((width, height), np.float32)
     for t in range(n):
-        for r in range(height):
-            base = t * block.frame_step + r * block.row_step
-            out[t, r] = block.flat[base : base + width]
-        correct_plane(out[t], correction, lanes)
-
-
-@kernel
-def correct_plane(
-    plane: npt.NDArray[np.float32], correction: Correction, lanes: npt.NDArray[np.float32]
-) -> None:
-    """Correct one frame in place; ``lanes`` holds ``LANES`` times the longest line."""
-    if correction.method == 3:
+        plane = frames[t]
         if correction.rows:
-            turned = np.ascontiguousarray(plane.T)
+            for r in range(height):
+                for c in range(width):
+                    turned[c, r] = plane[r, c]
             subtract_stripes(turned, correction.row_modes)
-            plane[:] = turned.T
+            for r in range(height):
+                for c in range(width):
+                    plane[r, c] = turned[c, r]
         if correction.columns:
             subtract_stripes(plane, correction.column_modes)
-        return
-    if correction.rows:
-        _subtract_offsets(plane, True, correction.method, correction.row_network, lanes)
-    if correction.columns:
-        _subtract_offsets(plane, False, correction.method, correction.column_network, lanes)
 
 
 @kernel
+def _level_frames(frames: npt.NDArray[np.float32], correction: Correction) -> None:
+    """Subtract from each row, and then each column, its offset."""
+    n, height, width = frames.shape
+    lanes = np.zeros(max(height, width) * LANES, np.float32)
+    for t in range(n):
+        for of_rows in (True, False):  # not as literals, for each of which numba compiles a kernel
+            wanted = correction.rows if of_rows else correction.columns
+            network = correction.row_network if of_rows else correction.column_network
+            if wanted:
+                _subtract_offsets(frames[t], of_rows, correction.method, network, lanes)
+
+
+@part_of_kernel
 def _subtract_offsets(
     plane: npt.NDArray[np.float32],
     of_rows: bool,
@@ -281,7 +288,7 @@ def _gather(
                 lane[k] = line[k]
 
 
-@kernel
+@part_of_kernel
 def _subtract_and_fold(
     lanes: npt.NDArray[np.float32], size: int, medians: npt.NDArray[np.float32]
 ) -> None:
@@ -291,7 +298,7 @@ def _subtract_and_fold(
             lane[k] = abs(lane[k] - medians[k])
 
 
-@kernel
+@part_of_kernel
 def _clipped_means(
     lanes: npt.NDArray[np.float32],
     size: int,

@@ -239,11 +239,13 @@ def _take_means(frames: Floats, good: Floats, rounds: int) -> None:
     n, height, width = frames.shape
     in_columns = np.zeros(width)
     for row in range(height):
-        in_columns += good[row]
+        for column in range(width):
+            in_columns[column] += good[row, column]
     means = np.empty(width)
     for t in range(n):
         for _ in range(rounds):
-            means[:] = 0
+            for column in range(width):
+                means[column] = 0
             for row in range(height):
                 line, own = frames[t, row], good[row]
                 total, count = 0.0, 0.0

@@ -176,11 +176,10 @@ class PowerNormalizedFrames(Frames):
         with self._lock:
             if self._power is None:
                 parts = map_chunks(
-                    lambda start, stop: self.power_of(
-                        as_block(self.source.read(start, stop)), start
-                    ),
+                    self._read_power,
                     len(self),
                     frames_per_chunk(self.shape),
+                    anywhere=True,
                     monitor=monitor,
                     message="power",
                 )

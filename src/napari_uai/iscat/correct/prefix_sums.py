@@ -360,7 +360,8 @@ def _sum_normalized(
         for t in range(border * spacing, stop, 4):
             end = min(t + 4, stop)
             sum_frames(block, t, regions, powers[t:end])
-            weighted.weights[t:end] = scale[0] / powers[t:end]
+            for k in range(t, end):
+                weighted.weights[k] = scale[0] / powers[k]
             if end == t + 4:
                 _add_four(weighted, t, sums[border])
             else:

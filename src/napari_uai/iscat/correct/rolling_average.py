@@ -9,9 +9,8 @@ from dask.base import tokenize
 from napari_uai.compiled import kernel
 from napari_uai.errors import TooFewFramesError
 from napari_uai.iscat.correct.fixed_pattern import (
-    Correction,
     FixedPattern,
-    correct_plane,
+    correct_frames,
     correction_for,
 )
 from napari_uai.iscat.correct.prefix_sums import (
@@ -20,13 +19,15 @@ from napari_uai.iscat.correct.prefix_sums import (
     add_frame,
     prefix_sums_of,
 )
-from napari_uai.iscat.kernels.median_network import LANES
 from napari_uai.iscat.parameters import Axes, BatchSize
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
 from napari_uai.typing import Ints
 from napari_uai.videos.frames import Frames, Video, frames_of, video_like
 from napari_uai.videos.offset import middle_of_batch, second_batch
+
+CACHED_BYTES = 2**20
+"""Frames of that size pass through several kernels while they are in the processor's cache."""
 
 FARTHEST_MOVED = 50
 """Frames by which sums are moved one after the other; to begin again is faster beyond."""
@@ -199,13 +200,17 @@ class DifferentialFrames(Frames):
         size = self.batch_size
         positions = (start, start + size, start + 2 * size)
         moving = np.stack(self.sums.at(positions))
-        _differential_kernel(
-            _blocks_at(self.sums, positions, moves),
-            moving,
-            correction_for(self.fixed_pattern, self.axes, *self.shape[1:]),
-            numbers - start,
-            out,
-        )
+        blocks = _blocks_at(self.sums, positions, moves)
+        correction = correction_for(self.fixed_pattern, self.axes, *self.shape[1:])
+        steps = numbers - start
+        at_once = max(CACHED_BYTES // out[0].nbytes, 1)
+        means = np.empty_like(out[:at_once])
+        for first in range(0, len(out), at_once):
+            some = slice(first, first + at_once)
+            moved = int(steps[max(first - 1, 0)])
+            _differential_kernel(blocks, moving, moved, steps[some], out[some], means)
+            correct_frames(out[some], correction)
+            _divide(out[some], means)
         for position, total in zip(positions, moving, strict=True):
             self.sums.remember(position + moves, total)
 
@@ -257,15 +262,14 @@ def _blocks_at(sums: PrefixSums, positions: tuple[int, ...], n: int) -> tuple[We
 def _differential_kernel(
     blocks: tuple[WeightedBlock, ...],
     moving: npt.NDArray[np.float64],
-    correction: Correction,
+    moved: int,
     wanted: Ints,
-    out: npt.NDArray[np.float32],
+    differences: npt.NDArray[np.float32],
+    means: npt.NDArray[np.float32],
 ) -> None:
-    n, height, width = out.shape
+    """Write the difference of two means, and the first of them, times the frames of a batch."""
+    n, height, width = differences.shape
     first, second, third = moving[0], moving[1], moving[2]
-    moved = 0
-    plane = np.empty((height, width), np.float32)
-    lanes = np.zeros(max(height, width) * LANES, np.float32)
     for t in range(n):
         for step in range(moved, wanted[t]):
             add_frame(blocks[0], step, moving[0])
@@ -274,18 +278,21 @@ def _differential_kernel(
         moved = wanted[t]
         for r in range(height):
             x, y, z = first[r], second[r], third[r]
-            difference = plane[r]
+            difference, mean = differences[t, r], means[t, r]
             for c in range(width):
                 difference[c] = (z[c] - y[c]) - (y[c] - x[c])
-        correct_plane(plane, correction, lanes)
+                mean[c] = y[c] - x[c]
+
+
+@kernel
+def _divide(frames: npt.NDArray[np.float32], by: npt.NDArray[np.float32]) -> None:
+    n, height, width = frames.shape
+    for t in range(n):
         for r in range(height):
-            x, y = first[r], second[r]
-            difference = plane[r]
-            contrast = out[t, r]
+            line, before = frames[t, r], by[t, r]
             for c in range(width):
-                before = np.float32(y[c] - x[c])
                 # A dead pixel has no relative contrast.
-                contrast[c] = difference[c] / before if before != 0 else np.float32(0)
+                line[c] = line[c] / before[c] if before[c] != 0 else np.float32(0)
 
 
 @kernel

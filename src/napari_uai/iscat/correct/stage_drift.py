@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Annotated, Any
 
@@ -35,6 +36,7 @@ from napari_uai.iscat.correct.moving_background import (
 )
 from napari_uai.iscat.correct.rolling_average import rolling_mean
 from napari_uai.iscat.kernels.matmul import row_products
+from napari_uai.iscat.kernels.selection import median_of
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
 from napari_uai.typing import AnyArray, Floats, Ints
@@ -321,12 +323,13 @@ def binned_frames(
 ) -> Floats:
     """Read some bins on all cores."""
     chunk = max(frames_per_chunk(binned.source.shape) // binned.bin_size, 1)
-
-    def read(first: int, last: int) -> npt.NDArray[Any]:
-        return binned.read(start + first, start + last)
-
-    parts = list(map_chunks(read, stop - start, chunk, monitor=monitor))
+    read = partial(_read_bins, binned, start)
+    parts = list(map_chunks(read, stop - start, chunk, anywhere=True, monitor=monitor))
     return np.concatenate(parts).astype(np.float64)
+
+
+def _read_bins(binned: BinnedFrames, start: int, first: int, last: int) -> npt.NDArray[Any]:
+    return binned.read(start + first, start + last)
 
 
 @reordering_kernel
@@ -343,10 +346,15 @@ def _take_motion(
     influence than any other; the limits are estimated from every ``every``-th pixel.
     """
     n_images, n_pixels = images.shape
+    some = np.empty((n_pixels - 1) // every + 1, np.float32)
     for t in range(len(frames)):
         frame, result = frames[t], out[t]
-        middle = np.float32(np.median(frame[::every]))
-        spread = np.float32(np.median(np.abs(frame[::every] - middle)))
+        for k in range(some.size):
+            some[k] = frame[k * every]
+        middle = np.float32(median_of(some))
+        for k in range(some.size):
+            some[k] = abs(frame[k * every] - middle)
+        spread = np.float32(median_of(some))
         reach = np.float32(OUTLIER * MAD_TO_DEVIATION) * spread
         for p in range(n_pixels):
             result[p] = min(max(frame[p], middle - reach), middle + reach)

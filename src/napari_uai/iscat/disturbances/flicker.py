@@ -87,7 +87,8 @@ def _keep_largest(
     height, width = noise.shape
     largest = np.zeros(width)
     for row in range(height):
-        largest[:] = 0
+        for column in range(width):
+            largest[column] = 0
         for reach, low, middle, high in looked:
             before, after = middle - low, high - middle
             share = 1 / before + 1 / after
@@ -99,7 +100,8 @@ def _keep_largest(
                 if square > largest[column]:
                     largest[column] = square
                     when[row, column], which[row, column] = middle, reach
-        size[row] = np.sqrt(largest / noise[row])
+        for column in range(width):
+            size[row, column] = np.sqrt(largest[column] / noise[row, column])
 
 
 def _window(n_bins: int, breaks: Ints, middle: int, reach: int) -> tuple[int, int, int]:

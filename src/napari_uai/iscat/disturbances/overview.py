@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,8 +104,8 @@ def overview(frames: Frames, *, monitor: Monitor = SILENT) -> Overview | None:
     bin_size = _bin_size(frames.shape)
     chunk = max(frames_per_chunk(frames.shape) // bin_size, 1) * bin_size
     parts = map_chunks(
-        lambda start, stop: looked.look(frames.read(start, stop), bin_size),
-        len(frames), chunk, monitor=monitor, message="disturbances",
+        partial(looked.look_at, frames, bin_size),
+        len(frames), chunk, anywhere=True, monitor=monitor, message="disturbances",
     )  # fmt: skip
     level, pattern, deviation, flat, bins, at_ceiling, sums, squares, counts, pairs = (
         list(each) for each in zip(*parts, strict=True)
@@ -154,6 +155,10 @@ class _Looker:
             return None
         ceiling = float(np.nanmax(sample))
         return cls(reference, steady, usual_level, usual, ceiling)
+
+    def look_at(self, frames: Frames, bin_size: int, start: int, stop: int) -> tuple[Any, ...]:
+        """Read a block, and look at it."""
+        return self.look(frames.read(start, stop), bin_size)
 
     def look(self, block: AnyArray, bin_size: int) -> tuple[Any, ...]:
         """Return the figures of the frames of a block, and sums over those that are not odd."""

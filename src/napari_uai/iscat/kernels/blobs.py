@@ -13,6 +13,7 @@ from napari_uai.iscat.kernels.blurring import blurred
 from napari_uai.iscat.kernels.gaussian_taps import gaussian_radius, gaussian_taps
 from napari_uai.iscat.kernels.radial_votes import radial_symmetry_response
 from napari_uai.iscat.kernels.rings import SIGNED_DEVIATION, radial_variance, rings
+from napari_uai.iscat.kernels.selection import falling_order
 
 SURROUND = 1.6
 """Width of the wide Gaussian over that of the narrow one (Marr & Hildreth 1980)."""
@@ -184,10 +185,14 @@ def find_extrema(
         count = _strongest(response[t], size, place, count, threshold, shape, kept)
         while total + count > rows.shape[0]:
             larger = np.empty((2 * rows.shape[0], 4))
-            larger[:total] = rows[:total]
+            for k in range(total):
+                for column in range(4):
+                    larger[k, column] = rows[k, column]
             rows = larger
-        for k in np.sort(kept[:count]):
-            y, x = k // width, k % width
+        for i in range(count):
+            size[i] = -kept[i]
+        for i in falling_order(size[:count]):  # in reading order
+            y, x = kept[i] // width, kept[i] % width
             # Both signs compete until here, so that the ring of a dark spot is not a bright spot.
             if response[t, y, x] * wanted < 0:
                 continue
@@ -249,7 +254,7 @@ def _strongest(
     width = response.shape[1]
     reach2 = (_REACH * sigma_px) ** 2
     n_kept = 0
-    for i in np.argsort(-size[:count], kind="mergesort"):
+    for i in falling_order(size[:count]):
         y, x = place[i] // width, place[i] % width
         left = float(response[y, x])
         sign = 1.0 if left > 0 else -1.0

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_uai.compiled import strict_kernel, strict_reordering_kernel
+from napari_uai.compiled import part_of_kernel, strict_kernel, strict_reordering_kernel
+from napari_uai.iscat.kernels.selection import median_of
 from napari_uai.typing import Floats, Ints
 
 NOT_CONVERGED, CENTRE, WIDTH, EDGE, NOT_FINITE, FLAT, DEGENERATE = range(1, 8)
@@ -34,7 +35,7 @@ def fit_windows(
         if y1 - y0 < MIN_SIDE or x1 - x0 < MIN_SIDE:
             codes[i] = EDGE
             continue
-        data = block[frame[i], y0:y1, x0:x1].astype(np.float64)
+        data = window_of(block[frame[i]], y0, y1, x0, x1)
         sigma = place[i, 2] / root2 if legacy else place[i, 2]
         codes[i] = _fit(data, place[i, 0] - y0, place[i, 1] - x0, sigma, legacy, fits[i])
         fits[i, 1] += x0
@@ -44,35 +45,78 @@ def fit_windows(
                 fits[i, k] *= root2
 
 
-@strict_kernel
+@part_of_kernel
+def window_of(frame: npt.NDArray[Any], y0: int, y1: int, x0: int, x1: int) -> Floats:
+    """Return a copy of a part of a frame, as float64."""
+    data = np.empty((y1 - y0, x1 - x0))
+    for y in range(y1 - y0):
+        line, row = frame[y0 + y], data[y]
+        for x in range(x1 - x0):
+            row[x] = line[x0 + x]
+    return data
+
+
+@part_of_kernel
+def scale_of(data: Floats) -> tuple[float, float]:
+    """Return median, and largest deviation from it; NaN if a value is not finite."""
+    values = np.empty(data.size)
+    total, low, high, n = 0.0, data[0, 0], data[0, 0], 0
+    for y in range(data.shape[0]):
+        row = data[y]
+        for x in range(row.size):
+            value = row[x]
+            values[n] = value
+            total += value
+            low, high = min(low, value), max(high, value)
+            n += 1
+    if not np.isfinite(total):
+        return np.nan, np.nan
+    middle = median_of(values)
+    return middle, max(high - middle, middle - low)
+
+
+@part_of_kernel
+def normalize(data: Floats, middle: float, unit: float) -> None:
+    """Subtract the median, and divide by the unit, in place."""
+    for y in range(data.shape[0]):
+        row = data[y]
+        for x in range(row.size):
+            row[x] = (row[x] - middle) / unit
+
+
+@part_of_kernel
 def _fit(data: Floats, yc: float, xc: float, sigma: float, legacy: bool, out: Floats) -> int:
     """Fit one window by Levenberg-Marquardt; return the status code."""
-    middle = np.median(data)
-    if not np.isfinite(data.sum()):
+    middle, unit = scale_of(data)
+    if not np.isfinite(middle):
         return NOT_FINITE
-    unit = max(data.max() - middle, middle - data.min())
     if unit <= 0:
         return FLAT
-    data = (data - middle) / unit
+    normalize(data, middle, unit)
     sums = np.empty((9, 4))
     row_sums = np.empty((data.shape[0], 4))
     p = np.array([0.0, xc, yc, sigma, sigma, 0.0])
     if legacy:
-        p[0] = data.max() if data.max() >= -data.min() else data.min()
+        low, high = data[0, 0], data[0, 0]
+        for y in range(data.shape[0]):
+            for x in range(data.shape[1]):
+                low, high = min(low, data[y, x]), max(high, data[y, x])
+        p[0] = high if high >= -low else low
     else:
         _linear_start(data, p, sums, row_sums)
     code: int = _minimise(data, p, legacy, sums, row_sums)
     p[3], p[4] = abs(p[3]), abs(p[4])
     if code == 0:
         code = _errors(data, p, sums, row_sums, out)
-    out[:6] = p
+    for k in range(6):
+        out[k] = p[k]
     for k in (0, 5, 6, 11):
         out[k] *= unit
     out[5] += middle
     return code
 
 
-@strict_kernel
+@part_of_kernel
 def _linear_start(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> None:
     """Set amplitude and background, both linear, to their best values at the starting point."""
     p[0] = 1.0
@@ -86,15 +130,19 @@ def _linear_start(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> No
         p[5] = (gg * d1 - g1 * gd) / determinant
 
 
-@strict_kernel
+@part_of_kernel
 def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Floats) -> int:
     """Change p to the nearest least-squares solution; return the status code."""
     height, width = data.shape
-    squares = (data * data).sum()
+    squares = 0.0
+    for y in range(height):
+        for x in range(width):
+            squares += data[y, x] * data[y, x]
     lower = np.array([-np.inf, -0.5, -0.5, MIN_SIGMA, MIN_SIGMA, -np.inf])
     upper = np.array([np.inf, width - 0.5, height - 0.5, float(width), float(height), np.inf])
     if legacy:
-        lower[:], upper[:] = -np.inf, np.inf
+        for k in range(6):
+            lower[k], upper[k] = -np.inf, np.inf
     normal, gradient = np.empty((6, 6)), np.empty(6)
     step, trial = np.empty(6), np.empty(6)
     cost = _cost(data, squares, p, sums, row_sums)
@@ -116,7 +164,8 @@ def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Flo
             for k in range(6):
                 expected += step[k] * (damping * normal[k, k] * step[k] + gradient[k])
             quality = (cost - new) / max(expected, 1e-300)
-            p[:] = trial
+            for k in range(6):
+                p[k] = trial[k]
             cost = new
             if moved < 1e-6:
                 code = 0
@@ -137,7 +186,7 @@ def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Flo
     return code
 
 
-@strict_kernel
+@part_of_kernel
 def _relative_step(p: Floats, trial: Floats) -> float:
     """Largest change: of the centre in px, of all other parameters relative to their size."""
     amplitude = abs(trial[0]) + 1e-12
@@ -147,7 +196,7 @@ def _relative_step(p: Floats, trial: Floats) -> float:
     return moved
 
 
-@strict_kernel
+@part_of_kernel
 def _at_bound(p: Floats, lower: Floats, upper: Floats, code: int) -> int:
     for k in range(1, 5):
         if p[k] <= lower[k] + 1e-3 or p[k] >= upper[k] - 1e-3:
@@ -155,12 +204,18 @@ def _at_bound(p: Floats, lower: Floats, upper: Floats, code: int) -> int:
     return code
 
 
-@strict_kernel
+@part_of_kernel
 def _errors(data: Floats, p: Floats, sums: Floats, row_sums: Floats, out: Floats) -> int:
     """Fill in standard errors and R2 from the residuals, summed pixel by pixel."""
     height, width = data.shape
-    residual, total, mean = 0.0, 0.0, data.mean()
-    gx = np.exp(-0.5 * ((np.arange(width) - p[1]) / p[3]) ** 2)
+    residual, total, mean = 0.0, 0.0, 0.0
+    for y in range(height):
+        for x in range(width):
+            mean += data[y, x]
+    mean /= data.size
+    gx = np.empty(width)
+    for x in range(width):
+        gx[x] = np.exp(-0.5 * ((x - p[1]) / p[3]) ** 2)
     for y in range(height):
         gy = p[0] * np.exp(-0.5 * ((y - p[2]) / p[4]) ** 2)
         for x in range(width):
@@ -173,8 +228,8 @@ def _errors(data: Floats, p: Floats, sums: Floats, row_sums: Floats, out: Floats
     _normal_equations(p, sums, row_sums, normal, gradient)
     column, unit_vector = np.empty(6), np.empty(6)
     for k in range(6):
-        unit_vector[:] = 0.0
-        unit_vector[k] = 1.0
+        for m in range(6):
+            unit_vector[m] = 1.0 if m == k else 0.0
         if not solve_damped(normal, unit_vector, 0.0, column) or not column[k] > 0:
             return DEGENERATE
         out[6 + k] = np.sqrt(column[k] * residual / max(data.size - 6, 1))
@@ -191,7 +246,9 @@ def _errors(data: Floats, p: Floats, sums: Floats, row_sums: Floats, out: Floats
 @strict_reordering_kernel
 def _products(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> None:
     height, width = data.shape
-    sums[:] = 0.0
+    for i in range(9):
+        for j in range(4):
+            sums[i, j] = 0.0
     u = np.empty((4, width))
     v = np.empty((4, height))
     _functions(p[1], p[3], u)
@@ -251,14 +308,11 @@ def _normal_equations(
     of_x = (1, 2, 1, 3, 1, 0)
     of_y = (1, 1, 2, 1, 3, 0)
     factor = (1.0, p[0] / p[3], p[0] / p[4], p[0] / p[3], p[0] / p[4], 1.0)
-    with_data = (
-        sums[8, 0],
-        row_sums[:, 2].sum(),
-        sums[8, 2],
-        row_sums[:, 3].sum(),
-        sums[8, 3],
-        sums[8, 1],
-    )
+    by_x, by_width = 0.0, 0.0
+    for y in range(row_sums.shape[0]):
+        by_x += row_sums[y, 2]
+        by_width += row_sums[y, 3]
+    with_data = (sums[8, 0], by_x, sums[8, 2], by_width, sums[8, 3], sums[8, 1])
     for k in range(6):
         i, j = of_x[k], of_y[k]
         model = p[0] * sums[i, 1] * sums[4 + j, 1] + p[5] * sums[i, 0] * sums[4 + j, 0]

@@ -17,7 +17,10 @@ from napari_uai.iscat.kernels.gaussian_fit import (
     MIN_SIDE,
     NOT_CONVERGED,
     NOT_FINITE,
+    normalize,
+    scale_of,
     solve_damped,
+    window_of,
 )
 from napari_uai.typing import Floats, Ints
 
@@ -47,17 +50,19 @@ def fit_images(
         if y1 - y0 < MIN_SIDE or x1 - x0 < MIN_SIDE:
             codes[i] = EDGE
             continue
-        data = block[frame[i], y0:y1, x0:x1].astype(np.float64)
+        data = window_of(block[frame[i]], y0, y1, x0, x1)
         best, codes[i] = -np.inf, NOT_CONVERGED
         for k in range(splines.shape[0]):
-            code = _fit(data, place[i, 0] - y0, place[i, 1] - x0, splines[k], out)
+            code = _fit(data.copy(), place[i, 0] - y0, place[i, 1] - x0, splines[k], out)
             if code == 0 and out[8] > best:
-                best, chosen[i], best_out[:] = out[8], k, out
-                codes[i] = 0
+                best, chosen[i], codes[i] = out[8], k, 0
+                for m in range(9):
+                    best_out[m] = out[m]
             elif best == -np.inf:
                 codes[i] = code
         if codes[i] == 0:
-            fits[i] = best_out
+            for m in range(9):
+                fits[i, m] = best_out[m]
             fits[i, 1] += x0
             fits[i, 2] += y0
 
@@ -65,13 +70,12 @@ def fit_images(
 @strict_kernel
 def _fit(data: Floats, yc: float, xc: float, spline: Floats, out: Floats) -> int:
     """Fit one image to one window; return the status code."""
-    middle = np.median(data)
-    if not np.isfinite(data.sum()):
+    middle, unit = scale_of(data)
+    if not np.isfinite(middle):
         return NOT_FINITE
-    unit = max(data.max() - middle, middle - data.min())
     if unit <= 0:
         return FLAT
-    data = (data - middle) / unit
+    normalize(data, middle, unit)
     image = np.empty((3, *data.shape))
     p = np.array([0.0, xc, yc, 0.0])
     _image_at(spline, p, image)
@@ -80,7 +84,8 @@ def _fit(data: Floats, yc: float, xc: float, spline: Floats, out: Floats) -> int
     code: int = _minimise(data, p, spline, image)
     if code == 0:
         code = _errors(data, p, image, out)
-    out[:4] = p
+    for k in range(4):
+        out[k] = p[k]
     for k in (0, 3, 4, 7):
         out[k] *= unit
     out[3] += middle
@@ -111,7 +116,8 @@ def _minimise(data: Floats, p: Floats, spline: Floats, image: Floats) -> int:
     for _ in range(MAX_ITERATIONS):
         if not solve_damped(normal, gradient, damping, step):
             return DEGENERATE
-        trial[:] = p + step
+        for k in range(4):
+            trial[k] = p[k] + step[k]
         if not (-0.5 <= trial[1] <= width - 0.5 and -0.5 <= trial[2] <= height - 0.5):
             trial[1] = min(max(trial[1], -0.5), width - 0.5)
             trial[2] = min(max(trial[2], -0.5), height - 0.5)
@@ -120,8 +126,12 @@ def _minimise(data: Floats, p: Floats, spline: Floats, image: Floats) -> int:
         _image_at(spline, trial, other)
         new = _cost(data, trial, other)
         if new <= cost:
-            p[:] = trial
-            image[:] = other
+            for k in range(4):
+                p[k] = trial[k]
+            for k in range(3):
+                for y in range(height):
+                    for x in range(width):
+                        image[k, y, x] = other[k, y, x]
             cost = _normal_equations(data, p, image, normal, gradient)
             damping = max(damping * 0.2, 1e-10)
         else:

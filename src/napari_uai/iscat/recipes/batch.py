@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_uai.errors import BadValueError, CancelledError, NapariUaiError, OutputError
-from napari_uai.iscat.recipes.cluster import cluster_of, on_workers
+from napari_uai.iscat.recipes.cluster import ClusterWorkers, cluster_of, on_workers
 from napari_uai.iscat.recipes.identity import is_of_this_package
 from napari_uai.iscat.recipes.outputs import FILES, RECORD, is_record_of, write_files
 from napari_uai.iscat.recipes.problem_list import PROBLEMS, check_problems, write_problems
@@ -25,6 +25,7 @@ from napari_uai.untrusted import read_json
 from napari_uai.videos.folders import IMAGE_SUFFIXES, RECORDING_SUFFIXES, list_recordings
 from napari_uai.videos.read_options import UNKNOWN, ReadOptions
 from napari_uai.videos.recording import read_recording
+from napari_uai.workers import computed_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -93,6 +94,7 @@ def analyse_recording(
     *,
     options: ReadOptions = UNKNOWN,
     scheduler: str | None = None,
+    workers: int | None = None,
     overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> Outcome:
@@ -109,8 +111,11 @@ def analyse_recording(
     options
         Shape and type of a headerless file, and the frames to use.
     scheduler
-        Address of a dask.distributed scheduler whose workers can access the same files; None:
-        local.
+        Address of a dask.distributed scheduler whose workers can access the same files, and share
+        the parts of the recording; None: local.
+    workers
+        Number of processes that are started on this machine for the parts of the recording; None:
+        threads of this process, which is faster on one machine.
     overwrite
         Replace files of your own with the names of results as well, which are an error otherwise.
     monitor
@@ -137,12 +142,13 @@ def analyse_recording(
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     task = _task(Path(source), Path(folder), recipe, options, overwrite=overwrite)
-    if scheduler is None:
+    if scheduler is None and workers is None:
         return _analyse(task, monitor)
-    ((_, outcome),) = _on_cluster([task], scheduler, None, monitor)
-    if outcome.error:
-        raise BadValueError(outcome.error)
-    return outcome
+    with (
+        cluster_of(scheduler, workers, monitor) as client,
+        computed_by(ClusterWorkers(client)),
+    ):
+        return _analyse(task, monitor)
 
 
 def analyse_folder(
@@ -170,8 +176,10 @@ def analyse_folder(
         The folder; sub-folders are searched as well.
     folder
         Folder of the results.
-    recipe, options, scheduler, overwrite, monitor
+    recipe, options, overwrite, monitor
         As in :func:`analyse_recording`.
+    scheduler
+        As there, but each recording is one task.
     workers
         Number of processes that are started on this machine and share its cores, each with a
         recording at a time; None: one recording after the other, on all cores.

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import CancelledError as FutureCancelledError
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from napari_uai import __version__
-from napari_uai.errors import BadValueError, counted
-from napari_uai.monitor import SILENT, Monitor
-from napari_uai.threads import THREADS, n_threads
+from napari_uai.errors import BadValueError, NapariUaiError
+from napari_uai.monitor import SILENT, Monitor, active_monitor, raise_if_cancelled
+from napari_uai.results import versions
+from napari_uai.store.keeping import code_digest, identity_of
+from napari_uai.threads import THREADS, n_threads, one_blas_thread
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -21,7 +25,10 @@ Result = TypeVar("Result")
 CONNECT_S, NO_WORKERS_S, LOST_S = 10.0, 60.0, 15.0
 """How long a scheduler may take to answer, to get workers, and to come back (s)."""
 
-_ASK_S, _LOOK_S = 0.5, 0.1
+AHEAD = 4
+"""Tasks that wait on the scheduler per thread of the workers; the others wait here."""
+
+_LOOK_S, _COUNT_S = 0.1, 2.0
 
 
 @contextmanager
@@ -66,6 +73,7 @@ def cluster_of(
                 n_workers=workers,
                 threads_per_worker=1,  # a task has threads of its own
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # 8787 may be another run's
                 env={THREADS: str(max(n_threads() // (workers or 1), 1))},
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
@@ -88,12 +96,76 @@ def cluster_of(
         client.close(timeout=CONNECT_S)
 
 
+class ClusterWorkers:
+    """Workers of a cluster as those that compute the parts of a run (:mod:`napari_uai.workers`).
+
+    Parameters
+    ----------
+    client
+        As from :func:`cluster_of`.
+
+    Raises
+    ------
+    BadValueError
+        If the code of a worker is another one, or a package below it has another version.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        here = code_in_use()
+        for worker, found in client.run(code_in_use, on_error="return").items():
+            if found != here:
+                raise BadValueError(
+                    f"worker {worker} has other code, or other versions of Python, numpy, numba or "
+                    "scipy, so that its results may differ: install the same there"
+                )
+
+    def size(self) -> int:
+        """Return the number of their threads, at least 1."""
+        return _n_slots(self._client)
+
+    def each(
+        self,
+        function: Callable[[int, int], Result],
+        calls: Sequence[tuple[int, int]],
+        monitor: Monitor,
+        message: str,
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield the number of each call and its result, as they are done."""
+        # As the result of a task, which the scheduler can repeat if the worker that has it dies.
+        sent = self._client.submit(_as_it_is, partial(_called, function), pure=False)
+        for i, result in on_workers(self._client, sent, calls, monitor, message):
+            if isinstance(result, NapariUaiError):
+                raise result
+            if isinstance(result, Exception):
+                reason = " ".join(f"{type(result).__name__}: {result}".split())
+                raise BadValueError(f"{message}: no worker could do number {i + 1}: {reason}")
+            yield i, result
+
+
+def code_in_use() -> str:
+    """Return a checksum of the code of this package and the versions of those below it."""
+    return identity_of(code_digest(), versions())
+
+
+def _as_it_is(value: Result) -> Result:
+    return value
+
+
+def _called(
+    function: Callable[[int, int], Result], call: tuple[int, int], monitor: Monitor
+) -> Result:
+    with active_monitor(monitor), one_blas_thread():
+        return function(*call)
+
+
 def on_workers(
     client: Any,
-    function: Callable[[Task, Monitor], Result],
+    function: Any,
     tasks: Sequence[Task],
     monitor: Monitor = SILENT,
-) -> Iterator[tuple[int, Result | Exception]]:
+    what: str = "recordings",
+) -> Iterator[tuple[int, Any]]:
     """Call a function for each task on some worker; yield as they are done.
 
     Parameters
@@ -101,11 +173,13 @@ def on_workers(
     client
         As from :func:`cluster_of`.
     function
-        Can be pickled by its name, as the tasks and results can.
+        Takes a task and a monitor; can be pickled, as the tasks and results can. Or its future.
     tasks
         What it is called with.
     monitor
         Progress, once per task, and cancellation, which reaches the workers.
+    what
+        What the tasks are, for messages.
 
     Yields
     ------
@@ -121,76 +195,98 @@ def on_workers(
     from distributed import KilledWorker
 
     suspects = []
-    for i, result in _together(client, function, dict(enumerate(tasks)), len(tasks), monitor):
+    together = _Together(client, function, len(tasks), monitor, what)
+    for i, result in together.results(dict(enumerate(tasks))):
         if isinstance(result, KilledWorker):
             suspects.append(i)  # or another task that its workers had
         else:
             yield i, result
-    for n, i in enumerate(suspects, start=len(tasks) - len(suspects)):
-        part = monitor.part(n / len(tasks), (n + 1) / len(tasks))
-        yield from _together(client, function, {i: tasks[i]}, 1, part)
+    for i in suspects:
+        yield from together.results({i: tasks[i]})
 
 
-def _together(
-    client: Any,
-    function: Callable[[Task, Monitor], Result],
-    tasks: dict[int, Task],
-    n_all: int,
-    monitor: Monitor,
-) -> Iterator[tuple[int, Result | Exception]]:
-    from distributed import Event
+class _Together:
+    """Tasks on the workers of a cluster, a few for each of their threads at a time."""
 
-    stop = Event(f"napari-uai-stop-{uuid4().hex}", client=client)
-    left = {
-        i: client.submit(_on_worker, function, task, stop.name, pure=False, retries=0)
-        for i, task in tasks.items()
-    }
-    seen = time.monotonic()
+    def __init__(self, client: Any, function: Any, n: int, monitor: Monitor, what: str) -> None:
+        self._client, self._function, self._monitor = client, function, monitor
+        self._n, self._what = n, what
+        self._done = 0
+
+    def results(self, tasks: dict[int, Any]) -> Iterator[tuple[int, Any]]:
+        """Yield the results of some tasks as they are done."""
+        client, name = self._client, uuid4().hex
+        waiting = deque(tasks.items())
+        left: dict[int, Any] = {}
+        seen, counted_at, room = time.monotonic(), -_COUNT_S, 0
+        try:
+            while waiting or left:
+                self._monitor.update(self._done / self._n, self._progress())
+                raise_if_cancelled()
+                lost = client.status != "running" or any(f.cancelled() for f in left.values())
+                now = time.monotonic()
+                seen = seen if lost else now
+                if now - seen > LOST_S:
+                    raise BadValueError(
+                        f"the dask scheduler does not answer any more, after {self._progress()}: "
+                        "what is complete is kept; start it, and then the same command again"
+                    )
+                if not lost and now - counted_at > _COUNT_S:
+                    with suppress(OSError):
+                        room, counted_at = AHEAD * _n_slots(client), now
+                while waiting and not lost and len(left) < room:
+                    i, task = waiting.popleft()
+                    left[i] = client.submit(
+                        _on_worker, self._function, task, name, pure=False, retries=0
+                    )
+                for i, result in _finished(client, left) if not lost else ():
+                    del left[i]
+                    self._done += 1
+                    yield i, result
+                time.sleep(_LOOK_S)
+        finally:
+            if left and client.status == "running":
+                with suppress(OSError):
+                    client.run(_stop, name, on_error="return")
+                client.cancel(list(left.values()))
+
+    def _progress(self) -> str:
+        return f"{self._done} of {self._n} {self._what} on the cluster"
+
+
+def _n_slots(client: Any) -> int:
+    n: int = max(sum(client.nthreads().values()), 1)
+    return n
+
+
+def _finished(client: Any, left: dict[int, Any]) -> list[tuple[int, Any]]:
+    """Return the results, or errors, of the tasks that are done."""
+    done = {i: future for i, future in left.items() if future.done() and not future.cancelled()}
+    well = {i: future for i, future in done.items() if future.status == "finished"}
     try:
-        while left:
-            done = n_all - len(left)
-            monitor.update(done / n_all, f"{done} of {n_all} on the cluster")
-            lost = client.status != "running" or any(f.cancelled() for f in left.values())
-            seen = seen if lost else time.monotonic()
-            if time.monotonic() - seen > LOST_S:
-                raise BadValueError(
-                    f"the dask scheduler does not answer any more, after {done} of "
-                    f"{counted(n_all, 'recording')}: what is complete is kept; start it, and then "
-                    "the same command again"
-                )
-            for i in [i for i, future in left.items() if not lost and future.done()]:
-                future = left.pop(i)
-                yield i, future.exception() or future.result()
-            time.sleep(_LOOK_S)
-    finally:
-        if left and client.status == "running":
-            stop.set()
-            client.cancel(list(left.values()))
+        results = client.gather(list(well.values()), errors="skip") if well else []
+    except (OSError, FutureCancelledError):  # the scheduler has died
+        return []
+    if len(results) < len(well):  # a worker died with its results: they are computed again
+        return []
+    failed = [(i, future.exception()) for i, future in done.items() if i not in well]
+    return [*zip(well, results, strict=True), *failed]
 
 
-def _on_worker(function: Callable[[Task, Monitor], Result], task: Task, stop: str) -> Result:
-    """Call a function on a worker, whose threads cannot be killed and so ask whether to stop."""
+_STOPPED: set[str] = set()
+"""On a worker: names of the tasks that should stop; threads cannot be killed."""
+
+
+def _stop(name: str) -> None:
+    _STOPPED.add(name)
+
+
+def _on_worker(function: Callable[[Task, Monitor], Result], task: Task, name: str) -> Result:
+    """Call a function on a worker."""
     import dask
-    from distributed import Client, Event, get_worker
 
-    asked, answer = -_ASK_S, False
-    own_thread = threading.get_ident()
-
-    def cancelled() -> bool:
-        nonlocal asked, answer
-        # Only this thread may ask dask; the threads that work for it use its latest answer.
-        if threading.get_ident() == own_thread and time.monotonic() - asked >= _ASK_S:
-            asked, answer = time.monotonic(), bool(event.is_set())
-        return answer
-
-    worker = get_worker()
-    # A client of its own: the worker's would become the default of the process and outlive it.
-    with (
-        Client(worker.scheduler.address, security=worker.security, set_as_default=False) as client,
-        dask.config.set(scheduler="threads"),  # not the cluster, which waits for this task
-    ):
-        event = Event(stop, client=client)
-        return function(task, Monitor(cancelled=cancelled))
+    with dask.config.set(scheduler="threads"):  # not the cluster, which waits for this task
+        return function(task, Monitor(cancelled=lambda: name in _STOPPED))
 
 
 def _wait_for_workers(client: Any, scheduler: str, monitor: Monitor) -> None:

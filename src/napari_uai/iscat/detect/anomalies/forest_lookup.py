@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_uai.compiled import kernel
+from napari_uai.iscat.kernels.selection import falling_order
 from napari_uai.typing import Floats32, Ints32
 
 TREES_PER_LOOKUP = 128
@@ -217,8 +218,10 @@ def _boxes(feature: Ints32, right: Ints32, rank: Ints32, counts: Ints32) -> Ints
             f = feature[tree, node]
             if f >= 0:
                 k, above = rank[tree, node], right[tree, node]
-                boxes[tree, node + 1] = boxes[tree, node]
-                boxes[tree, above] = boxes[tree, node]
+                for each in range(n_features):
+                    for end in range(2):
+                        boxes[tree, node + 1, each, end] = boxes[tree, node, each, end]
+                        boxes[tree, above, each, end] = boxes[tree, node, each, end]
                 boxes[tree, node + 1, f, 1] = min(boxes[tree, node, f, 1], k)
                 boxes[tree, above, f, 0] = max(boxes[tree, node, f, 0], k + 1)
     return boxes
@@ -258,8 +261,12 @@ def _fill_sets(
     """Put each leaf into the sets of the ranks of its box; the deepest, most visited ones first."""
     for tree in range(feature.shape[0]):
         nodes = np.flatnonzero((feature[tree] < 0) & (depth[tree] > 0))
-        nodes = nodes[np.argsort(-depth[tree][nodes], kind="mergesort")]
-        for leaf, node in enumerate(nodes):
+        depths = np.empty(nodes.size)
+        for k in range(nodes.size):
+            depths[k] = depth[tree, nodes[k]]
+        order = falling_order(depths)
+        for leaf in range(nodes.size):
+            node = nodes[order[leaf]]
             leaf_depth[tree, leaf] = depth[tree, node]
             word, bit = leaf // 64, np.uint64(1) << np.uint64(leaf % 64)
             for f in range(boxes.shape[2]):

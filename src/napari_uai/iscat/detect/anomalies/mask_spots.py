@@ -15,6 +15,8 @@ from napari_uai.errors import BadValueError
 from napari_uai.iscat.detect.anomalies.maps import MaskFrames
 from napari_uai.iscat.detect.anomalies.radial_symmetry import MIN_SIDE, radial_symmetry_center
 from napari_uai.iscat.detect.spots import response_frames
+from napari_uai.iscat.kernels.gaussian_fit import scale_of
+from napari_uai.iscat.kernels.selection import falling_order
 from napari_uai.iscat.parameters import SigmaPx
 from napari_uai.iscat.tables import check_spots
 from napari_uai.monitor import SILENT, Monitor
@@ -295,15 +297,19 @@ def _groups(mask: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], min_ar
 def _strongest_groups(groups: Floats, distance: float) -> Floats:
     """Keep groups in descending order of strength unless a kept one is near."""
     kept = np.empty_like(groups)
+    strength = np.empty(len(groups))
+    for i in range(len(groups)):
+        strength[i] = groups[i, 4]
     n = 0
-    for i in np.argsort(-groups[:, 4], kind="mergesort"):
+    for i in falling_order(strength):
         free = True
         for k in range(n):
             if np.hypot(groups[i, 0] - kept[k, 0], groups[i, 1] - kept[k, 1]) < distance:
                 free = False
                 break
         if free:
-            kept[n] = groups[i]
+            for column in range(groups.shape[1]):
+                kept[n, column] = groups[i, column]
             n += 1
     return kept[:n].copy()
 
@@ -344,9 +350,10 @@ def _locate(
 @kernel
 def _extreme(window: Floats, between_pixels: bool) -> tuple[float, float]:
     """Return the pixel farthest from the median, or from 0 with sub-pixel refinement."""
-    if not np.isfinite(window.sum()):
+    middle, _ = scale_of(window)
+    if not np.isfinite(middle):
         return np.nan, np.nan
-    level = 0.0 if between_pixels else np.median(window)
+    level = 0.0 if between_pixels else middle
     height, width = window.shape
     row, column, largest = 0, 0, -1.0
     for y in range(height):

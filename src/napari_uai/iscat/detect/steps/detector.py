@@ -23,9 +23,7 @@ and covariance, so that memory stays bounded and the background may differ betwe
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from functools import lru_cache, partial
-from itertools import accumulate, pairwise
+from collections.abc import Iterator, Sequence
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -38,19 +36,18 @@ from napari_uai.iscat.detect.steps.background import starting_psfs
 from napari_uai.iscat.detect.steps.false_alarms import expected_false, favour_common_sign
 from napari_uai.iscat.detect.steps.finder import Finder
 from napari_uai.iscat.detect.steps.models import CHANGING
-from napari_uai.iscat.detect.steps.parts import Part, counted_once, recording_parts
+from napari_uai.iscat.detect.steps.part_search import PartSearch
+from napari_uai.iscat.detect.steps.parts import counted_once, recording_parts
 from napari_uai.iscat.detect.steps.weighing import REAL_FROM, SAME_TIME_BINS
 from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.parameters import BatchSize, Polarity, SigmaPx
 from napari_uai.iscat.tables import require_columns
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
-from napari_uai.store.keeping import kept
-from napari_uai.threads import n_threads
-from napari_uai.typing import Floats
-from napari_uai.videos.find_once import Memo
+from napari_uai.store.keeping import kept_each
 from napari_uai.videos.frames import Video, frames_of, map_chunks
 from napari_uai.videos.sources.chosen import ChosenFrames
+from napari_uai.workers import CALLS_PER_WORKER, active_workers
 
 TilePx: TypeAlias = Annotated[int, Ge(32), Unit("px")]
 
@@ -211,7 +208,7 @@ def detect_steps(
             numbers=piece,
         )
     ]
-    tables = _found_in_parts(parts, found, finder, monitor)
+    tables = _found_in_parts(PartSearch(parts, found, finder), monitor)
     events = counted_once(
         pd.concat(tables, ignore_index=True),
         near_px=TWIN_SIGMAS * sigma_px,
@@ -231,33 +228,30 @@ def detect_steps(
     return events.loc[:, columns]
 
 
-def _found_in_parts(
-    parts: list[Part], found: Disturbances, finder: Finder, monitor: Monitor
-) -> Iterator[pd.DataFrame]:
-    """Yield the events that each part owns; parts are searched side by side."""
-    changes = [not part.shares_segment(before) for before, part in pairwise(parts)]
-    segments = [0, *accumulate(changes)]
+def _found_in_parts(search: PartSearch, monitor: Monitor) -> list[pd.DataFrame]:
+    """Return the events that each part owns; parts are searched side by side."""
+    n = len(search.parts)
+    labels = [f"part {i + 1} of {n}" for i in range(n)]
 
-    @lru_cache(maxsize=n_threads() + 1)
-    def images_of(segment: int) -> Memo[Floats]:  # all its tiles are read once
-        return Memo(partial(parts[segments.index(segment)].read_segment, monitor))
+    def found(missing: Sequence[int]) -> Iterator[tuple[int, pd.DataFrame]]:
+        workers = active_workers()
+        if workers is not None and len(missing) > 1:
+            search.parts[0].binned.read(0, 1)  # what is found once for all frames is sent
+            at_most = max(len(missing) // (CALLS_PER_WORKER * workers.size()), 1)
+            calls = search.calls(missing, at_most)
+            for k, tables in workers.each(search, calls, monitor, "parts of the search"):
+                yield from zip(range(*calls[k]), tables, strict=True)
+            return
+        monitors = monitor.side_by_side([labels[i] if n > 1 else "" for i in missing])
 
-    labels = [f"part {i + 1} of {len(parts)}" for i in range(len(parts))]
-    monitors = monitor.side_by_side(labels if len(parts) > 1 else [""])
+        def at(k: int, _: int) -> pd.DataFrame:
+            return search.part(missing[k], monitors[k])
 
-    def search(i: int, _: int) -> pd.DataFrame:
-        find = partial(_found_in, parts[i], images_of(segments[i]), found, finder, monitors[i])
-        return kept(labels[i], i, find).assign(part=i)
+        to_stop = Monitor(cancelled=monitor.cancelled)
+        yield from zip(missing, map_chunks(at, len(missing), 1, monitor=to_stop), strict=True)
 
-    return map_chunks(search, len(parts), 1)
-
-
-def _found_in(
-    part: Part, images: Memo[Floats], found: Disturbances, finder: Finder, monitor: Monitor
-) -> pd.DataFrame:
-    """Return the events that a part owns."""
-    masked = part.tile_of(found.masked[None])[0]
-    return part.owned(finder.find(part.tile_of(images()), masked, monitor))
+    done = dict(kept_each(labels, found))
+    return [done[i].assign(part=i) for i in range(n)]
 
 
 @stage(

@@ -112,9 +112,12 @@ def _explained(products: Floats, seen: Floats) -> Floats:
             for rest in range(2**last):
                 subset, k = rest + 2**last, size[rest]
                 size[subset] = k + 1
-                columns[subset, :k], columns[subset, k] = columns[rest, :k], last
-                factor[subset, :k, :k] = factor[rest, :k, :k]
-                solved[subset, :k] = solved[rest, :k]
+                columns[subset, k] = last
+                for row in range(k):
+                    columns[subset, row] = columns[rest, row]
+                    solved[subset, row] = solved[rest, row]
+                    for column in range(row + 1):
+                        factor[subset, row, column] = factor[rest, row, column]
                 left = products[event, last, last]
                 remainder = seen[event, last]
                 for row in range(k):
