@@ -23,9 +23,8 @@ from napari_uai.trails.scores.companions import (
     STEP,
     companion_paths,
     companions_among,
-    furthest,
-    worst_stretches,
 )
+from napari_uai.trails.scores.company import furthest, mean_spacing, sparsity, worst_stretches
 from napari_uai.trails.scores.direction import against_the_stream
 from napari_uai.trails.scores.jumps import find_jumps
 from napari_uai.trails.scores.motion import (
@@ -40,7 +39,6 @@ from napari_uai.trails.scores.resampling import Paths, resample_along_arc
 from napari_uai.trails.scores.score_names import SCORES
 from napari_uai.trails.scores.scores import (
     EVIDENCE,
-    LONG,
     SHORT,
     SIMILAR,
     measure_trails,
@@ -320,13 +318,16 @@ def _measured(
         members = np.flatnonzero(new == code)
         shape[members] = distances_from(ways, paths, members, HEADING * diagonal)
     pace = pace_against(model.pace, trails, new, monitor=monitor.part(0.9, 1))
+    spacing = mean_spacing(companions.distances)
     return {
         **_by_heat(footprints, _ordinary(model, heat), chosen),
         "direction": _along(footprints, heat),
         "nearest": mean_of_nearest(distances, chosen["k"]),
-        "companion": worst_stretches(companions, LONG),
+        "companion": companions.distances[:, 0].copy(),
         "kink": worst_stretches(companions, SHORT),
         "followers": furthest(companions.distances),
+        "spacing": spacing,
+        "sparsity": sparsity(spacing, companions.rows, model.raw["spacing"], new, model.codes),
         "shape": shape,
         "turning": excess_turning(turns_along(paths), turns_along(model.paths), similar),
         "dwell": dwell_scores(pace),
