@@ -66,6 +66,9 @@ EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
 )
 """Contribution of each score to the anomaly."""
 
+UNTOLD = ("sparsity",)
+"""Scores that are no reason: they rise whatever is unusual, and do not say what."""
+
 SHORT = 6
 """Length of the worst stretch of ``kink``, in points of a walk."""
 
@@ -459,14 +462,19 @@ def _reasons(measured: Measurements, combined: Anomaly) -> Groups:
 
 
 def strongest(surprise: Mapping[str, Floats]) -> Groups:
-    """Return the name of the score that contributes most to the anomaly of each trail; str."""
-    parts = np.stack(
-        [
-            part.weight * np.maximum(surprise[name] - max(part.above, 0.0), 0)
-            for name, part in EVIDENCE.items()
-        ]
-    )
-    return np.asarray(np.array(list(EVIDENCE), object)[parts.argmax(axis=0)])
+    """Return the name of the score that tells best why each trail is anomalous; str.
+
+    This is the most surprising one; of those that are not averaged, what they add counts.
+    """
+    told = [name for name in EVIDENCE if name not in UNTOLD]
+    parts = np.stack([_told(surprise[name], EVIDENCE[name]) for name in told])
+    return np.asarray(np.array(told, object)[parts.argmax(axis=0)])
+
+
+def _told(surprise: Floats, part: Evidence) -> Floats:
+    if part.averaged:
+        return surprise
+    return part.weight * np.maximum(surprise - part.above, 0.0)
 
 
 def _table(
