@@ -65,6 +65,21 @@ _PARTS = {
         ),
         (
             (
+                "Distances from companions were also compared with those of the companions from "
+                "theirs, as the local outlier factor does"
+            ),
+            "napari_uai.trails.scores.company:sparsity",
+        ),
+        (
+            (
+                "What principal components of positions and headings along whole trails do not "
+                "explain is the score shape; how much more sharply a trail turns at some place "
+                "than similar trails do there is the score turning"
+            ),
+            "napari_uai.trails.scores.shape:shape_scores",
+        ),
+        (
+            (
                 "The scores of a trail were put on a common scale and combined, without labels, "
                 "into one anomaly"
             ),
@@ -130,7 +145,7 @@ def trail_page(folder: Path) -> Page:
         (
             ("Scene", joined([_key_figures(record), _facts(record)])),
             ("Problems", _problems(listed)),
-            ("Trails", joined([*_pictures(folder, record), _table(scores)])),
+            ("Trails", joined([*_pictures(folder, record), _table(scores), _meanings(scores)])),
             ("Limits", _limits(record.preset)),
             ("Methods", methods.html()),
             ("Parameters", _parameters(record)),
@@ -279,6 +294,12 @@ def _table(scores: Any) -> Markup:
     )
     header = ("rank", "trail", "class", "samples", "anomaly", "p", *columns)
     return table(caption, header, rows, numeric=True)
+
+
+def _meanings(scores: Any) -> Markup:
+    """Say what each score of the table measures."""
+    rows = [[name, meaning] for name, meaning in SCORES.items() if name in scores.columns]
+    return table("What the scores measure.", ("score", "meaning"), rows)
 
 
 def _limits(preset: str) -> Markup:

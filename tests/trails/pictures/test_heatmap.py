@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from napari_uai.errors import BadValueError
-from napari_uai.trails.pictures.canvas import COLOURS, write_picture
-from napari_uai.trails.pictures.heatmap import heatmap_picture
-from napari_uai.trails.pictures.labels import place_labels, when
+from napari_uai.trails.pictures.canvas import COLOURS, DEPARTING, aspect_problem, write_picture
+from napari_uai.trails.pictures.heatmap import heatmap_picture, round_ticks
+from napari_uai.trails.pictures.labels import place_labels, seconds_text, when
 from napari_uai.trails.pictures.tiles import moments, tile_sheet
 from napari_uai.trails.pictures.top import top_picture
 from napari_uai.trails.table import Scene, trails_of
@@ -213,3 +213,53 @@ def test_picture_comes_back_from_its_file(tmp_path):
     write_picture(picture, tmp_path / "p.png")
     again = cv2.cvtColor(cv2.imread(str(tmp_path / "p.png")), cv2.COLOR_BGR2RGB)
     np.testing.assert_array_equal(again, picture)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (39, "39.0 s"),
+        (3599.4, "3599.4 s"),
+        (3600, "1:00:00"),
+        (-7325.4, "-2:02:05"),
+        (2e9, "2000000000.0 s"),
+    ],
+)
+def test_long_times_are_hours_minutes_and_seconds(seconds, text):
+    assert seconds_text(seconds) == text
+
+
+@pytest.mark.parametrize("scaled", [np.sqrt, np.log, np.asarray])
+def test_ticks_are_round_and_where_the_scale_puts_them(scaled):
+    heat = np.linspace(0.9, 46, 4000)
+    shade = (scaled(heat) - scaled(0.9)) / (scaled(46.0) - scaled(0.9))
+    ticks = round_ticks(heat, np.clip(shade, 0, 1), 0.05)
+    assert len(ticks) >= 4
+    assert all(f"{value:g}"[1:].strip("0") == "" for value, _ in ticks)
+    values, places = np.array(ticks).T
+    wanted = (scaled(values) - scaled(0.9)) / (scaled(46.0) - scaled(0.9))
+    np.testing.assert_allclose(places, wanted, atol=2e-3)
+    assert np.diff(places).min() >= 0.05
+
+
+def test_heat_that_is_everywhere_the_same_has_no_ticks():
+    assert round_ticks(np.zeros((3, 4)), np.zeros((3, 4)), 0.1) == []
+
+
+def test_scenes_out_of_proportion_are_told():
+    assert aspect_problem(Scene(640, 360)) == ""
+    assert "64 px high" in aspect_problem(Scene(2000, 20))
+    assert "64 px wide" in aspect_problem(Scene(20, 2000))
+
+
+def test_the_departing_stretch_of_a_tile_has_its_own_colour():
+    trails = trails_at(Scene(640, 360))
+    shown = moments(trails, [0])
+    without = tile_sheet(trails, shown, [0.9])
+    with_stretch = tile_sheet(trails, shown, [0.9], stretches=[(5, 20)])
+
+    def orange(picture):
+        return int(np.all(picture == DEPARTING, axis=2).sum())
+
+    assert orange(without) == 0
+    assert orange(with_stretch) > 200

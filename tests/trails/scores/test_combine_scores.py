@@ -103,7 +103,7 @@ def test_noise_that_counts_only_far_out_cannot_drown_a_good_score():
     rng = np.random.default_rng(3)
     good, noise = rng.lognormal(0, 0.5, 2000), rng.lognormal(0, 0.5, 2000)
     noise[7] = 1e3
-    evidence = {"good": Evidence(1.0), "noise": Evidence(0.25, above=3.0)}
+    evidence = {"good": Evidence(1.0), "noise": Evidence(0.25, above=3.0, averaged=False)}
     found = combine({"good": good, "noise": noise}, evidence, one_group(2000))
     assert spearmanr(found.anomaly, good).statistic > 0.99
     assert 7 in np.argsort(-found.anomaly)[:20]

@@ -27,7 +27,7 @@ from napari_uai.results import (
 )
 from napari_uai.trails.analysis.result import OTHERS, RECORD, RECORD_FORMAT
 from napari_uai.trails.heat.regions import regions_geojson
-from napari_uai.trails.pictures.canvas import write_picture
+from napari_uai.trails.pictures.canvas import aspect_problem, write_picture
 from napari_uai.trails.pictures.heatmap import heatmap_picture
 from napari_uai.trails.pictures.labels import takes_days, when
 from napari_uai.trails.pictures.tiles import moments, tile_sheet
@@ -279,11 +279,15 @@ def _tiles(result: TrailResult, folder: Path, monitor: Monitor) -> pd.DataFrame:
     )
     write_picture(sheet, folder / "tiles.png")
     names = result.trails.table["trail"]
+    aspect = aspect_problem(result.trails.scene)
     return problem_table(
         [
-            (m.path.name if m.path else "", str(names.iloc[m.row]), m.problem)
-            for m in shown
-            if m.problem
+            *([("", "", aspect)] if aspect else []),
+            *(
+                (m.path.name if m.path else "", str(names.iloc[m.row]), m.problem)
+                for m in shown
+                if m.problem
+            ),
         ]
     )
 
@@ -299,6 +303,7 @@ def _write_class(
         result.trails.scene,
         heat.counts,
         heat.shade,
+        scale=result.parameters["heat"]["heat_scale"],
         title=f"{heat.kind}: ordinary traffic of {counted(heat.n_trails, 'trail')}, outlined",
         outlines=[o for r in result.regions if r.kind == heat.kind for o in r.outlines],
     )

@@ -34,15 +34,14 @@ from napari_uai.trails.scores.companions import (
     STEP,
     companion_paths,
     companions_among,
-    furthest,
-    worst_stretches,
 )
+from napari_uai.trails.scores.company import furthest, mean_spacing, sparsity, worst_stretches
 from napari_uai.trails.scores.jumps import find_jumps
 from napari_uai.trails.scores.motion import dwell_scores, pace_against, speed_scores
 from napari_uai.trails.scores.nearest import mean_of_nearest, nearest_among, relative
 from napari_uai.trails.scores.resampling import resample_along_arc
 from napari_uai.trails.scores.score_names import SCORES
-from napari_uai.trails.scores.scores import EVIDENCE, LONG, SHORT, SIMILAR, strongest
+from napari_uai.trails.scores.scores import EVIDENCE, SHORT, SIMILAR, strongest
 from napari_uai.trails.scores.shape import HEADING, distances_from
 from napari_uai.trails.scores.turning import excess_turning, turns_along
 from napari_uai.trails.table import Groups, Trails
@@ -292,13 +291,17 @@ def _measured(
             shape[members] = distances_from(ways, paths, members, heading)
     pace = pace_against(reference.pace, trails, codes)
     monitor.update(1.0, "pace")
+    spacing = mean_spacing(companions.distances)
+    known = reference.raw["spacing"], reference.codes
     return {
         **scores_by_heat(footprints, _ordinary(reference, heat), settings),
         "direction": scores_by_direction(heat),
         "nearest": mean_of_nearest(distances, settings["k"]),
-        "companion": worst_stretches(companions, LONG),
+        "companion": companions.distances[:, 0].copy(),
         "kink": worst_stretches(companions, SHORT),
         "followers": furthest(companions.distances),
+        "spacing": spacing,
+        "sparsity": sparsity(spacing, companions.rows, known[0], codes, known[1]),
         "shape": shape,
         "turning": excess_turning(turns_along(paths), prepared.turns, similar),
         "dwell": dwell_scores(pace),

@@ -38,9 +38,18 @@ _HINT: Colour = (78, 84, 95)
 _HINTS = 1000
 HULL: Colour = (86, 180, 233)
 TRAIL: Colour = (240, 228, 66)
+DEPARTING: Colour = (213, 94, 0)
+"""Colour of the departing stretch where all trails have one colour."""
+
+THICKER = 4.0
+"""Width of the departing stretch, in widths of its trail."""
+
 SHIFT = 4  # OpenCV draws at coordinates in 1/16 px
 KEY = "ring: start · arrow: end · thick: departing stretch"
 DESIGNED_FOR_PX = 1280
+
+SHORTEST_PX = 64
+"""Shortest side of a scene in a picture: narrower scenes are drawn out of proportion."""
 
 
 def write_picture(picture: Picture, path: Path) -> None:
@@ -127,7 +136,7 @@ def scene_canvas(
     """Return the picture of the scene, dimmed so that colours stand out; dark grey without one."""
     factor = longest_side_px / max(scene.width, scene.height)
     # Narrow scenes also need room for labels.
-    columns, rows = (max(round(side * factor), 64) for side in (scene.width, scene.height))
+    columns, rows = (max(round(side * factor), SHORTEST_PX) for side in (scene.width, scene.height))
     if image is None:
         pixels = np.full((rows, columns, 3), (44, 48, 56), np.uint8)
     else:
@@ -137,6 +146,17 @@ def scene_canvas(
         grey = shown.mean(axis=2, keepdims=True)
         pixels = np.rint((0.35 * shown + 0.65 * grey) * dim).astype(np.uint8)
     return Canvas(pixels, rows / scene.height, columns / scene.width)
+
+
+def aspect_problem(scene: Scene, longest_side_px: int = DESIGNED_FOR_PX) -> str:
+    """Return what to tell about a scene that is drawn out of proportion; empty if it is not."""
+    shorter, longer = sorted((scene.width, scene.height))
+    if round(shorter * longest_side_px / longer) >= SHORTEST_PX:
+        return ""
+    return (
+        f"the scene is {scene.width} x {scene.height} px: pictures show it {SHORTEST_PX} px "
+        f"{'high' if scene.height < scene.width else 'wide'}, not in proportion"
+    )
 
 
 def clipped_stretch(trails: Trails, row: int, stretch: Stretch | None) -> Stretch | None:
@@ -163,17 +183,22 @@ def draw_trail(
     stretch: Stretch | None,
     colour: Colour,
     width: float = 1.5,
+    *,
+    departing: Colour | None = None,
 ) -> None:
-    """Draw a trail from a ring to an arrow; the departing stretch is thicker."""
+    """Draw a trail from a ring to an arrow; the departing stretch is thicker.
+
+    It is also of another colour, if one is given.
+    """
     samples = trails.trail(row)
     y, x = trails.y[samples], trails.x[samples]
     line = canvas.line(y, x)
-    thin, thick = canvas.px(width), canvas.px(2.5 * width)
+    thin, thick = canvas.px(width), canvas.px(THICKER * width)
     draw_line(canvas.pixels, line, colour, thin)
     if stretch is not None:
         # A stretch of one sample is extended to the next to be visible.
         part = slice(stretch[0], max(stretch[1], stretch[0] + 2))
-        draw_line(canvas.pixels, canvas.line(y[part], x[part]), colour, thick)
+        draw_line(canvas.pixels, canvas.line(y[part], x[part]), departing or colour, thick)
     start = tuple(int(v) for v in line[0])
     radius = canvas.px(2.5 * width)
     for width_px, shade in ((thin + 2, (0, 0, 0)), (thin, colour)):

@@ -21,8 +21,7 @@ from napari_uai.trails.pictures.canvas import (
 from napari_uai.trails.table import SINCE_1970_S, Trails
 from napari_uai.typing import Bools, Floats
 
-DAY_S = 86_400
-
+HOUR_S, DAY_S = 3600, 86_400
 
 _YEAR_9000_S = 221_845_132_800.0
 
@@ -35,21 +34,30 @@ def percent(anomaly: float) -> str:
 def when(trails: Trails, row: int) -> str:
     """Format the end of a trail: time of day if its times count from 1970, otherwise seconds.
 
-    The time of day is that of the camera if the tracker recorded its time zone (column
-    ``utc_offset_s``), otherwise UTC. If the trails take more than a day, the date precedes it.
+    From an hour on, seconds are shown as ``h:mm:ss``. The time of day is that of the camera if the
+    tracker recorded its time zone (column ``utc_offset_s``), otherwise UTC. If the trails take
+    more than a day, the date precedes it.
     Times of day without a date (column ``time_of_day``) are shown as such.
     """
     end = float(trails.table["end"].iloc[row])
     if "time_of_day" in trails.table:
         return f"{datetime.fromtimestamp(end % DAY_S, UTC):%H:%M:%S}"
     if not SINCE_1970_S <= end < _YEAR_9000_S:
-        return f"{end:.1f} s"
+        return seconds_text(end)
     offset = 0.0
     if "utc_offset_s" in trails.table:
         utc_offset = float(trails.table["utc_offset_s"].iloc[row])
         offset = utc_offset if np.isfinite(utc_offset) else 0.0
     form = "%Y-%m-%d %H:%M:%S" if takes_days(trails) else "%H:%M:%S"
     return f"{datetime.fromtimestamp(end, UTC) + timedelta(seconds=offset):{form}}"
+
+
+def seconds_text(seconds: float) -> str:
+    """Format a time, from an hour on as ``h:mm:ss``."""
+    if not HOUR_S <= abs(seconds) < 1e9:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(abs(seconds)), 60)
+    return f"{'-' if seconds < 0 else ''}{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def takes_days(trails: Trails) -> bool:

@@ -15,6 +15,8 @@ from napari_uai.parameters import checked
 from napari_uai.pictures import PictureError, read_picture
 from napari_uai.trails.parameters import PictureSide
 from napari_uai.trails.pictures.canvas import (
+    DEPARTING,
+    FAINT_INK,
     HULL,
     INK,
     KEY,
@@ -122,7 +124,7 @@ def tile_sheet(
     trails
         Trails of the scene.
     shown
-        Pictures of :func:`moments`.
+        Pictures of :func:`moments`, of the most anomalous trail first.
     anomaly
         Anomaly of each of them, 0 to 1.
     stretches
@@ -138,8 +140,9 @@ def tile_sheet(
     Returns
     -------
     numpy.ndarray
-        Rows, columns, RGB; uint8. Each tile is labelled ``class @ HH:MM:SS (NN %)``, with the time
-        at which the trail ends; delays of its picture above 2 s are noted.
+        Rows, columns, RGB; uint8. Each tile is labelled ``#rank class @ HH:MM:SS (NN %)``, with the
+        time at which the trail ends, and the name of the trail; delays of its picture above 2 s
+        are noted.
 
     Raises
     ------
@@ -152,7 +155,7 @@ def tile_sheet(
     >>> from napari_uai.trails import moments, tile_sheet, trails_of_tracks
     >>> trails = trails_of_tracks([[7, 0, 10, 0], [7, 1, 10, 60]], scene_size=(64, 48))
     >>> tile_sheet(trails, moments(trails, [0]), [0.9]).shape
-    (342, 412, 3)
+    (360, 412, 3)
     """
     given = {len(stretches), len(colours)} - {0}
     if len(shown) != len(anomaly) or given - {len(shown)}:
@@ -168,9 +171,10 @@ def tile_sheet(
         _tile(
             trails,
             shown[i],
+            f"#{i + 1}  ",
             anomaly[i],
             stretches[i] if stretches else None,
-            (colours[i], colours[i]) if colours else (TRAIL, HULL),
+            (colours[i], colours[i], colours[i]) if colours else (TRAIL, DEPARTING, HULL),
             plain,
         )
         for i in order
@@ -222,9 +226,10 @@ def _read(path: Path, longest_side_px: int) -> Picture | None:
 def _tile(
     trails: Trails,
     moment: Moment,
+    rank: str,
     anomaly: float,
     stretch: Stretch | None,
-    colours: tuple[Colour, Colour],
+    colours: tuple[Colour, Colour, Colour],
     plain: Canvas,
 ) -> Picture:
     tile_px = max(plain.pixels.shape[:2])
@@ -233,17 +238,21 @@ def _tile(
         canvas = replace(plain, pixels=plain.pixels.copy())
     else:
         canvas = scene_canvas(trails.scene, moment.picture, tile_px, dim=0.85)
-    # Tiles are small: lines are three times as wide as in a large picture.
-    draw_trail(canvas, trails, row, clipped_stretch(trails, row, stretch), colours[0], width=5)
+    # Tiles are small: lines are more than twice as wide as in a large picture.
+    part = clipped_stretch(trails, row, stretch)
+    draw_trail(canvas, trails, row, part, colours[0], width=3.5, departing=colours[1])
     hull = trails.hulls[row] if len(trails.hulls) else None
     if hull is not None and len(hull) > 1:
-        draw_line(canvas.pixels, canvas.line(hull[:, 0], hull[:, 1]), colours[1], 2, closed=True)
+        draw_line(canvas.pixels, canvas.line(hull[:, 0], hull[:, 1]), colours[2], 2, closed=True)
     columns = canvas.pixels.shape[1]
     size_px = max(round(tile_px / 26), 9)
-    strip = np.full((2 * size_px, columns, 3), PAPER, np.uint8)
+    strip = np.full((round(3.2 * size_px), columns, 3), PAPER, np.uint8)
     ending = f" @ {when(trails, row)} ({percent(anomaly)})"
-    name = fitted_text(str(trails.table["class"].iloc[row]), columns - 12, size_px, ending)
-    write_texts(strip, [(6, size_px // 2 - 1, name, INK)], size_px)
+    kind = fitted_text(f"{rank}{trails.table['class'].iloc[row]}", columns - 12, size_px, ending)
+    small = max(round(0.85 * size_px), 8)
+    name = fitted_text(str(trails.table["trail"].iloc[row]), columns - 12, small)
+    write_texts(strip, [(6, size_px // 2 - 1, kind, INK)], size_px)
+    write_texts(strip, [(6, round(1.8 * size_px), name, FAINT_INK)], small)
     note = _picture_note(trails, moment)
     if note:
         write_texts(canvas.pixels, [(6, 4, note, INK)], size_px, outlined=True)

@@ -38,13 +38,17 @@ class Evidence:
     Parameters
     ----------
     weight
-        Weight of its surprise in the mean.
+        Weight of its surprise.
     above
         Surprise above which it counts. Noisy scores count only where they are extreme.
+    averaged
+        Whether it enters the mean. Scores that are mostly noise do not: what they exceed is added
+        to the mean, so that an ordinary value does not lower it.
     """
 
     weight: float
-    above: float = -np.inf
+    above: float = 0.0
+    averaged: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,17 +133,17 @@ def combine(
 
 
 def total_surprise(surprise: Mapping[str, Floats], evidence: Mapping[str, Evidence]) -> Floats:
-    """Return the power mean of surprises, plus those that count only where they are extreme."""
-    whole = sum(part.weight for part in evidence.values() if part.above == -np.inf) or 1.0
-    total = np.zeros(len(next(iter(surprise.values()))))
+    """Return the power mean of surprises, plus those that are not averaged."""
+    whole = sum(part.weight for part in evidence.values() if part.averaged) or 1.0
+    mean = np.zeros(len(next(iter(surprise.values()))))
+    added = np.zeros_like(mean)
     for name, part in evidence.items():
-        if part.above == -np.inf:
-            total += part.weight / whole * surprise[name] ** SHARPNESS
-    total = np.asarray(total ** (1 / SHARPNESS))
-    for name, part in evidence.items():
-        if part.above > -np.inf:
-            total += part.weight * np.maximum(surprise[name] - part.above, 0.0)
-    return total
+        excess = np.maximum(surprise[name] - part.above, 0.0)
+        if part.averaged:
+            mean += part.weight / whole * excess**SHARPNESS
+        else:
+            added += part.weight * excess
+    return np.asarray(mean ** (1 / SHARPNESS) + added)
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,6 +35,9 @@ EVERY = 4
 MOST = 6
 """Number of closest companions that are looked for."""
 
+WORST = 24
+"""Length of the worst stretch by which companions are compared, in points of a walk."""
+
 CANDIDATES = 18
 """Number of trails near the anchors that are compared point by point."""
 
@@ -53,7 +56,7 @@ class Companions:
     Parameters
     ----------
     distances
-        Mean distance of the points of each trail from its companions, closest first, in px:
+        Distance of each trail from its companions along its worst stretch, closest first, in px:
         trails, :data:`MOST`; float64. NaN if there are fewer.
     rows
         Rows of these companions in the table of trails: trails, :data:`MOST`; int64. -1 if there
@@ -61,7 +64,8 @@ class Companions:
     paths
         The points of all trails that were compared.
     apart
-        Distance of each point from the best companion, in px; float32. NaN if there is none.
+        Distance of each point from the companion that is closest along the whole trail, in px;
+        float32. NaN if there is none.
     """
 
     distances: Floats
@@ -82,9 +86,11 @@ def find_companions(
 ) -> Companions:
     """Find, for each trail, the other trails that passed all its places, heading the same way.
 
-    The distance is directed: the mean, over the points of a trail, of the distance to the nearest
-    point of another trail. This is one direction of the modified Hausdorff distance [1]_, used for
-    anomaly detection as by [2]_. The heading adds two coordinates to each point.
+    The distance is directed: that of the points of a trail from the nearest point of another
+    trail, averaged along the stretch of :data:`WORST` points where it is largest. Averaged over
+    the whole trail it would be one direction of the modified Hausdorff distance [1]_, without
+    averaging the Hausdorff distance, used for anomaly detection by [2]_. The heading adds two
+    coordinates to each point.
 
     Strengths: detects whatever no other trail did as a whole, such as travel in the wrong
     direction, places that nobody visits, and unusual sequences of turns; trails that the tracker
@@ -321,37 +327,6 @@ def _priority(paths: Paths) -> Ints:
     return priority
 
 
-def worst_stretches(companions: Companions, n_points: int) -> Floats:
-    """Return how far each trail is from its closest companion where it is farthest.
-
-    Parameters
-    ----------
-    companions
-        Companions of the trails.
-    n_points
-        Length of the stretch over which the distance is averaged, in points.
-
-    Returns
-    -------
-    numpy.ndarray
-        Largest mean distance of any stretch of each trail, in px; float64. That of the whole trail
-        if it is shorter; NaN without a companion.
-    """
-    offsets = companions.paths.offsets
-    worst = np.empty(len(offsets) - 1)
-    _worst_stretches(offsets, companions.apart, n_points, worst)
-    return worst
-
-
-def furthest(distances: Floats) -> Floats:
-    """Return the distance of each trail from the last of its companions; NaN without any.
-
-    A trail that has fewer companions than others of its group counts by the last that it has.
-    """
-    last = np.maximum(np.count_nonzero(~np.isnan(distances), axis=1) - 1, 0)
-    return np.asarray(distances[np.arange(len(distances)), last])
-
-
 def _thinned(paths: Paths) -> Paths:
     """Reduce long trails to fewer points, evenly."""
     counts = np.diff(paths.offsets)
@@ -365,21 +340,6 @@ def _thinned(paths: Paths) -> Paths:
     return replace(
         paths, offsets=offsets, y=paths.y[take], x=paths.x[take], sample=paths.sample[take]
     )
-
-
-@kernel
-def _worst_stretches(offsets: Ints, apart: Floats32, n_points: int, worst: Floats) -> None:
-    for i in range(len(offsets) - 1):
-        own = apart[offsets[i] : offsets[i + 1]]
-        length = min(n_points, len(own))
-        total = 0.0
-        for p in range(length):
-            total += own[p]
-        highest = total
-        for p in range(length, len(own)):
-            total += np.float64(own[p]) - own[p - length]
-            highest = max(highest, total)
-        worst[i] = highest / length
 
 
 @kernel
@@ -418,6 +378,7 @@ def _find(
     near, closest = np.zeros(n, np.float32), np.zeros(n, np.float32)
     last_anchor = np.full(n, -1, np.int64)
     touched = np.empty(n, np.int32)
+    own = np.empty(MAX_POINTS)
     chosen = np.empty(CANDIDATES + similar.shape[1], np.int64)
     for i in range(start, stop):
         group, itself = groups[i], i if themselves else -1
@@ -436,9 +397,9 @@ def _find(
             candidates = chosen[:n_chosen]
         else:
             candidates = members[first:end]
-        _compare(trails, reference, i, itself, candidates, distances, rows)
-        if rows[i, 0] >= 0:
-            _measure(trails, reference, i, rows[i, 0], apart)
+        closest_of_all = _compare(trails, reference, i, itself, candidates, own, distances, rows)
+        if closest_of_all >= 0:
+            _measure(trails, reference, i, closest_of_all, apart)
 
 
 @kernel
@@ -536,45 +497,64 @@ def _compare(
     i: int,
     itself: int,
     candidates: Ints,
+    own: Floats,
     distances: Floats,
     rows: Ints,
-) -> None:
-    """Write the candidates with the smallest mean distances, closest first."""
-    n_points = trails[0][i + 1] - trails[0][i]
+) -> int:
+    """Write the candidates that are closest along the worst stretch, closest first.
+
+    Return the one that is closest along the whole trail; -1 without any.
+    """
     nearest, which = distances[i], rows[i]
-    n, most = 0, len(nearest)
+    n, most, best, least = 0, len(nearest), -1, np.inf
     for u in candidates:
         if u == itself:
             continue
-        enough = nearest[most - 1] * n_points if n == most else np.inf
-        total = _total_distance(trails, reference, i, u, enough) / n_points
-        if n == most and total >= nearest[most - 1]:
+        enough = nearest[most - 1] if n == most else np.inf
+        worst, mean = _distances(trails, reference, i, u, (enough, least), own)
+        if mean < least:
+            best, least = u, mean
+        if n == most and worst >= enough:
             continue
         n = min(n + 1, most)
         k = n - 1
-        while k > 0 and nearest[k - 1] > total:
+        while k > 0 and nearest[k - 1] > worst:
             nearest[k], which[k] = nearest[k - 1], which[k - 1]
             k -= 1
-        nearest[k], which[k] = total, u
+        nearest[k], which[k] = worst, u
+    return best
 
 
 @kernel
-def _total_distance(
+def _distances(
     trails: tuple[Ints, Places],
     reference: tuple[Ints, Places],
     i: int,
     u: int,
-    enough: float,
-) -> float:
-    """Sum the distances of a trail's points from another trail; infinite above a limit."""
+    enough: tuple[float, float],
+    own: Floats,
+) -> tuple[float, float]:
+    """Return the mean distance of a trail from another along its worst stretch, and of all of it.
+
+    Both are infinite if both are above their limits.
+    """
     offsets, (y, x, hy, hx) = trails
     uy, ux, vy, vx = _points_of(reference, u)
-    total = 0.0
-    for p in range(offsets[i], offsets[i + 1]):
-        total += np.sqrt(_nearest_square(y[p], x[p], hy[p], hx[p], uy, ux, vy, vx))
-        if total > enough:
-            return np.inf
-    return total
+    first, n_points = offsets[i], offsets[i + 1] - offsets[i]
+    length = min(WORST, n_points)
+    most, most_of_all = enough[0] * length, enough[1] * n_points
+    stretch, worst, total = 0.0, 0.0, 0.0
+    for p in range(n_points):
+        j = first + p
+        own[p] = np.sqrt(_nearest_square(y[j], x[j], hy[j], hx[j], uy, ux, vy, vx))
+        total += own[p]
+        stretch += own[p]
+        if p >= length:
+            stretch -= own[p - length]
+        worst = max(worst, stretch)
+        if worst > most and total > most_of_all:
+            return np.inf, np.inf
+    return worst / length, total / n_points
 
 
 @kernel

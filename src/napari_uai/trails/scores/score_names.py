@@ -15,6 +15,7 @@ SCORES: Mapping[str, str] = MappingProxyType(
         "along the worst long stretch",
         "kink": "the same along the worst short stretch: kinks, hops, movements back and forth",
         "followers": "distance from the sixth closest companion: ways that only a few take",
+        "sparsity": "distance from the six closest companions, relative to what is usual for these",
         "shape": "positions and headings that the usual ways of the class do not explain",
         "turning": "turning more sharply at some place than similar trails do there",
         "dwell": "longest stay, relative to what is usual there",

@@ -32,11 +32,12 @@ from napari_uai.trails.parameters import (
     Weigh,
 )
 from napari_uai.trails.scores.combine_scores import Anomaly, Evidence, combine
-from napari_uai.trails.scores.companions import (
-    MOST,
-    Companions,
-    find_companions,
+from napari_uai.trails.scores.companions import MOST, Companions, find_companions
+from napari_uai.trails.scores.company import (
     furthest,
+    mean_apart,
+    mean_spacing,
+    sparsity,
     worst_stretches,
 )
 from napari_uai.trails.scores.direction import against_the_stream
@@ -48,24 +49,28 @@ from napari_uai.trails.scores.resampling import resample_along_arc
 from napari_uai.trails.scores.score_names import SCORES
 from napari_uai.trails.scores.shape import shape_scores
 from napari_uai.trails.scores.turning import turning_scores
-from napari_uai.trails.table import Groups, Trails, problem_table
+from napari_uai.trails.table import Groups, Trails, group_codes, problem_table
 from napari_uai.typing import Bools, Floats, Floats32, Ints
 
 EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
     {
-        "companion": Evidence(1.0),
-        "kink": Evidence(1.0),
+        "companion": Evidence(1.0, above=2.0),
+        "kink": Evidence(1.0, above=2.0),
         "followers": Evidence(1.0),
+        "sparsity": Evidence(2.0),
         "worst_window": Evidence(1.5),
-        "shape": Evidence(0.25, above=3.0),
-        "dwell": Evidence(0.25, above=3.0),
-        "speed": Evidence(0.25, above=3.0),
+        "shape": Evidence(0.25, above=3.0, averaged=False),
+        "dwell": Evidence(0.25, above=3.0, averaged=False),
+        "speed": Evidence(0.25, above=3.0, averaged=False),
     }
 )
 """Contribution of each score to the anomaly."""
 
-LONG, SHORT = 24, 6
-"""Lengths of the worst stretches of ``companion`` and ``kink``, in points of a walk."""
+UNTOLD = ("sparsity",)
+"""Scores that are no reason: they rise whatever is unusual, and do not say what."""
+
+SHORT = 6
+"""Length of the worst stretch of ``kink``, in points of a walk."""
 
 SIMILAR = 10
 """Number of most similar trails: their turning is usual, and the first are tried as companions."""
@@ -162,11 +167,11 @@ def score_trails(
     """Rank trails by how little they fit the ordinary traffic of the scene.
 
     Each class is compared with itself. The ``anomaly`` is a mean of the surprises of
-    ``companion``, ``kink``, ``followers`` and ``worst_window`` (:func:`combine`); ``shape``,
-    ``dwell`` and ``speed``, which are noisy, contribute only where they are extreme. Strengths and
-    weaknesses of each score are described with the function that measures it:
+    ``companion``, ``kink``, ``followers``, ``sparsity`` and ``worst_window`` (:func:`combine`);
+    ``shape``, ``dwell`` and ``speed``, which are noisy, contribute only where they are extreme.
+    Strengths and weaknesses of each score are described with the function that measures it:
     :func:`mean_over_trails` and :func:`worst_window` of the heat, :func:`against_the_stream`,
-    :func:`nearest_distances`, :func:`find_companions`, :func:`shape_scores`,
+    :func:`nearest_distances`, :func:`find_companions`, :func:`sparsity`, :func:`shape_scores`,
     :func:`turning_scores`, :func:`dwell_scores`, :func:`speed_scores`. ``heat`` detects long
     stays and routes off the beaten track but not short excursions, which ``worst_window`` detects;
     to both, every rare place is anomalous, and a rare sequence of ordinary places is not.
@@ -300,18 +305,21 @@ def measure_trails(
     turning = turning_scores(companions.paths, similar, monitor=monitor.part(0.9, 0.95))
     pace = measure_pace(trails, groups=groups, monitor=monitor.part(0.95, 1.0))
     against = mean_over_trails(footprints, against_the_stream(heat), weigh="arc")
+    codes, spacing = group_codes(groups), mean_spacing(companions.distances)
     raw = {
         "direction": against.astype(np.float64),
         "nearest": mean_of_nearest(distances, k),
-        "companion": worst_stretches(companions, LONG),
+        "companion": companions.distances[:, 0].copy(),
         "kink": worst_stretches(companions, SHORT),
         "followers": furthest(companions.distances),
+        "spacing": spacing,
+        "sparsity": sparsity(spacing, companions.rows, spacing, codes, codes),
         "shape": shape,
         "turning": turning,
         "dwell": dwell_scores(pace),
         "speed": speed_scores(pace),
     }
-    typical = _typical_px(companions.distances[:, 0], groups)
+    typical = _typical_px(mean_apart(companions), groups)
     shown = {name: _shown(name, values, groups) for name, values in raw.items()}
     table = problem_table(problems)
     jumps = find_jumps(trails).texts()
@@ -464,14 +472,19 @@ def _reasons(measured: Measurements, combined: Anomaly) -> Groups:
 
 
 def strongest(surprise: Mapping[str, Floats]) -> Groups:
-    """Return the name of the score that contributes most to the anomaly of each trail; str."""
-    parts = np.stack(
-        [
-            part.weight * np.maximum(surprise[name] - max(part.above, 0.0), 0)
-            for name, part in EVIDENCE.items()
-        ]
-    )
-    return np.asarray(np.array(list(EVIDENCE), object)[parts.argmax(axis=0)])
+    """Return the name of the score that tells best why each trail is anomalous; str.
+
+    This is the most surprising one; of those that are not averaged, what they add counts.
+    """
+    told = [name for name in EVIDENCE if name not in UNTOLD]
+    parts = np.stack([_told(surprise[name], EVIDENCE[name]) for name in told])
+    return np.asarray(np.array(told, object)[parts.argmax(axis=0)])
+
+
+def _told(surprise: Floats, part: Evidence) -> Floats:
+    if part.averaged:
+        return surprise
+    return part.weight * np.maximum(surprise - part.above, 0.0)
 
 
 def _table(
