@@ -72,6 +72,13 @@ def write_spe(path, video):
     path.write_bytes(bytes(head) + video.astype("<u2").tobytes())
 
 
+def write_lambert(path, video):
+    n, rows, columns = video.shape
+    layout = f"datatype = UINT16\nx = {columns}\ny = {rows}\ntimestamps = {n}"
+    head = f"{{FLIMIMAGE}}\n[INFO]\nversion = 1.0\n[LAYOUT]\n{layout}\n{{END}}"
+    path.write_bytes(head.encode() + video.astype("<u2").tobytes())
+
+
 def write_images(folder, video):
     folder.mkdir()
     for i, frame in enumerate(video):
@@ -111,6 +118,7 @@ WRITERS = {
     "a.webp": write_webp,
     "a.n5": write_n5,
     "a.spe": write_spe,
+    "a.fli": write_lambert,
     "folder": write_images,
 }
 
@@ -137,7 +145,7 @@ def test_a_file_opens_lazily_with_its_pixels_and_scale(viewer, small, tmp_path, 
 
 
 def test_a_file_of_every_format_is_opened_here():
-    opened = {video_format_of(name) for name in WRITERS}
+    opened = {video_format_of(name) for name in WRITERS} | {"lambert"}  # a.fli, by its content
     assert opened | {"bioio"} == {each.name for each in FORMATS}  # bioio has tests of its own
 
 

@@ -66,7 +66,7 @@ class RankingPage(QWidget):
         self.like_button.setObjectName("more_like_this")
         self.like_button.setToolTip("Rank by similarity to the chosen trail. Key M.")
         self.undo_button.setToolTip("Undo the last verdict or note. Key Ctrl+Z.")
-        self.tiles_button = QPushButton("Tile sheet…")
+        self.tiles_button = QPushButton("Tiles…")
         self.tiles_button.setObjectName("tiles")
         self.tiles_button.setToolTip("Show what the camera saw when the top trails ended.")
         self.model_button = QPushButton("Model")
