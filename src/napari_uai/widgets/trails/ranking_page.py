@@ -62,7 +62,7 @@ class RankingPage(QWidget):
         self.judge_buttons: dict[Verdict, QPushButton] = {}
         self.undo_button = QPushButton("Undo")
         self.undo_button.setObjectName("undo_verdict")
-        self.like_button = QPushButton("More like this")
+        self.like_button = QPushButton("Like this")
         self.like_button.setObjectName("more_like_this")
         self.like_button.setToolTip("Rank by similarity to the chosen trail. Key M.")
         self.undo_button.setToolTip("Undo the last verdict or note. Key Ctrl+Z.")
