@@ -32,7 +32,7 @@ def guided_filter(
     """Smooth each frame where its guide is smooth, and keep the edges of the guide.
 
     In each square window the output is a linear function of the guide, fitted to the frame by
-    least squares with a penalty ``edge``² on the slope; a pixel gets the mean of all windows that
+    least squares with a penalty ``edge**2`` on the slope; a pixel gets the mean of all windows that
     contain it.
 
     Parameters
