@@ -84,7 +84,7 @@ class TrailFollower:
     samples, so that a file is followed as fast as it can be read. What comes later under the same
     name is another trail. If a file is truncated or replaced, the next one is read from its
     beginning; new files of a folder are followed as well. Text tables are read on from where they
-    ended, their last line once it is complete; other formats are read anew when they change.
+    ended, their last line once it is complete; other formats are read again when they change.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ class TrailFollower:
         self._feeds[file] = _Feed(growing, prefix)
 
     def _taken(self, feed: _Feed, samples: NewSamples) -> list[Record]:
-        """Add samples to their trails; return those that ended because the clock began anew."""
+        """Add samples to their trails; return those that ended because the clock started again."""
         records: list[Record] = []
         if not len(samples.time):
             return records

@@ -28,7 +28,7 @@ CHUNK_BYTES = 1 << 24
 """Most that is read at a time."""
 
 HEAD_BYTES = 512
-"""By which a file is recognised: if they have changed, it was written anew."""
+"""By which a file is recognised: if they have changed, it was rewritten."""
 
 PATIENCE_BYTES = 1 << 16
 """Bytes of a file that may be without a table of trails before it is given up."""
@@ -48,7 +48,7 @@ class NewSamples(NamedTuple):
     utc_offset_s
         Offset of local time; NaN if unknown; float64.
     restarted
-        Whether the file was written anew before these samples.
+        Whether the file was rewritten before these samples.
     """
 
     trail: npt.NDArray[np.object_]
@@ -277,7 +277,7 @@ def samples_of_text(
 
 @dataclass
 class GrowingReport:
-    """Files of any format, which are read anew whenever they have changed.
+    """Files of any format, which are read as a whole again whenever they have changed.
 
     Parameters
     ----------

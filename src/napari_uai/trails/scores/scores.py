@@ -67,7 +67,7 @@ EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
 """Contribution of each score to the anomaly."""
 
 UNTOLD = ("sparsity",)
-"""Scores that are no reason: they rise whatever is unusual, and do not say what."""
+"""Scores that are not given as a reason: they rise with anything unusual, and do not say what."""
 
 SHORT = 6
 """Length of the worst stretch of ``kink``, in points of a walk."""
