@@ -55,7 +55,7 @@ Reader: TypeAlias = "Callable[[ReaderPath], list[LayerTuple | tuple[None]]]"
 """Reader of napari; ``(None,)`` means that the path was handled without a layer."""
 
 OWN_AXES = "own_axes"
-"""Entry in the record of a layer whose rows and columns are no positions in the field."""
+"""Entry in the record of a layer whose rows and columns are not positions in the field."""
 
 NOT_LINKED = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0),
                 (0.0, 0.0, 0.0, 1.0))  # fmt: skip

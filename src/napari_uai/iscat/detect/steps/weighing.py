@@ -11,7 +11,7 @@ from napari_uai.iscat.detect.steps.models import CHANGING, SlowNoise
 from napari_uai.iscat.detect.steps.pursuit import Step
 from napari_uai.iscat.detect.steps.subsets import subset_scores
 from napari_uai.monitor import Monitor
-from napari_uai.typing import Floats
+from napari_uai.typing import Bools, Floats
 
 REAL_FROM = 4.3
 """Score from which an event is taken for real where others are judged."""
@@ -56,10 +56,11 @@ def weighed(
     n_bins = len(filtered)
     near = SAME_PLACE_SIGMAS * sigma_px
     series = _without_far_events(steps, filtered, psf, near)
+    moving = np.array([bool(may_have_moved(step, steps, sigma_px)) for step in steps])
     grid = np.zeros(filtered.shape[1:], bool)
     spacing = max(round(GRID_SIGMAS * sigma_px), 1)
     grid[spacing // 2 :: spacing, spacing // 2 :: spacing] = True
-    scores = _scores(steps, series, noise, near, sigma_px)
+    scores = _scores(steps, series, noise, near, moving)
     for turn in range(2):
         monitor.update(0.2 + 0.4 * turn)
         real = [s for s, score in zip(steps, scores, strict=True) if score >= REAL_FROM]
@@ -67,7 +68,7 @@ def weighed(
         gone = courses.T @ _heights_on(real, np.argwhere(grid), psf)
         noise = noise.learnt_from(filtered[:, grid] - gone)
         monitor.update(0.4 + 0.4 * turn)
-        scores = _scores(steps, series, noise, near, sigma_px)
+        scores = _scores(steps, series, noise, near, moving)
     return scores, noise
 
 
@@ -96,7 +97,7 @@ def _without_far_events(
 
 
 def _scores(
-    steps: list[Step], series: Floats, noise: SlowNoise, near: float, sigma_px: float
+    steps: list[Step], series: Floats, noise: SlowNoise, near: float, moving: Bools
 ) -> Floats:
     """Root of the evidence for each event.
 
@@ -104,9 +105,7 @@ def _scores(
     several events beside each other is often one change, of which the exact likelihood of all their
     subsets would make too many.
     """
-    alone = np.array([not may_have_moved(step, steps, sigma_px) for step in steps])
-    if noise.slow_share > CHANGING:
-        alone[:] = False
+    alone = ~moving & (noise.slow_share <= CHANGING)
     scores = np.zeros(len(steps))
     scores[~alone] = _scores_in_turn(
         [s for s, a in zip(steps, alone, strict=True) if not a], series[:, ~alone], noise
