@@ -82,9 +82,15 @@ LANDING_MEANINGS = (
         "probability that it landed farther than half a batch from `frame` (`matched`, `rescored`)",
     ),
     Meaning(
+        ("changing",),
+        "0 to 1",
+        "share of the places of the recording whose background changes slowly, the same in all "
+        "rows; above 0.15 a network has scored the candidates again (`matched`, `rescored`)",
+    ),
+    Meaning(
         ("step_score",),
         "",
-        "score of the step detector, before rescoring (`rescored`)",
+        "score of the step detector, before a network scored again (`matched`, `rescored`)",
     ),
     Meaning(
         ("kind",),

@@ -4,6 +4,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_uai.iscat.detect.steps.detector import detect_steps
+from napari_uai.iscat.disturbances.record import Disturbances, Span
 from napari_uai.iscat.rescore.event_patches import FIGURES, HALF, REACH, event_views
 from napari_uai.simulate.iscat.optics import particle_image
 from napari_uai.videos.frames import frames_of
@@ -102,3 +103,14 @@ def test_figures_tell_of_the_company_that_an_event_has(recording):
 def test_no_events_have_no_views(recording):
     video, events = recording
     assert len(views_of(events.head(0), video)) == 0
+
+
+def test_frames_that_are_left_out_change_nothing_elsewhere(recording):
+    video, events = recording
+    whole = views_of(events, video)
+    dark = np.insert(video, 550, np.zeros((60, *SHAPE[1:]), np.float32), axis=0)
+    later = events.assign(frame=events["frame"] + 60 * (events["frame"] > 550))
+    left_out = Disturbances(len(dark), SHAPE[1:], (Span("no light", 550, 609),))
+    views = views_of(later, dark, disturbances=left_out)
+    np.testing.assert_allclose(views.images, whole.images, atol=1e-4)
+    np.testing.assert_allclose(views.courses, whole.courses, atol=1e-4)

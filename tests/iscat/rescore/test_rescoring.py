@@ -1,5 +1,6 @@
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 
@@ -52,6 +53,15 @@ def test_numpy_dask_and_another_order_of_rows_give_the_same(found):
     again = rescore_steps(mixed, lazy, batch_size=160)
     np.testing.assert_allclose(again["score"], once["score"], atol=1e-3)
     np.testing.assert_allclose(again["frame"].head(6), once["frame"].head(6))
+
+
+def test_only_a_changing_background_is_scored_again_if_so_set(found):
+    video, events, _ = found
+    still = rescore_steps(events, video, batch_size=160, where="changing")
+    pd.testing.assert_frame_equal(still.drop(columns="step_score"), events)
+    changing = rescore_steps(events.assign(changing=0.4), video, batch_size=160, where="changing")
+    everywhere = rescore_steps(events.assign(changing=0.4), video, batch_size=160)
+    pd.testing.assert_frame_equal(changing, everywhere)
 
 
 def test_rescoring_can_be_cancelled_between_two_events(found):

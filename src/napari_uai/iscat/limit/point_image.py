@@ -15,6 +15,7 @@ from napari_uai.iscat.detect.point_spread_function import (
 from napari_uai.iscat.detect.steps.background import matched_filter, prepared
 from napari_uai.iscat.detect.steps.joint_fit import STRONG, JointFit
 from napari_uai.iscat.detect.steps.parts import recording_parts
+from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.limit.injection import PointImage
 from napari_uai.iscat.limit.search import Bins, Search
 from napari_uai.monitor import SILENT, Monitor
@@ -76,11 +77,12 @@ def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT)
     frames = search.with_bins(search.bins)
     best, curves = np.inf, PointProfile.expected(search.sigma_px)
     margin = 2 * gaussian_psf(search.sigma_px).radius
-    parts = list(recording_parts(frames, search.batch_size, search.tile_px, margin=margin))
+    undisturbed = Disturbances(len(frames), frames.shape[1:])
+    parts = recording_parts(frames, undisturbed, search.batch_size, search.tile_px, margin=margin)
     for i, part in enumerate(parts):
         monitor.update(i / len(parts), "image of a point")
         places = found[["y", "x"]].to_numpy(np.float64) - [part.rows[0], part.columns[0]]
-        times = found["frame"].to_numpy(np.float64) / search.bin_size - part.bins[0]
+        times = part.bins_at(found["frame"].to_numpy(np.float64))
         length = part.bins[1] - part.bins[0]
         inside = (times > 1) & (times < length - 1) & (places >= 0).all(axis=1)
         inside &= places[:, 0] <= part.rows[1] - part.rows[0] - 1

@@ -31,7 +31,7 @@ from napari_uai.monitor import raise_if_cancelled
 from napari_uai.typing import Floats32
 from napari_uai.untrusted import parse_json, read_whole, refusing
 
-FORMAT = "napari-uai step rescoring 1"
+FORMAT = "napari-uai step rescoring 2"
 """First entry of a description; changes with the format."""
 
 PACKAGED = "packaged"

@@ -26,8 +26,9 @@ from napari_uai.iscat.detect.steps.false_alarms import weak_decay
 from napari_uai.iscat.detect.steps.parts import Part, recording_parts
 from napari_uai.iscat.detect.steps.pursuit import Step
 from napari_uai.iscat.detect.steps.weighing import REAL_FROM
+from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
-from napari_uai.typing import Floats, Floats32
+from napari_uai.typing import Bools, Floats, Floats32
 from napari_uai.videos.frames import Frames
 
 HALF = 7
@@ -77,6 +78,8 @@ FIGURES = (
     "log change around",
     "usual change",
     "usual change of place",
+    "other times",
+    "changing",
 )
 """Scalar figures of each event; distances in sigma, *now* is within half a batch."""
 
@@ -95,7 +98,7 @@ class EventViews:
         derivatives along rows and columns, and of its Laplacian; mean of a surrounding ring; and
         whether the bin is within the recording.
     figures
-        (n, 24): see ``FIGURES``.
+        (n, 26): see ``FIGURES``.
     """
 
     images: Floats32
@@ -114,6 +117,7 @@ def event_views(
     sigma_px: float,
     drift_order: int,
     tile_px: int,
+    disturbances: Disturbances | None = None,
     monitor: Monitor = SILENT,
 ) -> EventViews:
     """Cut events out of the recording in which they were detected.
@@ -124,7 +128,7 @@ def event_views(
         Table of :func:`~napari_uai.iscat.detect.steps.detector.detect_steps`.
     frames
         The frames in which they were detected, normalised by power.
-    batch_size, sigma_px, drift_order, tile_px
+    batch_size, sigma_px, drift_order, tile_px, disturbances
         As in the detection.
     monitor
         Progress and cancellation, once per event.
@@ -132,14 +136,18 @@ def event_views(
     images = np.zeros((len(events), IMAGES, SIDE, SIDE), np.float32)
     courses = np.zeros((len(events), COURSES, 2 * REACH), np.float32)
     psf = gaussian_psf(sigma_px)
-    parts = list(recording_parts(frames, batch_size, tile_px, margin=2 * psf.radius))
+    found = disturbances or Disturbances(len(frames), frames.shape[1:])
+    parts = recording_parts(frames, found, batch_size, tile_px, margin=2 * psf.radius)
     read = np.empty(0)
     for i, part in enumerate(parts):
-        if i == 0 or part.bins != parts[i - 1].bins:  # all tiles of a segment are read once
+        if i == 0 or not part.shares_segment(parts[i - 1]):  # all tiles of one are read once
             read = part.read_segment(monitor)
         mine = _owned(part, events)
         if mine.any():
-            window = _Window.of(part, part.tile_of(read), events, psf, sigma_px, drift_order)
+            masked = part.tile_of(found.masked[None])[0]
+            window = _Window.of(
+                part, part.tile_of(read), masked, events, psf, sigma_px, drift_order
+            )
             chosen = np.flatnonzero(mine)
             for n, j in enumerate(chosen):
                 images[j], courses[j] = window.view(int(j))
@@ -149,15 +157,15 @@ def event_views(
     return EventViews(images, courses, figures)
 
 
-def _owned(part: Part, events: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def _owned(part: Part, events: pd.DataFrame) -> Bools:
     """Return which events a part owns; those on a border belong to both; the later part counts."""
-    own = np.ones(len(events), bool)
-    for name, scale, (low, high) in (
-        ("frame", part.binned.bin_size, part.own_bins),
-        ("y", 1, part.own_rows),
-        ("x", 1, part.own_columns),
+    frame = events["frame"].to_numpy(float)
+    own: Bools = (frame >= part.numbers[0]) & (frame <= part.numbers[-1])
+    for place, (low, high) in (
+        (part.bins_at(frame) + part.bins[0], part.own_bins),
+        (events["y"].to_numpy(float), part.own_rows),
+        (events["x"].to_numpy(float), part.own_columns),
     ):
-        place = events[name].to_numpy(float) / scale
         own &= (place >= low - 1) & (place < high + 1)
     return own
 
@@ -185,21 +193,22 @@ class _Window:
     y: Floats
     x: Floats
     contrast: Floats
-    shown: npt.NDArray[np.bool_]
+    shown: Bools
 
     @classmethod
     def of(
         cls,
         part: Part,
         binned: Floats,
+        masked: Bools,
         events: pd.DataFrame,
         psf: PointSpreadFunction,
         sigma_px: float,
         drift_order: int,
     ) -> _Window:
-        background, relative = prepared(binned, drift_order)
+        background, relative = prepared(binned, drift_order, masked)
         n_bins, rows, columns = relative.shape
-        bins = events["frame"].to_numpy(float) / part.binned.bin_size - part.bins[0]
+        bins = part.bins_at(events["frame"].to_numpy(float))
         y = events["y"].to_numpy(float) - part.rows[0]
         x = events["x"].to_numpy(float) - part.columns[0]
         first = np.clip(np.rint(bins).astype(np.int64), 1, n_bins - 1)
@@ -247,7 +256,7 @@ def _measured(
     x: Floats,
     contrast: Floats,
     statistic: Floats,
-    sure: npt.NDArray[np.bool_],
+    sure: Bools,
 ) -> PointSpreadFunction:
     _, gain = matched_filter(relative[:1], background.weights, psf)
     residual, _ = background.subtract(relative)
@@ -361,6 +370,8 @@ def _figures(
         around,
         np.full(n, np.median(change) if n else 0.0),
         np.full(n, np.median(place) if n else 0.0),
+        events["other_times"].to_numpy(float),
+        events["changing"].to_numpy(float),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 

@@ -8,12 +8,16 @@ stay, they grow).
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
 from napari_uai.iscat.correct.moving_background import DriftOrder
 from napari_uai.iscat.detect.steps.detector import TilePx
+from napari_uai.iscat.detect.steps.models import CHANGING
+from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.parameters import BatchSize, SigmaPx
 from napari_uai.iscat.rescore.event_network import PACKAGED, load_event_network
 from napari_uai.iscat.rescore.event_patches import event_views
@@ -31,7 +35,18 @@ ROUNDS = 100
 SHARE_FLOOR = 0.01
 """Prior number of true events, for recordings without evidence of any."""
 
-NEEDED = ("frame", "y", "x", "contrast", "score", "contrast_error", "frame_error")
+NEEDED = (
+    "frame",
+    "y",
+    "x",
+    "contrast",
+    "score",
+    "contrast_error",
+    "frame_error",
+    "other_times",
+    "changing",
+    "expected_false",
+)
 
 
 def _checksum(weights: str) -> str:
@@ -42,8 +57,9 @@ def _checksum(weights: str) -> str:
     "Rescore steps",
     menu="measure",
     checksum=_checksum,
-    methods="Each candidate was scored again by a small neural network, from images and time "
-    "courses of its surroundings",
+    methods="Candidates (with where set to changing, only those of recordings whose background "
+    "changes slowly at more than 15 % of the places) were scored again by a small neural network, "
+    "from images and time courses of their surroundings",
 )
 def rescore_steps(
     events: pd.DataFrame,
@@ -54,6 +70,8 @@ def rescore_steps(
     drift_order: DriftOrder = 3,
     tile_px: TilePx = 96,
     weights: str = PACKAGED,
+    where: Literal["everywhere", "changing"] = "everywhere",
+    disturbances: Disturbances | None = None,
     monitor: Monitor = SILENT,
 ) -> pd.DataFrame:
     """Reassess detected steps by their surroundings in space and time.
@@ -69,6 +87,12 @@ def rescore_steps(
     weights
         ``packaged``: those that come with napari-uai, trained on simulated recordings of many
         kinds; or the path of others (.safetensors).
+    where
+        ``everywhere``, or only in recordings of a ``changing`` background: one that changes slowly
+        at more than 15 % of the places, where the detector cannot know what a landing is.
+    disturbances
+        What disturbs the video, as a run finds it, and as passed to
+        :func:`~napari_uai.iscat.detect_steps`.
     monitor
         Progress and cancellation, once per event.
 
@@ -76,7 +100,8 @@ def rescore_steps(
     -------
     pandas.DataFrame
         The events, strongest first, with a new ``score`` (in standard deviations of a Gaussian of
-        the same evidence) and ``expected_false``; ``step_score`` is the earlier score.
+        the same evidence) and ``expected_false``; ``step_score`` is the earlier score. Where they
+        are not scored again, all three are those of before.
 
     Raises
     ------
@@ -111,6 +136,8 @@ def rescore_steps(
     """
     require_columns(events, *NEEDED)
     network = load_event_network(weights)
+    if where == "changing" and not (events["changing"] > CHANGING).any():
+        return events.assign(step_score=events["score"])
     views = event_views(
         events,
         frames_of(video),
@@ -118,6 +145,7 @@ def rescore_steps(
         sigma_px=sigma_px,
         drift_order=drift_order,
         tile_px=tile_px,
+        disturbances=disturbances,
         monitor=monitor,
     )
     evidence = network.evidence(views)

@@ -161,6 +161,20 @@ def test_the_fit_is_that_of_all_columns_at_once():
     np.testing.assert_allclose(images.on(joint._data)[:, 0] / own, fitted[0], atol=2e-6)
 
 
+def test_two_particles_that_land_at_one_place_are_told_apart():
+    """The search has seen one step between them, of both contrasts."""
+    rng = np.random.default_rng(6)
+    truth = np.array([(20.0, 20.0, 40.3, 4e-3), (21.2, 20.6, 52.0, 5e-3), (34.0, 12.0, 60.0, 5e-3)])
+    frames, background = scene(rng, (48, 48), truth)
+    joint = JointFit(frames, background, gaussian_psf(1.7))
+    seen = np.array([(20.5, 20.3), (34.0, 12.0)]), np.array([47.0, 60.0]), np.array([9e-3, 5e-3])
+    places, times, contrasts = joint.learn(*seen, 5.0)
+    order = np.argsort(times)
+    np.testing.assert_allclose(places[order], truth[:, :2], atol=0.4)
+    np.testing.assert_allclose(times[order], truth[:, 2], atol=1)
+    np.testing.assert_allclose(contrasts[order], truth[:, 3], rtol=0.15)
+
+
 def test_an_image_that_is_longer_in_one_direction_is_learnt():
     """Oblique, twice as long as wide; contrasts and places are those of the scene all the same."""
     rng = np.random.default_rng(4)

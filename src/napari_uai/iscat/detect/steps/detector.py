@@ -46,7 +46,6 @@ from napari_uai.monitor import SILENT, Monitor
 from napari_uai.stages import stage
 from napari_uai.store.keeping import kept_each
 from napari_uai.videos.frames import Video, frames_of, map_chunks
-from napari_uai.videos.sources.chosen import ChosenFrames
 from napari_uai.workers import CALLS_PER_WORKER, active_workers
 
 TilePx: TypeAlias = Annotated[int, Ge(32), Unit("px")]
@@ -67,6 +66,7 @@ EVENT_COLUMNS = (
     "frame_before",
     "frame_after",
     "other_times",
+    "changing",
     "kind",
     "expected_false",
 )
@@ -138,7 +138,8 @@ def detect_steps(
         (relative, signed; of a departure that of the step), ``score`` (standard deviations), the
         standard errors ``contrast_error, y_error, x_error, frame_error``; the landing is between
         ``frame - frame_before`` and ``frame + frame_after`` with a probability of 68 %, and farther
-        than half a batch from ``frame`` with that of ``other_times``; ``kind`` (``landing``, or
+        than half a batch from ``frame`` with that of ``other_times``; ``changing``, the share of
+        places of this recording whose background changes slowly; ``kind`` (``landing``, or
         ``takeoff`` if the step reverses an earlier one at that position), ``expected_false``
         (number of events with at least that score that noise alone would produce in this
         recording). Of several point-spread functions, ``psf_image`` is the one chosen, from 0.
@@ -197,25 +198,22 @@ def detect_steps(
     bank = starting_psfs(point_spread_function, sigma_px)
     finder = Finder(bank, sigma_px, point_spread_function == "fitted", drift_order)
     found = disturbances or Disturbances(len(frames), frames.shape[1:])
-    parts = [
-        part
-        for piece in found.pieces(2 * batch_size)
-        for part in recording_parts(
-            ChosenFrames(frames, piece),
-            batch_size,
-            tile_px,
-            margin=2 * bank[0].radius,
-            numbers=piece,
-        )
-    ]
+    parts = recording_parts(frames, found, batch_size, tile_px, margin=2 * bank[0].radius)
     tables = _found_in_parts(PartSearch(parts, found, finder), monitor)
     events = counted_once(
         pd.concat(tables, ignore_index=True),
         near_px=TWIN_SIGMAS * sigma_px,
         near_frames=SAME_TIME_BINS * parts[0].binned.bin_size,
     ).reset_index(drop=True)
-    _warn_of_changes(events)
-    events = events.drop(columns="bin").assign(kind=_kinds(events, batch_size))
+    share = _share_that_changes(events)
+    if share > CHANGING:
+        warnings.warn(
+            f"the background changes slowly at {share:.0%} of the places, where it can pass for "
+            "landings: more than the accepted number may be false",
+            ChangingBackgroundWarning,
+            stacklevel=2,
+        )
+    events = events.drop(columns="bin").assign(changing=share, kind=_kinds(events, batch_size))
     events["score"] = favour_common_sign(events, polarity)
     events["expected_false"] = expected_false(events["score"].to_numpy(float))
     inside = np.ones(len(events), bool)
@@ -309,16 +307,9 @@ def accept_events(
     return events[keep].reset_index(drop=True)
 
 
-def _warn_of_changes(events: pd.DataFrame) -> None:
-    """Say where the number of false landings cannot be known."""
-    share = float(events.groupby("part")["slow_share"].first().mean()) if len(events) else 0.0
-    if share > CHANGING:
-        warnings.warn(
-            f"the background changes slowly at {share:.0%} of the places, where it can pass for "
-            "landings: more than the accepted number may be false",
-            ChangingBackgroundWarning,
-            stacklevel=3,
-        )
+def _share_that_changes(events: pd.DataFrame) -> float:
+    """Return the share of the places whose background changes slowly, mean of all parts."""
+    return float(events.groupby("part")["slow_share"].first().mean()) if len(events) else 0.0
 
 
 def _kinds(events: pd.DataFrame, batch_size: int) -> list[str]:

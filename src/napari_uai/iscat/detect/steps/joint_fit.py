@@ -25,6 +25,7 @@ from napari_uai.iscat.detect.point_profile import PointProfile
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
 from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
 from napari_uai.iscat.detect.steps.pursuit import SEARCH_BINS
+from napari_uai.iscat.detect.steps.splitting import SPLIT_FROM, two_steps
 from napari_uai.iscat.detect.steps.times import EventTime, event_times, likeliest_time, step_course
 from napari_uai.monitor import raise_if_cancelled
 from napari_uai.typing import Floats, Ints
@@ -223,7 +224,10 @@ class JointFit:
         tuple of ndarray
             The same of the events that are kept, as fitted.
         """
-        fit, *_ = self._fit_apart(places, times, contrasts)
+        fit, statistics, white, _ = self._fit_apart(places, times, contrasts)
+        two = _split(fit, statistics, white)
+        if two is not None:
+            fit, *_ = self._fit_apart(*two)
         kept = np.abs(fit.contrasts) >= least * fit.contrast_errors
         return fit.places[kept], fit.times[kept], fit.contrasts[kept]
 
@@ -525,6 +529,31 @@ def _squares(images: _Images) -> Floats:
     """Return the square of what is left of each image."""
     whole = np.asarray(images.within.multiply(images.within).sum(axis=1)).ravel()
     return np.asarray(whole - np.einsum("nk,nk->n", images.explained, images.explained))
+
+
+def _split(
+    fit: _Fit, statistics: StepStatistics, white: float
+) -> tuple[Floats, Floats, Floats] | None:
+    """Return places, times and contrasts with two for one where an event is two; None if none is.
+
+    The place of the one is that of both, until they are fitted.
+    """
+    sure = np.abs(fit.contrasts) >= SPLIT_FROM * fit.contrast_errors
+    found = two_steps(fit.alone[:, sure], statistics, white)
+    numbers = [np.flatnonzero(sure)[k] for k in found]
+    if not numbers:
+        return None
+    per_contrast = np.sqrt(np.diag(fit.products))[numbers]
+    return (
+        np.concatenate([np.delete(fit.places, numbers, 0), np.repeat(fit.places[numbers], 2, 0)]),
+        np.concatenate([np.delete(fit.times, numbers), *(pair.times for pair in found.values())]),
+        np.concatenate(
+            [
+                np.delete(fit.contrasts, numbers),
+                *(p.heights / c for p, c in zip(found.values(), per_contrast, strict=True)),
+            ]
+        ),
+    )
 
 
 def _moved(fit: _Fit, times: Floats, statistics: StepStatistics) -> Floats:

@@ -13,9 +13,11 @@ from scipy.spatial import KDTree
 from napari_uai.errors import TooFewFramesError
 from napari_uai.iscat.correct.binning import BinnedFrames
 from napari_uai.iscat.correct.stage_drift import binned_frames
+from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.monitor import Monitor
 from napari_uai.typing import AnyArray, Floats, Ints
 from napari_uai.videos.frames import Frames
+from napari_uai.videos.sources.chosen import ChosenFrames
 
 BINS_PER_BATCH = 20
 SEGMENT_BATCHES = 12
@@ -81,19 +83,39 @@ class Part:
             keep &= (events[name] >= low) & (events[name] < high)
         return events[keep]
 
+    def bins_at(self, frames: AnyArray) -> Floats:
+        """Return when frames of the video are, in bins of this part."""
+        at = np.interp(frames, self.numbers, np.arange(len(self.numbers)))
+        return np.asarray(at / self.binned.bin_size - self.bins[0])
+
     def _in_video(self, at: AnyArray) -> AnyArray:
         """Return times in the video, whose left out frames this part does not count."""
         return np.asarray(np.interp(at, np.arange(len(self.numbers)), self.numbers))
 
 
 def recording_parts(
-    frames: Frames, batch_size: int, tile_px: int, *, margin: int, numbers: Ints | None = None
-) -> Iterator[Part]:
+    frames: Frames,
+    disturbances: Disturbances,
+    batch_size: int,
+    tile_px: int,
+    *,
+    margin: int,
+) -> list[Part]:
     """Divide a recording into segments, and each into tiles that overlap by a margin (px).
 
-    ``numbers`` are those of the frames in the video that they are taken from, if it has others.
+    Frames that are left out are in none, and segments end where the whole image jumps.
     """
-    numbers = np.arange(len(frames)) if numbers is None else numbers
+    pieces = disturbances.pieces(2 * batch_size)
+    return [
+        part
+        for numbers in pieces
+        for part in _parts_of(ChosenFrames(frames, numbers), batch_size, tile_px, margin, numbers)
+    ]
+
+
+def _parts_of(
+    frames: Frames, batch_size: int, tile_px: int, margin: int, numbers: Ints
+) -> Iterator[Part]:
     bin_size = max(batch_size // BINS_PER_BATCH, 1)
     binned = BinnedFrames(frames, bin_size)
     if len(binned) < FEWEST_BINS:
