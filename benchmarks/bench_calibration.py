@@ -32,6 +32,7 @@ from napari_uai.evaluate.matching import match_landings
 from napari_uai.files import whole_file
 from napari_uai.iscat.correct.power import power_normalization
 from napari_uai.iscat.detect.steps.detector import accept_events, detect_steps
+from napari_uai.iscat.rescore.rescoring import rescore_steps
 from napari_uai.simulate.iscat.recording import simulate_recording
 from napari_uai.simulate.settings import RecordingSettings
 from napari_uai.typing import Floats
@@ -166,6 +167,7 @@ def run_recording(family: str, seed: int, empty: bool) -> tuple[pd.DataFrame, pd
     recording = simulate_recording(settings)
     video = power_normalization(frames_of(recording.video))
     events = detect_steps(video, batch_size=settings.batch_size)
+    events = rescore_steps(events, video, batch_size=settings.batch_size, where="changing")
     events = events.assign(raw_frame=events["frame"])
     table = pd.DataFrame({"family": [family], "seed": seed, "true": len(recording.truth)})
     for level in FALSE_LEVELS:
