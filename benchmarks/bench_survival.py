@@ -3,7 +3,8 @@
 ``make bench-survival`` attacks every job 20 times at random moments and prints how often all was
 well: no traceback, nothing half written under a final name, no stray file after the next run, and
 the results of that run equal to the undisturbed ones byte for byte (times and dates in records
-aside). ``ARGS="--rounds 3 --only kill"`` makes it shorter.
+aside). ``ARGS="--rounds 3 --only kill"`` makes it shorter. A disk that is really full, another user
+and storage that stalls need Linux, root and strace; a run without them says that they are left out.
 """
 
 from __future__ import annotations
@@ -17,168 +18,25 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from napari_uai.sample_data import sample_path
-
-CLI = [sys.executable, "-m", "napari_uai.cli"]
-QUICK = ["--set", "dra.batch_size=200"]
-TRAINING = ["training.epochs=4", "training.steps=6", "training.windows=4", "network.channels=4"]
-TIMES = {"seconds", "written"}
-
-
-@dataclass(frozen=True)
-class Job:
-    """A command that is attacked.
-
-    Attributes
-    ----------
-    name
-        For the report.
-    words
-        Of the command, without the option ``--out``.
-    out
-        Where it writes, in a folder of its own.
-    """
-
-    name: str
-    words: tuple[str, ...]
-    out: str = "out"
-
-    def command(self, folder: Path) -> list[str]:
-        """Return the command that writes below a folder."""
-        return [*CLI, *self.words, "--out", str(folder / self.out)]
-
-
-def jobs(inputs: Path) -> list[Job]:
-    """Return the jobs on small inputs."""
-    recording = str(inputs / "landings.bin")
-    many = str(inputs / "many")
-    trails = str(sample_path("trails"))
-    training = [word for each in TRAINING for word in ("--set", each)]
-    return [
-        Job("recording", ("iscat", recording, *QUICK)),
-        Job("folder", ("iscat", many, "--recipe", "classical", *QUICK)),
-        Job("trails", ("trails", trails)),
-        Job("training", ("train", recording, *QUICK, *training), "out/net.safetensors"),
-    ]
-
-
-# a round --------------------------------------------------------------------------------------
-
-
-@dataclass
-class Bench:
-    """Attacks, their number, and where they take place."""
-
-    rounds: int
-    top: Path
-    rng: random.Random
-    known: dict[str, tuple[dict[str, bytes], float]]
-
-    def environment(self, folder: Path, **more: str) -> dict[str, str]:
-        """Return the environment of a process with a cache of its own."""
-        return {**os.environ, "NAPARI_UAI_CACHE": str(folder / "cache"), **more}
-
-    def run(self, job: Job, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run a job to its end."""
-        folder.mkdir(exist_ok=True)
-        return subprocess.run(
-            job.command(folder),
-            env=self.environment(folder, **more),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def start(self, job: Job, folder: Path) -> subprocess.Popen[str]:
-        """Start a job."""
-        folder.mkdir(exist_ok=True)
-        return subprocess.Popen(
-            job.command(folder),
-            env=self.environment(folder),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def undisturbed(self, job: Job) -> tuple[dict[str, bytes], float]:
-        """Return the files of an undisturbed run, and its seconds."""
-        if job.name not in self.known:
-            self.run(job, self.top / f"{job.name}-warm")  # compiles
-            folder = self.top / f"{job.name}-whole"
-            started = time.perf_counter()
-            ended = self.run(job, folder)
-            assert ended.returncode == 0, ended.stderr
-            self.known[job.name] = contents(folder), time.perf_counter() - started
-        return self.known[job.name]
-
-    def report(self, attack: str, outcomes: Iterator[str]) -> None:
-        """Print how often all was well, and what was not."""
-        problems = [problem for problem in outcomes if problem]
-        print(f"{attack}: {self.rounds - len(problems)} of {self.rounds}", flush=True)
-        for problem in sorted(set(problems)):
-            print(f"    {problem}")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Return all files below a folder except the cache, without times and dates."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and not name.startswith("cache/"):
-            content = path.read_bytes()
-            if path.name == "run.json":
-                content = json.dumps(_timeless(json.loads(content))).encode()
-            if name.endswith("net.csv"):
-                content = pd.read_csv(path).drop(columns="seconds").to_csv().encode()
-            found[name] = content
-    return found
-
-
-def _timeless(value: object) -> object:
-    if isinstance(value, dict):
-        return {k: _timeless(v) for k, v in value.items() if k not in TIMES | {"sha256_of_files"}}
-    return [_timeless(each) for each in value] if isinstance(value, list) else value
-
-
-def strays(folder: Path) -> str:
-    """Return what is hidden or partial below a folder, in words."""
-    left = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if _is_stray(p)]
-    return f"left: {', '.join(left)}" if left else ""
-
-
-def _is_stray(path: Path) -> bool:
-    return path.name.startswith(".") or path.suffix in {".partial", ".lock"}
-
-
-def difference(found: dict[str, bytes], expected: dict[str, bytes]) -> str:
-    """Return in words how files differ."""
-    names = [n for n in sorted({*found, *expected}) if found.get(n) != expected.get(n)]
-    return f"differ: {', '.join(names)}" if names else ""
-
-
-def is_clear(error: str) -> bool:
-    """Return whether the messages are lines without a traceback or a bug."""
-    return "Traceback" not in error and "this is a bug" not in error
-
-
-def gone_on(bench: Bench, job: Job, folder: Path, expected: dict[str, bytes]) -> str:
-    """Run once more and return what is wrong afterwards."""
-    ended = bench.run(job, folder)
-    if ended.returncode:
-        return f"the next run ended with {ended.returncode}: {ended.stderr[-300:]}"
-    return difference(contents(folder), expected) or strays(folder)
-
-
-# attacks --------------------------------------------------------------------------------------
+from survival_cluster import cluster_attacks
+from survival_machine import machine_attacks
+from survival_rounds import (
+    QUICK,
+    Bench,
+    Job,
+    contents,
+    difference,
+    gone_on,
+    is_clear,
+    jobs,
+    strays,
+)
 
 
 def killed(bench: Bench, job: Job, number: signal.Signals) -> Iterator[str]:
@@ -361,6 +219,7 @@ def damaged_pieces(bench: Bench, job: Job) -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+CLASSICAL = ("--recipe", "classical", *QUICK)
 NAMES = [b"caf\xe9", "日本語".encode(), b"a\x1b[31m\nb", b"$(x) 'q' \"", b"-rf", b"n" * 200]
 LOCALES = [
     {},
@@ -394,39 +253,6 @@ def odd_names(bench: Bench) -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-CLASSICAL = ("--recipe", "classical", *QUICK)
-_WITHOUT_RIGHTS = ("-dac_override", "-dac_read_search")
-
-
-def read_only_home(bench: Bench, job: Job) -> Iterator[str]:
-    """Run with a home, and so a cache, that cannot be written: the same results, and a note."""
-    expected, _ = bench.undisturbed(job)
-    home = bench.top / "home"
-    home.mkdir(mode=0o555)
-    drop = []
-    if os.geteuid() == 0:
-        rights = ",".join(_WITHOUT_RIGHTS)
-        drop = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
-    for i in range(bench.rounds):
-        folder = bench.top / f"home-{i}"
-        folder.mkdir()
-        environment = {**os.environ, "HOME": str(home)}
-        environment.pop("NAPARI_UAI_CACHE", None)
-        environment.pop("XDG_CACHE_HOME", None)
-        ended = subprocess.run(
-            [*drop, *job.command(folder)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if ended.returncode or "nothing can be kept" not in ended.stderr:
-            yield f"ended with {ended.returncode}: {ended.stderr[-300:]}"
-        else:
-            yield difference(contents(folder), expected) or strays(folder)
-        shutil.rmtree(folder)
-
-
 def main() -> None:
     """Attack."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -441,22 +267,23 @@ def main() -> None:
             shutil.copy(sample_path(name), top / "in")
             for n in range(3):
                 shutil.copy(sample_path(name), top / "in" / "many" / f"{n}{Path(name).suffix}")
-        recording, many, trails, training = jobs(top / "in")
+        every = jobs(top / "in")
+        recording, _, trails, limit, _, training = every
         attacks: dict[str, Callable[[Bench], Iterator[str]]] = {}
-        for job in (recording, many, trails, training):
-            for number in (signal.SIGKILL, signal.SIGTERM):
+        for job in every:
+            for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP):
                 attacks[f"{job.name}, {number.name}"] = lambda b, j=job, n=number: killed(b, j, n)
         attacks["results that replace others, SIGKILL"] = lambda b: killed_over_older_results(
             b, recording
         )
-        for job in (recording, trails, training):
-            attacks[f"{job.name}, full disk"] = lambda b, j=job: full_disk(b, j)
+        for job in (recording, trails, limit, training):
+            attacks[f"{job.name}, files too large"] = lambda b, j=job: full_disk(b, j)
         for how in CHANGES:
             attacks[f"recording, {how} meanwhile"] = lambda b, h=how: changed_input(b, recording, h)
         attacks["two runs into one folder"] = lambda b: two_at_once(b, recording)
         attacks["damaged pieces"] = lambda b: damaged_pieces(b, recording)
         attacks["names and locales"] = odd_names
-        attacks["read-only home"] = lambda b: read_only_home(b, recording)
+        attacks |= machine_attacks(recording, limit) | cluster_attacks(recording)
         known: dict[str, tuple[dict[str, bytes], float]] = {}
         for i, (name, attack) in enumerate(attacks.items()):
             if not given.only or any(words in name for words in given.only.split("|")):

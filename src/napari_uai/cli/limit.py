@@ -66,11 +66,13 @@ def limit(
     from napari_uai.iscat.limit.outputs import FILES, RECORD, write_limit_files
     from napari_uai.iscat.limit.wording import report_lines
     from napari_uai.results import results_folder
+    from napari_uai.store.keeping import keeping
     from napari_uai.videos.recording import read_recording
 
     masses = _calibration(calibration, contrast_per_kda)
     recipes = [named_recipe(name) for name in recipe or ("matched",)]
     with (
+        keeping() as store,
         results_folder(out, replaces=FILES, record=RECORD, overwrite=overwrite) as partial,
         announced_compiling(),
         progress_bar(source.name) as monitor,
@@ -92,7 +94,7 @@ def limit(
     for line in report_lines(result):
         typer.echo(line)
     typer.echo(f"tables and pictures in {out}")
-    notes(list(result.problems))
+    notes([*result.problems, *store.not_kept])
 
 
 def _calibration(path: Path | None, slope: float | None) -> Calibration | None:

@@ -124,6 +124,7 @@ def trails(
 
     Writes scores, heatmaps, pictures and regions.
     """
+    from napari_uai.store.keeping import keeping
     from napari_uai.trails.analysis.earlier_settings import RunSettings, settings_of_run
     from napari_uai.trails.analysis.folder import rank_trails
     from napari_uai.trails.io.writing import check_trail_file, write_trails
@@ -157,7 +158,7 @@ def trails(
     if preset not in (None, earlier.preset):
         # Settings are relative to the defaults of their preset.
         earlier = dataclasses.replace(earlier, settings=())
-    with announced_compiling(), progress_bar(source.name) as monitor:
+    with keeping() as store, announced_compiling(), progress_bar(source.name) as monitor:
         result = rank_trails(
             source,
             out,
@@ -170,6 +171,7 @@ def trails(
             monitor=monitor,
         )
     _report_trails(result, out)
+    notes(store.not_kept)
     if export is not None:
         path = write_trails(result.trails, export, frame_rate_hz=options.frame_rate_hz)
         typer.echo(f"trails written to {path}")

@@ -118,6 +118,12 @@ class Store:
         except OSError as error:
             self.problem = f"{self.folder}: {error.strerror or error}"
 
+    @property
+    def not_kept(self) -> tuple[str, ...]:
+        """A line for the user if nothing can be kept, else none."""
+        said = f"nothing can be kept for a run that is killed: {self.problem}"
+        return (said,) if self.problem else ()
+
     def pieces(self) -> Iterator[Piece]:
         """Yield all pieces, in no order."""
         for path in self.folder.glob(f"*/*{SUFFIX}"):

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,12 @@ import pytest
 from napari_uai import __version__
 from napari_uai.errors import BadValueError, CancelledError
 from napari_uai.iscat.recipes import cluster
+from napari_uai.iscat.recipes.batch import analyse_recording
 from napari_uai.iscat.recipes.cluster import _check_versions, cluster_of, on_workers
+from napari_uai.iscat.recipes.recipe import load_recipe
 from napari_uai.monitor import Monitor, raise_if_cancelled
+from napari_uai.sample_data import sample_path
+from napari_uai.store.folder import default_store
 
 ROOT = str(Path(__file__).parents[3])
 PATHS = os.pathsep.join([ROOT, *sys.path])
@@ -146,6 +152,23 @@ def test_a_scheduler_that_dies_is_told(scheduler, monkeypatch, tmp_path):
     monkeypatch.setattr(cluster, "LOST_S", 1.0)
     process, address = scheduler
     started = tmp_path / "started"
+    with (
+        _worker(address, tmp_path),
+        cluster_of(address, None) as client,
+        pytest.raises(BadValueError, match="does not answer any more, after 0 of 1"),
+    ):
+        for _ in on_workers(
+            client,
+            waiting,
+            [started],
+            Monitor(lambda *_: process.kill() if started.exists() else None),
+        ):
+            pass
+
+
+@contextmanager
+def _worker(address, folder):
+    """Start a worker of one thread in a process of its own."""
     code = (
         "import asyncio, distributed\n"
         "async def main():\n"
@@ -154,19 +177,41 @@ def test_a_scheduler_that_dies_is_told(scheduler, monkeypatch, tmp_path):
         "asyncio.run(main())\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": PATHS}, cwd=tmp_path
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": PATHS}, cwd=folder
     ) as worker:
         try:
-            with (
-                cluster_of(address, None) as client,
-                pytest.raises(BadValueError, match="does not answer any more, after 0 of 1"),
-            ):
-                for _ in on_workers(
-                    client,
-                    waiting,
-                    [started],
-                    Monitor(lambda *_: process.kill() if started.exists() else None),
-                ):
-                    pass
+            yield worker
         finally:
             worker.kill()
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_within_one_recording_loses_no_part_of_it(
+    scheduler, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(cluster, "LOST_S", 1.0)
+    monkeypatch.setenv("NAPARI_UAI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NAPARI_UAI_CACHE_GIB", "1")
+    process, address = scheduler
+    recipe = load_recipe("matched").with_settings(["dra.batch_size=40"])
+    run = partial(analyse_recording, sample_path("landings.bin"), recipe=recipe)
+
+    def kill(_, message):
+        if "2 of 4 parts of the search" in message:
+            process.kill()
+
+    with _worker(address, tmp_path), _worker(address, tmp_path):
+        lost = r"after [23] of 4 parts of the search on the cluster: what is complete is kept"
+        with pytest.raises(BadValueError, match=lost):
+            run(tmp_path / "out", scheduler=address, monitor=Monitor(kill))
+    assert not (tmp_path / "out").exists()
+    parts = [each for each in default_store().pieces() if ": part " in each.what]
+    assert len(parts) in {2, 3}
+    before = {each.path: each.path.stat().st_ino for each in parts}
+    run(tmp_path / "out")
+    assert all(path.stat().st_ino == number for path, number in before.items())
+    assert len([each for each in default_store().pieces() if ": part " in each.what]) == 4
+    monkeypatch.setenv("NAPARI_UAI_CACHE_GIB", "0")
+    run(tmp_path / "whole")
+    for path in (tmp_path / "whole").glob("*.csv"):
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()

@@ -24,7 +24,8 @@ from napari_uai.iscat.parameters import Radii, SigmaPx
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
 from napari_uai.stages import stage
-from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk, map_chunks
+from napari_uai.videos.frames import Frames, Video, frames_of, frames_per_chunk
+from napari_uai.videos.kept_chunks import kept_chunks
 from napari_uai.videos.sampling import robust_deviation, spread_frames
 
 NOISE_FRAMES = 64
@@ -141,7 +142,7 @@ def detect_spots(
         return rows
 
     chunk = frames_per_chunk(frames.shape)
-    parts = list(map_chunks(find, len(frames), chunk, monitor=monitor, message="spots"))
+    parts = kept_chunks(find, len(frames), chunk, monitor=monitor, message="spots")
     return _spot_table(np.concatenate([np.empty((0, 4)), *parts]), sigma_px)
 
 

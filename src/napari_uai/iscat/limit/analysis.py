@@ -16,6 +16,7 @@ from napari_uai.iscat.limit.point_image import check_choice
 from napari_uai.iscat.limit.result import RECALLS, LimitResult, LimitRun
 from napari_uai.iscat.limit.search import Search, batch_size_of, search_of
 from napari_uai.iscat.mass.calibration import Calibration
+from napari_uai.iscat.recipes.identity import with_checksum
 from napari_uai.iscat.recipes.recipe import Recipe, load_recipe
 from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, Runnable, as_recording
 from napari_uai.monitor import SILENT, Monitor, active_monitor
@@ -116,7 +117,7 @@ def detection_limit(
     if suggest and batch_sizes:
         raise BadValueError("give either batches or suggest, which chooses them, not both")
     check_choice(point_spread_function)
-    opened = as_recording(recording)
+    opened = with_checksum(as_recording(recording))
     chosen = _recipes(recipe, settings, batch_sizes, suggest, len(frames_of(opened.video)))
     with active_monitor(monitor):
         measurements = _prepared(opened, chosen, seed, monitor.part(0, 0.1, "reading"))
@@ -125,6 +126,7 @@ def detection_limit(
             for i, label in enumerate(chosen)
         ]
         _measure(measurements, parts, injections, point_spread_function, nulls, race=suggest)
+    opened.check_unchanged()
     runs = tuple(
         _run_of(label, measurement, injections)
         for label, measurement in zip(chosen, measurements, strict=True)

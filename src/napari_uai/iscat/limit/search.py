@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -29,11 +30,13 @@ from napari_uai.iscat.limit.injection import (
     injected_bins,
 )
 from napari_uai.iscat.parameters import Polarity
+from napari_uai.iscat.recipes.identity import identity_of_recording, identity_of_step
 from napari_uai.iscat.recipes.recipe import RECORDING, Recipe, Step, is_reference
 from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, named_in_errors, run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import Parameters
 from napari_uai.stages import Kind
+from napari_uai.store.keeping import content_of, kept, pieces_of
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
 from napari_uai.videos.offset import Offset
 from napari_uai.videos.recording import Recording
@@ -174,14 +177,33 @@ class BinnedSearch(Search):
         return SteppedFrames(bins, self.bin_size, len(self.frames))
 
     def rows(self, frames: Frames, monitor: Monitor = SILENT) -> pd.DataFrame:
-        """Run the steps that return tables, up to acceptance."""
+        """Run the steps that return tables, up to acceptance; each table is kept."""
         tables: dict[str, pd.DataFrame] = {}
         steps = [s for s in self.recipe.steps if s.stage.name in (DETECTING, *SCORING, ACCEPTING)]
-        for i, step in enumerate(steps):
-            part = monitor.part(i / len(steps), (i + 1) / len(steps))
-            inputs: list[Video | pd.DataFrame] = [tables.get(name, frames) for name in step.inputs]
-            tables[step.name] = _run(step, inputs, self.recipe.values(step.name), part)
+        identities: dict[str, str | None] = {n: frames.name for step in steps for n in step.inputs}
+        source = identity_of_recording(self.recording, frames, self.recipe)
+        with pieces_of(source, self.recording.name, check=self.recording.check_unchanged):
+            for i, step in enumerate(steps):
+                part = monitor.part(i / len(steps), (i + 1) / len(steps))
+                inputs = [tables.get(name, frames) for name in step.inputs]
+                compute = partial(_run, step, inputs, self.recipe.values(step.name), part)
+                table, identity = self._kept(step, identities, compute)
+                tables[step.name], identities[step.name] = table, identity
         return tables[steps[-1].name]
+
+    def _kept(
+        self,
+        step: Step,
+        identities: dict[str, str | None],
+        compute: Callable[[], pd.DataFrame],
+    ) -> tuple[pd.DataFrame, str | None]:
+        """Return the table of a step, and what identifies it."""
+        values = self.recipe.values(step.name)
+        weights = step.stage.checksum and step.stage.checksum(values["weights"])
+        identity = identity_of_step(step, values, weights, identities)
+        table = compute() if identity is None else kept(step.stage.title, identity, compute)
+        content = None if identity is None else content_of(table)
+        return table, identity if content is None else content
 
 
 class WholeSearch(Search):
@@ -362,7 +384,7 @@ def _parameter(
 
 
 def _run(
-    step: Step, inputs: list[Video | pd.DataFrame], values: dict[str, Any], monitor: Monitor
+    step: Step, inputs: Sequence[Video | pd.DataFrame], values: dict[str, Any], monitor: Monitor
 ) -> pd.DataFrame:
     """Run a step, whose warning of false landings is needless where these are counted."""
     extra = {"monitor": monitor} if step.stage.takes_monitor else {}

@@ -19,7 +19,6 @@ from napari_uai.iscat.recipes.recipe import TRAJECTORIES, Recipe, load_recipe, p
 from napari_uai.iscat.recipes.run import run_recipe
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.results import results_folder, settle
-from napari_uai.store.folder import Store
 from napari_uai.store.keeping import keeping
 from napari_uai.untrusted import read_json
 from napari_uai.videos.folders import IMAGE_SUFFIXES, RECORDING_SUFFIXES, list_recordings
@@ -307,7 +306,7 @@ def _analyse(task: _Task, monitor: Monitor = SILENT) -> Outcome:
         with _named(task.source):
             result = run_recipe(recording, recipe, monitor=monitor.part(0.0, 0.9))
         write_files(result, partial, monitor=monitor.part(0.9, 1.0))
-    return _done(task, result.found(), (*result.problems, *_not_kept(store)))
+    return _done(task, result.found(), (*result.problems, *store.not_kept))
 
 
 def _done(task: _Task, found: Mapping[str, int], problems: Iterable[str]) -> Outcome:
@@ -320,11 +319,6 @@ def _done(task: _Task, found: Mapping[str, int], problems: Iterable[str]) -> Out
         n_trajectories=found.get(TRAJECTORIES),
         problems=tuple(problems),
     )
-
-
-def _not_kept(store: Store) -> Iterator[str]:
-    if store.problem:
-        yield f"nothing can be kept for a run that is killed: {store.problem}"
 
 
 def _earlier(task: _Task, monitor: Monitor) -> Outcome | None:

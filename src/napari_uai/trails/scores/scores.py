@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,6 +13,7 @@ import pandas as pd
 from napari_uai.errors import counted
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import checked
+from napari_uai.store.keeping import identity_of, is_keeping, kept, pieces_of
 from napari_uai.trails.heat.along_trails import mean_over_trails, worst_window
 from napari_uai.trails.heat.heat import TrailHeat, measure_heat
 from napari_uai.trails.heat.painted_width import paint_at_width
@@ -294,12 +296,20 @@ def measure_trails(
     )
     heat = measure_heat(footprints, groups, blur_px=blur_px, monitor=monitor.part(0.15, 0.35))
     points = resample_along_arc(trails, n_points=n_points, monitor=monitor.part(0.35, 0.4))
-    distances, similar = nearest_of_points(
-        points, k=max(k, SIMILAR), groups=groups, monitor=monitor.part(0.4, 0.5)
-    )
-    companions = find_companions(
-        trails, groups=groups, similar=similar[:, :MOST], monitor=monitor.part(0.5, 0.8)
-    )
+    with pieces_of(_identity(trails, groups) if is_keeping() else None, "trails"):
+        most, parts = max(k, SIMILAR), (monitor.part(0.4, 0.5), monitor.part(0.5, 0.8))
+        distances, similar = kept(
+            "most similar trails",
+            [n_points, most],
+            lambda: nearest_of_points(points, k=most, groups=groups, monitor=parts[0]),
+        )
+        companions = kept(
+            "companions",
+            [n_points],
+            lambda: find_companions(
+                trails, groups=groups, similar=similar[:, :MOST], monitor=parts[1]
+            ),
+        )
     diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
     shape = shape_scores(companions.paths, diagonal, groups, monitor=monitor.part(0.8, 0.9))
     turning = turning_scores(companions.paths, similar, monitor=monitor.part(0.9, 0.95))
@@ -324,6 +334,15 @@ def measure_trails(
     table = problem_table(problems)
     jumps = find_jumps(trails).texts()
     return Measurements(trails, groups, heat, companions, raw, shown, typical, jumps, table)
+
+
+def _identity(trails: Trails, groups: Groups) -> str:
+    """Return a checksum of all that the comparison of trails depends on."""
+    digest = hashlib.sha256()
+    for array in (trails.offsets, trails.y, trails.x, group_codes(groups)):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    size = trails.scene.width, trails.scene.height
+    return identity_of(len(trails), size, digest.hexdigest())
 
 
 @checked

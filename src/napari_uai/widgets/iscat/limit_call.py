@@ -72,13 +72,15 @@ class LimitCall:
         from napari_uai.iscat.limit.outputs import FILES, RECORD, write_limit_files
         from napari_uai.iscat.mass.calibration import read_calibration
         from napari_uai.results import results_folder
+        from napari_uai.store.keeping import keeping
 
         calibration = None if self.calibration is None else read_calibration(self.calibration)
         # Entering the folder first reports a folder that is not writable before the run.
         with (
+            keeping(),
             results_folder(self.folder, replaces=FILES, record=RECORD)
             if self.folder
-            else nullcontext() as partial
+            else nullcontext() as partial,
         ):
             result = detection_limit(
                 recording_of(self.array, self.place),
