@@ -304,7 +304,8 @@ def _cost(squares: float, size: int, p: Floats, sums: Floats) -> float:
     """Sum of squared residuals; NaN if the parameters have diverged."""
     a, b = p[0], p[5]
     model2 = a * a * sums[1, 1] * sums[5, 1] + 2 * a * b * sums[0, 1] * sums[4, 1]
-    return squares - 2 * (a * sums[8, 0] + b * sums[8, 1]) + model2 + b * b * size
+    cost: float = squares - 2 * (a * sums[8, 0] + b * sums[8, 1]) + model2 + b * b * size
+    return cost
 
 
 @strict_kernel
