@@ -30,19 +30,43 @@ def fit_windows(
 ) -> None:
     """Fit each window of a block of frames: 6 parameters, 6 errors and R2 per row."""
     root2 = np.sqrt(2.0)
+    sums, normal, vectors = np.empty((9, 4)), np.empty((6, 6)), np.empty((6, 6))
     for i in range(frame.size):
         y0, y1, x0, x1 = windows[i]
         if y1 - y0 < MIN_SIDE or x1 - x0 < MIN_SIDE:
             codes[i] = EDGE
             continue
         data = window_of(block[frame[i]], y0, y1, x0, x1)
-        sigma = place[i, 2] / root2 if legacy else place[i, 2]
-        codes[i] = _fit(data, place[i, 0] - y0, place[i, 1] - x0, sigma, legacy, fits[i])
-        fits[i, 1] += x0
-        fits[i, 2] += y0
+        middle, unit = scale_of(data)
+        if not (np.isfinite(middle) and unit > 0):
+            codes[i] = FLAT if np.isfinite(middle) else NOT_FINITE
+            continue
+        normalize(data, middle, unit)
+        row_sums = np.empty((y1 - y0, 4))
+        out, p = fits[i], vectors[0]
+        p[0], p[1], p[2], p[5] = 0.0, place[i, 1] - x0, place[i, 0] - y0, 0.0
+        p[3] = p[4] = place[i, 2] / root2 if legacy else place[i, 2]
         if legacy:
-            for k in (3, 4, 9, 10):
-                fits[i, k] *= root2
+            _legacy_start(data, p)
+        else:
+            _linear_start(data, p, sums, row_sums)
+        code = _minimise(data, legacy, sums, row_sums, normal, vectors)
+        p[3], p[4] = abs(p[3]), abs(p[4])
+        if code == 0:
+            code = _errors(data, sums, row_sums, normal, vectors, out)
+        codes[i] = code
+        for k in range(6):
+            out[k] = p[k]
+        for k in range(0, 12, 6):
+            out[k] *= unit
+            out[k + 5] *= unit
+        out[5] += middle
+        out[1] += x0
+        out[2] += y0
+        if legacy:
+            for k in range(3, 11, 6):
+                out[k] *= root2
+                out[k + 1] *= root2
 
 
 @part_of_kernel
@@ -85,35 +109,14 @@ def normalize(data: Floats, middle: float, unit: float) -> None:
 
 
 @part_of_kernel
-def _fit(data: Floats, yc: float, xc: float, sigma: float, legacy: bool, out: Floats) -> int:
-    """Fit one window by Levenberg-Marquardt; return the status code."""
-    middle, unit = scale_of(data)
-    if not np.isfinite(middle):
-        return NOT_FINITE
-    if unit <= 0:
-        return FLAT
-    normalize(data, middle, unit)
-    sums = np.empty((9, 4))
-    row_sums = np.empty((data.shape[0], 4))
-    p = np.array([0.0, xc, yc, sigma, sigma, 0.0])
-    if legacy:
-        low, high = data[0, 0], data[0, 0]
-        for y in range(data.shape[0]):
-            for x in range(data.shape[1]):
-                low, high = min(low, data[y, x]), max(high, data[y, x])
-        p[0] = high if high >= -low else low
-    else:
-        _linear_start(data, p, sums, row_sums)
-    code: int = _minimise(data, p, legacy, sums, row_sums)
-    p[3], p[4] = abs(p[3]), abs(p[4])
-    if code == 0:
-        code = _errors(data, p, sums, row_sums, out)
-    for k in range(6):
-        out[k] = p[k]
-    for k in (0, 5, 6, 11):
-        out[k] *= unit
-    out[5] += middle
-    return code
+def _legacy_start(data: Floats, p: Floats) -> None:
+    """Set the amplitude to the value that is farthest from the median."""
+    low, high = data[0, 0], data[0, 0]
+    for y in range(data.shape[0]):
+        row = data[y]
+        for x in range(row.size):
+            low, high = min(low, row[x]), max(high, row[x])
+    p[0] = high if high >= -low else low
 
 
 @part_of_kernel
@@ -131,21 +134,26 @@ def _linear_start(data: Floats, p: Floats, sums: Floats, row_sums: Floats) -> No
 
 
 @part_of_kernel
-def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Floats) -> int:
-    """Change p to the nearest least-squares solution; return the status code."""
-    height, width = data.shape
+def _minimise(
+    data: Floats, legacy: bool, sums: Floats, row_sums: Floats, normal: Floats, vectors: Floats
+) -> int:
+    """Change p, the first vector, to the nearest least-squares solution; return the status code."""
+    p, trial, step, gradient = vectors[0], vectors[1], vectors[2], vectors[3]
+    lower, upper = vectors[4], vectors[5]
     squares = 0.0
-    for y in range(height):
-        for x in range(width):
-            squares += data[y, x] * data[y, x]
-    lower = np.array([-np.inf, -0.5, -0.5, MIN_SIGMA, MIN_SIGMA, -np.inf])
-    upper = np.array([np.inf, width - 0.5, height - 0.5, float(width), float(height), np.inf])
-    if legacy:
-        for k in range(6):
-            lower[k], upper[k] = -np.inf, np.inf
-    normal, gradient = np.empty((6, 6)), np.empty(6)
-    step, trial = np.empty(6), np.empty(6)
-    cost = _cost(data, squares, p, sums, row_sums)
+    for y in range(data.shape[0]):
+        row = data[y]
+        for x in range(row.size):
+            squares += row[x] * row[x]
+    for k in range(6):
+        lower[k], upper[k] = -np.inf, np.inf
+    if not legacy:
+        lower[1] = lower[2] = -0.5
+        lower[3] = lower[4] = MIN_SIGMA
+        upper[3], upper[4] = data.shape[1], data.shape[0]
+        upper[1], upper[2] = upper[3] - 0.5, upper[4] - 0.5
+    _products(data, p, sums, row_sums)
+    cost = _cost(squares, data.size, p, sums)
     _normal_equations(p, sums, row_sums, normal, gradient)
     damping, growth, code = 1e-3, 2.0, NOT_CONVERGED
     for _ in range(LEGACY_ITERATIONS if legacy else MAX_ITERATIONS):
@@ -158,27 +166,26 @@ def _minimise(data: Floats, p: Floats, legacy: bool, sums: Floats, row_sums: Flo
         for k in range(6):
             trial[k] = min(max(p[k] + step[k], lower[k]), upper[k])
         moved = _relative_step(p, trial)
-        new = _cost(data, squares, trial, sums, row_sums)
-        if new <= cost:
+        _products(data, trial, sums, row_sums)
+        new = _cost(squares, data.size, trial, sums)
+        better = new <= cost
+        if better:
             expected = 0.0
             for k in range(6):
                 expected += step[k] * (damping * normal[k, k] * step[k] + gradient[k])
-            quality = (cost - new) / max(expected, 1e-300)
-            for k in range(6):
                 p[k] = trial[k]
+            quality = (cost - new) / max(expected, 1e-300)
             cost = new
-            if moved < 1e-6:
-                code = 0
-                break
+        # The gain of so small a step is below the rounding error of the cost.
+        if moved < 1e-6:
+            code = 0
+            break
+        if better:
             _normal_equations(p, sums, row_sums, normal, gradient)
             # Nielsen 1999: steps that gain less than predicted overshoot, and are damped more.
             damping = max(damping * max(0.1, 1 - (2 * quality - 1) ** 3), 1e-10)
             growth = 2.0
         else:
-            # The gain of so small a step is below the rounding error of the cost.
-            if moved < 1e-6:
-                code = 0
-                break
             damping *= growth
             growth *= 2.0
     if not legacy:
@@ -205,28 +212,30 @@ def _at_bound(p: Floats, lower: Floats, upper: Floats, code: int) -> int:
 
 
 @part_of_kernel
-def _errors(data: Floats, p: Floats, sums: Floats, row_sums: Floats, out: Floats) -> int:
+def _errors(
+    data: Floats, sums: Floats, row_sums: Floats, normal: Floats, vectors: Floats, out: Floats
+) -> int:
     """Fill in standard errors and R2 from the residuals, summed pixel by pixel."""
-    height, width = data.shape
+    p, column, unit_vector, gradient = vectors[0], vectors[1], vectors[2], vectors[3]
     residual, total, mean = 0.0, 0.0, 0.0
-    for y in range(height):
-        for x in range(width):
-            mean += data[y, x]
+    gx = np.empty((1, data.shape[1]))[0]
+    for y in range(data.shape[0]):
+        row = data[y]
+        for x in range(row.size):
+            mean += row[x]
     mean /= data.size
-    gx = np.empty(width)
-    for x in range(width):
+    for x in range(gx.size):
         gx[x] = np.exp(-0.5 * ((x - p[1]) / p[3]) ** 2)
-    for y in range(height):
+    for y in range(data.shape[0]):
+        row = data[y]
         gy = p[0] * np.exp(-0.5 * ((y - p[2]) / p[4]) ** 2)
-        for x in range(width):
+        for x in range(row.size):
             model = p[5] + gy * gx[x]
-            residual += (data[y, x] - model) ** 2
-            total += (data[y, x] - mean) ** 2
+            residual += (row[x] - model) ** 2
+            total += (row[x] - mean) ** 2
     out[12] = 1 - residual / total
-    normal, gradient = np.empty((6, 6)), np.empty(6)
     _products(data, p, sums, row_sums)
     _normal_equations(p, sums, row_sums, normal, gradient)
-    column, unit_vector = np.empty(6), np.empty(6)
     for k in range(6):
         for m in range(6):
             unit_vector[m] = 1.0 if m == k else 0.0
@@ -290,13 +299,12 @@ def _functions(centre: float, sigma: float, u: Floats) -> None:
         u[0, k], u[1, k], u[2, k], u[3, k] = 1.0, g, g * z, g * z * z
 
 
-@strict_kernel
-def _cost(data: Floats, squares: float, p: Floats, sums: Floats, row_sums: Floats) -> float:
+@part_of_kernel
+def _cost(squares: float, size: int, p: Floats, sums: Floats) -> float:
     """Sum of squared residuals; NaN if the parameters have diverged."""
-    _products(data, p, sums, row_sums)
     a, b = p[0], p[5]
     model2 = a * a * sums[1, 1] * sums[5, 1] + 2 * a * b * sums[0, 1] * sums[4, 1]
-    cost: float = squares - 2 * (a * sums[8, 0] + b * sums[8, 1]) + model2 + b * b * data.size
+    cost: float = squares - 2 * (a * sums[8, 0] + b * sums[8, 1]) + model2 + b * b * size
     return cost
 
 
