@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -31,6 +32,9 @@ Percentile: TypeAlias = Annotated[float, Ge(0), Le(100), Unit("%")]
 
 SAMPLE_PIXELS = 4_000_000
 """Approximate number of pixels from which percentiles between 0 and 100 are estimated."""
+
+PIXELS_AT_ONCE = 16_384
+"""Number of pixels that are scaled at a time, 128 KiB of float64."""
 
 
 @stage(
@@ -213,9 +217,17 @@ class ScaledFrames(Frames):
         (low, high), (minimum, maximum) = self.limits, self.target
         gain = (maximum - minimum) / (high - low) if high > low else 0.0
         out = np.empty((max(stop - start, 0), *self.shape[1:]), np.float32)
-        # In float64: limits may be close together and far from 0.
-        for place, frame in zip(out, self.source.read(start, stop), strict=True):
-            place[...] = (frame - np.float64(low)) * gain + minimum
+        source = self.source.read(start, stop)
+        # In float64: limits may be close together and far from 0. A few frames at a time, which
+        # stay in the processor's cache.
+        several = max(PIXELS_AT_ONCE // max(math.prod(self.shape[1:]), 1), 1)
+        scaled = np.empty((several, *self.shape[1:]), np.float64)
+        for first in range(0, len(out), several):
+            part = source[first : first + several]
+            values = np.subtract(part, np.float64(low), out=scaled[: len(part)])
+            values *= gain
+            values += minimum
+            out[first : first + several] = values
         return out
 
 
