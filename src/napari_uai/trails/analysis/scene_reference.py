@@ -17,14 +17,8 @@ from napari_uai.trails.heat.footprints import Footprints, heatmap_grid, paint_fo
 from napari_uai.trails.heat.heat import TrailHeat, blurred_counts, heat_among, make_blur
 from napari_uai.trails.heat.scaling import ClassScale, rescale
 from napari_uai.trails.scores.combine_scores import Tail, total_surprise
-from napari_uai.trails.scores.companions import (
-    MOST,
-    STEP,
-    CompanionIndex,
-    companion_index,
-    companion_paths,
-    companions_among,
-)
+from napari_uai.trails.scores.companion_index import CompanionIndex, companion_index
+from napari_uai.trails.scores.companions import MOST, companions_among
 from napari_uai.trails.scores.company import furthest, mean_spacing, sparsity, worst_stretches
 from napari_uai.trails.scores.direction import against_the_stream
 from napari_uai.trails.scores.jumps import usual_speeds
@@ -44,6 +38,7 @@ from napari_uai.trails.scores.resampling import Paths, resample_along_arc
 from napari_uai.trails.scores.scores import EVIDENCE, SHORT, SIMILAR, groups_of_classes
 from napari_uai.trails.scores.shape import HEADING, Ways, distances_from, fit_ways
 from napari_uai.trails.scores.turning import excess_turning, turns_along
+from napari_uai.trails.scores.walks import STEP, companion_paths
 from napari_uai.trails.table import Scene
 from napari_uai.typing import Floats, Floats32, Ints, Ints32
 
