@@ -4,7 +4,7 @@ import pytest
 
 from napari_uai.errors import BadValueError, CancelledError
 from napari_uai.monitor import Monitor
-from napari_uai.trails.scores import companions
+from napari_uai.trails.scores import companion_index, companions
 from napari_uai.trails.scores.companions import find_companions
 from napari_uai.trails.scores.walks import HEADING, MAX_POINTS
 from napari_uai.trails.table import Scene, trails_of
@@ -94,7 +94,7 @@ def test_candidates_of_a_crowd_are_hardly_worse_than_all(crowd):
 
 
 def test_similar_trails_are_tried_too(crowd, monkeypatch):
-    monkeypatch.setattr(companions, "CELL", 1e-3)  # too small to find anybody by the way
+    monkeypatch.setattr(companion_index, "CELL", 1e-3)  # too small to find anybody by the way
     rows = np.tile(np.arange(10), (len(crowd), 1))
     rows[:, -1] = -1
     few = find_companions(crowd, similar=rows)
@@ -164,7 +164,7 @@ def test_no_trails_have_no_companions(crowd):
 
 
 def test_crowded_cells_still_know_trails_that_go_along(crowd, monkeypatch):
-    monkeypatch.setattr(companions, "MAX_PER_CELL", 4)
+    monkeypatch.setattr(companion_index, "MAX_PER_CELL", 4)
     found = find_companions(crowd)
     assert np.all(np.isfinite(found.distances[:, 0]))
     assert found.distances[-6:, 0].min() > np.quantile(found.distances[:-6, 0], 0.9)

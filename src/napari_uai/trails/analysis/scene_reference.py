@@ -34,6 +34,7 @@ from napari_uai.trails.scores.nearest import (
     nearest_of_points,
     search_trees,
 )
+from napari_uai.trails.scores.passers import PassageIndex, passage_index, passer_distances
 from napari_uai.trails.scores.resampling import Paths, resample_along_arc
 from napari_uai.trails.scores.scores import EVIDENCE, SHORT, SIMILAR, groups_of_classes
 from napari_uai.trails.scores.shape import HEADING, Ways, distances_from, fit_ways
@@ -98,6 +99,8 @@ class Prepared:
         Search tree of each group, and the rows of its trails.
     companions
         Index of the trails by place.
+    passages
+        Index of their stretches by heading and place.
     turns
         Turning along the trails: trails, points; float32.
     tails
@@ -111,6 +114,7 @@ class Prepared:
     maps: tuple[Ints32, Floats]
     trees: Mapping[int, Tree]
     companions: CompanionIndex
+    passages: PassageIndex
     turns: Floats32
     tails: Mapping[str, tuple[Tail | None, ...]]
     medians: Mapping[str, Floats]
@@ -151,8 +155,9 @@ def learn_reference(
         codes,
         similar=similar[:, :MOST],
         themselves=True,
-        monitor=monitor.part(0.45, 0.8),
+        monitor=monitor.part(0.45, 0.75),
     )
+    passages = passage_index(paths, codes, sample.scene)
     members = [np.flatnonzero(codes == code) for code in range(len(groups))]
     shape, ways = np.empty(len(codes)), []
     with one_blas_thread():
@@ -169,6 +174,7 @@ def learn_reference(
         "companion": companions.distances[:, 0].copy(),
         "kink": worst_stretches(companions, SHORT),
         "followers": furthest(companions.distances),
+        "passers": passer_distances(passages, paths, codes, themselves=True),
         "spacing": spacing,
         "sparsity": sparsity(spacing, companions.rows, spacing, codes, codes),
         "shape": shape,
@@ -195,6 +201,7 @@ def prepare(reference: Reference, traffic: Traffic, settings: Mapping[str, Any])
         group_maps(traffic, settings, reference.groups, reference.group_of_class),
         search_trees(reference.points, reference.codes),
         companion_index(reference.paths, reference.codes, traffic.sample.scene),
+        passage_index(reference.paths, reference.codes, traffic.sample.scene),
         turns_along(reference.paths),
         tails_of(reference.raw, reference.codes, n),
         {

@@ -34,6 +34,7 @@ from napari_uai.trails.scores.company import furthest, mean_spacing, sparsity, w
 from napari_uai.trails.scores.jumps import find_jumps
 from napari_uai.trails.scores.motion import dwell_scores, pace_against, speed_scores
 from napari_uai.trails.scores.nearest import mean_of_nearest, nearest_among, relative
+from napari_uai.trails.scores.passers import passer_distances
 from napari_uai.trails.scores.resampling import resample_along_arc
 from napari_uai.trails.scores.score_names import SCORES
 from napari_uai.trails.scores.scores import EVIDENCE, SHORT, SIMILAR, strongest
@@ -296,6 +297,7 @@ def _measured(
         "companion": companions.distances[:, 0].copy(),
         "kink": worst_stretches(companions, SHORT),
         "followers": furthest(companions.distances),
+        "passers": passer_distances(prepared.passages, paths, codes),
         "spacing": spacing,
         "sparsity": sparsity(spacing, companions.rows, known[0], codes, known[1]),
         "shape": shape,
