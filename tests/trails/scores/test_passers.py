@@ -131,7 +131,8 @@ def test_new_trails_are_compared_with_all_of_the_reference():
 
 def test_trails_that_do_not_move_and_no_trails_are_measured():
     parked = [np.full((5, 2), 150.0) + i for i in range(9)]
-    assert distances(parked).max() < 12
+    expected = [np.sqrt(2) * np.sort(abs(np.arange(9) - i))[PASSER] for i in range(9)]
+    np.testing.assert_allclose(distances(parked), expected, rtol=1e-5)
     assert len(distances([*lanes(2)])) == 2
     none = paths_of(lanes(2))
     index = passage_index(none, np.zeros(2, np.int64), SCENE)

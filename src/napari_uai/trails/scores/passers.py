@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -51,8 +52,10 @@ class PassageIndex:
         Side of the cells, in px.
     grid
         Origin (y, x) in px, rows, columns.
-    keys
-        Cell of each stretch, ascending; int64.
+    columns
+        Column of each stretch; they are sorted by group, heading, row and column; int32.
+    lines
+        Index of the first stretch of each group, heading and row; int64.
     middles
         Positions and headings of the middles of the stretches.
     halves
@@ -66,7 +69,8 @@ class PassageIndex:
     weight: float
     reach: float
     grid: tuple[float, float, int, int]
-    keys: Ints
+    columns: Ints32
+    lines: Ints
     middles: Places
     halves: Floats32
     owners: Ints32
@@ -98,11 +102,15 @@ def passage_index(paths: Paths, codes: Ints, scene: Scene) -> PassageIndex:
     order = np.lexsort((crowd_order(paths)[owner], keys))
     crowd = np.arange(len(order)) - np.searchsorted(keys[order], keys[order])
     order = order[crowd < MAX_PER_CELL]
+    n_lines = (codes.max(initial=0) + 1) * N_HEADINGS * rows
+    lines = np.searchsorted(keys[order], columns * np.arange(n_lines + 1))
+    column = (keys[order] % columns).astype(np.int32)
     middles = y[order], x[order], hy[order], hx[order]
     halves = _half_lengths(paths, taken, owner)[order]
-    n_members = np.bincount(codes)
     owners = owner[order].astype(np.int32)
-    return PassageIndex(weight, reach, grid, keys[order], middles, halves, owners, n_members)
+    return PassageIndex(
+        weight, reach, grid, column, lines, middles, halves, owners, np.bincount(codes)
+    )
 
 
 def passer_distances(
@@ -160,7 +168,7 @@ def passer_distances(
             codes,
             counted,
             (index.weight, index.reach, index.grid),
-            (index.keys, index.middles, index.halves, index.owners),
+            (index.columns, index.lines, index.middles, index.halves, index.owners),
             themselves,
             start,
             stop,
@@ -229,7 +237,7 @@ def _search(
     codes: Ints,
     counted: Ints,
     scales: tuple[float, float, tuple[float, float, int, int]],
-    stretches: tuple[Ints, Places, Floats32, Ints32],
+    stretches: tuple[Ints32, Ints, Places, Floats32, Ints32],
     themselves: bool,
     start: int,
     stop: int,
@@ -238,6 +246,7 @@ def _search(
     offsets, (y, x, hy, hx) = trails
     squares, owners = np.empty(PASSER, np.float32), np.empty(PASSER, np.int64)
     along = np.empty(MAX_POINTS // EVERY + 1)
+    room = np.empty(3 * MAX_PER_CELL, np.float32)
     for i in range(start, stop):
         k = counted[i]
         if k < 1:
@@ -246,7 +255,7 @@ def _search(
         itself = i if themselves else -1
         for p in range(offsets[i], offsets[i + 1], EVERY):
             point = (y[p], x[p], hy[p], hx[p])
-            _closest(point, codes[i], itself, scales, stretches, squares[:k], owners[:k])
+            _closest(point, codes[i], itself, scales, stretches, squares[:k], owners[:k], room)
             along[n] = np.sqrt(squares[k - 1])
             n += 1
         distances[i] = _worst(along[:n])
@@ -258,14 +267,16 @@ def _closest(
     code: int,
     itself: int,
     scales: tuple[float, float, tuple[float, float, int, int]],
-    stretches: tuple[Ints, Places, Floats32, Ints32],
+    stretches: tuple[Ints32, Ints, Places, Floats32, Ints32],
     squares: Floats32,
     owners: Ints,
+    room: Floats32,
 ) -> None:
     """Write the squared distances of the closest trails, one stretch of each, closest first."""
     y, x, hy, hx = point
     weight, reach, grid = scales
-    keys, (qy, qx, vy, vx), halves, owner = stretches
+    columns, lines, (qy, qx, vy, vx), halves, owner = stretches
+    per_px: Any = np.float32(1 / weight)
     squares[:] = np.float32(reach * reach)
     owners[:] = -1
     row, column = _cell(y, x, reach, grid)
@@ -280,18 +291,51 @@ def _closest(
             border = 0.0 if aside == 0 else max(below if aside < 0 else reach - below, 0.0)
             if r < 0 or r >= grid[2] or least * least + border * border >= squares[last]:
                 continue
-            line = ((code * N_HEADINGS + direction) * grid[2] + r) * grid[3]
-            begin = np.searchsorted(keys, line + max(column - 1, 0))
-            end = np.searchsorted(keys, line + min(column + 1, grid[3] - 1), side="right")
-            for q in range(begin, end):
-                dy, dx, ey, ex = qy[q] - y, qx[q] - x, vy[q] - hy, vx[q] - hx
-                # What lies along the stretch is no distance.
-                along = abs(dy * vy[q] + dx * vx[q]) / np.float32(weight)
-                covered = min(along, halves[q])
-                square = dy * dy + dx * dx - along * along + ey * ey + ex * ex
-                square += (along - covered) * (along - covered)
-                if square < squares[last] and owner[q] != itself:
-                    _insert(max(square, np.float32(0.0)), owner[q], squares, owners)
+            line = (code * N_HEADINGS + direction) * grid[2] + r
+            begin = _first_from(columns, lines[line], lines[line + 1], column - 1)
+            end = _first_from(columns, begin, lines[line + 1], column + 2)
+            # In a loop of its own, which the compiler does for eight at a time.
+            here = slice(begin, end)
+            _squares(y, x, hy, hx, qy[here], qx[here], vy[here], vx[here], halves[here], per_px,
+                     room)  # fmt: skip
+            for q in range(end - begin):
+                if room[q] < squares[last] and owner[begin + q] != itself:
+                    _insert(room[q], owner[begin + q], squares, owners)
+
+
+@kernel
+def _squares(
+    y: float,
+    x: float,
+    hy: float,
+    hx: float,
+    uy: Floats32,
+    ux: Floats32,
+    vy: Floats32,
+    vx: Floats32,
+    halves: Floats32,
+    per_px: float,
+    squares: Floats32,
+) -> None:
+    """Write the squared distances of a point from stretches: along them, there is none."""
+    for q in range(len(uy)):
+        dy, dx, ey, ex = uy[q] - y, ux[q] - x, vy[q] - hy, vx[q] - hx
+        along = (dy * vy[q] + dx * vx[q]) * per_px
+        beside = max(dy * dy + dx * dx - along * along, np.float32(0.0))
+        beyond = max(abs(along) - halves[q], np.float32(0.0))
+        squares[q] = beside + beyond * beyond + ey * ey + ex * ex
+
+
+@kernel
+def _first_from(columns: Ints32, begin: int, end: int, column: int) -> int:
+    """Return the first index of a part in ascending order whose value is not below a column."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if columns[middle] < column:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
 
 
 @kernel
