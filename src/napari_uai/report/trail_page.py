@@ -65,6 +65,13 @@ _PARTS = {
         ),
         (
             (
+                "How far the sixth closest trail is at each place, wherever it comes from and "
+                "goes to, tells places where only a few go"
+            ),
+            "napari_uai.trails.scores.passers:passer_distances",
+        ),
+        (
+            (
                 "Distances from companions were also compared with those of the companions from "
                 "theirs, as the local outlier factor does"
             ),

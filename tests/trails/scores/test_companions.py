@@ -4,8 +4,9 @@ import pytest
 
 from napari_uai.errors import BadValueError, CancelledError
 from napari_uai.monitor import Monitor
-from napari_uai.trails.scores import companions
+from napari_uai.trails.scores import companion_index, companions
 from napari_uai.trails.scores.companions import find_companions
+from napari_uai.trails.scores.walks import HEADING, MAX_POINTS
 from napari_uai.trails.table import Scene, trails_of
 
 SCENE = Scene(400, 300)  # its diagonal is 500 px
@@ -93,7 +94,7 @@ def test_candidates_of_a_crowd_are_hardly_worse_than_all(crowd):
 
 
 def test_similar_trails_are_tried_too(crowd, monkeypatch):
-    monkeypatch.setattr(companions, "CELL", 1e-3)  # too small to find anybody by the way
+    monkeypatch.setattr(companion_index, "CELL", 1e-3)  # too small to find anybody by the way
     rows = np.tile(np.arange(10), (len(crowd), 1))
     rows[:, -1] = -1
     few = find_companions(crowd, similar=rows)
@@ -126,7 +127,7 @@ def test_points_say_where_the_companion_was_left():
     apart, x = found.apart[own], found.paths.x[own]
     assert apart[x < 180].max() < 5
     assert apart[-1] > 60
-    straight_on, mine, beside = features(found, companions.HEADING * 500)
+    straight_on, mine, beside = features(found, HEADING * 500)
     means = [
         np.linalg.norm(mine[:, None] - other[None], axis=2).min(1).mean()
         for other in (straight_on, beside)
@@ -151,10 +152,10 @@ def test_long_trails_keep_points_at_equal_distances():
     long = rng.uniform(0, 300, (400, 2))
     found = find_companions(make_trails([long, long[:4]]), step_px=5)
     counts = np.diff(found.paths.offsets)
-    assert counts[0] == companions.MAX_POINTS > counts[1] > 50
+    assert counts[0] == MAX_POINTS > counts[1] > 50
     assert found.paths.sample[0] == 0
     gaps = np.diff(found.paths.sample[: counts[0]])
-    assert gaps.max() < 400 / companions.MAX_POINTS * 3
+    assert gaps.max() < 400 / MAX_POINTS * 3
 
 
 def test_no_trails_have_no_companions(crowd):
@@ -163,7 +164,7 @@ def test_no_trails_have_no_companions(crowd):
 
 
 def test_crowded_cells_still_know_trails_that_go_along(crowd, monkeypatch):
-    monkeypatch.setattr(companions, "MAX_PER_CELL", 4)
+    monkeypatch.setattr(companion_index, "MAX_PER_CELL", 4)
     found = find_companions(crowd)
     assert np.all(np.isfinite(found.distances[:, 0]))
     assert found.distances[-6:, 0].min() > np.quantile(found.distances[:-6, 0], 0.9)

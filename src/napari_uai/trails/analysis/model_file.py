@@ -19,15 +19,15 @@ from napari_uai.trails.analysis.scene_model import SceneModel
 from napari_uai.trails.analysis.scene_reference import Reference
 from napari_uai.trails.analysis.scene_traffic import CellCounts, Traffic
 from napari_uai.trails.heat.scaling import ClassScale
-from napari_uai.trails.scores.companions import MAX_POINTS
 from napari_uai.trails.scores.motion import UsualPace
 from napari_uai.trails.scores.resampling import Paths
 from napari_uai.trails.scores.shape import Ways
+from napari_uai.trails.scores.walks import MAX_POINTS
 from napari_uai.trails.table import Scene, Trails
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_npz, parse_json, refusing
 
-MODEL_FORMAT = "napari-uai scene model 3"
+MODEL_FORMAT = "napari-uai scene model 4"
 """Changes whenever earlier versions cannot read the file, or read it as something else."""
 
 ABOUT = "about"

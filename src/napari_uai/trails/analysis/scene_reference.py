@@ -17,14 +17,8 @@ from napari_uai.trails.heat.footprints import Footprints, heatmap_grid, paint_fo
 from napari_uai.trails.heat.heat import TrailHeat, blurred_counts, heat_among, make_blur
 from napari_uai.trails.heat.scaling import ClassScale, rescale
 from napari_uai.trails.scores.combine_scores import Tail, total_surprise
-from napari_uai.trails.scores.companions import (
-    MOST,
-    STEP,
-    CompanionIndex,
-    companion_index,
-    companion_paths,
-    companions_among,
-)
+from napari_uai.trails.scores.companion_index import CompanionIndex, companion_index
+from napari_uai.trails.scores.companions import MOST, companions_among
 from napari_uai.trails.scores.company import furthest, mean_spacing, sparsity, worst_stretches
 from napari_uai.trails.scores.direction import against_the_stream
 from napari_uai.trails.scores.jumps import usual_speeds
@@ -40,10 +34,12 @@ from napari_uai.trails.scores.nearest import (
     nearest_of_points,
     search_trees,
 )
+from napari_uai.trails.scores.passers import PassageIndex, passage_index, passer_distances
 from napari_uai.trails.scores.resampling import Paths, resample_along_arc
 from napari_uai.trails.scores.scores import EVIDENCE, SHORT, SIMILAR, groups_of_classes
 from napari_uai.trails.scores.shape import HEADING, Ways, distances_from, fit_ways
 from napari_uai.trails.scores.turning import excess_turning, turns_along
+from napari_uai.trails.scores.walks import STEP, companion_paths
 from napari_uai.trails.table import Scene
 from napari_uai.typing import Floats, Floats32, Ints, Ints32
 
@@ -103,6 +99,8 @@ class Prepared:
         Search tree of each group, and the rows of its trails.
     companions
         Index of the trails by place.
+    passages
+        Index of their stretches by heading and place.
     turns
         Turning along the trails: trails, points; float32.
     tails
@@ -116,6 +114,7 @@ class Prepared:
     maps: tuple[Ints32, Floats]
     trees: Mapping[int, Tree]
     companions: CompanionIndex
+    passages: PassageIndex
     turns: Floats32
     tails: Mapping[str, tuple[Tail | None, ...]]
     medians: Mapping[str, Floats]
@@ -156,8 +155,9 @@ def learn_reference(
         codes,
         similar=similar[:, :MOST],
         themselves=True,
-        monitor=monitor.part(0.45, 0.8),
+        monitor=monitor.part(0.45, 0.75),
     )
+    passages = passage_index(paths, codes, sample.scene)
     members = [np.flatnonzero(codes == code) for code in range(len(groups))]
     shape, ways = np.empty(len(codes)), []
     with one_blas_thread():
@@ -174,6 +174,7 @@ def learn_reference(
         "companion": companions.distances[:, 0].copy(),
         "kink": worst_stretches(companions, SHORT),
         "followers": furthest(companions.distances),
+        "passers": passer_distances(passages, paths, codes, themselves=True),
         "spacing": spacing,
         "sparsity": sparsity(spacing, companions.rows, spacing, codes, codes),
         "shape": shape,
@@ -200,6 +201,7 @@ def prepare(reference: Reference, traffic: Traffic, settings: Mapping[str, Any])
         group_maps(traffic, settings, reference.groups, reference.group_of_class),
         search_trees(reference.points, reference.codes),
         companion_index(reference.paths, reference.codes, traffic.sample.scene),
+        passage_index(reference.paths, reference.codes, traffic.sample.scene),
         turns_along(reference.paths),
         tails_of(reference.raw, reference.codes, n),
         {

@@ -29,21 +29,18 @@ from napari_uai.trails.analysis.scene_traffic import PAINTING, fingerprints_of
 from napari_uai.trails.heat.footprints import paint_footprints
 from napari_uai.trails.heat.heat import TrailHeat, heat_among, make_blur
 from napari_uai.trails.scores.combine_scores import HALF, total_surprise
-from napari_uai.trails.scores.companions import (
-    MOST,
-    STEP,
-    companion_paths,
-    companions_among,
-)
+from napari_uai.trails.scores.companions import MOST, companions_among
 from napari_uai.trails.scores.company import furthest, mean_spacing, sparsity, worst_stretches
 from napari_uai.trails.scores.jumps import find_jumps
 from napari_uai.trails.scores.motion import dwell_scores, pace_against, speed_scores
 from napari_uai.trails.scores.nearest import mean_of_nearest, nearest_among, relative
+from napari_uai.trails.scores.passers import passer_distances
 from napari_uai.trails.scores.resampling import resample_along_arc
 from napari_uai.trails.scores.score_names import SCORES
 from napari_uai.trails.scores.scores import EVIDENCE, SHORT, SIMILAR, strongest
 from napari_uai.trails.scores.shape import HEADING, distances_from
 from napari_uai.trails.scores.turning import excess_turning, turns_along
+from napari_uai.trails.scores.walks import STEP, companion_paths
 from napari_uai.trails.table import Groups, Trails
 from napari_uai.typing import Bools, Floats, Floats32, Ints
 
@@ -300,6 +297,7 @@ def _measured(
         "companion": companions.distances[:, 0].copy(),
         "kink": worst_stretches(companions, SHORT),
         "followers": furthest(companions.distances),
+        "passers": passer_distances(prepared.passages, paths, codes),
         "spacing": spacing,
         "sparsity": sparsity(spacing, companions.rows, known[0], codes, known[1]),
         "shape": shape,

@@ -47,6 +47,7 @@ from napari_uai.trails.scores.explanations import departing_stretches, score_sam
 from napari_uai.trails.scores.jumps import find_jumps
 from napari_uai.trails.scores.motion import dwell_scores, measure_pace, speed_scores
 from napari_uai.trails.scores.nearest import mean_of_nearest, nearest_of_points, relative
+from napari_uai.trails.scores.passers import passage_index, passer_distances
 from napari_uai.trails.scores.resampling import resample_along_arc
 from napari_uai.trails.scores.score_names import SCORES
 from napari_uai.trails.scores.shape import shape_scores
@@ -58,12 +59,13 @@ EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
     {
         "companion": Evidence(1.0, above=2.0),
         "kink": Evidence(1.0, above=2.0),
-        "followers": Evidence(1.0),
+        "followers": Evidence(1.5, above=2.0),
+        "passers": Evidence(2.0, above=2.0),
+        "worst_window": Evidence(2.0, above=2.0),
         "sparsity": Evidence(2.0),
-        "worst_window": Evidence(1.5),
         "shape": Evidence(0.25, above=3.0, averaged=False),
-        "dwell": Evidence(0.25, above=3.0, averaged=False),
-        "speed": Evidence(0.25, above=3.0, averaged=False),
+        "dwell": Evidence(0.25, above=4.0, averaged=False),
+        "speed": Evidence(0.25, above=4.0, averaged=False),
     }
 )
 """Contribution of each score to the anomaly."""
@@ -169,14 +171,16 @@ def score_trails(
     """Rank trails by how little they fit the ordinary traffic of the scene.
 
     Each class is compared with itself. The ``anomaly`` is a mean of the surprises of
-    ``companion``, ``kink``, ``followers``, ``sparsity`` and ``worst_window`` (:func:`combine`);
-    ``shape``, ``dwell`` and ``speed``, which are noisy, contribute only where they are extreme.
+    ``companion``, ``kink``, ``followers``, ``passers``, ``worst_window`` and ``sparsity``
+    (:func:`combine`); ``shape``, ``dwell`` and ``speed``, which are noisy, contribute only where
+    they are extreme.
     Strengths and weaknesses of each score are described with the function that measures it:
     :func:`mean_over_trails` and :func:`worst_window` of the heat, :func:`against_the_stream`,
-    :func:`nearest_distances`, :func:`find_companions`, :func:`sparsity`, :func:`shape_scores`,
-    :func:`turning_scores`, :func:`dwell_scores`, :func:`speed_scores`. ``heat`` detects long
-    stays and routes off the beaten track but not short excursions, which ``worst_window`` detects;
-    to both, every rare place is anomalous, and a rare sequence of ordinary places is not.
+    :func:`nearest_distances`, :func:`find_companions`, :func:`passer_distances`, :func:`sparsity`,
+    :func:`shape_scores`, :func:`turning_scores`, :func:`dwell_scores`, :func:`speed_scores`.
+    ``heat`` detects long stays and routes off the beaten track but not short excursions, which
+    ``worst_window`` detects; to both, every rare place is anomalous, and a rare sequence of
+    ordinary places is not.
 
     Parameters
     ----------
@@ -297,7 +301,7 @@ def measure_trails(
     heat = measure_heat(footprints, groups, blur_px=blur_px, monitor=monitor.part(0.15, 0.35))
     points = resample_along_arc(trails, n_points=n_points, monitor=monitor.part(0.35, 0.4))
     with pieces_of(_identity(trails, groups) if is_keeping() else None, "trails"):
-        most, parts = max(k, SIMILAR), (monitor.part(0.4, 0.5), monitor.part(0.5, 0.8))
+        most, parts = max(k, SIMILAR), (monitor.part(0.4, 0.5), monitor.part(0.5, 0.75))
         distances, similar = kept(
             "most similar trails",
             [n_points, most],
@@ -310,18 +314,27 @@ def measure_trails(
                 trails, groups=groups, similar=similar[:, :MOST], monitor=parts[1]
             ),
         )
+    codes, paths = group_codes(groups), companions.paths
+    passed_by = passer_distances(
+        passage_index(paths, codes, trails.scene),
+        paths,
+        codes,
+        themselves=True,
+        monitor=monitor.part(0.75, 0.8),
+    )
     diagonal = float(np.hypot(trails.scene.width, trails.scene.height))
-    shape = shape_scores(companions.paths, diagonal, groups, monitor=monitor.part(0.8, 0.9))
-    turning = turning_scores(companions.paths, similar, monitor=monitor.part(0.9, 0.95))
+    shape = shape_scores(paths, diagonal, groups, monitor=monitor.part(0.8, 0.9))
+    turning = turning_scores(paths, similar, monitor=monitor.part(0.9, 0.95))
     pace = measure_pace(trails, groups=groups, monitor=monitor.part(0.95, 1.0))
     against = mean_over_trails(footprints, against_the_stream(heat), weigh="arc")
-    codes, spacing = group_codes(groups), mean_spacing(companions.distances)
+    spacing = mean_spacing(companions.distances)
     raw = {
         "direction": against.astype(np.float64),
         "nearest": mean_of_nearest(distances, k),
         "companion": companions.distances[:, 0].copy(),
         "kink": worst_stretches(companions, SHORT),
         "followers": furthest(companions.distances),
+        "passers": passed_by,
         "spacing": spacing,
         "sparsity": sparsity(spacing, companions.rows, spacing, codes, codes),
         "shape": shape,
