@@ -2,6 +2,7 @@
 
 import errno
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_file_does_not_replace_a_folder(tmp_path):
 
 
 def test_writers_of_one_file_do_not_disturb_each_other(tmp_path):
-    path, barrier = tmp_path / "a.txt", threading.Barrier(4)
+    path, barrier = tmp_path / "a.txt", threading.Barrier(4, timeout=30)
 
     def write(text):
         with whole_file(path) as partial:
@@ -67,6 +68,20 @@ def test_writers_of_one_file_do_not_disturb_each_other(tmp_path):
     for thread in threads:
         thread.join()
     assert path.read_text() in {text * 1000 for text in "abcd"}
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_many_writers_of_one_file_at_a_time_all_succeed(tmp_path):
+    """None takes the folder that another has just made for a leftover."""
+    path = tmp_path / "a.txt"
+
+    def write(number):
+        with whole_file(path) as partial:
+            partial.write_text(str(number))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(200)))
+    assert path.read_text().isdigit()
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 

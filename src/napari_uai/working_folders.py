@@ -13,7 +13,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 LOCK = ".lock"
@@ -23,6 +23,7 @@ _ENDING = ".partial"
 _LONGEST_STEM = 100
 """Bytes of a name that are kept in that of its folder, which may have 255."""
 _OLD = ".old"
+_ATTEMPTS = 20
 
 
 class HeldError(Exception):
@@ -50,16 +51,19 @@ def working_folder(path: Path) -> Iterator[Path]:
     OSError
         If it cannot be made.
     """
-    stem = "." + os.fsdecode(os.fsencode(path.name)[:_LONGEST_STEM])
-    for left in path.parent.glob(f"{glob.escape(stem)}.*{_ENDING}"):
+    for left in path.parent.glob(f"{glob.escape(_stem(path))}.*{_ENDING}"):
         _sweep(left, path)
-    folder = path.with_name(f"{stem}.{uuid.uuid4().hex[:8]}{_ENDING}")
-    folder.mkdir()
-    try:
-        with held(folder):
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with ExitStack() as stack:
+        for _ in range(_ATTEMPTS):
+            folder = _new_name(path)
+            folder.mkdir()
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            # Until it is locked, another one that sweeps may take it for one of the dead.
+            with suppress(HeldError, OSError):
+                stack.enter_context(held(folder))
+                if folder.is_dir():
+                    break
+        yield folder
 
 
 @contextmanager
@@ -90,19 +94,6 @@ def held(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def is_dead(folder: Path) -> bool:
-    """Return whether it is certain that nobody holds the lock of a folder."""
-    from filelock import FileLock, Timeout
-
-    if not (folder / LOCK).exists():
-        return True
-    try:
-        with FileLock(folder / LOCK, thread_local=False, blocking=False):
-            return True
-    except (OSError, Timeout):
-        return False
-
-
 def put_in_place(folder: Path, path: Path) -> None:
     """Move what was written in a working folder to its path.
 
@@ -125,13 +116,28 @@ def put_in_place(folder: Path, path: Path) -> None:
 
 
 def _sweep(folder: Path, path: Path) -> None:
-    with suppress(OSError):
-        if not is_dead(folder):
-            return
+    """Remove a folder if it is certain that nobody holds its lock, which is held meanwhile."""
+    from filelock import FileLock, Timeout
+
+    with suppress(OSError, Timeout), FileLock(folder / LOCK, thread_local=False, blocking=False):
         new = folder / path.name
         if (folder / _OLD).exists() and new.exists() and not path.exists():
             new.rename(path)
-        shutil.rmtree(folder, ignore_errors=True)
+        gone = _new_name(path)
+        try:  # at once, or files that its owner makes meanwhile would be removed as well
+            folder.rename(gone)
+        except OSError:  # Windows, while the lock is open
+            gone = folder
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _stem(path: Path) -> str:
+    """Return how the names of working folders for a path begin."""
+    return "." + os.fsdecode(os.fsencode(path.name)[:_LONGEST_STEM])
+
+
+def _new_name(path: Path) -> Path:
+    return path.with_name(f"{_stem(path)}.{uuid.uuid4().hex[:8]}{_ENDING}")
 
 
 def _text_of(path: Path) -> str:
