@@ -94,10 +94,20 @@ SITUATIONS = (
     ),
     Situation("lanes, movements", varied_lanes, 0.7),
     Situation("plain lanes, movements", plain_lanes, 0.7),
+    Situation(
+        "roundabout, well travelled, movements",
+        lambda s: replace(s, anomalies="movements", least_route_trails=20),
+        0.7,
+    ),
     Situation("roundabout, movements", lambda s: replace(s, anomalies="movements"), 0.7),
     Situation(
         "lanes, rare routes of five",
         lambda s: replace(varied_lanes(s), anomalies="rare routes"),
+        0.7,
+    ),
+    Situation(
+        "roundabout, well travelled, rare routes of five",
+        lambda s: replace(s, anomalies="rare routes", least_route_trails=20),
         0.7,
     ),
     Situation(

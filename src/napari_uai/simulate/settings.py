@@ -346,6 +346,9 @@ class TrailSettings:
         extrapolated samples at the end.
     rare_route_trails
         Range of the number of trails on each rare route, per 1500 trails.
+    least_route_trails
+        Smallest expected number of trails on each path of an ordinary route. Paths with fewer are
+        closed to all, single parking bays too, and no pedestrian turns around. 0 closes none.
     snapshot_every_s
         Time between snapshots of the camera.
     scene
@@ -383,6 +386,7 @@ class TrailSettings:
     lost_fraction: Annotated[float, Ge(0), Lt(1)] = 0.12
     gap_fraction: Annotated[float, Ge(0), Lt(1)] = 0.1
     rare_route_trails: Range = (10.0, 20.0)
+    least_route_trails: Annotated[int, Ge(0)] = 0
     snapshot_every_s: Annotated[float, Gt(0), Unit("s")] = 10.0
     scene: Literal["roundabout", "lanes"] = "roundabout"
     lanes: Annotated[int, Ge(2), Le(60)] = 15

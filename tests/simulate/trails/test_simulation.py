@@ -146,6 +146,19 @@ def test_rare_routes_have_ten_to_twenty_of_1500_trails():
     assert sum(rare) < 0.1 * len(truth)
 
 
+@pytest.mark.slow
+def test_where_all_is_well_travelled_no_ordinary_route_is_rare():
+    truth = simulate_trails(TrailSettings(seed=2, least_route_trails=20)).truth
+    counts = truth[truth["anomaly"] == ""].groupby(["class", "route"]).size()
+    assert counts.min() >= 8  # 20 are expected: a Poisson count of 7 has a probability of 1e-3
+    assert set(truth["class"]) == set(HABITS)
+
+
+def test_paths_without_trails_cannot_all_be_closed():
+    with pytest.raises(BadValueError, match="least_route_trails is 400: too many for 600 trails"):
+        simulate_trails(replace(SETTINGS, least_route_trails=400))
+
+
 def test_without_spread_and_jitter_objects_are_on_the_lines():
     settings = replace(SETTINGS, trails=60, spread=0.0, jitter_px=0.0, anomalous_fraction=0.0)
     settings = replace(settings, whims=0.0)

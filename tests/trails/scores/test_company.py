@@ -45,9 +45,19 @@ def test_sparsity_compares_a_trail_with_its_companions():
     codes = np.repeat([0, 1], 15)
     found = sparsity(spacing, rows, spacing, codes, codes)
     for i in (0, 3, 17):
-        theirs = spacing[rows[i][rows[i] >= 0]].mean()
+        theirs = np.sort(spacing[rows[i][rows[i] >= 0]])[:2].mean()
         usual = np.median(spacing[codes == codes[i]])
         assert found[i] == pytest.approx(spacing[i] * (1 + EASED) / (theirs + EASED * usual))
+
+
+def test_five_on_a_rare_route_do_not_make_each_other_ordinary():
+    """Each has four on its route, and two on another that many take."""
+    spacing = np.array([9.0] * 5 + [1.0] * 20)
+    rare = np.array([[j for j in range(5) if j != i] + [5, 6] for i in range(5)])
+    many = np.tile(np.arange(5, 11), (20, 1))
+    codes = np.zeros(25, np.int64)
+    found = sparsity(spacing, np.concatenate([rare, many]), spacing, codes, codes)
+    np.testing.assert_allclose(found, [9.0] * 5 + [1.0] * 20)
 
 
 def test_the_same_gap_is_stranger_in_dense_traffic():

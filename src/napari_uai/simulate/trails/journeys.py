@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from napari_uai.errors import BadValueError
 from napari_uai.simulate.settings import TrailSettings
 from napari_uai.simulate.trails.movements import MOVEMENT_KINDS, Movements
 from napari_uai.simulate.trails.routes import OBJECT_CLASSES, ObjectClass, Route
@@ -39,8 +42,10 @@ def journeys_of(
     Raises
     ------
     BadValueError
-        If a kind of anomaly is impossible in this scene.
+        If a kind of anomaly is impossible in this scene, or no path has enough trails.
     """
+    if settings.least_route_trails:
+        place = replace(place, routes=_well_travelled(place.routes, settings))
     journeys = _anomalous(rng, place, settings)
     n_ordinary = settings.trails - len(journeys)
     for kind, n in _class_counts(rng, n_ordinary, settings).items():
@@ -62,6 +67,28 @@ def _anomalous(
         return [movements.make(MOVEMENT_KINDS[i % len(MOVEMENT_KINDS)]) for i in range(n)]
     routes = range(round(n / settings.rare_route_members))
     return [journey for _ in routes for journey in movements.rare_route()]
+
+
+def _well_travelled(routes: tuple[Route, ...], settings: TrailSettings) -> tuple[Route, ...]:
+    """Return the routes of whose paths each is expected to have enough trails."""
+    n_ordinary = settings.trails * (1 - settings.anomalous_fraction)
+    kept: list[Route] = []
+    for kind in dict.fromkeys(route.kind for route in routes):
+        n = n_ordinary * (HABITS[kind].share if settings.scene == "roundabout" else 1)
+        own = [route for route in routes if route.kind == kind and not route.rare]
+        own.sort(key=lambda route: route.share / len(route.paths))
+        # The trails of a closed route take the others: the least travelled is closed first.
+        while own and n * own[0].share / len(own[0].paths) < (
+            settings.least_route_trails * sum(route.share for route in own)
+        ):
+            del own[0]
+        kept.extend(route for route in routes if any(route is other for other in own))
+    if len({route.kind for route in kept}) < len({route.kind for route in routes}):
+        raise BadValueError(
+            f"least_route_trails is {settings.least_route_trails}: too many for "
+            f"{settings.trails} trails"
+        )
+    return tuple(kept)
 
 
 def _class_counts(

@@ -104,8 +104,10 @@ def ordinary_journey(rng: np.random.Generator, route: Route, settings: TrailSett
         at = place * path_length(path)[-1]
         seconds = 15 * rng.lognormal(0, 0.6)
         halts = tuple(sorted([*halts, (float(at), float(min(seconds, 75)), 1.0)]))
-    # Where turning round is an anomaly, no ordinary pedestrian does.
-    turns = settings.anomalies != "movements" and route.kind == "pedestrian"
+    # Where turning round is an anomaly, or all take well-travelled paths, no ordinary pedestrian
+    # does.
+    turns = settings.anomalies != "movements" and not settings.least_route_trails
+    turns &= route.kind == "pedestrian"
     if turns and rng.random() < 0.01 * settings.whims:
         turn = int(rng.uniform(0.3, 0.9) * len(path))
         path = np.concatenate([path[:turn], path[turn - 2 :: -1]])

@@ -8,8 +8,12 @@ from napari_uai.compiled import kernel
 from napari_uai.trails.scores.companions import Companions
 from napari_uai.typing import Floats, Floats32, Ints
 
-EASED = 2.0
+EASED = 1.0
 """Weight of the median of the class in what is usual for the companions of a trail."""
+
+DENSEST = 2
+"""Number of companions, those that are closest to theirs, that say what is usual beside a trail. Of
+six companions, at least two are not on its route if five trails or fewer take it."""
 
 
 def worst_stretches(companions: Companions, n_points: int) -> Floats:
@@ -68,11 +72,12 @@ def sparsity(
 
     This is the idea of the local outlier factor [1]_: distances are compared with those of the
     neighbours, so that a trail in a place where all keep away from each other, such as a car park,
-    is ordinary. Distances of the neighbours are averaged with the median of the class, lest a few
-    identical trails make all others seem far.
+    is ordinary. Only the two neighbours that are closest to theirs count, lest the few trails of a
+    rare route, which are each other's neighbours, make each other ordinary; their distance is
+    averaged with the median of the class, lest a few identical trails make all others seem far.
 
     Strengths: finds a trail beside dense traffic as well as one beside sparse traffic. Weaknesses:
-    a few trails on a rare route are each other's neighbours; ``followers`` knows them.
+    routes of six trails and more, on which at most one neighbour is on another.
 
     Parameters
     ----------
@@ -90,7 +95,7 @@ def sparsity(
     Returns
     -------
     numpy.ndarray
-        The distance, divided by the weighted mean of that of the companions and the median of the
+        The distance, divided by the weighted mean of that of two companions and the median of the
         group; float64. NaN for a trail without companions.
 
     References
@@ -112,7 +117,7 @@ def sparsity(
         valid = known[~np.isnan(known)]
         usual[codes == code] = np.median(valid) if len(valid) else np.nan
     theirs = np.where(companions < 0, np.nan, of_companions[companions])
-    nearby = mean_spacing(theirs)
+    nearby = mean_spacing(np.sort(theirs, axis=1)[:, :DENSEST])  # NaN is last
     nearby = np.where(np.isnan(nearby), usual, nearby)
     expected = (nearby + EASED * usual) / (1 + EASED)
     return np.asarray(spacing / np.maximum(expected, 1e-9))
