@@ -34,9 +34,8 @@ def test_a_model_ranks_the_trails_until_a_score_does(
     assert ranked.busy
     settled(ranked)
     expected = score_against(read_model(model), few)
-    of_listed = expected.set_index("trail")["anomaly"].loc[
-        listed(ranked)
-    ]  # equal ones in any order
+    # Equal ones may be listed in any order.
+    of_listed = expected.set_index("trail")["anomaly"].loc[listed(ranked)]
     np.testing.assert_allclose(of_listed, expected["anomaly"], rtol=1e-9)
     np.testing.assert_allclose(ranked.ranking.values, expected["anomaly"], rtol=1e-9)
     assert ranked.ranking_page.score.currentText() == "model gate.model"
