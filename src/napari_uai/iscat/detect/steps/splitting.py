@@ -1,7 +1,7 @@
 """Two particles that land at one place are two steps, which a search for single ones takes for one.
 
 One step between both explains most of such a course, and what it leaves, a short time at which the
-place is too bright or too dark, is no step: the search does not see it.
+place is too bright or too dark, is not a step, so the search misses it.
 """
 
 from __future__ import annotations
