@@ -24,6 +24,7 @@ _LONGEST_STEM = 100
 """Bytes of a name that are kept in that of its folder, which may have 255."""
 _OLD = ".old"
 _ATTEMPTS = 20
+"""How often a folder is made at most; another writer takes one for a leftover very rarely."""
 
 
 class HeldError(Exception):

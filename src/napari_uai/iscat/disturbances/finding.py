@@ -65,7 +65,7 @@ def find_disturbances(
     ('frames 120-129: no light; left out',)
     """
     frames = frames_of(video)
-    nothing = Disturbances(len(frames), frames.shape[1:])
+    nothing = Disturbances.none_of(frames.shape)
     if len(frames) < FEWEST_FRAMES or min(frames.shape[1:]) < FEWEST_PIXELS:
         return nothing
     seen = overview(frames, monitor=monitor.part(0.0, 0.6))

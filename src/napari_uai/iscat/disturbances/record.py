@@ -79,6 +79,11 @@ class Disturbances:
     notes: tuple[str, ...] = ()
     offset: tuple[float, float, float] | None = None
 
+    @classmethod
+    def none_of(cls, shape: tuple[int, int, int]) -> Disturbances:
+        """Return that nothing disturbs a recording of a shape (frames, rows, columns)."""
+        return cls(shape[0], shape[1:])
+
     @property
     def left_out(self) -> Bools:
         """Which frames are left out."""

@@ -77,7 +77,7 @@ def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT)
     frames = search.with_bins(search.bins)
     best, curves = np.inf, PointProfile.expected(search.sigma_px)
     margin = 2 * gaussian_psf(search.sigma_px).radius
-    undisturbed = Disturbances(len(frames), frames.shape[1:])
+    undisturbed = Disturbances.none_of(frames.shape)
     parts = recording_parts(frames, undisturbed, search.batch_size, search.tile_px, margin=margin)
     for i, part in enumerate(parts):
         monitor.update(i / len(parts), "image of a point")

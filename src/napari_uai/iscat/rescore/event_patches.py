@@ -136,7 +136,7 @@ def event_views(
     images = np.zeros((len(events), IMAGES, SIDE, SIDE), np.float32)
     courses = np.zeros((len(events), COURSES, 2 * REACH), np.float32)
     psf = gaussian_psf(sigma_px)
-    found = disturbances or Disturbances(len(frames), frames.shape[1:])
+    found = disturbances or Disturbances.none_of(frames.shape)
     parts = recording_parts(frames, found, batch_size, tile_px, margin=2 * psf.radius)
     read = np.empty(0)
     for i, part in enumerate(parts):

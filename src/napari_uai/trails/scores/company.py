@@ -126,13 +126,18 @@ def sparsity(
 @kernel
 def _worst_stretches(offsets: Ints, apart: Floats32, n_points: int, worst: Floats) -> None:
     for i in range(len(offsets) - 1):
-        own = apart[offsets[i] : offsets[i + 1]]
-        length = min(n_points, len(own))
-        total = 0.0
-        for p in range(length):
-            total += own[p]
-        highest = total
-        for p in range(length, len(own)):
-            total += np.float64(own[p]) - own[p - length]
-            highest = max(highest, total)
-        worst[i] = highest / length
+        worst[i] = worst_mean(apart[offsets[i] : offsets[i + 1]], n_points)
+
+
+@kernel
+def worst_mean(along: Floats | Floats32, n_points: int) -> float:
+    """Return the largest mean of some consecutive values; that of all if they are fewer."""
+    length = min(n_points, len(along))
+    total = 0.0
+    for p in range(length):
+        total += along[p]
+    highest = total
+    for p in range(length, len(along)):
+        total += np.float64(along[p]) - along[p - length]
+        highest = max(highest, total)
+    return highest / length

@@ -10,6 +10,7 @@ import numpy as np
 from napari_uai.compiled import kernel
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.trails.parallel import in_blocks
+from napari_uai.trails.scores.company import worst_mean
 from napari_uai.trails.scores.resampling import Paths
 from napari_uai.trails.scores.walks import (
     MAX_POINTS,
@@ -258,7 +259,7 @@ def _search(
             _closest(point, codes[i], itself, scales, stretches, squares[:k], owners[:k], room)
             along[n] = np.sqrt(squares[k - 1])
             n += 1
-        distances[i] = _worst(along[:n])
+        distances[i] = worst_mean(along[:n], STRETCHES)
 
 
 @kernel
@@ -351,17 +352,3 @@ def _insert(square: float, trail: int, squares: Floats32, owners: Ints) -> None:
         squares[k], owners[k] = squares[k - 1], owners[k - 1]
         k -= 1
     squares[k], owners[k] = square, trail
-
-
-@kernel
-def _worst(along: Floats) -> float:
-    """Return the largest mean of some consecutive values; that of all if they are fewer."""
-    length = min(STRETCHES, len(along))
-    total = 0.0
-    for p in range(length):
-        total += along[p]
-    highest = total
-    for p in range(length, len(along)):
-        total += along[p] - along[p - length]
-        highest = max(highest, total)
-    return highest / length

@@ -197,7 +197,7 @@ def detect_steps(
         )
     bank = starting_psfs(point_spread_function, sigma_px)
     finder = Finder(bank, sigma_px, point_spread_function == "fitted", drift_order)
-    found = disturbances or Disturbances(len(frames), frames.shape[1:])
+    found = disturbances or Disturbances.none_of(frames.shape)
     parts = recording_parts(frames, found, batch_size, tile_px, margin=2 * bank[0].radius)
     tables = _found_in_parts(PartSearch(parts, found, finder), monitor)
     events = counted_once(

@@ -543,16 +543,13 @@ def _split(
     numbers = [np.flatnonzero(sure)[k] for k in found]
     if not numbers:
         return None
-    per_contrast = np.sqrt(np.diag(fit.products))[numbers]
+    times = np.concatenate([pair.times for pair in found.values()])
+    heights = np.concatenate([pair.heights for pair in found.values()])
+    contrasts = heights / np.repeat(np.sqrt(np.diag(fit.products))[numbers], 2)
     return (
         np.concatenate([np.delete(fit.places, numbers, 0), np.repeat(fit.places[numbers], 2, 0)]),
-        np.concatenate([np.delete(fit.times, numbers), *(pair.times for pair in found.values())]),
-        np.concatenate(
-            [
-                np.delete(fit.contrasts, numbers),
-                *(p.heights / c for p, c in zip(found.values(), per_contrast, strict=True)),
-            ]
-        ),
+        np.concatenate([np.delete(fit.times, numbers), times]),
+        np.concatenate([np.delete(fit.contrasts, numbers), contrasts]),
     )
 
 

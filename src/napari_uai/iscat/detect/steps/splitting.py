@@ -27,7 +27,6 @@ thousand pairs of times to choose from."""
 BEYOND_SLOW = 5.0
 """By how much it exceeds at least that of one step at a place that may also change slowly."""
 
-
 LEAST_SHARE = 0.2
 """Of the higher step that the lower one has at least: what neighbours leave where the image of a
 point is not quite known is less."""
