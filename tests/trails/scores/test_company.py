@@ -7,6 +7,7 @@ from napari_uai.trails.scores.company import (
     furthest,
     mean_apart,
     mean_spacing,
+    rarity,
     sparsity,
     worst_stretches,
 )
@@ -79,3 +80,26 @@ def test_identical_trails_have_no_sparsity():
     same = np.zeros(4)
     code = np.zeros(4, np.int64)
     assert (sparsity(same, np.array([[1], [0], [3], [2]]), same, code, code) == 0).all()
+
+
+def test_a_rare_route_is_rarer_than_an_odd_trail_beside_a_usual_one():
+    """Five on a route of their own, and one that is as far from its companions, which are not."""
+    followers = np.array([6.0] * 5 + [1.0] * 20 + [6.0])
+    rare = np.array([[j for j in range(5) if j != i] + [5, 6] for i in range(5)])
+    rows = np.concatenate([rare, np.tile(np.arange(5, 11), (21, 1))])
+    found = rarity(followers, rows, followers)
+    np.testing.assert_allclose(found, [6.0] * 5 + [1.0] * 20 + [(6.0 + 4 * 1.0) / 5])
+
+
+def test_rarity_is_the_mean_over_the_fellows_that_there_are():
+    rng = np.random.default_rng(2)
+    followers = rng.uniform(1, 5, 12)
+    rows = np.array([rng.choice(12, 6, replace=False) for _ in range(12)])
+    rows[3, 2:] = -1
+    rows[4] = -1
+    found = rarity(followers, rows, followers)
+    for i in range(12):
+        fellows = rows[i, :4][rows[i, :4] >= 0]
+        assert found[i] == pytest.approx(np.mean([followers[i], *followers[fellows]]))
+    followers[4] = np.nan
+    assert np.isnan(rarity(followers, rows, followers)[4])

@@ -19,7 +19,7 @@ from napari_uai.trails.heat.scaling import ClassScale, rescale
 from napari_uai.trails.scores.combine_scores import Tail, total_surprise
 from napari_uai.trails.scores.companion_index import CompanionIndex, companion_index
 from napari_uai.trails.scores.companions import MOST, companions_among
-from napari_uai.trails.scores.company import furthest, mean_spacing, sparsity, worst_stretches
+from napari_uai.trails.scores.company import company_scores
 from napari_uai.trails.scores.direction import against_the_stream
 from napari_uai.trails.scores.jumps import usual_speeds
 from napari_uai.trails.scores.motion import (
@@ -36,7 +36,7 @@ from napari_uai.trails.scores.nearest import (
 )
 from napari_uai.trails.scores.passers import PassageIndex, passage_index, passer_distances
 from napari_uai.trails.scores.resampling import Paths, resample_along_arc
-from napari_uai.trails.scores.scores import EVIDENCE, SHORT, SIMILAR, groups_of_classes
+from napari_uai.trails.scores.scores import EVIDENCE, SIMILAR, groups_of_classes
 from napari_uai.trails.scores.shape import HEADING, Ways, distances_from, fit_ways
 from napari_uai.trails.scores.turning import excess_turning, turns_along
 from napari_uai.trails.scores.walks import STEP, companion_paths
@@ -166,17 +166,12 @@ def learn_reference(
             shape[rows] = distances_from(ways[-1], paths, rows, HEADING * diagonal)
     turns = turns_along(paths, monitor=monitor.part(0.85, 0.9))
     measured, pace = measure_and_learn_pace(sample, codes, monitor=monitor.part(0.9, 0.95))
-    spacing = mean_spacing(companions.distances)
     raw = {
         **scores_by_heat(heat.footprints, scaled.at_points, settings),
         "direction": scores_by_direction(heat),
         "nearest": mean_of_nearest(distances, settings["k"]),
-        "companion": companions.distances[:, 0].copy(),
-        "kink": worst_stretches(companions, SHORT),
-        "followers": furthest(companions.distances),
+        **company_scores(companions, codes),
         "passers": passer_distances(passages, paths, codes, themselves=True),
-        "spacing": spacing,
-        "sparsity": sparsity(spacing, companions.rows, spacing, codes, codes),
         "shape": shape,
         "turning": excess_turning(turns, turns, similar),
         "dwell": dwell_scores(measured),

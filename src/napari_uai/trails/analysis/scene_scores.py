@@ -30,14 +30,14 @@ from napari_uai.trails.heat.footprints import paint_footprints
 from napari_uai.trails.heat.heat import TrailHeat, heat_among, make_blur
 from napari_uai.trails.scores.combine_scores import HALF, total_surprise
 from napari_uai.trails.scores.companions import MOST, companions_among
-from napari_uai.trails.scores.company import furthest, mean_spacing, sparsity, worst_stretches
+from napari_uai.trails.scores.company import company_scores
 from napari_uai.trails.scores.jumps import find_jumps
 from napari_uai.trails.scores.motion import dwell_scores, pace_against, speed_scores
 from napari_uai.trails.scores.nearest import mean_of_nearest, nearest_among, relative
 from napari_uai.trails.scores.passers import passer_distances
 from napari_uai.trails.scores.resampling import resample_along_arc
 from napari_uai.trails.scores.score_names import SCORES
-from napari_uai.trails.scores.scores import EVIDENCE, SHORT, SIMILAR, strongest
+from napari_uai.trails.scores.scores import EVIDENCE, SIMILAR, strongest
 from napari_uai.trails.scores.shape import HEADING, distances_from
 from napari_uai.trails.scores.turning import excess_turning, turns_along
 from napari_uai.trails.scores.walks import STEP, companion_paths
@@ -288,18 +288,12 @@ def _measured(
             shape[members] = distances_from(ways, paths, members, heading)
     pace = pace_against(reference.pace, trails, codes)
     monitor.update(1.0, "pace")
-    spacing = mean_spacing(companions.distances)
-    known = reference.raw["spacing"], reference.codes
     return {
         **scores_by_heat(footprints, _ordinary(reference, heat), settings),
         "direction": scores_by_direction(heat),
         "nearest": mean_of_nearest(distances, settings["k"]),
-        "companion": companions.distances[:, 0].copy(),
-        "kink": worst_stretches(companions, SHORT),
-        "followers": furthest(companions.distances),
+        **company_scores(companions, codes, (reference.raw, reference.codes)),
         "passers": passer_distances(prepared.passages, paths, codes),
-        "spacing": spacing,
-        "sparsity": sparsity(spacing, companions.rows, known[0], codes, known[1]),
         "shape": shape,
         "turning": excess_turning(turns_along(paths), prepared.turns, similar),
         "dwell": dwell_scores(pace),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from napari_uai.compiled import kernel
@@ -14,6 +16,48 @@ EASED = 1.0
 DENSEST = 2
 """Number of companions, those that are closest to theirs, that say what is usual beside a trail. Of
 six companions, at least two are not on its route if five trails or fewer take it."""
+
+SHORT = 6
+"""Length of the worst stretch of ``kink``, in points of a walk."""
+
+FELLOWS = 4
+"""Number of closest companions: on a route that five take, all are on it."""
+
+
+def company_scores(
+    companions: Companions, codes: Ints, known: tuple[Mapping[str, Floats], Ints] | None = None
+) -> dict[str, Floats]:
+    """Return all that companions tell of trails.
+
+    Parameters
+    ----------
+    companions
+        Companions of the trails.
+    codes
+        Number of the group of each trail; int64.
+    known
+        The same scores of the trails that are the companions, and their groups; None if trails
+        accompany each other.
+
+    Returns
+    -------
+    dict
+        ``companion``, ``kink``, ``followers``, ``spacing``, in px, ``rarity``, in px, and
+        ``sparsity``; float64, NaN for a trail without companions.
+    """
+    distances, rows = companions.distances, companions.rows
+    own = {
+        "companion": distances[:, 0].copy(),
+        "kink": worst_stretches(companions, SHORT),
+        "followers": furthest(distances),
+        "spacing": mean_spacing(distances),
+    }
+    theirs, of_codes = known or (own, codes)
+    return {
+        **own,
+        "rarity": rarity(own["followers"], rows, theirs["followers"]),
+        "sparsity": sparsity(own["spacing"], rows, theirs["spacing"], codes, of_codes),
+    }
 
 
 def worst_stretches(companions: Companions, n_points: int) -> Floats:
@@ -121,6 +165,41 @@ def sparsity(
     nearby = np.where(np.isnan(nearby), usual, nearby)
     expected = (nearby + EASED * usual) / (1 + EASED)
     return np.asarray(spacing / np.maximum(expected, 1e-9))
+
+
+def rarity(followers: Floats, companions: Ints, of_companions: Floats) -> Floats:
+    """Return how far the sixth closest companions are from a trail and from its fellows.
+
+    Around a trail that wanders off an ordinary route, the closest companions have many others
+    beside them; those of a trail on a rare route have not. The mean over the trail and its four
+    closest companions is smaller than the distance of the trail in the first case, equal in the
+    second, and less noisy than a single distance in both: it tells rare routes from odd trails.
+
+    Parameters
+    ----------
+    followers
+        Distance of each trail from the last of its companions, in px (:func:`furthest`); float64.
+    companions
+        Rows of these companions, closest first, negative for none: trails, any number; int64.
+    of_companions
+        The same distance of all trails that may be companions; float64.
+
+    Returns
+    -------
+    numpy.ndarray
+        Mean distance, in px; float64. NaN for a trail without companions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> followers = np.array([1.0, 1.0, 6.0])
+    >>> rarity(followers, np.array([[1], [0], [0]]), followers)
+    array([1. , 1. , 3.5])
+    """
+    fellows = companions[:, :FELLOWS]
+    theirs = np.where(fellows < 0, np.nan, of_companions[fellows])
+    mean = mean_spacing(np.column_stack([followers, theirs]))
+    return np.where(np.isnan(followers), np.nan, mean)
 
 
 @kernel

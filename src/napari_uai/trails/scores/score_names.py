@@ -15,6 +15,8 @@ SCORES: Mapping[str, str] = MappingProxyType(
         "along the worst long stretch",
         "kink": "the same along the worst short stretch: kinks, hops, movements back and forth",
         "followers": "distance from the sixth closest companion: ways that only a few take",
+        "rarity": "the same, averaged over the trail and its four closest companions: routes that "
+        "only a few take",
         "passers": "distance from the sixth closest trail at each place of the worst stretch: "
         "places where only a few go",
         "sparsity": "distance from the six closest companions, relative to what is usual for these",

@@ -35,13 +35,7 @@ from napari_uai.trails.parameters import (
 )
 from napari_uai.trails.scores.combine_scores import Anomaly, Evidence, combine
 from napari_uai.trails.scores.companions import MOST, Companions, find_companions
-from napari_uai.trails.scores.company import (
-    furthest,
-    mean_apart,
-    mean_spacing,
-    sparsity,
-    worst_stretches,
-)
+from napari_uai.trails.scores.company import company_scores, mean_apart
 from napari_uai.trails.scores.direction import against_the_stream
 from napari_uai.trails.scores.explanations import departing_stretches, score_samples
 from napari_uai.trails.scores.jumps import find_jumps
@@ -63,6 +57,7 @@ EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
         "passers": Evidence(2.0, above=2.0),
         "worst_window": Evidence(2.0, above=2.0),
         "sparsity": Evidence(2.0),
+        "rarity": Evidence(0.3, above=5.0, averaged=False),
         "shape": Evidence(0.25, above=3.0, averaged=False),
         "dwell": Evidence(0.25, above=4.0, averaged=False),
         "speed": Evidence(0.25, above=4.0, averaged=False),
@@ -72,9 +67,6 @@ EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
 
 UNTOLD = ("sparsity",)
 """Scores that are not given as a reason: they rise with anything unusual, and do not say what."""
-
-SHORT = 6
-"""Length of the worst stretch of ``kink``, in points of a walk."""
 
 SIMILAR = 10
 """Number of most similar trails: their turning is usual, and the first are tried as companions."""
@@ -172,12 +164,13 @@ def score_trails(
 
     Each class is compared with itself. The ``anomaly`` is a mean of the surprises of
     ``companion``, ``kink``, ``followers``, ``passers``, ``worst_window`` and ``sparsity``
-    (:func:`combine`); ``shape``, ``dwell`` and ``speed``, which are noisy, contribute only where
-    they are extreme.
+    (:func:`combine`); ``rarity``, ``shape``, ``dwell`` and ``speed`` contribute only where they
+    are extreme.
     Strengths and weaknesses of each score are described with the function that measures it:
     :func:`mean_over_trails` and :func:`worst_window` of the heat, :func:`against_the_stream`,
-    :func:`nearest_distances`, :func:`find_companions`, :func:`passer_distances`, :func:`sparsity`,
-    :func:`shape_scores`, :func:`turning_scores`, :func:`dwell_scores`, :func:`speed_scores`.
+    :func:`nearest_distances`, :func:`find_companions`, :func:`passer_distances`, :func:`rarity`,
+    :func:`sparsity`, :func:`shape_scores`, :func:`turning_scores`, :func:`dwell_scores`,
+    :func:`speed_scores`.
     ``heat`` detects long stays and routes off the beaten track but not short excursions, which
     ``worst_window`` detects; to both, every rare place is anomalous, and a rare sequence of
     ordinary places is not.
@@ -327,16 +320,11 @@ def measure_trails(
     turning = turning_scores(paths, similar, monitor=monitor.part(0.9, 0.95))
     pace = measure_pace(trails, groups=groups, monitor=monitor.part(0.95, 1.0))
     against = mean_over_trails(footprints, against_the_stream(heat), weigh="arc")
-    spacing = mean_spacing(companions.distances)
     raw = {
         "direction": against.astype(np.float64),
         "nearest": mean_of_nearest(distances, k),
-        "companion": companions.distances[:, 0].copy(),
-        "kink": worst_stretches(companions, SHORT),
-        "followers": furthest(companions.distances),
+        **company_scores(companions, codes),
         "passers": passed_by,
-        "spacing": spacing,
-        "sparsity": sparsity(spacing, companions.rows, spacing, codes, codes),
         "shape": shape,
         "turning": turning,
         "dwell": dwell_scores(pace),
