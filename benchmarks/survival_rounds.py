@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from napari_uai.kernel_files import kernel_store
 from napari_uai.sample_data import sample_path
 
 CLI = [sys.executable, "-m", "napari_uai.cli"]
@@ -72,8 +73,9 @@ class Bench:
     known: dict[str, tuple[dict[str, bytes], float]]
 
     def environment(self, folder: Path, **more: str) -> dict[str, str]:
-        """Return the environment of a process with a cache of its own."""
-        return {**os.environ, "NAPARI_UAI_CACHE": str(folder / "cache"), **more}
+        """Return the environment of a process with a cache of its own, but for kernels."""
+        own = {"NAPARI_UAI_CACHE": str(folder / "cache")}
+        return {"NUMBA_CACHE_DIR": str(kernel_store().folder), **os.environ, **own, **more}
 
     def run(self, job: Job, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a job to its end."""

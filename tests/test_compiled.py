@@ -5,7 +5,12 @@ import sys
 import numba
 import numpy as np
 
-from napari_uai.compiled import announced_compilation, kernel
+from napari_uai.compiled import (
+    announced_compilation,
+    counted_compilation,
+    folder_of_kernels,
+    kernel,
+)
 
 PROGRAM = """
 import numpy as np
@@ -45,13 +50,13 @@ def test_kernels_from_the_cache_on_disk_are_not_announced(tmp_path):
     assert outputs == ["compiling\n", ""]
 
 
-def test_without_a_folder_for_its_cache_a_kernel_is_compiled_every_time(monkeypatch):
-    njit = numba.njit
-
-    def nowhere(*args, cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return njit(*args, **options)
-
-    monkeypatch.setattr(numba, "njit", nowhere)
-    assert kernel(lambda x: 2 * x)(3) == 6
+def test_without_a_folder_for_its_files_a_kernel_is_compiled_every_time(monkeypatch, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(file / "kernels"))
+    assert folder_of_kernels() is None
+    for _ in range(2):
+        compiled = kernel(lambda x: 2 * x)
+        with counted_compilation() as counted:
+            assert compiled(3) == 6
+        assert counted.kernels == 1

@@ -7,7 +7,9 @@ bin=venv/$(basename "$(dirname "$python")") # Scripts on Windows
 repository=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export NAPARI_UAI_CACHE="$work/cache"
+# Nothing of earlier runs, but for compiled kernels, which are found by their code.
+NUMBA_CACHE_DIR=${NUMBA_CACHE_DIR-$("$python" -c "import napari_uai.kernel_files as k; print(k.kernel_store().folder)")}
+export NUMBA_CACHE_DIR NAPARI_UAI_CACHE="$work/cache"
 
 "$python" -m build --quiet --wheel --no-isolation --outdir "$work/dist"
 "$python" tools/check_wheel.py "$work"/dist/*.whl

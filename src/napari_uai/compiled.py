@@ -14,6 +14,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numba
 from numba.core.event import Event, Listener, install_listener
 
+from napari_uai.kernel_files import KernelFiles, kernel_store
+from napari_uai.working_folders import working_folder
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -59,10 +62,9 @@ def _compiled(
 ) -> Callable[Parameters, Result]:
     # Nothing calls them as functions of C, whose wrappers would be compiled as well.
     options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **options}
-    try:
-        compiled = numba.njit(cache="inline" not in options, **options)(function)
-    except RuntimeError:  # neither this folder nor the user's can be written: compiled every time
-        compiled = numba.njit(**options)(function)
+    compiled = numba.njit(**options)(function)
+    if "inline" not in options:
+        compiled._cache = KernelFiles(compiled)  # noqa: SLF001  # as enable_caching() does
     return cast("Callable[Parameters, Result]", compiled)
 
 
@@ -148,16 +150,14 @@ def counted_compilation() -> Iterator[Compilation]:
 
 
 def folder_of_kernels() -> Path | None:
-    """Return where compiled kernels of this module would be, None if they are not kept.
+    """Return the folder of compiled kernels, None if they are not kept.
 
-    In the folder that ``NUMBA_CACHE_DIR`` names, else in ``__pycache__`` beside each module; if
-    that cannot be written, in the user's cache.
+    It is that of ``NUMBA_CACHE_DIR``, else one in the cache folder of the user.
     """
-    path = getattr(getattr(kernel(_nothing), "_cache", None), "cache_path", None)
-    if path is None:
+    folder = kernel_store().folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with working_folder(folder / "new"):
+            return folder
+    except OSError:
         return None
-    return Path(path).parent if numba.config.CACHE_DIR else Path(path)
-
-
-def _nothing() -> None:
-    """Compute nothing."""

@@ -290,7 +290,7 @@ def _is_allowed(place: str, own: tuple[str, ...]) -> bool:
     """Return whether an input may change a file."""
     if any(f"{place}/".startswith(f"{folder}/") for folder in own):
         return True
-    # numba tries whether its cache can be written when a kernel is imported.
+    # Imports write what is compiled of modules.
     return place == "/dev/null" or "__pycache__" in place
 
 

@@ -1,15 +1,16 @@
-"""``napari-uai cache``: the finished pieces of runs that are kept for later ones."""
+"""``napari-uai cache``: what is kept for later runs, finished pieces and compiled kernels."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import typer
 
 from napari_uai.errors import counted, one_line
 
 cache_app = typer.Typer(
-    help="List, verify or clear the finished pieces of runs that are kept for later ones.",
+    help="List, verify or clear what is kept for later runs: finished pieces, compiled kernels.",
     rich_markup_mode=None,
 )
 
@@ -22,39 +23,49 @@ def _list_by_default(context: typer.Context) -> None:
 
 @cache_app.command("list")
 def list_pieces() -> None:
-    """List what is kept, most recently used first."""
+    """List the finished pieces, most recently used first, and how many kernels are compiled."""
+    from napari_uai.kernel_files import kernel_store
     from napari_uai.store.folder import default_store
 
     store = default_store()
     pieces = sorted(store.pieces(), key=lambda piece: (-piece.used, piece.what))
     for piece in pieces:
         typer.echo(f"{_size(piece.size):>9}  {_when(piece.used)}  {one_line(piece.what)}")
-    total = sum(piece.size for piece in pieces)
-    typer.echo(
-        f"{counted(len(pieces), 'piece')}, {_size(total)} of {_size(store.limit_bytes)}, "
-        f"in {one_line(store.folder)}"
-    )
+    for name, kept in (("piece", store), ("compiled kernel", kernel_store())):
+        sizes = [piece.size for piece in kept.pieces()]
+        typer.echo(
+            f"{counted(len(sizes), name)}, {_size(sum(sizes))} of {_size(kept.limit_bytes)}, "
+            f"in {one_line(kept.folder)}"
+        )
 
 
 @cache_app.command()
 def verify() -> None:
     """Check all checksums; remove what is damaged."""
+    from napari_uai.kernel_files import kernel_store
     from napari_uai.store.folder import default_store
 
-    store = default_store()
-    n = sum(1 for _ in store.pieces())
-    damaged = list(store.verify())
-    for piece in damaged:
-        typer.echo(f"removed: {one_line(piece.path)}")
-    typer.echo(f"{counted(n, 'piece')}, {len(damaged)} damaged")
+    for name, store in (("piece", default_store()), ("compiled kernel", kernel_store())):
+        n = sum(1 for _ in store.pieces())
+        damaged = list(store.verify())
+        for piece in damaged:
+            typer.echo(f"removed: {one_line(piece.path)}")
+        typer.echo(f"{counted(n, name)}, {len(damaged)} damaged")
 
 
 @cache_app.command()
-def clear() -> None:
-    """Remove everything; the next run computes it again."""
+def clear(
+    kernels: Annotated[
+        bool, typer.Option("--kernels", help="Compiled kernels, too.", show_default=False)
+    ] = False,
+) -> None:
+    """Remove all pieces; the next run computes them again."""
+    from napari_uai.kernel_files import kernel_store
     from napari_uai.store.folder import default_store
 
     typer.echo(f"{counted(default_store().clear(), 'piece')} removed")
+    if kernels:
+        typer.echo(f"{counted(kernel_store().clear(), 'compiled kernel')} removed")
 
 
 def _size(n: float) -> str:

@@ -56,14 +56,8 @@ def warm(
     typer.echo(
         "compiled kernels are not kept: no folder for them can be written; set NUMBA_CACHE_DIR"
         if folder is None
-        else f"compiled kernels are in {_named(folder)}"
+        else f"compiled kernels are in {folder}"
     )
-
-
-def _named(folder: Path) -> str:
-    if folder.name == "__pycache__":
-        return f"__pycache__ of each folder below {folder.parent}"
-    return str(folder)
 
 
 def _dtype(name: str) -> npt.DTypeLike:
