@@ -122,7 +122,7 @@ class ClusterWorkers:
 
     def size(self) -> int:
         """Return the number of their threads, at least 1."""
-        return _n_slots(self._client)
+        return max(sum(self._client.nthreads().values()), 1)
 
     def each(
         self,
@@ -190,7 +190,8 @@ def on_workers(
     Raises
     ------
     BadValueError
-        If the scheduler does not answer any more.
+        If the scheduler does not answer any more, or has no workers any more. Those that were
+        started here are started again.
     """
     from distributed import KilledWorker
 
@@ -218,10 +219,11 @@ class _Together:
         client, name = self._client, uuid4().hex
         waiting = deque(tasks.items())
         left: dict[int, Any] = {}
-        seen, counted_at, room = time.monotonic(), -_COUNT_S, 0
+        seen = staffed = time.monotonic()
+        counted_at, n_slots = -_COUNT_S, 1
         try:
             while waiting or left:
-                self._monitor.update(self._done / self._n, self._progress())
+                self._monitor.update(self._done / self._n, self._progress(n_slots))
                 raise_if_cancelled()
                 lost = client.status != "running" or any(f.cancelled() for f in left.values())
                 now = time.monotonic()
@@ -233,8 +235,10 @@ class _Together:
                     )
                 if not lost and now - counted_at > _COUNT_S:
                     with suppress(OSError):
-                        room, counted_at = AHEAD * _n_slots(client), now
-                while waiting and not lost and len(left) < room:
+                        n_slots, counted_at = sum(client.nthreads().values()), now
+                        staffed = now if n_slots else staffed
+                        self._staff(n_slots, now - staffed)
+                while waiting and not lost and len(left) < AHEAD * max(n_slots, 1):
                     i, task = waiting.popleft()
                     left[i] = client.submit(
                         _on_worker, self._function, task, name, pure=False, retries=0
@@ -250,13 +254,21 @@ class _Together:
                     client.run(_stop, name, on_error="return")
                 client.cancel(list(left.values()))
 
-    def _progress(self) -> str:
-        return f"{self._done} of {self._n} {self._what} on the cluster"
+    def _staff(self, n_slots: int, seconds: float) -> None:
+        """Start workers of this machine again that are not; those of others must come back."""
+        cluster = self._client.cluster
+        if cluster is not None and n_slots < len(cluster.worker_spec):
+            cluster.scale(len(cluster.worker_spec))  # does nothing to those that are starting
+        if seconds > NO_WORKERS_S:
+            raise BadValueError(
+                f"the dask cluster has had no workers for {NO_WORKERS_S:.0f} s, after "
+                f"{self._progress()}: what is complete is kept; start some, and then the same "
+                "command again"
+            )
 
-
-def _n_slots(client: Any) -> int:
-    n: int = max(sum(client.nthreads().values()), 1)
-    return n
+    def _progress(self, n_slots: int = 1) -> str:
+        lacking = "" if n_slots else ", which has no workers"
+        return f"{self._done} of {self._n} {self._what} on the cluster{lacking}"
 
 
 def _finished(client: Any, left: dict[int, Any]) -> list[tuple[int, Any]]:
