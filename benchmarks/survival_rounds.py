@@ -20,7 +20,8 @@ from napari_uai.sample_data import sample_path
 CLI = [sys.executable, "-m", "napari_uai.cli"]
 QUICK = ["--set", "dra.batch_size=200"]
 TRAINING = ["training.epochs=4", "training.steps=6", "training.windows=4", "network.channels=4"]
-TIMES = {"seconds", "written"}
+VARYING = {"seconds", "written", "python", "sha256_of_files"}
+"""What may differ in records: times, and what follows from them; another user's Python."""
 
 
 @dataclass(frozen=True)
@@ -119,24 +120,24 @@ class Bench:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return all files below a folder except the cache, without times and dates."""
+    """Return all files below a folder except the cache, without what varies."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and not name.startswith("cache/"):
             content = path.read_bytes()
             if path.name in {"run.json", "limit.json"}:
-                content = json.dumps(_timeless(json.loads(content))).encode()
+                content = json.dumps(_lasting(json.loads(content))).encode()
             if name.endswith("net.csv"):
                 content = pd.read_csv(path).drop(columns="seconds").to_csv().encode()
             found[name] = content
     return found
 
 
-def _timeless(value: object) -> object:
+def _lasting(value: object) -> object:
     if isinstance(value, dict):
-        return {k: _timeless(v) for k, v in value.items() if k not in TIMES | {"sha256_of_files"}}
-    return [_timeless(each) for each in value] if isinstance(value, list) else value
+        return {k: _lasting(v) for k, v in value.items() if k not in VARYING}
+    return [_lasting(each) for each in value] if isinstance(value, list) else value
 
 
 def strays(folder: Path) -> str:

@@ -122,7 +122,7 @@ class ClusterWorkers:
 
     def size(self) -> int:
         """Return the number of their threads, at least 1."""
-        return max(sum(self._client.nthreads().values()), 1)
+        return max(_n_slots(self._client), 1)
 
     def each(
         self,
@@ -235,7 +235,7 @@ class _Together:
                     )
                 if not lost and now - counted_at > _COUNT_S:
                     with suppress(OSError):
-                        n_slots, counted_at = sum(client.nthreads().values()), now
+                        n_slots, counted_at = _n_slots(client), now
                         staffed = now if n_slots else staffed
                         self._staff(n_slots, now - staffed)
                 while waiting and not lost and len(left) < AHEAD * max(n_slots, 1):
@@ -269,6 +269,11 @@ class _Together:
     def _progress(self, n_slots: int = 1) -> str:
         lacking = "" if n_slots else ", which has no workers"
         return f"{self._done} of {self._n} {self._what} on the cluster{lacking}"
+
+
+def _n_slots(client: Any) -> int:
+    n: int = sum(client.nthreads().values())
+    return n
 
 
 def _finished(client: Any, left: dict[int, Any]) -> list[tuple[int, Any]]:
