@@ -27,6 +27,10 @@ N_NUMBERED = 40
 
 _HALF_WINDOW_PX = 9
 _IMAGE_POINTS = 300  # size of the mean image on the page, in typographic points
+# Margins and distances, as shares of a half of the page and of its axes. A layout that measures all
+# texts takes as long as drawing the page.
+_UPPER = {"left": 0.045, "right": 0.97, "bottom": 0.1, "top": 0.86, "wspace": 0.13, "hspace": 0.48}
+_LOWER = {"left": 0.055, "right": 0.97, "bottom": 0.13, "top": 0.86, "wspace": 0.3, "hspace": 0.3}
 _BRIGHT, _DARK = "#d95f02", "#1b6fb8"
 
 
@@ -48,14 +52,14 @@ def summary_picture(result: RunResult) -> Figure:
     if result.trajectories is not None:
         return tracking_picture(result)
     landings = result.landings
-    figure = Figure(figsize=(13, 9.2 if len(landings) else 5.2), layout="constrained")
+    figure = Figure(figsize=(13, 9.2 if len(landings) else 5.2))
     figure.suptitle(title_of(result), fontsize=11)
     parts: Any = [figure]
     if len(landings):
         parts = figure.subfigures(2, 1, height_ratios=(1.25, 1))
     drift = result.drift
     has_drift = drift is not None and len(drift) > 0
-    grid = parts[0].add_gridspec(2 if has_drift else 1, 2, width_ratios=(1, 1.6))
+    grid = parts[0].add_gridspec(2 if has_drift else 1, 2, width_ratios=(1, 1.6), **_UPPER)
     _draw_mean_image(parts[0].add_subplot(grid[:, 0]), result)
     over_time = parts[0].add_subplot(grid[0, 1])
     _draw_over_time(over_time, result)
@@ -176,8 +180,9 @@ def _draw_strongest(part: SubFigure, result: RunResult) -> None:
     traces = result.traces
     has_traces = traces is not None and len(traces) > 0
     axes = part.subplots(
-        2 if has_traces else 1, N_SHOWN, squeeze=False, height_ratios=(1.35, 1)[: 1 + has_traces]
-    )
+        2 if has_traces else 1, N_SHOWN, squeeze=False,
+        height_ratios=(1.35, 1)[: 1 + has_traces], gridspec_kw=_LOWER,
+    )  # fmt: skip
     for column in range(N_SHOWN):
         if column >= len(table):
             for unused in axes[:, column]:
