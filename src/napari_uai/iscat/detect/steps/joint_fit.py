@@ -11,7 +11,7 @@ the recording, its uncertainty is part of the errors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -140,6 +140,29 @@ class _Images:
 
     def rows(self, which: slice | npt.NDArray[np.int64]) -> _Images:
         return _Images(self.within[which], self.explained[which])
+
+    def patch(self, which: npt.NDArray[np.int64]) -> _Patch:
+        """Return images that share a window."""
+        parts = [slice(*self.within.indptr[i : i + 2]) for i in which]
+        values = np.stack([self.within.data[part] for part in parts])
+        return _Patch(self.within.indices[parts[0]], values, self.explained[which])
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """Weighted images within one window, (n, pixels of the window), and what lines explain."""
+
+    pixels: npt.NDArray[np.int32]
+    values: Floats
+    explained: Floats
+
+    def products(self, other: _Patch) -> Floats:
+        """Products of what is left of these with what is left of others in the same window."""
+        return np.asarray(self.values @ other.values.T - self.explained @ other.explained.T)
+
+    def on(self, data: Floats, explained: Floats) -> Floats:
+        """Products with data (pixels), and with what lines explain of what was taken off these."""
+        return np.asarray(self.values @ data[self.pixels] + self.explained @ explained)
 
 
 @dataclass(frozen=True)
@@ -329,7 +352,7 @@ class JointFit:
         """Return images of a point all over the field, their lengths, and the data seen by them."""
         if self._seen is not None and self._seen[0] is self.image:
             return self._seen[1]
-        radius = int(self._radius)
+        radius = int(self.image.radius)
         area = self.shape[0] * self.shape[1]
         step = max(round(GRID_SIGMAS * self.image.sigma_px), round(np.sqrt(area / MOST_PLACES)), 1)
         axes = [np.arange(min(step, n // 2), n - min(step, n // 2), step) for n in self.shape]
@@ -399,22 +422,22 @@ class JointFit:
         if not strong:
             return self.image
         n, m = len(places), len(self.image.covariance)
-        images = self._images(places)
+        images, changes = self._images(places), self._image_changes(places[strong])
         every = images.rows(slice(n))
+        weights = courses[strong] @ statistics.precision
+        events = fit.contrasts[:, None] * (courses @ weights.T)
+        left = self._data @ weights.T - every.within.T @ events
+        of_lines = every.explained.T @ events
         information, residual = np.zeros((m, m)), np.zeros(m)
-        for i in strong:
+        for k, i in enumerate(strong):
             raise_if_cancelled()
-            weight = courses[i] @ statistics.precision
-            changes = self._image_changes(places[i : i + 1])
-            own = images.rows(np.array([i, n + i, 2 * n + i]))  # contrast and place remain free
-            mean, events = self._data @ weight, fit.contrasts * (courses @ weight)
-            left, of_own = (
-                each.on(mean) - each.products(every) @ events for each in (changes, own)
-            )
-            shared = np.linalg.solve(own.products(own), own.products(changes)).T
-            free = changes.products(changes) - shared @ own.products(changes)
-            information += fit.contrasts[i] ** 2 * (weight @ courses[i]) * free
-            residual += fit.contrasts[i] * (left - shared @ of_own)
+            change = changes.patch(k + len(strong) * np.arange(m))
+            own = images.patch(np.array([i, n + i, 2 * n + i]))  # contrast and place remain free
+            seen, seen_by_own = (each.on(left[:, k], of_lines[:, k]) for each in (change, own))
+            shared = np.linalg.solve(own.products(own), own.products(change)).T
+            free = change.products(change) - shared @ own.products(change)
+            information += fit.contrasts[i] ** 2 * (weights[k] @ courses[i]) * free
+            residual += fit.contrasts[i] * (seen - shared @ seen_by_own)
         return self.image.learnt(information, residual)
 
     def _measured(self, fit: _Fit, statistics: StepStatistics, slow: SlowNoise) -> Measured:
@@ -441,24 +464,17 @@ class JointFit:
 
     # images of points -----------------------------------------------------------------------------
 
-    @property
-    def _radius(self) -> float:
-        return self.image.radius
-
     def _courses(self, times: Floats) -> Floats:
         return np.array([step_course(time, self.n_bins) for time in times]).reshape(-1, self.n_bins)
 
     def _images(self, places: Floats) -> _Images:
         """Return the images at places, then their derivatives by y, then by x."""
-        patches = [self._image(*self._offsets(y, x)) for y, x in places]
-        ordered = [(patch[i],) for i in range(3) for patch in patches]
-        return self._placed(np.tile(places, (3, 1)), ordered, self._radius)
+        return self._at(places, self._image)
 
-    def _image_changes(self, place: Floats) -> _Images:
-        """Return how the image of a point at a place, (1, 2), changes with what is learnt of it."""
+    def _image_changes(self, places: Floats) -> _Images:
+        """Return how the images at places change with the first thing learnt, the next, ..."""
         assert isinstance(self.image, PointProfile)
-        patches = self.image.parameter_derivatives(*self._offsets(*place[0]))
-        return self._placed(place, [patches], self._radius)
+        return self._at(places, self.image.parameter_derivatives)
 
     def _image(self, dy: Floats, dx: Floats) -> Floats:
         """Return the image of contrast 1 at offsets from a point, and its derivatives by place."""
@@ -470,24 +486,34 @@ class JointFit:
         )
         return np.stack([value, (down - up) / (2 * STEP_PX), (right - left) / (2 * STEP_PX)])
 
-    def _window(self, y: float, x: float, radius: float) -> tuple[slice, slice]:
+    def _at(self, places: Floats, images: Callable[[Floats, Floats], Floats]) -> _Images:
+        """Return images of points, each within its window: the first at all places, the next, ...
+
+        ``images`` takes offsets along rows and columns, (pixels), and returns (images, pixels).
+        """
+        numbers = np.arange(self._root.size).reshape(self.shape)
+        windows = [numbers[self._window(y, x)].ravel() for y, x in places]
+        pixels = np.concatenate([np.empty(0, np.int64), *windows])
+        counts = np.array([len(window) for window in windows], np.int64)
+        rows, columns = np.divmod(pixels, self.shape[1])
+        y, x = np.repeat(places, counts, axis=0).T
+        values = images(rows - y, columns - x) * self._root.ravel()[pixels]
+        n = len(values)
+        ends = np.concatenate([[0], np.cumsum(np.tile(counts, n))])
+        within = csr_array(
+            (values.ravel(), np.tile(pixels, n), ends), shape=(n * len(places), self._root.size)
+        )
+        return _Images(within, np.asarray(within @ self._lines))
+
+    def _window(self, y: float, x: float) -> tuple[slice, slice]:
         """Return the pixels within reach of a place."""
+        radius = self.image.radius
         low = [int(np.ceil(p - radius)) for p in (y, x)]
         high = [int(np.floor(p + radius)) + 1 for p in (y, x)]
         return tuple(  # type: ignore[return-value]
             slice(max(a, 0), max(min(b, n), 0))
             for a, b, n in zip(low, high, self.shape, strict=True)
         )
-
-    def _offsets(self, y: float, x: float) -> tuple[Floats, Floats]:
-        """Return how far the pixels of the window are from a place, along rows and columns."""
-        rows, columns = self._window(y, x, self._radius)
-        dy, dx = np.meshgrid(
-            np.arange(rows.start, rows.stop) - y,
-            np.arange(columns.start, columns.stop) - x,
-            indexing="ij",
-        )
-        return dy, dx
 
     def _repeated(self, patch: Floats, places: Ints) -> _Images:
         """Put one square patch around each of many pixels; what reaches out is cut off."""
@@ -499,29 +525,6 @@ class JointFit:
         values = np.broadcast_to(patch, inside.shape)[inside] * self._root.ravel()[pixels]
         counts = np.concatenate([[0], np.cumsum(inside.sum(axis=(1, 2)))])
         within = csr_array((values, pixels, counts), shape=(len(places), self._root.size))
-        return _Images(within, np.asarray(within @ self._lines))
-
-    def _placed(
-        self, places: Floats, patches: Sequence[Iterable[Floats]], radius: float
-    ) -> _Images:
-        """Put patches, several per place, into frames; what reaches out of the field is cut off."""
-        values, pixels, counts = [np.empty(0)], [np.empty(0, np.int64)], [0]
-        numbers = np.arange(self._root.size).reshape(self.shape)
-        for (y, x), own in zip(places, patches, strict=True):
-            rows, columns = self._window(y, x, radius)
-            first = rows.start - int(np.ceil(y - radius)), columns.start - int(np.ceil(x - radius))
-            for whole in own:
-                patch = whole
-                if patch.shape != (rows.stop - rows.start, columns.stop - columns.start):
-                    patch = whole[first[0] :, first[1] :]
-                    patch = patch[: rows.stop - rows.start, : columns.stop - columns.start]
-                values.append((patch * self._root[rows, columns]).ravel())
-                pixels.append(numbers[rows, columns].ravel())
-                counts.append(values[-1].size)
-        within = csr_array(
-            (np.concatenate(values), np.concatenate(pixels), np.cumsum(counts)),
-            shape=(len(counts) - 1, self._root.size),
-        )
         return _Images(within, np.asarray(within @ self._lines))
 
 
