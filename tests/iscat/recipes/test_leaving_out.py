@@ -12,11 +12,11 @@ from napari_uai.iscat.recipes.run import progress_of_steps
 def test_steps_that_map_videos_or_add_a_table_can_be_left_out():
     recipe = load_recipe("matched")
     names = [step.name for step in recipe.steps if recipe.can_be_left_out(step.name)]
-    assert names == ["status_line", "power", "drift", "moved"]
+    assert names == ["status_line", "power", "drift", "repaired", "moved"]
 
 
 def test_what_took_the_output_of_a_step_takes_its_input():
-    recipe = load_recipe("matched").without(["power", "drift", "moved"])
+    recipe = load_recipe("matched").without(["power", "drift", "repaired", "moved"])
     assert recipe.step("dra").inputs == ("status_line",)
     assert recipe.step("steps").inputs == ("status_line",)
     assert recipe.step("localizations").inputs == ("events", "dra")

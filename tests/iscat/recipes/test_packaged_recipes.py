@@ -52,6 +52,20 @@ def test_handcrafted_finds_strong_landings(recording):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["matched", "rescored"])
+def test_a_noisy_pixel_within_a_landing_changes_none_of_its_contrasts(recording, name):
+    video, settings = recording[0].astype(np.float32), ["dra.batch_size=200"]
+    quiet = run_recipe(video, name, settings=settings).landings.iloc[0]
+    y, x = round(quiet["y"]), round(quiet["x"]) + 1
+    noisy = video.copy()
+    noisy[:, y, x] *= 1 + 0.3 * np.random.default_rng(0).standard_normal(len(video))
+    found = run_recipe(noisy, name, settings=settings).landings
+    same = found.iloc[np.hypot(found["y"] - quiet["y"], found["x"] - quiet["x"]).argmin()]
+    for column in ("contrast", "peak_contrast", "intersection_contrast"):
+        assert same[column] == pytest.approx(quiet[column], rel=0.2)
+
+
+@pytest.mark.slow
 def test_reference_handcrafted_looks_at_every_hundredth_frame(recording):
     result = run_recipe(recording[0], "reference-handcrafted", settings=["dra.batch_size=200"])
     assert result.counts["anomalies"] == result.counts["dra"] == 1101
