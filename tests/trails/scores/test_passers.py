@@ -77,7 +77,7 @@ def exhaustive(paths, i):
 def test_distances_are_those_of_an_exhaustive_search():
     rng = np.random.default_rng(4)
     ways = []
-    for _ in range(25):
+    for _ in range(14):
         bend = rng.uniform(-25, 25) * np.sin(np.linspace(0, np.pi, 60))
         ways.append(line((150 + rng.normal(0, 8), 20), (150, 380), 60) + np.c_[bend, 0 * bend])
     paths = paths_of(ways)

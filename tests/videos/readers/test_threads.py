@@ -23,7 +23,7 @@ from scipy.io import savemat
 from napari_uai.videos import ReadOptions, open_frames
 
 N, HEIGHT, WIDTH = 61, 24, 30
-THREADS, ROUNDS = 8, int(os.environ.get("THREAD_ROUNDS", "20"))
+THREADS, ROUNDS = 8, int(os.environ.get("THREAD_ROUNDS", "4"))
 WRITERS = {}
 
 
