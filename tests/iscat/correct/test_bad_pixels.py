@@ -8,10 +8,15 @@ import pytest
 from scipy import ndimage
 
 from napari_uai.errors import BadValueError, TooFewFramesError
-from napari_uai.iscat.correct.bad_pixels import bad_pixel_repair, find_bad_pixels, median_filter
+from napari_uai.iscat.correct.bad_pixels import (
+    FilledFrames,
+    bad_pixel_repair,
+    find_bad_pixels,
+    median_filter,
+)
 from napari_uai.iscat.correct.power import power_normalization
 from napari_uai.iscat.correct.rolling_average import differential_rolling_average
-from napari_uai.videos.frames import frames_of
+from napari_uai.videos.frames import ArrayFrames, frames_of
 
 RNG = np.random.default_rng(10)
 SPECKLE = RNG.gamma(4, 500, (24, 26))
@@ -114,6 +119,16 @@ def test_a_wide_hole_is_filled_from_its_rim():
     out = bad_pixel_repair(video)
     assert np.isfinite(out).all()
     assert find_bad_pixels(video)[6:12, 6:12].all()
+
+
+def test_some_frames_are_repaired_as_all_are():
+    video = np.random.default_rng(0).poisson(1000, (40, 12, 14))
+    video[:, 3, 5] = 0
+    frames = frames_of(bad_pixel_repair(ArrayFrames(video)))
+    numbers = np.array([2, 3, 17, 39])
+    np.testing.assert_array_equal(frames.read_at(numbers), frames.read(0, 40)[numbers])
+    filled = FilledFrames(ArrayFrames(video), frames.bad_pixels)
+    np.testing.assert_array_equal(filled.read_at(numbers), filled.read(0, 40)[numbers])
 
 
 def test_nothing_to_repair_changes_nothing():

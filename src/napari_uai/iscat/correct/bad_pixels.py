@@ -22,6 +22,7 @@ from napari_uai.iscat.kernels.median_network import (
 from napari_uai.iscat.kernels.selection import median_of
 from napari_uai.parameters import Odd, checked
 from napari_uai.stages import stage
+from napari_uai.typing import AnyArray, Ints
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like
 from napari_uai.videos.sampling import robust_deviation, spread_frames
@@ -196,8 +197,15 @@ class RepairedFrames(Frames):
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Read the source's frames and replace the bad pixels."""
+        return self._repaired(self.source.read(start, stop))
+
+    def read_at(self, numbers: Ints) -> npt.NDArray[np.float32]:
+        """Read only these frames of the source, and replace the bad pixels."""
+        return self._repaired(self.source.read_at(numbers))
+
+    def _repaired(self, frames: AnyArray) -> npt.NDArray[np.float32]:
         bad, neighbours, counts = self._bad()
-        out = np.array(self.source.read(start, stop), np.float32)
+        out = np.array(frames, np.float32)
         pixels = self.shape[1] * self.shape[2]
         _replace(out.reshape(len(out), pixels), bad, neighbours, counts)
         return out
@@ -233,8 +241,15 @@ class FilledFrames(Frames):
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Read the source's frames and replace the pixels."""
+        return self._filled(self.source.read(start, stop))
+
+    def read_at(self, numbers: Ints) -> npt.NDArray[Any]:
+        """Read only these frames of the source, and replace the pixels."""
+        return self._filled(self.source.read_at(numbers))
+
+    def _filled(self, frames: AnyArray) -> npt.NDArray[Any]:
         bad, neighbours, counts = self._places
-        out = np.array(self.source.read(start, stop))
+        out = np.array(frames)
         flat = out.reshape(len(out), self.mask.size)
         for pixel, around, n in zip(bad, neighbours, counts, strict=True):
             median = np.median(flat[:, around[:n]], axis=1)

@@ -6,7 +6,6 @@ from scipy.stats import multivariate_normal
 from napari_uai.iscat.detect.steps.models import (
     SlowNoise,
     StepStatistics,
-    step_functions,
     temporal_covariance,
 )
 
@@ -39,6 +38,15 @@ def test_statistics_have_unit_variance_and_the_stated_correlation(covariance):
     between = statistics.weights @ covariance @ statistics.weights.T
     response = statistics.response
     np.testing.assert_allclose(between, statistics.covariance / np.outer(response, response))
+
+
+def test_the_determinant_is_that_of_courses_of_zero_mean(covariance):
+    basis = null_space(np.ones((1, N)))
+    _, expected = np.linalg.slogdet(basis.T @ covariance @ basis)
+    _, white = np.linalg.slogdet(basis.T @ basis)
+    offset = StepStatistics.of(np.eye(N)).log_determinant
+    found = StepStatistics.of(covariance).log_determinant
+    assert found - offset == pytest.approx(expected - white)
 
 
 def test_a_step_within_a_bin_is_a_mixture_of_two(covariance):
@@ -137,7 +145,3 @@ def share_of_loud(noise):
     """Share of places whose slow change has at least the variance of a bin's white noise."""
     loud = [m.log_determinant > noise.models[0].log_determinant + 5 for m in noise.models]
     return np.exp(noise.log_prior)[loud].sum()
-
-
-def test_steps_are_zero_up_to_their_bin():
-    np.testing.assert_array_equal(step_functions(3), [[0, 1, 1], [0, 0, 1]])

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.special import logsumexp
 
 from napari_uai.monitor import SILENT, Monitor, raise_if_cancelled
@@ -29,10 +30,20 @@ does: up to a tenth is found where many landings overlap, a fifth and more where
 vesicles or membranes move."""
 
 
-def step_functions(n_bins: int) -> Floats:
-    """Return all steps: row k is 0 up to bin k and 1 from bin k + 1 on; (n_bins - 1, n_bins)."""
-    bins = np.arange(n_bins)
-    return (bins[None] > bins[:-1, None]).astype(np.float64)
+def _after(courses: Floats) -> Floats:
+    """Sum courses (bins, any) over the bins after each but the last, where a step there is 1."""
+    return np.cumsum(courses[:0:-1], axis=0)[::-1]
+
+
+def _inverse(matrix: Floats) -> tuple[Floats, float]:
+    """Return the inverse of a positive definite matrix, and the logarithm of its determinant."""
+    root, failed = dpotrf(matrix, lower=True)
+    if failed:
+        raise np.linalg.LinAlgError("the covariance is not positive definite")
+    half, _ = dpotri(root, lower=True)
+    inverse = np.tril(half)
+    inverse += np.tril(half, -1).T
+    return inverse, float(2 * np.log(np.diag(root)).sum())
 
 
 def temporal_covariance(
@@ -104,15 +115,13 @@ class StepStatistics:
     @classmethod
     def of(cls, temporal: Floats) -> StepStatistics:
         """Prepare the test for a temporal covariance (bins, bins)."""
-        inverse = np.linalg.inv(temporal)
+        inverse, log_determinant = _inverse(temporal)
         ones = inverse.sum(axis=1)
         precision = inverse - np.outer(ones, ones) / ones.sum()
-        steps = step_functions(len(temporal))
-        half = steps @ precision
-        covariance = half @ steps.T
+        half = _after(precision)
+        covariance = _after(half.T).T
         response = np.sqrt(np.diag(covariance))
-        root = np.diag(np.linalg.cholesky(temporal))
-        log_determinant = float(2 * np.log(root).sum() + np.log(ones.sum()))
+        log_determinant += float(np.log(ones.sum()))
         return cls(
             temporal, precision, half / response[:, None], covariance, response, log_determinant
         )
