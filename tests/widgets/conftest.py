@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -13,10 +16,26 @@ ARTEFACTS = "artefacts"
 """Folder below the root of the tests."""
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _imports_are_no_garbage():
+    """Spare napari, which collects garbage whenever a layer goes, all that imports have made."""
+    for module in ("napari._qt.qt_main_window", "napari_uai.widgets.window"):
+        import_module(module)
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
+def manifest():
+    return PluginManifest.from_distribution("napari-uai")
+
+
 @pytest.fixture(autouse=True)
-def plugin(npe2pm, plugin_settings):
+def plugin(npe2pm, plugin_settings, manifest):
     """Register the plugin, because napari's fixtures hide installed plugins."""
-    npe2pm.register(PluginManifest.from_distribution("napari-uai"))
+    npe2pm.register(manifest)
 
 
 @pytest.fixture
