@@ -101,6 +101,7 @@ bench: $(READY)
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_network.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_training.py
 	$(BIN)/python benchmarks/bench_reading.py
+	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_peers.py
 
 # A recording of 100 000 frames, 10 000 trails, every stage.
 bench-window: screen

@@ -11,10 +11,12 @@ import numpy.typing as npt
 from annotated_types import Ge, Le, Unit
 from dask.base import tokenize
 
+from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import Ascending, checked
 from napari_uai.stages import stage
+from napari_uai.typing import AnyArray
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import (
     Frames,
@@ -32,9 +34,6 @@ Percentile: TypeAlias = Annotated[float, Ge(0), Le(100), Unit("%")]
 
 SAMPLE_PIXELS = 4_000_000
 """Approximate number of pixels from which percentiles between 0 and 100 are estimated."""
-
-PIXELS_AT_ONCE = 16_384
-"""Number of pixels that are scaled at a time, 128 KiB of float64."""
 
 
 @stage(
@@ -218,17 +217,17 @@ class ScaledFrames(Frames):
         gain = (maximum - minimum) / (high - low) if high > low else 0.0
         out = np.empty((max(stop - start, 0), *self.shape[1:]), np.float32)
         source = self.source.read(start, stop)
-        # In float64: limits may be close together and far from 0. A few frames at a time, which
-        # stay in the processor's cache.
-        several = max(PIXELS_AT_ONCE // max(math.prod(self.shape[1:]), 1), 1)
-        scaled = np.empty((several, *self.shape[1:]), np.float64)
-        for first in range(0, len(out), several):
-            part = source[first : first + several]
-            values = np.subtract(part, np.float64(low), out=scaled[: len(part)])
-            values *= gain
-            values += minimum
-            out[first : first + several] = values
+        _scale(np.ascontiguousarray(source).ravel(), low, gain, minimum, out.ravel())
         return out
+
+
+@kernel
+def _scale(
+    values: AnyArray, low: float, gain: float, minimum: float, out: npt.NDArray[np.float32]
+) -> None:
+    """Scale values in float64: limits may be close together and far from 0."""
+    for i in range(len(out)):
+        out[i] = np.float32((np.float64(values[i]) - low) * gain + minimum)
 
 
 def _find_limits(
@@ -247,8 +246,10 @@ def _find_limits(
 def _extremes(frames: Frames, monitor: Monitor) -> tuple[float, float]:
     def extremes(start: int, stop: int) -> tuple[float, float]:
         block = frames.read(start, stop)
-        _check_finite(block, range(start, stop))
-        return float(block.min()), float(block.max())
+        low, high = float(block.min()), float(block.max())
+        if not math.isfinite(low + high):
+            _check_finite(block, range(start, stop))
+        return low, high
 
     chunk = frames_per_chunk(frames.shape)
     parts = list(map_chunks(extremes, len(frames), chunk, monitor=monitor, message="limits"))
