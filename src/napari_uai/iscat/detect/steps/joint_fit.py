@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -352,22 +353,37 @@ class JointFit:
         """Return images of a point all over the field, their lengths, and the data seen by them."""
         if self._seen is not None and self._seen[0] is self.image:
             return self._seen[1]
-        radius = int(self.image.radius)
-        area = self.shape[0] * self.shape[1]
-        step = max(round(GRID_SIGMAS * self.image.sigma_px), round(np.sqrt(area / MOST_PLACES)), 1)
-        axes = [np.arange(min(step, n // 2), n - min(step, n // 2), step) for n in self.shape]
-        places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
-        offsets = np.arange(-radius, radius + 1)
-        template = self._image(offsets[:, None] + 0.0 * offsets, offsets + 0.0 * offsets[:, None])[
-            0
-        ]
-        filters = self._repeated(template, places)
+        pixels, within_window, ends = self._windows_everywhere
+        offsets = np.arange(-int(self.image.radius), int(self.image.radius) + 1.0)
+        template = self._image(*np.meshgrid(offsets, offsets, indexing="ij"))[0]
+        values = template.ravel()[within_window] * self._root.ravel()[pixels]
+        within = csr_array((values, pixels, ends), shape=(len(ends) - 1, self._root.size))
+        filters = _Images(within, np.asarray(within @ self._lines))
         norms = np.sqrt(np.maximum(_squares(filters), 0))
         seen = np.flatnonzero(norms > LEAST_SEEN * np.median(norms))
         filters, norms = filters.rows(seen), norms[seen]
         result = filters, norms, filters.on(self._data)
         self._seen = self.image, result
         return result
+
+    @cached_property
+    def _windows_everywhere(self) -> tuple[Ints, Ints, Ints]:
+        """Pixels of windows all over the field, their places in the window, and its first pixel."""
+        area = self.shape[0] * self.shape[1]
+        step = max(round(GRID_SIGMAS * self.image.sigma_px), round(np.sqrt(area / MOST_PLACES)), 1)
+        axes = [np.arange(min(step, n // 2), n - min(step, n // 2), step) for n in self.shape]
+        places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
+        around = np.arange(-int(self.image.radius), int(self.image.radius) + 1)
+        rows, columns = (places[:, axis, None] + around for axis in (0, 1))
+        inside = ((rows >= 0) & (rows < self.shape[0]))[:, :, None]
+        inside = inside & ((columns >= 0) & (columns < self.shape[1]))[:, None, :]
+        pixels = (rows[:, :, None] * self.shape[1] + columns[:, None, :])[inside]
+        window = np.broadcast_to(
+            np.arange(len(around) ** 2).reshape(inside.shape[1:]), inside.shape
+        )
+        ends = np.concatenate([[0], np.cumsum(inside.sum(axis=(1, 2)))])
+        places_in_window = np.broadcast_to(window, inside.shape)[inside]
+        return pixels.astype(np.int32), places_in_window, ends.astype(np.int32)
 
     def _fitted(
         self,
@@ -514,18 +530,6 @@ class JointFit:
             slice(max(a, 0), max(min(b, n), 0))
             for a, b, n in zip(low, high, self.shape, strict=True)
         )
-
-    def _repeated(self, patch: Floats, places: Ints) -> _Images:
-        """Put one square patch around each of many pixels; what reaches out is cut off."""
-        around = np.arange(len(patch)) - len(patch) // 2
-        rows, columns = (places[:, axis, None] + around for axis in (0, 1))
-        inside = ((rows >= 0) & (rows < self.shape[0]))[:, :, None]
-        inside = inside & ((columns >= 0) & (columns < self.shape[1]))[:, None, :]
-        pixels = (rows[:, :, None] * self.shape[1] + columns[:, None, :])[inside]
-        values = np.broadcast_to(patch, inside.shape)[inside] * self._root.ravel()[pixels]
-        counts = np.concatenate([[0], np.cumsum(inside.sum(axis=(1, 2)))])
-        within = csr_array((values, pixels, counts), shape=(len(places), self._root.size))
-        return _Images(within, np.asarray(within @ self._lines))
 
 
 def _squares(images: _Images) -> Floats:
