@@ -87,3 +87,14 @@ def test_clear_removes_the_pieces_alone(tmp_path):
     assert store.clear() == 1
     assert list(store.pieces()) == []
     assert (tmp_path / "notes.txt").exists()
+
+
+def test_pieces_of_another_user_are_read_though_their_time_cannot_be_set(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    store.put("a" * 64, b"content", "a piece")
+
+    def denied(*_):
+        raise PermissionError
+
+    monkeypatch.setattr("os.utime", denied)
+    assert store.get("a" * 64) == b"content"

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,9 +95,10 @@ class Store:
         path = self._path(key)
         try:
             content = path.read_bytes()
-            os.utime(path)
         except OSError:
             return None
+        with suppress(OSError):  # the folder may be another user's, or read-only
+            os.utime(path)
         payload = _checked(content)
         if payload is None:
             _LOG.warning("%s is damaged: computed again", path)
