@@ -11,7 +11,7 @@ import typer
 
 from napari_uai.cli.options import named_recipe
 from napari_uai.cli.progress import progress_bar
-from napari_uai.errors import BadValueError, counted
+from napari_uai.errors import BadValueError, counted, one_line
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -39,6 +39,7 @@ def warm(
     from napari_uai.compiled import counted_compilation, folder_of_kernels
     from napari_uai.iscat.fastdvdnet.loading import INSTALL, torch_is_installed
     from napari_uai.iscat.recipes.recipe import PREDICTING, recipe_names
+    from napari_uai.kernel_files import kernel_store
 
     dtype = _dtype(pixels)
     chosen = [named_recipe(name) for name in recipes or recipe_names()]
@@ -52,12 +53,9 @@ def warm(
             f"{recipe.name:22} {compiled.seconds:6.1f} s of processor time, "
             f"{counted(compiled.kernels, 'kernel')} compiled"
         )
-    folder = folder_of_kernels()
-    typer.echo(
-        "compiled kernels are not kept: no folder for them can be written; set NUMBA_CACHE_DIR"
-        if folder is None
-        else f"compiled kernels are in {folder}"
-    )
+    typer.echo(f"compiled kernels are in {one_line(kernel_store().folder)}")
+    if folder_of_kernels() is None:
+        typer.echo("which cannot be written: none is added; NUMBA_CACHE_DIR names another folder")
 
 
 def _dtype(name: str) -> npt.DTypeLike:
