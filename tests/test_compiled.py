@@ -8,8 +8,8 @@ import numpy as np
 from napari_uai.compiled import (
     announced_compilation,
     counted_compilation,
-    folder_of_kernels,
     kernel,
+    kernels_can_be_kept,
 )
 
 PROGRAM = """
@@ -54,7 +54,7 @@ def test_without_a_folder_for_its_files_a_kernel_is_compiled_every_time(monkeypa
     file = tmp_path / "file"
     file.write_text("no folder")
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(file / "kernels"))
-    assert folder_of_kernels() is None
+    assert not kernels_can_be_kept()
     for _ in range(2):
         compiled = kernel(lambda x: 2 * x)
         with counted_compilation() as counted:

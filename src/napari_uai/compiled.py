@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -149,15 +148,12 @@ def counted_compilation() -> Iterator[Compilation]:
         yield total
 
 
-def folder_of_kernels() -> Path | None:
-    """Return the folder of compiled kernels, None if they are not kept.
-
-    It is that of ``NUMBA_CACHE_DIR``, else one in the cache folder of the user.
-    """
+def kernels_can_be_kept() -> bool:
+    """Return whether the folder of compiled kernels can be written."""
     folder = kernel_store().folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with working_folder(folder / "new"):
-            return folder
+            return True
     except OSError:
-        return None
+        return False

@@ -36,7 +36,7 @@ def warm(
 
     Each recipe runs once on a tiny simulated recording.
     """
-    from napari_uai.compiled import counted_compilation, folder_of_kernels
+    from napari_uai.compiled import counted_compilation, kernels_can_be_kept
     from napari_uai.iscat.fastdvdnet.loading import INSTALL, torch_is_installed
     from napari_uai.iscat.recipes.recipe import PREDICTING, recipe_names
     from napari_uai.kernel_files import kernel_store
@@ -54,7 +54,7 @@ def warm(
             f"{counted(compiled.kernels, 'kernel')} compiled"
         )
     typer.echo(f"compiled kernels are in {one_line(kernel_store().folder)}")
-    if folder_of_kernels() is None:
+    if not kernels_can_be_kept():
         typer.echo("which cannot be written: none is added; NUMBA_CACHE_DIR names another folder")
 
 
