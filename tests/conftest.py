@@ -2,14 +2,12 @@
 
 import os
 
-import numba
 import pytest
 
 from napari_uai.kernel_files import kernel_store
 
 # Wherever a test has its cache, kernels are those of the user.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(kernel_store().folder))
-numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
 
 
 @pytest.fixture(autouse=True, scope="session")

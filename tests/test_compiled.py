@@ -53,7 +53,7 @@ def test_kernels_from_the_cache_on_disk_are_not_announced(tmp_path):
 def test_without_a_folder_for_its_files_a_kernel_is_compiled_every_time(monkeypatch, tmp_path):
     file = tmp_path / "file"
     file.write_text("no folder")
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(file / "kernels"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(file / "kernels"))
     assert not kernels_can_be_kept()
     for _ in range(2):
         compiled = kernel(lambda x: 2 * x)

@@ -8,7 +8,6 @@ import pkgutil
 import subprocess
 import sys
 
-import numba
 import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
@@ -78,7 +77,7 @@ def test_a_damaged_file_is_compiled_again(tmp_path):
 
 
 def test_types_and_options_are_told_apart(monkeypatch, tmp_path):
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     for decorate in (kernel, reordering_kernel):
         for values in (np.ones(3), np.ones(3, np.float32), np.ones((3, 3))[:, 0]):
             for already in (0, 1):

@@ -31,7 +31,7 @@ LIMIT_BYTES = 2**29
 
 def kernel_store() -> Store:
     """Return where compiled kernels are kept: ``NUMBA_CACHE_DIR``, or else in the cache folder."""
-    folder = numba.config.CACHE_DIR
+    folder = os.environ.get("NUMBA_CACHE_DIR")
     return _store_in(Path(folder) if folder else cache_folder() / "kernels")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import pytest
 
 from napari_uai.cli.app import main
@@ -14,7 +13,7 @@ from napari_uai.store.folder import default_store
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("NAPARI_UAI_CACHE", str(tmp_path))
     monkeypatch.setenv("NAPARI_UAI_CACHE_GIB", "1.5")
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "kernels"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
     kernel_store().put("c" * 64, bytes(2000), "a kernel")
     store = default_store()
     store.put("a" * 64, bytes(3000), "a.bin: Detect steps")
@@ -56,7 +55,7 @@ def test_all_are_cleared(store, capsys):
 
 def test_a_cache_that_was_never_used_is_empty(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NAPARI_UAI_CACHE", str(tmp_path / "none"))
-    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     assert main(["cache", "list"]) == 0
     assert capsys.readouterr().out.startswith("0 pieces, 0 B of ")
     assert not (tmp_path / "none").exists()
