@@ -294,6 +294,8 @@ def test_the_command_prints_odd_trails_and_ends_when_asked(tmp_path, model, rows
     process = subprocess.Popen(
         [sys.executable, "-m", "napari_uai.cli", *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # Where these tests run in the background of a shell, it is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
     last = f"end,car,{2e9},10,10\nend,car,{2e9 + 1},12,10\nlast,car,{2.1e9},10,10\n"
     with path.open("a") as file:
