@@ -25,6 +25,9 @@ from numba.core.serialize import dumps
 
 from napari_uai.store.folder import Store, cache_folder
 
+_PACKAGE = __name__.partition(".")[0]
+"""Of its own modules, a kernel must name what it takes, which then counts."""
+
 LIMIT_BYTES = 2**29
 """Size up to which compiled kernels are kept; those of one version of the package are 40 MB."""
 
@@ -147,7 +150,7 @@ def _of_value(value: Any, seen: set[int]) -> Iterator[str]:
         yield from sorted(fact for each in value for fact in _of_value(each, seen))
     elif isinstance(value, np.ndarray):
         yield f"{value.dtype.str} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
-    elif isinstance(value, ModuleType):
+    elif isinstance(value, ModuleType) and not value.__name__.startswith(_PACKAGE):
         yield f"module {value.__name__}"
     elif isinstance(value, type | BuiltinFunctionType | np.ufunc):
         yield f"{getattr(value, '__module__', '')} {getattr(value, '__qualname__', value.__name__)}"

@@ -104,3 +104,14 @@ def test_values_out_of_order_are_refused():
         frame_normalization(VIDEO, by="mean")
     with pytest.raises(TooFewFramesError):
         global_normalization(VIDEO[:0])
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", ">u2", "i8", "f2", ">f4", "f4", "f8"])
+def test_every_type_of_pixels_is_scaled(dtype):
+    video = (100 * np.random.default_rng(0).random((5, 6, 7))).astype(dtype)
+    plain = video.astype(np.float64)
+    expected = (plain - plain.min()) / max(plain.max() - plain.min(), 1)
+    limits = (float(plain.min()), float(max(plain.max(), plain.min() + 1)))
+    for laid_out in (np.asarray, lambda v: v[::2, ::-1], np.asfortranarray):
+        found = global_normalization(laid_out(video), limits=limits)
+        np.testing.assert_allclose(found, laid_out(expected), rtol=1e-6)

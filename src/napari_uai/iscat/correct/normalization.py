@@ -13,6 +13,7 @@ from dask.base import tokenize
 
 from napari_uai.compiled import kernel
 from napari_uai.errors import BadValueError, TooFewFramesError
+from napari_uai.iscat.kernels.blocks import as_block
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import Ascending, checked
 from napari_uai.stages import stage
@@ -217,7 +218,8 @@ class ScaledFrames(Frames):
         gain = (maximum - minimum) / (high - low) if high > low else 0.0
         out = np.empty((max(stop - start, 0), *self.shape[1:]), np.float32)
         source = self.source.read(start, stop)
-        _scale(np.ascontiguousarray(source).ravel(), low, gain, minimum, out.ravel())
+        values = as_block(np.ascontiguousarray(source)).flat
+        _scale(values, low, gain, minimum, out.ravel())
         return out
 
 
