@@ -1,8 +1,8 @@
 """Compiled kernels on disk, found by what they compute: their code, and all that it refers to.
 
-numba keeps them by the file that a kernel is in. So the change of a line compiles all kernels of
-that file again, as does a new place of the package, while a change of another kernel or constant
-that is compiled into a kernel, but stands in another file, is not noticed.
+numba identifies them by source file instead. There, editing one line or moving the package
+recompiles every kernel of the file, and a change to a kernel or constant imported from another file
+goes unnoticed.
 """
 
 from __future__ import annotations
@@ -54,7 +54,6 @@ class KernelFiles:
 
     def __init__(self, kernel: Dispatcher) -> None:
         self._kernel = kernel
-        self._enabled = True
 
     @cached_property
     def _identity(self) -> tuple[str, ...]:
@@ -68,8 +67,6 @@ class KernelFiles:
 
     def load_overload(self, sig: Any, target_context: Any) -> CompileResult | None:
         """Return the compiled code for a signature, None if there is none."""
-        if not self._enabled:
-            return None
         target_context.refresh()
         content = kernel_store().get(self._key(sig, target_context.codegen()))
         if content is None:
@@ -79,19 +76,11 @@ class KernelFiles:
 
     def save_overload(self, sig: Any, data: CompileResult) -> None:
         """Keep the compiled code for a signature."""
-        if self._enabled and not data.lifted and not data.library.has_dynamic_globals:
+        if not data.lifted and not data.library.has_dynamic_globals:
             function = self._kernel.py_func
             name = f"{function.__module__}.{function.__qualname__}"
             content = dumps(data._reduce())  # noqa: SLF001  # what numba's own files hold
             kernel_store().put(self._key(sig, data.codegen), content, name)
-
-    def enable(self) -> None:
-        """Keep what is compiled from now on."""
-        self._enabled = True
-
-    def disable(self) -> None:
-        """Keep nothing, and find nothing."""
-        self._enabled = False
 
     def flush(self) -> None:
         """Do nothing: kernels of other code are not found, and the oldest are removed."""

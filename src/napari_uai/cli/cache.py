@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_uai.errors import counted, one_line
+
+if TYPE_CHECKING:
+    from napari_uai.store.folder import Piece, Store
 
 cache_app = typer.Typer(
     help="List, verify or clear what is kept for later runs: finished pieces, compiled kernels.",
@@ -31,12 +34,17 @@ def list_pieces() -> None:
     pieces = sorted(store.pieces(), key=lambda piece: (-piece.used, piece.what))
     for piece in pieces:
         typer.echo(f"{_size(piece.size):>9}  {_when(piece.used)}  {one_line(piece.what)}")
-    for name, kept in (("piece", store), ("compiled kernel", kernel_store())):
-        sizes = [piece.size for piece in kept.pieces()]
-        typer.echo(
-            f"{counted(len(sizes), name)}, {_size(sum(sizes))} of {_size(kept.limit_bytes)}, "
-            f"in {one_line(kept.folder)}"
-        )
+    kernels = kernel_store()
+    _summarize("piece", pieces, store)
+    _summarize("compiled kernel", list(kernels.pieces()), kernels)
+
+
+def _summarize(name: str, pieces: list[Piece], store: Store) -> None:
+    total = sum(piece.size for piece in pieces)
+    typer.echo(
+        f"{counted(len(pieces), name)}, {_size(total)} of {_size(store.limit_bytes)}, "
+        f"in {one_line(store.folder)}"
+    )
 
 
 @cache_app.command()

@@ -247,6 +247,7 @@ class _Together:
                     del left[i]
                     self._done += 1
                     yield i, result
+                    staffed = time.monotonic()  # whoever takes the result may take long
                 time.sleep(_LOOK_S)
         finally:
             if left and client.status == "running":
