@@ -20,6 +20,7 @@ from pathlib import Path
 from fuzzing.mutations import mutate
 from fuzzing.openings import COMMANDS, outcome_of
 from fuzzing.seeds import Seed
+from napari_uai.kernel_files import kernel_store
 
 MEMORY = 2**30
 """Bytes that an input may take beyond the data asked for."""
@@ -228,7 +229,8 @@ def _work(plan: Plan, numbers: Sequence[int], sending: int, log: Path) -> None:
     os.chdir(home)
     changes: list[str] = []
     out = plan.work_folder / "out"
-    own = str(out), str(plan.kept)
+    # Kernels that an input is the first to need are compiled, and kept for all runs.
+    own = str(out), str(plan.kept), os.path.realpath(kernel_store().folder)
     sys.addaudithook(lambda event, arguments: _audit(event, arguments, changes, own))
     for number in numbers:
         folder = plan.work_folder / "input"
@@ -269,7 +271,7 @@ def _kind(chosen: Seed, number: int) -> str:
 def _audit(
     event: str, arguments: tuple[object, ...], changes: list[str], own: tuple[str, ...]
 ) -> None:
-    """Note what an input changes outside the folder of results and the cache."""
+    """Note what an input changes outside the folders that are its own, and those of caches."""
     if not changes:
         return
     if event in _CODE:

@@ -116,7 +116,7 @@ def test_models_of_another_version_are_refused(model, tmp_path):
     path = write_model(model, tmp_path / "scene.model")
     with np.load(path) as file:
         arrays = dict(file)
-    text = arrays["about"].tobytes().replace(b"scene model 5", b"scene model 1")
+    text = arrays["about"].tobytes().replace(b"scene model 6", b"scene model 1")
     arrays["about"] = np.frombuffer(text, np.uint8)
     with path.open("wb") as file:
         np.savez(file, **arrays)

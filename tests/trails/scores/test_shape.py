@@ -4,6 +4,7 @@ from napari_uai.trails.scores.resampling import Paths, divide
 from napari_uai.trails.scores.shape import (
     N_POINTS,
     N_WAYS,
+    TRAILS_PER_WAY,
     distances_from,
     fit_ways,
     shape_scores,
@@ -57,7 +58,7 @@ def test_residuals_are_those_of_principal_components():
     apart = shapes - shapes.mean(axis=0)
     _, _, rows = np.linalg.svd(apart, full_matrices=False)
     squares = (apart @ rows[:N_WAYS].T) ** 2
-    explained = np.where(squares > squares.sum(axis=0) / 8, 0, squares)
+    explained = np.where(squares > squares.sum(axis=0) / TRAILS_PER_WAY, 0, squares)
     expected = np.sqrt(np.maximum((apart**2).sum(axis=1) - explained.sum(axis=1), 0))
     ways = fit_ways(paths, members, 40.0)
     residuals = distances_from(ways, paths, members, 40.0)

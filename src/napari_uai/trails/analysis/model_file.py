@@ -27,7 +27,7 @@ from napari_uai.trails.table import Scene, Trails
 from napari_uai.typing import AnyArray
 from napari_uai.untrusted import check_npz, parse_json, refusing
 
-MODEL_FORMAT = "napari-uai scene model 5"
+MODEL_FORMAT = "napari-uai scene model 6"
 """Changes whenever earlier versions cannot read the file, or read it as something else."""
 
 ABOUT = "about"

@@ -20,7 +20,7 @@ HEADING = 0.2
 N_WAYS = 12
 """Largest number of components of the model of a class."""
 
-TRAILS_PER_WAY = 8
+TRAILS_PER_WAY = 10
 """Smallest number of trails that a component must serve, so that neither a rare trail nor a few
 alike explain themselves."""
 
@@ -49,7 +49,7 @@ class Ways:
     def residuals(self, shapes: Floats32) -> Floats:
         """Return the root mean square distance of shapes from the model, in px; float64.
 
-        A component explains nothing of a trail that makes up more than an eighth of it.
+        A component explains nothing of a trail that makes up more than a tenth of it.
         """
         apart = (shapes - self.mean).astype(np.float64)
         squares = (apart @ self.components) ** 2
@@ -65,7 +65,7 @@ def shape_scores(
 
     A shape is the positions and headings at equal distances along a trail. Shapes of a class are
     described by their mean and a few principal components [1]_; what is left is the score. A
-    component does not explain a trail that makes up more than an eighth of it, so that neither a
+    component does not explain a trail that makes up more than a tenth of it, so that neither a
     rare trail nor a few alike hide in components of their own.
 
     Strengths: kinks, detours, turns and hops of trails that are complete. Weaknesses: trails that
