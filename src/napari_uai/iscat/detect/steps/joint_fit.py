@@ -25,9 +25,11 @@ from napari_uai.iscat.correct.moving_background import MovingBackground
 from napari_uai.iscat.detect.point_profile import PointProfile
 from napari_uai.iscat.detect.point_spread_function import PointSpreadFunction
 from napari_uai.iscat.detect.steps.models import SlowNoise, StepStatistics, temporal_covariance
+from napari_uai.iscat.detect.steps.point_images import Images
 from napari_uai.iscat.detect.steps.pursuit import SEARCH_BINS
 from napari_uai.iscat.detect.steps.splitting import SPLIT_FROM, two_steps
 from napari_uai.iscat.detect.steps.times import EventTime, event_times, likeliest_time, step_course
+from napari_uai.iscat.detect.steps.unseen import Fitted, cells_around, changes_by_unseen
 from napari_uai.monitor import raise_if_cancelled
 from napari_uai.typing import Floats, Ints
 
@@ -58,7 +60,7 @@ SEARCHED = 3
 """Place (two) and time of an event are those where it is strongest: each adds 1 to the square of
 its signal-to-noise ratio that is to be expected."""
 
-SEARCH_EXCESS = 1.17
+SEARCH_EXCESS = 1.1
 """Errors of contrast and place of events that a search has found, divided by those of a fit that
 knows which events there are: neighbours that were missed, and noise that was taken for neighbours,
 make them larger. Measured on simulated recordings of all kinds (``make bench-calibration``); times
@@ -116,54 +118,6 @@ class Measured:
             np.concatenate([self.significance, other.significance])[order],
             tuple(times[i] for i in order),
         )
-
-
-@dataclass(frozen=True)
-class _Images:
-    """Weighted images of points, (n, pixels), each within a window; and what lines explain of them.
-
-    What lines and gradients leave of an image is never computed: for a product with another image
-    it is enough to subtract that of what they explain, and data of which nothing else is left need
-    no further change.
-    """
-
-    within: csr_array
-    explained: Floats
-
-    def products(self, other: _Images) -> Floats:
-        """Products of what is left of these with what is left of others."""
-        whole = (self.within @ other.within.T).toarray()
-        return np.asarray(whole - self.explained @ other.explained.T)
-
-    def on(self, data: Floats) -> Floats:
-        """Products with data (pixels, ...) of which lines are taken off: (..., n)."""
-        return np.asarray(self.within @ data).T
-
-    def rows(self, which: slice | npt.NDArray[np.int64]) -> _Images:
-        return _Images(self.within[which], self.explained[which])
-
-    def patch(self, which: npt.NDArray[np.int64]) -> _Patch:
-        """Return images that share a window."""
-        parts = [slice(*self.within.indptr[i : i + 2]) for i in which]
-        values = np.stack([self.within.data[part] for part in parts])
-        return _Patch(self.within.indices[parts[0]], values, self.explained[which])
-
-
-@dataclass(frozen=True)
-class _Patch:
-    """Weighted images within one window, (n, pixels of the window), and what lines explain."""
-
-    pixels: npt.NDArray[np.int32]
-    values: Floats
-    explained: Floats
-
-    def products(self, other: _Patch) -> Floats:
-        """Products of what is left of these with what is left of others in the same window."""
-        return np.asarray(self.values @ other.values.T - self.explained @ other.explained.T)
-
-    def on(self, data: Floats, explained: Floats) -> Floats:
-        """Products with data (pixels), and with what lines explain of what was taken off these."""
-        return np.asarray(self.values @ data[self.pixels] + self.explained @ explained)
 
 
 @dataclass(frozen=True)
@@ -229,7 +183,7 @@ class JointFit:
         flat = (relative * self._root).reshape(self.n_bins, -1)
         left = flat - (flat @ self._lines) @ self._lines.T
         self._data = np.ascontiguousarray(left.T)
-        self._seen: tuple[object, tuple[_Images, Floats, Floats]] | None = None
+        self._seen: tuple[object, tuple[Images, Floats, Floats]] | None = None
 
     def learn(
         self, places: Floats, times: Floats, contrasts: Floats, least: float
@@ -301,7 +255,7 @@ class JointFit:
         certain[certain] = apart
         slow = SlowNoise(SlowNoise.over(statistics.temporal, white).models, noise.log_prior)
         single = self._single(places[~certain], times[~certain], fit, statistics)
-        together = self._measured(fit, statistics, slow)
+        together = self._measured(fit, statistics, slow, self._unseen(fit, statistics))
         return together.merged(self._measured(single, statistics, slow), certain)
 
     # the fit --------------------------------------------------------------------------------------
@@ -338,7 +292,7 @@ class JointFit:
         return fit, statistics, white
 
     def _noise(
-        self, images: _Images, courses: Floats, contrasts: Floats
+        self, images: Images, courses: Floats, contrasts: Floats
     ) -> tuple[StepStatistics, float]:
         """Statistics in time of what the events leave, filtered to unit noise; its white part."""
         filters, norms, filtered = self._filtered()
@@ -349,7 +303,7 @@ class JointFit:
         independent = min(area / (4 * np.pi * self.image.sigma_px**2), len(norms))
         return StepStatistics.of(temporal_covariance(quiet, white, independent)), white
 
-    def _filtered(self) -> tuple[_Images, Floats, Floats]:
+    def _filtered(self) -> tuple[Images, Floats, Floats]:
         """Return images of a point all over the field, their lengths, and the data seen by them."""
         if self._seen is not None and self._seen[0] is self.image:
             return self._seen[1]
@@ -358,8 +312,8 @@ class JointFit:
         template = self._image(*np.meshgrid(offsets, offsets, indexing="ij"))[0]
         values = template.ravel()[within_window] * self._root.ravel()[pixels]
         within = csr_array((values, pixels, ends), shape=(len(ends) - 1, self._root.size))
-        filters = _Images(within, np.asarray(within @ self._lines))
-        norms = np.sqrt(np.maximum(_squares(filters), 0))
+        filters = Images(within, np.asarray(within @ self._lines))
+        norms = np.sqrt(np.maximum(filters.squares, 0))
         seen = np.flatnonzero(norms > LEAST_SEEN * np.median(norms))
         filters, norms = filters.rows(seen), norms[seen]
         result = filters, norms, filters.on(self._data)
@@ -387,7 +341,7 @@ class JointFit:
 
     def _fitted(
         self,
-        images: _Images,
+        images: Images,
         times: Floats,
         places: Floats,
         contrasts: Floats,
@@ -402,8 +356,8 @@ class JointFit:
         weighted = courses @ statistics.precision
         products, seen = images.products(images), images.on(self._data)
         information = products * np.tile(weighted @ courses.T, (3, 3))
-        place_prior = 1 / np.maximum((contrasts * PLACE_SCATTER_PX) ** 2, np.finfo(float).tiny)
-        information[np.arange(n, 3 * n), np.arange(n, 3 * n)] += np.tile(place_prior, 2)
+        held = _place_information(contrasts)
+        information[np.arange(n, 3 * n), np.arange(n, 3 * n)] += np.tile(held, 2)
         information[np.diag_indices(3 * n)] *= 1 + COINCIDENT
         covariance = np.linalg.inv(information)
         solution = covariance @ np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
@@ -417,7 +371,7 @@ class JointFit:
         n, courses = len(times), self._courses(times)
         images = self._images(places)
         certain = self._images(fit.places).rows(slice(len(fit.courses)))
-        squares = _squares(images)
+        squares = images.squares
         events = (fit.courses.T * fit.contrasts) @ certain.products(images)
         left = images.on(self._data) - events
         weighted = courses @ statistics.precision
@@ -456,8 +410,18 @@ class JointFit:
             residual += fit.contrasts[i] * (seen - shared @ seen_by_own)
         return self.image.learnt(information, residual)
 
-    def _measured(self, fit: _Fit, statistics: StepStatistics, slow: SlowNoise) -> Measured:
-        """Add what else is uncertain: other times, slow changes at the place, image, search."""
+    def _measured(
+        self,
+        fit: _Fit,
+        statistics: StepStatistics,
+        slow: SlowNoise,
+        unseen: Floats | None = None,
+    ) -> Measured:
+        """Add what else is uncertain: other times, slow changes at the place, image, search.
+
+        ``unseen`` are mean squares of what events that are not known change of contrast, y and x of
+        each: (events, 3).
+        """
         alone = fit.alone
         times = event_times(alone, statistics, slow, np.sign(fit.contrasts))
         larger = slow.step_spread(alone, fit.courses)
@@ -467,7 +431,35 @@ class JointFit:
         errors = np.hypot(SEARCH_EXCESS * errors, np.abs(contrasts) * self._image_error())
         sideways = [slow.step_spread(each, fit.courses) for each in fit.sideways]
         place_errors = SEARCH_EXCESS * fit.place_errors * np.maximum(larger, sideways).T
+        if unseen is not None:
+            errors = np.sqrt(errors**2 + unseen[:, 0])
+            place_errors = np.sqrt(place_errors**2 + unseen[:, 1:])
         return Measured(fit.places, place_errors, contrasts, errors, ratio, times)
+
+    def _unseen(self, fit: _Fit, statistics: StepStatistics) -> Floats:
+        """Mean squares of what unseen events change of contrasts, y and x, (events, 3)."""
+        n, cells = len(fit.times), cells_around(self.image.sigma_px)
+        rate = n / (self.n_bins * self._root.size)
+        usual = float(np.sqrt(np.mean(fit.contrasts**2))) if n else 0.0
+        images, sizes = self._images(fit.places), np.abs(fit.contrasts)
+        every, heights = images.rows(slice(n)), fit.courses.T * fit.contrasts
+        left, held = fit.seen - heights @ fit.products[:n], _place_information(fit.contrasts)
+        squares = np.zeros((n, 3))
+        for i in range(n):
+            raise_if_cancelled()
+            these = np.array([i, n + i, 2 * n + i])
+            beside = self._at(fit.places[i] + cells.offsets, lambda *at: self._image(*at)[:1])
+            event = Fitted(
+                images.rows(these),
+                beside,
+                left[:, these],
+                beside.on(self._data) - heights @ every.products(beside),
+                fit.courses[i],
+                fit.times[i],
+                float(held[i]),
+            )
+            squares[i] = changes_by_unseen(event, statistics, cells, rate=rate, usual=usual)
+        return np.asarray(squares / np.stack([np.ones(n), sizes, sizes], axis=1) ** 2)
 
     def _image_error(self) -> float:
         """Relative error of contrasts by that of the profile, for a point in the middle."""
@@ -483,11 +475,11 @@ class JointFit:
     def _courses(self, times: Floats) -> Floats:
         return np.array([step_course(time, self.n_bins) for time in times]).reshape(-1, self.n_bins)
 
-    def _images(self, places: Floats) -> _Images:
+    def _images(self, places: Floats) -> Images:
         """Return the images at places, then their derivatives by y, then by x."""
         return self._at(places, self._image)
 
-    def _image_changes(self, places: Floats) -> _Images:
+    def _image_changes(self, places: Floats) -> Images:
         """Return how the images at places change with the first thing learnt, the next, ..."""
         assert isinstance(self.image, PointProfile)
         return self._at(places, self.image.parameter_derivatives)
@@ -502,7 +494,7 @@ class JointFit:
         )
         return np.stack([value, (down - up) / (2 * STEP_PX), (right - left) / (2 * STEP_PX)])
 
-    def _at(self, places: Floats, images: Callable[[Floats, Floats], Floats]) -> _Images:
+    def _at(self, places: Floats, images: Callable[[Floats, Floats], Floats]) -> Images:
         """Return images of points, each within its window: the first at all places, the next, ...
 
         ``images`` takes offsets along rows and columns, (pixels), and returns (images, pixels).
@@ -519,7 +511,7 @@ class JointFit:
         within = csr_array(
             (values.ravel(), np.tile(pixels, n), ends), shape=(n * len(places), self._root.size)
         )
-        return _Images(within, np.asarray(within @ self._lines))
+        return Images(within, np.asarray(within @ self._lines))
 
     def _window(self, y: float, x: float) -> tuple[slice, slice]:
         """Return the pixels within reach of a place."""
@@ -532,10 +524,9 @@ class JointFit:
         )
 
 
-def _squares(images: _Images) -> Floats:
-    """Return the square of what is left of each image."""
-    whole = np.asarray(images.within.multiply(images.within).sum(axis=1)).ravel()
-    return np.asarray(whole - np.einsum("nk,nk->n", images.explained, images.explained))
+def _place_information(contrasts: Floats) -> Floats:
+    """Return the information that the fit has of places beforehand, in terms of their changes."""
+    return 1 / np.maximum((contrasts * PLACE_SCATTER_PX) ** 2, np.finfo(float).tiny)
 
 
 def _split(
