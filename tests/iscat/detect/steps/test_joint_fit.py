@@ -194,3 +194,30 @@ def test_an_image_that_is_longer_in_one_direction_is_learnt():
     np.testing.assert_allclose(places, true[:, :2], atol=0.15)
     np.testing.assert_allclose(times, true[:, 2], atol=0.5)
     np.testing.assert_allclose(contrasts.mean(), contrast, rtol=0.03)
+
+
+def test_errors_cover_what_a_missed_neighbour_adds():
+    """A neighbour that was not found moves contrasts by several errors of noise alone."""
+    rng = np.random.default_rng(3)
+    shifts, errors = [], []
+    for _ in range(12):
+        angle = rng.uniform(0, 2 * np.pi)
+        events = [(14, 14, 40, 6e-3), (34, 34, 60, 6e-3)]
+        neighbour = (14 + 2.5 * np.sin(angle), 14 + 2.5 * np.cos(angle), 46, 4e-3)
+        frames, background = scene(rng, (48, 48), [*events, neighbour])
+        found = measured(frames, background, events, gaussian_psf(1.7), rng)
+        shifts.append(found.contrasts[0] - 6e-3)
+        errors.append(found.contrast_errors)
+    beside, alone = np.transpose(errors)
+    assert np.median(np.abs(shifts) / alone) > 4.5
+    assert np.median(np.abs(shifts) / beside) < 2.5
+    assert beside.min() > 1.5 * alone.max()
+
+
+def test_no_event_near_the_ends_of_a_recording_is_asked_for_what_is_beyond():
+    rng = np.random.default_rng(4)
+    events = [(14, 14, 3, 9e-3), (30, 30, BINS - 4, -9e-3)]
+    frames, background = scene(rng, (44, 44), events)
+    found = measured(frames, background, events, gaussian_psf(1.7), rng)
+    assert np.isfinite(found.contrast_errors).all()
+    assert (np.abs(found.contrasts - [9e-3, -9e-3]) < 4 * found.contrast_errors).all()
