@@ -36,7 +36,13 @@ from napari_uai.typing import Floats, Ints
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 ROUNDS = 4
-"""How often places, times, image and noise are fitted in turn; more change nothing."""
+"""How often places, times, image and noise are fitted in turn; more change nothing unless events
+overlap."""
+
+MOST_ROUNDS = 12
+SETTLED = 0.1
+SETTLED_BINS = 0.25
+"""Largest change of the place of an event, in its errors, and of its time that is none."""
 
 STRONG = 7.0
 """Signal-to-noise ratio of the events from which the image of a point is learnt."""
@@ -249,7 +255,7 @@ class JointFit:
         """
         least = np.where(weak, APART_IF_WEAK, APART)[certain]
         fit, statistics, white, apart = self._fit_apart(
-            places[certain], times[certain], contrasts[certain], least
+            places[certain], times[certain], contrasts[certain], least, MOST_ROUNDS
         )
         certain = certain.copy()
         certain[certain] = apart
@@ -261,34 +267,41 @@ class JointFit:
     # the fit --------------------------------------------------------------------------------------
 
     def _fit_apart(
-        self, places: Floats, times: Floats, contrasts: Floats, least: Floats | float = APART
+        self,
+        places: Floats,
+        times: Floats,
+        contrasts: Floats,
+        least: Floats | float = APART,
+        rounds: int = ROUNDS,
     ) -> tuple[_Fit, StepStatistics, float, Bools]:
         """Fit events, and again without those that are parts of others; which these are not."""
-        fit, statistics, white = self._fit(places, times, contrasts)
+        fit, statistics, white = self._fit(places, times, contrasts, rounds)
         apart = np.abs(fit.contrasts) >= least * fit.contrast_errors
         if not apart.all():
-            fit, statistics, white = self._fit(places[apart], times[apart], contrasts[apart])
+            fit, statistics, white = self._fit(
+                places[apart], times[apart], contrasts[apart], rounds
+            )
         return fit, statistics, white, apart
 
     def _fit(
-        self, places: Floats, times: Floats, contrasts: Floats
+        self, places: Floats, times: Floats, contrasts: Floats, rounds: int
     ) -> tuple[_Fit, StepStatistics, float]:
         courses, images = self._courses(times), self._images(places)
-        for turn in range(ROUNDS):
+        statistics, _ = self._noise(images, courses, contrasts)
+        found = places
+        contrasts = self._fitted(images, times, places, found, contrasts, statistics).contrasts
+        for turn in range(rounds):
             raise_if_cancelled()
-            if turn == 0:
-                statistics, _ = self._noise(images, courses, contrasts)
-                contrasts = self._fitted(images, times, places, contrasts, statistics).contrasts
             statistics, white = self._noise(images, courses, contrasts)
-            fit = self._fitted(images, times, places, contrasts, statistics)
-            contrasts = fit.contrasts
-            if turn < ROUNDS - 1:
-                places = places + np.clip(fit.shifts, -FARTHEST_PX, FARTHEST_PX)
-                times = _moved(fit, times, statistics)
-                courses = self._courses(times)
-                if isinstance(self.image, PointProfile):
-                    self.image = self._learnt(places, courses, fit, statistics)
-                images = self._images(places)
+            fit = self._fitted(images, times, places, found, contrasts, statistics)
+            contrasts, later = fit.contrasts, _moved(fit, times, statistics)
+            if turn == rounds - 1 or (turn >= ROUNDS - 1 and _is_settled(fit, later)):
+                break
+            places, times = places + np.clip(fit.shifts, -FARTHEST_PX, FARTHEST_PX), later
+            courses = self._courses(times)
+            if isinstance(self.image, PointProfile):
+                self.image = self._learnt(places, courses, fit, statistics)
+            images = self._images(places)
         return fit, statistics, white
 
     def _noise(
@@ -344,13 +357,14 @@ class JointFit:
         images: Images,
         times: Floats,
         places: Floats,
+        found: Floats,
         contrasts: Floats,
         statistics: StepStatistics,
     ) -> _Fit:
         """Fit contrasts, and changes of places to first order, by generalised least squares.
 
         ``images`` are those of all events, then their derivatives by y and by x; ``contrasts`` so
-        far scale the prior of the places.
+        far scale the prior of the places, which is about those that the search ``found``.
         """
         n, courses = len(times), self._courses(times)
         weighted = courses @ statistics.precision
@@ -360,7 +374,9 @@ class JointFit:
         information[np.arange(n, 3 * n), np.arange(n, 3 * n)] += np.tile(held, 2)
         information[np.diag_indices(3 * n)] *= 1 + COINCIDENT
         covariance = np.linalg.inv(information)
-        solution = covariance @ np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
+        seen_in_time = np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
+        seen_in_time[n:] += np.tile(held * contrasts, 2) * (found - places).T.ravel()
+        solution = covariance @ seen_in_time
         errors = np.sqrt(np.maximum(np.diag(covariance), 0))
         return _fit_of(
             products, seen, times, courses, places, solution.reshape(3, n), errors.reshape(3, n)
@@ -559,6 +575,14 @@ def _moved(fit: _Fit, times: Floats, statistics: StepStatistics) -> Floats:
             for course, sign, time in zip(fit.alone.T, np.sign(fit.contrasts), times, strict=True)
         ]
     )
+
+
+def _is_settled(fit: _Fit, times: Floats) -> bool:
+    """Return whether places and times of all events but the weakest are those of another round."""
+    sure = np.abs(fit.contrasts) >= APART_IF_WEAK * fit.contrast_errors
+    moved = np.any(np.abs(fit.shifts) > SETTLED * fit.place_errors, axis=1)
+    delayed = np.abs(times - fit.times) > SETTLED_BINS
+    return not np.any(sure & (moved | delayed))
 
 
 def _fit_of(
