@@ -168,9 +168,10 @@ def detect_steps(
     landings.
 
     Standard errors include the noise of the background with its covariance in time, events that
-    overlap, slow changes at that very place, where it is fitted the point-spread function, and what
-    a search adds on average: neighbours that were missed or are not there. They exclude selection:
-    weak events that are reported are, on average, overestimated.
+    overlap, slow changes at that very place, where it is fitted the point-spread function, what
+    neighbours that nobody saw may have changed, and what a search adds on average. They exclude
+    selection: weak events that are reported are, on average, overestimated. Two particles that land
+    within a pixel and a few bins of each other are one.
 
     References
     ----------

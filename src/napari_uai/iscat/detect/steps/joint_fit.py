@@ -68,9 +68,9 @@ its signal-to-noise ratio that is to be expected."""
 
 SEARCH_EXCESS = 1.1
 """Errors of contrast and place of events that a search has found, divided by those of a fit that
-knows which events there are: neighbours that were missed, and noise that was taken for neighbours,
-make them larger. Measured on simulated recordings of all kinds (``make bench-calibration``); times
-are no worse than their likelihood says."""
+knows which events there are: noise that was taken for neighbours, and farther ones that were
+missed, make them larger. Measured on simulated recordings of all kinds (``make
+bench-calibration``); times are no worse than their likelihood says."""
 
 LEAST_LEFT = 0.25
 """Share of a contrast that is left at least when these are taken off."""
