@@ -253,9 +253,8 @@ class JointFit:
         noise
             What else may happen at one place, as learnt by the search.
         """
-        least = np.where(weak, APART_IF_WEAK, APART)[certain]
         fit, statistics, white, apart = self._fit_apart(
-            places[certain], times[certain], contrasts[certain], least, MOST_ROUNDS
+            places[certain], times[certain], contrasts[certain], weak[certain]
         )
         certain = certain.copy()
         certain[certain] = apart
@@ -267,37 +266,37 @@ class JointFit:
     # the fit --------------------------------------------------------------------------------------
 
     def _fit_apart(
-        self,
-        places: Floats,
-        times: Floats,
-        contrasts: Floats,
-        least: Floats | float = APART,
-        rounds: int = ROUNDS,
+        self, places: Floats, times: Floats, contrasts: Floats, weak: Bools | None = None
     ) -> tuple[_Fit, StepStatistics, float, Bools]:
         """Fit events, and again without those that are parts of others; which these are not."""
-        fit, statistics, white = self._fit(places, times, contrasts, rounds)
+        fit, statistics, white = self._fit(places, times, contrasts, weak)
+        least = APART if weak is None else np.where(weak, APART_IF_WEAK, APART)
         apart = np.abs(fit.contrasts) >= least * fit.contrast_errors
         if not apart.all():
-            fit, statistics, white = self._fit(
-                places[apart], times[apart], contrasts[apart], rounds
-            )
+            weak = weak if weak is None else weak[apart]
+            fit, statistics, white = self._fit(places[apart], times[apart], contrasts[apart], weak)
         return fit, statistics, white, apart
 
     def _fit(
-        self, places: Floats, times: Floats, contrasts: Floats, rounds: int
+        self, places: Floats, times: Floats, contrasts: Floats, weak: Bools | None
     ) -> tuple[_Fit, StepStatistics, float]:
+        """Fit events; if it is told which are weak, until all others are settled."""
         courses, images = self._courses(times), self._images(places)
         statistics, _ = self._noise(images, courses, contrasts)
-        found = places
+        found, move = places, np.ones(len(times), bool)
         contrasts = self._fitted(images, times, places, found, contrasts, statistics).contrasts
-        for turn in range(rounds):
+        for turn in range(1, MOST_ROUNDS + 1):
             raise_if_cancelled()
             statistics, white = self._noise(images, courses, contrasts)
             fit = self._fitted(images, times, places, found, contrasts, statistics)
             contrasts, later = fit.contrasts, _moved(fit, times, statistics)
-            if turn == rounds - 1 or (turn >= ROUNDS - 1 and _is_settled(fit, later)):
-                break
-            places, times = places + np.clip(fit.shifts, -FARTHEST_PX, FARTHEST_PX), later
+            if turn >= ROUNDS:
+                # A weak event that goes on moving would join a strong one, and share its contrast.
+                move = ~weak if weak is not None else np.zeros(len(times), bool)
+                if turn == MOST_ROUNDS or _are_settled(fit, later, move):
+                    break
+            step = np.clip(fit.shifts, -FARTHEST_PX, FARTHEST_PX)
+            places, times = places + move[:, None] * step, np.where(move, later, times)
             courses = self._courses(times)
             if isinstance(self.image, PointProfile):
                 self.image = self._learnt(places, courses, fit, statistics)
@@ -577,9 +576,9 @@ def _moved(fit: _Fit, times: Floats, statistics: StepStatistics) -> Floats:
     )
 
 
-def _is_settled(fit: _Fit, times: Floats) -> bool:
-    """Return whether places and times of all events but the weakest are those of another round."""
-    sure = np.abs(fit.contrasts) >= APART_IF_WEAK * fit.contrast_errors
+def _are_settled(fit: _Fit, times: Floats, which: Bools) -> bool:
+    """Return whether some events, if they are not the weakest, are where another round has them."""
+    sure = which & (np.abs(fit.contrasts) >= APART_IF_WEAK * fit.contrast_errors)
     moved = np.any(np.abs(fit.shifts) > SETTLED * fit.place_errors, axis=1)
     delayed = np.abs(times - fit.times) > SETTLED_BINS
     return not np.any(sure & (moved | delayed))
