@@ -283,12 +283,12 @@ class JointFit:
         """Fit events; if it is told which are weak, until all others are settled."""
         courses, images = self._courses(times), self._images(places)
         statistics, _ = self._noise(images, courses, contrasts)
-        found, move = places, np.ones(len(times), bool)
-        contrasts = self._fitted(images, times, places, found, contrasts, statistics).contrasts
+        move = np.ones(len(times), bool)
+        contrasts = self._fitted(images, times, places, contrasts, statistics).contrasts
         for turn in range(1, MOST_ROUNDS + 1):
             raise_if_cancelled()
             statistics, white = self._noise(images, courses, contrasts)
-            fit = self._fitted(images, times, places, found, contrasts, statistics)
+            fit = self._fitted(images, times, places, contrasts, statistics)
             contrasts, later = fit.contrasts, _moved(fit, times, statistics)
             if turn >= ROUNDS:
                 # A weak event that goes on moving would join a strong one, and share its contrast.
@@ -356,14 +356,13 @@ class JointFit:
         images: Images,
         times: Floats,
         places: Floats,
-        found: Floats,
         contrasts: Floats,
         statistics: StepStatistics,
     ) -> _Fit:
         """Fit contrasts, and changes of places to first order, by generalised least squares.
 
         ``images`` are those of all events, then their derivatives by y and by x; ``contrasts`` so
-        far scale the prior of the places, which is about those that the search ``found``.
+        far scale the prior of the places.
         """
         n, courses = len(times), self._courses(times)
         weighted = courses @ statistics.precision
@@ -373,9 +372,7 @@ class JointFit:
         information[np.arange(n, 3 * n), np.arange(n, 3 * n)] += np.tile(held, 2)
         information[np.diag_indices(3 * n)] *= 1 + COINCIDENT
         covariance = np.linalg.inv(information)
-        seen_in_time = np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
-        seen_in_time[n:] += np.tile(held * contrasts, 2) * (found - places).T.ravel()
-        solution = covariance @ seen_in_time
+        solution = covariance @ np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
         errors = np.sqrt(np.maximum(np.diag(covariance), 0))
         return _fit_of(
             products, seen, times, courses, places, solution.reshape(3, n), errors.reshape(3, n)
