@@ -60,13 +60,13 @@ FARTHEST_PX = 0.5
 """How far a place may move in one round."""
 
 PLACE_SCATTER_PX = 1.0
-"""Prior standard deviation of a place about that of the search, which holds weak events there."""
+"""Prior standard deviation of what a round changes of a place, which holds weak events there."""
 
 SEARCHED = 3
 """Place (two) and time of an event are those where it is strongest: each adds 1 to the square of
 its signal-to-noise ratio that is to be expected."""
 
-SEARCH_EXCESS = 1.1
+SEARCH_EXCESS = 1.14
 """Errors of contrast and place of events that a search has found, divided by those of a fit that
 knows which events there are: noise that was taken for neighbours, and farther ones that were
 missed, make them larger. Measured on simulated recordings of all kinds (``make
