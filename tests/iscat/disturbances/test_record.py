@@ -67,3 +67,24 @@ def test_frames_that_follow_each_other_are_one_span():
     spans = spans_of([7, 3, 4, 5, 9], "unlike")
     assert [(s.first, s.last) for s in spans] == [(3, 5), (7, 7), (9, 9)]
     assert spans_of([], "unlike") == ()
+
+
+def test_bins_that_hold_anything_of_it_are_left_out():
+    binned = FOUND.in_bins(8)
+    assert np.flatnonzero(binned.left_out).tolist() == [
+        *range(8, 24),
+        *range(40, 48),
+        *range(56, 64),
+    ]
+    assert binned.jumps == (64,)
+    first, last = binned.pieces(8)
+    bins = first.reshape(-1, 8)
+    assert bins[:, 0].tolist() == [0, 24, 32, 48]
+    assert (np.diff(bins, axis=1) == 1).all()
+    assert (last[0], last[-1]) == (64, 99)
+    assert binned.masked.sum() == 1
+
+
+def test_a_bin_at_the_end_is_no_longer_than_the_recording():
+    last = Disturbances(30, (4, 4), spans=(Span("torn", 29, 29),)).in_bins(8)
+    assert last.spans == (Span("torn", 24, 29),)

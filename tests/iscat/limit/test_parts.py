@@ -28,6 +28,9 @@ from napari_uai.iscat.limit.search import (
     search_of,
 )
 from napari_uai.iscat.recipes.recipe import load_recipe
+from napari_uai.iscat.recipes.run import run_recipe
+from napari_uai.simulate.iscat.recording import simulate_recording
+from napari_uai.simulate.settings import RecordingSettings
 from napari_uai.videos.frames import ArrayFrames
 from napari_uai.videos.recording import Recording
 
@@ -37,8 +40,22 @@ NONE = pd.DataFrame({"frame": [], "y": [], "x": []})
 # places ---------------------------------------------------------------------------------------
 
 
-def ground(taken=NONE, shape=(60, 60), batch_size=100):
-    return Ground((50, 1950), shape, 2.0, 1.7, batch_size, taken)
+def ground(taken=NONE, shape=(60, 60), batch_size=100, reported=None, masked=None):
+    reported = np.ones(2000, bool) if reported is None else reported
+    masked = np.zeros(shape, bool) if masked is None else masked
+    return Ground((50, 1950), shape, 2.0, 1.7, batch_size, taken, reported, masked)
+
+
+def test_nothing_is_injected_where_nothing_is_reported():
+    reported, masked = np.zeros(2000, bool), np.ones((60, 60), bool)
+    reported[300:500], masked[20:40, 5:50] = True, False
+    own = ground(reported=reported, masked=masked)
+    places = own.places(6, np.random.default_rng(1))
+    assert len(places) == 6
+    frames, rows, columns = np.rint(places).astype(int).T
+    assert reported[frames].all()
+    assert not masked[rows, columns].any()
+    assert own.capacity() < ground().capacity()
 
 
 def test_landings_are_injected_away_from_all_others():
@@ -219,3 +236,45 @@ def test_suggested_batches_halve_down_from_an_eighth():
     assert suggested_batches(6000) == [93, 187, 375, 750]
     with pytest.raises(TooFewFramesError, match="at least"):
         suggested_batches(200)
+
+
+# what disturbs a recording --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def disturbed():
+    """A recording in which the light is off for a while, pixels flicker, and the focus jumps."""
+    settings = RecordingSettings(
+        seed=11, frames=2400, rows=48, columns=48, batch_size=100, electrons=5e4,
+        electrons_per_count=5.0, landings=6, landing_snr=(10.0, 14.0), hot_pixels=0,
+        light_off_frames=170, flickering_pixels=4, flicker_size=0.02, flicker_jumps=4,
+        focus_jump=5e-3,
+    )  # fmt: skip
+    return Recording(simulate_recording(settings).video)
+
+
+def test_rows_on_bins_are_those_of_the_recipe_where_the_recording_is_disturbed(disturbed):
+    recipe = load_recipe("matched").with_settings(["dra.batch_size=100", "events.false_landings=1"])
+    search = search_of(disturbed, recipe)
+    assert search.disturbances is not None
+    assert search.disturbances.left_out.sum() >= 170
+    assert search.masked.sum() == 4
+    rows = search.rows(search.with_bins(search.bins))
+    expected = run_recipe(disturbed, recipe).landings
+    assert len(rows) == len(expected) >= 4
+    apart = rows[["y", "x"]].to_numpy()[:, None] - expected[["y", "x"]].to_numpy()[None]
+    late = rows["frame"].to_numpy()[:, None] - expected["raw_frame"].to_numpy()[None]
+    near = (np.hypot(*np.moveaxis(apart, 2, 0)) < 0.5) & (np.abs(late) < 20)
+    assert near.any(axis=1).all()
+    found = rows["contrast"].to_numpy()[:, None] / expected["contrast"].to_numpy()[None]
+    np.testing.assert_allclose(found[near], 1, atol=0.1)
+
+
+def test_nothing_is_said_to_be_reported_where_it_cannot_be(disturbed):
+    search = search_of(disturbed, load_recipe("matched").with_settings(["dra.batch_size=100"]))
+    found = search.disturbances
+    assert not (search.reported & found.left_out).any()
+    for jump in found.jumps:
+        assert not search.reported[jump - 50 : jump + 50].any()
+    assert not search.reported[:50].any()
+    assert search.reported.sum() > 0.7 * len(search.frames)

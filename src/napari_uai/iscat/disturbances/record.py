@@ -139,6 +139,16 @@ class Disturbances:
         moved = replace(self, flickering=flickering, saturated=saturated)
         return moved.of_shape((shape[1], shape[2]))
 
+    def in_bins(self, size: int) -> Disturbances:
+        """Return the same for bins of frames: those that hold anything of it are left out."""
+        within = (Span("unlike", jump, jump) for jump in self.jumps if jump % size)
+        spans = []
+        for span in (*self.spans, *within):
+            ends = (span.last // size + 1) * size, self.n_frames
+            spans.append(Span(span.kind, span.first // size * size, min(ends) - 1))
+        jumps = tuple(-(-jump // size) * size for jump in self.jumps)
+        return replace(self, spans=tuple(spans), jumps=jumps)
+
     def sentences(
         self, first_frame: int = 0, *, offset_subtracted: bool = False
     ) -> tuple[str, ...]:

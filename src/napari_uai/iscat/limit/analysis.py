@@ -225,9 +225,10 @@ def _prepared(
         max(search.window[0] for search in searches),
         min(search.window[1] for search in searches),
     )
+    reported = np.logical_and.reduce([search.reported for search in searches])
     streams = np.random.SeedSequence(seed).spawn(len(searches))
     return [
-        Measurement(search, window, np.random.default_rng(stream))
+        Measurement(search, window, reported, np.random.default_rng(stream))
         for search, stream in zip(searches, streams, strict=True)
     ]
 

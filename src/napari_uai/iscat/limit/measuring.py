@@ -15,6 +15,7 @@ from napari_uai.iscat.limit.point_image import first_guess, point_image
 from napari_uai.iscat.limit.recall import RecallCurve, fit_recall
 from napari_uai.iscat.limit.search import Search
 from napari_uai.monitor import SILENT, Monitor
+from napari_uai.typing import Bools
 
 FEWEST_RUNS = 3
 """The first run spreads contrasts widely; the others concentrate on what it left open."""
@@ -35,6 +36,8 @@ class Measurement:
         Recipe and recording.
     window
         First and last frame + 1 between which landings are injected.
+    reported
+        Frames at which they are: those at which all recipes report landings.
     rng
         Random numbers.
     landings
@@ -47,6 +50,7 @@ class Measurement:
 
     search: Search
     window: tuple[int, int]
+    reported: Bools
     rng: np.random.Generator
     landings: pd.DataFrame = field(default_factory=pd.DataFrame)
     injections: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -132,6 +136,8 @@ class Measurement:
             search.sigma_px,
             search.batch_size,
             self.landings,
+            self.reported,
+            search.masked,
         )
 
     def _signs(self, n: int) -> np.ndarray:

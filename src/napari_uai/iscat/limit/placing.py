@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from napari_uai.errors import BadValueError
 from napari_uai.iscat.limit.recall import RecallCurve
-from napari_uai.typing import Floats
+from napari_uai.typing import Bools, Floats
 
 NEAR_SIGMAS = 4.0
 NEAR_BATCHES = 4.0
@@ -53,6 +53,10 @@ class Ground:
         Scales of distances in place and time.
     taken
         Landings of the recording itself: ``frame``, ``y``, ``x``.
+    reported
+        Frames at which landings are reported, from the first of the recording.
+    masked
+        Pixels that are left out.
     """
 
     frames: tuple[int, int]
@@ -61,11 +65,13 @@ class Ground:
     sigma_px: float
     batch_size: int
     taken: pd.DataFrame
+    reported: Bools
+    masked: Bools
 
     def capacity(self) -> int:
         """Return how many landings one run can take."""
         area = np.prod([max(n - 2 * self.border_px, 1) for n in self.shape])
-        batches = (self.frames[1] - self.frames[0]) / self.batch_size
+        batches = self.reported[slice(*self.frames)].sum() / self.batch_size
         return int(np.clip(DENSITY * area * batches / self.sigma_px**2, LEAST, MOST))
 
     def is_near(self, places: Floats, landings: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -95,6 +101,9 @@ class Ground:
         chosen: list[Floats] = []
         for place in rng.uniform(low, np.maximum(high, low), (TRIES * n, 3)):
             place[0] = round(place[0])
+            frame, row, column = np.rint(place).astype(np.int64)
+            if not self.reported[frame] or self.masked[row, column]:
+                continue
             others = np.concatenate([own, np.reshape(chosen, (-1, 3))])
             gap = np.abs(others - place) / scale
             if not ((gap[:, 0] < 1) & (np.hypot(gap[:, 1], gap[:, 2]) < 1)).any():
@@ -103,8 +112,8 @@ class Ground:
                 break
         if not chosen:
             raise BadValueError(
-                "the recording has no room for injected landings between its own: use a smaller "
-                "batch, or a larger field"
+                "the recording has no room for injected landings between its own and what disturbs "
+                "it: use a smaller batch, or a larger field"
             )
         return np.array(chosen)
 

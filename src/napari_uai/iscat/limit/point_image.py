@@ -77,8 +77,8 @@ def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT)
     frames = search.with_bins(search.bins)
     best, curves = np.inf, PointProfile.expected(search.sigma_px)
     margin = 2 * gaussian_psf(search.sigma_px).radius
-    undisturbed = Disturbances.none_of(frames.shape)
-    parts = recording_parts(frames, undisturbed, search.batch_size, search.tile_px, margin=margin)
+    disturbed = search.disturbances or Disturbances.none_of(frames.shape)
+    parts = recording_parts(frames, disturbed, search.batch_size, search.tile_px, margin=margin)
     for i, part in enumerate(parts):
         monitor.update(i / len(parts), "image of a point")
         places = found[["y", "x"]].to_numpy(np.float64) - [part.rows[0], part.columns[0]]
@@ -90,7 +90,8 @@ def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT)
         if not inside.any():
             continue
         images = part.tile_of(part.read_segment(monitor))
-        background, relative = prepared(images, search.drift_order)
+        masked = part.tile_of(search.masked[None])[0]
+        background, relative = prepared(images, search.drift_order, masked)
         joint = JointFit(relative, background, PointProfile.expected(search.sigma_px))
         joint.learn(
             places[inside], times[inside], found["contrast"].to_numpy(np.float64)[inside], STRONG

@@ -23,6 +23,7 @@ from napari_uai.iscat.correct.binning import BinnedFrames
 from napari_uai.iscat.correct.stage_drift import binned_frames
 from napari_uai.iscat.detect.steps.detector import ChangingBackgroundWarning, detect_steps
 from napari_uai.iscat.detect.steps.parts import BINS_PER_BATCH, END_BATCHES
+from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.limit.injection import (
     InjectedFrames,
     PointImage,
@@ -36,7 +37,8 @@ from napari_uai.iscat.recipes.run import ROLLING_AVERAGE, named_in_errors, run_r
 from napari_uai.monitor import SILENT, Monitor
 from napari_uai.parameters import Parameters
 from napari_uai.stages import Kind
-from napari_uai.store.keeping import content_of, kept, pieces_of
+from napari_uai.store.keeping import content_of, identity_of, kept, pieces_of
+from napari_uai.typing import Bools
 from napari_uai.videos.frames import Frames, Video, frames_of, lazy_video
 from napari_uai.videos.offset import Offset
 from napari_uai.videos.recording import Recording
@@ -87,6 +89,8 @@ class Search(ABC):
         Frame, row and column of the file that are the first of ``frames``.
     problems
         Warnings, one line each.
+    disturbances
+        What disturbs ``frames``, for bins: it is left out of these, and nothing is injected there.
     """
 
     fast: ClassVar[bool]
@@ -96,6 +100,7 @@ class Search(ABC):
     bins: Bins
     origin: Offset = NOWHERE
     problems: tuple[str, ...] = ()
+    disturbances: Disturbances | None = None
 
     @abstractmethod
     def injected(self, landings: pd.DataFrame, image: PointImage) -> Frames:
@@ -159,8 +164,30 @@ class Search(ABC):
     @property
     def window(self) -> tuple[int, int]:
         """First and last frame + 1 between which landings are reported."""
-        end = int(np.ceil((END_BATCHES if self.fast else 1.0) * self.batch_size))
-        return end, len(self.frames) - end
+        return self._end, len(self.frames) - self._end
+
+    @property
+    def reported(self) -> Bools:
+        """Frames at which landings are reported: not where frames are left out, nor near jumps."""
+        reported = np.zeros(len(self.frames), np.bool_)
+        if self.disturbances is None:
+            reported[slice(*self.window)] = True
+            return reported
+        for numbers in self.disturbances.pieces(2 * self.batch_size):
+            reported[numbers[self._end : max(len(numbers) - self._end, 0)]] = True
+        return reported
+
+    @property
+    def masked(self) -> Bools:
+        """Pixels that are left out."""
+        if self.disturbances is None:
+            return np.zeros(self.frames.shape[1:], np.bool_)
+        return self.disturbances.masked
+
+    @property
+    def _end(self) -> int:
+        """Frames at either end at which nothing is reported."""
+        return int(np.ceil((END_BATCHES if self.fast else 1.0) * self.batch_size))
 
 
 class BinnedSearch(Search):
@@ -180,13 +207,17 @@ class BinnedSearch(Search):
         """Run the steps that return tables, up to acceptance; each table is kept."""
         tables: dict[str, pd.DataFrame] = {}
         steps = [s for s in self.recipe.steps if s.stage.name in (DETECTING, *SCORING, ACCEPTING)]
-        identities: dict[str, str | None] = {n: frames.name for step in steps for n in step.inputs}
+        changed = identity_of(frames.name, _record_of(self.disturbances))
+        identities: dict[str, str | None] = {n: changed for step in steps for n in step.inputs}
         source = identity_of_recording(self.recording, frames, self.recipe)
         with pieces_of(source, self.recording.name, check=self.recording.check_unchanged):
             for i, step in enumerate(steps):
                 part = monitor.part(i / len(steps), (i + 1) / len(steps))
                 inputs = [tables.get(name, frames) for name in step.inputs]
-                compute = partial(_run, step, inputs, self.recipe.values(step.name), part)
+                values = self.recipe.values(step.name)
+                if step.stage.takes_disturbances:
+                    values["disturbances"] = self.disturbances
+                compute = partial(_run, step, inputs, values, part)
                 table, identity = self._kept(step, identities, compute)
                 tables[step.name], identities[step.name] = table, identity
         return tables[steps[-1].name]
@@ -276,10 +307,14 @@ def search_of(recording: Recording, recipe: Recipe, monitor: Monitor = SILENT) -
     binned = BinnedFrames(frames, size)
     bins = binned_frames(binned, 0, len(binned), monitor=monitor.part(0.5, 1.0)).astype(np.float32)
     origin = prepared.origins[last].plus(Offset(recording.first_frame))
-    if fast:
-        return BinnedSearch(recording, recipe, frames, bins, origin, prepared.problems)
-    rest = needed_for_landings(_after(recipe, first, last))
-    return WholeSearch(recording, rest, frames, bins, origin, prepared.problems)
+    found = prepared.disturbances
+    if found is not None:
+        found = found.seen_from(prepared.origins[last], frames.shape)
+    if found is not None:
+        found = found.in_bins(size)
+    kind = BinnedSearch if fast else WholeSearch
+    rest = recipe if fast else needed_for_landings(_after(recipe, first, last))
+    return kind(recording, rest, frames, bins, origin, prepared.problems, found)
 
 
 def batch_size_of(recipe: Recipe) -> int:
@@ -381,6 +416,17 @@ def _parameter(
         if name in values:
             return values[name]
     return Parameters.of(detect_steps)[name].default if default is None else default
+
+
+def _record_of(disturbances: Disturbances | None) -> list[Any]:
+    """Return plain values of all that a search leaves out."""
+    if disturbances is None or not disturbances.any:
+        return []
+    return [
+        [[span.first, span.last] for span in disturbances.spans],
+        list(disturbances.jumps),
+        np.argwhere(disturbances.masked).tolist(),
+    ]
 
 
 def _run(
