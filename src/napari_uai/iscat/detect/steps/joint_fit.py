@@ -67,10 +67,9 @@ SEARCHED = 3
 its signal-to-noise ratio that is to be expected."""
 
 SEARCH_EXCESS = 1.14
-"""Errors of contrast and place of events that a search has found, divided by those of a fit that
-knows which events there are: noise that was taken for neighbours, and farther ones that were
-missed, make them larger. Measured on simulated recordings of all kinds (``make
-bench-calibration``); times are no worse than their likelihood says."""
+"""Factor by which a search makes errors of contrast and place larger than those of a fit that knows
+which events there are: some neighbours are noise, and some are missed. Measured on simulated
+recordings of all kinds (``make bench-calibration``). Errors of times need no such factor."""
 
 LEAST_LEFT = 0.25
 """Share of a contrast that is left at least when these are taken off."""
