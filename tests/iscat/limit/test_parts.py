@@ -256,9 +256,9 @@ def disturbed():
 def test_rows_on_bins_are_those_of_the_recipe_where_the_recording_is_disturbed(disturbed):
     recipe = load_recipe("matched").with_settings(["dra.batch_size=100", "events.false_landings=1"])
     search = search_of(disturbed, recipe)
-    assert search.disturbances is not None
+    assert search.disturbances.any
     assert search.disturbances.left_out.sum() >= 170
-    assert search.masked.sum() == 4
+    assert search.disturbances.masked.sum() == 4
     rows = search.rows(search.with_bins(search.bins))
     expected = run_recipe(disturbed, recipe).landings
     assert len(rows) == len(expected) >= 4

@@ -137,7 +137,7 @@ class Measurement:
             search.batch_size,
             self.landings,
             self.reported,
-            search.masked,
+            search.disturbances.masked,
         )
 
     def _signs(self, n: int) -> np.ndarray:

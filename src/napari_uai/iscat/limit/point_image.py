@@ -15,7 +15,6 @@ from napari_uai.iscat.detect.point_spread_function import (
 from napari_uai.iscat.detect.steps.background import matched_filter, prepared
 from napari_uai.iscat.detect.steps.joint_fit import STRONG, JointFit
 from napari_uai.iscat.detect.steps.parts import recording_parts
-from napari_uai.iscat.disturbances.record import Disturbances
 from napari_uai.iscat.limit.injection import PointImage
 from napari_uai.iscat.limit.search import Bins, Search
 from napari_uai.monitor import SILENT, Monitor
@@ -77,8 +76,10 @@ def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT)
     frames = search.with_bins(search.bins)
     best, curves = np.inf, PointProfile.expected(search.sigma_px)
     margin = 2 * gaussian_psf(search.sigma_px).radius
-    disturbed = search.disturbances or Disturbances.none_of(frames.shape)
-    parts = recording_parts(frames, disturbed, search.batch_size, search.tile_px, margin=margin)
+    parts = recording_parts(
+        frames, search.disturbances, search.batch_size, search.tile_px, margin=margin
+    )
+    left_out = search.disturbances.masked
     for i, part in enumerate(parts):
         monitor.update(i / len(parts), "image of a point")
         places = found[["y", "x"]].to_numpy(np.float64) - [part.rows[0], part.columns[0]]
@@ -90,7 +91,7 @@ def fitted_curve(search: Search, found: pd.DataFrame, monitor: Monitor = SILENT)
         if not inside.any():
             continue
         images = part.tile_of(part.read_segment(monitor))
-        masked = part.tile_of(search.masked[None])[0]
+        masked = part.tile_of(left_out[None])[0]
         background, relative = prepared(images, search.drift_order, masked)
         joint = JointFit(relative, background, PointProfile.expected(search.sigma_px))
         joint.learn(

@@ -83,14 +83,14 @@ class Search(ABC):
         What the changes apply to.
     bins
         Their means, as the step detector would compute them; (bins, rows, columns).
+    disturbances
+        What disturbs ``frames``, for bins: it is left out of these, and nothing is injected there.
     fast
         Whether changes of the bins are all that a run needs.
     origin
         Frame, row and column of the file that are the first of ``frames``.
     problems
         Warnings, one line each.
-    disturbances
-        What disturbs ``frames``, for bins: it is left out of these, and nothing is injected there.
     """
 
     fast: ClassVar[bool]
@@ -98,9 +98,9 @@ class Search(ABC):
     recipe: Recipe
     frames: Frames
     bins: Bins
+    disturbances: Disturbances
     origin: Offset = NOWHERE
     problems: tuple[str, ...] = ()
-    disturbances: Disturbances | None = None
 
     @abstractmethod
     def injected(self, landings: pd.DataFrame, image: PointImage) -> Frames:
@@ -170,19 +170,9 @@ class Search(ABC):
     def reported(self) -> Bools:
         """Frames at which landings are reported: not where frames are left out, nor near jumps."""
         reported = np.zeros(len(self.frames), np.bool_)
-        if self.disturbances is None:
-            reported[slice(*self.window)] = True
-            return reported
         for numbers in self.disturbances.pieces(2 * self.batch_size):
             reported[numbers[self._end : max(len(numbers) - self._end, 0)]] = True
         return reported
-
-    @property
-    def masked(self) -> Bools:
-        """Pixels that are left out."""
-        if self.disturbances is None:
-            return np.zeros(self.frames.shape[1:], np.bool_)
-        return self.disturbances.masked
 
     @property
     def _end(self) -> int:
@@ -207,7 +197,7 @@ class BinnedSearch(Search):
         """Run the steps that return tables, up to acceptance; each table is kept."""
         tables: dict[str, pd.DataFrame] = {}
         steps = [s for s in self.recipe.steps if s.stage.name in (DETECTING, *SCORING, ACCEPTING)]
-        changed = identity_of(frames.name, _record_of(self.disturbances))
+        changed = identity_of(frames.name, self.disturbances.record())
         identities: dict[str, str | None] = {n: changed for step in steps for n in step.inputs}
         source = identity_of_recording(self.recording, frames, self.recipe)
         with pieces_of(source, self.recording.name, check=self.recording.check_unchanged):
@@ -308,13 +298,11 @@ def search_of(recording: Recording, recipe: Recipe, monitor: Monitor = SILENT) -
     bins = binned_frames(binned, 0, len(binned), monitor=monitor.part(0.5, 1.0)).astype(np.float32)
     origin = prepared.origins[last].plus(Offset(recording.first_frame))
     found = prepared.disturbances
-    if found is not None:
-        found = found.seen_from(prepared.origins[last], frames.shape)
-    if found is not None:
-        found = found.in_bins(size)
+    seen = found and found.seen_from(prepared.origins[last], frames.shape)
+    disturbances = (seen or Disturbances.none_of(frames.shape)).in_bins(size)
     kind = BinnedSearch if fast else WholeSearch
     rest = recipe if fast else needed_for_landings(_after(recipe, first, last))
-    return kind(recording, rest, frames, bins, origin, prepared.problems, found)
+    return kind(recording, rest, frames, bins, disturbances, origin, prepared.problems)
 
 
 def batch_size_of(recipe: Recipe) -> int:
@@ -416,17 +404,6 @@ def _parameter(
         if name in values:
             return values[name]
     return Parameters.of(detect_steps)[name].default if default is None else default
-
-
-def _record_of(disturbances: Disturbances | None) -> list[Any]:
-    """Return plain values of all that a search leaves out."""
-    if disturbances is None or not disturbances.any:
-        return []
-    return [
-        [[span.first, span.last] for span in disturbances.spans],
-        list(disturbances.jumps),
-        np.argwhere(disturbances.masked).tolist(),
-    ]
 
 
 def _run(

@@ -14,10 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import qr
 from scipy.sparse import csr_array
 
@@ -31,9 +29,7 @@ from napari_uai.iscat.detect.steps.splitting import SPLIT_FROM, two_steps
 from napari_uai.iscat.detect.steps.times import EventTime, event_times, likeliest_time, step_course
 from napari_uai.iscat.detect.steps.unseen import Fitted, cells_around, changes_by_unseen
 from napari_uai.monitor import raise_if_cancelled
-from napari_uai.typing import Floats, Ints
-
-Bools: TypeAlias = npt.NDArray[np.bool_]
+from napari_uai.typing import Bools, Floats, Ints
 
 ROUNDS = 4
 """How often places, times, image and noise are fitted in turn; more change nothing unless events
@@ -129,11 +125,12 @@ class Measured:
 class _Fit:
     """Events as they were fitted.
 
-    ``shifts`` are the changes of ``places`` (px) that the fit asks for; ``products`` are those of
-    the images with each other, and ``seen`` those with the data, (bins, images); images are those
-    of all events, then their derivatives by y, then by x.
+    ``images`` are those of all events, then their derivatives by y, then by x; ``products`` are
+    those of the images with each other, and ``seen`` those with the data, (bins, images).
+    ``shifts`` are the changes of ``places`` (px) that the fit asks for.
     """
 
+    images: Images
     products: Floats
     seen: Floats
     times: Floats
@@ -153,11 +150,16 @@ class _Fit:
         return np.asarray((self.seen[:, :n] - self.courses.T @ others) / np.sqrt(own))
 
     @property
+    def left(self) -> Floats:
+        """What the events leave of the data, seen by the images, (bins, images)."""
+        n = len(self.courses)
+        return np.asarray(self.seen - (self.courses.T * self.contrasts) @ self.products[:n])
+
+    @property
     def sideways(self) -> tuple[Floats, Floats]:
         """What the events leave, seen by the derivatives of each by y and x, of unit noise."""
         n = len(self.courses)
-        left = self.seen - (self.courses.T * self.contrasts) @ self.products[:n]
-        left /= np.sqrt(np.diag(self.products))
+        left = self.left / np.sqrt(np.diag(self.products))
         return left[:, n : 2 * n], left[:, 2 * n :]
 
 
@@ -267,32 +269,39 @@ class JointFit:
     def _fit_apart(
         self, places: Floats, times: Floats, contrasts: Floats, weak: Bools | None = None
     ) -> tuple[_Fit, StepStatistics, float, Bools]:
-        """Fit events, and again without those that are parts of others; which these are not."""
-        fit, statistics, white = self._fit(places, times, contrasts, weak)
+        """Fit events, and again without those that are parts of others; which these are not.
+
+        If it is told which are weak, all others are fitted until they are settled.
+        """
+        settle = np.zeros(len(times), bool) if weak is None else ~weak
         least = APART if weak is None else np.where(weak, APART_IF_WEAK, APART)
+        fit, statistics, white = self._fit(places, times, contrasts, settle)
         apart = np.abs(fit.contrasts) >= least * fit.contrast_errors
         if not apart.all():
-            weak = weak if weak is None else weak[apart]
-            fit, statistics, white = self._fit(places[apart], times[apart], contrasts[apart], weak)
+            fit, statistics, white = self._fit(
+                places[apart], times[apart], contrasts[apart], settle[apart]
+            )
         return fit, statistics, white, apart
 
     def _fit(
-        self, places: Floats, times: Floats, contrasts: Floats, weak: Bools | None
+        self, places: Floats, times: Floats, contrasts: Floats, settle: Bools
     ) -> tuple[_Fit, StepStatistics, float]:
-        """Fit events; if it is told which are weak, until all others are settled."""
+        """Fit events, some of them until they are settled."""
         courses, images = self._courses(times), self._images(places)
         statistics, _ = self._noise(images, courses, contrasts)
-        move = np.ones(len(times), bool)
         contrasts = self._fitted(images, times, places, contrasts, statistics).contrasts
-        for turn in range(1, MOST_ROUNDS + 1):
+        move, most = np.ones(len(times), bool), MOST_ROUNDS if settle.any() else ROUNDS
+        for turn in range(1, most + 1):
             raise_if_cancelled()
             statistics, white = self._noise(images, courses, contrasts)
             fit = self._fitted(images, times, places, contrasts, statistics)
+            if turn == most:
+                break
             contrasts, later = fit.contrasts, _moved(fit, times, statistics)
             if turn >= ROUNDS:
                 # A weak event that goes on moving would join a strong one, and share its contrast.
-                move = ~weak if weak is not None else np.zeros(len(times), bool)
-                if turn == MOST_ROUNDS or _are_settled(fit, later, move):
+                move = settle
+                if _are_settled(fit, later, move):
                     break
             step = np.clip(fit.shifts, -FARTHEST_PX, FARTHEST_PX)
             places, times = places + move[:, None] * step, np.where(move, later, times)
@@ -374,14 +383,21 @@ class JointFit:
         solution = covariance @ np.einsum("et,te->e", np.tile(weighted, (3, 1)), seen)
         errors = np.sqrt(np.maximum(np.diag(covariance), 0))
         return _fit_of(
-            products, seen, times, courses, places, solution.reshape(3, n), errors.reshape(3, n)
+            images,
+            products,
+            seen,
+            times,
+            courses,
+            places,
+            solution.reshape(3, n),
+            errors.reshape(3, n),
         )
 
     def _single(self, places: Floats, times: Floats, fit: _Fit, statistics: StepStatistics) -> _Fit:
         """Fit the contrast of each event at its place, in what those of a joint fit leave."""
         n, courses = len(times), self._courses(times)
         images = self._images(places)
-        certain = self._images(fit.places).rows(slice(len(fit.courses)))
+        certain = fit.images.rows(slice(len(fit.courses)))
         squares = images.squares
         events = (fit.courses.T * fit.contrasts) @ certain.products(images)
         left = images.on(self._data) - events
@@ -390,7 +406,14 @@ class JointFit:
         contrasts = np.einsum("et,te->e", weighted, left[:, :n]) / information[0]
         solution = np.stack([contrasts, 0 * contrasts, 0 * contrasts])
         return _fit_of(
-            np.diag(squares), left, times, courses, places, solution, 1 / np.sqrt(information)
+            images,
+            np.diag(squares),
+            left,
+            times,
+            courses,
+            places,
+            solution,
+            1 / np.sqrt(information),
         )
 
     def _learnt(
@@ -452,16 +475,15 @@ class JointFit:
         n, cells = len(fit.times), cells_around(self.image.sigma_px)
         rate = n / (self.n_bins * self._root.size)
         usual = float(np.sqrt(np.mean(fit.contrasts**2))) if n else 0.0
-        images, sizes = self._images(fit.places), np.abs(fit.contrasts)
-        every, heights = images.rows(slice(n)), fit.courses.T * fit.contrasts
-        left, held = fit.seen - heights @ fit.products[:n], _place_information(fit.contrasts)
+        every, heights = fit.images.rows(slice(n)), fit.courses.T * fit.contrasts
+        left, held = fit.left, _place_information(fit.contrasts)
         squares = np.zeros((n, 3))
         for i in range(n):
             raise_if_cancelled()
             these = np.array([i, n + i, 2 * n + i])
             beside = self._at(fit.places[i] + cells.offsets, lambda *at: self._image(*at)[:1])
             event = Fitted(
-                images.rows(these),
+                fit.images.rows(these),
                 beside,
                 left[:, these],
                 beside.on(self._data) - heights @ every.products(beside),
@@ -470,7 +492,8 @@ class JointFit:
                 float(held[i]),
             )
             squares[i] = changes_by_unseen(event, statistics, cells, rate=rate, usual=usual)
-        return np.asarray(squares / np.stack([np.ones(n), sizes, sizes], axis=1) ** 2)
+        squares[:, 1:] /= fit.contrasts[:, None] ** 2
+        return squares
 
     def _image_error(self) -> float:
         """Relative error of contrasts by that of the profile, for a point in the middle."""
@@ -581,6 +604,7 @@ def _are_settled(fit: _Fit, times: Floats, which: Bools) -> bool:
 
 
 def _fit_of(
+    images: Images,
     products: Floats,
     seen: Floats,
     times: Floats,
@@ -593,7 +617,9 @@ def _fit_of(
     contrasts = solution[0]
     size = np.where(contrasts == 0, np.finfo(float).tiny, contrasts)
     shifts, place_errors = (solution[1:] / size).T, (errors[1:] / np.abs(size)).T
-    return _Fit(products, seen, times, courses, places, contrasts, shifts, errors[0], place_errors)
+    return _Fit(
+        images, products, seen, times, courses, places, contrasts, shifts, errors[0], place_errors
+    )
 
 
 def _lines_and(gradients: Floats) -> Floats:

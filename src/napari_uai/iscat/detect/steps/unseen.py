@@ -70,13 +70,15 @@ class Fitted:
 def cells_around(sigma_px: float) -> Cells:
     """Return the places and delays at which an unseen event is thought of."""
     radii = np.array([radius for radius, _ in RINGS]) * sigma_px
+    between = (radii[1:] + radii[:-1]) / 2
+    edges = np.concatenate([[0], between, [2 * radii[-1] - between[-1]]])
     places, areas = [], []
-    for radius, (_, n), area in zip(radii, RINGS, np.diff(np.pi * _edges(radii) ** 2), strict=True):
+    for radius, (_, n), area in zip(radii, RINGS, np.diff(np.pi * edges**2), strict=True):
         angles = 2 * np.pi * (np.arange(n) + 0.5) / n
         places.append(radius * np.column_stack([np.sin(angles), np.cos(angles)]))
         areas.append(np.full(n, area / n))
     delays = np.array(DELAYS)
-    durations = np.diff(_edges(delays, lowest=None))
+    durations = np.gradient(delays)  # half-way to the delays before and after
     return Cells(np.concatenate(places), delays, np.outer(durations, np.concatenate(areas)))
 
 
@@ -182,10 +184,3 @@ def mean_squared_changes(
     odds = np.exp(log_odds - highest)
     share = odds / (odds.sum() + np.exp(-highest))
     return np.asarray((share * ((seen * variance) ** 2 + variance)) @ changes**2)
-
-
-def _edges(middles: Floats, lowest: float | None = 0.0) -> Floats:
-    """Return borders half-way between points, and as far beyond the last, and first, of them."""
-    between = (middles[1:] + middles[:-1]) / 2
-    first = 2 * middles[0] - between[0] if lowest is None else lowest
-    return np.concatenate([[first], between, [2 * middles[-1] - between[-1]]])
