@@ -45,9 +45,6 @@ ifeq ($(shell uname -s),Linux)
 SCREEN := LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1200x24"
 endif
 
-# Prints how fast the window answers, so it runs alone.
-LONG := tests/widgets/test_long_recording.py
-
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 
 .PHONY: demo quick test lint types bench bench-window bench-detection bench-precision bench-trails-detection bench-calibration bench-limit bench-disturbances bench-mass bench-psf bench-tracking bench-survival fuzz docs linkcheck manifest screenshots setup screen code core-tests widget-tests wheel-test clean help
@@ -85,8 +82,7 @@ core-tests: $(READY)
 	$(CORE)
 
 widget-tests: screen
-	$(SCREEN) $(PYTEST) -n 2 --ignore $(LONG) tests/widgets
-	$(SCREEN) $(PYTEST) $(LONG)
+	$(SCREEN) $(PYTEST) -n 2 tests/widgets
 
 wheel-test: $(READY)
 	bash tools/wheel_test.sh $(BIN)/python
@@ -105,7 +101,7 @@ bench: $(READY)
 
 # A recording of 100 000 frames, 10 000 trails, every stage.
 bench-window: screen
-	$(SCREEN) env -u OMP_NUM_THREADS $(PYTEST) $(LONG)
+	$(SCREEN) env -u OMP_NUM_THREADS TIMED=1 $(PYTEST) tests/widgets/test_long_recording.py
 	$(SCREEN) env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_trail_dock.py
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/bench_cancel.py
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +19,12 @@ from napari_uai.sample_data import sample_path
 
 N_FRAMES, SIDE, BATCH = 100_000, 72, 2000
 DRA = "Differential rolling average"
+STEP = 397
+"""Frames between two places of the slider."""
 BEAT_MS = 5
-OWN_MS = 50
-"""What showing a result may take beyond the longest step of napari, which adds a layer at once."""
+TIMED = "TIMED" in os.environ
+OWN_SHARE = 1.25
+"""Calls at once that showing a result may take, in those that napari takes to add a layer."""
 
 
 @pytest.fixture(scope="module")
@@ -41,40 +42,31 @@ def long_recording(tmp_path_factory):
 
 @contextmanager
 def heartbeat():
-    """Longest times between beats of a timer, in ms: by the clock, and by what the thread did.
+    """The most that happens between two beats of a timer: ms by the clock, and Python calls.
 
-    The clock also counts what other processes take from this one. Full garbage collections of
-    Python, whose length depends on all that is loaded and not on us, are told apart from the work.
+    Calls of the window's thread do not depend on the machine, so they are what a test asserts.
+    Counting them takes time: with ``TIMED`` in the environment only the clock is read.
     """
-    longest = {"clock": 0.0, "work": 0.0, "garbage": 0.0}
-    main, started, collected = threading.get_ident(), [0.0], [0.0]
+    most, last, calls = {"clock": 0.0, "calls": 0}, [time.perf_counter()], [0]
 
-    def on_garbage(phase, _info):
-        if threading.get_ident() == main:
-            if phase == "start":
-                started[0] = time.thread_time()
-            else:
-                collected[0] += time.thread_time() - started[0]
-
-    def clocks():
-        return np.array([time.perf_counter(), time.thread_time() - collected[0], collected[0]])
-
-    last = clocks()
+    def count(_frame, event, _argument):
+        calls[0] += event == "call"
 
     def beat():
-        now = clocks()
-        for kind, passed in zip(longest, 1000 * (now - last), strict=True):
-            longest[kind] = max(longest[kind], passed)
-        last[:] = now
+        now = time.perf_counter()
+        most["clock"] = max(most["clock"], 1000 * (now - last[0]))
+        most["calls"] = max(most["calls"], calls[0])
+        last[0], calls[0] = now, 0
 
-    gc.callbacks.append(on_garbage)
     timer = QTimer()
     timer.timeout.connect(beat)
     timer.start(BEAT_MS)
-    yield longest
+    if not TIMED:
+        sys.setprofile(count)
+    yield most
+    sys.setprofile(None)
     timer.stop()
     beat()
-    gc.callbacks.remove(on_garbage)
 
 
 def resident_bytes():
@@ -125,7 +117,7 @@ def test_scrubbing_through_all_of_it_takes_little_memory(
     before = resident_bytes()
     delays, largest = [], 0
     widget.preview.shown.connect(lambda seen: delays.append(seen.seconds))
-    for frame in range(0, N_FRAMES, 97):
+    for frame in range(0, N_FRAMES, STEP):
         viewer.dims.set_point(0, frame)
         QApplication.processEvents()
         largest = max(largest, resident_bytes())
@@ -134,7 +126,7 @@ def test_scrubbing_through_all_of_it_takes_little_memory(
     with_preview = (largest - before) / 2**20
     widget.preview.tick.setChecked(False)
     assert run(widget).startswith("Done")
-    for frame in range(BATCH, N_FRAMES - BATCH, 97):
+    for frame in range(BATCH, N_FRAMES - BATCH, STEP):
         viewer.dims.set_point(0, frame)
         QApplication.processEvents()
         largest = max(largest, resident_bytes())
@@ -165,11 +157,10 @@ def test_the_window_is_never_blocked_during_a_run(
         with qtbot.waitSignal(widget.task.ended, timeout=30_000):
             widget.run_bar.cancel_button.click()
     cancelled = time.perf_counter() - asked
-    say(capsys, f"longest time between beats in {asked - started:.0f} s of a run: "
-        f"{running['clock']:.0f} ms ({at_rest['clock']:.0f} ms at rest), of which work in the "
-        f"window {running['work']:.0f} ms; then it told {told!r}; cancelled within "
-        f"{cancelled:.2f} s")  # fmt: skip
-    assert running["work"] < 100
+    say(capsys, f"most between two beats in {asked - started:.0f} s of a run: "
+        f"{told_of(running)} ({told_of(at_rest)} at rest); then it told {told!r}; cancelled "
+        f"within {cancelled:.2f} s")  # fmt: skip
+    assert running["calls"] <= adding_a_layer(viewer, qtbot, capsys)
 
 
 def test_the_window_is_never_blocked_while_a_network_is_trained(
@@ -191,12 +182,10 @@ def test_the_window_is_never_blocked_while_a_network_is_trained(
     with qtbot.waitSignal(dock.task.ended, timeout=60_000):
         dock.run_bar.cancel_button.click()
     cancelled = time.perf_counter() - asked
-    say(capsys, f"longest time between beats until the first epoch: {beginning['clock']:.0f} ms, "
-        f"while it trains {training['clock']:.0f} ms, of which work in the window "
-        f"{max(beginning['work'], training['work']):.0f} ms; then it told {told!r}; cancelled "
-        f"within {cancelled:.2f} s")  # fmt: skip
-    assert beginning["work"] < 100
-    assert training["work"] < 100
+    say(capsys, f"most between two beats until the first epoch: {told_of(beginning)}, "
+        f"while it trains {told_of(training)}; then it told {told!r}; cancelled within "
+        f"{cancelled:.2f} s")  # fmt: skip
+    assert max(beginning["calls"], training["calls"]) <= adding_a_layer(viewer, qtbot, capsys)
 
 
 @pytest.mark.parametrize("n_spots", [100, 4000])
@@ -216,11 +205,10 @@ def test_the_window_is_never_blocked_by_the_result_of_a_stage(
     widget.reset_choices()
     qtbot.wait(500)
     running = beats_of_a_run(widget, qtbot)
-    say(capsys, f"{stage} of {n_spots} spots: longest time between beats "
-        f"{running['clock']:.0f} ms, of which work in the window {running['work']:.0f} ms, garbage "
-        f"{running['garbage']:.0f} ms; then it told {widget.run_bar.status.text()!r}")  # fmt: skip
+    say(capsys, f"{stage} of {n_spots} spots: most between two beats {told_of(running)}; then it "
+        f"told {widget.run_bar.status.text()!r}")  # fmt: skip
     assert widget.run_bar.status.text().startswith("Done")
-    assert running["work"] < adding_a_layer(viewer, qtbot, capsys) + OWN_MS
+    assert running["calls"] <= OWN_SHARE * adding_a_layer(viewer, qtbot, capsys)
 
 
 def test_the_window_is_never_blocked_by_the_result_of_a_run(viewer, open_widget, qtbot, capsys):
@@ -228,10 +216,9 @@ def test_the_window_is_never_blocked_by_the_result_of_a_run(viewer, open_widget,
     widget = open_widget(viewer, "iSCAT workflow")
     qtbot.wait(500)
     running = beats_of_a_run(widget, qtbot)
-    say(capsys, f"run with {widget.run_bar.status.text()!r}: longest time between beats "
-        f"{running['clock']:.0f} ms, of which work in the window {running['work']:.0f} ms, garbage "
-        f"{running['garbage']:.0f} ms")  # fmt: skip
-    assert running["work"] < adding_a_layer(viewer, qtbot, capsys) + OWN_MS
+    say(capsys, f"run with {widget.run_bar.status.text()!r}: most between two beats "
+        f"{told_of(running)}")  # fmt: skip
+    assert running["calls"] <= OWN_SHARE * adding_a_layer(viewer, qtbot, capsys)
 
 
 def beats_of_a_run(widget, qtbot):
@@ -244,18 +231,22 @@ def beats_of_a_run(widget, qtbot):
     return running
 
 
+def told_of(most):
+    return f"{most['clock']:.0f} ms" if TIMED else f"{most['calls']} calls"
+
+
 def adding_a_layer(viewer, qtbot, capsys):
-    """Work of napari alone when a layer of points is added, ms: the longest of three."""
-    longest = 0.0
+    """Calls of napari alone when a layer of points is added, which it does at once."""
+    most = []
     for _ in range(3):
         points = Points(np.zeros((10, 3)), ndim=3)
         with heartbeat() as adding:
             qtbot.wait(50)
             viewer.add_layer(points)
             qtbot.wait(300)
-        longest = max(longest, adding["work"])
-    say(capsys, f"napari alone takes {longest:.0f} ms to add a layer of points")
-    return longest
+        most.append(adding)
+    say(capsys, f"napari alone adds a layer of points with {', '.join(map(told_of, most))}")
+    return min(adding["calls"] for adding in most)
 
 
 def spots(n):
