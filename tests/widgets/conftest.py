@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from functools import partialmethod
 from importlib import import_module
 
 import numpy as np
@@ -11,9 +12,25 @@ import pytest
 pytest.importorskip("napari", reason="the widgets need napari")
 
 from npe2 import PluginManifest
+from pytestqt.qtbot import QtBot
 
 ARTEFACTS = "artefacts"
 """Folder below the root of the tests."""
+
+PATIENCE_MS = 180_000
+"""Longest wait for something that must come: on a slow machine late, which no test is about."""
+
+
+class PatientBot(QtBot):
+    """Waits longer than five seconds."""
+
+    waitSignal = partialmethod(QtBot.waitSignal, timeout=PATIENCE_MS)
+    waitUntil = partialmethod(QtBot.waitUntil, timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def qtbot(qapp, request):
+    return PatientBot(request)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -63,8 +80,8 @@ def open_widget():
 def run(qtbot):
     """Click Run and wait for the end; return the status."""
 
-    def run_it(widget, timeout=180_000):
-        with qtbot.waitSignal(widget.task.ended, timeout=timeout):
+    def run_it(widget):
+        with qtbot.waitSignal(widget.task.ended):
             widget.run_bar.run_button.click()
         return widget.run_bar.status.text()
 
@@ -125,7 +142,7 @@ def previewed(qtbot, drain):
             return not (widget._later.isActive() or any(request.busy for request in requests))
 
         for _ in range(2):
-            qtbot.waitUntil(is_idle, timeout=60_000)
+            qtbot.waitUntil(is_idle)
             drain()
 
     return wait
@@ -164,8 +181,8 @@ def review():
 def settled(qtbot):
     """Wait until a trail dock has finished its work and its drawing."""
 
-    def wait(dock, timeout=180_000):
-        qtbot.waitUntil(lambda: not dock.busy, timeout=timeout)
+    def wait(dock):
+        qtbot.waitUntil(lambda: not dock.busy)
         return dock
 
     return wait

@@ -54,7 +54,7 @@ def look(viewer, layer, qtbot):
         pictures = []
         for one, other in ((layer, twin), (twin, layer)):
             one.visible, other.visible = True, False
-            qtbot.waitUntil(lambda one=one: one.loaded, timeout=10_000)
+            qtbot.waitUntil(lambda one=one: one.loaded)
             pictures.append(viewer.screenshot(canvas_only=True, flash=False))
         np.testing.assert_array_equal(*pictures)
         assert np.ptp(pictures[0][..., 0]) > 100

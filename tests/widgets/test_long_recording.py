@@ -90,13 +90,13 @@ def test_a_long_recording_opens_and_is_previewed_at_once(
     viewer.open(long_recording, plugin="napari-uai")
     opened = time.perf_counter() - started
     viewer.dims.set_point(0, N_FRAMES // 2)
-    with qtbot.waitSignal(widget.preview.shown, timeout=30_000):
+    with qtbot.waitSignal(widget.preview.shown):
         widget.preview.tick.setChecked(True)
     first = time.perf_counter() - started
     later = []
     for frame in range(0, N_FRAMES, 7001):
         asked = time.perf_counter()
-        with qtbot.waitSignal(widget.preview.shown, timeout=30_000):
+        with qtbot.waitSignal(widget.preview.shown):
             viewer.dims.set_point(0, frame + 1)
         later.append(time.perf_counter() - asked)
     say(capsys, f"opened in {opened:.2f} s, first preview after {first:.2f} s, then "
@@ -112,7 +112,7 @@ def test_scrubbing_through_all_of_it_takes_little_memory(
     viewer.open(long_recording, plugin="napari-uai")
     widget = open_widget(viewer, DRA)
     widget.form.set_values({"batch_size": BATCH})
-    with qtbot.waitSignal(widget.preview.shown, timeout=30_000):
+    with qtbot.waitSignal(widget.preview.shown):
         widget.preview.tick.setChecked(True)
     before = resident_bytes()
     delays, largest = [], 0
@@ -121,7 +121,7 @@ def test_scrubbing_through_all_of_it_takes_little_memory(
         viewer.dims.set_point(0, frame)
         QApplication.processEvents()
         largest = max(largest, resident_bytes())
-    with qtbot.waitSignal(widget.preview.shown, timeout=30_000):
+    with qtbot.waitSignal(widget.preview.shown):
         viewer.dims.set_point(0, N_FRAMES // 3)
     with_preview = (largest - before) / 2**20
     widget.preview.tick.setChecked(False)
@@ -154,7 +154,7 @@ def test_the_window_is_never_blocked_during_a_run(
         qtbot.wait(8_000)
     asked, told = time.perf_counter(), widget.run_bar.status.text()
     if widget.task.running:
-        with qtbot.waitSignal(widget.task.ended, timeout=30_000):
+        with qtbot.waitSignal(widget.task.ended):
             widget.run_bar.cancel_button.click()
     cancelled = time.perf_counter() - asked
     say(capsys, f"most between two beats in {asked - started:.0f} s of a run: "
@@ -175,11 +175,11 @@ def test_the_window_is_never_blocked_while_a_network_is_trained(
     qtbot.wait(500)
     dock.run_bar.run_button.click()
     with heartbeat() as beginning:  # torch is loaded, the rolling average made
-        qtbot.waitUntil(lambda: "epoch" in dock.run_bar.status.text(), timeout=120_000)
+        qtbot.waitUntil(lambda: "epoch" in dock.run_bar.status.text())
     with heartbeat() as training:
         qtbot.wait(5_000)
     asked, told = time.perf_counter(), dock.run_bar.status.text()
-    with qtbot.waitSignal(dock.task.ended, timeout=60_000):
+    with qtbot.waitSignal(dock.task.ended):
         dock.run_bar.cancel_button.click()
     cancelled = time.perf_counter() - asked
     say(capsys, f"most between two beats until the first epoch: {told_of(beginning)}, "
@@ -225,7 +225,7 @@ def beats_of_a_run(widget, qtbot):
     """Press Run, and wait until the results are shown."""
     with heartbeat() as running:
         qtbot.wait(50)
-        with qtbot.waitSignal(widget.task.ended, timeout=180_000):
+        with qtbot.waitSignal(widget.task.ended):
             widget.run_bar.run_button.click()
         qtbot.wait(500)
     return running

@@ -148,7 +148,7 @@ def test_a_dock_that_is_closed_during_a_run_cancels_it_and_says_so(
         go_on.wait(30)
         monitor.update(0.5, "working")
 
-    with qtbot.waitSignal(dock.task.ended, timeout=60_000):
+    with qtbot.waitSignal(dock.task.ended):
         dock.run_bar.start(work)
         viewer.window.remove_dock_widget(dock)
         go_on.set()
@@ -162,7 +162,7 @@ def test_a_window_begins_with_the_dock_of_its_file(viewer, monkeypatch, name, ti
     monkeypatch.setattr("napari.viewer.Viewer", lambda **_: viewer)
     assert open_window(sample_path(name)) is viewer
     assert list(viewer.window.dock_widgets) == [f"{title} (napari-uai)"]
-    qtbot.waitUntil(lambda: len(viewer.layers) > 0, timeout=60_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) > 0)
 
 
 def test_a_hidden_dock_is_shown_by_the_next_file_that_needs_it(viewer, tmp_path, recording):

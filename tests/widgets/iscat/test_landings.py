@@ -84,7 +84,7 @@ def test_a_click_in_the_timeline_jumps_and_a_range_chooses_its_landings(viewer, 
 def test_the_cut_out_shows_the_spot(shown, qtbot):
     view, _ = shown
     view.choose(2)
-    qtbot.waitUntil(lambda: "frame 300" in view.picture.title, timeout=10_000)
+    qtbot.waitUntil(lambda: "frame 300" in view.picture.title)
 
 
 def test_keys_judge_and_go_on_to_the_next_undecided(shown, qtbot):
@@ -351,9 +351,9 @@ def test_a_row_leads_to_its_frame_with_any_kind_of_slicing(slicing, viewer, show
     raw = viewer.layers["raw"]
     for row, frame in ((1, 150), (2, 400), (0, 300)):
         view.view.selectRow(row)
-        qtbot.waitUntil(lambda: raw.loaded, timeout=10_000)
+        qtbot.waitUntil(lambda: raw.loaded)
         assert raw.get_value((frame, 5, 4), world=True) == raw.data[frame, 10, 8]
-        qtbot.waitUntil(lambda f=frame: f"frame {f - 100}" in view.picture.title, timeout=10_000)
+        qtbot.waitUntil(lambda f=frame: f"frame {f - 100}" in view.picture.title)
 
 
 def test_a_full_disk_is_reported_and_verdicts_are_kept(shown, notifications, tmp_path, monkeypatch):

@@ -21,9 +21,9 @@ def shown(qtbot):
     """Wait for the next frame of a preview, which something asks for."""
 
     def wait(widget, ask):
-        with qtbot.waitSignal(widget.preview.shown, timeout=30_000) as seen:
+        with qtbot.waitSignal(widget.preview.shown) as seen:
             ask()
-        qtbot.waitUntil(lambda: not widget.preview.latest.busy, timeout=30_000)
+        qtbot.waitUntil(lambda: not widget.preview.latest.busy)
         return seen.args[0]
 
     return wait
@@ -84,7 +84,7 @@ def test_invalid_values_are_reported_next_to_the_tick_box(
 ):
     widget = average_with_preview(viewer, open_widget, shown, recording)
     widget.form.set_values({"batch_size": 301})
-    qtbot.waitUntil(lambda: "300" in widget.preview.status.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "300" in widget.preview.status.text())
     shown(widget, lambda: widget.form.set_values({"batch_size": 300}))
     assert "frame 0 of 1" in widget.preview.status.text()
     assert notifications == []
@@ -139,7 +139,7 @@ def test_closing_the_widget_takes_the_preview_away(viewer, open_widget, shown, r
     dock = open_widget(viewer, STAGE_TITLE)
     viewer.window.remove_dock_widget(dock)
     dock.deleteLater()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=5_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1)
     viewer.dims.set_point(0, 310)
 
 
@@ -183,12 +183,12 @@ def test_only_the_latest_request_counts(qtbot, drain):
     for number in (2, 3, 4):
         latest.ask(lambda monitor, number=number: number)
     may_go.set()
-    qtbot.waitUntil(lambda: seen == [1, 4], timeout=5_000)
+    qtbot.waitUntil(lambda: seen == [1, 4])
     may_go.clear()
     latest.ask(lambda monitor: may_go.wait(10) and 5)
     latest.forget()
     may_go.set()
-    qtbot.waitUntil(lambda: not latest.busy, timeout=5_000)
+    qtbot.waitUntil(lambda: not latest.busy)
     drain()
     assert seen == [1, 4]
     owner.deleteLater()

@@ -191,7 +191,6 @@ def asked(viewer, monkeypatch, qtbot, drain):
         for _ in range(3):
             qtbot.waitUntil(
                 lambda: not widget._later.isActive() and not any(r.busy for r in requests),
-                timeout=60_000,
             )
             drain()
         return widget

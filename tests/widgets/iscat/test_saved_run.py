@@ -57,7 +57,7 @@ def opened(viewer, monkeypatch, qtbot):
         viewer.open(folder, plugin=PLUGIN)
         view = views(viewer)[before]
         if average:
-            qtbot.waitUntil(lambda: view.review.video is not None, timeout=120_000)
+            qtbot.waitUntil(lambda: view.review.video is not None)
         return view
 
     return open_it

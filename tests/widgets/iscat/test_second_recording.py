@@ -198,7 +198,7 @@ def test_results_of_a_linked_recording_are_drawn_over_it(viewer, linked, open_wi
     stage.choices[0].choose("fluorescence")
     stage.form.set_values({"batch_size": 4})
     viewer.dims.set_point(0, first.data_to_world((5 + 10 * 30, 0, 0))[0])
-    with qtbot.waitSignal(stage.preview.shown, timeout=30_000) as shown:
+    with qtbot.waitSignal(stage.preview.shown) as shown:
         stage.preview.tick.setChecked(True)
     seen = shown.args[0]
     assert seen.frame == 30 - 4
@@ -250,7 +250,7 @@ def sampled(viewer, open_widget):
 
 def find(widget, qtbot):
     panel = widget.coincidences
-    with qtbot.waitSignal(panel.task.ended, timeout=60_000):
+    with qtbot.waitSignal(panel.task.ended):
         panel.run_bar.run_button.click()
     return panel.run_bar.status.text()
 

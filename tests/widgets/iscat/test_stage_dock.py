@@ -84,7 +84,7 @@ def test_the_preview_of_a_stage_ends_when_another_is_shown(viewer, dock, recordi
     viewer.add_image(recording, name="raw")
     form = dock.show_stage("gaussian_filter")
     form.preview.tick.setChecked(True)
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=60_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
     dock.show_stage("median_filter")
     assert [layer.name for layer in viewer.layers] == ["raw"]
 

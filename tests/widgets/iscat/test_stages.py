@@ -169,9 +169,9 @@ def test_cancel_ends_the_work_and_adds_nothing(viewer, own_stage, qtbot, recordi
     widget = own_stage(slow_stage)(viewer)
     viewer.window.add_dock_widget(widget)
     widget.run_bar.run_button.click()
-    qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 0, timeout=10_000)
+    qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 0)
     assert not widget.run_bar.run_button.isEnabled()
-    with qtbot.waitSignal(widget.task.ended, timeout=5_000):
+    with qtbot.waitSignal(widget.task.ended):
         widget.run_bar.cancel_button.click()
     assert widget.run_bar.status.text().startswith("Cancelled")
     assert [layer.name for layer in viewer.layers] == ["raw"]
@@ -187,8 +187,8 @@ def test_progress_arrives_in_the_bar(viewer, own_stage, qtbot, recording):
     seen = []
     widget.task.progressed.connect(lambda fraction, message: seen.append((fraction, message)))
     widget.run_bar.run_button.click()
-    qtbot.waitUntil(lambda: len(seen) > 3, timeout=10_000)
-    with qtbot.waitSignal(widget.task.ended, timeout=10_000):
+    qtbot.waitUntil(lambda: len(seen) > 3)
+    with qtbot.waitSignal(widget.task.ended):
         released.set()
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
@@ -232,7 +232,7 @@ def test_a_bug_is_reported_and_the_widget_goes_on(viewer, own_stage, run, qtbot,
     viewer.window.add_dock_widget(widget)
     with qtbot.capture_exceptions() as reported:
         assert run(widget) == "ZeroDivisionError: a bug"
-        qtbot.waitUntil(lambda: len(reported) > 0, timeout=5_000)
+        qtbot.waitUntil(lambda: len(reported) > 0)
     assert reported[0][0] is ZeroDivisionError
     assert widget.run_bar.run_button.isEnabled()
 
@@ -242,9 +242,9 @@ def test_a_layer_deleted_during_the_run_does_not_matter(viewer, own_stage, qtbot
     widget = own_stage(slow_stage)(viewer)
     viewer.window.add_dock_widget(widget)
     widget.run_bar.run_button.click()
-    qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 0, timeout=10_000)
+    qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 0)
     viewer.layers.remove(layer)
-    with qtbot.waitSignal(widget.task.ended, timeout=10_000):
+    with qtbot.waitSignal(widget.task.ended):
         released.set()
     assert [made.name for made in viewer.layers] == ["raw: slow_stage"]
     assert tuple(viewer.layers[0].translate) == (5, 0, 0)
@@ -255,12 +255,12 @@ def test_closing_the_widget_cancels_its_work(viewer, own_stage, qtbot, recording
     widget = own_stage(slow_stage)(viewer)
     dock = viewer.window.add_dock_widget(widget)
     widget.run_bar.run_button.click()
-    qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 0, timeout=10_000)
+    qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 0)
     stop, worker = widget.task._stop, widget.task._worker
     viewer.window.remove_dock_widget(dock)
     widget.deleteLater()
-    qtbot.waitUntil(stop.is_set, timeout=5_000)
-    qtbot.waitUntil(lambda: not worker.is_running, timeout=20_000)
+    qtbot.waitUntil(stop.is_set)
+    qtbot.waitUntil(lambda: not worker.is_running)
     drain()
     assert [layer.name for layer in viewer.layers] == ["raw"]
 

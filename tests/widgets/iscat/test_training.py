@@ -169,7 +169,7 @@ def test_the_weights_are_used_by_a_preview_and_by_a_recipe(viewer, dock, run, qt
     dock.predict_button.click()
     stage = shown_stage(viewer, "predict_background")
     assert stage.choices[0].layer().name == "average"
-    with qtbot.waitSignal(stage.preview.shown, timeout=30_000):
+    with qtbot.waitSignal(stage.preview.shown):
         viewer.dims.set_point(0, 40)
     assert np.isfinite(stage.preview.layer().data).all()
     stage.preview.tick.setChecked(False)
@@ -257,9 +257,9 @@ def test_closing_the_window_ends_the_training_and_keeps_its_last_epoch(
     dock = prepared(open_widget(viewer, TITLE), tmp_path / "w.safetensors", epochs=500)
     dock.more.set_values({"patience": 500})
     dock.run_bar.run_button.click()
-    qtbot.waitUntil(lambda: len(dock.plot.losses.epochs) > 1, timeout=60_000)
+    qtbot.waitUntil(lambda: len(dock.plot.losses.epochs) > 1)
     viewer.close()
-    qtbot.waitUntil(lambda: not training_now(), timeout=30_000)
+    qtbot.waitUntil(lambda: not training_now())
     state = unfinished_training(tmp_path / "w.safetensors")
     assert 1 <= state.epochs < 500
     assert len(state.history["validation_loss"]) == state.epochs + 1
@@ -278,11 +278,11 @@ def test_two_windows_do_not_train_into_one_file(
     other.add_image(average, name="average")
     second = prepared(open_widget(other, TITLE), tmp_path / "w.safetensors", epochs=500)
     prepared(dock, tmp_path / "w.safetensors", epochs=500)
-    with qtbot.waitSignal(dock.epoch_ended, timeout=60_000):
+    with qtbot.waitSignal(dock.epoch_ended):
         dock.run_bar.run_button.click()
     second.run_bar.run_button.click()
     assert "is already being trained" in notifications[-1]
-    with qtbot.waitSignal(dock.task.ended, timeout=30_000):
+    with qtbot.waitSignal(dock.task.ended):
         dock.run_bar.cancel_button.click()
     other.close()
 

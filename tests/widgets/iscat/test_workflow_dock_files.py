@@ -307,15 +307,15 @@ def test_closing_the_window_during_a_run_and_a_preview_ends_both(
     [layer] = viewer.open(sample_path("landings.bin"), plugin="napari-uai")
     stage = open_widget(viewer, "Differential rolling average")
     stage.form.set_values({"batch_size": 200})
-    with qtbot.waitSignal(stage.preview.shown, timeout=30_000):
+    with qtbot.waitSignal(stage.preview.shown):
         stage.preview.tick.setChecked(True)
     widget = open_widget(viewer, TITLE)
     widget.recording.choose(layer.name)
     widget.run_bar.run_button.click()
-    qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 0, timeout=30_000)
+    qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 0)
     stop = widget.task._stop
     viewer.close()
-    qtbot.waitUntil(stop.is_set, timeout=5_000)
+    qtbot.waitUntil(stop.is_set)
 
 
 def test_landings_are_reviewed_again_from_their_layer(viewer, dock, notifications):
@@ -338,7 +338,7 @@ def test_the_whole_window_in_use_is_pictured(viewer, open_widget, run, keep_pict
     run(widget)
     widget.landings.judge("yes")
     widget.landings.judge("no")
-    qtbot.waitUntil(lambda: "average" in widget.landings.picture.title, timeout=10_000)
+    qtbot.waitUntil(lambda: "average" in widget.landings.picture.title)
     picture = keep_picture(viewer, "iscat-workflow").astype(int)
     ring = np.abs(picture - (0xFF, 0xB0, 0x00)).max(axis=2) < 40  # of a landing, and bars
     assert ring.sum() > 200
@@ -350,10 +350,10 @@ def test_a_layer_that_is_renamed_or_deleted_mid_way_does_not_matter(viewer, open
     widget.recording.choose(layer.name)
     widget.show_recipe("classical")
     widget.steps.forms["dra"].set_values({"batch_size": 150})
-    with qtbot.waitSignal(widget.task.ended, timeout=180_000):
+    with qtbot.waitSignal(widget.task.ended):
         widget.run_bar.run_button.click()
         layer.name = "renamed"
-        qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 100, timeout=60_000)
+        qtbot.waitUntil(lambda: widget.run_bar.bar.value() > 100)
         viewer.layers.remove(layer)
     assert "landing" in widget.run_bar.status.text()
     assert any("landings · classical" in made.name for made in viewer.layers)
@@ -372,7 +372,7 @@ def test_two_docks_of_two_viewers_keep_to_themselves(
     for dock in docks:
         dock.run_bar.run_button.click()
     for number, (dock, viewer) in enumerate(zip(docks, viewers, strict=True)):
-        qtbot.waitUntil(lambda dock=dock: not dock.task.running, timeout=60_000)
+        qtbot.waitUntil(lambda dock=dock: not dock.task.running)
         assert dock.run_bar.status.text().startswith("Done")
         assert all(layer.name.endswith(f"raw {number}") for layer in viewer.layers)
         assert viewer.layers[1].data.shape[0] == 600 - number - 199

@@ -72,17 +72,17 @@ def test_a_preview_and_a_run_work_with_any_kind_of_slicing(
     viewer.add_image(recording, name="raw")
     widget = open_widget(viewer, "Differential rolling average")
     widget.form.set_values({"batch_size": 100})
-    with qtbot.waitSignal(widget.preview.shown, timeout=30_000):
+    with qtbot.waitSignal(widget.preview.shown):
         widget.preview.tick.setChecked(True)
     for frame in (150, 250, 350):
-        with qtbot.waitSignal(widget.preview.shown, timeout=30_000):
+        with qtbot.waitSignal(widget.preview.shown):
             viewer.dims.set_point(0, frame)
     seen = widget.preview.layer().data
     assert run(widget).startswith("Done")
     average = viewer.layers[-1]
     np.testing.assert_array_equal(np.asarray(average.data[250]), seen)
     viewer.dims.set_point(0, 350)
-    qtbot.waitUntil(lambda: average.loaded, timeout=10_000)
+    qtbot.waitUntil(lambda: average.loaded)
     assert average.get_value((350, 10, 8), world=True) == seen[10, 8]
 
 
@@ -94,17 +94,17 @@ def test_a_layer_shows_the_file_that_was_opened_also_once_it_was_replaced_or_rem
     viewer.dims.set_point(0, 5)
     write_video(recording[::-1], path, overwrite=True)
     viewer.dims.set_point(0, 500)
-    qtbot.waitUntil(lambda: layer.loaded, timeout=10_000)
+    qtbot.waitUntil(lambda: layer.loaded)
     assert layer.get_value((500, 3, 4), world=True) == recording[500, 3, 4]
     [again] = viewer.open(path, plugin="napari-uai")
     viewer.dims.set_point(0, 5)
     viewer.dims.set_point(0, 500)
-    qtbot.waitUntil(lambda: again.loaded and layer.loaded, timeout=10_000)
+    qtbot.waitUntil(lambda: again.loaded and layer.loaded)
     assert again.get_value((500, 3, 4), world=True) == recording[99, 3, 4]
     assert layer.get_value((500, 3, 4), world=True) == recording[500, 3, 4]
     path.unlink()
     viewer.dims.set_point(0, 400)
-    qtbot.waitUntil(lambda: again.loaded and layer.loaded, timeout=10_000)
+    qtbot.waitUntil(lambda: again.loaded and layer.loaded)
     assert again.get_value((400, 3, 4), world=True) == recording[199, 3, 4]
 
 

@@ -563,10 +563,10 @@ def test_an_unwritable_folder_is_reported(ranked, settled, tmp_path, notificatio
 def test_cancel_stops_at_the_next_report_and_rank_starts_again(dock, settled, qtbot, monkeypatch):
     reports = slow_analyses(monkeypatch)
     dock.open(SAMPLE)
-    qtbot.waitUntil(lambda: len(reports) > 3, timeout=20_000)
+    qtbot.waitUntil(lambda: len(reports) > 3)
     dock.run_bar.cancel_button.click()
     n_at_click = len(reports)
-    qtbot.waitUntil(lambda: not dock.jobs.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.jobs.busy)
     assert len(reports) <= n_at_click + 1
     assert dock.result is None
     assert "Cancelled" in dock.run_bar.status.text()
@@ -595,7 +595,7 @@ def test_closing_the_viewer_during_a_run_is_survived(
     qtbot.waitUntil(lambda: dock.task.running)
     worker = dock.task._worker
     other.close()
-    qtbot.waitUntil(lambda: not worker.is_running, timeout=20_000)
+    qtbot.waitUntil(lambda: not worker.is_running)
     drain()
 
 
@@ -676,7 +676,7 @@ def test_the_window_handles_events_while_trails_are_loaded(dock, settled, qtbot)
     timer.timeout.connect(lambda: handled.append(dock.source))
     dock.open(SAMPLE)
     timer.start(0)
-    qtbot.waitUntil(lambda: dock.source is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: dock.source is not None)
     timer.stop()
     assert handled[0] is None
     settled(dock)

@@ -49,10 +49,10 @@ def test_strokes_of_the_mouse_and_undo_by_key_change_the_ranks(viewer, ranked, c
         qtbot.wait(10)  # vispy drops moves that follow each other at once
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=places[-1])
     # napari hands on the events of the mouse when it finds the time: the dock may still be idle.
-    qtbot.waitUntil(lambda: ranked.result.n_masked_out > 0, timeout=60_000)
+    qtbot.waitUntil(lambda: ranked.result.n_masked_out > 0)
     assert mask.data.any()
     QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: ranked.result.n_masked_out == 0, timeout=60_000)
+    qtbot.waitUntil(lambda: ranked.result.n_masked_out == 0)
     assert not mask.data.any()
 
 
