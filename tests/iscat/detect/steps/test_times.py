@@ -47,6 +47,7 @@ def test_intervals_hold_the_true_time_as_often_as_they_say(noise, strength):
     near = np.abs(truth - time) <= 10
     pulls = (time - truth)[near] / np.array([f.error for f in found])[near]
     assert 0.85 < pulls.std() < 1.15
+    assert np.mean(np.abs(pulls) > 3) <= 0.01
 
 
 def test_two_times_that_are_alike_are_both_told(noise):

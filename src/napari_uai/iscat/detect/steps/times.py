@@ -16,6 +16,10 @@ PER_BIN = 8
 INTERVAL = (0.16, 0.84)
 """Probabilities below both ends of the interval of times that is stated."""
 
+ERRORS, HELD = 3, 0.99
+"""So many errors hold at least this share of the probability near the likeliest time, whose tails
+are longer than those of a normal distribution."""
+
 
 @dataclass(frozen=True)
 class EventTime:
@@ -26,7 +30,7 @@ class EventTime:
     time
         Median within half a batch of the likeliest time.
     error
-        Standard deviation there.
+        Standard deviation there; larger where three of it would hold less than 99 %.
     before, after
         Distance from ``time`` to the ends of the interval that holds 68 % of the probability of all
         times of the segment.
@@ -113,12 +117,20 @@ def _event_time(statistic: tuple[Floats, Floats], evidence: Floats, sign: float)
     share = np.exp(log_share - log_share.max())
     share /= share.sum()
     close = np.abs(times - times[np.argmax(share)]) <= BINS_PER_BATCH / 2
-    here = np.where(close, share, 0.0)
-    time = _quantile(times, here / here.sum(), 0.5)
-    error = float(np.sqrt((here @ (times - time) ** 2) / here.sum() + 1 / (12 * PER_BIN**2)))
+    elsewhere = float(max(1 - share[close].sum(), 0.0))
+    here = np.where(close, share, 0.0) / share[close].sum()
+    time = _quantile(times, here, 0.5)
     low, high = (_quantile(times, share, at) for at in INTERVAL)
-    elsewhere = float(max(1 - here.sum(), 0.0))
+    error = _error(np.abs(times - time), here)
     return EventTime(time, error, max(time - low, 0.0), max(high - time, 0.0), elsewhere)
+
+
+def _error(away: Floats, share: Floats) -> float:
+    """Return the error of a time, from the distances of all others and their probabilities."""
+    deviation = np.sqrt(share @ away**2 + 1 / (12 * PER_BIN**2))
+    order = np.argsort(away)
+    last = np.searchsorted(np.cumsum(share[order]), HELD)
+    return float(max(deviation, away[order][last] / ERRORS))
 
 
 def _quantile(times: Floats, share: Floats, at: float) -> float:
