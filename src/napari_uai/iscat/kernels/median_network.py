@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from napari_uai.compiled import kernel
+from napari_uai.compiled import kernel, part_of_kernel
 
 LANES = 80
 """Lines sorted side by side: five vectors of 16, the 64 to 80 pixels of a camera at once."""
@@ -63,21 +63,31 @@ def median_of_lanes(
 ) -> None:
     """Write to ``out`` the median over the ``size`` rows of ``LANES`` values in ``lanes``.
 
-    The order of ``lanes`` is lost. Offsets are unsigned, because negative indices count from the
-    end and numba would test for them at each step.
+    What ``lanes`` holds is lost. Values are compared as integers in the same order, whose minimum
+    and maximum, unlike those of floats, the compiler finds for a whole vector at a time on every
+    processor. Offsets are unsigned, because negative indices count from the end and numba would
+    test for them at each step.
     """
     low, high = network
+    keys = lanes.view(np.int32)
+    _order_as_integers(keys[: size * LANES])
     for step in range(low.size):
         a = low[step]
         b = high[step]
         for k in range(np.uint64(LANES)):
-            x = lanes[a + k]
-            y = lanes[b + k]
-            # min() and max() would test for NaN.
-            lanes[a + k] = x if x < y else y  # noqa: FURB136
-            lanes[b + k] = x if x > y else y  # noqa: FURB136
-    lower = np.uint64((size - 1) // 2 * LANES)
-    upper = np.uint64(size // 2 * LANES)
+            x = keys[a + k]
+            y = keys[b + k]
+            keys[a + k] = min(x, y)
+            keys[b + k] = max(x, y)
+    lower, upper = (size - 1) // 2 * LANES, size // 2 * LANES
+    _order_as_integers(keys[lower : upper + LANES])
     half = np.float32(0.5)
-    for k in range(np.uint64(LANES)):
+    for k in range(LANES):
         out[k] = half * lanes[lower + k] + half * lanes[upper + k]
+
+
+@part_of_kernel
+def _order_as_integers(bits: npt.NDArray[np.int32]) -> None:
+    """Give the bits of floats an order as integers that is that of the floats; and back again."""
+    for i in range(len(bits)):
+        bits[i] ^= (bits[i] >> 31) & 0x7FFFFFFF
