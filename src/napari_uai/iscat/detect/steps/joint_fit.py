@@ -332,7 +332,7 @@ class JointFit:
         template = self._image(*np.meshgrid(offsets, offsets, indexing="ij"))[0]
         values = template.ravel()[within_window] * self._root.ravel()[pixels]
         within = csr_array((values, pixels, ends), shape=(len(ends) - 1, self._root.size))
-        filters = Images(within, np.asarray(within @ self._lines))
+        filters = Images.of(within, self._lines)
         norms = np.sqrt(np.maximum(filters.squares, 0))
         seen = np.flatnonzero(norms > LEAST_SEEN * np.median(norms))
         filters, norms = filters.rows(seen), norms[seen]
@@ -545,7 +545,7 @@ class JointFit:
         within = csr_array(
             (values.ravel(), np.tile(pixels, n), ends), shape=(n * len(places), self._root.size)
         )
-        return Images(within, np.asarray(within @ self._lines))
+        return Images.of(within, self._lines)
 
     def _window(self, y: float, x: float) -> tuple[slice, slice]:
         """Return the pixels within reach of a place."""
