@@ -3,9 +3,14 @@ from dataclasses import replace
 import dask.array as da
 import numpy as np
 import pytest
+from scipy.ndimage import median_filter
 
 from napari_uai.errors import BadValueError
-from napari_uai.iscat.correct.moving_background import MovingBackground, gradient_images
+from napari_uai.iscat.correct.moving_background import (
+    MovingBackground,
+    gradient_images,
+    positive_mean,
+)
 from napari_uai.iscat.correct.power import power_normalization
 from napari_uai.iscat.correct.rolling_average import differential_rolling_average
 from napari_uai.iscat.correct.stage_drift import measure_stage_drift, stage_drift_correction
@@ -39,6 +44,17 @@ def test_derivatives_are_those_of_a_known_image():
         np.testing.assert_allclose(
             ours[inner], (plain / 5**order / image)[inner], atol=2e-4 / 5**order
         )
+
+
+@pytest.mark.parametrize("fraction", [0, 0.2])
+def test_bad_pixels_of_a_mean_image_have_the_median_of_the_square_around_them(fraction):
+    rng = np.random.default_rng(0)
+    mean = rng.uniform(1, 2, (12, 9))
+    bad = rng.random(mean.shape) < fraction
+    bad[0, 0] = fraction > 0
+    np.testing.assert_array_equal(
+        positive_mean(mean, bad), np.where(bad, median_filter(mean, 5), mean)
+    )
 
 
 def test_the_drift_is_measured_to_its_standard_error(recording):

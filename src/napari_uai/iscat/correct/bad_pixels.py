@@ -22,7 +22,7 @@ from napari_uai.iscat.kernels.median_network import (
 from napari_uai.iscat.kernels.selection import median_of
 from napari_uai.parameters import Odd, checked
 from napari_uai.stages import stage
-from napari_uai.typing import AnyArray, Ints
+from napari_uai.typing import AnyArray, Floats, Ints
 from napari_uai.videos.find_once import Memo
 from napari_uai.videos.frames import Frames, Video, frames_of, per_frame, video_like
 from napari_uai.videos.sampling import robust_deviation, spread_frames
@@ -252,8 +252,8 @@ class FilledFrames(Frames):
         out = np.array(frames)
         flat = out.reshape(len(out), self.mask.size)
         for pixel, around, n in zip(bad, neighbours, counts, strict=True):
-            median = np.median(flat[:, around[:n]], axis=1)
-            flat[:, pixel] = median if self.dtype.kind == "f" else np.rint(median)
+            medians = _medians(flat[:, around[:n]].astype(np.float64, order="C"))
+            flat[:, pixel] = medians if self.dtype.kind == "f" else np.rint(medians)
         return out
 
 
@@ -360,6 +360,14 @@ def _replace(
             medians[i] = median_of(values[: counts[i]])
         for i in range(bad.size):
             frames[t, bad[i]] = medians[i]
+
+
+@kernel
+def _medians(lines: Floats) -> Floats:
+    out = np.empty(len(lines))
+    for i in range(len(lines)):
+        out[i] = median_of(lines[i])
+    return out
 
 
 def _median_block(frames: npt.NDArray[Any], *, size: int) -> npt.NDArray[np.float32]:

@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Le
-from scipy.ndimage import median_filter
+from numpy.lib.stride_tricks import sliding_window_view
 
 from napari_uai.compiled import reordering_kernel
 from napari_uai.iscat.correct.bad_pixels import find_bad_pixels
@@ -185,9 +185,12 @@ def relative_frames(
 
 def positive_mean(mean: Floats, bad: npt.NDArray[np.bool_]) -> Floats:
     """Return a mean image that is positive, and smooth across bad pixels, for division."""
-    floor = 1e-3 * max(float(np.median(mean)), np.finfo(float).tiny)
-    out = np.where(bad, median_filter(mean, 5), mean)
-    return np.where(out > floor, out, max(float(np.median(mean)), floor))
+    middle = float(np.median(mean))
+    floor = 1e-3 * max(middle, np.finfo(float).tiny)
+    out = mean.copy()
+    around = sliding_window_view(np.pad(mean, 2, mode="symmetric"), (5, 5))
+    out[bad] = np.median(around[bad].reshape(-1, 25), axis=1)
+    return np.where(out > floor, out, max(middle, floor))
 
 
 @lru_cache(maxsize=64)
