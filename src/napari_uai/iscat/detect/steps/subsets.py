@@ -49,19 +49,21 @@ def subset_scores(
     n_bins = len(series)
     courses = np.array([step.course(n_bins) for step in steps]).reshape(-1, n_bins)
     unexplained = noise.log_prior[:, None] + noise.log_likelihood(series)
+    groups = _groups(steps, near_px)
+    likelihoods = [np.full((len(members), 2 ** members.shape[1]), -np.inf) for members in groups]
+    for model, base in zip(noise.models, unexplained, strict=True):
+        weighted = courses @ model.precision
+        products, seen = weighted @ courses.T, weighted @ series
+        for members, likelihood in zip(groups, likelihoods, strict=True):
+            raise_if_cancelled()
+            events = members[:, :1]
+            explained = _explained(
+                products[members[:, :, None], members[:, None, :]], seen[members, events]
+            )
+            np.logaddexp(likelihood, base[events] + explained / 2, out=likelihood)
     scores = np.zeros(len(steps))
-    for members in _groups(steps, near_px):
-        raise_if_cancelled()
-        events = members[:, 0]
-        own, likelihood = courses[members], None
-        for model, base in zip(noise.models, unexplained[:, events], strict=True):
-            weighted = own @ model.precision
-            products = weighted @ own.transpose(0, 2, 1)
-            seen = np.einsum("eit,te->ei", weighted, series[:, events])
-            joint = base[:, None] + _explained(products, seen) / 2
-            likelihood = joint if likelihood is None else np.logaddexp(likelihood, joint)
-        assert likelihood is not None
-        scores[events] = _with_and_without(likelihood, least**2 / 2)
+    for members, likelihood in zip(groups, likelihoods, strict=True):
+        scores[members[:, 0]] = _with_and_without(likelihood, least**2 / 2)
     return scores
 
 
