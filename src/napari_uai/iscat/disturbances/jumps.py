@@ -61,7 +61,7 @@ def jumping_bins(tiles: Sequence[Tile]) -> Ints:
         First bin after each jump, in order.
     """
     n_bins = len(tiles[0].values)
-    wide, narrow = (_excess(tiles, reach) for reach in (REACH, REACH // 2))
+    wide, narrow = _excess(tiles, (REACH, REACH // 2))
     known = np.isfinite(wide)
     if not known.any():
         return NO_BREAKS
@@ -97,20 +97,26 @@ def _everywhere(tiles: Sequence[Tile], at: int) -> bool:
     return bool(weak >= EVERYWHERE * strong and most <= CONCENTRATED * total)
 
 
-def _excess(tiles: Sequence[Tile], reach: int) -> Floats:
-    """Return the variance of the change of the typical pixel at each bin, over that of noise."""
+def _excess(tiles: Sequence[Tile], reaches: tuple[int, ...]) -> Floats:
+    """Return the variance of the change of the typical pixel, over that of noise: (reaches, bins).
+
+    NaN where too few bins are before or after.
+    """
     n_bins = len(tiles[0].values)
-    total, pixels = np.full(n_bins, np.nan), 0
+    total, pixels = np.zeros((len(reaches), n_bins)), 0
     for tile in tiles:
         sums, weights = cumulated(tile.values[:, tile.good]), 1 / tile.noise[tile.good]
         n_good = len(weights)
         pixels += n_good
-        own = np.full(n_bins, np.nan)
-        for low, middle, high in windows(n_bins, reach, NO_BREAKS):
-            jump, share = change(sums, low, middle, high)
-            squares = (jump**2 * weights).astype(np.float32)
-            own[middle] = np.median(squares) / (share * MEDIAN_OF_SQUARES) - 1
-        total = np.where(np.isnan(total), 0, total) + n_good * own
+        for own, reach in zip(total, reaches, strict=True):
+            known = np.zeros(n_bins, np.bool_)
+            for low, middle, high in windows(n_bins, reach, NO_BREAKS):
+                jump, share = change(sums, low, middle, high)
+                squares = (jump**2 * weights).astype(np.float32)
+                excess = np.median(squares) / (share * MEDIAN_OF_SQUARES) - 1
+                own[middle] += n_good * excess
+                known[middle] = True
+            own[~known] = np.nan
     return total / pixels
 
 
