@@ -26,6 +26,9 @@ SPLINE_DEGREE = 5
 MOST_BAD = 0.5
 """Share of the pixels up to which they may be bad."""
 
+SQUARE_PX = 5
+"""Side of the square whose median a bad pixel of the mean image gets."""
+
 BORDER_PX = 2
 """Width of the border, where derivatives are one-sided and therefore measured on the frames."""
 
@@ -188,8 +191,9 @@ def positive_mean(mean: Floats, bad: npt.NDArray[np.bool_]) -> Floats:
     middle = float(np.median(mean))
     floor = 1e-3 * max(middle, np.finfo(float).tiny)
     out = mean.copy()
-    around = sliding_window_view(np.pad(mean, 2, mode="symmetric"), (5, 5))
-    out[bad] = np.median(around[bad].reshape(-1, 25), axis=1)
+    wide = np.pad(mean, SQUARE_PX // 2, mode="symmetric")
+    squares = sliding_window_view(wide, (SQUARE_PX, SQUARE_PX))[bad]
+    out[bad] = np.median(squares.reshape(-1, SQUARE_PX**2), axis=1)
     return np.where(out > floor, out, max(middle, floor))
 
 
